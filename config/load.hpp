@@ -1,0 +1,44 @@
+// From YAML text to Settings, or to every problem in it at once. Pure but for the environment,
+// which is passed in. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "config/settings.hpp"
+
+namespace onceproxy::config {
+
+/// One thing wrong with a configuration.
+struct Problem {
+  std::string file;
+  /// From 1; 0 when the problem has no place.
+  std::size_t line = 0;
+  std::size_t column = 0;
+  /// Where in the document: "policies[0].match.methods".
+  std::string path;
+  std::string message;
+  /// The line as written; empty when there is none.
+  std::string source;
+
+  /// `file:line:column: path: message`, the line, and a caret under the column.
+  std::string text() const;
+};
+
+/// Reads an environment variable; nothing when it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string&)>;
+Environment process_environment();
+
+/// All problems are found in one pass, in the file's order.
+tl::expected<Settings, std::vector<Problem>> load(std::string_view text, std::string_view file,
+                                                  const Environment& environment);
+
+/// The JSON Schema (2020-12) of the whole file, as JSON text.
+std::string json_schema();
+
+}  // namespace onceproxy::config

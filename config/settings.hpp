@@ -1,0 +1,75 @@
+// Settings: the whole configuration file, checked, with every default filled in. Plain values.
+// Each field's meaning and default stand in the schema (`onceproxy schema`).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "policies/policy.hpp"
+#include "store/rocksdb_store.hpp"
+
+namespace onceproxy::config {
+
+/// host:port (host is an IPv4 address, an IPv6 address in brackets, or a name) or unix:/path.
+struct Address {
+  /// Empty for a unix socket.
+  std::string host;
+  std::uint16_t port = 0;
+  /// Empty for TCP.
+  std::string unix_path;
+
+  /// As the configuration writes it.
+  std::string text() const;
+};
+
+struct UpstreamSettings {
+  Address address;
+  std::chrono::milliseconds connect_timeout{1'000};
+  std::chrono::milliseconds response_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::size_t connections_max = 1024;
+  /// 0: no limit.
+  std::size_t concurrency_max = 0;
+  std::size_t head_bytes_max = 64 * 1024;
+};
+
+struct LimitSettings {
+  std::size_t connections = 10'000;
+  std::size_t head_bytes = 16 * 1024;
+  std::size_t headers = 100;
+  std::size_t body_bytes = 1024 * 1024;
+  std::chrono::milliseconds head_timeout{10'000};
+  std::chrono::milliseconds body_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::size_t pending = 100'000;
+  bool pass_encoded_slashes = false;
+};
+
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { json, text };
+
+struct LogSettings {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::json;
+};
+
+struct Settings {
+  std::vector<Address> listen;
+  UpstreamSettings upstream;
+  store::RocksDbOptions store;
+  std::optional<Address> admin;
+  std::optional<Address> telemetry;
+  LimitSettings limits;
+  LogSettings log;
+  /// 0: one per core the cgroup allows.
+  std::size_t workers = 0;
+  std::vector<policies::Policy> policies;
+};
+
+}  // namespace onceproxy::config

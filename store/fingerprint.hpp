@@ -1,0 +1,72 @@
+// The two 32-byte names everything here turns on: which operation a request stands for, and what
+// must not differ between two requests for it. Plain values; how they are computed is the
+// business of policies/. Thread-safe as any value is.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace onceproxy::store {
+
+/// A SHA-256 value. `Tag` keeps values of different meaning from being mixed up.
+template <typename Tag>
+struct Digest {
+  std::array<std::uint8_t, 32> bytes{};
+
+  friend bool operator==(const Digest&, const Digest&) = default;
+  friend auto operator<=>(const Digest&, const Digest&) = default;
+
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  /// 64 lower-case hexadecimal digits.
+  std::string hex() const {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string out(64, '\0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      out[2 * i] = digits[bytes[i] >> 4];
+      out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    return out;
+  }
+
+  /// Reads what hex() writes (upper case too); nothing else.
+  static std::optional<Digest> from_hex(std::string_view text) {
+    Digest out;
+    if (text.size() != 64) return std::nullopt;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const char c = text[i];
+      int value = 0;
+      if (c >= '0' && c <= '9') value = c - '0';
+      else if (c >= 'a' && c <= 'f') value = c - 'a' + 10;
+      else if (c >= 'A' && c <= 'F') value = c - 'A' + 10;
+      else return std::nullopt;
+      out.bytes[i / 2] = static_cast<std::uint8_t>(out.bytes[i / 2] << 4 | value);
+    }
+    return out;
+  }
+};
+
+/// Names one operation (contract: fingerprint).
+using Fingerprint = Digest<struct FingerprintTag>;
+/// Covers what must not differ between two requests with one fingerprint.
+using PayloadDigest = Digest<struct PayloadTag>;
+
+}  // namespace onceproxy::store
+
+/// A SHA-256 value is uniformly distributed: its first bytes are hash enough.
+template <typename Tag>
+struct std::hash<onceproxy::store::Digest<Tag>> {
+  std::size_t operator()(const onceproxy::store::Digest<Tag>& digest) const noexcept {
+    std::size_t out;
+    std::memcpy(&out, digest.bytes.data(), sizeof out);
+    return out;
+  }
+};

@@ -1,0 +1,70 @@
+// Permit: proof of one reservation. Move-only; only a Store makes one, and only its holder may
+// complete, release or mark the reservation unknown. Using it up is what `Store`'s settling verbs
+// do. One that is dropped unused is reported to its owner, which counts it and leaves the
+// reservation to its lease: a destructor does no I/O.
+// Not thread-safe; moving it between threads is fine.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "store/fingerprint.hpp"
+
+namespace onceproxy::store {
+
+/// 128 random bits that tell one reservation of a fingerprint from every other.
+using Nonce = std::array<std::uint8_t, 16>;
+
+class Permit;
+
+/// Whoever makes permits. Outlives them.
+class PermitOwner {
+ public:
+  /// Called from the destructor of an unused permit. Does no I/O and does not throw.
+  virtual void dropped(const Permit& permit) noexcept = 0;
+
+ protected:
+  ~PermitOwner() = default;
+};
+
+class Permit {
+ public:
+  /// For stores. `fence` is above that of every earlier reservation of the store.
+  Permit(PermitOwner& owner, const Fingerprint& fingerprint, const Nonce& nonce,
+         std::uint64_t fence)
+      : owner_(&owner), fingerprint_(fingerprint), nonce_(nonce), fence_(fence) {}
+  Permit(Permit&& other) noexcept
+      : owner_(std::exchange(other.owner_, nullptr)),
+        fingerprint_(other.fingerprint_),
+        nonce_(other.nonce_),
+        fence_(other.fence_) {}
+  Permit& operator=(Permit&& other) noexcept {
+    if (this != &other) {
+      if (owner_ != nullptr) owner_->dropped(*this);
+      owner_ = std::exchange(other.owner_, nullptr);
+      fingerprint_ = other.fingerprint_;
+      nonce_ = other.nonce_;
+      fence_ = other.fence_;
+    }
+    return *this;
+  }
+  ~Permit() {
+    if (owner_ != nullptr) owner_->dropped(*this);
+  }
+
+  const Fingerprint& fingerprint() const { return fingerprint_; }
+  const Nonce& nonce() const { return nonce_; }
+  std::uint64_t fence() const { return fence_; }
+
+  /// For stores: the permit is used up; its destructor will report nothing.
+  void use() { owner_ = nullptr; }
+
+ private:
+  PermitOwner* owner_;
+  Fingerprint fingerprint_;
+  Nonce nonce_;
+  std::uint64_t fence_;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,72 @@
+// RocksDbStore: the Store on one machine, in an embedded RocksDB that one process owns. One
+// committer thread writes: whatever arrives while it writes forms the next group, and a group
+// costs one sync. Reads run on the caller's thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "store/clock.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::store {
+
+/// What is on disk (fdatasync, shared by a group) before a verb answers.
+enum class Sync {
+  all,           ///< reservations and completions
+  reservations,  ///< reservations; completions survive a process crash, not power loss
+  none,          ///< everything survives a process crash, not power loss
+};
+
+struct RocksDbOptions {
+  std::filesystem::path path = "/var/lib/onceproxy";
+  Sync sync = Sync::all;
+  /// Soft cap on what the directory holds. Above it new fingerprints are refused.
+  std::uint64_t bytes_max = std::uint64_t{4} << 30;
+  /// Reservations under way at once; further ones are refused.
+  std::size_t pending_max = 100'000;
+  /// Opens a database whose write-ahead log is corrupt, losing what cannot be read. An operator's
+  /// decision (--accept-wal-loss); without it open() refuses.
+  bool accept_wal_loss = false;
+};
+
+/// Called from the store's threads; must be thread-safe, quick and must not throw.
+struct RocksDbObserver {
+  /// A group was written: how long it took and how many operations it held.
+  std::function<void(std::chrono::nanoseconds, std::size_t)> committed;
+  /// A write, read, open or decode failed. `operation` is one of a small fixed set of words.
+  std::function<void(std::string_view operation, std::string_view detail)> failed;
+  /// A permit was dropped unused.
+  std::function<void()> permit_dropped;
+  /// An event worth a log line: reopened, over the cap, back under it, compaction, recovery.
+  std::function<void(std::string_view)> event;
+};
+
+/// Cheap to take; for gauges.
+struct RocksDbStats {
+  std::uint64_t bytes = 0;
+  std::uint64_t records_estimate = 0;
+  std::uint64_t reservations_active = 0;
+  bool healthy = true;
+};
+
+class RocksDbStore : public Store {
+ public:
+  /// Opens or creates the database. Throws std::runtime_error with a message that names the
+  /// directory, what is wrong (in use by another process, read-only, corrupt, not a directory)
+  /// and the way out.
+  static std::unique_ptr<RocksDbStore> open(const RocksDbOptions& options, const Clock& clock,
+                                            RocksDbObserver observer);
+
+  virtual RocksDbStats stats() const = 0;
+
+  /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on.
+  /// Idempotent; the destructor calls it.
+  virtual void close() = 0;
+};
+
+}  // namespace onceproxy::store

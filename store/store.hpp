@@ -1,0 +1,142 @@
+// Store: the durable memory of operations. reserve / complete / release / mark_unknown are atomic
+// per fingerprint, across all callers, and what they answer is durable as the store's options say.
+//
+// It is asynchronous without knowing an event loop: a verb either answers at once (returns true)
+// or later, on the loop its Call names. A Call belongs to the caller, must stay where it is until
+// it was answered, and cannot be cancelled; whoever stops must wait for its calls. A networked
+// store can implement the same interface.
+//
+// It does not know HTTP: an answer is a status and bytes. It decides nothing about policies: what
+// a duplicate gets is for the caller to make of the result.
+//
+// Thread-safety: every verb may be called from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "store/fingerprint.hpp"
+#include "store/permit.hpp"
+#include "store/terms.hpp"
+
+namespace onceproxy::store {
+
+using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
+
+/// Base of every call under way, linkable so that a store hands back a whole batch with one wake.
+class CallBase {
+ public:
+  CallBase* next = nullptr;
+  /// Runs on the loop's thread when the result is there. Set by the caller before the verb.
+  void (*resume)(CallBase&) = nullptr;
+};
+
+/// One event loop, as a store sees it. Outlives the calls that name it.
+class Loop {
+ public:
+  /// Takes a list linked by `next` and runs each `resume` on the loop's thread, in order.
+  /// Called from any thread; never blocks; does not throw.
+  virtual void deliver(CallBase* first) noexcept = 0;
+
+ protected:
+  ~Loop() = default;
+};
+
+template <typename Result>
+class Call : public CallBase {
+ public:
+  explicit Call(Loop& home) : loop(home) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  Loop& loop;
+  std::optional<Result> result;
+};
+
+/// What a completed operation answered.
+struct StoredAnswer {
+  int status = 0;
+  /// Header lines, each "name: value\r\n", exactly as they are to be sent again. The caller
+  /// validated them; the store only keeps them.
+  std::string head;
+  std::string body;
+  /// False: the answer was too large to keep; head and body are empty.
+  bool replayable = true;
+};
+
+struct ReserveRequest {
+  Fingerprint fingerprint;
+  /// Absent: requests with one fingerprint are never told apart.
+  std::optional<PayloadDigest> payload;
+  Terms terms;
+  /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
+  std::string_view policy;
+  std::string_view request_id;
+};
+
+/// The reservation is durable and the caller's alone.
+struct Reserved {
+  Permit permit;
+  /// 1 for the first; above for one that follows an unknown outcome.
+  std::uint32_t attempt = 1;
+};
+/// Somebody in this process holds the reservation.
+struct InFlight {};
+/// The fingerprint is known with another payload. Checked before everything else.
+struct Mismatch {};
+/// The outcome is unknown, or the holder is gone and its lease is not over.
+struct Held {
+  /// Until the lease is over; absent where only the window's end or an operator ends it.
+  std::optional<std::chrono::milliseconds> lease_left;
+};
+/// Done, and remembered.
+struct Completed {
+  StoredAnswer answer;
+  WallTime completed_at{};
+};
+/// The store cannot promise anything now. Nothing was reserved as far as the caller may rely on.
+struct Unavailable {
+  enum class Reason {
+    failed,   ///< a write or read failed, or the store is reopening after one
+    full,     ///< the soft size cap is reached: new keys are refused, known ones answer
+    pending,  ///< more reservations are under way than allowed
+    corrupt,  ///< this fingerprint's record cannot be read
+    closing,
+  };
+  Reason reason = Reason::failed;
+};
+
+using ReserveResult = std::variant<Reserved, InFlight, Mismatch, Held, Completed, Unavailable>;
+
+/// How a settling verb ended.
+enum class Settled {
+  done,
+  refused,  ///< the permit no longer holds the reservation; nothing was changed
+  failed,   ///< not known to be durable; the reservation is left to its lease
+};
+
+class Store : public PermitOwner {
+ public:
+  virtual ~Store() = default;
+
+  /// Claims a fingerprint. `request`'s views must stay valid until the call is answered.
+  /// Returns true when `call.result` is set already; then `call.resume` is never called.
+  [[nodiscard]] virtual bool reserve(const ReserveRequest& request, Call<ReserveResult>& call) = 0;
+
+  /// The operation happened and answered `answer`: remembers it for the window.
+  [[nodiscard]] virtual bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) = 0;
+
+  /// The operation did not happen: the fingerprint is free at once.
+  [[nodiscard]] virtual bool release(Permit permit, Call<Settled>& call) = 0;
+
+  /// Nobody knows whether the operation happened: the lease starts now. `error` (at most 255
+  /// bytes, longer is cut) is kept for operators.
+  [[nodiscard]] virtual bool mark_unknown(Permit permit, std::string_view error,
+                                          Call<Settled>& call) = 0;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,24 @@
+// How long a reservation and its outcome are remembered, and what an unknown outcome means.
+// Part of the vocabulary that policies/ shares with the store. Plain values.
+#pragma once
+
+#include <chrono>
+
+namespace onceproxy::store {
+
+/// What a duplicate may do once an operation's outcome is unknown and its lease is over.
+enum class OnUnknown {
+  retry,  ///< it may go through
+  hold,   ///< it is refused until the window ends or an operator resolves it
+};
+
+struct Terms {
+  /// How long a reservation that nobody holds may stay unfinished. Above zero.
+  std::chrono::milliseconds lease{30'000};
+  /// How long a completed operation is remembered, from its completion; an unknown one, from the
+  /// moment it became unknown. Above zero.
+  std::chrono::milliseconds window{86'400'000};
+  OnUnknown unknown = OnUnknown::retry;
+};
+
+}  // namespace onceproxy::store
