@@ -1,0 +1,32 @@
+// The program's own log, on stderr: one line an event, a fixed message and named fields, as JSON
+// or text. Not for the request path (see access_log.hpp). Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace onceproxy::telemetry {
+
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { json, text };
+
+/// A named value of a log line.
+struct LogField {
+  std::string_view name;
+  std::variant<std::string_view, std::int64_t, double, bool> value;
+};
+
+/// Call once before the first line; later calls change level and format.
+void set_up_log(LogLevel level, LogFormat format);
+void set_log_level(LogLevel level);
+
+/// JSON: {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"listening","address":"…"}.
+/// Text: 2026-01-02T03:04:05.678Z info listening address=….
+/// Every value is escaped: no input makes a second line or a second field.
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+
+}  // namespace onceproxy::telemetry

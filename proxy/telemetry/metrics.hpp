@@ -1,0 +1,94 @@
+// Metrics: everything the telemetry port shows, counted per worker without locks and merged when
+// somebody scrapes. A worker resolves nothing by name on the request path: policies are numbered
+// once, when a configuration is loaded.
+//
+// Thread-safety: a WorkerMetrics is written by its worker's thread alone and read by any; Metrics
+// itself is thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/telemetry/decision.hpp"
+
+namespace onceproxy::telemetry {
+
+/// A policy's number in the metrics; the same name has the same number for the process's life.
+using PolicyId = std::uint32_t;
+/// Requests that no policy covers: policy="".
+inline constexpr PolicyId no_policy = 0;
+/// More policies than this in a process's life (reloads included) are counted as no_policy.
+inline constexpr std::size_t policies_max = 4096;
+
+enum class Side { client, upstream };
+
+class WorkerMetrics {
+ public:
+  void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
+  /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
+  void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
+  void reservation(PolicyId policy, int change);
+  void lease_expired(PolicyId policy);
+  void permit_refused(PolicyId policy);
+  /// Age of the operation that a duplicate repeats, counted from its completion.
+  void duplicate(PolicyId policy, std::chrono::nanoseconds age);
+  /// `reason` is one of a fixed set of words and must live for ever (a literal).
+  void bad_request(std::string_view reason);
+  void connection(Side side, int change);
+
+ private:
+  friend class Metrics;
+  struct State;
+  WorkerMetrics();
+
+ public:
+  ~WorkerMetrics();
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+/// Values read when somebody scrapes.
+struct StoreGauges {
+  std::uint64_t bytes = 0;
+  std::uint64_t records_estimate = 0;
+};
+
+class Metrics {
+ public:
+  explicit Metrics(std::string version);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// The number of the policy of that name, which shows up at zero from now on.
+  PolicyId policy(std::string_view name);
+  /// A new worker's own counters; they live as long as this object.
+  WorkerMetrics& add_worker();
+
+  // The store's side, called from its threads.
+  void store_commit(std::chrono::nanoseconds duration, std::size_t operations);
+  void store_error(std::string_view operation);
+  void store_gauges(std::function<StoreGauges()> read);
+  /// A permit was dropped unused: its reservation is left to its lease.
+  void permit_dropped();
+  /// Access log lines that could not be written in time.
+  void access_log_dropped(std::uint64_t lines);
+
+  void reloaded(bool successful);
+
+  /// The text exposition format (version 0.0.4).
+  std::string exposition() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace onceproxy::telemetry
