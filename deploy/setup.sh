@@ -1,0 +1,77 @@
+#!/bin/sh
+# Installs the Debian 12 packages that building, testing and running onceproxy needs. The one place
+# that does; every other script calls it. With everything installed it only looks and is done.
+set -eu
+
+usage() {
+  cat <<'TEXT'
+usage: deploy/setup.sh [--bench] [--dev]
+
+Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
+  --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
+  --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
+TEXT
+}
+
+# What the build links, what the tests run with.
+packages="build-essential cmake ninja-build ccache pkg-config
+  libboost1.81-dev libboost-system1.81-dev librocksdb-dev libyaml-cpp-dev prometheus-cpp-dev
+  catch2 libcli11-dev libspdlog-dev libfmt-dev libsimdjson-dev libre2-dev libssl-dev
+  libexpected-dev libjemalloc-dev zlib1g-dev
+  python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema curl"
+
+for option in "$@"; do
+  case "$option" in
+    --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
+    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+fail() {
+  echo "setup.sh: $*" >&2
+  exit 1
+}
+
+command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 ||
+  fail "this needs Debian 12 or a system like it (no dpkg-query or apt-get here); install by hand:" $packages
+
+missing=""
+for package in $packages; do
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+  as_root=""
+elif command -v sudo >/dev/null 2>&1; then
+  as_root="sudo"
+else
+  fail "root or sudo is needed to install:$missing"
+fi
+
+# Servers among the packages (Redis, nginx, HAProxy) must not be started by their installation.
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+forget_policy() {
+  [ -z "$made_policy" ] || $as_root rm -f "$policy"
+}
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  made_policy=yes
+  $as_root chmod 755 "$policy"
+fi
+
+log=$(mktemp)
+trap 'forget_policy; rm -f "$log"' EXIT
+quiet_apt_get() {
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >"$log" 2>&1
+}
+echo "setup.sh: installing$missing"
+quiet_apt_get update || echo "setup.sh: apt-get update failed; trying with the lists there are" >&2
+quiet_apt_get install -y --no-install-recommends $missing || {
+  cat "$log" >&2
+  fail "could not install:$missing (onceproxy builds on Debian 12)"
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Builds onceproxy and runs its tests. The default is what continuous integration runs: unit and
+# integration tests, once in a debug build and once under AddressSanitizer and UBSan.
+# The last line is always "N passed, N failed", with ", N skipped" where some were.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: tests/run.sh [options]
+
+  --preset NAME   only this preset: debug, release, asan or tsan
+  --asan          short for --preset asan
+  --unit          only the unit tests
+  --integration   only the integration tests
+  -k EXPR         only the integration tests that match (a pytest expression)
+  --long          every preset, 50 crash rounds, large transfers, soak and fuzzing (about two hours)
+  --jobs N        how many tests run at once (default: one per core)
+  --help          this text
+
+Without --preset and --long: debug, then asan.
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python=/usr/bin/python3
+presets=()
+unit=yes integration=yes expression="" long="" jobs=$(nproc)
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --preset) presets=("${2:?--preset needs a name}"); shift ;;
+    --asan) presets=(asan) ;;
+    --unit) integration="" ;;
+    --integration) unit="" ;;
+    -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
+    --long) long=yes ;;
+    --jobs) jobs=${2:?--jobs needs a number}; shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+if [ ${#presets[@]} -eq 0 ]; then
+  presets=(debug asan)
+  [ -z "$long" ] || presets=(debug asan tsan release)
+fi
+[ -n "$unit$integration" ] || { usage >&2; exit 2; }
+
+"$root/deploy/setup.sh" ${long:+--dev}
+
+results=$root/build/test-results
+rm -rf "$results"
+mkdir -p "$results"
+broken=0      # builds that failed: no test could say so
+expected=()   # result files; one that is missing afterwards is a failure
+
+# step NAME COMMAND…: runs a command with its output in a file, which is shown when it fails.
+step() {
+  local name=$1 begin=$SECONDS log
+  shift
+  log=$results/${name// /-}.log
+  if "$@" >"$log" 2>&1; then
+    echo "$name: done in $((SECONDS - begin)) s"
+  else
+    cat "$log"
+    echo "$name: FAILED after $((SECONDS - begin)) s"
+    return 1
+  fi
+}
+
+build() {
+  local preset=$1
+  shift
+  step "$preset configure" cmake --preset "$preset" -S "$root" &&
+    step "$preset build" cmake --build "$root/build/$preset" -j "$(nproc)" "$@" && return
+  broken=$((broken + 1))
+  return 1
+}
+
+unit_tests() {
+  expected+=("$results/$1-unit.xml")
+  step "$1 unit tests" ctest --test-dir "$root/build/$1" -j "$jobs" --output-on-failure \
+    --timeout 600 --output-junit "$results/$1-unit.xml" || true
+}
+
+integration_tests() {
+  expected+=("$results/$1-integration.xml")
+  # The sanitizers' own processes are slow to start and hungry; two at once are enough for two cores.
+  ONCEPROXY_BINARY=$root/build/$1/proxy/onceproxy ONCEPROXY_PRESET=$1 \
+    ONCEPROXY_LONG=${long:+1} ONCEPROXY_CRASH_ROUNDS=${ONCEPROXY_CRASH_ROUNDS:-$([ -n "$long" ] && echo 50 || echo 5)} \
+    PYTHONDONTWRITEBYTECODE=1 \
+    step "$1 integration tests" "$python" -m pytest "$root/tests/integration" \
+    -q -p no:cacheprovider -n "$jobs" --dist loadfile --junitxml "$results/$1-integration.xml" \
+    ${expression:+-k "$expression"} || true
+}
+
+# Each fuzz target is one test: it passes when it finds nothing in its time.
+fuzz() {
+  local target name
+  build fuzz || return 0
+  for target in "$root"/build/fuzz/tests/fuzz/*_fuzz; do
+    [ -x "$target" ] || continue
+    name=$(basename "$target")
+    if step "fuzz $name" "$target" -max_total_time="${ONCEPROXY_FUZZ_SECONDS:-300}" -rss_limit_mb=4096 \
+      -artifact_prefix="$results/$name-" "$root"/tests/fuzz/corpus/"$name"/; then
+      echo '<testsuite tests="1"><testcase name="'"$name"'"/></testsuite>' >"$results/$name.xml"
+    else
+      echo '<testsuite tests="1"><testcase name="'"$name"'"><failure/></testcase></testsuite>' >"$results/$name.xml"
+    fi
+  done
+}
+
+for preset in "${presets[@]}"; do
+  if [ -n "$unit" ]; then
+    build "$preset" || continue
+    unit_tests "$preset"
+  else
+    build "$preset" --target onceproxy || continue
+  fi
+  [ -z "$integration" ] || integration_tests "$preset"
+done
+[ -z "$long" ] || [ -n "$expression" ] || fuzz
+
+# Counts what the result files say. A build that failed and a result file that is missing (a runner
+# that crashed) are one failure each; nothing run at all is no success.
+exec "$python" - "$results" "$broken" "${expected[@]}" <<'PYTHON'
+import pathlib, sys
+import xml.etree.ElementTree as xml
+
+results, broken, expected = pathlib.Path(sys.argv[1]), int(sys.argv[2]), map(pathlib.Path, sys.argv[3:])
+passed = skipped = 0
+failed = broken + sum(not file.exists() for file in expected)
+for file in sorted(results.glob("*.xml")):
+    for case in xml.parse(file).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None or case.get("status") in ("disabled", "notrun"):
+            skipped += 1
+        else:
+            passed += 1
+if passed + failed == 0:
+    print("no test ran")
+print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+sys.exit(1 if failed or not passed else 0)
+PYTHON
