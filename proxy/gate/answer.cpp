@@ -1,0 +1,187 @@
+#include "proxy/gate/answer.hpp"
+
+#include <algorithm>
+
+namespace onceproxy::gate {
+
+namespace {
+
+using std::chrono::seconds;
+
+/// An operator ends it, not time: an hour keeps well-behaved clients from asking all the time.
+constexpr seconds retry_after_operator{3600};
+
+seconds whole_seconds(std::chrono::milliseconds wait) {
+  return std::max(seconds{1}, std::chrono::ceil<seconds>(wait));
+}
+
+/// The length of the well-formed UTF-8 sequence at `text`'s start (RFC 3629), or 0.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                             : lead >= 0xE0 && lead <= 0xEF ? 3
+                             : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                            : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
+  if (lead == 0xED && byte(1) > 0x9F) return 0;
+  if (lead == 0xF0 && byte(1) < 0x90) return 0;
+  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
+  return length;
+}
+
+}  // namespace
+
+std::string json_escape(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size() + 8);
+  while (!text.empty()) {
+    const char c = text[0];
+    std::size_t length = 1;
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += "\\u00";
+      out += digits[static_cast<unsigned char>(c) >> 4];
+      out += digits[c & 15];
+    } else if (length = utf8_length(text); length == 0) {
+      out += "\\ufffd";
+      length = 1;
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
+               std::optional<seconds> retry_after) {
+  Answer answer;
+  answer.status = status;
+  answer.head = "content-type: application/problem+json\r\n";
+  if (retry_after) {
+    answer.head += "retry-after: " + std::to_string(retry_after->count()) + "\r\n";
+  }
+  answer.body.reserve(128 + title.size() + detail.size());
+  answer.body.append("{\"type\":\"urn:onceproxy:problem:").append(name);
+  answer.body.append("\",\"title\":\"").append(title);
+  answer.body.append("\",\"status\":").append(std::to_string(status));
+  answer.body.append(",\"detail\":\"").append(json_escape(detail)).append("\"}");
+  return answer;
+}
+
+// The titles of in-flight, key-reused and missing-key are those of the IETF draft
+// draft-ietf-httpapi-idempotency-key-header, section 2.7.
+
+Answer in_flight() {
+  return problem(409, "in-flight", "A request is outstanding for this Idempotency-Key",
+                 "The first request for this operation has not been answered yet; ask again.",
+                 seconds{1});
+}
+
+Answer mismatch() {
+  return problem(422, "key-reused", "Idempotency-Key is already used",
+                 "This operation is known with another payload.");
+}
+
+Answer missing_key(std::string_view selector) {
+  return problem(400, "missing-key", "Idempotency-Key is missing",
+                 "The request lacks a field that names its operation: " + std::string(selector));
+}
+
+Answer bad_key(std::string_view detail) {
+  return problem(400, "bad-key", "Idempotency-Key is malformed", detail);
+}
+
+Answer held(std::optional<std::chrono::milliseconds> lease_left) {
+  return problem(409, "outcome-unknown", "The outcome of this operation is unknown",
+                 lease_left ? "An earlier request for this operation was forwarded and its outcome "
+                              "is not known; it may be sent again after its lease."
+                            : "An earlier request for this operation was forwarded and its outcome "
+                              "is not known; an operator has to resolve it.",
+                 lease_left ? whole_seconds(*lease_left) : retry_after_operator);
+}
+
+Answer not_replayable() {
+  return problem(409, "not-replayable", "The answer was too large to keep",
+                 "This operation was done; its answer cannot be given again.");
+}
+
+Answer busy(std::string_view detail) {
+  return problem(503, "busy", "Too much is under way", detail, seconds{1});
+}
+
+Answer store_unavailable(std::string_view detail) {
+  return problem(503, "store-unavailable", "The store cannot promise anything now", detail,
+                 seconds{1});
+}
+
+Answer upstream_unreachable(std::string_view detail) {
+  return problem(502, "upstream-unreachable", "The upstream did not answer", detail);
+}
+
+Answer upstream_timeout(std::string_view detail) {
+  return problem(504, "upstream-timeout", "The upstream did not answer in time", detail);
+}
+
+Answer bad_request(int status, std::string_view detail) {
+  Answer answer = problem(status, "bad-request", reason_phrase(status), detail);
+  if (status == 405) answer.head += "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  return answer;
+}
+
+Answer replay(store::StoredAnswer stored) {
+  Answer answer{stored.status, std::move(stored.head), std::move(stored.body)};
+  answer.head += "Idempotent-Replayed: true\r\n";
+  return answer;
+}
+
+Answer fixed(const policies::FixedAnswer& fixed) {
+  Answer answer;
+  answer.status = fixed.status;
+  for (const auto& [name, value] : fixed.headers) {
+    answer.head.append(name).append(": ").append(value).append("\r\n");
+  }
+  answer.body = fixed.body;
+  return answer;
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+  }
+}
+
+}  // namespace onceproxy::gate

@@ -1,0 +1,54 @@
+// Answer: what onceproxy itself says to a client, and the one place where decisions become HTTP
+// (contract: Answers). Problems are RFC 9457 application/problem+json.
+// Pure; thread-safe.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policies/policy.hpp"
+#include "proxy/telemetry/decision.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::gate {
+
+struct Answer {
+  int status = 0;
+  /// Field lines, each "name: value\r\n"; without Content-Length, Date, Connection and
+  /// Onceproxy-Decision, which whoever sends it adds.
+  std::string head;
+  std::string body;
+};
+
+/// The answer of a refusal. `detail` is a sentence for a person; it never holds a stored body, a
+/// payload, or which part of one differed.
+Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
+               std::optional<std::chrono::seconds> retry_after = std::nullopt);
+
+Answer in_flight();
+Answer mismatch();
+Answer missing_key(std::string_view selector);
+Answer bad_key(std::string_view detail);
+/// `lease_left` absent: only an operator ends it.
+Answer held(std::optional<std::chrono::milliseconds> lease_left);
+Answer not_replayable();
+Answer busy(std::string_view detail);
+Answer store_unavailable(std::string_view detail);
+Answer upstream_unreachable(std::string_view detail);
+Answer upstream_timeout(std::string_view detail);
+/// 400, 405, 408, 413, 414, 431, 501 or 505.
+Answer bad_request(int status, std::string_view detail);
+
+/// The stored answer again, marked as a replay.
+Answer replay(store::StoredAnswer stored);
+Answer fixed(const policies::FixedAnswer& answer);
+
+/// The reason phrase of a status that onceproxy sends itself, or "" (RFC 9112 4 allows none).
+std::string_view reason_phrase(int status);
+
+/// `text` inside a JSON string, without the quotes: never ends the string, always valid UTF-8.
+std::string json_escape(std::string_view text);
+
+}  // namespace onceproxy::gate

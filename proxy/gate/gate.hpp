@@ -1,0 +1,127 @@
+// Gate: the one place where policy meets store. admit() turns a covered request into what may be
+// done with it; settle() turns what became of a forward into what is remembered and answered. Every
+// front (HTTP/1.1, Envoy's ext_proc) calls these two verbs around its own forwarding.
+//
+// It does no network I/O and knows no connection.
+// Thread-safety: a Gate belongs to one event loop; Rules are immutable and shared.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "policies/document.hpp"
+#include "policies/policy.hpp"
+#include "policies/policy_set.hpp"
+#include "policies/request_view.hpp"
+#include "proxy/gate/answer.hpp"
+#include "proxy/gate/task.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "store/clock.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::gate {
+
+/// One configuration's policies with their numbers in the metrics. A request keeps the Rules that
+/// admitted it until it is answered.
+class Rules {
+ public:
+  Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics);
+
+  const policies::PolicySet& policies() const { return policies_; }
+  telemetry::PolicyId id(const policies::Policy& policy) const { return ids_[policy.index]; }
+
+ private:
+  policies::PolicySet policies_;
+  std::vector<telemetry::PolicyId> ids_;
+};
+
+/// Forward without a reservation: the policy is off, or lets what it cannot protect pass.
+struct PassThrough {};
+
+/// Forward, holding the reservation. settle() must be called with it.
+struct Forward {
+  store::Permit permit;
+  const policies::Policy* policy;
+};
+
+/// Do not forward: this is the answer.
+struct Reply {
+  telemetry::Decision decision;
+  Answer answer;
+};
+
+using Verdict = std::variant<PassThrough, Forward, Reply>;
+
+struct Admission {
+  Verdict verdict;
+  /// What the request stands for, where that could be worked out.
+  std::optional<store::Fingerprint> fingerprint;
+};
+
+/// The upstream answered. Views are read during settle() only.
+struct Answered {
+  int status;
+  /// As they go to the client: nothing hop-by-hop, no Content-Length.
+  std::span<const policies::Field> headers;
+  std::string_view body;
+  /// False: the answer is larger than the policy keeps, and `body` is only its beginning.
+  bool whole;
+};
+
+/// Not one byte of the request reached the upstream.
+struct NotSent {
+  enum class Reason { unreachable, timeout, busy } reason;
+  std::string_view detail;
+};
+
+/// Sent, perhaps in part, and not answered, or answered by something that cannot be believed.
+struct Unknown {
+  bool timeout;
+  std::string_view detail;
+};
+
+using Outcome = std::variant<Answered, NotSent, Unknown>;
+
+struct Settlement {
+  telemetry::Decision decision;
+  /// Absent: the upstream's answer goes to the client.
+  std::optional<Answer> answer;
+};
+
+class Gate {
+ public:
+  /// All must outlive the gate; `loop` is the one its coroutines run on.
+  Gate(store::Store& store, store::Loop& loop, const store::Clock& clock,
+       telemetry::WorkerMetrics& metrics)
+      : store_(store), loop_(loop), clock_(clock), metrics_(metrics) {}
+
+  /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
+  /// Everything passed by reference must stay until the task ends.
+  Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
+                        const policies::RequestView& request, policies::Document& body,
+                        std::string_view request_id);
+
+  /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
+  /// the completion is durable then, or the settlement says otherwise.
+  Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
+
+ private:
+  Verdict admission_of(const Rules& rules, const policies::Policy& policy,
+                       store::ReserveResult result);
+  Verdict duplicate(const Rules& rules, const policies::Policy& policy, store::Completed completed);
+  Task<store::Settled> complete(Forward forward, const Answered& answered);
+  Task<store::Settled> release(store::Permit permit);
+  Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);
+
+  store::Store& store_;
+  store::Loop& loop_;
+  const store::Clock& clock_;
+  telemetry::WorkerMetrics& metrics_;
+};
+
+}  // namespace onceproxy::gate
