@@ -18,8 +18,8 @@
 
 namespace onceproxy::telemetry {
 
-/// One request, as it is logged. Views are read during the call only. Empty strings and negative
-/// numbers are left out of the line.
+/// One request, as it is logged. Views are read during the call only. Empty strings, negative
+/// numbers and a status of 0 (no answer was sent) are left out of the line.
 struct AccessRecord {
   std::string_view request_id;
   std::string_view client;
@@ -50,9 +50,11 @@ class AccessLog {
     /// What may wait for the writer thread before lines are dropped.
     std::size_t queue_bytes_max = 16 * 1024 * 1024;
   };
-  /// `dropped` hears how many lines were lost.
+  /// `dropped` hears how many lines were lost, on a worker's thread or the log's, one call at a
+  /// time, and never after the destructor. It must be quick and must not call back.
   AccessLog(Options options, std::function<void(std::uint64_t)> dropped);
-  /// Writes what is queued, waiting for a slow reader no longer than a second.
+  /// Writes what is queued, waiting for a slow reader no longer than a second; what is left then
+  /// counts as dropped. Writers should be gone by now: what they hand over later is lost.
   ~AccessLog();
 
   class Writer {

@@ -1,0 +1,136 @@
+#include "proxy/telemetry/metrics.hpp"
+
+#include <prometheus/collectable.h>
+#include <prometheus/text_serializer.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "proxy/telemetry/exposition.hpp"
+#include "proxy/telemetry/worker_metrics.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+struct Metrics::State final : prometheus::Collectable {
+  explicit State(std::string program_version) : version(std::move(program_version)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    Snapshot snapshot;
+    snapshot.version = version;
+    {
+      const std::lock_guard lock(mutex);
+      snapshot.policies = policy_names;
+      for (const auto& worker : workers) snapshot.workers.push_back(worker->state_.get());
+      snapshot.store_errors = store_errors;
+      snapshot.reload_successful = reload_successful;
+      snapshot.reload_success_time = reload_success_time;
+    }
+    snapshot.commit_time.add(commit_time);
+    snapshot.batch_size.add(batch_size);
+    snapshot.permits_dropped = permits_dropped.load(std::memory_order_relaxed);
+    snapshot.access_log_dropped = access_log_dropped.load(std::memory_order_relaxed);
+    {
+      const std::lock_guard lock(gauges_mutex);
+      try {
+        if (gauges) snapshot.store = gauges();
+      } catch (...) {
+        // A store that cannot tell its size must not take the other metrics with it.
+      }
+    }
+    return metric_families(snapshot);
+  }
+
+  const std::string version;
+
+  mutable std::mutex mutex;
+  /// By number.
+  std::vector<std::string> policy_names{""};
+  std::map<std::string, PolicyId, std::less<>> policy_numbers{{"", no_policy}};
+  std::vector<std::unique_ptr<WorkerMetrics>> workers;
+  std::map<std::string, std::uint64_t> store_errors;
+  bool reload_successful = true;
+  double reload_success_time = now_seconds();
+
+  /// Its own: the function may be slow, and replacing it waits for it.
+  mutable std::mutex gauges_mutex;
+  std::function<StoreGauges()> gauges;
+
+  Histogram<CommitTime> commit_time;
+  Histogram<BatchSize> batch_size;
+  std::atomic<std::uint64_t> permits_dropped{0};
+  std::atomic<std::uint64_t> access_log_dropped{0};
+};
+
+Metrics::Metrics(std::string version) : state_(std::make_unique<State>(std::move(version))) {}
+Metrics::~Metrics() = default;
+
+PolicyId Metrics::policy(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  if (const auto known = state_->policy_numbers.find(name); known != state_->policy_numbers.end())
+    return known->second;
+  if (state_->policy_names.size() >= policies_max) return no_policy;
+  const auto id = static_cast<PolicyId>(state_->policy_names.size());
+  // Every worker has the counters before anybody knows the number.
+  for (const auto& worker : state_->workers) worker->state_->add_policy(id);
+  state_->policy_names.emplace_back(name);
+  state_->policy_numbers.emplace(name, id);
+  return id;
+}
+
+WorkerMetrics& Metrics::add_worker() {
+  const std::lock_guard lock(state_->mutex);
+  std::unique_ptr<WorkerMetrics> worker(new WorkerMetrics);
+  for (PolicyId id = no_policy + 1; id < state_->policy_names.size(); ++id)
+    worker->state_->add_policy(id);
+  return *state_->workers.emplace_back(std::move(worker));
+}
+
+void Metrics::store_commit(std::chrono::nanoseconds duration, std::size_t operations) {
+  state_->commit_time.observe_shared(duration.count());
+  state_->batch_size.observe_shared(static_cast<std::int64_t>(operations));
+}
+
+void Metrics::store_error(std::string_view operation) {
+  constexpr std::size_t operations_max = 64;
+  const std::lock_guard lock(state_->mutex);
+  std::string word(operation);
+  if (!is_label_word(operation) ||
+      (state_->store_errors.size() >= operations_max && !state_->store_errors.contains(word)))
+    word = "other";
+  ++state_->store_errors[word];
+}
+
+void Metrics::store_gauges(std::function<StoreGauges()> read) {
+  const std::lock_guard lock(state_->gauges_mutex);
+  state_->gauges = std::move(read);
+}
+
+void Metrics::permit_dropped() {
+  state_->permits_dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Metrics::access_log_dropped(std::uint64_t lines) {
+  state_->access_log_dropped.fetch_add(lines, std::memory_order_relaxed);
+}
+
+void Metrics::reloaded(bool successful) {
+  const std::lock_guard lock(state_->mutex);
+  state_->reload_successful = successful;
+  if (successful) state_->reload_success_time = now_seconds();
+}
+
+std::string Metrics::exposition() const {
+  return prometheus::TextSerializer().Serialize(state_->Collect());
+}
+
+}  // namespace onceproxy::telemetry

@@ -6,7 +6,6 @@
 // itself is thread-safe.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +30,8 @@ enum class Side { client, upstream };
 class WorkerMetrics {
  public:
   void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
+  /// What an enforced policy would have decided, where a policy only watches.
+  void shadow(PolicyId policy, Decision decision);
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
   void reservation(PolicyId policy, int change);
@@ -38,6 +39,8 @@ class WorkerMetrics {
   void permit_refused(PolicyId policy);
   /// Age of the operation that a duplicate repeats, counted from its completion.
   void duplicate(PolicyId policy, std::chrono::nanoseconds age);
+  /// How long a request waited for its entity's turn.
+  void entity_wait(PolicyId policy, std::chrono::nanoseconds duration);
   /// `reason` is one of a fixed set of words and must live for ever (a literal).
   void bad_request(std::string_view reason);
   void connection(Side side, int change);
@@ -74,13 +77,18 @@ class Metrics {
 
   // The store's side, called from its threads.
   void store_commit(std::chrono::nanoseconds duration, std::size_t operations);
+  /// `operation` is one of a fixed set of words.
   void store_error(std::string_view operation);
+  /// `read` runs on the thread that scrapes, one at a time. When this returns, the function given
+  /// before runs no more: whoever ends a store hands in {} first.
   void store_gauges(std::function<StoreGauges()> read);
   /// A permit was dropped unused: its reservation is left to its lease.
   void permit_dropped();
   /// Access log lines that could not be written in time.
   void access_log_dropped(std::uint64_t lines);
 
+  /// A configuration was loaded anew, or could not be. The one the process began with counts as a
+  /// success at the time this object was made.
   void reloaded(bool successful);
 
   /// The text exposition format (version 0.0.4).

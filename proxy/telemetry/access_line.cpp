@@ -1,0 +1,101 @@
+#include "proxy/telemetry/access_line.hpp"
+
+#include "proxy/telemetry/json_text.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+class JsonLine {
+ public:
+  JsonLine(std::string& out, std::string_view time) : out_(out) {
+    out_.append("{\"time\":\"").append(time).append("\"");
+  }
+  void text(std::string_view key, std::string_view value) {
+    if (value.empty()) return;
+    this->key(key);
+    append_json_string(out_, value);
+  }
+  void number(std::string_view key, std::int64_t value) {
+    if (value < 0) return;
+    this->key(key);
+    append_number(out_, value);
+  }
+  void milliseconds(std::string_view key, std::chrono::nanoseconds value) {
+    if (value.count() < 0) return;
+    this->key(key);
+    append_milliseconds(out_, value);
+  }
+  void end() { out_.append("}\n"); }
+
+ private:
+  void key(std::string_view key) { out_.append(",\"").append(key).append("\":"); }
+
+  std::string& out_;
+};
+
+class TextLine {
+ public:
+  TextLine(std::string& out, std::string_view time) : out_(out) { out_.append(time); }
+  void text(std::string_view key, std::string_view value) {
+    if (value.empty()) return;
+    this->key(key);
+    append_text_value(out_, value);
+  }
+  void number(std::string_view key, std::int64_t value) {
+    if (value < 0) return;
+    this->key(key);
+    append_number(out_, value);
+  }
+  void milliseconds(std::string_view key, std::chrono::nanoseconds value) {
+    if (value.count() < 0) return;
+    this->key(key);
+    append_milliseconds(out_, value);
+  }
+  void end() { out_ += '\n'; }
+
+ private:
+  void key(std::string_view key) { out_.append(" ").append(key).append("="); }
+
+  std::string& out_;
+};
+
+template <typename Line>
+void append_record(Line line, const AccessRecord& record) {
+  line.text("request_id", record.request_id);
+  line.text("client", record.client);
+  line.text("method", record.method);
+  line.text("path", record.path);
+  line.text("policy", record.policy);
+  line.text("decision", name(record.decision));
+  line.text("fingerprint", record.fingerprint);
+  if (record.status != 0) line.number("status", record.status);
+  line.number("request_bytes", record.request_bytes);
+  line.number("response_bytes", record.response_bytes);
+  line.milliseconds("duration_ms", record.duration);
+  line.milliseconds("upstream_ms", record.upstream_duration);
+  line.text("error", record.error);
+  line.end();
+}
+
+template <typename Line>
+void append_dropped(Line line, std::uint64_t lines) {
+  line.number("dropped", static_cast<std::int64_t>(lines));
+  line.text("error", "access log lines dropped");
+  line.end();
+}
+
+}  // namespace
+
+void append_access_line(std::string& out, LogFormat format, std::string_view time,
+                        const AccessRecord& record) {
+  format == LogFormat::json ? append_record(JsonLine(out, time), record)
+                            : append_record(TextLine(out, time), record);
+}
+
+void append_dropped_line(std::string& out, LogFormat format, std::string_view time,
+                         std::uint64_t lines) {
+  format == LogFormat::json ? append_dropped(JsonLine(out, time), lines)
+                            : append_dropped(TextLine(out, time), lines);
+}
+
+}  // namespace onceproxy::telemetry

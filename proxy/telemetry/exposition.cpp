@@ -1,0 +1,254 @@
+#include "proxy/telemetry/exposition.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "proxy/telemetry/process_metrics.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+class Family {
+ public:
+  Family(std::string name, std::string help, MetricType type)
+      : family_{std::move(name), std::move(help), type, {}} {}
+
+  void add(Labels labels, double value) {
+    ClientMetric& metric = add(labels);
+    metric.counter.value = value;
+    metric.gauge.value = value;
+  }
+  void add(Labels labels, std::uint64_t value) { add(labels, static_cast<double>(value)); }
+
+  template <typename Kind>
+  void add(Labels labels, const HistogramTotals<Kind>& totals) {
+    if (totals.count == 0) return;
+    ClientMetric::Histogram& histogram = add(labels).histogram;
+    histogram.sample_count = totals.count;
+    histogram.sample_sum = static_cast<double>(totals.sum) / Kind::ticks_per_unit;
+    std::uint64_t cumulative = 0;
+    for (std::size_t i = 0; i < totals.buckets.size(); ++i) {
+      cumulative += totals.buckets[i];
+      const double bound = i < Kind::bounds.size()
+                               ? static_cast<double>(Kind::bounds[i]) / Kind::ticks_per_unit
+                               : std::numeric_limits<double>::infinity();
+      histogram.bucket.push_back({cumulative, bound});
+    }
+  }
+
+  void move_to(std::vector<MetricFamily>& families) {
+    if (!family_.metric.empty()) families.push_back(std::move(family_));
+  }
+
+ private:
+  ClientMetric& add(Labels labels) {
+    ClientMetric& metric = family_.metric.emplace_back();
+    for (const auto& [label, value] : labels)
+      metric.label.push_back({std::string(label), std::string(value)});
+    return metric;
+  }
+
+  MetricFamily family_;
+};
+
+/// One policy's counters of all workers, added up.
+struct PolicyTotals {
+  std::array<HistogramTotals<RequestTime>, decision_count> requests;
+  std::array<std::uint64_t, decision_count> shadow{};
+  std::array<std::uint64_t, code_classes.size()> upstream{};
+  HistogramTotals<RequestTime> upstream_time;
+  HistogramTotals<RequestTime> entity_wait;
+  HistogramTotals<DuplicateAge> duplicate_age;
+  std::int64_t reservations = 0;
+  std::uint64_t leases_expired = 0;
+  std::uint64_t permits_refused = 0;
+
+  void add(const PolicyCounters& counters) {
+    constexpr auto relaxed = std::memory_order_relaxed;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].add(counters.requests[i]);
+      shadow[i] += counters.shadow[i].load(relaxed);
+    }
+    for (std::size_t i = 0; i < upstream.size(); ++i)
+      upstream[i] += counters.upstream[i].load(relaxed);
+    upstream_time.add(counters.upstream_time);
+    entity_wait.add(counters.entity_wait);
+    duplicate_age.add(counters.duplicate_age);
+    reservations += counters.reservations.load(relaxed);
+    leases_expired += counters.leases_expired.load(relaxed);
+    permits_refused += counters.permits_refused.load(relaxed);
+  }
+};
+
+/// Shown from the start, at zero: a policy that matches nothing must be visible, and a rate over a
+/// series that begins at one misses its first event.
+bool shown_at_zero(PolicyId policy, Decision decision) {
+  switch (decision) {
+    case Decision::forwarded:
+    case Decision::replayed:
+    case Decision::suppressed:
+    case Decision::in_flight:
+    case Decision::store_error:
+      return policy != no_policy;
+    case Decision::passed:
+    case Decision::bad_request:
+      return policy == no_policy;
+    case Decision::upstream_error:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family requests("onceproxy_requests_total", "Requests, by what was done with them.",
+                  MetricType::Counter);
+  Family shadow("onceproxy_shadow_decisions_total",
+                "What policies in shadow mode would have decided.", MetricType::Counter);
+  Family duration("onceproxy_request_duration_seconds",
+                  "Time from a request's head to the end of its answer.", MetricType::Histogram);
+  Family upstream("onceproxy_upstream_requests_total",
+                  "Requests sent to the upstream, by its answer's class.", MetricType::Counter);
+  Family upstream_time("onceproxy_upstream_duration_seconds",
+                       "Time the upstream took, failures included.", MetricType::Histogram);
+  Family reservations("onceproxy_reservations_active", "Reservations under way.",
+                      MetricType::Gauge);
+  Family leases("onceproxy_leases_expired_total", "Reservations whose lease ended unfinished.",
+                MetricType::Counter);
+  Family refused(
+      "onceproxy_permits_refused_total",
+      "Completions and releases refused because the permit held no reservation any more.",
+      MetricType::Counter);
+  Family age("onceproxy_duplicate_age_seconds",
+             "Age of the operation a duplicate repeats, from its completion.",
+             MetricType::Histogram);
+  Family wait("onceproxy_entity_wait_seconds", "Time requests waited for their entity's turn.",
+              MetricType::Histogram);
+
+  for (PolicyId id = 0; id < snapshot.policies.size(); ++id) {
+    const std::string& policy = snapshot.policies[id];
+    PolicyTotals totals;
+    for (const WorkerCounters* worker : snapshot.workers)
+      if (const PolicyCounters* counters = worker->policies[id].load(std::memory_order_acquire))
+        totals.add(*counters);
+
+    for (std::size_t i = 0; i < decision_count; ++i) {
+      const auto decision = static_cast<Decision>(i);
+      const Labels labels{{"policy", policy}, {"decision", name(decision)}};
+      if (totals.requests[i].count > 0 || shown_at_zero(id, decision))
+        requests.add(labels, totals.requests[i].count);
+      if (totals.shadow[i] > 0) shadow.add(labels, totals.shadow[i]);
+      duration.add(labels, totals.requests[i]);
+    }
+    for (std::size_t i = 0; i < code_classes.size(); ++i)
+      if (totals.upstream[i] > 0)
+        upstream.add({{"policy", policy}, {"code_class", code_classes[i]}}, totals.upstream[i]);
+    const Labels labels{{"policy", policy}};
+    upstream_time.add(labels, totals.upstream_time);
+    age.add(labels, totals.duplicate_age);
+    wait.add(labels, totals.entity_wait);
+    if (id == no_policy) continue;  // what no policy covers is never reserved
+    // A scrape may see a reservation's end in one worker and not yet its beginning in another.
+    reservations.add(labels, static_cast<double>(std::max<std::int64_t>(totals.reservations, 0)));
+    leases.add(labels, totals.leases_expired);
+    refused.add(labels, totals.permits_refused);
+  }
+  for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &reservations,
+                         &leases, &refused, &age, &wait})
+    family->move_to(families);
+}
+
+void append_connections(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family connections("onceproxy_connections", "Open connections.", MetricType::Gauge);
+  for (const auto& [side, label] :
+       {std::pair{Side::client, "client"}, std::pair{Side::upstream, "upstream"}}) {
+    std::int64_t open = 0;
+    for (const WorkerCounters* worker : snapshot.workers)
+      open += worker->connections[static_cast<std::size_t>(side)].load(std::memory_order_relaxed);
+    connections.add({{"side", label}}, static_cast<double>(std::max<std::int64_t>(open, 0)));
+  }
+  connections.move_to(families);
+
+  std::map<std::string_view, std::uint64_t> reasons;
+  for (const WorkerCounters* worker : snapshot.workers)
+    worker->bad_requests.each(
+        [&](std::string_view reason, std::uint64_t count) { reasons[reason] += count; });
+  Family bad("onceproxy_bad_requests_total", "Requests refused as malformed or dangerous HTTP.",
+             MetricType::Counter);
+  for (const auto& [reason, count] : reasons) bad.add({{"reason", reason}}, count);
+  bad.move_to(families);
+}
+
+void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family commit("onceproxy_store_commit_duration_seconds",
+                "Time a batch of store operations took to become durable.", MetricType::Histogram);
+  commit.add({}, snapshot.commit_time);
+  commit.move_to(families);
+  Family batch("onceproxy_store_batch_size", "Store operations in one batch.",
+               MetricType::Histogram);
+  batch.add({}, snapshot.batch_size);
+  batch.move_to(families);
+  Family errors("onceproxy_store_errors_total", "Store operations that failed.",
+                MetricType::Counter);
+  for (const auto& [operation, count] : snapshot.store_errors)
+    errors.add({{"operation", operation}}, count);
+  errors.move_to(families);
+  if (!snapshot.store) return;
+  Family bytes("onceproxy_store_bytes", "What the store takes on disk.", MetricType::Gauge);
+  bytes.add({}, snapshot.store->bytes);
+  bytes.move_to(families);
+  Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
+  records.add({{"state", "all"}}, snapshot.store->records_estimate);
+  records.move_to(families);
+}
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
+}
+
+void append_process(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  const auto append = [&](const char* name, const char* help, MetricType type, Labels labels,
+                          double value) {
+    Family family(name, help, type);
+    family.add(labels, value);
+    family.move_to(families);
+  };
+  append("onceproxy_permits_dropped_total", "Permits dropped unused, left to their leases.",
+         MetricType::Counter, {}, static_cast<double>(snapshot.permits_dropped));
+  append("onceproxy_access_log_dropped_total", "Access log lines that could not be written.",
+         MetricType::Counter, {}, static_cast<double>(snapshot.access_log_dropped));
+  append("onceproxy_config_last_reload_successful",
+         "Whether the last attempt to load the configuration succeeded.", MetricType::Gauge, {},
+         snapshot.reload_successful ? 1 : 0);
+  append("onceproxy_config_last_reload_success_timestamp_seconds",
+         "When the configuration was last loaded, in seconds since the epoch.", MetricType::Gauge,
+         {}, snapshot.reload_success_time);
+  append("onceproxy_build_info", "Always 1; the labels say what runs.", MetricType::Gauge,
+         {{"version", snapshot.version}, {"compiler", compiler()}}, 1);
+  append_process_metrics(families);
+}
+
+}  // namespace
+
+std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
+  std::vector<MetricFamily> families;
+  append_policies(families, snapshot);
+  append_connections(families, snapshot);
+  append_store(families, snapshot);
+  append_process(families, snapshot);
+  return families;
+}
+
+}  // namespace onceproxy::telemetry

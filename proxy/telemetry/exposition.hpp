@@ -1,0 +1,41 @@
+// From counters to metric families: one snapshot of every worker, merged, under the names and
+// labels that the telemetry port promises. Private to this folder.
+//
+// What bounds the number of series: policies are known names, decisions and words are fixed sets,
+// and a histogram shows up only once it holds an observation.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/telemetry/histogram.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "proxy/telemetry/worker_metrics.hpp"
+
+namespace onceproxy::telemetry {
+
+/// Everything a scrape shows, read but not yet named.
+struct Snapshot {
+  std::string version;
+  /// By number; the first is "".
+  std::vector<std::string> policies;
+  std::vector<const WorkerCounters*> workers;
+  HistogramTotals<CommitTime> commit_time;
+  HistogramTotals<BatchSize> batch_size;
+  std::map<std::string, std::uint64_t> store_errors;
+  std::optional<StoreGauges> store;
+  std::uint64_t permits_dropped = 0;
+  std::uint64_t access_log_dropped = 0;
+  bool reload_successful = true;
+  double reload_success_time = 0;
+};
+
+/// Families without a series are left out.
+std::vector<prometheus::MetricFamily> metric_families(const Snapshot& snapshot);
+
+}  // namespace onceproxy::telemetry

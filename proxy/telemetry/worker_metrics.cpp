@@ -1,0 +1,84 @@
+#include "proxy/telemetry/worker_metrics.hpp"
+
+#include <algorithm>
+
+namespace onceproxy::telemetry {
+
+bool is_label_word(std::string_view word) {
+  return !word.empty() && word.size() <= 40 && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+void WordCounters::add(std::string_view word) {
+  constexpr std::string_view other = "other";
+  const std::size_t used = used_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < used; ++i) {
+    if (entries_[i].word != word) continue;
+    add_alone(entries_[i].count, std::uint64_t{1});
+    return;
+  }
+  if (word != other && (used + 1 >= words_max || !is_label_word(word))) return add(other);
+  entries_[used].word = word;
+  entries_[used].count.store(1, std::memory_order_relaxed);
+  used_.store(used + 1, std::memory_order_release);
+}
+
+WorkerCounters::WorkerCounters() {
+  add_policy(no_policy);
+}
+
+void WorkerCounters::add_policy(PolicyId id) {
+  owned_.push_back(std::make_unique<PolicyCounters>());
+  policies[id].store(owned_.back().get(), std::memory_order_release);
+}
+
+WorkerMetrics::WorkerMetrics() : state_(std::make_unique<State>()) {}
+WorkerMetrics::~WorkerMetrics() = default;
+
+void WorkerMetrics::request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration) {
+  state_->of(policy).requests[static_cast<std::size_t>(decision)].observe(duration.count());
+}
+
+void WorkerMetrics::shadow(PolicyId policy, Decision decision) {
+  add_alone(state_->of(policy).shadow[static_cast<std::size_t>(decision)], std::uint64_t{1});
+}
+
+void WorkerMetrics::upstream(PolicyId policy, int status, std::chrono::nanoseconds duration) {
+  PolicyCounters& counters = state_->of(policy);
+  const std::size_t code_class =
+      status >= 100 && status <= 599 ? static_cast<std::size_t>(status) / 100 : 0;
+  add_alone(counters.upstream[code_class], std::uint64_t{1});
+  counters.upstream_time.observe(duration.count());
+}
+
+void WorkerMetrics::reservation(PolicyId policy, int change) {
+  add_alone(state_->of(policy).reservations, std::int64_t{change});
+}
+
+void WorkerMetrics::lease_expired(PolicyId policy) {
+  add_alone(state_->of(policy).leases_expired, std::uint64_t{1});
+}
+
+void WorkerMetrics::permit_refused(PolicyId policy) {
+  add_alone(state_->of(policy).permits_refused, std::uint64_t{1});
+}
+
+void WorkerMetrics::duplicate(PolicyId policy, std::chrono::nanoseconds age) {
+  state_->of(policy).duplicate_age.observe(
+      std::chrono::duration_cast<std::chrono::milliseconds>(age).count());
+}
+
+void WorkerMetrics::entity_wait(PolicyId policy, std::chrono::nanoseconds duration) {
+  state_->of(policy).entity_wait.observe(duration.count());
+}
+
+void WorkerMetrics::bad_request(std::string_view reason) {
+  state_->bad_requests.add(reason);
+}
+
+void WorkerMetrics::connection(Side side, int change) {
+  add_alone(state_->connections[static_cast<std::size_t>(side)], std::int64_t{change});
+}
+
+}  // namespace onceproxy::telemetry

@@ -1,0 +1,91 @@
+// What one worker counts, as the scrape reads it. Private to this folder.
+//
+// Thread-safety: every number is written by the worker's thread alone and read by any; a policy's
+// counters are made by whoever numbers the policy, before the number is known to a worker.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "proxy/telemetry/decision.hpp"
+#include "proxy/telemetry/histogram.hpp"
+#include "proxy/telemetry/metrics.hpp"
+
+namespace onceproxy::telemetry {
+
+/// "1xx" to "5xx", and what was no HTTP answer.
+inline constexpr std::array<std::string_view, 6> code_classes{"error", "1xx", "2xx",
+                                                              "3xx",   "4xx", "5xx"};
+
+/// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
+struct alignas(64) PolicyCounters {
+  /// Their counts are requests_total too.
+  std::array<Histogram<RequestTime>, decision_count> requests;
+  std::array<std::atomic<std::uint64_t>, decision_count> shadow{};
+  std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
+  Histogram<RequestTime> upstream_time;
+  Histogram<RequestTime> entity_wait;
+  Histogram<DuplicateAge> duplicate_age;
+  /// May be below zero in one worker: another may end what this one began.
+  std::atomic<std::int64_t> reservations{0};
+  std::atomic<std::uint64_t> leases_expired{0};
+  std::atomic<std::uint64_t> permits_refused{0};
+};
+
+/// Words counted by one thread. A word that does not look like one of ours, or comes after the
+/// table is full, counts as "other": no label may grow out of what a client sends.
+class WordCounters {
+ public:
+  static constexpr std::size_t words_max = 64;
+  struct Entry {
+    std::string_view word;
+    std::atomic<std::uint64_t> count{0};
+  };
+
+  void add(std::string_view word);
+  /// Calls read(word, count) for each word seen.
+  template <typename Read>
+  void each(Read read) const {
+    const std::size_t used = used_.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < used; ++i)
+      read(entries_[i].word, entries_[i].count.load(std::memory_order_relaxed));
+  }
+
+ private:
+  std::array<Entry, words_max> entries_;
+  /// Entries below it have their word; released after the word was written.
+  std::atomic<std::size_t> used_{0};
+};
+
+/// [a-z0-9_-]{1,40}
+bool is_label_word(std::string_view word);
+
+struct WorkerCounters {
+  WorkerCounters();
+
+  /// Never null for a number that was handed out.
+  std::array<std::atomic<PolicyCounters*>, policies_max> policies{};
+  std::array<std::atomic<std::int64_t>, 2> connections{};
+  WordCounters bad_requests;
+
+  /// Under the lock of the one Metrics that this belongs to.
+  void add_policy(PolicyId id);
+
+  PolicyCounters& of(PolicyId id) {
+    PolicyCounters* counters =
+        id < policies_max ? policies[id].load(std::memory_order_acquire) : nullptr;
+    return counters != nullptr ? *counters : *policies[no_policy].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::vector<std::unique_ptr<PolicyCounters>> owned_;
+};
+
+struct WorkerMetrics::State : WorkerCounters {};
+
+}  // namespace onceproxy::telemetry
