@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "policies/request_view.hpp"
@@ -27,8 +28,17 @@ class Document {
   const JsonTree* json();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  /// Whether a member was worked out, and whether there is one.
+  enum class Known { not_yet, absent, present };
+
+  const RequestView& request_;
+  std::string_view content_;
+  std::size_t decoded_bytes_max_;
+  Known content_known_ = Known::not_yet;
+  Known json_known_ = Known::not_yet;
+  /// Empty unless the body came encoded.
+  std::string decoded_;
+  std::unique_ptr<const JsonTree> json_;
 };
 
 }  // namespace onceproxy::policies

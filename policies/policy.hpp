@@ -1,7 +1,7 @@
 // Policy: one rule as the configuration wrote it, checked and compiled, immutable from then on.
-// The data model that config/ fills and that match.hpp, select.hpp and outcome.hpp read. What each
-// key is for, and which incident it prevents, is told in policies/README.md.
-// Thread-safe: const after construction.
+// The data model that config/ fills and that policy_set.hpp, select.hpp and outcome.hpp read. What
+// each key is for, and which incident it prevents, is told in policies/README.md. Thread-safe:
+// const after construction.
 #pragma once
 
 #include <re2/re2.h>

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policies/document.hpp"
+#include "policies/fields.hpp"
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
 #include "store/fingerprint.hpp"
@@ -21,13 +22,8 @@ struct Operation {
   std::optional<store::PayloadDigest> payload;
 };
 
-/// Why there is no operation.
-struct SelectError {
-  enum class Kind { missing, bad_key } kind = Kind::missing;
-  /// missing: the selector as written. bad_key: what is wrong with the key, without the key.
-  std::string detail;
-};
-
+/// The error is the first of the fingerprint's, the scope's, the payload's. The grammar of what is
+/// digested stands in policies/README.md.
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body);
 

@@ -1,0 +1,81 @@
+#include "policies/canonical.hpp"
+
+#include "policies/ascii.hpp"
+#include "policies/json_string.hpp"
+#include "policies/number.hpp"
+
+namespace onceproxy::policies {
+namespace {
+
+using Kind = JsonTree::Kind;
+
+void append_number(const Selector& selector, std::string_view text, std::string& out) {
+  if (!selector.round) return append_canonical_number(text, out);
+  auto number = parse_decimal(text);
+  if (!number) return;
+  round_decimal(*number, *selector.round);
+  append_decimal(*number, out);
+}
+
+void append_string(const Selector& selector, std::string_view text, std::string& out) {
+  if (!modifies_scalars(selector)) return append_json_string(text, out);
+  std::string modified;
+  append_modified_text(selector, text, modified);
+  append_json_string(modified, out);
+}
+
+}  // namespace
+
+void append_modified_text(const Selector& selector, std::string_view text, std::string& out) {
+  if (selector.trim) text = trimmed(text, " \t\r\n\v\f");
+  if (selector.round && is_decimal(text)) return append_number(selector, text, out);
+  if (!selector.lower) {
+    out.append(text);
+    return;
+  }
+  for (const char c : text) out += ascii_lower(c);
+}
+
+// Recursion is bounded: no tree is deeper than JsonTree::depth_max.
+void append_canonical(const JsonTree& tree, JsonTree::Index value, const Selector& selector,
+                      std::string& out) {
+  switch (tree.kind(value)) {
+    case Kind::null:
+    case Kind::boolean_false:
+    case Kind::boolean_true:
+      out.append(tree.text(value));
+      return;
+    case Kind::number:
+      append_number(selector, tree.text(value), out);
+      return;
+    case Kind::string:
+      append_string(selector, tree.text(value), out);
+      return;
+    case Kind::array: {
+      out += '[';
+      bool first = true;
+      for (const JsonTree::Index element : tree.children(value)) {
+        if (!first) out += ',';
+        first = false;
+        append_canonical(tree, element, selector, out);
+      }
+      out += ']';
+      return;
+    }
+    case Kind::object: {
+      out += '{';
+      bool first = true;
+      for (const JsonTree::Index member : tree.children(value)) {
+        if (!first) out += ',';
+        first = false;
+        append_json_string(tree.name(member), out);
+        out += ':';
+        append_canonical(tree, member, selector, out);
+      }
+      out += '}';
+      return;
+    }
+  }
+}
+
+}  // namespace onceproxy::policies

@@ -1,0 +1,22 @@
+// Conditions on a request: `where` on selected fields, `headers` on header fields.
+// Pure; thread-safe as long as each thread has its own Document.
+#pragma once
+
+#include <span>
+
+#include "policies/fields.hpp"
+#include "policies/policy.hpp"
+
+namespace onceproxy::policies {
+
+/// Whether the field's text equals one of `any_of`, or all of it matches `regex`. A field that is
+/// missing, or a malformed client key, meets no condition.
+bool holds(const Condition& condition, const Subject& subject);
+
+/// Whether every one holds; true for none.
+bool all_hold(std::span<const Condition> conditions, const Subject& subject);
+
+/// Whether the header field, repeated ones joined with ", ", is as the condition wants it.
+bool holds(const HeaderCondition& condition, const RequestView& request);
+
+}  // namespace onceproxy::policies

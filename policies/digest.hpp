@@ -1,0 +1,14 @@
+// SHA-256 over one stretch of bytes.
+// Thread-safe: each thread has its own context.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace onceproxy::policies {
+
+/// Throws std::runtime_error where the cryptographic library refuses to work at all.
+std::array<std::uint8_t, 32> sha256(std::string_view bytes);
+
+}  // namespace onceproxy::policies

@@ -1,0 +1,234 @@
+#include "policies/fields.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "policies/ascii.hpp"
+#include "policies/canonical.hpp"
+#include "policies/client_key.hpp"
+#include "policies/cookie.hpp"
+#include "policies/form.hpp"
+#include "policies/json.hpp"
+#include "policies/json_string.hpp"
+#include "policies/path_template.hpp"
+#include "policies/pointer.hpp"
+
+namespace onceproxy::policies {
+namespace {
+
+/// Nothing: the field is not there.
+using Found = std::optional<ValueType>;
+
+void append_array(std::vector<std::string>& elements, bool as_set, std::string& out) {
+  if (as_set) {
+    std::sort(elements.begin(), elements.end());
+    elements.erase(std::unique(elements.begin(), elements.end()), elements.end());
+  }
+  out += '[';
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    if (i != 0) out += ',';
+    out += elements[i];
+  }
+  out += ']';
+}
+
+Found append_text(const Selector& selector, std::string_view text, std::string& out) {
+  append_modified_text(selector, text, out);
+  return ValueType::text;
+}
+
+/// One value is text; several of one name are the array of them, so that `a=1&a=2` is neither
+/// `a=1` nor `a=2`, whichever of them the upstream reads.
+Found append_texts(const Selector& selector, std::span<const std::string> texts, std::string& out) {
+  if (texts.empty()) return std::nullopt;
+  if (texts.size() == 1) return append_text(selector, texts.front(), out);
+  std::vector<std::string> elements;
+  std::string modified;
+  for (const std::string& text : texts) {
+    modified.clear();
+    append_modified_text(selector, text, modified);
+    append_json_string(modified, elements.emplace_back());
+  }
+  append_array(elements, selector.sort, out);
+  return ValueType::json;
+}
+
+/// Fields of one name are one list (RFC 9110 5.3).
+Found append_header(const Selector& selector, const RequestView& request, std::string& out) {
+  const Field* first = request.header(selector.name);
+  if (first == nullptr) return std::nullopt;
+  const auto rest =
+      request.headers.subspan(static_cast<std::size_t>(first - request.headers.data()) + 1);
+  std::string joined;
+  for (const Field& field : rest) {
+    if (!equals_ignoring_case(field.name, selector.name)) continue;
+    if (joined.empty()) joined = first->value;
+    joined.append(", ").append(field.value);
+  }
+  return append_text(selector, joined.empty() ? first->value : joined, out);
+}
+
+/// `pointer` names an array, or with `*` makes one; its elements in canonical form, each once.
+Found append_set(const JsonTree& tree, JsonTree::Index from, const Selector& selector,
+                 std::string& out) {
+  const std::span<const std::string> pointer = selector.pointer;
+  const auto star = std::find(pointer.begin(), pointer.end(), "*");
+  const auto before = static_cast<std::size_t>(star - pointer.begin());
+  const auto rest = star == pointer.end() ? pointer.last(0) : pointer.subspan(before + 1);
+  const auto array = resolve(tree, from, pointer.first(before));
+  if (!array || tree.kind(*array) != JsonTree::Kind::array) return std::nullopt;
+  std::vector<std::string> elements;
+  for (const JsonTree::Index element : tree.children(*array)) {
+    if (!append_every(tree, element, rest, selector, elements.emplace_back())) return std::nullopt;
+  }
+  append_array(elements, true, out);
+  return ValueType::json;
+}
+
+Found append_json(const JsonTree& tree, JsonTree::Index value, const Selector& selector,
+                  std::string& out) {
+  if (tree.kind(value) == JsonTree::Kind::string) {
+    return append_text(selector, tree.text(value), out);
+  }
+  append_canonical(tree, value, selector, out);
+  return ValueType::json;
+}
+
+Found append_body(const Selector& selector, Document& body, std::string& out) {
+  const JsonTree* tree = body.json();
+  if (tree == nullptr) return std::nullopt;
+  if (has_wildcard(selector.pointer)) {
+    if (selector.sort) return append_set(*tree, 0, selector, out);
+    if (!append_every(*tree, 0, selector.pointer, selector, out)) return std::nullopt;
+    return ValueType::json;
+  }
+  const auto value = resolve(*tree, 0, selector.pointer);
+  if (!value) return std::nullopt;
+  if (selector.sort && tree->kind(*value) == JsonTree::Kind::array) {
+    return append_set(*tree, 0, selector, out);
+  }
+  return append_json(*tree, *value, selector, out);
+}
+
+Found append_content(const Selector& selector, Document& body, std::string& out) {
+  if (const JsonTree* tree = body.json()) {
+    append_canonical(*tree, 0, selector, out);
+    return ValueType::json;
+  }
+  const std::string_view* content = body.content();
+  if (content == nullptr) return std::nullopt;
+  out.append(*content);
+  return ValueType::bytes;
+}
+
+bool is_form(const RequestView& request) {
+  const Field* type = request.header("content-type");
+  if (type == nullptr) return false;
+  const std::string_view media = type->value.substr(0, type->value.find(';'));
+  return equals_ignoring_case(trimmed(media, optional_space), "application/x-www-form-urlencoded");
+}
+
+Found append_form(const Selector& selector, const Subject& subject, std::string& out) {
+  if (!is_form(subject.request)) return std::nullopt;
+  const std::string_view* content = subject.body.content();
+  if (content == nullptr) return std::nullopt;
+  return append_texts(selector, form_values(*content, selector.name), out);
+}
+
+Found append_capture(const Selector& selector, const Subject& subject, std::string& out) {
+  const auto value = captured(subject.match, subject.request.path, selector.name);
+  if (!value) return std::nullopt;
+  return append_text(selector, *value, out);
+}
+
+/// A default stands for what the field would have held: in a body, the JSON value that it spells,
+/// where it spells one.
+Found append_default(const Selector& selector, std::string& out) {
+  if (!selector.default_value) return std::nullopt;
+  if (selector.source == Source::body) {
+    if (const auto tree = JsonTree::parse(*selector.default_value)) {
+      return append_json(*tree, 0, selector, out);
+    }
+  }
+  return append_text(selector, *selector.default_value, out);
+}
+
+tl::expected<Found, SelectError> append_client_key(const Selector& selector,
+                                                   const RequestView& request, std::string& out) {
+  const auto bad = [](std::string_view why) {
+    return tl::unexpected(SelectError{SelectError::Kind::bad_key, std::string(why)});
+  };
+  const Field* found = nullptr;
+  for (const Field& field : request.headers) {
+    if (!equals_ignoring_case(field.name, selector.name)) continue;
+    if (found != nullptr) return bad("the field came twice");
+    found = &field;
+  }
+  if (found == nullptr) return Found();
+  std::string scratch;
+  const auto key = parse_client_key(found->value, scratch);
+  if (!key) return bad(key.error());
+  if (selector.pattern &&
+      !re2::RE2::FullMatch(re2::StringPiece(key->data(), key->size()), *selector.pattern)) {
+    return bad("the key does not match the pattern it must match");
+  }
+  return append_text(selector, *key, out);
+}
+
+tl::expected<Found, SelectError> append_found(const Selector& selector, const Subject& subject,
+                                              std::string& out) {
+  const RequestView& request = subject.request;
+  switch (selector.source) {
+    case Source::header:
+      return append_header(selector, request, out);
+    case Source::query:
+      return append_texts(selector, form_values(request.query, selector.name), out);
+    case Source::path:
+      return append_capture(selector, subject, out);
+    case Source::cookie:
+      return append_texts(selector, cookie_values(request.headers, selector.name), out);
+    case Source::body:
+      return append_body(selector, subject.body, out);
+    case Source::form:
+      return append_form(selector, subject, out);
+    case Source::method:
+      return append_text(selector, request.method, out);
+    case Source::target:
+      return append_text(selector, request.target, out);
+    case Source::content:
+      return append_content(selector, subject.body, out);
+    case Source::constant:
+      return append_text(selector, selector.name, out);
+    case Source::client_key:
+      return append_client_key(selector, request, out);
+  }
+  return Found();
+}
+
+}  // namespace
+
+tl::expected<ValueType, SelectError> append_field(const Selector& selector, const Subject& subject,
+                                                  std::string& out) {
+  const std::size_t before = out.size();
+  const auto found = append_found(selector, subject, out);
+  if (found && *found) return **found;
+  out.resize(before);
+  if (!found) return tl::unexpected(found.error());
+  if (const Found standing_in = append_default(selector, out)) return *standing_in;
+  return tl::unexpected(SelectError{SelectError::Kind::missing, selector.text});
+}
+
+tl::expected<std::vector<Value>, SelectError> read_fields(std::span<const Selector> selectors,
+                                                          const Subject& subject) {
+  std::vector<Value> values;
+  values.reserve(selectors.size());
+  for (const Selector& selector : selectors) {
+    Value& value = values.emplace_back();
+    const auto type = append_field(selector, subject, value.text);
+    if (!type) return tl::unexpected(type.error());
+    value.type = *type;
+  }
+  return values;
+}
+
+}  // namespace onceproxy::policies

@@ -1,0 +1,78 @@
+// JsonTree: a JSON document (RFC 8259) as a flat tree, read once and whole. Numbers stay as they
+// are written. Stricter than the RFC where readers differ, so that two of them cannot see two
+// things in one body: repeated member names (after their escapes are undone), halves of surrogate
+// pairs and invalid UTF-8 make it no JSON; so do bounds that no honest sender meets: nesting above
+// `depth_max`, exponents beyond number.hpp's.
+// Immutable and thread-safe once parsed. It views the text it was parsed from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onceproxy::policies {
+
+class JsonTree {
+ public:
+  /// Arrays and objects within each other.
+  static constexpr int depth_max = 64;
+
+  /// A value's place in the tree; the root is 0.
+  using Index = std::uint32_t;
+  enum class Kind : std::uint8_t {
+    null,
+    boolean_false,
+    boolean_true,
+    number,
+    string,
+    array,
+    object
+  };
+
+  /// nullptr when `text` is no JSON document. `text` must outlive the tree.
+  static std::unique_ptr<const JsonTree> parse(std::string_view text);
+
+  Kind kind(Index value) const { return nodes_[value].kind; }
+  /// string: without quotes and escapes. number, true, false, null: as written.
+  std::string_view text(Index scalar) const { return view(nodes_[scalar].at, nodes_[scalar].size); }
+  /// array: in order. object: sorted by name as RFC 8785 3.2.3 has it.
+  std::span<const Index> children(Index container) const {
+    return {links_.data() + nodes_[container].at, nodes_[container].size};
+  }
+  /// The name of an object's member, without escapes.
+  std::string_view name(Index member) const {
+    return view(nodes_[member].name_at, nodes_[member].name_size);
+  }
+  /// An object's member of that name, or nullptr.
+  const Index* member(Index object, std::string_view name) const;
+
+ private:
+  friend class JsonReader;
+
+  /// `at` and `size` name a text, or for containers a stretch of `links_`.
+  struct Node {
+    std::uint32_t name_at = 0;
+    std::uint32_t name_size = 0;
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
+    Kind kind = Kind::null;
+  };
+
+  explicit JsonTree(std::string_view text) : text_(text) {}
+
+  /// Places beyond the text are in `unescaped_`: most strings have no escapes and need no copy.
+  std::string_view view(std::uint32_t at, std::uint32_t size) const {
+    if (at < text_.size()) return text_.substr(at, size);
+    return std::string_view(unescaped_).substr(at - text_.size(), size);
+  }
+
+  std::string_view text_;
+  std::string unescaped_;
+  std::vector<Node> nodes_;
+  std::vector<Index> links_;
+};
+
+}  // namespace onceproxy::policies

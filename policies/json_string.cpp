@@ -1,0 +1,174 @@
+#include "policies/json_string.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "policies/ascii.hpp"
+
+namespace onceproxy::policies {
+namespace {
+
+/// The four hexadecimal digits at the front of `rest`, or -1.
+std::int32_t take_code_unit(std::string_view& rest) {
+  if (rest.size() < 4) return -1;
+  std::int32_t unit = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const int digit = hex_value(rest[i]);
+    if (digit < 0) return -1;
+    unit = unit << 4 | digit;
+  }
+  rest.remove_prefix(4);
+  return unit;
+}
+
+/// The code point of \uXXXX, the second half of a pair included; `rest` stands after the `u`.
+std::int32_t take_code_point(std::string_view& rest) {
+  const std::int32_t first = take_code_unit(rest);
+  if (first < 0xD800 || first > 0xDFFF) return first;
+  if (first > 0xDBFF || rest.substr(0, 2) != "\\u") return -1;
+  rest.remove_prefix(2);
+  const std::int32_t second = take_code_unit(rest);
+  if (second < 0xDC00 || second > 0xDFFF) return -1;
+  return 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+}
+
+void append_utf8(std::int32_t code_point, std::string& out) {
+  const auto c = static_cast<std::uint32_t>(code_point);
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3F)); };
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += {static_cast<char>(0xC0 | c >> 6), tail(0)};
+  } else if (c < 0x10000) {
+    out += {static_cast<char>(0xE0 | c >> 12), tail(6), tail(0)};
+  } else {
+    out += {static_cast<char>(0xF0 | c >> 18), tail(12), tail(6), tail(0)};
+  }
+}
+
+/// What a one-letter escape stands for, or 0.
+char unescaped(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+      return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return '\0';
+  }
+}
+
+void append_escaped(char c, std::string& out) {
+  static constexpr char digits[] = "0123456789abcdef";
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      break;
+    case '\\':
+      out += "\\\\";
+      break;
+    case '\b':
+      out += "\\b";
+      break;
+    case '\f':
+      out += "\\f";
+      break;
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    default:
+      out += {'\\', 'u', '0', '0', digits[c >> 4 & 15], digits[c & 15]};
+  }
+}
+
+constexpr bool needs_escape(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+}
+
+/// Whether one of eight bytes needs an escape: no branch, no table.
+bool any_needs_escape(const char* eight) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t highs = ones * 0x80;
+  std::uint64_t x;
+  std::memcpy(&x, eight, sizeof x);
+  const std::uint64_t quote = x ^ ones * '"';
+  const std::uint64_t backslash = x ^ ones * '\\';
+  const std::uint64_t found =
+      ((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+  return (found & highs) != 0;
+}
+
+}  // namespace
+
+bool append_unescaped(std::string_view raw, std::string& out) {
+  for (;;) {
+    const std::size_t escape = raw.find('\\');
+    out.append(raw.substr(0, escape));
+    if (escape == std::string_view::npos) return true;
+    raw.remove_prefix(escape + 1);
+    if (raw.empty()) return false;
+    const char kind = raw.front();
+    raw.remove_prefix(1);
+    if (kind == 'u') {
+      const std::int32_t code_point = take_code_point(raw);
+      if (code_point < 0) return false;
+      append_utf8(code_point, out);
+    } else {
+      const char c = unescaped(kind);
+      if (c == '\0') return false;
+      out += c;
+    }
+  }
+}
+
+void append_json_string(std::string_view text, std::string& out) {
+  out += '"';
+  std::size_t copied = 0;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    if (i + 8 <= text.size() && !any_needs_escape(text.data() + i)) {
+      i += 8;
+      continue;
+    }
+    const std::size_t end = std::min(i + 8, text.size());
+    for (; i < end; ++i) {
+      if (!needs_escape(text[i])) continue;
+      out.append(text, copied, i - copied);
+      append_escaped(text[i], out);
+      copied = i + 1;
+    }
+  }
+  out.append(text, copied);
+  out += '"';
+}
+
+bool utf16_less(std::string_view a, std::string_view b) {
+  const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  if (in_b == b.end()) return false;
+  if (in_a == a.end()) return true;
+  const auto x = static_cast<unsigned char>(*in_a);
+  const auto y = static_cast<unsigned char>(*in_b);
+  // UTF-8 sorts by code point. UTF-16 differs in one place: what it writes as surrogates (lead
+  // byte 0xF0 and up) sorts before U+E000 to U+FFFF (lead bytes 0xEE and 0xEF).
+  if (x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0)) return x >= 0xF0;
+  return x < y;
+}
+
+}  // namespace onceproxy::policies

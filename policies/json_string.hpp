@@ -1,0 +1,20 @@
+// The strings of JSON: reading their escapes, writing them canonically, and the order RFC 8785
+// gives to member names. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace onceproxy::policies {
+
+/// Appends what stands between the quotes of a JSON string, escapes undone. False for an escape
+/// that RFC 8259 does not know and for a surrogate without its other half. `raw` is valid UTF-8.
+bool append_unescaped(std::string_view raw, std::string& out);
+
+/// Appends a JSON string, quotes included, as RFC 8785 3.2.2.2 writes it.
+void append_json_string(std::string_view text, std::string& out);
+
+/// Whether `a` sorts before `b` by UTF-16 code units (RFC 8785 3.2.3). Both are valid UTF-8.
+bool utf16_less(std::string_view a, std::string_view b);
+
+}  // namespace onceproxy::policies

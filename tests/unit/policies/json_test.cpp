@@ -1,0 +1,230 @@
+#include "policies/json.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "policies/canonical.hpp"
+
+using namespace onceproxy::policies;
+
+namespace {
+
+std::optional<std::string> canonical(std::string_view text) {
+  const auto tree = JsonTree::parse(text);
+  if (!tree) return std::nullopt;
+  std::string out;
+  append_canonical(*tree, 0, Selector{}, out);
+  return out;
+}
+
+std::string nested(int depth, std::string_view open, std::string_view close,
+                   std::string_view middle) {
+  std::string text;
+  for (int i = 0; i < depth; ++i) text += open;
+  text += middle;
+  for (int i = 0; i < depth; ++i) text += close;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a document has one canonical form whatever its spelling") {
+  const std::pair<std::string, std::string> cases[] = {
+      {"{}", "{}"},
+      {" { } ", "{}"},
+      {"[]", "[]"},
+      {"[ 1 , 2,3 ]", "[1,2,3]"},
+      {R"({"a":1.0})", R"({"a":1})"},
+      {R"({ "a": 1 })", R"({"a":1})"},
+      {R"({"a":10e-1})", R"({"a":1})"},
+      {R"({"b":1,"a":2})", R"({"a":2,"b":1})"},
+      {R"({"a":{"d":[],"c":null},"":true})", R"({"":true,"a":{"c":null,"d":[]}})"},
+      {R"({"\u0061":1})", R"({"a":1})"},
+      {R"(["\u00e9\/\"\\\b\f\n\r\t\u000f\u001F\u007f"])",
+       "[\"é/\\\"\\\\\\b\\f\\n\\r\\t\\u000f\\u001f\x7f\"]"},
+      {R"(["\ud83d\ude00","😀","\uD83D\uDE00"])", "[\"😀\",\"😀\",\"😀\"]"},
+      {R"(["\u0000"])", R"(["\u0000"])"},
+      {R"([true,false,null])", "[true,false,null]"},
+      {R"([9007199254740993,9007199254740992,1e400,-0])",
+       "[9007199254740993,9007199254740992,1e+400,0]"},
+      {R"("text")", R"("text")"},
+      {" \"te\\u0078t\"\n", R"("text")"},
+      {R"("")", R"("")"},
+      {"1.50", "1.5"},
+      {"\t-0\r\n", "0"},
+      {"null", "null"},
+      {"true", "true"},
+      {R"([[[["a"],[]],{}],{"x":[{"z":1,"y":2}]}])", R"([[[["a"],[]],{}],{"x":[{"y":2,"z":1}]}])"},
+  };
+  for (const auto& [text, expected] : cases) {
+    INFO(text);
+    const auto first = canonical(text);
+    REQUIRE(first);
+    CHECK(*first == expected);
+    CHECK(canonical(*first) == first);
+  }
+}
+
+TEST_CASE("member names sort by UTF-16 code units, as the example of RFC 8785 has it") {
+  CHECK(
+      canonical(
+          R"({"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh",
+                      "1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control",
+                      "\u00f6":"Latin Small Letter O With Diaeresis"})") ==
+      "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\u0080\":\"Control\","
+      "\"ö\":\"Latin Small Letter O With Diaeresis\",\"€\":\"Euro Sign\","
+      "\"😀\":\"Emoji: Grinning Face\",\"\uFB33\":\"Hebrew Letter Dalet With Dagesh\"}");
+  CHECK(canonical(R"({"ab":1,"a":2,"":3,"b":4})") == R"({"":3,"a":2,"ab":1,"b":4})");
+}
+
+TEST_CASE("what two readers could read differently is no JSON") {
+  const std::string cases[] = {
+      // repeated names, also those that are one only once unescaped, at any depth
+      R"({"a":1,"a":1})",
+      R"({"a":1,"\u0061":2})",
+      R"([{"b":{"c":1,"d":2,"c":3}}])",
+      R"({"":1,"":2})",
+      // strings
+      R"(["\ud800"])",
+      R"(["\udc00"])",
+      R"(["\ud800\ud800"])",
+      R"(["\ud800x"])",
+      R"(["\ud800\n"])",
+      R"(["\udc00\ud800"])",
+      R"({"\ud800":1})",
+      R"(["\x41"])",
+      R"(["\u12g4"])",
+      R"(["\u123"])",
+      R"(["\U0041"])",
+      "[\"a\nb\"]",
+      "[\"a\tb\"]",
+      std::string("[\"a\0b\"]", 7),
+      "[\"\xff\"]",
+      "[\"\xc0\xaf\"]",
+      "[\"\xed\xa0\x80\"]",
+      "[\"\xf4\x90\x80\x80\"]",
+      "\"\xff\"",
+      "\"a\nb\"",
+      "\"open",
+      "\"a\"b\"",
+      "\"\\\"",
+      "['a']",
+      // structure
+      "",
+      " ",
+      "{",
+      "[",
+      "}",
+      "]",
+      "[1",
+      "[1,",
+      "[1,]",
+      "[,1]",
+      "[1 2]",
+      "[1,,2]",
+      "{\"a\"}",
+      "{\"a\":}",
+      "{\"a\":1,}",
+      "{,\"a\":1}",
+      "{\"a\" 1}",
+      "{\"a\":1 \"b\":2}",
+      "{a:1}",
+      "{1:1}",
+      "{\"a\":1:2}",
+      "[1]]",
+      "[[1]",
+      "{\"a\":[1}",
+      "[{]}",
+      "{}{}",
+      "[] []",
+      "[1] x",
+      "1 2",
+      "null null",
+      "{\"a\":1}}",
+      "[\"a\"b]",
+      "[1\"a\"]",
+      "[\"a\"\"b\"]",
+      "{\"a\"\"b\":1}",
+      "{\"a\":1,2}",
+      "[1:2]",
+      "[{}{}]",
+      "{null:1}",
+      "{[1]:2}",
+      // scalars
+      "[01]",
+      "[1.]",
+      "[.5]",
+      "[+1]",
+      "[-]",
+      "[1e]",
+      "[0x1]",
+      "[NaN]",
+      "[Infinity]",
+      "[tru]",
+      "[truex]",
+      "[nul]",
+      "[True]",
+      "[nulll]",
+      "nullx",
+      "tru",
+      "01",
+      "[1\f]",
+      "[1a]",
+      "[true1]",
+      "[-true]",
+      "[1-2]",
+      "[1e99999999999999999999]",
+      // comments, byte order marks
+      "[1] // x",
+      "/* x */ [1]",
+      "\xef\xbb\xbf[1]",
+      std::string("[1]\0", 4),
+      std::string("\0[1]", 4),
+  };
+  for (const std::string& text : cases) {
+    INFO(text);
+    CHECK_FALSE(JsonTree::parse(text));
+  }
+}
+
+TEST_CASE("nesting is bounded, and no deeper body costs more than being refused") {
+  CHECK(canonical(nested(JsonTree::depth_max, "[", "]", "")));
+  CHECK_FALSE(canonical(nested(JsonTree::depth_max + 1, "[", "]", "")));
+  CHECK(canonical(nested(JsonTree::depth_max, "{\"a\":", "}", "1")));
+  CHECK_FALSE(canonical(nested(JsonTree::depth_max + 1, "{\"a\":", "}", "1")));
+  CHECK_FALSE(canonical(nested(100'000, "[", "]", "")));
+  CHECK_FALSE(canonical(std::string(1'000'000, '[')));
+}
+
+TEST_CASE("trees of one thread do not disturb each other") {
+  const std::string first = R"({"key":"one\n","list":[1,2,3]})";
+  const std::string second = R"({"key":"other\t","list":[9,8]})";
+  const auto a = JsonTree::parse(first);
+  const auto b = JsonTree::parse(second);
+  REQUIRE((a && b));
+  CHECK(a->text(*a->member(0, "key")) == "one\n");
+  CHECK(b->text(*b->member(0, "key")) == "other\t");
+  CHECK(a->children(*a->member(0, "list")).size() == 3);
+}
+
+TEST_CASE("large documents are read like small ones") {
+  std::string text = "[";
+  for (int i = 0; i < 50'000; ++i) text += (i != 0 ? "," : "") + std::to_string(i);
+  text += "]";
+  REQUIRE(text.size() > 64 * 1024);
+  CHECK(canonical(text) == text);
+}
+
+TEST_CASE("members are found by their unescaped names") {
+  const std::string text = R"({"b":1,"\u00e9":2,"😀":3,"\uffff":4,"a":5})";
+  const auto tree = JsonTree::parse(text);
+  REQUIRE(tree);
+  for (const auto& [name, value] :
+       {std::pair("a", "5"), {"b", "1"}, {"é", "2"}, {"😀", "3"}, {"\uffff", "4"}}) {
+    INFO(name);
+    const auto* member = tree->member(0, name);
+    REQUIRE(member != nullptr);
+    CHECK(tree->text(*member) == value);
+  }
+  CHECK(tree->member(0, "c") == nullptr);
+  CHECK(tree->member(0, "") == nullptr);
+}
