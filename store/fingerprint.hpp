@@ -44,10 +44,14 @@ struct Digest {
     for (std::size_t i = 0; i < 64; ++i) {
       const char c = text[i];
       int value = 0;
-      if (c >= '0' && c <= '9') value = c - '0';
-      else if (c >= 'a' && c <= 'f') value = c - 'a' + 10;
-      else if (c >= 'A' && c <= 'F') value = c - 'A' + 10;
-      else return std::nullopt;
+      if (c >= '0' && c <= '9')
+        value = c - '0';
+      else if (c >= 'a' && c <= 'f')
+        value = c - 'a' + 10;
+      else if (c >= 'A' && c <= 'F')
+        value = c - 'A' + 10;
+      else
+        return std::nullopt;
       out.bytes[i / 2] = static_cast<std::uint8_t>(out.bytes[i / 2] << 4 | value);
     }
     return out;

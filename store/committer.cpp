@@ -1,0 +1,217 @@
+#include "store/committer.hpp"
+
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "store/meta.hpp"
+
+namespace onceproxy::store {
+
+using SteadyClock = std::chrono::steady_clock;
+
+Committer::Committer(const Parts& parts)
+    : parts_(parts),
+      retained_(parts.tuning.retained_max, parts.tuning.retained_bytes_max),
+      records_estimate_(parts.database.records_estimate()),
+      next_upkeep_(SteadyClock::now() + parts.tuning.tick),
+      thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+  finish();
+}
+
+void Committer::finish() {
+  finishing_.store(true, std::memory_order_release);
+  queue_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::run() {
+  for (;;) {
+    if (failing()) {
+      recover();
+    } else {
+      work();
+    }
+    if (!finishing_.load(std::memory_order_acquire)) continue;
+    if (failing()) end_while_failing();
+    if (queue_.seal()) return;
+  }
+}
+
+void Committer::work() {
+  if (SteadyClock::now() >= next_upkeep_) {
+    upkeep();
+    next_upkeep_ = SteadyClock::now() + parts_.tuning.tick;
+    if (failing()) return;
+  }
+  Operation* pending = queue_.take(next_upkeep_);
+  while (pending != nullptr) {
+    Operation* const group = next_group(pending);
+    if (failing()) {
+      fail(group, false);
+    } else {
+      commit(group);
+    }
+  }
+}
+
+/// Cuts as much off the front of `pending` as one group may hold.
+Operation* Committer::next_group(Operation*& pending) const {
+  Operation* const first = pending;
+  Operation* last = first;
+  std::size_t count = 1;
+  std::size_t bytes = first->bytes();
+  while (last->next != nullptr && count < parts_.tuning.group_max) {
+    bytes += last->next->bytes();
+    if (bytes > parts_.tuning.group_bytes_max) break;
+    last = last->next;
+    ++count;
+  }
+  pending = std::exchange(last->next, nullptr);
+  return first;
+}
+
+void Committer::commit(Operation* group) {
+  const auto begin = SteadyClock::now();
+  std::size_t operations = 0;
+  const rocksdb::Status status = write(group, operations);
+  if (!status.ok()) {
+    start_failing("write", status);
+    fail(group, true);
+    return;
+  }
+  if (parts_.observer.committed) {
+    parts_.observer.committed(SteadyClock::now() - begin, operations);
+  }
+  succeed(group);
+}
+
+bool Committer::needs_sync(const Operation& operation) const {
+  switch (operation.kind) {
+    case Operation::Kind::reserve:
+      return parts_.options.sync != Sync::none;
+    case Operation::Kind::complete:
+    case Operation::Kind::mark_unknown:
+      return parts_.options.sync == Sync::all;
+    // A release lost with the power leaves a reservation that ends with its lease.
+    case Operation::Kind::release:
+      return false;
+  }
+  return true;
+}
+
+rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
+  rocksdb::WriteBatch batch;
+  bool sync = false;
+  std::uint64_t highest = 0;
+  for (const Operation* at = group; at != nullptr; at = at->next) {
+    ++operations;
+    sync = sync || needs_sync(*at);
+    highest = std::max(highest, at->fence);
+    parts_.database.add(batch, Family::records, at->fingerprint.view(), at->record);
+    for (const Write& more : at->also) {
+      parts_.database.add(batch, more.family, more.key, more.value);
+    }
+  }
+  const auto ceiling = parts_.fences.ceiling_for(highest);
+  if (ceiling) {
+    parts_.database.add(batch, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
+    sync = true;
+  }
+  const rocksdb::Status status = parts_.database.write(batch, sync);
+  if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
+  return status;
+}
+
+void Committer::succeed(Operation* group) {
+  while (group != nullptr) {
+    const std::unique_ptr<Operation> operation(std::exchange(group, group->next));
+    if (operation->kind == Operation::Kind::reserve) {
+      parts_.reservations.held(operation->fingerprint);
+      operation->reserve_call->result.emplace(Reserved{
+          Permit(parts_.permit_owner, operation->fingerprint, operation->nonce, operation->fence),
+          operation->attempt});
+      delivery_.add(*operation->reserve_call);
+    } else {
+      parts_.reservations.erase(operation->fingerprint);
+      operation->settle_call->result = Settled::done;
+      delivery_.add(*operation->settle_call);
+    }
+  }
+  delivery_.send();
+}
+
+void Committer::forget(const Operation& operation) {
+  parts_.reservations.erase(operation.fingerprint);
+}
+
+void Committer::fail(Operation* group, bool maybe_on_disk) {
+  while (group != nullptr) {
+    std::unique_ptr<Operation> operation(std::exchange(group, group->next));
+    if (operation->kind == Operation::Kind::reserve) {
+      Call<ReserveResult>& call = *std::exchange(operation->reserve_call, nullptr);
+      if (maybe_on_disk) {
+        retained_.doubt(std::move(operation));
+      } else {
+        forget(*operation);
+      }
+      call.result = Unavailable{Unavailable::Reason::failed};
+      delivery_.add(call);
+    } else {
+      Call<Settled>& call = *std::exchange(operation->settle_call, nullptr);
+      retain(std::move(operation));
+      call.result = Settled::failed;
+      delivery_.add(call);
+    }
+  }
+  delivery_.send();
+}
+
+std::unique_ptr<Operation> Committer::retain(std::unique_ptr<Operation> operation) {
+  switch (retained_.keep(operation)) {
+    case Retained::Kept::yes:
+      return nullptr;
+    case Retained::Kept::inactive:
+      return operation;
+    case Retained::Kept::no_room:
+      break;
+  }
+  forget(*operation);
+  if (parts_.observer.failed) {
+    parts_.observer.failed("retain", "too many outcomes wait for the database; one is lost");
+  }
+  return nullptr;
+}
+
+void Committer::upkeep() {
+  parts_.space.measure();
+  records_estimate_.store(parts_.database.records_estimate(), std::memory_order_relaxed);
+  if (parts_.database.background_failed()) {
+    start_failing("background", rocksdb::Status::Aborted("a flush or compaction failed"));
+    return;
+  }
+  extend_leases();
+}
+
+void Committer::extend_leases() {
+  const auto extensions = parts_.reservations.due(parts_.clock.now());
+  if (extensions.empty()) return;
+  rocksdb::WriteBatch batch;
+  for (const Reservations::Extension& extension : extensions) {
+    parts_.database.add(batch, Family::records, extension.fingerprint.view(),
+                        encode(extension.record));
+  }
+  const auto status = parts_.database.write(batch, parts_.options.sync != Sync::none);
+  if (!status.ok()) {
+    start_failing("extend", status);
+    return;
+  }
+  for (const Reservations::Extension& extension : extensions) {
+    parts_.reservations.extended(extension);
+  }
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,105 @@
+// Committer: the one thread that writes. What was pushed while it wrote forms the next group; a
+// group is one batch, one sync, and one wake for each loop that waits for results. On the same
+// thread, between groups: leases are extended and the directory is measured, so that neither can
+// get in the way of a settlement's order.
+//
+// A failed write leaves open what is on disk. From then on it promises nothing, reopens the
+// database until that works, reads back what was in doubt, writes what was retained, and only then
+// goes back to work.
+//
+// push(), settle_failed(), failing() and wake() are thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "store/database.hpp"
+#include "store/delivery.hpp"
+#include "store/fences.hpp"
+#include "store/operation_queue.hpp"
+#include "store/reservations.hpp"
+#include "store/retained.hpp"
+#include "store/space.hpp"
+#include "store/tuning.hpp"
+
+namespace onceproxy::store {
+
+class Committer {
+ public:
+  /// What it works on; all of it outlives the committer.
+  struct Parts {
+    Database& database;
+    Reservations& reservations;
+    Fences& fences;
+    Space& space;
+    PermitOwner& permit_owner;
+    const RocksDbOptions& options;
+    const Tuning& tuning;
+    const Clock& clock;
+    const RocksDbObserver& observer;
+  };
+
+  explicit Committer(const Parts& parts);
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  /// Takes an operation and answers its call later. Gives it back where the committer has ended.
+  std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation) {
+    return queue_.push(std::move(operation));
+  }
+
+  /// The database has failed and is not back yet: nothing can be promised.
+  bool failing() const { return retained_.active(); }
+
+  /// While failing: keeps a settlement for later instead of pushing it. Gives it back where the
+  /// database works again meanwhile; takes it for good otherwise.
+  std::unique_ptr<Operation> retain(std::unique_ptr<Operation> operation);
+
+  std::uint64_t records_estimate() const {
+    return records_estimate_.load(std::memory_order_relaxed);
+  }
+
+  /// Answers everything pushed so far, then ends. Idempotent.
+  void finish();
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+
+  void run();
+  void work();
+  Operation* next_group(Operation*& pending) const;
+  void commit(Operation* group);
+  rocksdb::Status write(Operation* group, std::size_t& operations);
+  bool needs_sync(const Operation& operation) const;
+  void succeed(Operation* group);
+  void fail(Operation* group, bool maybe_on_disk);
+  void forget(const Operation& operation);
+
+  void upkeep();
+  void extend_leases();
+
+  void start_failing(std::string_view operation, const rocksdb::Status& status);
+  void recover();
+  bool try_recover();
+  void read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good);
+  void end_while_failing();
+
+  const Parts parts_;
+  OperationQueue queue_;
+  Retained retained_;
+  std::atomic<bool> finishing_{false};
+  std::atomic<std::uint64_t> records_estimate_{0};
+
+  // The committer thread's own.
+  Delivery delivery_;
+  Time next_upkeep_{};
+  Time next_attempt_{};
+  std::chrono::milliseconds reopen_pause_{};
+  std::thread thread_;
+};
+
+}  // namespace onceproxy::store

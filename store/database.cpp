@@ -1,0 +1,140 @@
+#include "store/database.hpp"
+
+#include <fcntl.h>
+#include <rocksdb/listener.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "store/database_options.hpp"
+
+namespace onceproxy::store {
+
+/// RocksDB calls it from its own threads, without its lock.
+class Database::Listener final : public rocksdb::EventListener {
+ public:
+  explicit Listener(const RocksDbObserver& observer) : observer_(observer) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    // A failed write reports itself to the committer, which counts it there.
+    if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) return;
+    failed_.store(true, std::memory_order_release);
+    if (observer_.failed) observer_.failed("background", error->ToString());
+  }
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  void forget() { failed_.store(false, std::memory_order_release); }
+
+ private:
+  const RocksDbObserver& observer_;
+  std::atomic<bool> failed_{false};
+};
+
+Database::Database(const RocksDbOptions& options, Tuning tuning, const Clock& clock,
+                   const RocksDbObserver& observer)
+    : options_(options),
+      tuning_(std::move(tuning)),
+      observer_(observer),
+      listener_(std::make_shared<Listener>(observer)),
+      database_options_(database_options(tuning_, listener_)),
+      families_(family_descriptors(options_, tuning_, clock)) {}
+
+Database::~Database() {
+  close();
+}
+
+rocksdb::Status Database::try_open(rocksdb::WALRecoveryMode mode) {
+  rocksdb::Options options = database_options_;
+  options.wal_recovery_mode = mode;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, options_.path.string(), families_, &handles, &db);
+  if (!status.ok()) return status;
+  const std::unique_lock lock(mutex_);
+  db_.reset(db);
+  handles_ = std::move(handles);
+  return status;
+}
+
+void Database::get(Family family, std::string_view key, Found& found) const {
+  found.lock_ = std::shared_lock(mutex_);
+  if (!db_) {
+    found.status_ = rocksdb::Status::Aborted("the database is being reopened");
+    return;
+  }
+  found.status_ =
+      db_->Get(rocksdb::ReadOptions(), handle(family), {key.data(), key.size()}, &found.value_);
+}
+
+void Database::add(rocksdb::WriteBatch& batch, Family family, std::string_view key,
+                   const std::optional<std::string>& value) const {
+  const rocksdb::Slice slice(key.data(), key.size());
+  if (value) {
+    batch.Put(handle(family), slice, *value);
+  } else {
+    batch.Delete(handle(family), slice);
+  }
+}
+
+rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return db_->Write(options, &batch);
+}
+
+bool Database::background_failed() const {
+  return listener_->failed();
+}
+
+void Database::forget_handles() {
+  const std::unique_lock lock(mutex_);
+  if (!db_) return;
+  for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle);
+  }
+  handles_.clear();
+  const rocksdb::Status status = db_->Close();
+  if (!status.ok() && observer_.failed) observer_.failed("close", status.ToString());
+  db_.reset();
+}
+
+rocksdb::Status Database::reopen() {
+  forget_handles();
+  listener_->forget();
+  return try_open(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+}
+
+void Database::close() {
+  if (!db_) return;
+  rocksdb::Status status = db_->FlushWAL(true);
+  if (status.ok()) status = db_->Flush(rocksdb::FlushOptions(), handles_);
+  if (!status.ok() && observer_.failed) observer_.failed("flush", status.ToString());
+  forget_handles();
+}
+
+rocksdb::Status Database::reclaim(std::atomic<bool>& stop) const {
+  const std::shared_lock lock(mutex_);
+  if (!db_) return rocksdb::Status::Aborted("the database is being reopened");
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  options.canceled = &stop;
+  for (const Family family : {Family::records, Family::answers}) {
+    const rocksdb::Status status = db_->CompactRange(options, handle(family), nullptr, nullptr);
+    if (!status.ok()) return status;
+  }
+  return rocksdb::Status::OK();
+}
+
+std::uint64_t Database::records_estimate() const {
+  const std::shared_lock lock(mutex_);
+  std::uint64_t keys = 0;
+  if (db_) db_->GetIntProperty(handle(Family::records), "rocksdb.estimate-num-keys", &keys);
+  return keys;
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,96 @@
+// Database: the RocksDB underneath: its options, opening it with errors an operator can act on,
+// and reopening it after a failure. It knows column families and bytes, not what they mean.
+//
+// Thread-safety: get(), reclaim() and records_estimate() from any thread, during a reopen too (they
+// then find it closed). Everything else belongs to one thread, the committer's once it runs.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/operation.hpp"
+#include "store/tuning.hpp"
+
+namespace onceproxy::store {
+
+class Database {
+ public:
+  /// `options`, `clock` and `observer` must outlive it.
+  Database(const RocksDbOptions& options, Tuning tuning, const Clock& clock,
+           const RocksDbObserver& observer);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// At startup. Throws std::runtime_error naming the directory, what is wrong and the way out.
+  void open();
+  /// True when open() had to drop a part of the write-ahead log.
+  bool lost_wal() const { return lost_wal_; }
+
+  /// What was read, pinned: while it lives the database cannot be closed. Keep it short.
+  class Found {
+   public:
+    bool failed() const { return !status_.ok() && !status_.IsNotFound(); }
+    bool present() const { return status_.ok(); }
+    std::string_view value() const { return {value_.data(), value_.size()}; }
+    std::string error() const { return status_.ToString(); }
+
+   private:
+    friend class Database;
+    std::shared_lock<std::shared_mutex> lock_;  // released after value_
+    rocksdb::PinnableSlice value_;
+    rocksdb::Status status_;
+  };
+  /// Fills `found`. Failed where the database is closed.
+  void get(Family family, std::string_view key, Found& found) const;
+
+  void add(rocksdb::WriteBatch& batch, Family family, std::string_view key,
+           const std::optional<std::string>& value) const;
+  /// An error leaves it open whether the batch is on disk.
+  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
+
+  /// A flush or compaction failed since the last open; RocksDB accepts no or few writes more.
+  bool background_failed() const;
+
+  /// Closes, dropping what RocksDB holds in memory beside the log, and opens again.
+  rocksdb::Status reopen();
+  /// Syncs the log, writes the memtables, closes. Idempotent.
+  void close();
+
+  /// Rewrites everything but what has expired. Minutes for gigabytes; ends soon after `stop`.
+  rocksdb::Status reclaim(std::atomic<bool>& stop) const;
+  std::uint64_t records_estimate() const;
+
+ private:
+  class Listener;
+
+  void prepare_directory() const;
+  rocksdb::Status try_open(rocksdb::WALRecoveryMode mode);
+  [[noreturn]] void explain(const rocksdb::Status& status) const;
+  bool log_is_the_corrupt_part() const;
+  void forget_handles();
+  rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    return handles_[static_cast<std::size_t>(family)];
+  }
+
+  const RocksDbOptions& options_;
+  const Tuning tuning_;
+  const RocksDbObserver& observer_;
+  const std::shared_ptr<Listener> listener_;
+  const rocksdb::Options database_options_;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families_;
+  bool lost_wal_ = false;
+
+  /// Held shared by readers, exclusively while the database is replaced.
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+};
+
+}  // namespace onceproxy::store

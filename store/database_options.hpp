@@ -1,0 +1,20 @@
+// What the RocksDB underneath is told, and why. Internal to the store.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <vector>
+
+#include "store/tuning.hpp"
+
+namespace onceproxy::store {
+
+rocksdb::Options database_options(const Tuning& tuning,
+                                  std::shared_ptr<rocksdb::EventListener> listener);
+
+/// One descriptor for each Family, in its order.
+std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOptions& options,
+                                                                const Tuning& tuning,
+                                                                const Clock& clock);
+
+}  // namespace onceproxy::store

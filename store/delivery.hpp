@@ -1,0 +1,40 @@
+// Delivery: hands a group's results back with one wake per loop, however many calls there are.
+// Not thread-safe: one thread collects and sends.
+#pragma once
+
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace onceproxy::store {
+
+class Delivery {
+ public:
+  /// The call's result is set. It must not be touched after send().
+  template <typename Result>
+  void add(Call<Result>& call) {
+    call.next = nullptr;
+    for (Batch& batch : batches_) {
+      if (batch.loop != &call.loop) continue;
+      batch.last->next = &call;
+      batch.last = &call;
+      return;
+    }
+    batches_.push_back({&call.loop, &call, &call});
+  }
+
+  void send() noexcept {
+    for (const Batch& batch : batches_) batch.loop->deliver(batch.first);
+    batches_.clear();
+  }
+
+ private:
+  struct Batch {
+    Loop* loop;
+    CallBase* first;
+    CallBase* last;
+  };
+  std::vector<Batch> batches_;  // as many as there are loops: few
+};
+
+}  // namespace onceproxy::store

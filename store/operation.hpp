@@ -1,0 +1,59 @@
+// Operation: one verb under way to the disk: what is to be written, and who is to be told. A verb
+// makes it, whole and encoded, on its caller's thread, so that the committer only puts bytes
+// together; whatever a verb writes is one operation and thus atomic.
+// Not thread-safe: one owner at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/fingerprint.hpp"
+#include "store/permit.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::store {
+
+/// The column families. `records` is keyed by fingerprint, `answers` by answer_key().
+enum class Family : std::uint8_t { meta, records, answers };
+
+struct Write {
+  Family family = Family::records;
+  std::string key;
+  std::optional<std::string> value;  ///< absent: delete
+};
+
+struct Operation {
+  enum class Kind : std::uint8_t { reserve, complete, release, mark_unknown };
+
+  Operation* next = nullptr;
+  Kind kind = Kind::reserve;
+  Fingerprint fingerprint;
+  /// Of the reservation that is made or settled: tells whether a record is still ours.
+  Nonce nonce{};
+  /// What becomes of the fingerprint's record; absent: it is deleted.
+  std::optional<std::string> record;
+  /// What is written or deleted with it.
+  std::vector<Write> also;
+
+  /// Kind::reserve only.
+  Call<ReserveResult>* reserve_call = nullptr;
+  std::uint64_t fence = 0;
+  std::uint32_t attempt = 1;
+  /// The record this one takes over from, to put back where the write's fate is unknown.
+  std::optional<std::string> previous;
+
+  /// All other kinds.
+  Call<Settled>* settle_call = nullptr;
+
+  std::size_t bytes() const {
+    std::size_t sum = sizeof *this + (record ? record->size() : 0);
+    for (const Write& write : also) {
+      sum += sizeof write + write.key.size() + (write.value ? write.value->size() : 0);
+    }
+    return sum;
+  }
+};
+
+}  // namespace onceproxy::store

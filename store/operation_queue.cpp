@@ -1,0 +1,68 @@
+#include "store/operation_queue.hpp"
+
+#include <utility>
+
+namespace onceproxy::store {
+
+Operation* OperationQueue::sealed() {
+  static Operation mark;
+  return &mark;
+}
+
+OperationQueue::~OperationQueue() {
+  Operation* operation = head_.load();
+  if (operation == sealed()) return;
+  while (operation != nullptr) delete std::exchange(operation, operation->next);
+}
+
+std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> operation) {
+  Operation* head = head_.load(std::memory_order_relaxed);
+  do {
+    if (head == sealed()) return operation;
+    operation->next = head;
+  } while (!head_.compare_exchange_weak(head, operation.get(), std::memory_order_release,
+                                        std::memory_order_relaxed));
+  // Not touched again: the taker may have it already.
+  static_cast<void>(operation.release());
+  if (head == nullptr) {
+    // Taking the lock makes sure that a taker that saw the queue empty waits by now.
+    { const std::lock_guard lock(mutex_); }
+    pushed_.notify_one();
+  }
+  return nullptr;
+}
+
+Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
+  Operation* newest = head_.exchange(nullptr, std::memory_order_acquire);
+  if (newest == nullptr) {
+    std::unique_lock lock(mutex_);
+    pushed_.wait_until(
+        lock, until, [this] { return woken_ || head_.load(std::memory_order_relaxed) != nullptr; });
+    woken_ = false;
+    lock.unlock();
+    newest = head_.exchange(nullptr, std::memory_order_acquire);
+  }
+  Operation* oldest = nullptr;
+  while (newest != nullptr) {
+    Operation* const older = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = older;
+  }
+  return oldest;
+}
+
+void OperationQueue::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  pushed_.notify_one();
+}
+
+bool OperationQueue::seal() {
+  Operation* empty = nullptr;
+  return head_.compare_exchange_strong(empty, sealed());
+}
+
+}  // namespace onceproxy::store

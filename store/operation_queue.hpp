@@ -1,0 +1,44 @@
+// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap; only the push
+// that finds the queue empty may have to wake the taker, and that is at most one a group.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "store/operation.hpp"
+
+namespace onceproxy::store {
+
+class OperationQueue {
+ public:
+  OperationQueue() = default;
+  OperationQueue(const OperationQueue&) = delete;
+  OperationQueue& operator=(const OperationQueue&) = delete;
+  ~OperationQueue();
+
+  /// Any thread. Gives the operation back where the queue is sealed.
+  std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
+
+  /// The taker: everything pushed so far, oldest first, linked by `next`; waits until there is
+  /// something, `until` has come, or wake() was called. Null where there is nothing.
+  Operation* take(std::chrono::steady_clock::time_point until);
+
+  /// Any thread: ends the taker's wait, the next one if it does not wait now.
+  void wake();
+
+  /// The taker: from now on push() gives everything back. False where there is still something.
+  bool seal();
+
+ private:
+  static Operation* sealed();
+
+  std::atomic<Operation*> head_{nullptr};  // newest first
+  std::mutex mutex_;
+  std::condition_variable pushed_;
+  bool woken_ = false;  // under mutex_
+};
+
+}  // namespace onceproxy::store

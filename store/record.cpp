@@ -1,0 +1,221 @@
+#include "store/record.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <type_traits>
+
+namespace onceproxy::store {
+
+// A record, all numbers little-endian, all times milliseconds since 1970 (signed 64 bits):
+//
+//   record     := version expires state flags status attempt fence created lease_ends settled
+//                 nonce [payload] policy request_id error answer
+//   version    := u8          1
+//   expires    := i64         second, so that compaction reads nine bytes
+//   state      := u8          1 reserved, 2 completed, 3 unknown
+//   flags      := u8          1 payload present | 2 replayable | 4 answer apart
+//   status     := u16         0 unless completed
+//   attempt    := u32         from 1
+//   fence      := u64
+//   created, lease_ends, settled := i64
+//   nonce      := 16 bytes
+//   payload    := 32 bytes    only with flag 1
+//   policy, request_id, error := u8 length, bytes
+//   answer     := u32 length, bytes (head); u32 length, bytes (body)
+//
+//   answer key := fingerprint (32 bytes) expires (u64, big-endian) nonce (16 bytes)
+//   answer apart := answer
+//
+// A new field means a new version; a version this code does not know is refused, never guessed at.
+namespace {
+
+constexpr std::uint8_t version = 1;
+enum Flag : std::uint8_t { payload_present = 1, replayable = 2, answer_apart = 4, flags_all = 7 };
+
+class Writer {
+ public:
+  explicit Writer(std::size_t bytes) { out_.reserve(bytes); }
+  template <typename Number>
+  void number(Number value) {
+    auto bits = static_cast<std::make_unsigned_t<Number>>(value);
+    std::array<char, sizeof(Number)> bytes;
+    for (char& byte : bytes) {
+      byte = static_cast<char>(bits & 0xff);
+      if constexpr (sizeof(Number) > 1) bits >>= 8;
+    }
+    out_.append(bytes.data(), bytes.size());
+  }
+  void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
+  void raw(std::string_view bytes) { out_.append(bytes); }
+  void short_text(std::string_view text, std::size_t bytes_max) {
+    text = text.substr(0, bytes_max);
+    number(static_cast<std::uint8_t>(text.size()));
+    raw(text);
+  }
+  void long_text(std::string_view text) {
+    number(static_cast<std::uint32_t>(text.size()));
+    raw(text);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  template <typename Number>
+  Number number() {
+    const std::string_view bytes = raw(sizeof(Number));
+    std::make_unsigned_t<Number> bits = 0;
+    for (std::size_t i = bytes.size(); i-- > 0;) {
+      if constexpr (sizeof(Number) > 1) bits <<= 8;
+      bits |= static_cast<std::uint8_t>(bytes[i]);
+    }
+    return static_cast<Number>(bits);
+  }
+  WallTime time() { return WallTime(std::chrono::milliseconds(number<std::int64_t>())); }
+  /// Empty, and good() false from then on, where fewer bytes are left.
+  std::string_view raw(std::size_t size) {
+    if (rest_.size() < size) {
+      good_ = false;
+      rest_ = {};
+      return {};
+    }
+    const std::string_view bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+  std::string_view short_text() { return raw(number<std::uint8_t>()); }
+  std::string_view long_text() { return raw(number<std::uint32_t>()); }
+  template <typename Bytes>
+  void into(Bytes& out) {
+    const std::string_view bytes = raw(out.size());
+    std::copy(bytes.begin(), bytes.end(), out.begin());
+  }
+  bool good() const { return good_; }
+  bool good_to_the_end() const { return good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+std::string_view view(const Nonce& nonce) {
+  return {reinterpret_cast<const char*>(nonce.data()), nonce.size()};
+}
+
+bool known(Record::State state) {
+  return state == Record::State::reserved || state == Record::State::completed ||
+         state == Record::State::unknown;
+}
+
+}  // namespace
+
+std::string encode(const Record& record) {
+  constexpr std::size_t fixed = 128;
+  Writer out(fixed + record.policy.size() + record.request_id.size() + record.error.size() +
+             record.answer.head.size() + record.answer.body.size());
+  std::uint8_t flags = 0;
+  if (record.payload) flags |= payload_present;
+  if (record.answer.replayable) flags |= replayable;
+  if (record.answer_apart) flags |= answer_apart;
+  out.number(version);
+  out.time(record.expires);
+  out.number(static_cast<std::uint8_t>(record.state));
+  out.number(flags);
+  out.number(static_cast<std::uint16_t>(record.answer.status));
+  out.number(record.attempt);
+  out.number(record.fence);
+  out.time(record.created);
+  out.time(record.lease_ends);
+  out.time(record.settled);
+  out.raw(view(record.nonce));
+  if (record.payload) out.raw(record.payload->view());
+  out.short_text(record.policy, policy_bytes_max);
+  out.short_text(record.request_id, request_id_bytes_max);
+  out.short_text(record.error, error_bytes_max);
+  out.long_text(record.answer_apart ? std::string_view() : record.answer.head);
+  out.long_text(record.answer_apart ? std::string_view() : record.answer.body);
+  return out.take();
+}
+
+std::optional<Record> decode(std::string_view bytes) {
+  Reader in(bytes);
+  Record record;
+  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  record.expires = in.time();
+  record.state = static_cast<Record::State>(in.number<std::uint8_t>());
+  const auto flags = in.number<std::uint8_t>();
+  if (!known(record.state) || (flags & ~flags_all) != 0) return std::nullopt;
+  record.answer.status = in.number<std::uint16_t>();
+  record.answer.replayable = (flags & replayable) != 0;
+  record.answer_apart = (flags & answer_apart) != 0;
+  record.attempt = in.number<std::uint32_t>();
+  record.fence = in.number<std::uint64_t>();
+  record.created = in.time();
+  record.lease_ends = in.time();
+  record.settled = in.time();
+  in.into(record.nonce);
+  if ((flags & payload_present) != 0) in.into(record.payload.emplace().bytes);
+  record.policy = in.short_text();
+  record.request_id = in.short_text();
+  record.error = in.short_text();
+  record.answer.head = in.long_text();
+  record.answer.body = in.long_text();
+  if (!in.good_to_the_end()) return std::nullopt;
+  return record;
+}
+
+std::optional<WallTime> decode_expiry(std::string_view bytes) {
+  Reader in(bytes);
+  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  const WallTime expires = in.time();
+  if (!in.good()) return std::nullopt;
+  return expires;
+}
+
+namespace {
+constexpr std::size_t fingerprint_size = sizeof(Fingerprint::bytes);
+constexpr std::size_t answer_key_size = fingerprint_size + 8 + sizeof(Nonce);
+}  // namespace
+
+std::string answer_key(const Fingerprint& fingerprint, const Record& record) {
+  std::string key;
+  key.reserve(answer_key_size);
+  key.append(fingerprint.view());
+  const auto expires = static_cast<std::uint64_t>(record.expires.time_since_epoch().count());
+  for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(expires >> shift));
+  key.append(view(record.nonce));
+  return key;
+}
+
+std::optional<WallTime> answer_key_expiry(std::string_view key) {
+  if (key.size() != answer_key_size) return std::nullopt;
+  std::uint64_t expires = 0;
+  for (const char byte : key.substr(fingerprint_size, 8)) {
+    expires = expires << 8 | static_cast<std::uint8_t>(byte);
+  }
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(expires)));
+}
+
+std::string encode_answer(const StoredAnswer& answer) {
+  Writer out(8 + answer.head.size() + answer.body.size());
+  out.long_text(answer.head);
+  out.long_text(answer.body);
+  return out.take();
+}
+
+bool decode_answer(std::string_view bytes, StoredAnswer& answer) {
+  Reader in(bytes);
+  const std::string_view head = in.long_text();
+  const std::string_view body = in.long_text();
+  if (!in.good_to_the_end()) return false;
+  answer.head = head;
+  answer.body = body;
+  return true;
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,67 @@
+// What the store holds for a fingerprint, and its bytes on disk. Pure: no I/O, no clock. The
+// grammar stands above the codec in record.cpp. Thread-safe as any value is.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/fingerprint.hpp"
+#include "store/permit.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::store {
+
+struct Record {
+  enum class State : std::uint8_t {
+    reserved = 1,   ///< forwarded or about to be; nothing is known of the outcome yet
+    completed = 2,  ///< done; `answer` says what it answered
+    unknown = 3,    ///< forwarded, and nobody knows whether it happened
+  };
+
+  State state = State::reserved;
+  std::optional<PayloadDigest> payload;
+  Nonce nonce{};
+  std::uint64_t fence = 0;
+  std::uint32_t attempt = 1;
+  WallTime created{};
+  /// Until then a reservation whose holder is gone, or an unknown outcome, is left alone.
+  WallTime lease_ends{};
+  /// From then on the record counts as not there.
+  WallTime expires{};
+  /// When it became completed or unknown.
+  WallTime settled{};
+  std::string policy;
+  std::string request_id;
+  std::string error;
+  StoredAnswer answer;
+  /// Head and body lie apart, under answer_key(); here they are empty.
+  bool answer_apart = false;
+};
+
+inline constexpr std::size_t policy_bytes_max = 63;
+inline constexpr std::size_t request_id_bytes_max = 255;
+inline constexpr std::size_t error_bytes_max = 255;
+/// Answers of this many bytes and more lie apart, where compaction does not copy them.
+inline constexpr std::size_t answer_apart_bytes_min = 4096;
+
+std::string encode(const Record& record);
+
+/// Nothing where the bytes are no record: another version, an impossible state, a length that does
+/// not fit, bytes left over.
+std::optional<Record> decode(std::string_view bytes);
+
+/// Only when a record expires, for those that look at millions of them.
+std::optional<WallTime> decode_expiry(std::string_view bytes);
+
+/// Where a large answer lies. It carries the record's expiry, so that reclaiming need not read the
+/// answer itself; and the nonce, so that no later reservation finds it.
+std::string answer_key(const Fingerprint& fingerprint, const Record& record);
+std::optional<WallTime> answer_key_expiry(std::string_view key);
+
+std::string encode_answer(const StoredAnswer& answer);
+/// Sets head and body. False where the bytes are no answer.
+bool decode_answer(std::string_view bytes, StoredAnswer& answer);
+
+}  // namespace onceproxy::store

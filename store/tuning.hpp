@@ -1,0 +1,48 @@
+// Tuning: what the RocksDB store takes as given and no operator sets. Tests pass their own: another
+// file system underneath, quicker ticks. Not part of the interface other folders use.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "store/rocksdb_store.hpp"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace onceproxy::store {
+
+struct Tuning {
+  /// The file system and threads RocksDB uses; null for the system's. Must outlive the store.
+  rocksdb::Env* env = nullptr;
+  /// The system's wall clock, which purging is checked against.
+  std::function<WallTime()> wall_clock = [] {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now());
+  };
+  /// How often leases are extended and the directory is measured.
+  std::chrono::milliseconds tick{1'000};
+  /// Between two attempts to reopen the database after a failure; doubles from first to last.
+  std::chrono::milliseconds reopen_first{50};
+  std::chrono::milliseconds reopen_last{5'000};
+  /// Between two full reclaiming passes while the directory is above its cap.
+  std::chrono::milliseconds reclaim_pause{60'000};
+  /// Outcomes that could not be written and wait for the database to come back.
+  std::size_t retained_max = 100'000;
+  std::size_t retained_bytes_max = std::size_t{64} << 20;
+  /// The memtable of records, and when level 0 is merged into level 1.
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
+  std::size_t memtable_buckets = 1 << 17;
+  int level0_trigger = 8;
+  /// One group holds no more than this.
+  std::size_t group_max = 1'024;
+  std::size_t group_bytes_max = std::size_t{8} << 20;
+};
+
+std::unique_ptr<RocksDbStore> open_tuned(const RocksDbOptions& options, const Tuning& tuning,
+                                         const Clock& clock, RocksDbObserver observer);
+
+}  // namespace onceproxy::store

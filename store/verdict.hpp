@@ -1,0 +1,22 @@
+// Verdict: what a record on disk means for a request that asks for its fingerprint now. Pure.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "store/record.hpp"
+
+namespace onceproxy::store {
+
+/// The fingerprint is free: there is no live record, or one whose unknown outcome may be tried
+/// again, which then is `previous`.
+struct Free {
+  std::optional<Record> previous;
+};
+
+/// `record` is what was found, for a request that asks at `now` under `terms`. A record that is
+/// still `reserved` belongs to nobody in this process: the caller has made sure of that.
+std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record,
+                                                    const ReserveRequest& request, WallTime now);
+
+}  // namespace onceproxy::store
