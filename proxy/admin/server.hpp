@@ -2,6 +2,10 @@
 // probes, never for traffic. Endpoints are registered as functions; this file knows nothing of
 // what they show.
 //
+// What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
+// asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
+// on the operator's machine reaches a loopback port too. There is no TLS and no authentication.
+//
 // Thread-safety: add() before start(); stop() from any thread. Handlers run on the server's
 // thread, one at a time, and must be quick.
 #pragma once
@@ -16,8 +20,9 @@ namespace onceproxy::admin {
 
 struct Request {
   std::string method;
-  /// Without the query.
+  /// Without the query, as it came (percent-encoding included).
   std::string path;
+  /// Decoded.
   std::multimap<std::string, std::string> query;
   std::string body;
 };
@@ -30,7 +35,9 @@ struct Response {
 
 using Handler = std::function<Response(const Request&)>;
 
-/// Where a server listens: host and port (0: any free one), or a unix socket's path.
+/// Where a server listens: host and port (0: any free one), or a unix socket's path. A host is an
+/// address (IPv6 with or without brackets) or a name; it is never empty, so that "everywhere" has
+/// to be said.
 struct Endpoint {
   std::string host;
   unsigned short port = 0;
@@ -39,20 +46,27 @@ struct Endpoint {
 
 class Server {
  public:
-  /// Binds at once; throws std::system_error with a message that names the address.
+  /// Binds at once; throws std::system_error with a message that names the address. A unix socket
+  /// that nobody listens on any more is replaced; any other file is left alone and is an error.
   explicit Server(const Endpoint& endpoint);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// `method` GET also answers HEAD. A path known under another method is 405 with Allow.
+  /// `method` GET also answers HEAD. A path known under another method is 405 with Allow. A path
+  /// that ends in "/*" covers everything below it that has no path of its own. A handler that
+  /// throws answers 500.
   void add(std::string method, std::string path, std::string help, Handler handler);
+
+  /// What was added, one line a path: "  POST /path: help", sorted by path.
+  std::string help() const;
 
   /// host:port with the port really bound, or unix:/path.
   std::string address() const;
 
   void start();
-  /// Waits for the request under way. Idempotent.
+  /// Waits for the request under way, and for its answer no longer than a second. Idempotent. From
+  /// a handler it only begins to stop: the destructor waits.
   void stop();
 
  private:

@@ -1,0 +1,53 @@
+// What the admin port shows and does, under Envoy's names, so that the tools and habits made for
+// Envoy work. Each endpoint needs its hook; without it the endpoint does not exist.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/admin/server.hpp"
+#include "proxy/admin/telemetry_endpoints.hpp"
+#include "proxy/telemetry/log.hpp"
+#include "proxy/telemetry/metrics.hpp"
+
+namespace onceproxy::admin {
+
+enum class ServerState { pre_initializing, live, draining };
+
+using NamedTexts = std::vector<std::pair<std::string, std::string>>;
+
+/// How the endpoints reach the program. All run on the server's thread and must be quick; what
+/// takes long (draining, quitting) they only begin.
+struct AdminHooks {
+  std::string version;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+
+  /// GET /server_info needs `state`.
+  std::function<ServerState()> state;
+  /// What the command line and the configuration chose; shown in /server_info.
+  std::function<NamedTexts()> options;
+  /// GET /ready.
+  Readiness ready;
+  /// GET /config_dump: the configuration in force, secrets redacted.
+  std::function<std::string()> config_dump;
+  /// GET /listeners: name and address.
+  std::function<NamedTexts()> listeners;
+  /// POST /logging?level=.
+  std::function<void(telemetry::LogLevel)> set_log_level;
+  /// POST /healthcheck/fail (true) and /healthcheck/ok (false).
+  std::function<void(bool)> fail_health_check;
+  /// POST /drain_listeners.
+  std::function<void()> drain_listeners;
+  /// POST /quitquitquit.
+  std::function<void()> quit;
+};
+
+/// `metrics` outlives the server. Besides the above: GET / /help /stats /stats/prometheus /metrics
+/// /memory and POST /reset_counters, which, as Envoy's, counts only what GET /stats shows from
+/// zero; what Prometheus scrapes never goes back.
+void add_admin_endpoints(Server& server, const telemetry::Metrics& metrics, AdminHooks hooks);
+
+}  // namespace onceproxy::admin

@@ -1,0 +1,44 @@
+// Which function answers which method and path. Private to this folder; knows no sockets.
+// Thread-safety: add() before answers are asked for.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "proxy/admin/server.hpp"
+
+namespace onceproxy::admin {
+
+struct Routed {
+  Response response;
+  /// For 405: what Allow says.
+  std::string allow;
+};
+
+class Routes {
+ public:
+  void add(std::string method, std::string path, std::string help, Handler handler);
+
+  /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
+  /// throws (which is logged). Answers HEAD as GET, body included.
+  Routed answer(const Request& request) const;
+
+  std::string help() const;
+
+ private:
+  struct Route {
+    std::string help;
+    Handler handler;
+  };
+  using Methods = std::map<std::string, Route, std::less<>>;
+
+  const Methods* find(std::string_view path) const;
+
+  std::map<std::string, Methods, std::less<>> paths_;
+};
+
+/// A plain text answer.
+Response plain(int status, std::string body);
+
+}  // namespace onceproxy::admin

@@ -1,0 +1,31 @@
+#include "proxy/admin/telemetry_endpoints.hpp"
+
+#include <utility>
+
+namespace onceproxy::admin {
+
+Response readiness_response(const Readiness& ready) {
+  const std::optional<std::string> reason = ready();
+  Response response;
+  response.status = reason ? 503 : 200;
+  response.body = (reason ? *reason : "LIVE") + "\n";
+  return response;
+}
+
+Response metrics_response(const telemetry::Metrics& metrics) {
+  return {200, "text/plain; version=0.0.4; charset=utf-8", metrics.exposition()};
+}
+
+void add_telemetry_endpoints(Server& server, const telemetry::Metrics& metrics, Readiness ready) {
+  server.add("GET", "/metrics", "metrics in the Prometheus text format",
+             [&metrics](const Request&) { return metrics_response(metrics); });
+  server.add("GET", "/ready", "200 when ready for traffic, else 503 and why",
+             [ready = std::move(ready)](const Request&) { return readiness_response(ready); });
+  server.add("GET", "/live", "200 while the process serves", [](const Request&) {
+    Response response;
+    response.body = "LIVE\n";
+    return response;
+  });
+}
+
+}  // namespace onceproxy::admin
