@@ -1,0 +1,86 @@
+#include "config/address_checks.hpp"
+
+#include "config/scalars.hpp"
+#include "policies/request_view.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+struct Listener {
+  Node node;
+  Address address;
+};
+
+bool is_ipv6(const Address& address) {
+  return address.host.find(':') != std::string::npos;
+}
+
+bool is_every_interface(const Address& address) {
+  return address.host == "0.0.0.0" || address.host == "::";
+}
+
+bool is_this_machine(const Address& address) {
+  return is_every_interface(address) || address.host.starts_with("127.") || address.host == "::1" ||
+         policies::equals_ignoring_case(address.host, "localhost");
+}
+
+bool same_host(const Address& a, const Address& b) {
+  return policies::equals_ignoring_case(a.host, b.host);
+}
+
+/// Whether the second could not be bound after the first.
+bool collide(const Address& a, const Address& b) {
+  if (!a.unix_path.empty() || !b.unix_path.empty()) return a.unix_path == b.unix_path;
+  // Port 0 is a free one each time.
+  if (a.port != b.port || a.port == 0) return false;
+  const bool one_family = is_ipv6(a) == is_ipv6(b);
+  return same_host(a, b) || (one_family && (is_every_interface(a) || is_every_interface(b)));
+}
+
+bool is_itself(const Address& listener, const Address& upstream) {
+  if (!listener.unix_path.empty() || !upstream.unix_path.empty()) {
+    return listener.unix_path == upstream.unix_path;
+  }
+  return listener.port == upstream.port &&
+         (same_host(listener, upstream) ||
+          (is_this_machine(listener) && is_this_machine(upstream)));
+}
+
+void add(std::vector<Listener>& listeners, const std::optional<Node>& node) {
+  if (!node || !node->is_scalar() || node->is_broken()) return;
+  // What is no address has been reported where it was read.
+  if (auto address = parse_address(node->text())) {
+    listeners.push_back({*node, *std::move(address)});
+  }
+}
+
+}  // namespace
+
+void check_addresses(const Node& node) {
+  std::vector<Listener> listeners;
+  if (const auto listen = node.get("listen")) {
+    add(listeners, listen);
+    for (const Node& item : listen->items()) add(listeners, item);
+  }
+  for (const char* section : {"admin", "telemetry"}) {
+    if (const auto map = node.get(section)) add(listeners, map->get("listen"));
+  }
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!collide(listeners[j].address, listeners[i].address)) continue;
+      listeners[i].node.problem("the same address as " + listeners[j].node.path() +
+                                "; give each listener its own");
+      break;
+    }
+  }
+  std::vector<Listener> upstream;
+  if (const auto map = node.get("upstream")) add(upstream, map->get("address"));
+  for (const Listener& listener : listeners) {
+    if (upstream.empty() || !is_itself(listener.address, upstream[0].address)) continue;
+    upstream[0].node.problem("onceproxy would forward to itself: it listens here (" +
+                             listener.node.path() + ")");
+    break;
+  }
+}
+
+}  // namespace onceproxy::config

@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "config/match_reader.hpp"
+#include "policies/request_view.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using policies::Condition;
+using policies::HeaderCondition;
+using policies::Match;
+using policies::PathSegment;
+
+bool same_regex(const policies::Regex& a, const policies::Regex& b) {
+  return (!a && !b) || (a && b && a->pattern() == b->pattern());
+}
+
+bool same(const HeaderCondition& a, const HeaderCondition& b) {
+  if (!policies::equals_ignoring_case(a.name, b.name)) return false;
+  if (std::holds_alternative<HeaderCondition::Present>(a.is)) return true;
+  if (a.is.index() != b.is.index()) return false;
+  if (const auto* text = std::get_if<std::string>(&a.is)) return *text == std::get<0>(b.is);
+  return same_regex(std::get<policies::Regex>(a.is), std::get<policies::Regex>(b.is));
+}
+
+bool same(const Condition& a, const Condition& b) {
+  const auto facts = [](const Condition& c) {
+    const policies::Selector& s = c.selector;
+    return std::tie(s.source, s.name, s.lower, s.trim, s.sort, s.round, s.default_value, c.any_of);
+  };
+  return facts(a) == facts(b) && same_regex(a.regex, b.regex);
+}
+
+/// Whether each of `asked` is among `given`: more conditions cover less.
+template <typename T>
+bool all_among(const std::vector<T>& asked, const std::vector<T>& given) {
+  return std::all_of(asked.begin(), asked.end(), [&](const T& one) {
+    return std::any_of(given.begin(), given.end(),
+                       [&](const T& other) { return same(one, other); });
+  });
+}
+
+bool covers_path(const std::vector<PathSegment>& earlier, const std::vector<PathSegment>& later) {
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    if (earlier[i].kind == PathSegment::Kind::rest) return true;
+    if (i >= later.size() || later[i].kind == PathSegment::Kind::rest) return false;
+    const bool literal = earlier[i].kind == PathSegment::Kind::literal;
+    if (literal && (later[i].kind != earlier[i].kind || later[i].text != earlier[i].text)) {
+      return false;
+    }
+    // A capture takes no empty segment.
+    if (!literal && later[i].kind == PathSegment::Kind::literal && later[i].text.empty()) {
+      return false;
+    }
+  }
+  return earlier.size() == later.size();
+}
+
+}  // namespace
+
+bool covers(const Match& earlier, const Match& later) {
+  const bool methods =
+      earlier.methods.empty() ||
+      (!later.methods.empty() &&
+       std::all_of(later.methods.begin(), later.methods.end(), [&](const std::string& method) {
+         return std::find(earlier.methods.begin(), earlier.methods.end(), method) !=
+                earlier.methods.end();
+       }));
+  const bool any_path = !earlier.has_path && !earlier.path_regex;
+  const bool path = any_path ||
+                    (earlier.path_regex && same_regex(earlier.path_regex, later.path_regex)) ||
+                    (earlier.has_path && later.has_path && covers_path(earlier.path, later.path));
+  return methods && path && all_among(earlier.headers, later.headers) &&
+         all_among(earlier.where, later.where);
+}
+
+}  // namespace onceproxy::config

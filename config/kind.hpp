@@ -1,0 +1,197 @@
+// The declarative tables that the configuration is made of. A Kind is a kind of value: it knows how
+// to read one, what the JSON Schema says about it, and how its default is written. A Key is a row:
+// name, where its value goes, kind, description. Keys is the table of one map. The reader and the
+// schema are both made from these rows, so a key that one knows and the other does not cannot be
+// written down. Immutable once made; thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "config/json.hpp"
+#include "config/node.hpp"
+
+namespace onceproxy::config {
+
+template <typename T>
+struct Kind {
+  /// Nothing when there is a problem, which has been reported.
+  std::function<std::optional<T>(const Node&)> read;
+  std::function<Json()> schema;
+  /// How the schema writes a value as a default; null: not at all.
+  std::function<Json(const T&)> print = [](const T&) { return Json(); };
+  /// The tables of the maps inside.
+  std::vector<KeyNames> names;
+};
+
+template <typename Owner>
+struct Key {
+  std::string name;
+  bool required = false;
+  std::function<void(const Node&, Owner&)> read;
+  std::function<Json()> schema;
+  std::vector<KeyNames> names;
+};
+
+template <typename Owner>
+struct Keys {
+  std::string place;
+  std::vector<Key<Owner>> rows;
+  /// Keys that are known but refused.
+  std::vector<std::string> unsupported;
+};
+
+template <typename T>
+struct WithoutOptional {
+  using type = T;
+};
+template <typename T>
+struct WithoutOptional<std::optional<T>> {
+  using type = T;
+};
+
+enum class Need { optional, required };
+
+/// A row. `member` is a pointer to a member of the owner, or a function from the owner to a
+/// reference to where the value goes. The default is what a fresh owner holds there.
+template <typename Owner, typename Member, typename T>
+Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string description,
+               Need need = Need::optional) {
+  using Held = std::remove_cvref_t<std::invoke_result_t<Member, Owner&>>;
+  Key<Owner> row;
+  row.name = std::move(name);
+  row.required = need == Need::required;
+  row.names = kind.names;
+  row.read = [member, kind](const Node& node, Owner& owner) {
+    if (auto value = kind.read(node)) std::invoke(member, owner) = *std::move(value);
+  };
+  row.schema = [member, kind, description = std::move(description), required = row.required] {
+    Json schema = kind.schema();
+    schema.set("description", description);
+    Owner fresh{};
+    Held& held = std::invoke(member, fresh);
+    Json value;
+    if constexpr (std::is_same_v<Held, typename WithoutOptional<Held>::type>) {
+      if (!required) value = kind.print(held);
+    } else if (held) {
+      value = kind.print(*held);
+    }
+    if (!value.is_null()) schema.set("default", std::move(value));
+    return schema;
+  };
+  return row;
+}
+
+/// Reports a key that no row takes.
+void unknown_key(const Node::Entry& entry, const KeyNames& here,
+                 const std::vector<std::string>& unsupported);
+
+template <typename Owner>
+KeyNames names_of(const Keys<Owner>& keys) {
+  KeyNames names{keys.place, {}};
+  for (const auto& row : keys.rows) names.names.push_back(row.name);
+  names.names.insert(names.names.end(), keys.unsupported.begin(), keys.unsupported.end());
+  return names;
+}
+
+/// Fills `owner` from a map; false when the node is none, which has been reported.
+template <typename Owner>
+bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
+  if (!node.is_map()) {
+    node.expected("a map");
+    return false;
+  }
+  for (const Node::Entry& entry : node.entries()) {
+    const Key<Owner>* found = nullptr;
+    for (const auto& row : keys.rows) {
+      if (row.name == entry.key) found = &row;
+    }
+    if (found != nullptr) {
+      found->read(entry.value, owner);
+    } else {
+      unknown_key(entry, names_of(keys), keys.unsupported);
+    }
+  }
+  for (const auto& row : keys.rows) {
+    if (row.required && !node.get(row.name)) node.problem("`" + row.name + "` is missing");
+  }
+  return true;
+}
+
+template <typename Owner>
+Json schema_of(const Keys<Owner>& keys) {
+  Json properties = Json::object();
+  Json required = Json::array();
+  bool any_required = false;
+  for (const auto& row : keys.rows) {
+    properties.set(row.name, row.schema());
+    if (row.required) required.push_back(row.name);
+    any_required = any_required || row.required;
+  }
+  Json schema = Json::object({{"type", "object"}, {"additionalProperties", false}});
+  if (any_required) schema.set("required", std::move(required));
+  schema.set("properties", std::move(properties));
+  return schema;
+}
+
+/// A map with a table of its own. `check` looks at the whole, after every key was read.
+template <typename Owner>
+Kind<Owner> section(Keys<Owner> keys, std::function<void(const Node&, Owner&)> check = nullptr) {
+  const auto table = std::make_shared<const Keys<Owner>>(std::move(keys));
+  Kind<Owner> kind;
+  kind.read = [table, check](const Node& node) -> std::optional<Owner> {
+    Owner owner{};
+    if (!read_keys(node, *table, owner)) return std::nullopt;
+    if (check) check(node, owner);
+    return owner;
+  };
+  kind.schema = [table] { return schema_of(*table); };
+  kind.names.push_back(names_of(*table));
+  for (const auto& row : table->rows) {
+    kind.names.insert(kind.names.end(), row.names.begin(), row.names.end());
+  }
+  return kind;
+}
+
+enum class Empty { allowed, refused };
+
+/// A list. Items with problems are left out.
+template <typename T>
+Kind<std::vector<T>> list(std::string what, Kind<T> item, Empty empty = Empty::allowed) {
+  Kind<std::vector<T>> kind;
+  kind.names = item.names;
+  kind.read = [what, item, empty](const Node& node) -> std::optional<std::vector<T>> {
+    if (!node.is_list()) {
+      node.expected("a list of " + what);
+      return std::nullopt;
+    }
+    std::vector<T> out;
+    const std::vector<Node> nodes = node.items();
+    if (nodes.empty() && empty == Empty::refused) {
+      node.problem("the list of " + what + " is empty");
+      return std::nullopt;
+    }
+    for (const Node& child : nodes) {
+      if (auto value = item.read(child)) out.push_back(*std::move(value));
+    }
+    return out;
+  };
+  kind.schema = [item, empty] {
+    Json schema = Json::object({{"type", "array"}, {"items", item.schema()}});
+    if (empty == Empty::refused) schema.set("minItems", 1);
+    return schema;
+  };
+  kind.print = [item](const std::vector<T>& values) {
+    Json out = Json::array();
+    for (const T& value : values) out.push_back(item.print(value));
+    return out;
+  };
+  return kind;
+}
+
+}  // namespace onceproxy::config

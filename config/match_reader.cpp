@@ -1,0 +1,243 @@
+#include "config/match_reader.hpp"
+
+#include <algorithm>
+
+#include "config/scalars.hpp"
+#include "config/selector_reader.hpp"
+#include "policies/path_template.hpp"
+#include "policies/request_view.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using policies::HeaderCondition;
+using policies::Match;
+using policies::PathSegment;
+
+std::optional<std::string> wrong_method(std::string_view method) {
+  if (!is_token(method)) return "is no method";
+  if (method == "TRACE" || method == "CONNECT") return "is refused for every request";
+  std::string upper(method);
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  if (upper != method) {
+    return "is no method: methods are case-sensitive; did you mean \"" + upper + "\"?";
+  }
+  return std::nullopt;
+}
+
+Kind<std::vector<std::string>> methods() {
+  auto kind = list("methods", text("a method", wrong_method), Empty::refused);
+  kind.read = [any = kind.read](const Node& node) {
+    auto value = any(node);
+    const std::vector<Node> items = node.items();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (!items[i].text().empty() && items[i].text() == items[j].text()) {
+          items[i].problem("`" + items[i].text() + "` is listed twice");
+          break;
+        }
+      }
+    }
+    return value;
+  };
+  return kind;
+}
+
+Kind<std::vector<PathSegment>> path_template() {
+  Kind<std::vector<PathSegment>> kind;
+  const Kind<std::string> any = text("a path such as /v1/rides/{ride_id}");
+  kind.read = [any](const Node& node) -> std::optional<std::vector<PathSegment>> {
+    const auto written = any.read(node);
+    if (!written) return std::nullopt;
+    const bool ascii =
+        std::all_of(written->begin(), written->end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    auto segments = policies::parse_path_template(*written);
+    if (segments && ascii) return *std::move(segments);
+    node.problem(quote(*written) + " is no path template: " +
+                 (segments ? "write what is not ASCII percent-encoded" : segments.error()));
+    return std::nullopt;
+  };
+  kind.schema = [] { return Json::object({{"type", "string"}}); };
+  return kind;
+}
+
+/// The whole of a path can match only what begins with '/'.
+bool never_matches_a_path(const re2::RE2& expression) {
+  const re2::RE2 anchored("^(?:" + expression.pattern() + ")$", re2::RE2::Quiet);
+  std::string min;
+  std::string max;
+  if (!anchored.ok() || !anchored.PossibleMatchRange(&min, &max, 8)) return false;
+  return max < "/" || min >= "0";
+}
+
+Kind<policies::Regex> path_expression() {
+  Kind<policies::Regex> kind = regex();
+  kind.read = [any = kind.read](const Node& node) {
+    auto value = any(node);
+    if (value && never_matches_a_path(**value)) {
+      node.problem(quote(node.text()) +
+                   " matches no path: the whole path must match, and it "
+                   "begins with /");
+    }
+    return value;
+  };
+  return kind;
+}
+
+struct HeaderDraft {
+  policies::Regex regex;
+  bool present = false;
+};
+
+Kind<HeaderDraft> header_test() {
+  return section<HeaderDraft>(
+      {"a header condition",
+       {key<HeaderDraft>("regex", &HeaderDraft::regex, regex(),
+                         "The field's whole value matches this (RE2)."),
+        key<HeaderDraft>("present", &HeaderDraft::present, only_true(),
+                         "The field is there, whatever its value.")},
+       {}},
+      [](const Node& node, const HeaderDraft&) {
+        if (node.entries().size() != 1) {
+          node.problem("a header condition is a value, {regex: …} or {present: true}");
+        }
+      });
+}
+
+std::optional<std::string> wrong_condition_name(std::string_view name) {
+  static constexpr std::string_view own = "onceproxy-";
+  if (!is_token(name)) return "is no header name";
+  if (policies::equals_ignoring_case(name.substr(0, own.size()), own)) {
+    return "is removed from every request: clients cannot send it";
+  }
+  return std::nullopt;
+}
+
+std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<HeaderDraft>& test,
+                                           const Kind<std::string>& exact) {
+  if (const auto wrong = wrong_condition_name(entry.key)) {
+    entry.key_problem(quote(entry.key) + " " + *wrong);
+    return std::nullopt;
+  }
+  HeaderCondition condition;
+  condition.name = entry.key;
+  if (!entry.value.is_map()) {
+    auto value = exact.read(entry.value);
+    if (!value) return std::nullopt;
+    condition.is = *std::move(value);
+    return condition;
+  }
+  const auto value = test.read(entry.value);
+  if (!value) return std::nullopt;
+  if (value->regex) {
+    condition.is = value->regex;
+  } else {
+    condition.is = HeaderCondition::Present{};
+  }
+  return condition;
+}
+
+Kind<std::vector<HeaderCondition>> headers() {
+  const Kind<HeaderDraft> test = header_test();
+  const Kind<std::string> exact =
+      text("a value, {regex: …} or {present: true}",
+           [](std::string_view value) -> std::optional<std::string> {
+             const bool spaced = !value.empty() && (value.front() == ' ' || value.back() == ' ');
+             if (spaced) return "never matches: a field's value has no space around it";
+             return std::nullopt;
+           });
+  Kind<std::vector<HeaderCondition>> kind;
+  kind.names = test.names;
+  kind.read = [test, exact](const Node& node) -> std::optional<std::vector<HeaderCondition>> {
+    if (!node.is_map()) {
+      node.expected("a map from header names to conditions");
+      return std::nullopt;
+    }
+    std::vector<HeaderCondition> out;
+    for (const Node::Entry& entry : node.entries()) {
+      for (const HeaderCondition& other : out) {
+        if (policies::equals_ignoring_case(other.name, entry.key)) {
+          entry.key_problem("`" + other.name + "` and `" + entry.key + "` are one header");
+        }
+      }
+      if (auto condition = read_header(entry, test, exact)) out.push_back(*std::move(condition));
+    }
+    return out;
+  };
+  kind.schema = [test, exact] {
+    return Json::object(
+        {{"type", "object"},
+         {"additionalProperties",
+          Json::object({{"anyOf", Json::array({exact.schema(), test.schema()})}})}});
+  };
+  return kind;
+}
+
+struct MatchDraft {
+  Match match = default_match();
+};
+
+}  // namespace
+
+Match default_match() {
+  Match match;
+  match.methods = {"POST", "PUT", "PATCH", "DELETE"};
+  return match;
+}
+
+Kind<Match> match() {
+  // A section starts from a fresh owner, and a fresh Match covers every method.
+  const auto in = [](auto Match::*member) {
+    return [member](MatchDraft & draft) -> auto& {
+      return draft.match.*member;
+    };
+  };
+  const Kind<MatchDraft> draft = section<MatchDraft>(
+      {"match",
+       {key<MatchDraft>("methods", in(&Match::methods), methods(),
+                        "The methods covered, in upper case."),
+        key<MatchDraft>("path", in(&Match::path), path_template(),
+                        "The paths covered: /v1/rides/{ride_id}/dispatch; {name} captures one "
+                        "segment, a trailing /** matches any rest. Default: every path. Paths "
+                        "are compared in normal form (RFC 3986 6.2.2)."),
+        key<MatchDraft>("path_regex", in(&Match::path_regex), path_expression(),
+                        "Instead of path: what the whole path must match (RE2); (?P<name>…) "
+                        "captures."),
+        key<MatchDraft>("headers", in(&Match::headers), headers(),
+                        "Header fields that must be there: an exact value, {regex: …} or "
+                        "{present: true}."),
+        key<MatchDraft>("where", in(&Match::where), conditions(),
+                        "Conditions on selected fields; all must hold.")},
+       {}},
+      [](const Node& node, MatchDraft& value) {
+        value.match.has_path = !value.match.path.empty();
+        const auto expression = node.get("path_regex");
+        if (expression && node.get("path")) {
+          expression->problem("`path` and `path_regex` cannot both be given; leave one out");
+        }
+      });
+  Kind<Match> kind;
+  kind.names = draft.names;
+  kind.schema = draft.schema;
+  kind.read = [draft](const Node& node) -> std::optional<Match> {
+    auto value = draft.read(node);
+    if (!value) return std::nullopt;
+    return std::move(value->match);
+  };
+  return kind;
+}
+
+std::set<std::string> captures_of(const Match& match) {
+  std::set<std::string> names;
+  for (const PathSegment& segment : match.path) {
+    if (segment.kind == PathSegment::Kind::capture) names.insert(segment.text);
+  }
+  if (match.path_regex) {
+    for (const auto& [name, group] : match.path_regex->NamedCapturingGroups()) names.insert(name);
+  }
+  return names;
+}
+
+}  // namespace onceproxy::config

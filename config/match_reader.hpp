@@ -1,0 +1,24 @@
+// `match`: which requests a policy covers. Pure; thread-safe.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "config/kind.hpp"
+#include "policies/policy.hpp"
+
+namespace onceproxy::config {
+
+Kind<policies::Match> match();
+
+/// What a policy covers when it says nothing: the methods that change something, on every path.
+policies::Match default_match();
+
+/// The names that `path` selectors may use.
+std::set<std::string> captures_of(const policies::Match& match);
+
+/// Whether every request that `later` covers is certainly covered by `earlier`.
+bool covers(const policies::Match& earlier, const policies::Match& later);
+
+}  // namespace onceproxy::config

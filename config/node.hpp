@@ -1,0 +1,64 @@
+// Node: a value of the document together with its path and the place to report problems to. What
+// the readers of every subject are written against. A cheap value; lives for one load().
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/yaml.hpp"
+
+namespace onceproxy::config {
+
+class Node {
+ public:
+  Node(Reading& reading, YamlItem item, std::string path)
+      : reading_(&reading), item_(std::move(item)), path_(std::move(path)) {}
+
+  bool is_scalar() const { return value().kind == YamlValue::Kind::scalar; }
+  bool is_list() const { return value().kind == YamlValue::Kind::list; }
+  bool is_map() const { return value().kind == YamlValue::Kind::map; }
+  /// Not quoted, or made of a variable: may be a number or a flag.
+  bool is_plain() const { return value().plain; }
+  /// Reported already.
+  bool is_broken() const { return value().broken; }
+  /// Empty where it is no scalar.
+  const std::string& text() const { return value().text; }
+
+  std::vector<Node> items() const;
+
+  struct Entry;
+  std::vector<Entry> entries() const;
+  /// The value of a key; nothing where there is no such key or this is no map.
+  std::optional<Node> get(std::string_view key) const;
+
+  void problem(std::string message) const;
+  /// `expected <what>, found <this>`, unless it is broken.
+  void expected(std::string_view what) const;
+  /// "a list", "nothing", "\"5m\"".
+  std::string found() const;
+
+  const std::string& path() const { return path_; }
+  Reading& reading() const { return *reading_; }
+
+ private:
+  const YamlValue& value() const { return *item_.value; }
+
+  Reading* reading_;
+  YamlItem item_;
+  std::string path_;
+};
+
+struct Node::Entry {
+  std::string key;
+  /// The key itself as a place: its problems point at the key and carry the value's path.
+  Place key_place;
+  Node value;
+
+  void key_problem(std::string message) const {
+    value.reading().problem(key_place, value.path(), std::move(message));
+  }
+};
+
+}  // namespace onceproxy::config

@@ -1,0 +1,121 @@
+#include "config/policy_checks.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "config/match_reader.hpp"
+#include "config/text.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using policies::Policy;
+using policies::Selector;
+using policies::Source;
+
+/// The items of every list of selectors in a policy.
+std::vector<Node> selector_nodes(const Node& policy) {
+  std::vector<Node> out;
+  const auto add = [&](const std::optional<Node>& list) {
+    if (!list) return;
+    for (Node& item : list->items()) out.push_back(std::move(item));
+  };
+  for (const char* key : {"fingerprint", "scope", "payload"}) add(policy.get(key));
+  if (const auto match = policy.get("match")) add(match->get("where"));
+  return out;
+}
+
+void check_captures(const Node& node, const Policy& policy) {
+  const auto match = node.get("match");
+  const auto path = match ? match->get("path") : std::nullopt;
+  const auto expression = match ? match->get("path_regex") : std::nullopt;
+  // A path that could not be read has been reported, and its captures are not known.
+  if ((path && !policy.match.has_path) || (expression && !policy.match.path_regex)) return;
+  const auto captures = captures_of(policy.match);
+  for (const Node& item : selector_nodes(node)) {
+    const auto name = item.get("path");
+    if (!name || name->text().empty() || captures.contains(name->text())) continue;
+    const std::string wanted = "`" + name->text() + "`";
+    if (captures.empty()) {
+      name->problem("the path captures nothing, so there is no " + wanted + "; write {" +
+                    name->text() + "} into match.path");
+    } else {
+      name->problem("the path captures no " + wanted + ", only " +
+                    one_of({captures.begin(), captures.end()}));
+    }
+  }
+}
+
+bool has_no_body(const std::string& method) {
+  return method == "GET" || method == "HEAD";
+}
+
+void check_bodies(const Node& node, const Policy& policy) {
+  const auto& methods = policy.match.methods;
+  if (methods.empty() || !std::all_of(methods.begin(), methods.end(), has_no_body)) return;
+  for (const Node& item : selector_nodes(node)) {
+    for (const char* key : {"body", "form"}) {
+      const auto body = item.get(key);
+      if (!body) continue;
+      body->problem("the policy covers " + one_of(methods) +
+                    " alone, which have no body; select from the path, the query or a header");
+    }
+  }
+}
+
+/// A field that every request shares names no operation.
+void check_fingerprint(const Node& node, const Policy& policy) {
+  const auto list = node.get("fingerprint");
+  if (!list || policy.fingerprint.empty()) return;
+  if (list->is_list() && list->items().size() != policy.fingerprint.size()) return;
+  const bool tells_apart = std::any_of(
+      policy.fingerprint.begin(), policy.fingerprint.end(),
+      [](const Selector& s) { return s.source != Source::constant && s.source != Source::method; });
+  if (!tells_apart) {
+    list->problem("every request would be one operation; select a field that tells them apart");
+  }
+}
+
+void check_scope(const Node& node, const Policy& policy) {
+  const auto answer = node.get("on_duplicate");
+  const bool replays = !answer || (answer->is_scalar() && answer->text() == "replay");
+  if (!replays || node.get("scope") || policy.on_duplicate) return;
+  node.problem(
+      "`scope` is missing: duplicates are replayed, and without it one caller could be sent "
+      "another's answer; write scope: [{header: authorization}], or scope: shared where "
+      "everybody may see every answer");
+}
+
+}  // namespace
+
+void check_policy(const Node& node, const Policy& policy) {
+  check_captures(node, policy);
+  check_bodies(node, policy);
+  check_fingerprint(node, policy);
+  check_scope(node, policy);
+}
+
+void check_policies(const Node& node, const std::vector<Policy>& policies) {
+  const std::vector<Node> nodes = node.items();
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    const auto name = nodes[i].get("name");
+    const auto match = nodes[i].get("match");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (name && !policies[i].name.empty() && policies[i].name == policies[j].name) {
+        name->problem("the name is taken by policies[" + std::to_string(j) +
+                      "]; policies that are to share fingerprints share a `namespace`");
+        break;
+      }
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!covers(policies[j].match, policies[i].match)) continue;
+      (match ? *match : nodes[i])
+          .problem("never reached: policies[" + std::to_string(j) + "] (" + policies[j].name +
+                   ") covers the same requests and stands first; put this one before it, or "
+                   "narrow its match");
+      break;
+    }
+  }
+}
+
+}  // namespace onceproxy::config

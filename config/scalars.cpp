@@ -1,0 +1,292 @@
+#include "config/scalars.hpp"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+namespace onceproxy::config {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+constexpr std::array<Unit, 5> duration_units{
+    {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::array<Unit, 5> size_units{{{"", 1},
+                                          {"KiB", std::uint64_t{1} << 10},
+                                          {"MiB", std::uint64_t{1} << 20},
+                                          {"GiB", std::uint64_t{1} << 30},
+                                          {"TiB", std::uint64_t{1} << 40}}};
+/// Everything larger is over every bound, and small enough that sums never overflow.
+constexpr std::uint64_t huge = std::numeric_limits<std::int64_t>::max() / 4;
+
+std::string_view digits_of(std::string_view text) {
+  return text.substr(0, std::min(text.find_first_not_of("0123456789"), text.size()));
+}
+
+/// Digits and a unit; nothing when it is something else. Saturates at `huge`.
+template <std::size_t N>
+std::optional<std::uint64_t> number_with_unit(std::string_view text,
+                                              const std::array<Unit, N>& units) {
+  const std::string_view digits = digits_of(text);
+  if (digits.empty()) return std::nullopt;
+  for (const Unit& unit : units) {
+    if (text.substr(digits.size()) != unit.name) continue;
+    std::uint64_t value = 0;
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (result.ec != std::errc() || value > huge / unit.factor) return huge;
+    return value * unit.factor;
+  }
+  return std::nullopt;
+}
+
+std::string range_message(const std::string& min, const std::string& max, std::string_view text) {
+  return "must be from " + min + " to " + max + ", found " + quote(text);
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7f;
+}
+
+/// A variable may have put anything into a scalar.
+std::optional<std::string> unclean(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) return "is not UTF-8";
+    if (is_control(text[i])) return "has a control character";
+    i += length;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<milliseconds, std::string> parse_duration(std::string_view text) {
+  if (const auto value = number_with_unit(text, duration_units)) {
+    return milliseconds(static_cast<std::int64_t>(*value));
+  }
+  std::string message =
+      "expected a duration such as 500ms, 30s, 5m, 24h or 7d, found " + quote(text);
+  if (!text.empty() && digits_of(text) == text) {
+    message += "; a duration needs a unit";
+  }
+  return tl::unexpected(std::move(message));
+}
+
+tl::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
+  if (const auto value = number_with_unit(text, size_units)) return *value;
+  return tl::unexpected("expected a size in bytes, or such as 64KiB, 1MiB or 4GiB, found " +
+                        quote(text));
+}
+
+std::string duration_text(milliseconds value) {
+  const auto count = static_cast<std::uint64_t>(value.count());
+  if (count == 0) return "0ms";
+  // A single day reads better as hours.
+  if (count == 86'400'000) return "24h";
+  for (auto unit = duration_units.rbegin(); unit != duration_units.rend(); ++unit) {
+    if (count % unit->factor == 0) {
+      return std::to_string(count / unit->factor) + std::string(unit->name);
+    }
+  }
+  return "";
+}
+
+std::string size_text(std::uint64_t value) {
+  for (auto unit = size_units.rbegin(); unit != size_units.rend(); ++unit) {
+    if (value >= unit->factor && value % unit->factor == 0) {
+      return std::to_string(value / unit->factor) + std::string(unit->name);
+    }
+  }
+  return std::to_string(value);
+}
+
+bool is_token(std::string_view text) {
+  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  if (text.empty()) return false;
+  for (const char c : text) {
+    const bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                    marks.find(c) != std::string_view::npos;
+    if (!ok) return false;
+  }
+  return true;
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (text.empty() || result.ptr != end) return std::nullopt;
+  if (result.ec == std::errc::result_out_of_range) {
+    return text.starts_with('-') ? std::numeric_limits<std::int64_t>::min()
+                                 : std::numeric_limits<std::int64_t>::max();
+  }
+  return result.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+Json or_variable(Json schema) {
+  return Json::object(
+      {{"anyOf", Json::array({std::move(schema), Json::object({{"$ref", "#/$defs/variable"}})})}});
+}
+
+Kind<milliseconds> duration(milliseconds min, milliseconds max) {
+  Kind<milliseconds> kind;
+  kind.read = [min, max](const Node& node) -> std::optional<milliseconds> {
+    static constexpr auto what = "a duration such as 500ms, 30s, 5m, 24h or 7d";
+    if (!node.is_scalar() || node.is_broken()) {
+      node.expected(what);
+      return std::nullopt;
+    }
+    const auto value = parse_duration(node.text());
+    if (!value) {
+      node.problem(value.error());
+    } else if (*value < min || *value > max) {
+      node.problem(range_message(duration_text(min), duration_text(max), node.text()));
+    } else {
+      return *value;
+    }
+    return std::nullopt;
+  };
+  kind.schema = [] { return Json::object({{"$ref", "#/$defs/duration"}}); };
+  kind.print = [](const milliseconds& value) { return Json(duration_text(value)); };
+  return kind;
+}
+
+Kind<std::size_t> size(std::uint64_t min, std::uint64_t max) {
+  Kind<std::size_t> kind;
+  kind.read = [min, max](const Node& node) -> std::optional<std::size_t> {
+    const bool quoted_number = !node.is_plain() && digits_of(node.text()) == node.text();
+    if (!node.is_scalar() || node.is_broken() || quoted_number) {
+      node.expected(quoted_number && node.is_scalar() ? "a size without quotes" : "a size");
+      return std::nullopt;
+    }
+    const auto value = parse_size(node.text());
+    if (!value) {
+      node.problem(value.error());
+    } else if (*value < min || *value > max) {
+      node.problem(range_message(size_text(min), size_text(max), node.text()));
+    } else {
+      return *value;
+    }
+    return std::nullopt;
+  };
+  kind.schema = [] { return Json::object({{"$ref", "#/$defs/size"}}); };
+  kind.print = [](const std::size_t& value) { return Json(size_text(value)); };
+  return kind;
+}
+
+Kind<std::size_t> integer(std::int64_t min, std::int64_t max) {
+  Kind<std::size_t> kind;
+  kind.read = [min, max](const Node& node) -> std::optional<std::size_t> {
+    const auto value = whole_number(node.text());
+    if (!node.is_plain() || node.is_broken() || !value) {
+      node.expected(value && !node.is_plain() ? "a whole number without quotes" : "a whole number");
+      return std::nullopt;
+    }
+    if (*value < min || *value > max) {
+      node.problem(range_message(std::to_string(min), std::to_string(max), node.text()));
+      return std::nullopt;
+    }
+    return static_cast<std::size_t>(*value);
+  };
+  kind.schema = [min, max] {
+    return or_variable(Json::object({{"type", "integer"}, {"minimum", min}, {"maximum", max}}));
+  };
+  kind.print = [](const std::size_t& value) { return Json(std::uint64_t{value}); };
+  return kind;
+}
+
+Kind<std::size_t> only_integer(std::int64_t supported, std::int64_t min, std::int64_t max) {
+  Kind<std::size_t> kind = integer(min, max);
+  kind.read = [supported, any = kind.read](const Node& node) -> std::optional<std::size_t> {
+    const auto value = any(node);
+    if (!value || *value == static_cast<std::size_t>(supported)) return value;
+    node.problem("a value other than " + std::to_string(supported) + " is not supported yet");
+    return std::nullopt;
+  };
+  kind.schema = [supported] { return or_variable(Json::object({{"const", supported}})); };
+  return kind;
+}
+
+Kind<bool> flag() {
+  Kind<bool> kind;
+  kind.read = [](const Node& node) -> std::optional<bool> {
+    if (node.is_plain() && node.text() == "true") return true;
+    if (node.is_plain() && node.text() == "false") return false;
+    node.expected("true or false");
+    return std::nullopt;
+  };
+  kind.schema = [] { return or_variable(Json::object({{"type", "boolean"}})); };
+  kind.print = [](const bool& value) { return Json(value); };
+  return kind;
+}
+
+Kind<bool> only_true() {
+  Kind<bool> kind;
+  kind.read = [](const Node& node) -> std::optional<bool> {
+    if (node.is_plain() && node.text() == "true") return true;
+    node.expected("true");
+    return std::nullopt;
+  };
+  kind.schema = [] { return or_variable(Json::object({{"const", true}})); };
+  return kind;
+}
+
+Kind<std::string> text(std::string what, TextCheck check) {
+  Kind<std::string> kind;
+  kind.read = [what, check](const Node& node) -> std::optional<std::string> {
+    if (!node.is_scalar() || node.is_broken()) {
+      node.expected(what);
+      return std::nullopt;
+    }
+    auto wrong = unclean(node.text());
+    if (!wrong && check) wrong = check(node.text());
+    if (!wrong) return node.text();
+    node.problem(quote(node.text()) + " " + *wrong);
+    return std::nullopt;
+  };
+  kind.schema = [] {
+    return Json::object({{"type", Json::array({"string", "number", "boolean"})}});
+  };
+  kind.print = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  return kind;
+}
+
+Kind<std::string> field_name() {
+  return text("a header name", [](std::string_view name) -> std::optional<std::string> {
+    if (!is_token(name)) return "is no header name";
+    return std::nullopt;
+  });
+}
+
+int read_word(const Node& node, const std::vector<std::string>& words,
+              const std::vector<std::string>& unsupported) {
+  if (node.is_scalar() && !node.is_broken()) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (node.text() == words[i]) return static_cast<int>(i);
+    }
+    for (const std::string& word : unsupported) {
+      if (node.text() != word) continue;
+      node.problem("`" + word + "` is not supported yet; write " + one_of(words));
+      return -1;
+    }
+  }
+  const std::string meant = node.is_scalar() ? nearest(node.text(), words) : "";
+  if (meant.empty() || node.is_broken()) {
+    node.expected(one_of(words));
+  } else {
+    node.problem("expected " + one_of(words) + ", found " + node.found() + "; did you mean \"" +
+                 meant + "\"?");
+  }
+  return -1;
+}
+
+Json word_schema(const std::vector<std::string>& words) {
+  Json choices = Json::array();
+  for (const std::string& word : words) choices.push_back(word);
+  return or_variable(Json::object({{"enum", std::move(choices)}}));
+}
+
+}  // namespace onceproxy::config

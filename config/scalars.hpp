@@ -1,0 +1,85 @@
+// The kinds of single values: durations, sizes, whole numbers, flags, words, addresses, texts.
+// Types are strict: a quoted scalar is text, so "5" is no number; a scalar that a variable was put
+// into is taken for what it then looks like. Pure; thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+#include "config/kind.hpp"
+#include "config/settings.hpp"
+#include "config/text.hpp"
+
+namespace onceproxy::config {
+
+using std::chrono::milliseconds;
+
+/// The errors of these three are whole messages.
+tl::expected<milliseconds, std::string> parse_duration(std::string_view text);
+tl::expected<std::uint64_t, std::string> parse_size(std::string_view text);
+tl::expected<Address, std::string> parse_address(std::string_view text);
+
+/// As the configuration writes it: 30s, 24h, 64KiB.
+std::string duration_text(milliseconds value);
+std::string size_text(std::uint64_t value);
+
+/// RFC 9110 5.6.2: what a field name or a method is made of.
+bool is_token(std::string_view text);
+
+Kind<milliseconds> duration(milliseconds min, milliseconds max);
+Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
+Kind<std::size_t> integer(std::int64_t min, std::int64_t max);
+/// A whole number of which only one value is supported so far, out of a range that is known.
+Kind<std::size_t> only_integer(std::int64_t supported, std::int64_t min, std::int64_t max);
+Kind<bool> flag();
+/// A flag that means something only when it is set.
+Kind<bool> only_true();
+enum class PortZero { allowed, refused };
+Kind<Address> address(PortZero port_zero);
+
+/// Text of any form, numbers and flags included, as written. `check` returns what is wrong.
+using TextCheck = std::function<std::optional<std::string>(std::string_view)>;
+Kind<std::string> text(std::string what, TextCheck check = nullptr);
+/// A field name, kept as written.
+Kind<std::string> field_name();
+
+/// Whether a plain scalar's text is a whole number; for values that may be a number or a word.
+std::optional<std::int64_t> whole_number(std::string_view text);
+
+/// The schema of a value that is `schema`, or text with a variable in it.
+Json or_variable(Json schema);
+
+/// Reads one of some words; -1 when there is a problem, which has been reported.
+int read_word(const Node& node, const std::vector<std::string>& words,
+              const std::vector<std::string>& unsupported);
+Json word_schema(const std::vector<std::string>& words);
+
+template <typename E>
+Kind<E> word(std::vector<std::pair<std::string, E>> choices,
+             std::vector<std::string> unsupported = {}) {
+  std::vector<std::string> words;
+  for (const auto& choice : choices) words.push_back(choice.first);
+  Kind<E> kind;
+  kind.read = [choices, words, unsupported](const Node& node) -> std::optional<E> {
+    const int index = read_word(node, words, unsupported);
+    if (index < 0) return std::nullopt;
+    return choices[static_cast<std::size_t>(index)].second;
+  };
+  kind.schema = [words] { return word_schema(words); };
+  kind.print = [choices](const E& value) {
+    for (const auto& [name, choice] : choices) {
+      if (choice == value) return Json(name);
+    }
+    return Json();
+  };
+  return kind;
+}
+
+}  // namespace onceproxy::config

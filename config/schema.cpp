@@ -1,0 +1,39 @@
+#include "config/load.hpp"
+#include "config/settings_reader.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+Json text_like(const char* pattern, const char* description) {
+  return Json::object({{"type", "string"}, {"pattern", pattern}, {"description", description}});
+}
+
+Json definitions() {
+  Json size = Json::object();
+  size.set("anyOf", Json::array({Json::object({{"type", "integer"}, {"minimum", 0}}),
+                                 Json::object({{"type", "string"},
+                                               {"pattern", "^[0-9]+(KiB|MiB|GiB|TiB)$|\\$\\{"}})}));
+  size.set("description", "Bytes, or 64KiB, 1MiB, 4GiB.");
+  return Json::object(
+      {{"variable",
+        text_like("\\$\\{", "Text with an environment variable: ${NAME} or ${NAME:-default}.")},
+       {"duration", text_like("^[0-9]+(ms|s|m|h|d)$|\\$\\{", "500ms, 30s, 5m, 24h, 7d.")},
+       {"size", std::move(size)},
+       {"address", text_like("^(.+:[0-9]+|unix:/.+)$|\\$\\{", "host:port or unix:/path.")}});
+}
+
+}  // namespace
+
+std::string json_schema() {
+  Json schema = Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                              {"title", "onceproxy"},
+                              {"description", "The configuration of onceproxy."}});
+  Json top = settings().schema();
+  for (const char* name : {"type", "additionalProperties", "required", "properties"}) {
+    schema.set(name, std::move(*top.find(name)));
+  }
+  schema.set("$defs", definitions());
+  return schema.dump(2) + "\n";
+}
+
+}  // namespace onceproxy::config

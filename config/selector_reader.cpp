@@ -1,0 +1,316 @@
+#include "config/selector_reader.hpp"
+
+#include <algorithm>
+
+#include "config/scalars.hpp"
+#include "policies/pointer.hpp"
+#include "policies/request_view.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using policies::Selector;
+using policies::Source;
+
+struct SourceName {
+  const char* key;
+  Source source;
+  /// The modifiers that make sense.
+  std::vector<std::string> modifiers;
+};
+
+const std::vector<SourceName>& source_names() {
+  static const std::vector<SourceName> names{
+      {"header", Source::header, {"lower", "trim", "round", "default"}},
+      {"query", Source::query, {"lower", "trim", "round", "default"}},
+      {"path", Source::path, {"lower", "trim", "round", "default"}},
+      {"cookie", Source::cookie, {"lower", "trim", "round", "default"}},
+      {"body", Source::body, {"lower", "trim", "round", "sort", "default"}},
+      {"form", Source::form, {"lower", "trim", "round", "default"}},
+      {"method", Source::method, {}},
+      {"target", Source::target, {}},
+      {"content", Source::content, {}},
+      {"const", Source::constant, {}},
+      {"client_key", Source::client_key, {"pattern"}},
+  };
+  return names;
+}
+
+std::string list_of_sources(bool with_client_key) {
+  std::vector<std::string> words;
+  for (const SourceName& each : source_names()) {
+    if (each.source != Source::client_key || with_client_key) words.emplace_back(each.key);
+  }
+  return one_of(words);
+}
+
+std::optional<std::string> wrong_pointer(std::string_view pointer) {
+  if (policies::parse_pointer(pointer)) return std::nullopt;
+  if (pointer[0] != '/') {
+    return "is no JSON Pointer: it begins with '/' (the whole document is \"\")";
+  }
+  return "is no JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
+}
+
+std::optional<std::string> wrong_header(std::string_view name) {
+  static constexpr std::string_view own = "onceproxy-";
+  if (!is_token(name)) return "is no header name";
+  if (policies::equals_ignoring_case(name.substr(0, own.size()), own)) {
+    return "is removed from every request: clients cannot send it";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_cookie(std::string_view name) {
+  if (!is_token(name)) return "is no cookie name";
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_name(std::string_view name) {
+  if (name.empty()) return "is no name";
+  return std::nullopt;
+}
+
+/// What is being read, with the keys of a condition where it is one.
+struct Draft {
+  Selector selector;
+  std::size_t sources = 0;
+};
+struct ConditionDraft : Draft {
+  std::string equals;
+  std::vector<std::string> in;
+  policies::Regex regex;
+};
+
+/// A row whose key names the source.
+template <typename Owner, typename T>
+Key<Owner> source_key(const char* name, Source source, Kind<T> kind, std::string description) {
+  Key<Owner> row = key<Owner>(
+      name, [](Owner& owner) -> std::string& { return owner.selector.name; }, text("text"),
+      std::move(description));
+  row.schema = [kind, schema = row.schema] {
+    Json out = kind.schema();
+    Json described = schema();
+    out.set("description", *described.find("description"));
+    return out;
+  };
+  row.read = [name = std::string(name), source, kind](const Node& node, Owner& owner) {
+    ++owner.sources;
+    const auto value = kind.read(node);
+    if (!value) return;
+    Selector& selector = owner.selector;
+    selector.source = source;
+    selector.text = name + ": ";
+    if constexpr (std::is_same_v<T, bool>) {
+      selector.text += "true";
+    } else {
+      selector.name = *value;
+      selector.text += value->empty() ? "\"\"" : *value;
+    }
+    if (source == Source::body) selector.pointer = *policies::parse_pointer(selector.name);
+  };
+  return row;
+}
+
+template <typename Owner, typename Member, typename T>
+Key<Owner> modifier(const char* name, Member Selector::*member, Kind<T> kind,
+                    std::string description) {
+  return key<Owner>(
+      name, [member](Owner& owner) -> Member& { return owner.selector.*member; }, std::move(kind),
+      std::move(description));
+}
+
+/// round is an int in the Selector.
+Kind<int> decimal_places() {
+  const Kind<std::size_t> any = integer(0, 18);
+  Kind<int> kind;
+  kind.read = [any](const Node& node) -> std::optional<int> {
+    const auto value = any.read(node);
+    if (!value) return std::nullopt;
+    return static_cast<int>(*value);
+  };
+  kind.schema = any.schema;
+  return kind;
+}
+
+template <typename Owner>
+std::vector<Key<Owner>> selector_rows(bool with_client_key) {
+  std::vector<Key<Owner>> rows{
+      source_key<Owner>("header", Source::header, text("a header name", wrong_header),
+                        "The value of this header field."),
+      source_key<Owner>("query", Source::query, text("a parameter's name", wrong_name),
+                        "The value of this query parameter."),
+      source_key<Owner>("path", Source::path, text("a capture's name", wrong_name),
+                        "What this capture of match.path or match.path_regex matched."),
+      source_key<Owner>("cookie", Source::cookie, text("a cookie's name", wrong_cookie),
+                        "The value of this cookie."),
+      source_key<Owner>("body", Source::body, text("a JSON Pointer", wrong_pointer),
+                        "A value of the JSON body, by JSON Pointer (RFC 6901); \"\" is the whole "
+                        "document, and a segment * is every element of an array."),
+      source_key<Owner>("form", Source::form, text("a field's name", wrong_name),
+                        "The value of this field of an application/x-www-form-urlencoded body."),
+      source_key<Owner>("method", Source::method, only_true(), "The request's method."),
+      source_key<Owner>("target", Source::target, only_true(),
+                        "The request's path and query, as they came."),
+      source_key<Owner>("content", Source::content, only_true(),
+                        "The body: canonical when it is JSON, its bytes otherwise."),
+      source_key<Owner>("const", Source::constant, text("text"), "This text."),
+  };
+  if (with_client_key) {
+    rows.push_back(
+        source_key<Owner>("client_key", Source::client_key, text("a header name", wrong_header),
+                          "The key that the client made, from this header, quoted or bare."));
+    rows.push_back(modifier<Owner>("pattern", &Selector::pattern, regex(),
+                                   "With client_key: what the whole key must match (RE2)."));
+  }
+  rows.push_back(modifier<Owner>("lower", &Selector::lower, flag(),
+                                 "Letters A to Z are taken in lower case."));
+  rows.push_back(
+      modifier<Owner>("trim", &Selector::trim, flag(), "White space at both ends is taken away."));
+  rows.push_back(modifier<Owner>("round", &Selector::round, decimal_places(),
+                                 "Numbers are rounded to so many decimal places, half away from "
+                                 "zero."));
+  rows.push_back(
+      modifier<Owner>("sort", &Selector::sort, flag(), "With body: an array is taken as a set."));
+  rows.push_back(modifier<Owner>("default", &Selector::default_value, text("text"),
+                                 "What a missing field is taken for."));
+  return rows;
+}
+
+void check_selector(const Node& node, const Draft& draft, bool with_client_key) {
+  if (draft.sources == 0) {
+    node.problem("a selector names one of " + list_of_sources(with_client_key));
+    return;
+  }
+  const SourceName* source = nullptr;
+  for (const Node::Entry& entry : node.entries()) {
+    for (const SourceName& each : source_names()) {
+      if (entry.key != each.key) continue;
+      if (source == nullptr) {
+        source = &each;
+      } else {
+        entry.key_problem("a selector names one field, and `" + std::string(source->key) +
+                          "` names one already; write two selectors");
+      }
+    }
+  }
+  if (source == nullptr) return;
+  static const std::vector<std::string> modifiers{"lower", "trim",    "round",
+                                                  "sort",  "default", "pattern"};
+  for (const Node::Entry& entry : node.entries()) {
+    const auto names = [&](const auto& list) {
+      return std::find(list.begin(), list.end(), entry.key) != list.end();
+    };
+    if (names(modifiers) && !names(source->modifiers)) {
+      entry.key_problem("`" + entry.key + "` makes no sense with `" + source->key + "`");
+    }
+  }
+}
+
+Json exactly_one_source(Json schema, bool with_client_key) {
+  Json choices = Json::array();
+  for (const SourceName& each : source_names()) {
+    if (each.source == Source::client_key && !with_client_key) continue;
+    choices.push_back(Json::object({{"required", Json::array({each.key})}}));
+  }
+  schema.set("oneOf", std::move(choices));
+  return schema;
+}
+
+Kind<Selector> selector(bool with_client_key) {
+  Keys<Draft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
+                   selector_rows<Draft>(with_client_key),
+                   {}};
+  const Kind<Draft> draft =
+      section<Draft>(std::move(keys), [with_client_key](const Node& node, const Draft& value) {
+        check_selector(node, value, with_client_key);
+      });
+  Kind<Selector> kind;
+  kind.names = draft.names;
+  kind.read = [draft](const Node& node) -> std::optional<Selector> {
+    auto value = draft.read(node);
+    if (!value || value->selector.text.empty()) return std::nullopt;
+    return std::move(value->selector);
+  };
+  kind.schema = [draft, with_client_key] {
+    return exactly_one_source(draft.schema(), with_client_key);
+  };
+  return kind;
+}
+
+void check_condition(const Node& node, const ConditionDraft& draft) {
+  check_selector(node, draft, false);
+  std::vector<std::string> tests;
+  for (const Node::Entry& entry : node.entries()) {
+    if (entry.key == "equals" || entry.key == "in" || entry.key == "regex") {
+      tests.push_back(entry.key);
+    }
+    if (entry.key == "const") {
+      entry.key_problem("a condition on a constant is always true or never");
+    }
+  }
+  if (tests.empty()) node.problem("a condition has one of equals, in or regex");
+  if (tests.size() > 1) node.problem("a condition has only one of " + one_of(tests));
+}
+
+Kind<policies::Condition> condition() {
+  Keys<ConditionDraft> keys{"a condition of match.where", selector_rows<ConditionDraft>(false), {}};
+  keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, text("text"),
+                                          "The field's text is this."));
+  keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
+                                          list("texts", text("text"), Empty::refused),
+                                          "The field's text is one of these."));
+  keys.rows.push_back(key<ConditionDraft>("regex", &ConditionDraft::regex, regex(),
+                                          "The field's whole text matches this (RE2)."));
+  const Kind<ConditionDraft> draft = section<ConditionDraft>(std::move(keys), check_condition);
+  Kind<policies::Condition> kind;
+  kind.names = draft.names;
+  kind.read = [draft](const Node& node) -> std::optional<policies::Condition> {
+    auto value = draft.read(node);
+    if (!value || value->selector.text.empty()) return std::nullopt;
+    policies::Condition out;
+    out.selector = std::move(value->selector);
+    out.any_of = std::move(value->in);
+    if (node.get("equals")) out.any_of.push_back(std::move(value->equals));
+    out.regex = std::move(value->regex);
+    return out;
+  };
+  kind.schema = [draft] { return exactly_one_source(draft.schema(), false); };
+  return kind;
+}
+
+}  // namespace
+
+Kind<std::vector<Selector>> selectors(Sources sources, Empty empty) {
+  Kind<std::vector<Selector>> kind = list("selectors", selector(sources == Sources::all), empty);
+  kind.print = [](const std::vector<Selector>&) { return Json(); };
+  kind.read = [any = kind.read](const Node& node) {
+    auto value = any(node);
+    if (!value || value->size() != node.items().size()) return value;
+    for (std::size_t i = 0; i < value->size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if ((*value)[i].text == (*value)[j].text) {
+          node.items()[i].problem("`" + (*value)[i].text + "` is listed twice");
+        }
+      }
+    }
+    return value;
+  };
+  return kind;
+}
+
+Kind<std::vector<policies::Condition>> conditions() {
+  Kind<std::vector<policies::Condition>> kind = list("conditions", condition(), Empty::refused);
+  kind.print = [](const std::vector<policies::Condition>&) { return Json(); };
+  return kind;
+}
+
+Selector default_client_key() {
+  Selector selector;
+  selector.source = Source::client_key;
+  selector.name = "Idempotency-Key";
+  selector.text = "client_key: Idempotency-Key";
+  return selector;
+}
+
+}  // namespace onceproxy::config

@@ -1,0 +1,217 @@
+#include "config/settings_reader.hpp"
+
+#include "config/address_checks.hpp"
+#include "config/policy_reader.hpp"
+#include "config/scalars.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using namespace std::chrono_literals;
+using store::RocksDbOptions;
+using store::Sync;
+
+constexpr milliseconds timeout_min = 1ms;
+constexpr milliseconds timeout_max = 24h;
+constexpr std::uint64_t kib = 1024;
+constexpr std::uint64_t mib = 1024 * kib;
+constexpr std::uint64_t gib = 1024 * mib;
+
+/// A section that holds one thing: the owner is that thing.
+constexpr auto itself = [](auto& owner) -> auto& {
+  return owner;
+};
+
+Kind<milliseconds> timeout() {
+  return duration(timeout_min, timeout_max);
+}
+
+/// One address or a list of them.
+Kind<std::vector<Address>> addresses() {
+  const Kind<Address> one = address(PortZero::allowed);
+  const Kind<std::vector<Address>> several = list("addresses", one, Empty::refused);
+  Kind<std::vector<Address>> kind;
+  kind.read = [one, several](const Node& node) -> std::optional<std::vector<Address>> {
+    if (node.is_list()) return several.read(node);
+    auto value = one.read(node);
+    if (!value) return std::nullopt;
+    return std::vector<Address>{*std::move(value)};
+  };
+  kind.schema = [one, several] {
+    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
+  };
+  return kind;
+}
+
+Kind<UpstreamSettings> upstream() {
+  using U = UpstreamSettings;
+  return section<U>(
+      {"upstream",
+       {key<U>("address", &U::address, address(PortZero::refused),
+               "Where requests are forwarded to: host:port or unix:/path.", Need::required),
+        key<U>("connect_timeout", &U::connect_timeout, timeout(),
+               "How long a connection may take to be made, or a request may wait for a free "
+               "one. From 1ms to 24h, as every timeout."),
+        key<U>("response_timeout", &U::response_timeout, timeout(),
+               "How long the upstream may take to the last byte of the response head."),
+        key<U>("idle_timeout", &U::idle_timeout, timeout(),
+               "How long the body of a response, or an unused connection, may stay silent."),
+        key<U>("max_connections", &U::connections_max, integer(1, 1'000'000),
+               "Connections to the upstream. Further requests wait for one, bounded by "
+               "connect_timeout, then get 503."),
+        key<U>("max_concurrency", &U::concurrency_max, integer(0, 1'000'000),
+               "Requests under way at once; 0 is no limit, 1 is for a service that is not "
+               "thread-safe."),
+        key<U>("head_bytes", &U::head_bytes_max, size(256, 16 * mib),
+               "The largest response head; a larger one is 502.")},
+       {}});
+}
+
+Kind<RocksDbOptions> rocksdb() {
+  using O = RocksDbOptions;
+  return section<O>(
+      {"store.rocksdb",
+       {key<O>(
+            "path", &O::path,
+            [] {
+              const Kind<std::string> any =
+                  text("a directory", [](std::string_view path) -> std::optional<std::string> {
+                    if (path.empty()) return "is no directory";
+                    return std::nullopt;
+                  });
+              Kind<std::filesystem::path> kind;
+              kind.read = [any](const Node& node) -> std::optional<std::filesystem::path> {
+                const auto value = any.read(node);
+                if (!value) return std::nullopt;
+                return std::filesystem::path(*value);
+              };
+              kind.schema = [] { return Json::object({{"type", "string"}, {"minLength", 1}}); };
+              kind.print = [](const std::filesystem::path& value) { return Json(value.string()); };
+              return kind;
+            }(),
+            "The directory of the database; one process owns it."),
+        key<O>(
+            "sync", &O::sync,
+            word<Sync>(
+                {{"all", Sync::all}, {"reservations", Sync::reservations}, {"none", Sync::none}}),
+            "What is on disk before the next step. all: reservations before the forward and "
+            "completions before the answer. reservations: those alone. none: everything "
+            "survives a process crash, not power loss."),
+        key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
+               "Soft cap on the directory. Above it new keys get 503, and known keys still "
+               "answer.")},
+       {}});
+}
+
+Kind<RocksDbOptions> store_section() {
+  return section<RocksDbOptions>(
+      {"store",
+       {key<RocksDbOptions>("rocksdb", itself, rocksdb(), "RocksDB, in this process.")},
+       {}});
+}
+
+/// admin and telemetry: a listener that is there or not.
+struct Listener {
+  Address listen;
+};
+
+Kind<Address> listener(std::string place, std::vector<std::string> unsupported,
+                       std::string description) {
+  const Kind<Listener> draft =
+      section<Listener>({std::move(place),
+                         {key<Listener>("listen", &Listener::listen, address(PortZero::allowed),
+                                        std::move(description), Need::required)},
+                         std::move(unsupported)});
+  Kind<Address> kind;
+  kind.names = draft.names;
+  kind.schema = draft.schema;
+  kind.read = [draft](const Node& node) -> std::optional<Address> {
+    auto value = draft.read(node);
+    // An address that could not be read has been reported.
+    if (!value || value->listen.text() == Address{}.text()) return std::nullopt;
+    return std::move(value->listen);
+  };
+  return kind;
+}
+
+Kind<LimitSettings> limits() {
+  using L = LimitSettings;
+  return section<L>(
+      {"limits",
+       {key<L>("connections", &L::connections, integer(1, 1'000'000),
+               "Client connections at once."),
+        key<L>("head_bytes", &L::head_bytes, size(256, 16 * mib),
+               "The largest request head; a larger one is 431, or 414 for its target."),
+        key<L>("headers", &L::headers, integer(1, 10'000), "Header fields a request; more is 431."),
+        key<L>("body_bytes", &L::body_bytes, size(1, 4 * gib),
+               "The largest body of a request that a policy covers; a larger one is 413."),
+        key<L>("head_timeout", &L::head_timeout, timeout(),
+               "How long a request head may take; then 408."),
+        key<L>("body_timeout", &L::body_timeout, timeout(),
+               "How long a body may take where a policy covers the request, or stay silent "
+               "where it streams; then 408."),
+        key<L>("idle_timeout", &L::idle_timeout, timeout(),
+               "How long a connection may wait for its next request."),
+        key<L>("pending", &L::pending, integer(1, 10'000'000),
+               "Reservations under way at once; more is 503."),
+        key<L>("encoded_slashes", &L::pass_encoded_slashes,
+               word<bool>({{"reject", false}, {"pass", true}}),
+               "What a path with an encoded slash or backslash gets. reject: 400. pass: it is "
+               "matched with the slash kept encoded.")},
+       {}});
+}
+
+Kind<LogSettings> log() {
+  using L = LogSettings;
+  return section<L>(
+      {"log",
+       {key<L>("level", &L::level,
+               word<LogLevel>({{"trace", LogLevel::trace},
+                               {"debug", LogLevel::debug},
+                               {"info", LogLevel::info},
+                               {"warn", LogLevel::warn},
+                               {"error", LogLevel::error}}),
+               "The least serious line that is written."),
+        key<L>("format", &L::format,
+               word<LogFormat>({{"json", LogFormat::json}, {"text", LogFormat::text}}),
+               "How lines are written.")},
+       {}});
+}
+
+Keys<Settings> top_level() {
+  using S = Settings;
+  return {"the top level",
+          {key<S>("listen", &S::listen, addresses(),
+                  "The data port: an address, or a list of them.", Need::required),
+           key<S>("upstream", &S::upstream, upstream(), "The service that is protected.",
+                  Need::required),
+           key<S>("store", &S::store, store_section(), "Where operations are remembered."),
+           key<S>("admin", &S::admin,
+                  listener("admin", {"token_file"},
+                           "The admin API's address: full control, so a local one or "
+                           "unix:/path."),
+                  "The admin API. Left out: there is none."),
+           key<S>("telemetry", &S::telemetry,
+                  listener("telemetry", {}, "The address of /metrics, /ready and /live."),
+                  "What is read-only and safe to show. Left out: there is none."),
+           key<S>("limits", &S::limits, limits(), "What clients may ask for."),
+           key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+           key<S>("workers", &S::workers, integer(0, 1'024),
+                  "Worker threads; 0 is one per core the cgroup allows."),
+           key<S>("policies", &S::policies, policy_list(),
+                  "The first that matches wins; a request that none covers passes untouched.")},
+          {"audit", "tracing"}};
+}
+
+}  // namespace
+
+const Kind<Settings>& settings() {
+  static const Kind<Settings> kind =
+      section<Settings>(top_level(), [](const Node& node, Settings& value) {
+        value.store.pending_max = value.limits.pending;
+        check_addresses(node);
+      });
+  return kind;
+}
+
+}  // namespace onceproxy::config

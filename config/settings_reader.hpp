@@ -1,0 +1,13 @@
+// The whole file: the table of the top level, and what only shows when all of it is seen.
+// Pure; thread-safe.
+#pragma once
+
+#include "config/kind.hpp"
+#include "config/settings.hpp"
+
+namespace onceproxy::config {
+
+/// Made once.
+const Kind<Settings>& settings();
+
+}  // namespace onceproxy::config
