@@ -1,5 +1,6 @@
 #include "store/committer.hpp"
 
+#include <pthread.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -29,6 +30,7 @@ void Committer::finish() {
 }
 
 void Committer::run() {
+  pthread_setname_np(pthread_self(), "store-commit");
   for (;;) {
     if (failing()) {
       recover();
