@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/header_names.hpp"
 #include "config/scalars.hpp"
 #include "policies/request_view.hpp"
 
@@ -13,41 +14,8 @@ using policies::ReplayRules;
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view each) {
-    return policies::equals_ignoring_case(name, each);
-  });
-}
-
-/// Fields that say how a message ends or belong to the connection: onceproxy writes them.
-bool is_framing(std::string_view name) {
-  return is_one_of(name, {"content-length", "transfer-encoding", "connection", "keep-alive",
-                          "proxy-connection", "te", "trailer", "upgrade"});
-}
-
-/// Fields that tell what onceproxy did.
-bool is_own(std::string_view name) {
-  static constexpr std::string_view prefix = "onceproxy-";
-  return policies::equals_ignoring_case(name.substr(0, prefix.size()), prefix) ||
-         is_one_of(name, {"idempotent-replayed"});
-}
-
-/// A value with a line break would be a second field, or a second answer.
-std::optional<std::string> wrong_value(std::string_view value) {
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 && c != '\t') return "has a control character, which no header value may";
-    if (byte >= 0x7f) return "is not ASCII, which a header value must be";
-  }
-  if (!value.empty() && (value.front() == ' ' || value.front() == '\t' || value.back() == ' ' ||
-                         value.back() == '\t')) {
-    return "has white space around it";
-  }
-  return std::nullopt;
-}
-
 Kind<Headers> answer_headers() {
-  const Kind<std::string> value = text("a header's value", wrong_value);
+  const Kind<std::string> value = text("a header's value", wrong_field_value);
   Kind<Headers> kind;
   kind.read = [value](const Node& node) -> std::optional<Headers> {
     if (!node.is_map()) {
@@ -56,10 +24,8 @@ Kind<Headers> answer_headers() {
     }
     Headers out;
     for (const Node::Entry& entry : node.entries()) {
-      if (!is_token(entry.key)) {
-        entry.key_problem(quote(entry.key) + " is no header name");
-      } else if (is_framing(entry.key) || is_own(entry.key)) {
-        entry.key_problem("`" + entry.key + "` is written by onceproxy itself; leave it out");
+      if (const auto wrong = wrong_answer_field(entry.key)) {
+        entry.key_problem(quote(entry.key) + " " + *wrong);
       }
       for (const auto& other : out) {
         if (policies::equals_ignoring_case(other.first, entry.key)) {
@@ -117,8 +83,9 @@ void complete_answer(const Node& node, FixedAnswer& answer) {
   if (body) return;
   answer.body = R"({"status":"suppressed","reason":"duplicate"})";
   const bool typed =
-      std::any_of(answer.headers.begin(), answer.headers.end(),
-                  [](const auto& header) { return is_one_of(header.first, {"content-type"}); });
+      std::any_of(answer.headers.begin(), answer.headers.end(), [](const auto& header) {
+        return policies::equals_ignoring_case(header.first, "content-type");
+      });
   if (!typed) answer.headers.emplace_back("content-type", "application/json");
 }
 
@@ -161,11 +128,7 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
 }
 
 Kind<ReplayRules> replay() {
-  auto name = text("a header name", [](std::string_view name) -> std::optional<std::string> {
-    if (!is_token(name)) return "is no header name";
-    if (is_framing(name)) return "is never stored: onceproxy writes it anew; leave it out";
-    return std::nullopt;
-  });
+  auto name = text("a header name", wrong_stored_field);
   name.read = [any = name.read](const Node& node) {
     auto value = any(node);
     if (value) {

@@ -21,40 +21,64 @@ std::string places_of(const std::string& key, const Reading& reading) {
   return one_of(places);
 }
 
+/// The names that hold `word` between underscores: `timeout` is half of `idle_timeout`.
+std::vector<std::string> names_with(const std::string& word,
+                                    const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    if (("_" + name + "_").find("_" + word + "_") != std::string::npos) {
+      out.push_back("\"" + name + "\"");
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-void unknown_key(const Node::Entry& entry, const KeyNames& here,
-                 const std::vector<std::string>& unsupported) {
+std::string unknown_key(const Node::Entry& entry, const KeyNames& here,
+                        const std::vector<std::string>& unsupported) {
   if (has(unsupported, entry.key)) {
     entry.key_problem("`" + entry.key + "` is not supported yet");
-    return;
+    return "";
   }
+  const Reading& reading = entry.value.reading();
   const std::string message = "unknown key " + quote(entry.key);
-  const std::string meant = nearest(entry.key, here.names);
+  std::vector<std::string> known = here.names;
+  known.insert(known.end(), unsupported.begin(), unsupported.end());
+  const std::string meant = nearest(entry.key, known);
+  const std::vector<std::string> longer = names_with(entry.key, here.names);
+  const std::string places = places_of(entry.key, reading);
+  // The nearer the guess, the earlier it is made: a slip of two letters here, the same key
+  // elsewhere, half a key here, a rough likeness here, a slip anywhere.
   if (!meant.empty() && edit_distance(entry.key, meant) <= 2) {
     entry.key_problem(message + "; did you mean \"" + meant + "\"?");
-    return;
+    return meant;
   }
-  std::vector<std::string> everywhere;
-  for (const KeyNames& other : entry.value.reading().key_names()) {
-    everywhere.insert(everywhere.end(), other.names.begin(), other.names.end());
-  }
-  const std::string places = places_of(entry.key, entry.value.reading());
   if (!places.empty()) {
     entry.key_problem(message + "; `" + entry.key + "` belongs in " + places);
-    return;
+    return "";
   }
-  const std::string anywhere = nearest(entry.key, everywhere);
+  if (!longer.empty()) {
+    entry.key_problem(message + "; did you mean " + one_of(longer) + "?");
+    return "";
+  }
   if (!meant.empty()) {
     entry.key_problem(message + "; did you mean \"" + meant + "\"?");
-  } else if (!anywhere.empty()) {
+    return meant;
+  }
+  std::vector<std::string> everywhere;
+  for (const KeyNames& other : reading.key_names()) {
+    everywhere.insert(everywhere.end(), other.names.begin(), other.names.end());
+  }
+  if (const std::string anywhere = nearest(entry.key, everywhere); !anywhere.empty()) {
     entry.key_problem(message + "; did you mean \"" + anywhere + "\", which belongs in " +
-                      places_of(anywhere, entry.value.reading()) + "?");
+                      places_of(anywhere, reading) + "?");
   } else if (entry.key.find(':') != std::string::npos) {
     entry.key_problem(message + "; a space is missing after the colon");
   } else {
     entry.key_problem(message + "; known here: " + one_of(here.names));
   }
+  return "";
 }
 
 }  // namespace onceproxy::config

@@ -5,6 +5,7 @@
 // written down. Immutable once made; thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -87,15 +88,14 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
   return row;
 }
 
-/// Reports a key that no row takes.
-void unknown_key(const Node::Entry& entry, const KeyNames& here,
-                 const std::vector<std::string>& unsupported);
+/// Reports a key that no row takes. Returns the key of this map that was meant, if any.
+std::string unknown_key(const Node::Entry& entry, const KeyNames& here,
+                        const std::vector<std::string>& unsupported);
 
 template <typename Owner>
 KeyNames names_of(const Keys<Owner>& keys) {
   KeyNames names{keys.place, {}};
   for (const auto& row : keys.rows) names.names.push_back(row.name);
-  names.names.insert(names.names.end(), keys.unsupported.begin(), keys.unsupported.end());
   return names;
 }
 
@@ -106,6 +106,7 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
     node.expected("a map");
     return false;
   }
+  std::vector<std::string> meant;
   for (const Node::Entry& entry : node.entries()) {
     const Key<Owner>* found = nullptr;
     for (const auto& row : keys.rows) {
@@ -114,11 +115,15 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
     if (found != nullptr) {
       found->read(entry.value, owner);
     } else {
-      unknown_key(entry, names_of(keys), keys.unsupported);
+      meant.push_back(unknown_key(entry, names_of(keys), keys.unsupported));
     }
   }
   for (const auto& row : keys.rows) {
-    if (row.required && !node.get(row.name)) node.problem("`" + row.name + "` is missing");
+    // A misspelt key is one problem, not two.
+    const bool misspelt = std::find(meant.begin(), meant.end(), row.name) != meant.end();
+    if (row.required && !misspelt && !node.get(row.name)) {
+      node.problem("`" + row.name + "` is missing");
+    }
   }
   return true;
 }

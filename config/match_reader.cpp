@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/header_names.hpp"
 #include "config/scalars.hpp"
 #include "config/selector_reader.hpp"
 #include "policies/path_template.hpp"
@@ -106,18 +107,9 @@ Kind<HeaderDraft> header_test() {
       });
 }
 
-std::optional<std::string> wrong_condition_name(std::string_view name) {
-  static constexpr std::string_view own = "onceproxy-";
-  if (!is_token(name)) return "is no header name";
-  if (policies::equals_ignoring_case(name.substr(0, own.size()), own)) {
-    return "is removed from every request: clients cannot send it";
-  }
-  return std::nullopt;
-}
-
 std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<HeaderDraft>& test,
                                            const Kind<std::string>& exact) {
-  if (const auto wrong = wrong_condition_name(entry.key)) {
+  if (const auto wrong = wrong_request_field(entry.key)) {
     entry.key_problem(quote(entry.key) + " " + *wrong);
     return std::nullopt;
   }

@@ -52,6 +52,10 @@ bool has_no_body(const std::string& method) {
 
 void check_bodies(const Node& node, const Policy& policy) {
   const auto& methods = policy.match.methods;
+  const auto match = node.get("match");
+  const auto written = match ? match->get("methods") : std::nullopt;
+  // A method that could not be read may have been one with a body.
+  if (written && written->items().size() != methods.size()) return;
   if (methods.empty() || !std::all_of(methods.begin(), methods.end(), has_no_body)) return;
   for (const Node& item : selector_nodes(node)) {
     for (const char* key : {"body", "form"}) {
@@ -80,6 +84,11 @@ void check_scope(const Node& node, const Policy& policy) {
   const auto answer = node.get("on_duplicate");
   const bool replays = !answer || (answer->is_scalar() && answer->text() == "replay");
   if (!replays || node.get("scope") || policy.on_duplicate) return;
+  for (const Node::Entry& entry : node.entries()) {
+    const std::string meant = nearest(entry.key, {"scope", "on_duplicate"});
+    // Misspelt, and reported as that.
+    if (!meant.empty() && meant != entry.key) return;
+  }
   node.problem(
       "`scope` is missing: duplicates are replayed, and without it one caller could be sent "
       "another's answer; write scope: [{header: authorization}], or scope: shared where "

@@ -103,17 +103,6 @@ std::string size_text(std::uint64_t value) {
   return std::to_string(value);
 }
 
-bool is_token(std::string_view text) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  if (text.empty()) return false;
-  for (const char c : text) {
-    const bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                    marks.find(c) != std::string_view::npos;
-    if (!ok) return false;
-  }
-  return true;
-}
-
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -252,13 +241,6 @@ Kind<std::string> text(std::string what, TextCheck check) {
   };
   kind.print = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   return kind;
-}
-
-Kind<std::string> field_name() {
-  return text("a header name", [](std::string_view name) -> std::optional<std::string> {
-    if (!is_token(name)) return "is no header name";
-    return std::nullopt;
-  });
 }
 
 int read_word(const Node& node, const std::vector<std::string>& words,

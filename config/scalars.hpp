@@ -30,9 +30,6 @@ tl::expected<Address, std::string> parse_address(std::string_view text);
 std::string duration_text(milliseconds value);
 std::string size_text(std::uint64_t value);
 
-/// RFC 9110 5.6.2: what a field name or a method is made of.
-bool is_token(std::string_view text);
-
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
 Kind<std::size_t> integer(std::int64_t min, std::int64_t max);
@@ -47,9 +44,6 @@ Kind<Address> address(PortZero port_zero);
 /// Text of any form, numbers and flags included, as written. `check` returns what is wrong.
 using TextCheck = std::function<std::optional<std::string>(std::string_view)>;
 Kind<std::string> text(std::string what, TextCheck check = nullptr);
-/// A field name, kept as written.
-Kind<std::string> field_name();
-
 /// Whether a plain scalar's text is a whole number; for values that may be a number or a word.
 std::optional<std::int64_t> whole_number(std::string_view text);
 

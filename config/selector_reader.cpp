@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "config/header_names.hpp"
 #include "config/scalars.hpp"
 #include "policies/pointer.hpp"
-#include "policies/request_view.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -22,11 +22,11 @@ struct SourceName {
 const std::vector<SourceName>& source_names() {
   static const std::vector<SourceName> names{
       {"header", Source::header, {"lower", "trim", "round", "default"}},
-      {"query", Source::query, {"lower", "trim", "round", "default"}},
+      {"query", Source::query, {"lower", "trim", "round", "sort", "default"}},
       {"path", Source::path, {"lower", "trim", "round", "default"}},
-      {"cookie", Source::cookie, {"lower", "trim", "round", "default"}},
+      {"cookie", Source::cookie, {"lower", "trim", "round", "sort", "default"}},
       {"body", Source::body, {"lower", "trim", "round", "sort", "default"}},
-      {"form", Source::form, {"lower", "trim", "round", "default"}},
+      {"form", Source::form, {"lower", "trim", "round", "sort", "default"}},
       {"method", Source::method, {}},
       {"target", Source::target, {}},
       {"content", Source::content, {}},
@@ -50,15 +50,6 @@ std::optional<std::string> wrong_pointer(std::string_view pointer) {
     return "is no JSON Pointer: it begins with '/' (the whole document is \"\")";
   }
   return "is no JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
-}
-
-std::optional<std::string> wrong_header(std::string_view name) {
-  static constexpr std::string_view own = "onceproxy-";
-  if (!is_token(name)) return "is no header name";
-  if (policies::equals_ignoring_case(name.substr(0, own.size()), own)) {
-    return "is removed from every request: clients cannot send it";
-  }
-  return std::nullopt;
 }
 
 std::optional<std::string> wrong_cookie(std::string_view name) {
@@ -136,7 +127,7 @@ Kind<int> decimal_places() {
 template <typename Owner>
 std::vector<Key<Owner>> selector_rows(bool with_client_key) {
   std::vector<Key<Owner>> rows{
-      source_key<Owner>("header", Source::header, text("a header name", wrong_header),
+      source_key<Owner>("header", Source::header, text("a header name", wrong_request_field),
                         "The value of this header field."),
       source_key<Owner>("query", Source::query, text("a parameter's name", wrong_name),
                         "The value of this query parameter."),
@@ -157,9 +148,9 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
       source_key<Owner>("const", Source::constant, text("text"), "This text."),
   };
   if (with_client_key) {
-    rows.push_back(
-        source_key<Owner>("client_key", Source::client_key, text("a header name", wrong_header),
-                          "The key that the client made, from this header, quoted or bare."));
+    rows.push_back(source_key<Owner>(
+        "client_key", Source::client_key, text("a header name", wrong_request_field),
+        "The key that the client made, from this header, quoted or bare."));
     rows.push_back(modifier<Owner>("pattern", &Selector::pattern, regex(),
                                    "With client_key: what the whole key must match (RE2)."));
   }
@@ -171,7 +162,8 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                                  "Numbers are rounded to so many decimal places, half away from "
                                  "zero."));
   rows.push_back(
-      modifier<Owner>("sort", &Selector::sort, flag(), "With body: an array is taken as a set."));
+      modifier<Owner>("sort", &Selector::sort, flag(),
+                      "An array, or a parameter given several times, is taken as a set."));
   rows.push_back(modifier<Owner>("default", &Selector::default_value, text("text"),
                                  "What a missing field is taken for."));
   return rows;

@@ -18,7 +18,7 @@ namespace onceproxy::config {
 
 /// host:port (host is an IPv4 address, an IPv6 address in brackets, or a name) or unix:/path.
 struct Address {
-  /// Empty for a unix socket.
+  /// Empty for a unix socket. An IPv6 address without its brackets.
   std::string host;
   std::uint16_t port = 0;
   /// Empty for TCP.

@@ -1,0 +1,72 @@
+#include "config/header_names.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "policies/request_view.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+/// Fields that tell what onceproxy did; it removes them from what comes in.
+bool is_own(std::string_view name) {
+  static constexpr std::string_view prefix = "onceproxy-";
+  return policies::equals_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  if (text.empty()) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           marks.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_framing_field(std::string_view name) {
+  static constexpr std::array<std::string_view, 8> names{"content-length",   "transfer-encoding",
+                                                         "connection",       "keep-alive",
+                                                         "proxy-connection", "te",
+                                                         "trailer",          "upgrade"};
+  return std::any_of(names.begin(), names.end(), [&](std::string_view each) {
+    return policies::equals_ignoring_case(name, each);
+  });
+}
+
+std::optional<std::string> wrong_request_field(std::string_view name) {
+  if (!is_token(name)) return "is no header name";
+  if (is_own(name)) return "is removed from every request: clients cannot send it";
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_answer_field(std::string_view name) {
+  if (!is_token(name)) return "is no header name";
+  if (is_framing_field(name) || is_own(name) ||
+      policies::equals_ignoring_case(name, "idempotent-replayed")) {
+    return "is written by onceproxy itself; leave it out";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_stored_field(std::string_view name) {
+  if (!is_token(name)) return "is no header name";
+  if (is_framing_field(name)) return "is never stored: onceproxy writes it anew; leave it out";
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_field_value(std::string_view value) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 && c != '\t') return "has a control character, which no header value may";
+    if (byte >= 0x7f) return "is not ASCII, which a header value must be";
+  }
+  if (!value.empty() && (is_space(value.front()) || is_space(value.back()))) {
+    return "has white space around it";
+  }
+  return std::nullopt;
+}
+
+}  // namespace onceproxy::config
