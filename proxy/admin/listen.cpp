@@ -17,8 +17,6 @@
 namespace onceproxy::admin {
 namespace {
 
-constexpr int backlog = 64;
-
 [[noreturn]] void fail(int error, const std::string& address) {
   throw std::system_error(error, std::generic_category(), "cannot listen on " + address);
 }
@@ -109,7 +107,7 @@ void ListeningSocket::listen_tcp(const Endpoint& endpoint) {
   const int on = 1;
   if (descriptor_ < 0 || setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       bind(descriptor_, found->ai_addr, found->ai_addrlen) != 0 ||
-      listen(descriptor_, backlog) != 0)
+      listen(descriptor_, SOMAXCONN) != 0)
     fail(errno, address_);
   address_ = bound_address(descriptor_, address_);
 }
@@ -131,7 +129,7 @@ void ListeningSocket::listen_unix(const std::string& path) {
     device_ = status.st_dev;
     inode_ = status.st_ino;
   }
-  if (listen(descriptor_, backlog) != 0) {
+  if (listen(descriptor_, SOMAXCONN) != 0) {
     const int error = errno;
     remove_file();
     fail(error, address_);

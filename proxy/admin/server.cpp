@@ -48,7 +48,7 @@ constexpr std::size_t body_bytes_max = 64 * 1024;
 /// From the end of one answer to the end of the next head; above a usual scrape interval.
 constexpr std::chrono::seconds idle_time{75};
 constexpr std::chrono::seconds body_time{10};
-constexpr std::chrono::seconds answer_time{30};
+constexpr std::chrono::seconds answer_time{10};
 /// How long what a refused client still sends is read and thrown away, so that the answer reaches
 /// it before a reset does.
 constexpr std::chrono::seconds linger_time{1};
@@ -65,7 +65,7 @@ struct Connection {
 
   Stream stream;
   beast::flat_buffer buffer{head_bytes_max + body_bytes_max};
-  /// Between the end of a request's head and the end of its answer.
+  /// Between the end of a request and the end of its answer.
   bool busy = false;
   bool closed = false;
 };
@@ -245,7 +245,6 @@ asio::awaitable<bool> Server::State::exchange(Connection& connection) {
 
   std::optional<Routed> refusal;
   if (!error) {
-    connection.busy = true;
     if (std::optional<Response> response = refuse(parser)) refusal = Routed{*response, {}};
     if (!refusal) error = co_await read_body(connection, parser);
   }
@@ -260,6 +259,7 @@ asio::awaitable<bool> Server::State::exchange(Connection& connection) {
     co_return false;
   }
 
+  connection.busy = true;
   const auto& message = parser.get();
   manner.version = message.version();
   manner.keep_alive = message.keep_alive() && !stopping;

@@ -1,0 +1,154 @@
+#include "proxy/admin/admin_endpoints.hpp"
+
+#include <catch2/catch.hpp>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "client.hpp"
+
+namespace onceproxy::admin {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::Decision;
+using telemetry::LogLevel;
+
+/// Hooks that note what they were asked to do. Read after stop().
+struct Program {
+  telemetry::Metrics metrics{"1.2.3"};
+  telemetry::WorkerMetrics& worker = metrics.add_worker();
+  std::vector<std::string> done;
+  Server server{{"127.0.0.1", 0, ""}};
+
+  explicit Program(ServerState state = ServerState::live) {
+    AdminHooks hooks;
+    hooks.version = "1.2.3";
+    hooks.started = std::chrono::steady_clock::now() - 12s - 500ms;
+    hooks.state = [state] { return state; };
+    hooks.options = [] { return NamedTexts{{"drain_time", "30s"}, {"config", "a\"b"}}; };
+    hooks.ready = []() -> std::optional<std::string> { return "draining"; };
+    hooks.config_dump = [] { return std::string("listen: 0.0.0.0:8080\n"); };
+    hooks.listeners = [] { return NamedTexts{{"data", "0.0.0.0:8080"}}; };
+    hooks.set_log_level = [this](LogLevel level) {
+      done.push_back("level " + std::to_string(static_cast<int>(level)));
+    };
+    hooks.fail_health_check = [this](bool fail) { done.push_back(fail ? "fail" : "ok"); };
+    hooks.drain_listeners = [this] { done.push_back("drain"); };
+    hooks.quit = [this] { done.push_back("quit"); };
+    add_admin_endpoints(server, metrics, hooks);
+    server.start();
+  }
+  std::string get(const std::string& target) { return fetch(server.address(), "GET", target); }
+  std::string post(const std::string& target) {
+    return fetch(server.address(), "POST", target, "Content-Length: 0\r\n");
+  }
+};
+
+TEST_CASE("the list names every endpoint") {
+  Program program;
+  const std::string list = body(program.get("/"));
+  CHECK(list == body(program.get("/help")));
+  for (const char* line :
+       {"  GET /config_dump: ", "  GET /help: ", "  GET /listeners: ", "  GET /memory: ",
+        "  GET /metrics: ", "  GET /ready: ", "  GET /server_info: ", "  GET /stats: ",
+        "  GET /stats/prometheus: ", "  POST /drain_listeners: ", "  POST /healthcheck/fail: ",
+        "  POST /healthcheck/ok: ", "  POST /logging: ", "  POST /quitquitquit: ",
+        "  POST /reset_counters: "})
+    CHECK(list.find(line) != std::string::npos);
+}
+
+TEST_CASE("server_info tells version, state and uptime as Envoy spells them") {
+  Program program(ServerState::draining);
+  CHECK(std::regex_match(
+      body(program.get("/server_info")),
+      std::regex(R"re(\{"version":"1\.2\.3","state":"DRAINING","uptime_current_epoch":"1\ds",)re"
+                 R"re("command_line_options":\{"drain_time":"30s","config":"a\\"b"\}\}\n)re")));
+  CHECK(body(Program(ServerState::live).get("/server_info")).find("\"LIVE\"") != std::string::npos);
+  CHECK(body(Program(ServerState::pre_initializing).get("/server_info"))
+            .find("\"PRE_INITIALIZING\"") != std::string::npos);
+}
+
+TEST_CASE("what the hooks tell is shown") {
+  Program program;
+  CHECK(status(program.get("/ready")) == 503);
+  CHECK(body(program.get("/ready")) == "draining\n");
+  CHECK(body(program.get("/listeners")) == "data::0.0.0.0:8080\n");
+  CHECK(body(program.get("/config_dump")) == "listen: 0.0.0.0:8080\n");
+  CHECK(std::regex_match(
+      body(program.get("/memory")),
+      std::regex(
+          R"re(\{"allocated":"\d+","heap_size":"\d+","total_physical_bytes":"[1-9]\d+"\}\n)re")));
+}
+
+TEST_CASE("stats are name: value lines without buckets; the Prometheus formats are the same") {
+  Program program;
+  program.worker.request(program.metrics.policy("p"), Decision::forwarded, 1ms);
+  const std::string lines = "\n" + body(program.get("/stats"));
+  CHECK(lines.find("\nonceproxy_requests_total{policy=\"p\",decision=\"forwarded\"}: 1\n") !=
+        std::string::npos);
+  CHECK(lines.find("_bucket") == std::string::npos);
+  CHECK(lines.find("\nonceproxy_request_duration_seconds_count{policy=\"p\","
+                   "decision=\"forwarded\"}: 1\n") != std::string::npos);
+  CHECK(lines.find('#') == std::string::npos);
+  for (const char* path : {"/metrics", "/stats/prometheus", "/stats?format=prometheus"})
+    CHECK(body(program.get(path)).find("# TYPE onceproxy_requests_total counter\n") !=
+          std::string::npos);
+  for (const char* path :
+       {"/stats?format=xml", "/stats?filter=a", "/stats?format=text&format=text"})
+    CHECK(status(program.get(path)) == 400);
+}
+
+TEST_CASE("reset_counters resets what stats shows, and nothing a scraper sees") {
+  Program program;
+  const auto p = program.metrics.policy("p");
+  const std::string name = "onceproxy_requests_total{policy=\"p\",decision=\"forwarded\"}";
+  program.worker.request(p, Decision::forwarded, 1ms);
+  program.worker.connection(telemetry::Side::client, 1);
+  CHECK(status(program.post("/reset_counters")) == 200);
+  const std::string reset = body(program.get("/stats"));
+  CHECK(reset.find(name + ": 0\n") != std::string::npos);
+  CHECK(reset.find("onceproxy_connections{side=\"client\"}: 1\n") != std::string::npos);
+  CHECK(body(program.get("/metrics")).find(name + " 1\n") != std::string::npos);
+  program.worker.request(p, Decision::forwarded, 1ms);
+  CHECK(body(program.get("/stats")).find(name + ": 1\n") != std::string::npos);
+}
+
+TEST_CASE("each action reaches its hook, by POST alone") {
+  Program program;
+  for (const std::string path :
+       {"/logging?level=debug", "/logging?level=warning", "/healthcheck/fail", "/healthcheck/ok",
+        "/drain_listeners", "/quitquitquit", "/reset_counters"}) {
+    CHECK(status(program.get(path)) == 405);
+    const std::string answer = program.post(path);
+    CHECK(status(answer) == 200);
+    CHECK(body(answer) == "OK\n");
+  }
+  program.server.stop();
+  CHECK(program.done ==
+        std::vector<std::string>{"level 1", "level 3", "fail", "ok", "drain", "quit"});
+}
+
+TEST_CASE("a log level that is none changes nothing") {
+  Program program;
+  for (const char* path :
+       {"/logging", "/logging?level=loud", "/logging?level=", "/logging?level=info&level=debug",
+        "/logging?paths=a:debug", "/logging?level=info&x=y"})
+    CHECK(status(program.post(path)) == 400);
+  program.server.stop();
+  CHECK(program.done.empty());
+}
+
+TEST_CASE("an endpoint without its hook does not exist") {
+  telemetry::Metrics metrics("1");
+  Server server({"127.0.0.1", 0, ""});
+  add_admin_endpoints(server, metrics, {});
+  server.start();
+  CHECK(status(fetch(server.address(), "POST", "/quitquitquit")) == 404);
+  CHECK(status(fetch(server.address(), "GET", "/server_info")) == 404);
+  CHECK(body(fetch(server.address(), "GET", "/help")).find("quitquitquit") == std::string::npos);
+  CHECK(status(fetch(server.address(), "GET", "/stats")) == 200);
+}
+
+}  // namespace
+}  // namespace onceproxy::admin
