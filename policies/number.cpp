@@ -14,6 +14,7 @@ struct Token {
   bool negative = false;
   std::string_view integer;
   std::string_view fraction;
+  bool has_exponent = false;
   bool exponent_negative = false;
   std::string_view exponent;
 };
@@ -34,6 +35,7 @@ bool take(std::string_view& rest, char c) {
 
 bool take_exponent(std::string_view& rest, Token& token) {
   if (!take(rest, 'e') && !take(rest, 'E')) return true;
+  token.has_exponent = true;
   token.exponent_negative = take(rest, '-');
   if (!token.exponent_negative) take(rest, '+');
   token.exponent = take_digits(rest);
@@ -78,7 +80,7 @@ Decimal to_decimal(const Token& token) {
 
 /// Whether what is written is the canonical form already: the usual case, and free.
 bool is_canonical(const Token& token) {
-  if (!token.exponent.empty() || token.integer.size() + token.fraction.size() > 21) return false;
+  if (token.has_exponent || token.integer.size() + token.fraction.size() > 21) return false;
   if (token.fraction.empty()) return token.integer != "0" || !token.negative;
   if (token.fraction.back() == '0') return false;
   return token.integer != "0" || token.fraction.front() != '0';

@@ -33,6 +33,8 @@ TEST_CASE("numbers of one value have one canonical form, in the notation of ECMA
       {"1.0", "1"},
       {"1.00e0", "1"},
       {"10e-1", "1"},
+      {"7e0", "7"},
+      {"7.5E-00", "7.5"},
       {"0.1e1", "1"},
       {"0.0001e+4", "1"},
       {"100", "100"},

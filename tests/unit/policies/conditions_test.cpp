@@ -1,0 +1,83 @@
+#include "policies/conditions.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "request.hpp"
+
+using namespace onceproxy::policies;
+using test::Request;
+using test::selector;
+
+namespace {
+
+bool holds_for(const Condition& condition, Request request) {
+  const Match match;
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  return holds(condition, Subject{match, view, body});
+}
+
+bool body_equals(std::string body, std::string text) {
+  Request request;
+  request.body = std::move(body);
+  return holds_for({selector(Source::body, "/a"), {std::move(text)}, nullptr}, request);
+}
+
+}  // namespace
+
+TEST_CASE("conditions compare the field's text") {
+  CHECK(body_equals(R"({"a":"x"})", "x"));
+  CHECK(body_equals(R"({"a":1.0})", "1"));
+  CHECK(body_equals(R"({"a":"1"})", "1"));
+  CHECK(body_equals(R"({"a":true})", "true"));
+  CHECK(body_equals(R"({"a":null})", "null"));
+  CHECK(body_equals(R"({"a":""})", ""));
+  CHECK(body_equals(R"({"a":[1, 2]})", "[1,2]"));
+  CHECK_FALSE(body_equals(R"({"a":"X"})", "x"));
+  CHECK_FALSE(body_equals(R"({"a":"xx"})", "x"));
+}
+
+TEST_CASE("a missing field and a malformed key meet no condition") {
+  CHECK_FALSE(body_equals("{}", ""));
+  CHECK_FALSE(body_equals("", ""));
+  CHECK_FALSE(body_equals("no json", "no json"));
+  Request request;
+  request.headers = {{"k", "a,b"}};
+  CHECK_FALSE(holds_for({selector(Source::client_key, "k"), {"a,b", ""}, nullptr}, request));
+  Selector with_default = selector(Source::header, "absent");
+  with_default.default_value = "x";
+  CHECK(holds_for({with_default, {"x"}, nullptr}, request));
+}
+
+TEST_CASE("expressions match the whole text") {
+  const Condition condition{selector(Source::header, "k"), {}, test::regex("a|b+")};
+  for (const auto& [value, expected] :
+       {std::pair("a", true), {"bbb", true}, {"ab", false}, {"", false}, {"xa", false}}) {
+    Request request;
+    request.headers = {{"K", value}};
+    INFO(value);
+    CHECK(holds_for(condition, request) == expected);
+  }
+}
+
+TEST_CASE("all of several must hold, and none is no obstacle") {
+  Request request;
+  request.headers = {{"a", "1"}, {"b", "2"}};
+  const Match match;
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  const Subject subject{match, view, body};
+  const Condition a{selector(Source::header, "a"), {"0", "1"}, nullptr};
+  const Condition b{selector(Source::header, "b"), {"1"}, nullptr};
+  CHECK(all_hold({}, subject));
+  CHECK(all_hold(std::vector{a}, subject));
+  CHECK_FALSE(all_hold(std::vector{a, b}, subject));
+}
+
+TEST_CASE("a header condition sees repeated fields as one list") {
+  Request request;
+  request.headers = {{"a", "1"}, {"b", "x"}, {"A", "2"}};
+  CHECK(holds(HeaderCondition{"a", std::string("1, 2")}, request.view()));
+  CHECK_FALSE(holds(HeaderCondition{"a", std::string("1")}, request.view()));
+  CHECK(holds(HeaderCondition{"a", test::regex("1.*")}, request.view()));
+}

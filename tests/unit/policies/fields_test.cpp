@@ -1,0 +1,233 @@
+#include "policies/fields.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "request.hpp"
+
+using namespace onceproxy::policies;
+using test::Request;
+using test::selector;
+
+namespace {
+
+/// The value as its type's letter, a colon and its text; "missing" or "bad key" where there is
+/// none.
+std::string read(const Selector& selector, Request request, const Match& match = {}) {
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  std::string out = "before";
+  const auto type = append_field(selector, Subject{match, view, body}, out);
+  REQUIRE(out.substr(0, 6) == "before");
+  if (type) return std::string(1, static_cast<char>(*type)) + ":" + out.substr(6);
+  CHECK(out == "before");
+  return type.error().kind == SelectError::Kind::missing ? "missing" : "bad key";
+}
+
+Request body(std::string text) {
+  Request request;
+  request.body = std::move(text);
+  return request;
+}
+
+Request target(std::string text) {
+  Request request;
+  request.target = std::move(text);
+  return request;
+}
+
+Request headers(decltype(Request::headers) fields) {
+  Request request;
+  request.headers = std::move(fields);
+  return request;
+}
+
+Selector with(Selector selector, void (*change)(Selector&)) {
+  change(selector);
+  return selector;
+}
+
+std::string read_body(const char* pointer, std::string text) {
+  return read(selector(Source::body, pointer), body(std::move(text)));
+}
+
+}  // namespace
+
+TEST_CASE("header: repeated fields are one list, an empty one is there") {
+  const Selector x = selector(Source::header, "X-Id");
+  CHECK(read(x, headers({{"x-id", "1"}})) == "t:1");
+  CHECK(read(x, headers({{"x-id", "1"}, {"y", "9"}, {"X-ID", "2"}, {"x-Id", ""}})) == "t:1, 2, ");
+  CHECK(read(x, headers({{"x-id", ""}})) == "t:");
+  CHECK(read(x, headers({{"x-id", ""}, {"x-id", "2"}})) == "t:, 2");
+  CHECK(read(x, headers({{"x-idx", "1"}})) == "missing");
+}
+
+TEST_CASE("query: names and values are decoded, several values are an array") {
+  const Selector a = selector(Source::query, "a b");
+  CHECK(read(a, target("/?a+b=x%20y")) == "t:x y");
+  CHECK(read(a, target("/?a%20b=1&c=2")) == "t:1");
+  CHECK(read(a, target("/?a+b")) == "t:");
+  CHECK(read(a, target("/?a+b=2&a+b=1")) == R"(j:["2","1"])");
+  CHECK(read(a, target("/?a+b=%5B%222%22,%221%22%5D")) == R"(t:["2","1"])");
+  CHECK(read(a, target("/?b=1")) == "missing");
+  CHECK(read(a, target("/")) == "missing");
+}
+
+TEST_CASE("path: a capture, as it stands in the normalised path") {
+  const Match match = test::path_match("/v1/{id}/act");
+  const Selector id = selector(Source::path, "id");
+  CHECK(read(id, target("/v1/42/act"), match) == "t:42");
+  CHECK(read(id, target("//v1/%34%32/./act"), match) == "t:42");
+  CHECK(read(id, target("/v1/a%c3%a9/act"), match) == "t:a%C3%A9");
+  CHECK(read(selector(Source::path, "other"), target("/v1/42/act"), match) == "missing");
+}
+
+TEST_CASE("cookie: several values are an array") {
+  const Selector sid = selector(Source::cookie, "sid");
+  CHECK(read(sid, headers({{"cookie", "a=1; sid=x"}})) == "t:x");
+  CHECK(read(sid, headers({{"cookie", "sid=x; sid=y"}})) == R"(j:["x","y"])");
+  CHECK(read(sid, headers({{"cookie", "Sid=x"}})) == "missing");
+}
+
+TEST_CASE("body: strings are text, other values JSON, and nothing passes for something else") {
+  CHECK(read_body("/a", R"({"a":"1"})") == "t:1");
+  CHECK(read_body("/a", R"({"a":1})") == "j:1");
+  CHECK(read_body("/a", R"({"a":1.0})") == "j:1");
+  CHECK(read_body("/a", R"({"a":null})") == "j:null");
+  CHECK(read_body("/a", R"({"a":"null"})") == "t:null");
+  CHECK(read_body("/a", R"({"a":""})") == "t:");
+  CHECK(read_body("/a", R"({"a":[]})") == "j:[]");
+  CHECK(read_body("/a", R"({"a":{}})") == "j:{}");
+  CHECK(read_body("/a", R"({"a":false})") == "j:false");
+  CHECK(read_body("/a", R"({"a":{"z":[1.50],"b":"\u0041"}})") == R"(j:{"b":"A","z":[1.5]})");
+  CHECK(read_body("/a/1", R"({"a":[1,"x"]})") == "t:x");
+  CHECK(read_body("", R"( {"b":1,"a":2} )") == R"(j:{"a":2,"b":1})");
+  CHECK(read_body("", "7e0") == "j:7");
+  CHECK(read_body("/a/*/n", R"({"a":[{"n":"x"},{"n":2.0}]})") == R"(j:["x",2])");
+  for (const char* text : {"{}", "[]", "", "no json", R"({"b":{"a":1}})", R"({"a":1,"a":1})"}) {
+    INFO(text);
+    CHECK(read_body("/a", text) == "missing");
+  }
+  CHECK(read_body("/a/*/n", R"({"a":[{"n":"x"},{}]})") == "missing");
+}
+
+TEST_CASE("form: only in a body that says it is one") {
+  Request request =
+      headers({{"Content-Type", "Application/X-WWW-Form-URLencoded ; charset=utf-8"}});
+  request.body = "id=4+2&x=1&x=2";
+  CHECK(read(selector(Source::form, "id"), request) == "t:4 2");
+  CHECK(read(selector(Source::form, "x"), request) == R"(j:["1","2"])");
+  CHECK(read(selector(Source::form, "y"), request) == "missing");
+  request.headers = {{"content-type", "text/plain"}};
+  CHECK(read(selector(Source::form, "id"), request) == "missing");
+  request.headers.clear();
+  CHECK(read(selector(Source::form, "id"), request) == "missing");
+}
+
+TEST_CASE("method, target and constant are taken as they are") {
+  Request request = target("/A//b?x=%41");
+  request.method = "pOST";
+  CHECK(read(selector(Source::method), request) == "t:pOST");
+  CHECK(read(selector(Source::target), request) == "t:/A//b?x=%41");
+  CHECK(read(selector(Source::constant, "text"), request) == "t:text");
+}
+
+TEST_CASE("content: canonical JSON, else bytes, and never missing unless it cannot be read") {
+  const Selector content = selector(Source::content);
+  CHECK(read(content, body(R"({ "b":1, "a":1.0 })")) == R"(j:{"a":1,"b":1})");
+  CHECK(read(content, body(R"("x")")) == R"(j:"x")");
+  CHECK(read(content, body("x")) == "b:x");
+  CHECK(read(content, body(R"({"a":1,"a":1})")) == R"(b:{"a":1,"a":1})");
+  CHECK(read(content, body("")) == "b:");
+  Request encoded = headers({{"content-encoding", "br"}});
+  encoded.body = "{}";
+  CHECK(read(content, encoded) == "missing");
+}
+
+TEST_CASE("modifiers reach text and every string and number of a JSON value") {
+  const Selector lower = with(selector(Source::header, "x"), [](Selector& s) { s.lower = true; });
+  CHECK(read(lower, headers({{"x", "AbC\xc3\x84"}})) == "t:abc\xc3\x84");
+  const Selector trim = with(selector(Source::query, "x"), [](Selector& s) { s.trim = true; });
+  CHECK(read(trim, target("/?x=+%09a+b%0a")) == "t:a b");
+  CHECK(read(trim, target("/?x=+")) == "t:");
+  const Selector round = with(selector(Source::query, "x"), [](Selector& s) { s.round = 2; });
+  CHECK(read(round, target("/?x=1.005")) == "t:1.01");
+  CHECK(read(round, target("/?x=1.50")) == "t:1.5");
+  CHECK(read(round, target("/?x=1.005x")) == "t:1.005x");
+  CHECK(read(round, target("/?x=01.005")) == "t:01.005");
+
+  const Selector all = with(selector(Source::body, "/a"), [](Selector& s) {
+    s.lower = s.trim = true;
+    s.round = 1;
+  });
+  CHECK(read(all, body(R"({"a":" X "})")) == "t:x");
+  CHECK(read(all, body(R"({"a":" 0.05 "})")) == "t:0.1");
+  CHECK(read(all, body(R"({"a":0.25})")) == "j:0.3");
+  CHECK(read(all, body(R"({"a":{"K ":[" X",0.25,null,"0.25"]}})")) ==
+        R"(j:{"K ":["x",0.3,null,"0.3"]})");
+}
+
+TEST_CASE("sort takes an array as a set") {
+  const Selector a = with(selector(Source::body, "/a"), [](Selector& s) { s.sort = true; });
+  CHECK(read(a, body(R"({"a":[3,1.0,"b",1,"a",{"y":1,"x":2},{"x":2,"y":1}]})")) ==
+        R"(j:["a","b",1,3,{"x":2,"y":1}])");
+  CHECK(read(a, body(R"({"a":[[2,1],[2,1],[1,2]]})")) == "j:[[1,2],[2,1]]");
+  CHECK(read(a, body(R"({"a":[]})")) == "j:[]");
+  CHECK(read(a, body(R"({"a":"b"})")) == "t:b");
+  CHECK(read(a, body(R"({"a":{"b":[2,1]}})")) == R"(j:{"b":[2,1]})");
+  const Selector every =
+      with(selector(Source::body, "/*/n"), [](Selector& s) { s.sort = s.lower = true; });
+  CHECK(read(every, body(R"([{"n":"B"},{"n":"a"},{"n":"b"}])")) == R"(j:["a","b"])");
+  CHECK(read(every, body(R"([{"n":"B"},{}])")) == "missing");
+  CHECK(read(every, body(R"({"n":"B"})")) == "missing");
+  const Selector query = with(selector(Source::query, "x"), [](Selector& s) { s.sort = true; });
+  CHECK(read(query, target("/?x=2&x=1&x=2")) == R"(j:["1","2"])");
+}
+
+TEST_CASE("a default stands for what the field would have held") {
+  const auto with_default = [](Source source, const char* name, std::string value) {
+    Selector out = selector(source, name);
+    out.default_value = std::move(value);
+    return out;
+  };
+  CHECK(read(with_default(Source::header, "x", "7"), {}) == "t:7");
+  CHECK(read(with_default(Source::header, "x", "7"), headers({{"x", ""}})) == "t:");
+  CHECK(read(with_default(Source::body, "/a", "7"), body("{}")) == "j:7");
+  CHECK(read(with_default(Source::body, "/a", "\"7\""), body("{}")) == "t:7");
+  CHECK(read(with_default(Source::body, "/a", "none"), body("{}")) == "t:none");
+  CHECK(read(with_default(Source::body, "/a", ""), body("{}")) == "t:");
+  CHECK(read(with_default(Source::body, "/a", "x"), body(R"({"a":null})")) == "j:null");
+  CHECK(read(with_default(Source::body, "/*/a", "x"), body(R"([{"a":1},{}])")) == "t:x");
+  CHECK(read(with(with_default(Source::header, "x", "A"), [](Selector& s) { s.lower = true; }),
+             {}) == "t:a");
+}
+
+TEST_CASE("client_key: one well-formed field, narrowed by its pattern") {
+  Selector key = selector(Source::client_key, "Idempotency-Key");
+  CHECK(read(key, headers({{"idempotency-key", "\"k 1\";p=2"}})) == "t:k 1");
+  CHECK(read(key, headers({{"idempotency-key", "k1"}})) == "t:k1");
+  CHECK(read(key, {}) == "missing");
+  CHECK(read(key, headers({{"idempotency-key", ""}})) == "bad key");
+  CHECK(read(key, headers({{"idempotency-key", "k1"}, {"Idempotency-Key", "k1"}})) == "bad key");
+  key.pattern = test::regex("[0-9a-f]{4}");
+  CHECK(read(key, headers({{"idempotency-key", "\"00ff\""}})) == "t:00ff");
+  CHECK(read(key, headers({{"idempotency-key", "00ff0"}})) == "bad key");
+  key.default_value = "none";
+  CHECK(read(key, {}) == "t:none");
+  CHECK(read(key, headers({{"idempotency-key", ""}})) == "bad key");
+}
+
+TEST_CASE("lists of selectors are read in order, up to the first error") {
+  Request request = headers({{"a", "1"}, {"b", "2"}});
+  const Match match;
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  const Subject subject{match, view, body};
+  const std::vector<Selector> both{selector(Source::header, "b"), selector(Source::header, "a")};
+  const auto values = read_fields(both, subject);
+  REQUIRE(values);
+  CHECK(*values == std::vector<Value>{{ValueType::text, "2"}, {ValueType::text, "1"}});
+  const std::vector<Selector> more{selector(Source::header, "b"), selector(Source::header, "c")};
+  const auto error = read_fields(more, subject);
+  REQUIRE_FALSE(error);
+  CHECK(error.error().detail == "selector: c");
+}

@@ -1,0 +1,40 @@
+#include "policies/form.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace onceproxy::policies;
+using Values = std::vector<std::string>;
+
+TEST_CASE("values are decoded and kept in order") {
+  struct Case {
+    std::string text;
+    std::string name;
+    Values values;
+  };
+  const Case cases[] = {
+      {"a=1", "a", {"1"}},
+      {"a=1&b=2&a=3", "a", {"1", "3"}},
+      {"a=1&b=2", "c", {}},
+      {"", "a", {}},
+      {"a", "a", {""}},
+      {"a=", "a", {""}},
+      {"a==b", "a", {"=b"}},
+      {"&&a=1&", "a", {"1"}},
+      {"=x", "", {"x"}},
+      {"&", "", {}},
+      {"a=x+y%20z%2B", "a", {"x y z+"}},
+      {"%61%5b%5D=1", "a[]", {"1"}},
+      {"a+b=1", "a b", {"1"}},
+      {"a=%", "a", {"%"}},
+      {"a=%4", "a", {"%4"}},
+      {"a=%zz%41", "a", {"%zzA"}},
+      {"a=%00", "a", {std::string(1, '\0')}},
+      {"A=1", "a", {}},
+      {"ab=1", "a", {}},
+      {"a=1;b=2", "a", {"1;b=2"}},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text << " " << c.name);
+    CHECK(form_values(c.text, c.name) == c.values);
+  }
+}

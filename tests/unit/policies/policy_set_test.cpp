@@ -1,0 +1,272 @@
+#include "policies/policy_set.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <new>
+
+#include "request.hpp"
+
+using namespace onceproxy::policies;
+using test::path_match;
+using test::Request;
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+
+Policy policy(std::string name, Match match) {
+  Policy out;
+  out.name = out.name_space = std::move(name);
+  out.match = std::move(match);
+  return out;
+}
+
+Policy at(std::string path) {
+  return policy(path, path_match(path));
+}
+
+Policy at_regex(const std::string& pattern) {
+  Match match;
+  match.path_regex = test::regex(pattern);
+  return policy(pattern, match);
+}
+
+Policy when(Policy base, Condition condition) {
+  base.name += " when";
+  base.match.where.push_back(std::move(condition));
+  return base;
+}
+
+Condition equals(Selector selector, std::vector<std::string> any_of) {
+  return {std::move(selector), std::move(any_of), nullptr};
+}
+
+std::vector<std::string> names(const PolicySet& set, Request request) {
+  std::vector<std::string> out;
+  for (const Policy* candidate : set.candidates(request.view())) out.push_back(candidate->name);
+  return out;
+}
+
+std::string chosen(const PolicySet& set, Request request) {
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  const Policy* policy = set.choose(set.candidates(view), view, body);
+  return policy == nullptr ? "none" : policy->name;
+}
+
+Request get(std::string target) {
+  Request request;
+  request.target = std::move(target);
+  return request;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+// Counts, so that a test can claim that a look-up does not allocate.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+TEST_CASE("a template covers the paths of its segments and no others") {
+  struct Case {
+    std::string path;
+    std::vector<std::string> covered;
+    std::vector<std::string> uncovered;
+  };
+  const Case cases[] = {
+      {"/", {"/", "//", "/.", "/a/..", "/?x=1"}, {"/a", "/a/"}},
+      {"/a",
+       {"/a", "//a", "/%61", "/b/../a", "/./a", "/a?x"},
+       {"/", "/a/", "/A", "/ab", "/a/b", "/b"}},
+      {"/a/", {"/a/", "/a//", "/a/.", "/a/b/.."}, {"/a", "/a/b"}},
+      {"/a/{x}/b",
+       {"/a/1/b", "/a/b/b", "/a/%20/b", "/a//1//b"},
+       {"/a//b", "/a/1", "/a/1/b/", "/a/1/2/b"}},
+      {"/a/{x}", {"/a/1", "/a/{x}"}, {"/a/", "/a", "/a/1/"}},
+      {"/{x}", {"/a"}, {"/", "/a/"}},
+      {"/a/**", {"/a", "/a/", "/a/b", "/a/b/c/", "/a/x/../y"}, {"/", "/ab", "/b/a", "/a/../b"}},
+      {"/**", {"/", "/a", "/a/b/c"}, {}},
+      {"/a/{x}/**", {"/a/1", "/a/1/", "/a/1/2/3"}, {"/a", "/a/"}},
+  };
+  for (const Case& c : cases) {
+    std::vector<Policy> policies;
+    policies.push_back(at(c.path));
+    const PolicySet set(std::move(policies));
+    for (const std::string& target : c.covered) {
+      INFO(c.path << " covers " << target);
+      CHECK(names(set, get(target)) == Names{c.path});
+    }
+    for (const std::string& target : c.uncovered) {
+      INFO(c.path << " does not cover " << target);
+      CHECK(names(set, get(target)).empty());
+    }
+  }
+}
+
+TEST_CASE("a target without a path falls under policies that ask for none") {
+  std::vector<Policy> policies;
+  policies.push_back(at("/**"));
+  policies.push_back(policy("any", {}));
+  const PolicySet set(std::move(policies));
+  CHECK(names(set, get("*")) == Names{"any"});
+}
+
+TEST_CASE("the first policy in the file wins, whatever kind of path it has") {
+  std::vector<Policy> policies;
+  policies.push_back(at("/a/{x}/c"));
+  policies.push_back(at_regex("/a/.*"));
+  policies.push_back(at("/a/b/c"));
+  policies.push_back(at_regex("/z(/.*)?"));
+  policies.push_back(at("/z/**"));
+  policies.push_back(policy("any", {}));
+  const PolicySet set(std::move(policies));
+  CHECK(chosen(set, get("/a/b/c")) == "/a/{x}/c");
+  CHECK(chosen(set, get("/a/b/d")) == "/a/.*");
+  CHECK(chosen(set, get("/z/1")) == "/z(/.*)?");
+  CHECK(chosen(set, get("/q")) == "any");
+  CHECK(set.policies()[3].index == 3);
+}
+
+TEST_CASE("expressions match the whole path") {
+  for (const bool several : {false, true}) {
+    std::vector<Policy> policies;
+    policies.push_back(at_regex("/a|/b"));
+    if (several) policies.push_back(at_regex("/unrelated"));
+    const PolicySet set(std::move(policies));
+    CHECK(names(set, get("/a")) == Names{"/a|/b"});
+    CHECK(names(set, get("/b")) == Names{"/a|/b"});
+    for (const char* target : {"/ab", "/a/b", "/x/b", "/b/", "/"}) {
+      INFO(target);
+      CHECK(names(set, get(target)).empty());
+    }
+  }
+}
+
+TEST_CASE("expressions compiled with unlike options keep their own") {
+  re2::RE2::Options any_case;
+  any_case.set_case_sensitive(false);
+  std::vector<Policy> policies;
+  policies.push_back(at_regex("/a"));
+  policies.push_back(policy("any case", {}));
+  policies.back().match.path_regex = std::make_shared<re2::RE2>("/b", any_case);
+  const PolicySet set(std::move(policies));
+  CHECK(names(set, get("/B")) == Names{"any case"});
+  CHECK(names(set, get("/A")).empty());
+}
+
+TEST_CASE("methods are compared with their case, and none named is all") {
+  std::vector<Policy> policies;
+  policies.push_back(at("/a"));
+  policies.back().match.methods = {"POST", "PUT"};
+  policies.push_back(at("/b"));
+  for (const auto& [method, covered] :
+       {std::pair("POST", true), {"PUT", true}, {"GET", false}, {"post", false}, {"", false}}) {
+    Request request = get("/a");
+    request.method = method;
+    INFO(method);
+    CHECK(names(PolicySet(policies), request).empty() != covered);
+    request.target = "/b";
+    CHECK_FALSE(names(PolicySet(policies), request).empty());
+  }
+}
+
+TEST_CASE("header conditions want an exact value, a matching one, or any") {
+  std::vector<Policy> policies;
+  policies.push_back(at("/a"));
+  policies.back().match.headers = {
+      {"Content-Type", std::string("application/json")},
+      {"x-kind", test::regex("[ab]+")},
+      {"x-there", HeaderCondition::Present{}},
+  };
+  const PolicySet set(std::move(policies));
+  using Headers = decltype(Request::headers);
+  const auto covered = [&](Headers headers) {
+    Request request = get("/a");
+    request.headers = std::move(headers);
+    return !names(set, request).empty();
+  };
+  CHECK(covered({{"content-type", "application/json"}, {"X-Kind", "ab"}, {"X-THERE", ""}}));
+  CHECK_FALSE(covered({{"content-type", "application/json"}, {"X-Kind", "ab"}}));
+  CHECK_FALSE(covered({{"content-type", "application/json"}, {"X-Kind", "abc"}, {"x-there", ""}}));
+  CHECK_FALSE(covered(
+      {{"content-type", "application/json; charset=utf-8"}, {"x-kind", "a"}, {"x-there", ""}}));
+  CHECK_FALSE(covered({{"content-type", "APPLICATION/JSON"}, {"x-kind", "a"}, {"x-there", ""}}));
+  CHECK_FALSE(covered({}));
+}
+
+TEST_CASE("candidates end with the first policy that asks nothing of the body") {
+  std::vector<Policy> policies;
+  policies.push_back(when(at("/a"), equals(test::selector(Source::body, "/type"), {"x"})));
+  policies.push_back(when(at("/{any}"), equals(test::selector(Source::body, "/type"), {"y", "z"})));
+  policies.push_back(at("/**"));
+  policies.push_back(at("/a"));
+  const PolicySet set(std::move(policies));
+  CHECK(names(set, get("/a")) == Names{"/a when", "/{any} when", "/**"});
+  CHECK(names(set, get("/b")) == Names{"/{any} when", "/**"});
+
+  Request request = get("/a");
+  request.body = R"({"type":"x"})";
+  CHECK(chosen(set, request) == "/a when");
+  request.body = R"({"type":"z"})";
+  CHECK(chosen(set, request) == "/{any} when");
+  for (const char* body : {R"({"type":"q"})", R"({"type":null})", "{}", "", "no json"}) {
+    INFO(body);
+    request.body = body;
+    CHECK(chosen(set, request) == "/**");
+  }
+}
+
+TEST_CASE("no condition that holds is no policy") {
+  std::vector<Policy> policies;
+  policies.push_back(when(at("/a"), equals(test::selector(Source::query, "q"), {"1"})));
+  const PolicySet set(std::move(policies));
+  CHECK(chosen(set, get("/a?q=1")) == "/a when");
+  CHECK(chosen(set, get("/a?q=2")) == "none");
+  CHECK(chosen(set, get("/a")) == "none");
+}
+
+TEST_CASE("a policy that is off still shadows the ones after it") {
+  std::vector<Policy> policies;
+  policies.push_back(at("/a/{x}"));
+  policies.back().enforcement.mode = Enforcement::Mode::off;
+  policies.push_back(at("/a/b"));
+  CHECK(chosen(PolicySet(std::move(policies)), get("/a/b")) == "/a/{x}");
+}
+
+TEST_CASE("an empty set covers nothing") {
+  CHECK(names(PolicySet({}), get("/")).empty());
+}
+
+TEST_CASE("a request that no policy covers is passed by without an allocation") {
+  std::vector<Policy> policies;
+  for (int i = 0; i < 100; ++i) {
+    policies.push_back(at("/service" + std::to_string(i) + "/v1/{id}/act"));
+    policies.push_back(at_regex("/expr" + std::to_string(i) + "/[0-9]+/act"));
+    for (std::size_t last : {policies.size() - 1, policies.size() - 2})
+      policies[last].match.methods = {"POST"};
+  }
+  const PolicySet set(std::move(policies));
+  for (const char* target : {"/service7/v1/42/other", "/expr7/x/act", "/", "/assets/app.js"}) {
+    Request request = get(target);
+    const RequestView view = request.view();
+    CHECK(set.candidates(view).empty());
+    const std::size_t before = allocations;
+    const bool none = set.candidates(view).empty();
+    const std::size_t after = allocations;
+    INFO(target);
+    CHECK(none);
+    CHECK(after == before);
+  }
+  CHECK(names(set, get("/expr99/1/act")) == Names{"/expr99/[0-9]+/act"});
+  CHECK(names(set, get("/service99/v1/1/act")) == Names{"/service99/v1/{id}/act"});
+}
