@@ -1,0 +1,94 @@
+"""Fixtures: an upstream, and the program in front of it. Both are checked when a test is done."""
+
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from harness import Onceproxy, Upstream, policy, settings
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.failed = outcome.get_result().failed
+
+
+class Stage:
+    """Makes upstreams and proxies for a test, and takes them down in order."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.upstreams = []
+        self.proxies = []
+
+    def upstream(self, *args, **kwargs):
+        made = Upstream(*args, **kwargs)
+        self.upstreams.append(made)
+        return made
+
+    def proxy(self, upstream, policies=None, start=True, arguments=None, variables=None, **changes):
+        """The program in front of `upstream`, with one policy on POST /orders unless told."""
+        number = len(self.proxies)
+        directory = self.directory / f"proxy-{number}"
+        directory.mkdir()
+        config = settings(getattr(upstream, "address", upstream), directory / "data",
+                          [policy()] if policies is None else policies, **changes)
+        options = {} if arguments is None else {"arguments": arguments}
+        made = Onceproxy(config, directory, variables=variables, **options)
+        made.settings = config
+        self.proxies.append(made)
+        return made.start() if start else made
+
+    def close(self, failed=False):
+        problems = []
+        for thing in self.proxies + self.upstreams:
+            try:
+                if failed and isinstance(thing, Onceproxy):
+                    thing.abandon()
+                else:
+                    thing.close()
+            except AssertionError as error:
+                problems.append(str(error))
+                if isinstance(thing, Onceproxy):
+                    thing.abandon()
+        assert failed or not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def directory():
+    """A directory of the test's own; short, for a unix socket's path may not be long."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def stage(request, directory):
+    made = Stage(directory)
+    yield made
+    made.close(failed=getattr(request.node, "failed", False))
+
+
+@pytest.fixture(scope="module")
+def shared_stage():
+    """For a file whose tests share one proxy."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-"))
+    made = Stage(path)
+    yield made
+    try:
+        made.close()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def upstream(stage):
+    return stage.upstream()
+
+
+@pytest.fixture
+def proxy(stage, upstream):
+    return stage.proxy(upstream)

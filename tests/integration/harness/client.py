@@ -1,0 +1,132 @@
+"""Clients that send exact bytes: one connection, or a crowd of them at once."""
+
+import asyncio
+import socket
+
+from .message import Incomplete, Response, parse_response, request
+from .wait import PATIENCE
+
+READ = 256 * 1024
+
+
+class BrokenOff(Exception):
+    """The connection ended inside an answer, or before one. `data` is what came."""
+
+    def __init__(self, data):
+        super().__init__(f"connection ended after {len(data)} bytes: {bytes(data[:400])!r}")
+        self.data = bytes(data)
+
+
+class Client:
+    """One connection. Not thread-safe."""
+
+    def __init__(self, address, timeout=PATIENCE):
+        self.socket = socket.create_connection(address, timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = bytearray()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        """All of `data`; a peer that has answered and closed already is no error."""
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def finish(self):
+        """Nothing more will be sent; answers can still come."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def receive(self):
+        """Whatever comes next, at least a byte, into `buffer`; False at the end."""
+        try:
+            data = self.socket.recv(READ)
+        except ConnectionResetError:
+            data = b""
+        self.buffer += data
+        return bool(data)
+
+    def read(self, method="GET"):
+        """The next answer to a request of that method."""
+        while True:
+            try:
+                response, used = parse_response(self.buffer, method)
+            except Incomplete:
+                if self.receive():
+                    continue
+                try:
+                    response, used = parse_response(self.buffer, method, closed=True)
+                except Incomplete:
+                    raise BrokenOff(self.buffer) from None
+            del self.buffer[:used]
+            return response
+
+    def exchange(self, data, method=None):
+        """Sends a request's bytes and reads its answer."""
+        self.send(data)
+        return self.read(method or data.split(b" ", 1)[0].decode("latin-1"))
+
+    def call(self, *args, **kwargs):
+        """The same for a request that `request()` makes of the arguments."""
+        return self.exchange(request(*args, **kwargs))
+
+    def ends(self):
+        """Waits for the peer to close; whatever came before that."""
+        while self.receive():
+            pass
+        return bytes(self.buffer)
+
+
+def once(address, data, method=None, timeout=PATIENCE):
+    """One request on a connection of its own."""
+    with Client(address, timeout) as client:
+        return client.exchange(data, method)
+
+
+async def _answer(reader, writer, data, method):
+    buffer = bytearray()
+    try:
+        writer.write(data)
+        while True:
+            try:
+                return parse_response(buffer, method)[0]
+            except Incomplete:
+                pass
+            got = await reader.read(READ)
+            if not got:
+                return parse_response(buffer, method, closed=True)[0]
+            buffer += got
+    except (ConnectionError, Incomplete) as error:
+        return error
+    finally:
+        writer.close()
+
+
+async def _crowd(address, requests):
+    streams = await asyncio.gather(*(asyncio.open_connection(*address) for _ in requests))
+    answers = asyncio.gather(
+        *(
+            _answer(*stream, data, data.split(b" ", 1)[0].decode())
+            for stream, data in zip(streams, requests)
+        )
+    )
+    return await asyncio.wait_for(answers, PATIENCE)
+
+
+def crowd(address, requests) -> list:
+    """Sends every request at once, each on its own connection; the answers in the same order.
+
+    A connection that broke gives its error instead of an answer.
+    """
+    return asyncio.run(_crowd(address, requests))
+
+
+__all__ = ["BrokenOff", "Client", "Response", "crowd", "once"]

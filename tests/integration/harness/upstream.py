@@ -1,0 +1,319 @@
+"""An upstream that does exactly what a test says, byte for byte, and remembers what it was sent.
+
+A handler is called for every request, on the thread of its connection; by default it answers 200
+with the number of the execution. Nothing here is lenient: a request that is not well-formed is a
+fault of the proxy and fails the test when the upstream is closed.
+"""
+
+import collections
+import json
+import re
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+
+from .message import Incomplete, Malformed, framing, parse_head
+from .wait import PATIENCE
+
+READ = 256 * 1024
+KEPT = 4 * 1024 * 1024  # bytes of a connection that are kept for a test to look at
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    minor: int
+    headers: list
+    head: bytes
+    body: bytes = b""
+    body_size: int = 0
+    chunked: bool = False
+    connection: "Connection" = field(default=None, repr=False)
+
+    def all(self, name):
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def __getitem__(self, name):
+        values = self.all(name)
+        assert len(values) <= 1, f"{name} sent {len(values)} times"
+        return values[0] if values else None
+
+
+class Connection:
+    """One connection from the proxy."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.kept = bytearray()
+        self.count = 0
+        self.over = threading.Event()
+        self._ahead = bytearray()
+
+    def receive(self):
+        """Some bytes; none at the end."""
+        if self._ahead:
+            data, self._ahead = bytes(self._ahead), bytearray()
+            return data
+        try:
+            data = self.socket.recv(READ)
+        except OSError:
+            data = b""
+        self.count += len(data)
+        if len(self.kept) < KEPT:
+            self.kept += data
+        if not data:
+            self.over.set()
+        return data
+
+    def push_back(self, data):
+        self._ahead = bytearray(data) + self._ahead
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def close(self):
+        """A FIN after everything sent, even with bytes unread."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
+        self.over.set()
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+        self.over.set()
+
+    def closed_by_proxy(self, within=PATIENCE):
+        """Waits for the proxy to close this connection (its own thread must be reading it)."""
+        return self.over.wait(within)
+
+
+class Exchange:
+    """One request and the means to answer it."""
+
+    def __init__(self, upstream, connection, request, execution):
+        self.upstream = upstream
+        self.connection = connection
+        self.request = request
+        self.execution = execution
+
+    def send(self, data):
+        self.connection.send(data)
+
+    def answer(self, status=200, body=b"", headers=(), reason="OK", chunked=False):
+        pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
+        if isinstance(body, str):
+            body = body.encode()
+        elif not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            pairs.append(("Content-Type", "application/json"))
+        lines = [f"HTTP/1.1 {status} {reason}"] + [f"{name}: {value}" for name, value in pairs]
+        bodiless = status in (204, 304) or status < 200
+        if chunked:
+            lines.append("Transfer-Encoding: chunked")
+        elif not bodiless:
+            lines.append(f"Content-Length: {len(body)}")
+        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        if self.request.method == "HEAD" or bodiless:
+            body = b""
+        elif chunked:
+            half = len(body) // 2 or len(body)
+            parts = [part for part in (body[:half], body[half:]) if part]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
+        self.send(head + body)
+
+    def body_pieces(self):
+        """The body as it comes, for an upstream that streams."""
+        return _body(self.connection, self.request)
+
+
+def executed(exchange):
+    """The default handler."""
+    exchange.answer(200, {"execution": exchange.execution})
+
+
+def _body(connection, request):
+    kind, length = framing(request.headers)
+    request.chunked = kind == "chunked"
+    if kind == "length":
+        while length:
+            data = connection.receive()
+            if not data:
+                raise Incomplete
+            connection.push_back(data[length:])
+            data = data[:length]
+            length -= len(data)
+            request.body_size += len(data)
+            yield data
+    elif kind == "chunked":
+        buffer = bytearray()
+        while True:
+            while b"\r\n" not in buffer:
+                data = connection.receive()
+                if not data:
+                    raise Incomplete
+                buffer += data
+            line, _, rest = bytes(buffer).partition(b"\r\n")
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", line):
+                raise Malformed(f"chunk size {line!r}")
+            size, buffer = int(line, 16), bytearray(rest)
+            while len(buffer) < size + 2:
+                data = connection.receive()
+                if not data:
+                    raise Incomplete
+                buffer += data
+            if buffer[size : size + 2] != b"\r\n":
+                raise Malformed("a chunk without its end, or a trailer")
+            piece = bytes(buffer[:size])
+            del buffer[: size + 2]
+            if not size:
+                connection.push_back(bytes(buffer))
+                return
+            request.body_size += size
+            yield piece
+
+
+class Upstream:
+    """`handler(exchange)` answers; `key(request)` names what `executions` counts by.
+
+    `streams`: the handler reads the body itself. `accepts`: is called with each new connection
+    before anything is read; False means that it has dealt with the connection.
+    """
+
+    def __init__(self, handler=executed, key=None, streams=False, accepts=None, listening=True):
+        self.handler = handler
+        self.key = key or (lambda request: request["idempotency-key"] or request.target)
+        self.streams = streams
+        self.accepts = accepts
+        self.requests = []
+        self.connections = []
+        self.executions = collections.Counter()
+        self.faults = []
+        self._changed = threading.Condition()
+        self._listener = None
+        self._port = 0
+        self._closing = False
+        self._bind()
+        if listening:
+            self.listen()
+
+    def _bind(self):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", self._port))
+        self._port = self._listener.getsockname()[1]
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def bytes_received(self):
+        return sum(connection.count for connection in list(self.connections))
+
+    def listen(self):
+        """From here on connections are accepted; before, they are refused."""
+        self._listener.listen(1024)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def go_down(self):
+        """Closes every connection and refuses new ones; listen() comes back on the same port."""
+        self._close_listener()
+        for connection in list(self.connections):
+            connection.close()
+        self._bind()
+
+    def _close_listener(self):
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+
+    def close(self):
+        self._closing = True
+        self._close_listener()
+        for connection in list(self.connections):
+            connection.close()
+        assert not self.faults, f"the proxy sent what is no HTTP: {self.faults}"
+
+    def wait_for_requests(self, count, within=PATIENCE):
+        """The requests read so far, once there are `count`."""
+        with self._changed:
+            enough = self._changed.wait_for(lambda: len(self.requests) >= count, within)
+            assert enough, f"{len(self.requests)} of {count} requests came within {within:g} s"
+            return list(self.requests)
+
+    def wait_for_connections(self, count, within=PATIENCE):
+        with self._changed:
+            enough = self._changed.wait_for(lambda: len(self.connections) >= count, within)
+            assert enough, f"{len(self.connections)} of {count} connections within {within:g} s"
+            return list(self.connections)
+
+    def _accept(self, listener):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock)
+            with self._changed:
+                self.connections.append(connection)
+                self._changed.notify_all()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            if self.accepts and self.accepts(connection) is False:
+                return
+            while not connection.over.is_set() and self._exchange(connection):
+                pass
+        except Incomplete:
+            pass  # the proxy broke off; whether it may is for the test to say
+        except Malformed as fault:
+            self.faults.append(str(fault))
+        except OSError:
+            pass
+        finally:
+            connection.over.set()
+            if not connection.socket._closed:
+                connection.socket.close()
+
+    def _exchange(self, connection):
+        request = self._read_head(connection)
+        if request is None:
+            return False
+        if not self.streams:
+            request.body = b"".join(_body(connection, request))
+        with self._changed:
+            self.requests.append(request)
+            self.executions[self.key(request)] += 1
+            execution = len(self.requests)
+            self._changed.notify_all()
+        self.handler(Exchange(self, connection, request, execution))
+        return True
+
+    def _read_head(self, connection):
+        buffer = bytearray()
+        while True:
+            try:
+                start, headers, size = parse_head(buffer)
+                break
+            except Incomplete:
+                data = connection.receive()
+                if not data:
+                    return None
+                buffer += data
+        match = re.fullmatch(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])", start)
+        if not match:
+            raise Malformed(f"request line {start!r}")
+        if len([1 for name, _ in headers if name.lower() == "host"]) != 1:
+            raise Malformed(f"Host in {headers}")
+        connection.push_back(bytes(buffer[size:]))
+        return Request(match[1].decode(), match[2].decode(), int(match[3]), headers,
+                       bytes(buffer[:size]), connection=connection)
