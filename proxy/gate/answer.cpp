@@ -139,7 +139,7 @@ Answer bad_request(int status, std::string_view detail) {
 }
 
 Answer replay(store::StoredAnswer stored) {
-  Answer answer{stored.status, std::move(stored.head), std::move(stored.body)};
+  Answer answer{stored.status, std::move(stored.head), std::move(stored.body), true};
   answer.head += "Idempotent-Replayed: true\r\n";
   return answer;
 }

@@ -16,10 +16,12 @@ namespace onceproxy::gate {
 
 struct Answer {
   int status = 0;
-  /// Field lines, each "name: value\r\n"; without Content-Length, Date, Connection and
+  /// Field lines, each "name: value\r\n"; without Content-Length, Connection and
   /// Onceproxy-Decision, which whoever sends it adds.
   std::string head;
   std::string body;
+  /// `head` has a Date field: a stored answer keeps the one it was given.
+  bool dated = false;
 };
 
 /// The answer of a refusal. `detail` is a sentence for a person; it never holds a stored body, a
@@ -41,7 +43,7 @@ Answer upstream_timeout(std::string_view detail);
 /// 400, 405, 408, 413, 414, 431, 501 or 505.
 Answer bad_request(int status, std::string_view detail);
 
-/// The stored answer again, marked as a replay.
+/// The stored answer again, marked as a replay. Its head has a Date: settle() is given one.
 Answer replay(store::StoredAnswer stored);
 Answer fixed(const policies::FixedAnswer& answer);
 

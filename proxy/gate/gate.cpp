@@ -63,6 +63,23 @@ std::string stored_head(const Policy& policy, std::span<const policies::Field> h
 
 }  // namespace
 
+Decision decision_of(const NotSent& not_sent) {
+  return not_sent.reason == NotSent::Reason::busy ? Decision::busy : Decision::upstream_error;
+}
+
+Answer answer_not_sent(const NotSent& not_sent) {
+  switch (not_sent.reason) {
+    case NotSent::Reason::busy: return busy(not_sent.detail);
+    case NotSent::Reason::timeout: return upstream_timeout(not_sent.detail);
+    case NotSent::Reason::unreachable: break;
+  }
+  return upstream_unreachable(not_sent.detail);
+}
+
+Answer answer_unknown(const Unknown& unknown) {
+  return unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
+}
+
 Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics)
     : policies_(std::move(policies)) {
   for (const Policy& policy : policies_.policies()) ids_.push_back(metrics.policy(policy.name));
@@ -180,22 +197,11 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
     }
   } else if (const auto* not_sent = std::get_if<NotSent>(&outcome)) {
     settled = co_await release(std::move(forward.permit));
-    switch (not_sent->reason) {
-      case NotSent::Reason::busy:
-        settlement = {Decision::busy, busy(not_sent->detail)};
-        break;
-      case NotSent::Reason::timeout:
-        settlement = {Decision::upstream_error, upstream_timeout(not_sent->detail)};
-        break;
-      case NotSent::Reason::unreachable:
-        settlement = {Decision::upstream_error, upstream_unreachable(not_sent->detail)};
-        break;
-    }
+    settlement = {decision_of(*not_sent), answer_not_sent(*not_sent)};
   } else {
     const auto& unknown = std::get<Unknown>(outcome);
     settled = co_await mark_unknown(std::move(forward.permit), unknown.detail);
-    settlement = {Decision::upstream_error, unknown.timeout ? upstream_timeout(unknown.detail)
-                                                            : upstream_unreachable(unknown.detail)};
+    settlement = {Decision::upstream_error, answer_unknown(unknown)};
   }
   metrics_.reservation(id, -1);
   if (settled == store::Settled::refused) metrics_.permit_refused(id);

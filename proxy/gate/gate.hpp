@@ -66,7 +66,7 @@ struct Admission {
 /// The upstream answered. Views are read during settle() only.
 struct Answered {
   int status;
-  /// As they go to the client: nothing hop-by-hop, no Content-Length.
+  /// As they go to the client: nothing hop-by-hop, no Content-Length; Date among them.
   std::span<const policies::Field> headers;
   std::string_view body;
   /// False: the answer is larger than the policy keeps, and `body` is only its beginning.
@@ -86,6 +86,11 @@ struct Unknown {
 };
 
 using Outcome = std::variant<Answered, NotSent, Unknown>;
+
+/// Decision and answer where the request was forwarded and failed.
+telemetry::Decision decision_of(const NotSent& not_sent);
+Answer answer_not_sent(const NotSent& not_sent);
+Answer answer_unknown(const Unknown& unknown);
 
 struct Settlement {
   telemetry::Decision decision;

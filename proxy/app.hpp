@@ -1,0 +1,25 @@
+// App: the running program. Wires configuration, store, telemetry, the data port and the admin ports
+// together, and takes them down in the order that loses nothing.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "config/settings.hpp"
+
+namespace onceproxy {
+
+struct RunOptions {
+  /// As given on the command line; for messages.
+  std::string config_file;
+  /// How long what is under way may take to end after SIGTERM.
+  std::chrono::milliseconds drain_time{30'000};
+  /// Open a store whose write-ahead log is corrupt, losing what cannot be read.
+  bool accept_wal_loss = false;
+};
+
+/// Serves until SIGTERM or SIGINT. Returns the process's exit code. Throws std::exception with a
+/// message for an operator when it cannot start.
+int run(const config::Settings& settings, const RunOptions& options);
+
+}  // namespace onceproxy

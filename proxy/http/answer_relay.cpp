@@ -1,0 +1,134 @@
+#include "proxy/http/answer_relay.hpp"
+
+#include "proxy/http/head_writer.hpp"
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using Kind = Framing::Kind;
+using State = BodyReader::State;
+using std::chrono::milliseconds;
+using telemetry::Decision;
+
+/// Encoded chunks are collected up to this before they are written.
+constexpr std::size_t write_bytes = 64 * 1024;
+
+asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+BodyFraming AnswerRelay::choose_framing() {
+  const Kind kind = call_.head.framing.kind;
+  if (kind == Kind::none || kind == Kind::length) return BodyFraming::as_it_came;
+  if (client_.head.minor_version == 0) {
+    exchange_.keep_alive = false;
+    return BodyFraming::until_close;
+  }
+  return kind == Kind::chunked ? BodyFraming::as_it_came : BodyFraming::chunked;
+}
+
+void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t body_bytes) {
+  std::optional<DecisionFields> fields;
+  if (exchange_.policy != nullptr) {
+    fields = {decision, std::chrono::duration_cast<milliseconds>(call_.duration())};
+  }
+  pending_.clear();
+  write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);
+}
+
+Task<void> AnswerRelay::run(Decision decision) { return stream(decision, {}); }
+
+Task<void> AnswerRelay::run_captured(Decision decision, std::string_view captured) {
+  return stream(decision, captured);
+}
+
+Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
+  const BodyFraming framing = choose_framing();
+  const bool encode =
+      framing == BodyFraming::chunked ||
+      (framing == BodyFraming::as_it_came && call_.head.framing.kind == Kind::chunked);
+  const int status = call_.head.status;
+  write_head(decision, framing, 0);
+  bool whole = true;
+  if (!captured.empty()) {
+    if (encode) {
+      write_chunk(captured, pending_);
+      captured = {};
+    }
+    whole = co_await flush(captured);
+  }
+  if (whole) whole = co_await relay_body(encode);
+  call_.count(status);
+  if (!whole) {
+    exchange_.keep_alive = false;
+    // Without a length or chunks only a reset tells the client that this was not the end.
+    if (framing == BodyFraming::until_close) client_.reset();
+  }
+  exchange_.finish(decision, status, bytes_, error_, &call_);
+}
+
+Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
+  // HEAD, 204 and 304 keep what they said about a body that is not there.
+  const bool bodiless = call_.head.framing.kind == Kind::none && body.empty();
+  write_head(decision, bodiless ? BodyFraming::as_it_came : BodyFraming::length, body.size());
+  const int status = call_.head.status;
+  const bool sent = co_await flush(body);
+  if (!sent) exchange_.keep_alive = false;
+  exchange_.finish(decision, status, bytes_, error_, &call_);
+}
+
+Task<bool> AnswerRelay::run_interim() {
+  pending_.clear();
+  write_interim_head(call_.head, false, pending_);
+  return flush({});
+}
+
+Task<bool> AnswerRelay::run_switch() {
+  pending_.clear();
+  write_interim_head(call_.head, true, pending_);
+  return flush({});
+}
+
+Task<bool> AnswerRelay::relay_body(bool encode) {
+  while (true) {
+    BodyReader::Piece piece = call_.take_body();
+    if (piece.state == State::need_more) {
+      const bool sent = co_await flush({});
+      if (!sent) co_return false;
+      piece = co_await call_.read_body();
+    }
+    if (piece.state == State::malformed) {
+      error_ = call_.body_error;
+      co_return false;
+    }
+    if (piece.state == State::end) {
+      if (encode) pending_ += last_chunk;
+      // Kept before the answer is written: a client that asks again at once finds it.
+      call_.finish();
+      const bool sent = co_await flush({});
+      co_return sent;
+    }
+    if (encode) {
+      write_chunk(piece.data, pending_);
+      if (pending_.size() < write_bytes) continue;
+      piece.data = {};
+    }
+    const bool sent = co_await flush(piece.data);
+    if (!sent) co_return false;
+  }
+}
+
+/// Writes what is pending, and `data` behind it.
+Task<bool> AnswerRelay::flush(std::string_view data) {
+  if (pending_.empty() && data.empty()) co_return true;
+  const Stream::Parts parts{part(pending_), part(data)};
+  const IoResult written = co_await client_.write(parts);
+  pending_.clear();
+  bytes_ += written.bytes;
+  if (written.error) error_ = "The client left before it was answered.";
+  co_return !written.error;
+}
+
+}  // namespace onceproxy::http

@@ -1,0 +1,51 @@
+// AnswerRelay: carries an upstream's final answer to the client: head rewritten, body as it streams,
+// framed anew where the two sides differ. An answer that breaks off reaches the client as broken
+// off, never as complete.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/http/exchange.hpp"
+#include "proxy/http/upstream_call.hpp"
+
+namespace onceproxy::http {
+
+class AnswerRelay {
+ public:
+  AnswerRelay(Exchange& exchange, UpstreamCall& call)
+      : exchange_(exchange), client_(exchange.client), call_(call) {}
+
+  /// Relays the answer whose head `call` has read and whose body it has begun, and finishes the
+  /// exchange.
+  Task<void> run(telemetry::Decision decision);
+  /// The same where the beginning of the body, already taken, is `captured`.
+  Task<void> run_captured(telemetry::Decision decision, std::string_view captured);
+  /// The same where `body` is all of it. The call may be finished already.
+  Task<void> run_whole(telemetry::Decision decision, std::string_view body);
+
+  /// Writes a 1xx to the client, which must speak HTTP/1.1. False: the client is gone.
+  Task<bool> run_interim();
+  /// Writes a 101.
+  Task<bool> run_switch();
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  BodyFraming choose_framing();
+  void write_head(telemetry::Decision decision, BodyFraming framing, std::size_t body_bytes);
+  Task<void> stream(telemetry::Decision decision, std::string_view captured);
+  Task<bool> relay_body(bool encode);
+  Task<bool> flush(std::string_view data);
+
+  Exchange& exchange_;
+  ClientConnection& client_;
+  UpstreamCall& call_;
+  /// What is to be written; apart from client_.out, which the request may still use.
+  std::string pending_;
+  std::uint64_t bytes_ = 0;
+  std::string_view error_ = "";
+};
+
+}  // namespace onceproxy::http

@@ -1,0 +1,119 @@
+#include "proxy/http/chunked.hpp"
+
+#include <algorithm>
+
+#include "proxy/http/head.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool token_char(char c) { return valid_token({&c, 1}); }
+bool value_char(char c) { return valid_field_value({&c, 1}); }
+
+}  // namespace
+
+ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
+  if (state_ == State::done) return {Step::Kind::done, 0, {}};
+  std::size_t used = 0;
+  while (used < input.size()) {
+    if (state_ == State::data) {
+      const auto size = static_cast<std::size_t>(
+          std::min<std::uint64_t>(chunk_left_, input.size() - used));
+      chunk_left_ -= size;
+      if (chunk_left_ == 0) state_ = State::data_cr;
+      return {Step::Kind::data, used + size, input.substr(used, size)};
+    }
+    if (!take(input[used++])) {
+      state_ = State::error;
+      return {Step::Kind::error, used, {}};
+    }
+    if (state_ == State::done) return {Step::Kind::done, used, {}};
+  }
+  if (state_ == State::error) return {Step::Kind::error, used, {}};
+  return {Step::Kind::more, used, {}};
+}
+
+bool ChunkedDecoder::take(char c) {
+  switch (state_) {
+    case State::size_first:
+    case State::size: {
+      const int digit = hex_value(c);
+      if (digit >= 0) {
+        // 15 digits at most: what could overflow is refused, not wrapped.
+        if (chunk_left_ >> 56 != 0) return false;
+        chunk_left_ = chunk_left_ << 4 | static_cast<std::uint64_t>(digit);
+        state_ = State::size;
+        return true;
+      }
+      if (state_ == State::size_first) return false;
+      extension_bytes_ = 0;
+      if (c == '\r') {
+        state_ = State::size_lf;
+        return true;
+      }
+      // BWS before an extension is allowed by RFC 9112 7.1.1; before the line's end it is not.
+      state_ = State::extension;
+      return c == ';';
+    }
+    case State::extension:
+      if (c == '\r') {
+        state_ = State::size_lf;
+        return true;
+      }
+      return ++extension_bytes_ <= extension_bytes_max && value_char(c);
+    case State::size_lf:
+      state_ = chunk_left_ == 0 ? State::trailer_start : State::data;
+      return c == '\n';
+    case State::data_cr:
+      state_ = State::data_lf;
+      return c == '\r';
+    case State::data_lf:
+      state_ = State::size_first;
+      return c == '\n';
+    default:
+      return take_trailer(c);
+  }
+}
+
+bool ChunkedDecoder::take_trailer(char c) {
+  if (++trailer_bytes_ > trailer_bytes_max_) return false;
+  switch (state_) {
+    case State::trailer_start:
+      if (c == '\r') {
+        state_ = State::end_lf;
+        return true;
+      }
+      state_ = State::trailer_name;
+      return ++trailer_fields_ <= trailer_fields_max_ && token_char(c);
+    case State::trailer_name:
+      if (c == ':') {
+        state_ = State::trailer_value;
+        return true;
+      }
+      return token_char(c);
+    case State::trailer_value:
+      if (c == '\r') {
+        state_ = State::trailer_lf;
+        return true;
+      }
+      return value_char(c);
+    case State::trailer_lf:
+      state_ = State::trailer_start;
+      return c == '\n';
+    case State::end_lf:
+      state_ = State::done;
+      return c == '\n';
+    default:
+      return false;
+  }
+}
+
+}  // namespace onceproxy::http

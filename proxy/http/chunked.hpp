@@ -1,0 +1,69 @@
+// ChunkedDecoder: the chunked transfer coding (RFC 9112 7.1), taken apart as it streams, strictly
+// and within bounds. Chunk extensions and trailers are read, bounded and dropped: nobody behind the
+// proxy asked for them, and fields smuggled in there must not become headers.
+//
+// It copies nothing: feed() points at the data inside what it was given.
+// Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace onceproxy::http {
+
+class ChunkedDecoder {
+ public:
+  /// Extensions of one chunk together.
+  static constexpr std::size_t extension_bytes_max = 256;
+
+  /// Bounds of the trailer section.
+  ChunkedDecoder(std::size_t trailer_bytes_max, std::size_t trailer_fields_max)
+      : trailer_bytes_max_(trailer_bytes_max), trailer_fields_max_(trailer_fields_max) {}
+
+  struct Step {
+    enum class Kind {
+      more,   ///< all input is consumed, nothing to hand out; feed again with new input
+      data,   ///< `data` is body; feed again with the rest of the input
+      done,   ///< the last chunk and the trailers are consumed
+      error,  ///< malformed or over a bound; `data` is empty
+    } kind;
+    /// How much of the input this step used up, `data` included.
+    std::size_t consumed;
+    std::string_view data;
+  };
+
+  Step feed(std::string_view input);
+  bool done() const { return state_ == State::done; }
+
+ private:
+  enum class State {
+    size_first,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_start,
+    trailer_name,
+    trailer_value,
+    trailer_lf,
+    end_lf,
+    done,
+    error,
+  };
+
+  bool take(char c);
+  bool take_trailer(char c);
+
+  const std::size_t trailer_bytes_max_;
+  const std::size_t trailer_fields_max_;
+  State state_ = State::size_first;
+  std::uint64_t chunk_left_ = 0;
+  std::size_t extension_bytes_ = 0;
+  std::size_t trailer_bytes_ = 0;
+  std::size_t trailer_fields_ = 0;
+};
+
+}  // namespace onceproxy::http

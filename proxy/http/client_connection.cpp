@@ -1,0 +1,133 @@
+#include "proxy/http/client_connection.hpp"
+
+#include <sys/socket.h>
+
+#include "proxy/http/exchange.hpp"
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How long, and how many bytes, a client may go on sending behind a refusal. Closing at once
+/// would reset the connection and take the answer with it (RFC 9112 9.6).
+constexpr milliseconds linger_time{2'000};
+constexpr std::size_t linger_bytes = 256 * 1024;
+
+}  // namespace
+
+ClientConnection::ClientConnection(Worker& home, Socket socket, std::string address)
+    : Stream(home.deadlines(), std::move(socket), home.options().limits.idle_timeout),
+      worker(home),
+      client(std::move(address)) {
+  worker.metrics().connection(telemetry::Side::client, +1);
+}
+
+ClientConnection::~ClientConnection() {
+  close();
+  worker.metrics().connection(telemetry::Side::client, -1);
+}
+
+void ClientConnection::drain() {
+  if (idle_) cancel();
+}
+
+void ClientConnection::reset() noexcept {
+  Error ignored;
+  socket().set_option(Socket::linger(true, 0), ignored);
+  close();
+}
+
+Task<void> ClientConnection::serve() {
+  bool go_on = true;
+  while (go_on) {
+    const Next next = co_await read_head();
+    if (next == Next::end) co_return;
+    const std::optional<BadHead> bad = parse();
+    Exchange exchange(*this, began_);
+    if (bad) {
+      co_await exchange.refuse(*bad);
+      go_on = false;
+    } else {
+      go_on = co_await exchange.run();
+    }
+  }
+  co_await linger();
+}
+
+std::optional<BadHead> ClientConnection::parse() {
+  const LimitOptions& limits = worker.options().limits;
+  if (bad_head_) {
+    head = RequestHead();
+    return bad_head_;
+  }
+  const HeadLimits head_limits{limits.head_bytes, limits.headers};
+  auto bad = parse_request_head(buffer.view().substr(0, head_end_), head_limits, head);
+  return bad;
+}
+
+/// RFC 9112 2.2: an empty line or two before a request is forgiven.
+void ClientConnection::skip_empty_lines() {
+  while (buffer.view().starts_with("\r\n")) buffer.consume(2);
+}
+
+Task<ClientConnection::Next> ClientConnection::read_head() {
+  const LimitOptions& limits = worker.options().limits;
+  bad_head_.reset();
+  std::size_t searched = 0;
+  bool waiting = false;
+  skip_empty_lines();
+  if (buffer.empty()) {
+    if (worker.draining()) co_return Next::end;
+    buffer.shrink();
+    expire_after(served_any_ ? limits.idle_timeout : limits.head_timeout);
+    idle_ = true;
+    const Error error = co_await fill(limits.head_bytes);
+    idle_ = false;
+    if (error) co_return Next::end;
+    skip_empty_lines();
+  }
+  began_ = steady_clock::now();
+  served_any_ = true;
+  while (true) {
+    head_end_ = find_head_end(buffer.view(), searched);
+    if (head_end_ > 0) break;
+    searched = buffer.size();
+    if (!waiting) expire_after(limits.head_timeout);
+    waiting = true;
+    const Error error = co_await fill(limits.head_bytes);
+    if (!error) {
+      if (searched == 0) skip_empty_lines();
+      continue;
+    }
+    if (error == asio::error::no_buffer_space) {
+      bad_head_ = oversized_head(buffer.view());
+    } else if (error == asio::error::timed_out && !buffer.empty()) {
+      bad_head_ = BadHead{408, "head-timeout", "The head did not come in time."};
+    } else {
+      co_return Next::end;
+    }
+    break;
+  }
+  disarm();
+  if (head_end_ > limits.head_bytes) bad_head_ = oversized_head(buffer.view());
+  co_return Next::request;
+}
+
+Task<void> ClientConnection::linger() {
+  if (!socket().is_open()) co_return;
+  shutdown_send();
+  expire_after(linger_time);
+  std::size_t discarded = 0;
+  while (discarded < linger_bytes) {
+    buffer.consume(buffer.size());
+    const Error error = co_await fill(Buffer::initial_bytes);
+    if (error) co_return;
+    discarded += buffer.size();
+  }
+}
+
+}  // namespace onceproxy::http

@@ -1,0 +1,67 @@
+// ClientConnection: one client, request after request. It reads and validates heads, refuses what is
+// malformed, hands each request to an Exchange, and decides whether the connection goes on.
+//
+// A request's bytes are read only when the one before it was answered: a pipelining client waits
+// its turn and costs one buffer.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/gate/task.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/http/stream.hpp"
+
+namespace onceproxy::http {
+
+using gate::Task;
+
+class Worker;
+
+class ClientConnection final : public Stream {
+ public:
+  /// `client`: the peer's address, without its port.
+  ClientConnection(Worker& worker, Socket socket, std::string client);
+  ~ClientConnection() override;
+
+  /// Serves until the connection ends; then the worker forgets it.
+  Task<void> serve();
+
+  /// Ends now if nothing is under way; else after the answer under way.
+  void drain();
+
+  /// Closes so that the client sees a failure (RST), not an end.
+  void reset() noexcept;
+
+  Worker& worker;
+  const std::string client;
+  RequestHead head;
+  /// Scratch for what is written; valid until the write ended.
+  std::string out;
+  /// Scratch for a path that is not in normal form.
+  std::string path_scratch;
+  /// Place in the worker's list of connections.
+  std::size_t index = 0;
+
+ private:
+  enum class Next { request, end };
+  Task<Next> read_head();
+  std::optional<BadHead> parse();
+  Task<void> linger();
+  void skip_empty_lines();
+
+  std::chrono::steady_clock::time_point began_{};
+  /// Where the head in the buffer ends; meaningless with `bad_head_`.
+  std::size_t head_end_ = 0;
+  /// A head that did not come whole.
+  std::optional<BadHead> bad_head_;
+  /// Waiting for the first byte of a request: may be closed without losing anything.
+  bool idle_ = false;
+  bool served_any_ = false;
+};
+
+}  // namespace onceproxy::http

@@ -1,0 +1,236 @@
+#include "proxy/http/covered.hpp"
+
+#include "proxy/http/answer_relay.hpp"
+#include "proxy/http/passing.hpp"
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using State = BodyReader::State;
+using telemetry::Decision;
+
+constexpr std::size_t body_buffer_bytes = 64 * 1024;
+
+/// A request id longer than this is not kept but replaced: it goes into logs and records.
+constexpr std::size_t request_id_bytes_max = 128;
+
+constexpr BadHead too_large{413, "body-too-large",
+                            "The body is larger than a covered request's may be."};
+
+asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+/// A stream of events has no end to wait for: it is relayed as it comes and never replayed.
+bool endless(const ResponseHead& head) {
+  for (const Field& field : head.fields) {
+    if (policies::equals_ignoring_case(field.name, "content-type")) {
+      constexpr std::string_view event_stream = "text/event-stream";
+      return field.value.size() >= event_stream.size() &&
+             policies::equals_ignoring_case(field.value.substr(0, event_stream.size()),
+                                            event_stream);
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<BadHead> Covered::check_head() const {
+  if (wants_websocket(client_.head)) {
+    return BadHead{501, "upgrade", "A covered request cannot switch protocols."};
+  }
+  if (client_.head.framing.kind == Framing::Kind::length &&
+      client_.head.framing.length > worker_.options().limits.body_bytes) {
+    return too_large;
+  }
+  return std::nullopt;
+}
+
+Task<void> Covered::run() {
+  std::optional<BadHead> bad = check_head();
+  if (!bad) bad = co_await read_body();
+  if (bad) {
+    exchange_.policy = candidates_.front();
+    co_await exchange_.refuse(*bad);
+    co_return;
+  }
+  policies::Document document(exchange_.view, body_, worker_.options().limits.body_bytes);
+  exchange_.policy =
+      exchange_.rules->policies().choose(candidates_, exchange_.view, document);
+  if (exchange_.policy == nullptr) {
+    Passing passing(exchange_, body_);
+    co_await passing.run();
+    co_return;
+  }
+  if (exchange_.request_id.empty() || exchange_.request_id.size() > request_id_bytes_max) {
+    made_request_id_ = worker_.new_request_id();
+    exchange_.request_id = made_request_id_;
+  }
+  gate::Admission admission = co_await worker_.gate().admit(
+      *exchange_.rules, *exchange_.policy, exchange_.view, document, exchange_.request_id);
+  exchange_.fingerprint = admission.fingerprint;
+  if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
+    co_await forward(std::move(*reservation));
+  } else if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
+    co_await exchange_.answer(reply->decision, std::move(reply->answer));
+  } else {
+    Passing passing(exchange_, body_);
+    co_await passing.run();
+  }
+}
+
+Task<std::optional<BadHead>> Covered::read_body() {
+  exchange_.begin_body();
+  const Framing& framing = client_.head.framing;
+  if (framing.kind == Framing::Kind::none) co_return std::nullopt;
+  if (framing.kind == Framing::Kind::length && client_.buffer.size() >= framing.length) {
+    // It came with the head, as nearly all do, and is read where it lies.
+    body_ = client_.buffer.view().substr(0, framing.length);
+    client_.buffer.consume(framing.length);
+    co_return std::nullopt;
+  }
+  std::optional<BadHead> bad = co_await collect_body();
+  body_ = collected_;
+  co_return bad;
+}
+
+Task<std::optional<BadHead>> Covered::collect_body() {
+  const LimitOptions& limits = worker_.options().limits;
+  if (client_.head.expects_continue && client_.head.minor_version == 1 && client_.buffer.empty()) {
+    const IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (written.error) co_return BadHead{400, "client-left", "The client left before its body."};
+  }
+  exchange_.keep_head();
+  BodyReader reader(client_.head.framing, {limits.head_bytes, limits.headers});
+  collected_.reserve(std::min<std::uint64_t>(client_.head.framing.length, limits.body_bytes));
+  client_.expire_after(limits.body_timeout);
+  while (true) {
+    const BodyReader::Piece piece = reader.take(client_.buffer);
+    if (piece.state == State::end) break;
+    if (piece.state == State::malformed) {
+      co_return BadHead{400, "chunked", "The body is not well-formed chunked coding."};
+    }
+    if (piece.state == State::data) {
+      if (collected_.size() + piece.data.size() > limits.body_bytes) co_return too_large;
+      collected_ += piece.data;
+      continue;
+    }
+    const Error error = co_await client_.fill(body_buffer_bytes);
+    if (error == asio::error::timed_out) {
+      co_return BadHead{408, "body-timeout", "The body did not come in time."};
+    }
+    if (error) co_return BadHead{400, "client-left", "The client left within its body."};
+  }
+  client_.disarm();
+  co_return std::nullopt;
+}
+
+void Covered::write_head(const gate::Forward& reservation) {
+  CoveredFields fields;
+  fields.request_id = exchange_.request_id;
+  fields.client = client_.client;
+  fields.response_timeout = worker_.options().upstream.response_timeout;
+  fields.body_bytes = body_.size();
+  fields.fingerprint = reservation.permit.fingerprint();
+  fields.fence = reservation.permit.fence();
+  client_.out.clear();
+  write_covered_request_head(client_.head, fields, worker_.upstream_name(), client_.out);
+}
+
+Task<void> Covered::forward(gate::Forward reservation) {
+  UpstreamCall call(worker_, client_.head.method, exchange_.policy_id());
+  AnswerRelay relay(exchange_, call);
+  write_head(reservation);
+  const gate::Outcome outcome = co_await ask_upstream(call, relay);
+  const auto* real = std::get_if<gate::Answered>(&outcome);
+  call.count(real != nullptr ? real->status : 0);
+  gate::Settlement settlement =
+      co_await worker_.gate().settle(*exchange_.rules, std::move(reservation), outcome);
+  if (settlement.answer) {
+    std::string_view error = "The completion could not be stored.";
+    if (const auto* unknown = std::get_if<gate::Unknown>(&outcome)) error = unknown->detail;
+    if (const auto* not_sent = std::get_if<gate::NotSent>(&outcome)) error = not_sent->detail;
+    co_await exchange_.answer(settlement.decision, std::move(*settlement.answer), error);
+  } else if (whole_) {
+    co_await relay.run_whole(settlement.decision, captured_);
+  } else {
+    co_await relay.run_captured(settlement.decision, captured_);
+  }
+}
+
+Task<gate::Outcome> Covered::ask_upstream(UpstreamCall& call, AnswerRelay& relay) {
+  const Stream::Parts parts{part(client_.out), part(body_)};
+  const UpstreamCall::Result failure = co_await call.send(parts);
+  if (failure) {
+    if (const auto* not_sent = std::get_if<gate::NotSent>(&*failure)) co_return *not_sent;
+    co_return std::get<gate::Unknown>(*failure);
+  }
+  call.await_response();
+  const std::optional<gate::Unknown> unknown = co_await read_final_head(call, relay);
+  if (unknown) co_return *unknown;
+  gate::Outcome outcome = co_await capture(call);
+  co_return outcome;
+}
+
+Task<std::optional<gate::Unknown>> Covered::read_final_head(UpstreamCall& call,
+                                                            AnswerRelay& relay) {
+  while (true) {
+    const UpstreamCall::HeadRead read = co_await call.read_head();
+    if (read.failure) co_return read.failure;
+    if (!call.interim()) co_return std::nullopt;
+    // The client had its 100 from here, or asked for none.
+    if (call.head.status != 100 && client_.head.minor_version == 1) {
+      const bool sent = co_await relay.run_interim();
+      if (!sent) exchange_.keep_alive = false;
+    }
+    call.drop_interim();
+  }
+}
+
+Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
+  const std::size_t bytes_max = exchange_.policy->replay.body_bytes_max;
+  const Framing& framing = call.head.framing;
+  call.begin_body();
+  const bool too_long = framing.kind == Framing::Kind::length && framing.length > bytes_max;
+  if (too_long || endless(call.head)) {
+    call.connection->disarm();
+    co_return answered(call, false);
+  }
+  while (true) {
+    BodyReader::Piece piece = call.take_body();
+    if (piece.state == State::need_more) piece = co_await call.read_body();
+    if (piece.state == State::malformed) co_return gate::Unknown{call.timed_out, call.body_error};
+    if (piece.state == State::end) break;
+    captured_ += piece.data;
+    if (captured_.size() > bytes_max) co_return answered(call, false);
+  }
+  // The connection serves others while the completion becomes durable.
+  call.keep_head();
+  call.finish();
+  co_return answered(call, true);
+}
+
+/// The answer as the gate remembers it.
+gate::Answered Covered::answered(const UpstreamCall& call, bool whole) {
+  whole_ = whole;
+  answer_fields_.clear();
+  if (call.head.date < 0) answer_fields_.push_back({"date", worker_.date()});
+  for (std::size_t i = 0; i < call.head.fields.size(); ++i) {
+    switch (call.head.known[i]) {
+      case Known::connection:
+      case Known::hop_by_hop:
+      case Known::ours:
+      case Known::upgrade:
+      case Known::transfer_encoding:
+      case Known::content_length:
+      case Known::service_time:
+        continue;
+      default:
+        if (!call.head.dropped(i)) answer_fields_.push_back(call.head.fields[i]);
+    }
+  }
+  return {call.head.status, answer_fields_, captured_, whole};
+}
+
+}  // namespace onceproxy::http

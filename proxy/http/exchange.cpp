@@ -1,0 +1,143 @@
+#include "proxy/http/exchange.hpp"
+
+#include "policies/path.hpp"
+#include "proxy/http/covered.hpp"
+#include "proxy/http/passing.hpp"
+#include "proxy/http/upstream_call.hpp"
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using policies::equals_ignoring_case;
+using telemetry::Decision;
+
+}  // namespace
+
+bool wants_websocket(const RequestHead& head) {
+  if (head.upgrade < 0 || head.minor_version == 0) return false;
+  const auto at = static_cast<std::size_t>(head.upgrade);
+  return head.dropped(at) && equals_ignoring_case(head.fields[at].value, "websocket");
+}
+
+Exchange::Exchange(ClientConnection& connection, Clock::time_point began)
+    : client(connection),
+      worker(connection.worker),
+      rules(worker.rules()),
+      keep_alive(connection.head.keep_alive),
+      began_(began) {
+  see_head();
+}
+
+void Exchange::see_head() {
+  const RequestHead& head = client.head;
+  view.method = head.method;
+  view.target = head.target;
+  view.query = head.query;
+  view.headers = head.fields;
+  if (head.request_id >= 0) {
+    request_id = head.fields[static_cast<std::size_t>(head.request_id)].value;
+  }
+}
+
+void Exchange::begin_body() {
+  head_begin_ = client.buffer.view().data();
+  client.buffer.consume(client.head.size);
+}
+
+void Exchange::keep_head() {
+  if (!kept_head_.empty()) return;
+  kept_head_.assign(head_begin_, client.head.size);
+  // A path that was not in normal form is a copy already.
+  const bool path_in_head = view.path.data() == client.head.path.data();
+  client.head.move_views(head_begin_, kept_head_.data());
+  see_head();
+  if (path_in_head) view.path = client.head.path;
+}
+
+telemetry::PolicyId Exchange::policy_id() const {
+  return policy == nullptr ? telemetry::no_policy : rules->id(*policy);
+}
+
+ClientSide Exchange::client_side() const {
+  return {client.head.minor_version, keep_alive && !worker.draining(),
+          client.head.method == "HEAD", worker.date()};
+}
+
+std::optional<BadHead> Exchange::read_path() {
+  view.path = client.head.path;
+  if (client.head.path == "*") return std::nullopt;
+  const auto path = policies::normalize_path(client.head.path, client.path_scratch,
+                                             worker.options().limits.pass_encoded_slashes);
+  if (path) {
+    view.path = *path;
+    return std::nullopt;
+  }
+  switch (path.error()) {
+    case policies::PathError::not_absolute:
+      return BadHead{400, "target", "The path does not begin with a slash."};
+    case policies::PathError::bad_encoding:
+      return BadHead{400, "target", "The path holds a percent sign without two digits."};
+    case policies::PathError::encoded_delimiter:
+      break;
+  }
+  return BadHead{400, "encoded-delimiter",
+                 "The path holds an encoded slash, backslash or NUL."};
+}
+
+Task<bool> Exchange::run() {
+  if (const auto bad = read_path()) {
+    co_await refuse(*bad);
+    co_return false;
+  }
+  const auto candidates = rules->policies().candidates(view);
+  if (candidates.empty()) {
+    Passing passing(*this);
+    co_await passing.run();
+  } else {
+    Covered covered(*this, candidates);
+    co_await covered.run();
+  }
+  co_return keep_alive && !worker.draining();
+}
+
+Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_view error) {
+  const bool covered = policy != nullptr || decision == Decision::bad_request;
+  client.out.clear();
+  write_answer(answer, client_side(), covered ? std::optional(decision) : std::nullopt, client.out);
+  const IoResult written = co_await client.write(client.out);
+  if (written.error) keep_alive = false;
+  finish(decision, answer.status, written.bytes, error);
+}
+
+Task<void> Exchange::refuse(const BadHead& why) {
+  keep_alive = false;
+  worker.metrics().bad_request(why.reason);
+  gate::Answer refusal = gate::bad_request(why.status, why.detail);
+  co_await answer(Decision::bad_request, std::move(refusal), why.detail);
+}
+
+void Exchange::finish(Decision decision, int status, std::uint64_t response_bytes,
+                      std::string_view error, const UpstreamCall* call) {
+  const auto duration = Clock::now() - began_;
+  worker.metrics().request(policy_id(), decision, duration);
+  telemetry::AccessRecord record;
+  std::string hex;
+  if (fingerprint) hex = fingerprint->hex();
+  record.request_id = request_id;
+  record.client = client.client;
+  record.method = client.head.method;
+  record.path = client.head.path;
+  if (policy != nullptr) record.policy = policy->name;
+  record.decision = decision;
+  record.fingerprint = hex;
+  record.status = status;
+  record.response_bytes = static_cast<std::int64_t>(response_bytes);
+  record.duration = duration;
+  if (call != nullptr) record.upstream_duration = call->duration();
+  record.error = error;
+  worker.access_log().write(record);
+}
+
+}  // namespace onceproxy::http

@@ -1,0 +1,72 @@
+// Exchange: one request and its answer. It decides which way the request goes (covered.hpp or
+// passing.hpp) and makes sure that each way out leaves exactly one line in the access log and one
+// count in the metrics.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policies/request_view.hpp"
+#include "proxy/gate/gate.hpp"
+#include "proxy/http/client_connection.hpp"
+#include "proxy/http/head_writer.hpp"
+
+namespace onceproxy::http {
+
+class UpstreamCall;
+
+class Exchange {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Exchange(ClientConnection& client, Clock::time_point began);
+
+  /// The request's head is in `client.head`. True: the connection may carry another request.
+  Task<bool> run();
+
+  ClientConnection& client;
+  Worker& worker;
+  const std::shared_ptr<const gate::Rules> rules;
+  policies::RequestView view;
+  /// Set once a policy is known to cover the request.
+  const policies::Policy* policy = nullptr;
+  std::optional<store::Fingerprint> fingerprint;
+  std::string_view request_id;
+  /// Whether the connection may go on behind the answer.
+  bool keep_alive;
+
+  /// Takes the head off the client's buffer; what follows there is body. The head stays valid.
+  void begin_body();
+  /// Moves the head out of the buffer. Called before more is read into it.
+  void keep_head();
+
+  telemetry::PolicyId policy_id() const;
+  ClientSide client_side() const;
+
+  /// Sends an answer of onceproxy's own and finishes.
+  Task<void> answer(telemetry::Decision decision, gate::Answer answer, std::string_view error = "");
+  /// The same for a request that is malformed, or not taken; the connection ends behind it.
+  Task<void> refuse(const BadHead& why);
+  /// Logs and counts. Called once.
+  void finish(telemetry::Decision decision, int status, std::uint64_t response_bytes,
+              std::string_view error = "", const UpstreamCall* call = nullptr);
+
+ private:
+  void see_head();
+  std::optional<BadHead> read_path();
+
+  const Clock::time_point began_;
+  const char* head_begin_ = nullptr;
+  std::string kept_head_;
+};
+
+/// Whether a request asks to switch to WebSocket (RFC 6455 4.1). Other upgrades are not forwarded:
+/// h2c would carry requests past every policy.
+bool wants_websocket(const RequestHead& head);
+
+}  // namespace onceproxy::http

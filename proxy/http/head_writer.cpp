@@ -1,0 +1,224 @@
+#include "proxy/http/head_writer.hpp"
+
+#include <charconv>
+
+namespace onceproxy::http {
+
+namespace {
+
+void append_number(std::string& out, std::uint64_t number, int base = 10) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, base).ptr;
+  out.append(digits, end);
+}
+
+void append_hex(std::string& out, std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  for (const char c : bytes) {
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[c & 15];
+  }
+}
+
+void append_length(std::string& out, std::size_t bytes) {
+  out += "content-length: ";
+  append_number(out, bytes);
+  out += "\r\n";
+}
+
+/// Copies the lines of the fields that `keep` takes. Neighbours are copied in one go: their lines
+/// lie side by side in the buffer, and the validator has seen every byte of them.
+template <typename Keep>
+void append_fields(const Head& head, std::string& out, Keep keep) {
+  const std::size_t count = head.fields.size();
+  const auto line_begin = [&](std::size_t i) { return head.fields[i].name.data(); };
+  std::size_t run = 0;
+  const auto flush = [&](std::size_t end) {
+    if (run == end) return;
+    // The last line ends where its value does, give or take blanks that nobody misses.
+    if (end < count) {
+      out.append(line_begin(run), line_begin(end));
+    } else {
+      const Field& last = head.fields[count - 1];
+      out.append(line_begin(run), last.value.empty() ? last.name.data() + last.name.size() + 1
+                                                     : last.value.data() + last.value.size());
+      out += "\r\n";
+    }
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    if (keep(head.known[i]) && !head.dropped(i)) continue;
+    flush(i);
+    run = i + 1;
+  }
+  flush(count);
+}
+
+void append_request_line(const RequestHead& head, std::string_view authority, std::string& out) {
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  // HTTP/1.0 may come without Host; HTTP/1.1 may not go without it.
+  if (head.host.empty()) {
+    out.append("host: ").append(authority).append("\r\n");
+  }
+}
+
+/// An absolute-form target in HTTP/1.0 names the host that its missing Host field does not.
+std::string_view host_or(const RequestHead& head, std::string_view authority) {
+  return head.host.empty() ? authority : head.host;
+}
+
+void append_persistence(const ClientSide& client, std::string& out) {
+  if (!client.keep_alive) {
+    out += "connection: close\r\n";
+  } else if (client.minor_version == 0) {
+    out += "connection: keep-alive\r\n";
+  }
+}
+
+void append_decision(telemetry::Decision decision, std::string& out) {
+  out.append("onceproxy-decision: ").append(telemetry::name(decision)).append("\r\n");
+}
+
+void append_status_line(int status, std::string_view reason, std::string& out) {
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::uint64_t>(status));
+  out.append(" ").append(reason).append("\r\n");
+}
+
+}  // namespace
+
+void write_request_head(const RequestHead& head, bool upgrade, std::string_view authority,
+                        std::string& out) {
+  append_request_line(head, authority, out);
+  append_fields(head, out, [](Known known) {
+    return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
+           known != Known::upgrade;
+  });
+  if (upgrade) {
+    out.append("connection: upgrade\r\nupgrade: ");
+    out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
+  }
+  out += "\r\n";
+}
+
+void write_covered_request_head(const RequestHead& head, const CoveredFields& fields,
+                                std::string_view authority, std::string& out) {
+  append_request_line(head, authority, out);
+  append_fields(head, out, [](Known known) {
+    switch (known) {
+      case Known::connection:
+      case Known::hop_by_hop:
+      case Known::ours:
+      case Known::upgrade:
+      case Known::expect:
+      case Known::transfer_encoding:
+      case Known::content_length:
+      case Known::request_id:
+      case Known::forwarded_for:
+      case Known::expected_timeout:
+        return false;
+      default:
+        return true;
+    }
+  });
+  if (fields.body_bytes > 0 || head.framing.kind != Framing::Kind::none || head.method == "POST" ||
+      head.method == "PUT" || head.method == "PATCH") {
+    append_length(out, fields.body_bytes);
+  }
+  out.append("x-request-id: ").append(fields.request_id).append("\r\n");
+  out += "x-forwarded-for: ";
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (head.known[i] == Known::forwarded_for && !head.fields[i].value.empty()) {
+      out.append(head.fields[i].value).append(", ");
+    }
+  }
+  out.append(fields.client).append("\r\n");
+  if (head.forwarded_proto < 0) out += "x-forwarded-proto: http\r\n";
+  if (head.forwarded_host < 0) {
+    out.append("x-forwarded-host: ").append(host_or(head, authority)).append("\r\n");
+  }
+  out += "x-envoy-expected-rq-timeout-ms: ";
+  append_number(out, static_cast<std::uint64_t>(fields.response_timeout.count()));
+  out += "\r\n";
+  if (fields.fingerprint) {
+    out += "onceproxy-fingerprint: ";
+    append_hex(out, fields.fingerprint->view());
+    out += "\r\nonceproxy-fence: ";
+    append_number(out, fields.fence);
+    out += "\r\n";
+  }
+  out += "\r\n";
+}
+
+void write_response_head(const ResponseHead& head, const ClientSide& client, BodyFraming framing,
+                         std::size_t body_bytes, const std::optional<DecisionFields>& decision,
+                         std::string& out) {
+  append_status_line(head.status, head.reason, out);
+  const bool keep_framing = framing == BodyFraming::as_it_came && head.status != 204;
+  const bool covered = decision.has_value();
+  append_fields(head, out, [&](Known known) {
+    switch (known) {
+      case Known::connection:
+      case Known::hop_by_hop:
+      case Known::ours:
+      case Known::upgrade:
+        return false;
+      case Known::transfer_encoding:
+      case Known::content_length:
+        return keep_framing;
+      case Known::service_time:
+        return !covered;
+      default:
+        return true;
+    }
+  });
+  if (head.date < 0) out.append("date: ").append(client.date).append("\r\n");
+  if (framing == BodyFraming::length) append_length(out, body_bytes);
+  if (framing == BodyFraming::chunked) out += "transfer-encoding: chunked\r\n";
+  append_persistence(client, out);
+  if (decision) {
+    append_decision(decision->decision, out);
+    if (decision->service_time.count() >= 0) {
+      out += "x-envoy-upstream-service-time: ";
+      append_number(out, static_cast<std::uint64_t>(decision->service_time.count()));
+      out += "\r\n";
+    }
+  }
+  out += "\r\n";
+}
+
+void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out) {
+  append_status_line(head.status, head.reason, out);
+  append_fields(head, out, [](Known known) {
+    return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
+           known != Known::upgrade && known != Known::transfer_encoding &&
+           known != Known::content_length;
+  });
+  if (upgrade && head.upgrade >= 0) {
+    out.append("connection: upgrade\r\nupgrade: ");
+    out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
+  }
+  out += "\r\n";
+}
+
+void write_answer(const gate::Answer& answer, const ClientSide& client,
+                  std::optional<telemetry::Decision> decision, std::string& out) {
+  append_status_line(answer.status, gate::reason_phrase(answer.status), out);
+  out += answer.head;
+  if (!answer.dated) out.append("date: ").append(client.date).append("\r\n");
+  // RFC 9110 8.6: none with 1xx and 204; with 304 and HEAD it would be that of a GET.
+  const bool bodiless = answer.status < 200 || answer.status == 204 || answer.status == 304;
+  if (!bodiless && !(client.to_head && answer.body.empty())) {
+    append_length(out, answer.body.size());
+  }
+  append_persistence(client, out);
+  if (decision) append_decision(*decision, out);
+  out += "\r\n";
+  if (!bodiless && !client.to_head) out += answer.body;
+}
+
+void write_chunk(std::string_view data, std::string& out) {
+  append_number(out, data.size(), 16);
+  out.append("\r\n").append(data).append("\r\n");
+}
+
+}  // namespace onceproxy::http

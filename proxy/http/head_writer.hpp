@@ -1,0 +1,76 @@
+// Heads as they go out: what a proxy must drop is dropped, what it must add is added, and every
+// other byte is copied as it came. The one place that writes heads, so that nothing hop-by-hop and
+// no forged Onceproxy-* field gets past.
+// Pure; thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/gate/answer.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/telemetry/decision.hpp"
+
+namespace onceproxy::http {
+
+/// What a covered request carries to the upstream besides its own fields.
+struct CoveredFields {
+  std::string_view request_id;
+  /// The address the connection came from.
+  std::string_view client;
+  std::chrono::milliseconds response_timeout;
+  /// Of the body that is sent.
+  std::size_t body_bytes = 0;
+  /// Present with a reservation.
+  std::optional<store::Fingerprint> fingerprint;
+  std::uint64_t fence = 0;
+};
+
+/// A request that no policy covers: as it came, but for its connection's own fields. `upgrade`
+/// keeps Upgrade. `authority` is the Host of an HTTP/1.0 request that has none.
+void write_request_head(const RequestHead& head, bool upgrade, std::string_view authority,
+                        std::string& out);
+
+/// A request that a policy covers, its body buffered and so of known length.
+void write_covered_request_head(const RequestHead& head, const CoveredFields& fields,
+                                std::string_view authority, std::string& out);
+
+/// How the client's connection goes on behind an answer.
+struct ClientSide {
+  int minor_version = 1;
+  bool keep_alive = true;
+  /// HEAD: no body follows whatever the head says.
+  bool to_head = false;
+  /// RFC 9110 5.6.7 format.
+  std::string_view date;
+};
+
+/// What an upstream's answer to a covered request carries besides its own fields.
+struct DecisionFields {
+  telemetry::Decision decision;
+  /// Negative: not a real upstream answer.
+  std::chrono::milliseconds service_time{-1};
+};
+
+/// Where the upstream gives no length, or not the one that is sent, how the body is framed.
+enum class BodyFraming { as_it_came, length, chunked, until_close };
+
+void write_response_head(const ResponseHead& head, const ClientSide& client, BodyFraming framing,
+                         std::size_t body_bytes, const std::optional<DecisionFields>& decision,
+                         std::string& out);
+
+/// 1xx: no framing, no persistence (RFC 9110 15.2).
+void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out);
+
+/// An answer of onceproxy's own. `decision` absent: the request is not covered.
+void write_answer(const gate::Answer& answer, const ClientSide& client,
+                  std::optional<telemetry::Decision> decision, std::string& out);
+
+/// One chunk (RFC 9112 7.1); `data` must not be empty.
+void write_chunk(std::string_view data, std::string& out);
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+}  // namespace onceproxy::http

@@ -1,0 +1,52 @@
+// Options of the data path: limits and timeouts as the configuration gives them. Plain values.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace onceproxy::http {
+
+using std::chrono::milliseconds;
+
+/// host:port (an address, IPv6 without brackets, or a name) or a unix socket's path.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string unix_path;
+
+  std::string text() const;
+};
+
+struct UpstreamOptions {
+  Endpoint endpoint;
+  /// Also bounds the wait for a free connection or a turn.
+  milliseconds connect_timeout{1'000};
+  /// From the request's last byte to the last byte of the answer's head.
+  milliseconds response_timeout{30'000};
+  /// Between two reads of an answer's body, and how long a connection is kept unused.
+  milliseconds idle_timeout{60'000};
+  std::size_t connections_max = 1024;
+  /// Requests under way at once; 0: no limit.
+  std::size_t concurrency_max = 0;
+  std::size_t head_bytes_max = 64 * 1024;
+};
+
+struct LimitOptions {
+  std::size_t connections = 10'000;
+  std::size_t head_bytes = 16 * 1024;
+  std::size_t headers = 100;
+  std::size_t body_bytes = 1024 * 1024;
+  milliseconds head_timeout{10'000};
+  milliseconds body_timeout{30'000};
+  milliseconds idle_timeout{75'000};
+  bool pass_encoded_slashes = false;
+};
+
+struct Options {
+  UpstreamOptions upstream;
+  LimitOptions limits;
+};
+
+}  // namespace onceproxy::http

@@ -1,0 +1,256 @@
+#include "proxy/http/passing.hpp"
+
+#include <charconv>
+
+#include "proxy/http/head_writer.hpp"
+#include "proxy/http/tunnel.hpp"
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using State = BodyReader::State;
+using telemetry::Decision;
+
+/// What one read of a streamed body may bring in.
+constexpr std::size_t body_buffer_bytes = 64 * 1024;
+/// nginx's status for a client that left before it was answered; in the log only.
+constexpr int client_closed = 499;
+
+asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_body)
+    : exchange_(exchange),
+      client_(exchange.client),
+      worker_(exchange.worker),
+      websocket_(wants_websocket(client_.head)),
+      body_(buffered_body),
+      call_(worker_, client_.head.method, exchange.policy_id()),
+      relay_(exchange, call_),
+      request_body_(client_.head.framing,
+                    {worker_.options().limits.head_bytes, worker_.options().limits.headers}) {}
+
+Task<void> Passing::run() {
+  const Stream::Parts parts = first_parts();
+  if (upload_ == Upload::malformed) {
+    co_await exchange_.refuse({400, "chunked", "The body is not well-formed chunked coding."});
+    co_return;
+  }
+  if (websocket_) call_.expect_upgrade();
+  UpstreamCall::Result failure = co_await call_.send(parts);
+  if (failure) {
+    co_await fail(*failure);
+    co_return;
+  }
+  if (upload_ == Upload::running) {
+    gate::start(upload());
+  } else {
+    call_.await_response();
+  }
+  co_await respond();
+  if (upload_ == Upload::running) {
+    // Answered before the request was sent: what is left of it concerns nobody.
+    exchange_.keep_alive = false;
+    if (call_.connection) call_.connection->close();
+    client_.cancel();
+    co_await upload_ended();
+  }
+}
+
+/// The request's head and as much of its body as has come with it.
+Stream::Parts Passing::first_parts() {
+  client_.out.clear();
+  write_request_head(client_.head, websocket_, worker_.upstream_name(), client_.out);
+  const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
+  if (body_) {
+    if (!chunked) return {part(client_.out), part(*body_)};
+    if (!body_->empty()) write_chunk(*body_, client_.out);
+    client_.out += last_chunk;
+    return {part(client_.out)};
+  }
+  exchange_.begin_body();
+  while (true) {
+    const BodyReader::Piece piece = request_body_.take(client_.buffer);
+    switch (piece.state) {
+      case State::end:
+        if (chunked) client_.out += last_chunk;
+        return {part(client_.out)};
+      case State::need_more:
+        upload_ = Upload::running;
+        return {part(client_.out)};
+      case State::malformed:
+        upload_ = Upload::malformed;
+        return {};
+      case State::data:
+        if (chunked) {
+          write_chunk(piece.data, client_.out);
+          break;
+        }
+        // Counted: all that is here is one piece, and it need not be copied.
+        upload_ = piece.data.size() < client_.head.framing.length ? Upload::running : Upload::done;
+        return {part(client_.out), part(piece.data)};
+    }
+  }
+}
+
+Task<IoResult> Passing::upload_piece(std::string_view data) {
+  if (client_.head.framing.kind != Framing::Kind::chunked) {
+    const IoResult written = co_await call_.connection->write(data);
+    co_return written;
+  }
+  char size[20];
+  const auto end = std::to_chars(size, size + sizeof size - 2, data.size(), 16).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  const Stream::Parts parts{asio::const_buffer(size, static_cast<std::size_t>(end + 2 - size)),
+                            part(data), part("\r\n")};
+  const IoResult written = co_await call_.connection->write(parts);
+  co_return written;
+}
+
+Task<void> Passing::upload() {
+  Upload end = Upload::running;
+  while (end == Upload::running) {
+    const BodyReader::Piece piece = request_body_.take(client_.buffer);
+    if (piece.state == State::data) {
+      const IoResult written = co_await upload_piece(piece.data);
+      if (written.error) end = Upload::upstream_failed;
+    } else if (piece.state == State::need_more) {
+      exchange_.keep_head();
+      client_.expire_after(worker_.options().limits.body_timeout);
+      const Error error = co_await client_.fill(body_buffer_bytes);
+      client_.disarm();
+      if (error) {
+        end = error == asio::error::timed_out ? Upload::client_slow : Upload::client_failed;
+      }
+    } else if (piece.state == State::malformed) {
+      end = Upload::malformed;
+    } else {
+      end = Upload::done;
+      if (client_.head.framing.kind == Framing::Kind::chunked) {
+        const IoResult written = co_await call_.connection->write(last_chunk);
+        if (written.error) end = Upload::upstream_failed;
+      }
+    }
+  }
+  upload_ = end;
+  if (end != Upload::done && end != Upload::upstream_failed) {
+    // The upstream must see a request that broke off, never one that looks whole.
+    if (call_.connection) call_.connection->close();
+  } else if (call_.connection && !answering_) {
+    call_.await_response();
+  }
+  if (upload_waiter_) std::exchange(upload_waiter_, nullptr).resume();
+}
+
+Task<void> Passing::upload_ended() {
+  struct Awaiter {
+    Passing& passing;
+    bool await_ready() const noexcept { return passing.upload_ != Upload::running; }
+    void await_suspend(std::coroutine_handle<> waiter) const noexcept {
+      passing.upload_waiter_ = waiter;
+    }
+    void await_resume() const noexcept {}
+  };
+  Awaiter awaiter{*this};
+  co_await awaiter;
+}
+
+/// RFC 9110 9.2.2: a safe request that a kept connection did not answer may be sent again.
+bool Passing::repeatable() const {
+  const std::string_view method = client_.head.method;
+  return (method == "GET" || method == "HEAD" || method == "OPTIONS") &&
+         client_.head.framing.kind == Framing::Kind::none && !websocket_;
+}
+
+Task<void> Passing::respond() {
+  while (true) {
+    UpstreamCall::HeadRead read = co_await call_.read_head();
+    if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable()) {
+      worker_.upstream().discard(std::move(call_.connection));
+      const Stream::Parts again{part(client_.out)};
+      const UpstreamCall::Result failure = co_await call_.send(again);
+      if (failure) {
+        co_await fail(*failure);
+        co_return;
+      }
+      call_.await_response();
+      continue;
+    }
+    if (read.failure) {
+      co_await fail(*read.failure);
+      co_return;
+    }
+    if (!call_.interim()) break;
+    if (client_.head.minor_version == 1) {
+      const bool sent = co_await relay_.run_interim();
+      // A client that is gone is found out by the final answer.
+      if (!sent) exchange_.keep_alive = false;
+    }
+    call_.drop_interim();
+  }
+  answering_ = true;
+  call_.connection->disarm();
+  if (upload_ == Upload::running) exchange_.keep_alive = false;
+  call_.begin_body();
+  if (call_.head.status == 101) {
+    co_await switch_protocols();
+  } else {
+    co_await relay_.run(Decision::passed);
+  }
+}
+
+Task<void> Passing::switch_protocols() {
+  exchange_.keep_alive = false;
+  const bool sent = co_await relay_.run_switch();
+  call_.count(101);
+  std::uint64_t tunnelled = 0;
+  if (sent) {
+    exchange_.keep_head();
+    Tunnel tunnel(client_, *call_.connection, worker_.options().upstream.idle_timeout);
+    co_await tunnel.run();
+    tunnelled = tunnel.bytes_to_client();
+  }
+  exchange_.finish(Decision::passed, 101, relay_.bytes() + tunnelled, "", &call_);
+}
+
+Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
+  // The deadline that cut the client short is told apart before the upload is awaited.
+  if (upload_ == Upload::running) {
+    exchange_.keep_alive = false;
+    if (call_.connection) call_.connection->close();
+    client_.cancel();
+    co_await upload_ended();
+    upload_ = Upload::upstream_failed;
+  }
+  call_.count(0);
+  if (upload_ == Upload::malformed) {
+    co_await exchange_.refuse({400, "chunked", "The body is not well-formed chunked coding."});
+    co_return;
+  }
+  if (upload_ == Upload::client_slow) {
+    co_await exchange_.refuse({408, "body-timeout", "The body did not come in time."});
+    co_return;
+  }
+  if (upload_ == Upload::client_failed) {
+    exchange_.keep_alive = false;
+    exchange_.finish(Decision::passed, client_closed, 0, "The client left within its body.", &call_);
+    co_return;
+  }
+  if (client_.head.framing.kind != Framing::Kind::none && upload_ != Upload::done) {
+    exchange_.keep_alive = false;
+  }
+  if (const auto* not_sent = std::get_if<gate::NotSent>(&failure)) {
+    gate::Answer answer = gate::answer_not_sent(*not_sent);
+    co_await exchange_.answer(decision_of(*not_sent), std::move(answer), not_sent->detail);
+    co_return;
+  }
+  const auto& unknown = std::get<gate::Unknown>(failure);
+  gate::Answer answer = gate::answer_unknown(unknown);
+  co_await exchange_.answer(Decision::upstream_error, std::move(answer), unknown.detail);
+}
+
+}  // namespace onceproxy::http

@@ -1,0 +1,162 @@
+#include "proxy/http/upstream_call.hpp"
+
+#include "proxy/http/worker.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using gate::NotSent;
+using gate::Unknown;
+using std::chrono::steady_clock;
+
+/// RFC 9110 15.2 sets no number; ten 1xx are more than anybody needs.
+constexpr int interim_max = 10;
+
+/// What one read of an answer's body may bring in.
+constexpr std::size_t body_buffer_bytes = 64 * 1024;
+
+}  // namespace
+
+UpstreamCall::UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id)
+    : worker_(worker), method_(method), id_(id) {}
+
+UpstreamCall::~UpstreamCall() {
+  if (connection) worker_.upstream().discard(std::move(connection));
+}
+
+Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
+  UpstreamPool& pool = worker_.upstream();
+  if (worker_.takes_turns()) {
+    std::optional<UpstreamPool::Turn> turn = co_await pool.turn();
+    if (!turn) {
+      co_return Failure(NotSent{NotSent::Reason::busy, "The upstream's turn did not come in time."});
+    }
+    turn_.emplace(std::move(*turn));
+  }
+  while (true) {
+    connection = pool.take_idle();
+    if (!connection) {
+      UpstreamPool::Acquired acquired = co_await pool.acquire();
+      if (!acquired.connection) co_return Failure(acquired.error);
+      connection = std::move(acquired.connection);
+    }
+    sent_at_ = steady_clock::now();
+    const IoResult written = co_await connection->write(parts);
+    if (!written.error) co_return std::nullopt;
+    const bool reused = connection->reused;
+    pool.discard(std::move(connection));
+    // Not one byte was taken: certain not to be executed. A kept connection may have been closed
+    // by its peer meanwhile, which a new one tells.
+    if (written.bytes == 0 && reused) continue;
+    if (written.bytes == 0) {
+      co_return Failure(
+          NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
+    }
+    co_return Failure(Unknown{written.error == asio::error::timed_out,
+                              "The connection broke while the request was sent."});
+  }
+}
+
+void UpstreamCall::await_response() {
+  connection->expire_after(worker_.options().upstream.response_timeout);
+}
+
+Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
+  const std::size_t bytes_max = worker_.options().upstream.head_bytes_max;
+  std::size_t searched = 0;
+  while (true) {
+    const std::size_t end = find_head_end(connection->buffer.view(), searched);
+    if (end > 0) {
+      co_return HeadRead{check_head(connection->buffer.view().substr(0, end)), false};
+    }
+    searched = connection->buffer.size();
+    const Error error = co_await connection->fill(bytes_max);
+    if (!error) continue;
+    if (error == asio::error::no_buffer_space) {
+      co_return HeadRead{Unknown{false, "The answer's head is too large."}, false};
+    }
+    timed_out = error == asio::error::timed_out;
+    co_return HeadRead{
+        Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
+                                     : std::string_view("The connection ended without an answer.")},
+        connection->buffer.empty() && !timed_out};
+  }
+}
+
+std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
+  const UpstreamOptions& options = worker_.options().upstream;
+  const HeadLimits limits{options.head_bytes_max, 1000};
+  if (const auto bad = parse_response_head(bytes, limits, method_, head)) {
+    return Unknown{false, "The answer's head is malformed."};
+  }
+  if (head.status == 101 && !asked_for_upgrade_) {
+    return Unknown{false, "The upstream switched protocols unasked."};
+  }
+  if (interim()) {
+    if (++interims_ > interim_max) return Unknown{false, "Too many interim answers."};
+    return std::nullopt;
+  }
+  body_.emplace(head.framing, limits);
+  return std::nullopt;
+}
+
+void UpstreamCall::drop_interim() { connection->buffer.consume(head.size); }
+
+void UpstreamCall::begin_body() {
+  head_begin_ = connection->buffer.view().data();
+  connection->buffer.consume(head.size);
+}
+
+void UpstreamCall::keep_head() {
+  if (!kept_head_.empty()) return;
+  kept_head_.assign(head_begin_, head.size);
+  head.move_views(head_begin_, kept_head_.data());
+  head.reason = moved_view(head.reason, head_begin_, kept_head_.data());
+}
+
+Task<BodyReader::Piece> UpstreamCall::read_body() {
+  while (true) {
+    const BodyReader::Piece piece = take_body();
+    if (piece.state != BodyReader::State::need_more) {
+      if (piece.state == BodyReader::State::malformed) body_error = "The answer's body is malformed.";
+      co_return piece;
+    }
+    keep_head();
+    connection->expire_after(worker_.options().upstream.idle_timeout);
+    const Error error = co_await connection->fill(body_buffer_bytes);
+    connection->disarm();
+    if (!error) continue;
+    if (error == asio::error::eof && body_->whole_at_eof()) {
+      co_return BodyReader::Piece{BodyReader::State::end, {}};
+    }
+    timed_out = error == asio::error::timed_out;
+    body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
+    co_return BodyReader::Piece{BodyReader::State::malformed, {}};
+  }
+}
+
+void UpstreamCall::finish() {
+  until_end_ = duration();
+  connection->disarm();
+  if (head.keep_alive && !worker_.draining()) {
+    worker_.upstream().give_back(std::move(connection));
+  } else {
+    worker_.upstream().discard(std::move(connection));
+  }
+  turn_.reset();
+}
+
+std::chrono::nanoseconds UpstreamCall::duration() const {
+  if (until_end_.count() >= 0) return until_end_;
+  if (sent_at_ == steady_clock::time_point()) return std::chrono::nanoseconds(-1);
+  return steady_clock::now() - sent_at_;
+}
+
+void UpstreamCall::count(int status) {
+  if (counted_) return;
+  counted_ = true;
+  worker_.metrics().upstream(id_, status, duration());
+}
+
+}  // namespace onceproxy::http

@@ -1,0 +1,101 @@
+// UpstreamCall: one request to the upstream and its answer, for whoever forwards: the turn, the
+// connection, the write that may be tried again as long as no byte was taken, the strict reading of
+// the answer, and what becomes of the connection.
+//
+// A failure says what is known about the request: NotSent only where that is certain, Unknown in
+// every other case.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "proxy/gate/gate.hpp"
+#include "proxy/http/body_reader.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/http/upstream.hpp"
+
+namespace onceproxy::http {
+
+class Worker;
+
+class UpstreamCall {
+ public:
+  /// `method` must stay; it decides whether the answer has a body. `id` is the policy's, for the
+  /// metrics.
+  UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id);
+  /// Closes the connection unless finish() was called.
+  ~UpstreamCall();
+  UpstreamCall(const UpstreamCall&) = delete;
+  UpstreamCall& operator=(const UpstreamCall&) = delete;
+
+  using Failure = std::variant<gate::NotSent, gate::Unknown>;
+  using Result = std::optional<Failure>;
+
+  /// Gets a connection and writes `parts` to it. Nothing: all of it was written.
+  Task<Result> send(Stream::Parts parts);
+
+  /// The request asks for an upgrade: a 101 will be an answer.
+  void expect_upgrade() { asked_for_upgrade_ = true; }
+
+  /// From now on the upstream has response_timeout to send the answer's head.
+  void await_response();
+
+  struct HeadRead {
+    std::optional<gate::Unknown> failure;
+    /// The connection ended before a byte of an answer.
+    bool closed_unanswered = false;
+  };
+  /// Reads the next head, an interim one (1xx) included, into `head`. Call again after an interim
+  /// one, after using it up with drop_interim().
+  Task<HeadRead> read_head();
+  bool interim() const { return head.status < 200 && head.status != 101; }
+  void drop_interim();
+
+  /// Begins the body of the final answer. `head` stays valid.
+  void begin_body();
+  /// Moves the head out of the connection's buffer, for whoever needs it beyond that. Reading on
+  /// does so itself.
+  void keep_head();
+  /// The next piece of the body: data, end or malformed (which is also a body that broke off).
+  /// A piece is valid until the next call.
+  Task<BodyReader::Piece> read_body();
+  /// The same where no I/O is needed: need_more says that it is.
+  BodyReader::Piece take_body() { return body_->take(connection->buffer); }
+
+  /// The answer was read whole: keeps the connection if it can carry another request.
+  void finish();
+
+  /// Since send(), for the metrics and the log; negative before.
+  std::chrono::nanoseconds duration() const;
+  /// Counts the call, once: `status` 0 when there was no answer.
+  void count(int status);
+
+  Lease connection;
+  ResponseHead head;
+  /// Why a body is malformed.
+  std::string_view body_error = "";
+  bool timed_out = false;
+
+ private:
+  std::optional<gate::Unknown> check_head(std::string_view bytes);
+
+  Worker& worker_;
+  const std::string_view method_;
+  const telemetry::PolicyId id_;
+  std::optional<UpstreamPool::Turn> turn_;
+  std::optional<BodyReader> body_;
+  std::chrono::steady_clock::time_point sent_at_{};
+  std::chrono::nanoseconds until_end_{-1};
+  int interims_ = 0;
+  /// The head's bytes, once they are needed beyond the buffer.
+  std::string kept_head_;
+  const char* head_begin_ = nullptr;
+  bool asked_for_upgrade_ = false;
+  bool counted_ = false;
+};
+
+}  // namespace onceproxy::http

@@ -1,0 +1,217 @@
+#include "proxy/http/worker.hpp"
+
+#include <sys/random.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <ctime>
+
+#include "proxy/http/client_connection.hpp"
+#include "proxy/http/head_writer.hpp"
+#include "proxy/http/listener.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// IMF-fixdate (RFC 9110 5.6.7).
+std::string date_now() {
+  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  std::array<char, 64> text{};
+  const int length = std::snprintf(
+      text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday],
+      utc.tm_mday, months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::uint64_t rotated(std::uint64_t value, int bits) {
+  return value << bits | value >> (64 - bits);
+}
+
+/// The root of a connection's life. What a request's own code did not foresee ends that connection
+/// and nothing else.
+Task<void> serve(ClientConnection& connection) {
+  try {
+    co_await connection.serve();
+  } catch (const std::exception& error) {
+    telemetry::log(telemetry::LogLevel::error, "connection failed", {{"error", error.what()}});
+  }
+  connection.worker.connection_ended(connection);
+}
+
+}  // namespace
+
+Worker::Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules)
+    : shared_(shared),
+      io_(1),
+      work_(io_.get_executor()),
+      metrics_(shared.metrics.add_worker()),
+      access_log_(shared.access_log.add_writer()),
+      gate_(shared.store, *this, shared.clock, metrics_),
+      upstream_(io_, deadlines_, *this, shared.options.upstream, shared.upstream_slots,
+                shared.turns, metrics_),
+      rules_(std::move(rules)),
+      upstream_name_(shared.options.upstream.endpoint.unix_path.empty()
+                         ? shared.options.upstream.endpoint.text()
+                         : "localhost"),
+      ticker_(io_.get_executor()),
+      date_(date_now()) {
+  if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
+    throw std::runtime_error("cannot read random numbers from the kernel");
+  }
+}
+
+Worker::~Worker() = default;
+
+void Worker::listen(int descriptor) {
+  listeners_.push_back(std::make_unique<Listener>(*this, descriptor));
+}
+
+void Worker::run() {
+  for (const auto& listener : listeners_) listener->start();
+  tick();
+  io_.run();
+  access_log_->flush();
+}
+
+void Worker::tick() {
+  // Whatever is pending ends as timed out; each tick catches what went on meanwhile.
+  if (aborting_) deadlines_.expire_all();
+  deadlines_.run(steady_clock::now());
+  date_ = date_now();
+  access_log_->flush();
+  ticker_.expires_after(Deadlines::tick);
+  ticker_.async_wait([this](Error error) {
+    if (!error) tick();
+  });
+}
+
+void Worker::deliver(store::CallBase* first) noexcept {
+  store::CallBase* last = first;
+  while (last->next != nullptr) last = last->next;
+  bool wake = false;
+  {
+    const std::lock_guard lock(delivered_mutex_);
+    wake = delivered_first_ == nullptr;
+    (wake ? delivered_first_ : delivered_last_->next) = first;
+    delivered_last_ = last;
+  }
+  if (wake) asio::post(io_, [this] { run_delivered(); });
+}
+
+void Worker::run_delivered() {
+  store::CallBase* call = nullptr;
+  {
+    const std::lock_guard lock(delivered_mutex_);
+    call = std::exchange(delivered_first_, nullptr);
+  }
+  while (call != nullptr) {
+    // Resuming may end the call's life.
+    store::CallBase* const next = std::exchange(call->next, nullptr);
+    call->resume(*call);
+    call = next;
+  }
+}
+
+void Worker::drain() {
+  asio::post(io_, [this] {
+    if (draining_) return;
+    draining_ = true;
+    for (const auto& listener : listeners_) listener->stop();
+    upstream_.close_idle();
+    for (const auto& connection : connections_) connection->drain();
+    stop_when_drained();
+  });
+}
+
+void Worker::abort() {
+  asio::post(io_, [this] { aborting_ = true; });
+}
+
+void Worker::reclaim_upstream() {
+  asio::post(io_, [this] { upstream_.reclaim(); });
+}
+
+void Worker::accepted(Socket socket, std::string client) {
+  if (draining_) return;
+  if (!shared_.client_slots.try_take()) {
+    refuse_overload(std::move(socket));
+    return;
+  }
+  prepare_socket(socket);
+  auto connection =
+      std::make_unique<ClientConnection>(*this, std::move(socket), std::move(client));
+  ClientConnection& started = *connection;
+  connection->index = connections_.size();
+  connections_.push_back(std::move(connection));
+  gate::start(serve(started));
+}
+
+/// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
+void Worker::refuse_overload(Socket socket) {
+  prepare_socket(socket);
+  std::string out;
+  const ClientSide side{1, false, false, date_};
+  write_answer(gate::busy("Too many connections."), side, telemetry::Decision::busy, out);
+  Error ignored;
+  socket.write_some(asio::buffer(out), ignored);
+  socket.shutdown(Socket::shutdown_send, ignored);
+  metrics_.request(telemetry::no_policy, telemetry::Decision::busy, std::chrono::nanoseconds(0));
+  telemetry::AccessRecord record;
+  record.decision = telemetry::Decision::busy;
+  record.status = 503;
+  record.error = "Too many connections.";
+  access_log_->write(record);
+}
+
+void Worker::connection_ended(ClientConnection& connection) {
+  connection.close();
+  // Its last operation may still be on the stack: it goes when the loop is back.
+  asio::post(io_, [this, &connection] {
+    const std::size_t index = connection.index;
+    connections_[index].swap(connections_.back());
+    connections_[index]->index = index;
+    connections_.pop_back();
+    shared_.client_slots.release();
+    stop_when_drained();
+  });
+}
+
+void Worker::stop_when_drained() {
+  if (!draining_ || !connections_.empty()) return;
+  ticker_.cancel();
+  upstream_.close_idle();
+  work_.reset();
+}
+
+std::string Worker::new_request_id() {
+  // xoroshiro128+: unique, not secret.
+  std::uint64_t words[2];
+  for (std::uint64_t& word : words) {
+    word = random_[0] + random_[1];
+    random_[1] ^= random_[0];
+    random_[0] = rotated(random_[0], 24) ^ random_[1] ^ (random_[1] << 16);
+    random_[1] = rotated(random_[1], 37);
+  }
+  words[0] = (words[0] & ~0xF000ULL) | 0x4000ULL;
+  words[1] = (words[1] & ~(3ULL << 62)) | (2ULL << 62);
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string id(36, '-');
+  int nibble = 0;
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
+    id[i] = digits[words[nibble / 16] >> (60 - 4 * (nibble % 16)) & 15];
+    ++nibble;
+  }
+  return id;
+}
+
+}  // namespace onceproxy::http

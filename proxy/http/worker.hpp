@@ -1,0 +1,119 @@
+// Worker: one event loop on one thread, with everything a request needs on it: listeners,
+// connections, the upstream pool, a gate, counters and an access log of its own. Workers share
+// nothing on the request path but the store and the slots.
+//
+// Thread-safety: run() belongs to the worker's thread; what says "from any thread" posts to it.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/gate/gate.hpp"
+#include "proxy/http/deadline.hpp"
+#include "proxy/http/options.hpp"
+#include "proxy/http/slots.hpp"
+#include "proxy/http/upstream.hpp"
+#include "proxy/telemetry/access_log.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "store/clock.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::http {
+
+class ClientConnection;
+class Listener;
+
+/// What all workers of a server share. Outlives them.
+struct Shared {
+  Options options;
+  store::Store& store;
+  const store::Clock& clock;
+  telemetry::Metrics& metrics;
+  telemetry::AccessLog& access_log;
+  Slots client_slots;
+  Slots upstream_slots;
+  Slots turns;
+};
+
+class Worker final : public store::Loop {
+ public:
+  Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules);
+  ~Worker();
+
+  /// Takes connections from a listening descriptor, which it owns from now on. Before run().
+  void listen(int descriptor);
+
+  /// Serves until the worker is drained. Call once, on the worker's own thread.
+  void run();
+
+  // From any thread:
+  /// Stops accepting and lets every request under way end; run() returns when none is left.
+  void drain();
+  /// Ends what drain() has waited for too long: sockets are closed, outcomes become unknown.
+  void abort();
+  void reclaim_upstream();
+  void deliver(store::CallBase* first) noexcept override;
+
+  // On the worker's thread, for its connections:
+  asio::io_context& io() { return io_; }
+  Deadlines& deadlines() { return deadlines_; }
+  const Options& options() const { return shared_.options; }
+  gate::Gate& gate() { return gate_; }
+  UpstreamPool& upstream() { return upstream_; }
+  telemetry::WorkerMetrics& metrics() { return metrics_; }
+  telemetry::AccessLog::Writer& access_log() { return *access_log_; }
+  const std::shared_ptr<const gate::Rules>& rules() const { return rules_; }
+  /// The value of a Date field (RFC 9110 5.6.7), at most a tick old.
+  std::string_view date() const { return date_; }
+  bool draining() const { return draining_; }
+  /// Upstream requests under way are limited: each needs a turn.
+  bool takes_turns() const { return shared_.options.upstream.concurrency_max > 0; }
+  /// A new X-Request-Id: a random UUID (RFC 9562).
+  std::string new_request_id();
+
+  /// The Host of a request that came without one.
+  std::string_view upstream_name() const { return upstream_name_; }
+
+  // For its listeners and connections:
+  void accepted(Socket socket, std::string client);
+  void connection_ended(ClientConnection& connection);
+
+ private:
+  void refuse_overload(Socket socket);
+  void tick();
+  void run_delivered();
+  void stop_when_drained();
+
+  Shared& shared_;
+  asio::io_context io_;
+  asio::executor_work_guard<Executor> work_;
+  Deadlines deadlines_;
+  telemetry::WorkerMetrics& metrics_;
+  std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
+  gate::Gate gate_;
+  UpstreamPool upstream_;
+  std::shared_ptr<const gate::Rules> rules_;
+  const std::string upstream_name_;
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, Executor>
+      ticker_;
+  std::string date_;
+  std::uint64_t random_[2];
+  bool draining_ = false;
+  bool aborting_ = false;
+
+  std::mutex delivered_mutex_;
+  store::CallBase* delivered_first_ = nullptr;
+  store::CallBase* delivered_last_ = nullptr;
+
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<ClientConnection>> connections_;
+};
+
+}  // namespace onceproxy::http
