@@ -1,5 +1,6 @@
 #include "proxy/telemetry/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -12,6 +13,14 @@ constexpr std::array<bool, 256> plain_bytes = [] {
   std::array<bool, 256> plain{};
   for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
   return plain;
+}();
+
+/// Those that need no quotes in a text line either.
+constexpr std::array<bool, 256> bare_bytes = [] {
+  std::array<bool, 256> bare = plain_bytes;
+  bare[' '] = false;
+  bare['='] = false;
+  return bare;
 }();
 
 std::size_t plain_prefix(std::string_view text) {
@@ -121,17 +130,13 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void append_text_value(std::string& out, std::string_view text) {
-  const std::size_t begin = out.size();
-  out += '"';
-  append_escaped(out, text);
-  // Bare when nothing was escaped and nothing in it separates words or fields.
-  const bool bare = !text.empty() && out.size() - begin - 1 == text.size() &&
-                    text.find_first_of(" =\"\\") == std::string_view::npos &&
-                    out.compare(begin + 1, text.size(), text) == 0;
+  const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return bare_bytes[static_cast<unsigned char>(c)];
+  });
   if (bare) {
-    out.erase(begin, 1);
+    out.append(text);
   } else {
-    out += '"';
+    append_json_string(out, text);
   }
 }
 

@@ -19,7 +19,7 @@ namespace onceproxy::telemetry {
 void append_json_string(std::string& out, std::string_view text);
 
 /// As the value of a text line: bare where it is plain, otherwise as append_json_string. Spaces,
-/// quotes, equals signs and backslashes are never bare, nor is the empty string.
+/// quotes, equals signs, backslashes and what is not ASCII are never bare, nor is the empty string.
 void append_text_value(std::string& out, std::string_view text);
 
 /// Escaped as in a JSON string, without quotes.
