@@ -56,12 +56,12 @@ std::string wrong_address(std::string_view text) {
     return message + "; leave out the scheme: " +
            std::string(text.substr(scheme + 3, text.find('/', scheme + 3) - scheme - 3));
   }
+  if (is_ipv6(std::string(text))) return message + "; brackets and a port are missing";
   if (text.starts_with(':') || text.starts_with("*:")) {
     return message + "; for every interface write 0.0.0.0" +
            std::string(text.substr(text.find(':')));
   }
   if (whole_number(text)) return message + "; the host is missing";
-  if (is_ipv6(std::string(text))) return message + "; brackets and a port are missing";
   if (text.find(':') == std::string_view::npos) return message + "; the port is missing";
   return message;
 }

@@ -41,7 +41,7 @@ bool is_itself(const Address& listener, const Address& upstream) {
   if (!listener.unix_path.empty() || !upstream.unix_path.empty()) {
     return listener.unix_path == upstream.unix_path;
   }
-  return listener.port == upstream.port &&
+  return listener.port == upstream.port && listener.port != 0 &&
          (same_host(listener, upstream) ||
           (is_this_machine(listener) && is_this_machine(upstream)));
 }

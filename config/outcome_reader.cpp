@@ -91,7 +91,7 @@ void check_overlap(const Node& node, std::string_view here, std::string_view oth
   std::map<std::string, bool> seen;
   for (const Node& item : list->items()) {
     const auto rule = parse_rule(item.text());
-    if (!rule) continue;
+    if (!rule || (!rule->is_class && !item.is_plain())) continue;
     if (!seen.emplace(item.text(), true).second) {
       item.problem("`" + item.text() + "` is listed twice");
     } else if (has(others, *rule)) {

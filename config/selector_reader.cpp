@@ -170,8 +170,17 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
 }
 
 void check_selector(const Node& node, const Draft& draft, bool with_client_key) {
+  static const std::vector<std::string> modifiers{"lower", "trim",    "round",
+                                                  "sort",  "default", "pattern"};
+  const auto is_modifier = [](const Node::Entry& entry) {
+    return std::find(modifiers.begin(), modifiers.end(), entry.key) != modifiers.end();
+  };
   if (draft.sources == 0) {
-    node.problem("a selector names one of " + list_of_sources(with_client_key));
+    // Another key is unknown here, and was meant for the source.
+    const std::vector<Node::Entry> entries = node.entries();
+    if (std::all_of(entries.begin(), entries.end(), is_modifier)) {
+      node.problem("a selector names one of " + list_of_sources(with_client_key));
+    }
     return;
   }
   const SourceName* source = nullptr;
@@ -187,13 +196,10 @@ void check_selector(const Node& node, const Draft& draft, bool with_client_key) 
     }
   }
   if (source == nullptr) return;
-  static const std::vector<std::string> modifiers{"lower", "trim",    "round",
-                                                  "sort",  "default", "pattern"};
   for (const Node::Entry& entry : node.entries()) {
-    const auto names = [&](const auto& list) {
-      return std::find(list.begin(), list.end(), entry.key) != list.end();
-    };
-    if (names(modifiers) && !names(source->modifiers)) {
+    const auto& fitting = source->modifiers;
+    if (is_modifier(entry) &&
+        std::find(fitting.begin(), fitting.end(), entry.key) == fitting.end()) {
       entry.key_problem("`" + entry.key + "` makes no sense with `" + source->key + "`");
     }
   }

@@ -233,11 +233,16 @@ bool is_clean(std::string_view text, Reading& reading) {
 }
 
 /// What an operator is told where yaml-cpp gives up.
-void report(const YAML::Exception& error, const Builder& builder, Reading& reading) {
+void report(const YAML::Exception& error, std::size_t text_size, const Builder& builder,
+            Reading& reading) {
   Place place = place_of(error.mark);
   std::string message = "not valid YAML: " + error.msg;
-  // At the end of the input yaml-cpp has no place to give.
-  const bool at_end = error.mark.pos <= 0 && builder.open_place().has_value();
+  // At the end of the input yaml-cpp gives no place, or the end's.
+  const bool at_end =
+      builder.open_place() &&
+      (error.msg == YAML::ErrorMsg::END_OF_MAP_FLOW ||
+       error.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW) &&
+      (error.mark.pos <= 0 || static_cast<std::size_t>(error.mark.pos) >= text_size);
   if (at_end) place = *builder.open_place();
   const std::string_view line = reading.line(place.line);
   const std::string_view indentation = line.substr(0, line.find_first_not_of(" \t"));
@@ -248,6 +253,8 @@ void report(const YAML::Exception& error, const Builder& builder, Reading& readi
   } else if (place.offset < line.size() && line[place.offset] == '{' && place.offset > 0 &&
              line[place.offset - 1] != ' ') {
     message += "; inside [ ] and { }, a value with braces must be quoted";
+  } else if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR) {
+    message += "; a quote is not closed";
   } else if (error.msg == YAML::ErrorMsg::MAP_VALUE) {
     message += "; quote a value that holds ': ', and check the indentation";
   }
@@ -282,7 +289,7 @@ std::shared_ptr<const YamlItem> parse_yaml(std::string_view text, const Environm
   } catch (const Stop&) {
     return nullptr;
   } catch (const YAML::Exception& error) {
-    report(error, builder, reading);
+    report(error, text.size(), builder, reading);
     return nullptr;
   }
   std::shared_ptr<const YamlItem> root = builder.take();

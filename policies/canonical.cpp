@@ -46,7 +46,11 @@ void append_canonical(const JsonTree& tree, JsonTree::Index value, const Selecto
       out.append(tree.text(value));
       return;
     case Kind::number:
-      append_number(selector, tree.text(value), out);
+      if (tree.is_canonical(value) && !selector.round) {
+        out.append(tree.text(value));
+      } else {
+        append_number(selector, tree.text(value), out);
+      }
       return;
     case Kind::string:
       append_string(selector, tree.text(value), out);

@@ -21,12 +21,16 @@ constexpr std::size_t text_bytes_max = 0x7FFFFFFF;
 /// Up to here a thread keeps its buffers for the next body; larger ones get their own.
 constexpr std::size_t reusable_bytes_max = 64 * 1024;
 
-/// What simdjson needs to read one document: a parser and a copy of the text with padding.
+/// What it takes to read one document: a parser, a copy of the text with the padding that simdjson
+/// asks for, and a stack.
 struct Workspace {
   ondemand::parser parser;
   std::vector<char> padded;
+  /// Children of the containers that are not closed yet.
+  std::vector<JsonTree::Index> open;
 
   simdjson::padded_string_view copy(std::string_view text) {
+    open.clear();
     const std::size_t capacity = text.size() + simdjson::SIMDJSON_PADDING;
     if (padded.size() < capacity) padded.resize(capacity);
     std::memcpy(padded.data(), text.data(), text.size());
@@ -42,14 +46,15 @@ struct Extent {
 };
 
 std::optional<Extent> string_extent(std::string_view from_first) {
-  bool escaped = false;
-  std::size_t i = 0;
+  Extent extent{0, false};
   for (;;) {
-    while (i < from_first.size() && from_first[i] != '"' && from_first[i] != '\\') ++i;
-    if (i >= from_first.size()) return std::nullopt;
-    if (from_first[i] == '"') return Extent{i, escaped};
-    escaped = true;
-    i += 2;
+    extent.size += first_to_escape(from_first.substr(extent.size));
+    if (extent.size >= from_first.size()) return std::nullopt;
+    if (from_first[extent.size] == '"') return extent;
+    if (from_first[extent.size] != '\\') return std::nullopt;
+    extent.escaped = true;
+    extent.size += 2;
+    if (extent.size > from_first.size()) return std::nullopt;
   }
 }
 
@@ -62,17 +67,18 @@ class JsonReader {
   using Index = JsonTree::Index;
   using Kind = JsonTree::Kind;
 
-  explicit JsonReader(JsonTree& tree) : tree_(tree) {
+  JsonReader(JsonTree& tree, Workspace& workspace)
+      : tree_(tree), workspace_(workspace), open_(workspace.open) {
     const std::size_t guess = tree.text_.size() / 12 + 8;
     tree.nodes_.reserve(guess);
     tree.links_.reserve(guess);
   }
 
-  bool read(Workspace& workspace) {
-    const auto padded = workspace.copy(tree_.text_);
-    base_ = workspace.padded.data();
+  bool read() {
+    const auto padded = workspace_.copy(tree_.text_);
+    base_ = workspace_.padded.data();
     ondemand::document document;
-    if (workspace.parser.iterate(padded).get(document) != simdjson::SUCCESS) return false;
+    if (workspace_.parser.iterate(padded).get(document) != simdjson::SUCCESS) return false;
     tree_.nodes_.emplace_back();
     if (document.type().error() != simdjson::SUCCESS) return false;
     bool good = false;
@@ -94,9 +100,6 @@ class JsonReader {
     if (text.front() != '"') return set_scalar(0, text, 0);
     const auto extent = string_extent(text.substr(1));
     if (!extent || extent->size + 2 != text.size()) return false;
-    for (const char c : text) {
-      if (static_cast<unsigned char>(c) < 0x20) return false;
-    }
     return simdjson::validate_utf8(text.data(), text.size()) && set_string(0, 1, *extent);
   }
 
@@ -185,16 +188,18 @@ class JsonReader {
     JsonTree::Node& node = tree_.nodes_[self];
     node.at = static_cast<std::uint32_t>(at);
     node.size = static_cast<std::uint32_t>(token.size());
-    if (token == "null")
+    if (token == "null") {
       node.kind = Kind::null;
-    else if (token == "true")
+    } else if (token == "true") {
       node.kind = Kind::boolean_true;
-    else if (token == "false")
+    } else if (token == "false") {
       node.kind = Kind::boolean_false;
-    else if (is_decimal(token))
+    } else {
+      const Notation written = notation(token);
       node.kind = Kind::number;
-    else
-      return false;
+      node.canonical = written == Notation::canonical;
+      return written != Notation::none;
+    }
     return true;
   }
 
@@ -228,25 +233,27 @@ class JsonReader {
   }
 
   JsonTree& tree_;
+  Workspace& workspace_;
+  std::vector<Index>& open_;
   const char* base_ = nullptr;
-  /// Children of the containers that are not closed yet.
-  std::vector<Index> open_;
 };
 
 std::unique_ptr<const JsonTree> JsonTree::parse(std::string_view text) {
   text = trimmed(text, json_space);
   if (text.empty() || text.size() > text_bytes_max) return nullptr;
   std::unique_ptr<JsonTree> tree(new JsonTree(text));
-  JsonReader reader(*tree);
+  const auto read = [&](Workspace& workspace) {
+    JsonReader reader(*tree, workspace);
+    const bool container = text.front() == '{' || text.front() == '[';
+    return container ? reader.read() : reader.read_scalar_document();
+  };
   bool good = false;
-  if (text.front() != '{' && text.front() != '[') {
-    good = reader.read_scalar_document();
-  } else if (text.size() <= reusable_bytes_max) {
-    thread_local Workspace workspace;
-    good = reader.read(workspace);
+  if (text.size() <= reusable_bytes_max) {
+    thread_local Workspace kept;
+    good = read(kept);
   } else {
-    Workspace workspace;
-    good = reader.read(workspace);
+    Workspace own;
+    good = read(own);
   }
   if (!good) return nullptr;
   return tree;

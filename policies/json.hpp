@@ -38,6 +38,8 @@ class JsonTree {
   Kind kind(Index value) const { return nodes_[value].kind; }
   /// string: without quotes and escapes. number, true, false, null: as written.
   std::string_view text(Index scalar) const { return view(nodes_[scalar].at, nodes_[scalar].size); }
+  /// number: whether it is written in canonical form, so that nobody needs to ask again.
+  bool is_canonical(Index number) const { return nodes_[number].canonical; }
   /// array: in order. object: sorted by name as RFC 8785 3.2.3 has it.
   std::span<const Index> children(Index container) const {
     return {links_.data() + nodes_[container].at, nodes_[container].size};
@@ -59,6 +61,7 @@ class JsonTree {
     std::uint32_t at = 0;
     std::uint32_t size = 0;
     Kind kind = Kind::null;
+    bool canonical = false;
   };
 
   explicit JsonTree(std::string_view text) : text_(text) {}

@@ -1,6 +1,7 @@
 #include "policies/json_string.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -102,17 +103,17 @@ constexpr bool needs_escape(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
-/// Whether one of eight bytes needs an escape: no branch, no table.
-bool any_needs_escape(const char* eight) {
+/// Where in eight bytes the first stands that needs an escape, or 8: a bit trick that looks at all
+/// of them at once. What it finds above the first may be wrong, so only the first counts.
+std::size_t first_of_eight(const char* bytes) {
   constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t highs = ones * 0x80;
   std::uint64_t x;
-  std::memcpy(&x, eight, sizeof x);
+  std::memcpy(&x, bytes, sizeof x);
   const std::uint64_t quote = x ^ ones * '"';
   const std::uint64_t backslash = x ^ ones * '\\';
   const std::uint64_t found =
       ((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
-  return (found & highs) != 0;
+  return static_cast<std::size_t>(std::countr_zero(found & ones * 0x80)) / 8;
 }
 
 }  // namespace
@@ -138,24 +139,27 @@ bool append_unescaped(std::string_view raw, std::string& out) {
   }
 }
 
-void append_json_string(std::string_view text, std::string& out) {
-  out += '"';
-  std::size_t copied = 0;
+std::size_t first_to_escape(std::string_view text) {
   std::size_t i = 0;
-  while (i < text.size()) {
-    if (i + 8 <= text.size() && !any_needs_escape(text.data() + i)) {
-      i += 8;
-      continue;
-    }
-    const std::size_t end = std::min(i + 8, text.size());
-    for (; i < end; ++i) {
-      if (!needs_escape(text[i])) continue;
-      out.append(text, copied, i - copied);
-      append_escaped(text[i], out);
-      copied = i + 1;
+  if constexpr (std::endian::native == std::endian::little) {
+    for (; i + 8 <= text.size(); i += 8) {
+      const std::size_t found = first_of_eight(text.data() + i);
+      if (found != 8) return i + found;
     }
   }
-  out.append(text, copied);
+  while (i < text.size() && !needs_escape(text[i])) ++i;
+  return i;
+}
+
+void append_json_string(std::string_view text, std::string& out) {
+  out += '"';
+  for (;;) {
+    const std::size_t plain = first_to_escape(text);
+    out.append(text.data(), plain);
+    if (plain == text.size()) break;
+    append_escaped(text[plain], out);
+    text.remove_prefix(plain + 1);
+  }
   out += '"';
 }
 

@@ -2,6 +2,7 @@
 // gives to member names. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,10 @@ namespace onceproxy::policies {
 /// Appends what stands between the quotes of a JSON string, escapes undone. False for an escape
 /// that RFC 8259 does not know and for a surrogate without its other half. `raw` is valid UTF-8.
 bool append_unescaped(std::string_view raw, std::string& out);
+
+/// Where the first character stands that a JSON string must escape (a quote, a backslash, a control
+/// character below U+0020), or the text's size.
+std::size_t first_to_escape(std::string_view text);
 
 /// Appends a JSON string, quotes included, as RFC 8785 3.2.2.2 writes it.
 void append_json_string(std::string_view text, std::string& out);

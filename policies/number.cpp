@@ -78,7 +78,19 @@ Decimal to_decimal(const Token& token) {
   return number;
 }
 
-/// Whether what is written is the canonical form already: the usual case, and free.
+/// Most numbers are written as 42 or 12.5. One pass over the text finds those, and may miss others.
+bool is_plainly_canonical(std::string_view text) {
+  std::size_t i = text.starts_with('-') ? 1 : 0;
+  if (i == text.size() || text.size() > 21 || text[i] < '1' || text[i] > '9') return false;
+  while (i < text.size() && is_digit(text[i])) ++i;
+  if (i == text.size()) return true;
+  if (text[i] != '.' || text.back() == '0') return false;
+  const std::size_t point = i++;
+  while (i < text.size() && is_digit(text[i])) ++i;
+  return i == text.size() && i > point + 1;
+}
+
+/// Whether what is written is the canonical form already.
 bool is_canonical(const Token& token) {
   if (token.has_exponent || token.integer.size() + token.fraction.size() > 21) return false;
   if (token.fraction.empty()) return token.integer != "0" || !token.negative;
@@ -101,8 +113,11 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
   return to_decimal(*token);
 }
 
-bool is_decimal(std::string_view text) {
-  return split(text).has_value();
+Notation notation(std::string_view text) {
+  if (is_plainly_canonical(text)) return Notation::canonical;
+  const auto token = split(text);
+  if (!token) return Notation::none;
+  return is_canonical(*token) ? Notation::canonical : Notation::other;
 }
 
 void round_decimal(Decimal& number, int places) {

@@ -25,8 +25,20 @@ struct Decimal {
 /// exponent of more than 15 digits, which is beyond what any sender means.
 std::optional<Decimal> parse_decimal(std::string_view text);
 
-/// Whether parse_decimal would read it; does not allocate.
-bool is_decimal(std::string_view text);
+/// How a text is written.
+enum class Notation {
+  none,       ///< parse_decimal would not read it
+  canonical,  ///< as append_decimal would write it
+  other,
+};
+
+/// Does not allocate. May say `other` of a rare canonical one, never `canonical` of another.
+Notation notation(std::string_view text);
+
+/// Whether parse_decimal would read it.
+inline bool is_decimal(std::string_view text) {
+  return notation(text) != Notation::none;
+}
 
 /// Rounds to so many decimal places, half away from zero.
 void round_decimal(Decimal& number, int places);

@@ -1,14 +1,8 @@
 #include "store/database.hpp"
 
-#include <fcntl.h>
 #include <rocksdb/listener.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <mutex>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "store/database_options.hpp"
@@ -39,7 +33,7 @@ Database::Database(const RocksDbOptions& options, Tuning tuning, const Clock& cl
       tuning_(std::move(tuning)),
       observer_(observer),
       listener_(std::make_shared<Listener>(observer)),
-      database_options_(database_options(tuning_, listener_)),
+      database_options_(database_options(options_, tuning_, listener_)),
       families_(family_descriptors(options_, tuning_, clock)) {}
 
 Database::~Database() {
@@ -91,15 +85,19 @@ bool Database::background_failed() const {
 }
 
 void Database::forget_handles() {
-  const std::unique_lock lock(mutex_);
-  if (!db_) return;
-  for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
-    db_->DestroyColumnFamilyHandle(handle);
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  {
+    const std::unique_lock lock(mutex_);
+    db = std::move(db_);
+    handles = std::move(handles_);
+    handles_.clear();
   }
-  handles_.clear();
-  const rocksdb::Status status = db_->Close();
+  if (!db) return;
+  // Without the lock: closing may wait a second for a failed flush, and readers must not.
+  for (rocksdb::ColumnFamilyHandle* const handle : handles) db->DestroyColumnFamilyHandle(handle);
+  const rocksdb::Status status = db->Close();
   if (!status.ok() && observer_.failed) observer_.failed("close", status.ToString());
-  db_.reset();
 }
 
 rocksdb::Status Database::reopen() {
@@ -123,7 +121,8 @@ rocksdb::Status Database::reclaim(std::atomic<bool>& stop) const {
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.canceled = &stop;
-  for (const Family family : {Family::records, Family::answers}) {
+  // The small family too: its memtable may be what keeps an old log alive.
+  for (const Family family : {Family::meta, Family::records, Family::answers}) {
     const rocksdb::Status status = db_->CompactRange(options, handle(family), nullptr, nullptr);
     if (!status.ok()) return status;
   }

@@ -103,7 +103,7 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
 
 }  // namespace
 
-rocksdb::Options database_options(const Tuning& tuning,
+rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
                                   std::shared_ptr<rocksdb::EventListener> listener) {
   rocksdb::Options out;
   if (tuning.env != nullptr) out.env = tuning.env;
@@ -119,8 +119,9 @@ rocksdb::Options database_options(const Tuning& tuning,
   // The hash memtable takes one writer; there is one.
   out.allow_concurrent_memtable_write = false;
   out.enable_pipelined_write = false;
-  // Bounds the replay at a start, and the disk the log takes.
-  out.max_total_wal_size = 256 * mebibyte;
+  // Bounds the replay at a start, and the part of the cap that the log takes.
+  out.max_total_wal_size =
+      std::clamp<std::uint64_t>(options.bytes_max / 8, 16 * mebibyte, 256 * mebibyte);
   out.db_write_buffer_size = 192 * mebibyte;
   out.max_manifest_file_size = 64 * mebibyte;
   out.max_open_files = 512;

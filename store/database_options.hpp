@@ -9,7 +9,7 @@
 
 namespace onceproxy::store {
 
-rocksdb::Options database_options(const Tuning& tuning,
+rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
                                   std::shared_ptr<rocksdb::EventListener> listener);
 
 /// One descriptor for each Family, in its order.

@@ -66,9 +66,9 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
                std::optional<seconds> retry_after) {
   Answer answer;
   answer.status = status;
-  answer.head = "content-type: application/problem+json\r\n";
+  answer.head = "Content-Type: application/problem+json\r\n";
   if (retry_after) {
-    answer.head += "retry-after: " + std::to_string(retry_after->count()) + "\r\n";
+    answer.head += "Retry-After: " + std::to_string(retry_after->count()) + "\r\n";
   }
   answer.body.reserve(128 + title.size() + detail.size());
   answer.body.append("{\"type\":\"urn:onceproxy:problem:").append(name);
@@ -134,7 +134,7 @@ Answer upstream_timeout(std::string_view detail) {
 
 Answer bad_request(int status, std::string_view detail) {
   Answer answer = problem(status, "bad-request", reason_phrase(status), detail);
-  if (status == 405) answer.head += "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  if (status == 405) answer.head += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
   return answer;
 }
 

@@ -215,7 +215,7 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
 gate::Answered Covered::answered(const UpstreamCall& call, bool whole) {
   whole_ = whole;
   answer_fields_.clear();
-  if (call.head.date < 0) answer_fields_.push_back({"date", worker_.date()});
+  if (call.head.date < 0) answer_fields_.push_back({"Date", worker_.date()});
   for (std::size_t i = 0; i < call.head.fields.size(); ++i) {
     switch (call.head.known[i]) {
       case Known::connection:

@@ -21,7 +21,7 @@ void append_hex(std::string& out, std::string_view bytes) {
 }
 
 void append_length(std::string& out, std::size_t bytes) {
-  out += "content-length: ";
+  out += "Content-Length: ";
   append_number(out, bytes);
   out += "\r\n";
 }
@@ -57,7 +57,7 @@ void append_request_line(const RequestHead& head, std::string_view authority, st
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   // HTTP/1.0 may come without Host; HTTP/1.1 may not go without it.
   if (head.host.empty()) {
-    out.append("host: ").append(authority).append("\r\n");
+    out.append("Host: ").append(authority).append("\r\n");
   }
 }
 
@@ -68,14 +68,14 @@ std::string_view host_or(const RequestHead& head, std::string_view authority) {
 
 void append_persistence(const ClientSide& client, std::string& out) {
   if (!client.keep_alive) {
-    out += "connection: close\r\n";
+    out += "Connection: close\r\n";
   } else if (client.minor_version == 0) {
-    out += "connection: keep-alive\r\n";
+    out += "Connection: keep-alive\r\n";
   }
 }
 
 void append_decision(telemetry::Decision decision, std::string& out) {
-  out.append("onceproxy-decision: ").append(telemetry::name(decision)).append("\r\n");
+  out.append("Onceproxy-Decision: ").append(telemetry::name(decision)).append("\r\n");
 }
 
 void append_status_line(int status, std::string_view reason, std::string& out) {
@@ -94,7 +94,7 @@ void write_request_head(const RequestHead& head, bool upgrade, std::string_view 
            known != Known::upgrade;
   });
   if (upgrade) {
-    out.append("connection: upgrade\r\nupgrade: ");
+    out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
   }
   out += "\r\n";
@@ -140,9 +140,9 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
   append_number(out, static_cast<std::uint64_t>(fields.response_timeout.count()));
   out += "\r\n";
   if (fields.fingerprint) {
-    out += "onceproxy-fingerprint: ";
+    out += "Onceproxy-Fingerprint: ";
     append_hex(out, fields.fingerprint->view());
-    out += "\r\nonceproxy-fence: ";
+    out += "\r\nOnceproxy-Fence: ";
     append_number(out, fields.fence);
     out += "\r\n";
   }
@@ -171,9 +171,9 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
         return true;
     }
   });
-  if (head.date < 0) out.append("date: ").append(client.date).append("\r\n");
+  if (head.date < 0) out.append("Date: ").append(client.date).append("\r\n");
   if (framing == BodyFraming::length) append_length(out, body_bytes);
-  if (framing == BodyFraming::chunked) out += "transfer-encoding: chunked\r\n";
+  if (framing == BodyFraming::chunked) out += "Transfer-Encoding: chunked\r\n";
   append_persistence(client, out);
   if (decision) {
     append_decision(decision->decision, out);
@@ -194,7 +194,7 @@ void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out
            known != Known::content_length;
   });
   if (upgrade && head.upgrade >= 0) {
-    out.append("connection: upgrade\r\nupgrade: ");
+    out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
   }
   out += "\r\n";
@@ -204,7 +204,7 @@ void write_answer(const gate::Answer& answer, const ClientSide& client,
                   std::optional<telemetry::Decision> decision, std::string& out) {
   append_status_line(answer.status, gate::reason_phrase(answer.status), out);
   out += answer.head;
-  if (!answer.dated) out.append("date: ").append(client.date).append("\r\n");
+  if (!answer.dated) out.append("Date: ").append(client.date).append("\r\n");
   // RFC 9110 8.6: none with 1xx and 204; with 304 and HEAD it would be that of a GET.
   const bool bodiless = answer.status < 200 || answer.status == 204 || answer.status == 304;
   if (!bodiless && !(client.to_head && answer.body.empty())) {
