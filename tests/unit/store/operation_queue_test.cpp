@@ -1,0 +1,82 @@
+#include "store/operation_queue.hpp"
+
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "store_fixture.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+namespace {
+
+std::unique_ptr<Operation> operation(std::uint64_t fence) {
+  auto out = std::make_unique<Operation>();
+  out->fence = fence;
+  return out;
+}
+
+auto in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
+}  // namespace
+
+TEST_CASE("what was pushed is taken at once, oldest first") {
+  OperationQueue queue;
+  for (std::uint64_t i = 1; i <= 3; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
+  Operation* taken = queue.take(in(1h));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(taken != nullptr);
+    const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+    CHECK(one->fence == i);
+  }
+  CHECK(taken == nullptr);
+  CHECK(queue.take(in(0ms)) == nullptr);
+}
+
+TEST_CASE("a push and a wake each end the taker's wait") {
+  OperationQueue queue;
+  std::thread pusher([&] { CHECK(queue.push(operation(1)) == nullptr); });
+  const std::unique_ptr<Operation> taken(queue.take(in(1h)));
+  pusher.join();
+  REQUIRE(taken);
+  std::thread waker([&] { queue.wake(); });
+  CHECK(queue.take(in(1h)) == nullptr);
+  waker.join();
+}
+
+TEST_CASE("nothing is lost between many pushers and one taker") {
+  OperationQueue queue;
+  constexpr std::uint64_t each = 5'000;
+  std::vector<std::thread> pushers;
+  for (int i = 0; i < 4; ++i) {
+    pushers.emplace_back([&] {
+      for (std::uint64_t n = 1; n <= each; ++n) static_cast<void>(queue.push(operation(n)));
+    });
+  }
+  std::uint64_t count = 0;
+  std::uint64_t sum = 0;
+  while (count < 4 * each) {
+    Operation* taken = queue.take(in(60s));
+    REQUIRE(taken != nullptr);
+    while (taken != nullptr) {
+      const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+      ++count;
+      sum += one->fence;
+    }
+  }
+  for (std::thread& pusher : pushers) pusher.join();
+  CHECK(sum == 4 * each * (each + 1) / 2);
+}
+
+TEST_CASE("a sealed queue gives operations back, and only an empty one can be sealed") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  CHECK_FALSE(queue.seal());
+  delete queue.take(in(0ms));
+  CHECK(queue.seal());
+  const auto back = queue.push(operation(2));
+  REQUIRE(back);
+  CHECK(back->fence == 2);
+}

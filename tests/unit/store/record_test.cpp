@@ -1,0 +1,135 @@
+#include "store/record.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "store_fixture.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+namespace {
+
+WallTime at(std::int64_t milliseconds) {
+  return WallTime(std::chrono::milliseconds(milliseconds));
+}
+
+Record sample() {
+  Record record;
+  record.state = Record::State::completed;
+  record.payload = payload(7);
+  record.nonce.fill(9);
+  record.fence = 0x0102030405060708;
+  record.attempt = 3;
+  record.created = at(1'000);
+  record.lease_ends = at(2'000);
+  record.expires = at(3'000);
+  record.settled = at(1'500);
+  record.policy = "dispatch";
+  record.request_id = "id";
+  record.error = "timeout";
+  record.answer = {201, "a: b\r\n", std::string("bo\0dy", 5), true};
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("a record comes back as it was written") {
+  const std::optional<Record> read = decode(encode(sample()));
+  REQUIRE(read);
+  CHECK(read->state == Record::State::completed);
+  CHECK(read->payload == payload(7));
+  CHECK(read->nonce == sample().nonce);
+  CHECK(read->fence == 0x0102030405060708);
+  CHECK(read->attempt == 3);
+  CHECK(read->created == at(1'000));
+  CHECK(read->lease_ends == at(2'000));
+  CHECK(read->expires == at(3'000));
+  CHECK(read->settled == at(1'500));
+  CHECK(read->policy == "dispatch");
+  CHECK(read->request_id == "id");
+  CHECK(read->error == "timeout");
+  CHECK(read->answer.status == 201);
+  CHECK(read->answer.head == "a: b\r\n");
+  CHECK(read->answer.body == std::string("bo\0dy", 5));
+  CHECK(read->answer.replayable);
+  CHECK_FALSE(read->answer_apart);
+}
+
+TEST_CASE("a record without a payload differs from one with a payload of zeros") {
+  Record record = sample();
+  record.payload.reset();
+  CHECK_FALSE(decode(encode(record))->payload.has_value());
+  record.payload = payload(0);
+  CHECK(decode(encode(record))->payload.has_value());
+}
+
+TEST_CASE("the bytes of a record are the grammar's") {
+  Record record;
+  record.expires = at(0x0102);
+  record.policy = "p";
+  const std::string bytes = encode(record);
+  CHECK(bytes.substr(0, 11) == std::string("\x01\x02\x01\0\0\0\0\0\0\x01\x02", 11));
+  CHECK(bytes.size() == 1 + 8 + 1 + 1 + 2 + 4 + 8 + 3 * 8 + 16 + 2 + 1 + 1 + 4 + 4);
+}
+
+TEST_CASE("a record cut short anywhere is refused") {
+  const std::string bytes = encode(sample());
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_FALSE(decode(std::string_view(bytes).substr(0, size)));
+  }
+}
+
+TEST_CASE("bytes left over, another version, unknown states and flags are refused") {
+  const std::string good = encode(sample());
+  CHECK_FALSE(decode(good + "x"));
+  for (const auto& [offset, value] : {std::pair<std::size_t, char>{0, 2},
+                                      {9, 0},
+                                      {9, 4},
+                                      {10, 8},
+                                      {10, static_cast<char>(0x80)}}) {
+    std::string bad = good;
+    bad[offset] = value;
+    CHECK_FALSE(decode(bad));
+  }
+}
+
+TEST_CASE("texts for operators are cut to their bounds") {
+  Record record = sample();
+  record.policy = std::string(100, 'p');
+  record.request_id = std::string(300, 'r');
+  record.error = std::string(300, 'e');
+  const auto read = decode(encode(record));
+  REQUIRE(read);
+  CHECK(read->policy == std::string(63, 'p'));
+  CHECK(read->request_id == std::string(255, 'r'));
+  CHECK(read->error == std::string(255, 'e'));
+}
+
+TEST_CASE("the expiry is read without the rest") {
+  CHECK(decode_expiry(encode(sample())) == at(3'000));
+  CHECK_FALSE(decode_expiry("\x01"));
+  CHECK_FALSE(decode_expiry(std::string("\x02") + std::string(20, '\0')));
+}
+
+TEST_CASE("an answer apart leaves the record small and is found by fingerprint, expiry and nonce") {
+  Record record = sample();
+  record.answer_apart = true;
+  const auto read = decode(encode(record));
+  REQUIRE(read);
+  CHECK(read->answer_apart);
+  CHECK(read->answer.head.empty());
+  CHECK(read->answer.body.empty());
+  const std::string key = answer_key(fingerprint(1), record);
+  CHECK(answer_key_expiry(key) == at(3'000));
+  CHECK_FALSE(answer_key_expiry(key + "x"));
+  CHECK(key == answer_key(fingerprint(1), *read));
+  CHECK(key != answer_key(fingerprint(2), record));
+  record.nonce.fill(1);
+  CHECK(key != answer_key(fingerprint(1), record));
+
+  StoredAnswer answer;
+  CHECK(decode_answer(encode_answer(sample().answer), answer));
+  CHECK(answer.head == "a: b\r\n");
+  CHECK(answer.body == std::string("bo\0dy", 5));
+  CHECK_FALSE(decode_answer("\x01", answer));
+}
