@@ -169,6 +169,11 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
   return rows;
 }
 
+/// What a condition tests its field with.
+bool is_test(const Node::Entry& entry) {
+  return entry.key == "equals" || entry.key == "in" || entry.key == "regex";
+}
+
 void check_selector(const Node& node, const Draft& draft, bool with_client_key) {
   static const std::vector<std::string> modifiers{"lower", "trim",    "round",
                                                   "sort",  "default", "pattern"};
@@ -176,9 +181,12 @@ void check_selector(const Node& node, const Draft& draft, bool with_client_key) 
     return std::find(modifiers.begin(), modifiers.end(), entry.key) != modifiers.end();
   };
   if (draft.sources == 0) {
-    // Another key is unknown here, and was meant for the source.
+    // A key that is unknown was meant for the source, and has been reported.
     const std::vector<Node::Entry> entries = node.entries();
-    if (std::all_of(entries.begin(), entries.end(), is_modifier)) {
+    const bool all_known =
+        std::all_of(entries.begin(), entries.end(),
+                    [&](const Node::Entry& entry) { return is_modifier(entry) || is_test(entry); });
+    if (all_known) {
       node.problem("a selector names one of " + list_of_sources(with_client_key));
     }
     return;
@@ -240,9 +248,7 @@ void check_condition(const Node& node, const ConditionDraft& draft) {
   check_selector(node, draft, false);
   std::vector<std::string> tests;
   for (const Node::Entry& entry : node.entries()) {
-    if (entry.key == "equals" || entry.key == "in" || entry.key == "regex") {
-      tests.push_back(entry.key);
-    }
+    if (is_test(entry)) tests.push_back(entry.key);
     if (entry.key == "const") {
       entry.key_problem("a condition on a constant is always true or never");
     }

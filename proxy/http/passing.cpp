@@ -41,6 +41,8 @@ Task<void> Passing::run() {
   }
   if (websocket_) call_.expect_upgrade();
   UpstreamCall::Result failure = co_await call_.send(parts);
+  // What was written from where it lay is used up now: what follows is the next request.
+  if (!body_ && upload_ == Upload::done) request_body_.take(client_.buffer);
   if (failure) {
     co_await fail(*failure);
     co_return;

@@ -26,6 +26,10 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   FaultyFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
   const char* Name() const override { return "faulty"; }
   std::atomic<Fault> fault{Fault::none};
+  /// Syncs of the log that have begun.
+  std::atomic<int> log_syncs{0};
+  /// While true, a sync of the log waits; turn it with notify_all().
+  std::atomic<bool> log_sync_waits{false};
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -67,6 +71,11 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* debug) override {
+      if (log_) {
+        ++owner_.log_syncs;
+        owner_.log_syncs.notify_all();
+        owner_.log_sync_waits.wait(true);
+      }
       if (log_ && owner_.fault == Fault::log_sync) return broken();
       return FSWritableFileOwnerWrapper::Sync(options, debug);
     }

@@ -61,6 +61,8 @@ TEST_CASE("the counters of all workers are added up") {
   second.reservation(policy, -1);
   const Exposition shown(metrics.exposition());
   CHECK(shown.at(R"(onceproxy_requests_total{policy="p",decision="forwarded"})") == 2);
+  CHECK(shown.at("onceproxy_request_duration_seconds_bucket"
+                 R"({policy="p",decision="forwarded",le="0.001"})") == 2);
   CHECK(shown.at(R"(onceproxy_upstream_requests_total{policy="p",code_class="2xx"})") == 2);
   CHECK(shown.at(R"(onceproxy_bad_requests_total{reason="no-host"})") == 2);
   CHECK(shown.at(R"(onceproxy_leases_expired_total{policy="p"})") == 2);
