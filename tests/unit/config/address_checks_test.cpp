@@ -1,0 +1,39 @@
+#include "config/address_checks.hpp"
+
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+Texts with(const std::string& listen, const std::string& upstream, const std::string& rest = "") {
+  return problems_in("listen: " + listen + "\nupstream: {address: \"" + upstream + "\"}\n" + rest);
+}
+
+TEST_CASE("Two listeners on one port are refused") {
+  CHECK(with("[127.0.0.1:80, 127.0.0.1:80]", "b:1") ==
+        Texts{"listen[1]: the same address as listen[0]; give each listener its own"});
+  CHECK(with("127.0.0.1:80", "b:1", "admin: {listen: \"0.0.0.0:80\"}") ==
+        Texts{"admin.listen: the same address as listen; give each listener its own"});
+  CHECK(with("a:80", "b:1", "admin: {listen: \"a:81\"}\ntelemetry: {listen: \"A:81\"}") ==
+        Texts{"telemetry.listen: the same address as admin.listen; give each listener its own"});
+  CHECK(with("\"unix:/a\"", "b:1", "admin: {listen: \"unix:/a\"}").size() == 1);
+}
+
+TEST_CASE("Listeners that do not meet are fine") {
+  CHECK(with("[127.0.0.1:80, 127.0.0.2:80, \"0.0.0.0:81\", \"[::]:81\"]", "b:1") == Texts{});
+  CHECK(with("[127.0.0.1:0, 127.0.0.1:0]", "b:1") == Texts{});
+  CHECK(with("\"unix:/a\"", "b:1", "admin: {listen: \"unix:/b\"}") == Texts{});
+}
+
+TEST_CASE("An upstream that is onceproxy itself is refused") {
+  CHECK(with("127.0.0.1:80", "127.0.0.1:80") ==
+        Texts{"upstream.address: onceproxy would forward to itself: it listens here (listen)"});
+  CHECK(with("[a:81, \"0.0.0.0:80\"]", "localhost:80") ==
+        Texts{"upstream.address: onceproxy would forward to itself: it listens here (listen[1])"});
+  CHECK(with("\"unix:/a\"", "unix:/a").size() == 1);
+  CHECK(with("0.0.0.0:80", "api.internal:80") == Texts{});
+  CHECK(with("127.0.0.1:80", "127.0.0.1:81") == Texts{});
+}
+
+}  // namespace
+}  // namespace onceproxy::config

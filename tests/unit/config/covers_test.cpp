@@ -1,0 +1,50 @@
+#include "config/match_reader.hpp"
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+/// Whether the second policy is refused as never reached.
+bool hidden(const std::string& first, const std::string& second) {
+  const Texts found = problems(
+      "policies:\n- {name: a, fingerprint: client_key, scope: shared, match: {" + first +
+      "}}\n- {name: b, fingerprint: client_key, scope: shared, match: {" + second + "}}\n");
+  for (const std::string& text : found) {
+    CHECK(text ==
+          "policies[1].match: never reached: policies[0] (a) covers the same requests and stands "
+          "first; put this one before it, or narrow its match");
+  }
+  return !found.empty();
+}
+
+TEST_CASE("A policy that an earlier one leaves nothing to is refused") {
+  CHECK(hidden("", ""));
+  CHECK(hidden("", "path: /a"));
+  CHECK(hidden("path: \"/a/{x}\"", "path: \"/a/{y}\""));
+  CHECK(hidden("path: \"/a/{x}\"", "path: /a/b"));
+  CHECK(hidden("path: /a/**", "path: /a/b/c"));
+  CHECK(hidden("path: /a/**", "path: /a/b/**"));
+  CHECK(hidden("methods: [POST, PUT], path: /a", "methods: [PUT], path: /a"));
+  CHECK(hidden("path_regex: /a+", "path_regex: /a+"));
+  CHECK(hidden("headers: {X: a}", "headers: {x: a, y: b}"));
+  CHECK(hidden("headers: {x: {present: true}}", "headers: {x: a}"));
+  CHECK(hidden("where: [{body: /t, equals: a}]", "path: /a, where: [{body: /t, equals: a}]"));
+}
+
+TEST_CASE("A policy that some request still reaches is fine") {
+  CHECK(!hidden("path: /a", ""));
+  CHECK(!hidden("path: /a", "path: /a/"));
+  CHECK(!hidden("path: /a/b", "path: \"/a/{x}\""));
+  CHECK(!hidden("path: \"/a/{x}\"", "path: /a/**"));
+  CHECK(!hidden("path: \"/a/{x}\"", "path: /a/"));
+  CHECK(!hidden("methods: [PUT], path: /a", "path: /a"));
+  CHECK(!hidden("path_regex: /a+", "path: /aa"));
+  CHECK(!hidden("path: /a", "path_regex: /a"));
+  CHECK(!hidden("headers: {x: a}", "headers: {x: b}"));
+  CHECK(!hidden("headers: {x: a}", "headers: {x: {present: true}}"));
+  CHECK(!hidden("where: [{body: /t, equals: a}]", "where: [{body: /t, equals: b}]"));
+  CHECK(!hidden("where: [{body: /t, equals: a}]", ""));
+}
+
+}  // namespace
+}  // namespace onceproxy::config

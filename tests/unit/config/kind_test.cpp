@@ -1,0 +1,80 @@
+#include "config/kind.hpp"
+
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+TEST_CASE("A misspelt key says what was meant, and is not also missing") {
+  CHECK(problems_in("listn: a:0\nupstream: {adress: \"a:1\"}\n") ==
+        Texts{"listn: unknown key \"listn\"; did you mean \"listen\"?",
+              "upstream.adress: unknown key \"adress\"; did you mean \"address\"?"});
+  CHECK(policy_problems("on-duplicate: replay") ==
+        Texts{"on-duplicate: unknown key \"on-duplicate\"; did you mean \"on_duplicate\"?"});
+}
+
+TEST_CASE("A key from elsewhere says where it belongs") {
+  CHECK(problems("lease: 5s") ==
+        Texts{"lease: unknown key \"lease\"; `lease` belongs in a policy"});
+  CHECK(problems("max_connections: 5") ==
+        Texts{"max_connections: unknown key \"max_connections\"; `max_connections` belongs in "
+              "upstream"});
+  CHECK(problems("idle_timeout: 5s") ==
+        Texts{"idle_timeout: unknown key \"idle_timeout\"; `idle_timeout` belongs in upstream or "
+              "limits"});
+  CHECK(policy_problems("scope: [{client_key: k}]") ==
+        Texts{"scope[0].client_key: unknown key \"client_key\"; `client_key` belongs in a selector "
+              "of a fingerprint"});
+}
+
+TEST_CASE("A key misspelt in the wrong place says both") {
+  CHECK(problems("respnse_timeout: 5s") ==
+        Texts{"respnse_timeout: unknown key \"respnse_timeout\"; did you mean "
+              "\"response_timeout\", which belongs in upstream?"});
+}
+
+TEST_CASE("Half a key names the whole ones") {
+  CHECK(problems_in("listen: a:0\nupstream: {address: \"a:1\", timeout: 5s}\n") ==
+        Texts{"upstream.timeout: unknown key \"timeout\"; did you mean \"connect_timeout\", "
+              "\"response_timeout\" or \"idle_timeout\"?"});
+}
+
+TEST_CASE("A key that is like no other lists what is known") {
+  CHECK(problems("log: {zzzzzzzz: 1}") ==
+        Texts{"log.zzzzzzzz: unknown key \"zzzzzzzz\"; known here: level or format"});
+  CHECK(problems("log: {level:info}") ==
+        Texts{"log.level:info: unknown key \"level:info\"; a space is missing after the colon"});
+}
+
+TEST_CASE("What is known but not built says so, and is never ignored") {
+  CHECK(problems("audit: {}\ntracing: {}\nadmin: {listen: \"a:0\", token_file: /t}") ==
+        Texts{"audit: `audit` is not supported yet", "tracing: `tracing` is not supported yet",
+              "admin.token_file: `token_file` is not supported yet"});
+  for (const char* key : {"entity", "rate_limit", "respond", "overrides", "preset"}) {
+    CHECK(policy_problems(std::string(key) + ": {}") ==
+          Texts{std::string(key) + ": `" + key + "` is not supported yet"});
+  }
+  CHECK(policy_problems("in_flight: {action: wait, timeout: 5s}") ==
+        Texts{"in_flight.action: `wait` is not supported yet; write reject",
+              "in_flight.timeout: `timeout` is not supported yet"});
+  CHECK(policy_problems("in_flight: {action: acknowledge}") ==
+        Texts{"in_flight.action: `acknowledge` is not supported yet; write reject"});
+  CHECK(policy_problems("enforcement: {mode: shadow, percent: 50}") ==
+        Texts{"enforcement.mode: `shadow` is not supported yet; write enforce or off",
+              "enforcement.percent: a value other than 100 is not supported yet"});
+  CHECK(policy_problems("max_concurrency: 1") ==
+        Texts{"max_concurrency: a value other than 0 is not supported yet"});
+  CHECK(policy_problems("enforcement: {percent: 100}\nmax_concurrency: 0\n"
+                        "in_flight: {action: reject}") == Texts{});
+}
+
+TEST_CASE("A value of the wrong shape says what it is") {
+  CHECK(problems("log: [a]") == Texts{"log: expected a map, found a list"});
+  CHECK(problems("policies: {a: b}") ==
+        Texts{"policies: expected a list of policies, found a map"});
+  CHECK(problems("policies:") == Texts{"policies: expected a list of policies, found nothing"});
+  CHECK(problems("workers: {a: b}") == Texts{"workers: expected a whole number, found a map"});
+}
+
+}  // namespace
+}  // namespace onceproxy::config

@@ -1,0 +1,96 @@
+#include "config/policy_reader.hpp"
+
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using namespace std::chrono_literals;
+using policies::Source;
+
+TEST_CASE("A policy has the contract's defaults") {
+  const auto policy = loaded_policy("");
+  CHECK(policy.name == "p");
+  CHECK(policy.name_space == "p");
+  CHECK(policy.on_missing == policies::OnMissing::reject);
+  CHECK(policy.on_store_error == policies::OnStoreError::reject);
+  CHECK(policy.enforcement.mode == policies::Enforcement::Mode::enforce);
+  CHECK(policy.terms.lease == 30s);
+  CHECK(policy.terms.window == 24h);
+  CHECK(policy.replay.body_bytes_max == 256 * 1024);
+  CHECK(policy.scope.empty());
+  CHECK(policy.payload.empty());
+}
+
+TEST_CASE("Every key of a policy is read") {
+  const auto policy = loaded_policy(
+      "namespace: old-name\n"
+      "scope: [{header: authorization}, {header: x-tenant}]\n"
+      "payload: [{body: /amount}]\n"
+      "on_missing: pass\nlease: 5s\nwindow: 7d\n"
+      "enforcement: {mode: off}\non_store_error: forward");
+  CHECK(policy.name_space == "old-name");
+  REQUIRE(policy.scope.size() == 2);
+  CHECK(policy.scope[1].text == "header: x-tenant");
+  REQUIRE(policy.payload.size() == 1);
+  CHECK(policy.payload[0].text == "body: /amount");
+  CHECK(policy.on_missing == policies::OnMissing::pass);
+  CHECK(policy.terms.lease == 5s);
+  CHECK(policy.terms.window == 168h);
+  CHECK(policy.enforcement.mode == policies::Enforcement::Mode::off);
+  CHECK(policy.on_store_error == policies::OnStoreError::forward);
+}
+
+TEST_CASE("With a client's key, the whole request must not differ") {
+  for (const char* fingerprint : {"client_key", "[{client_key: X-Key}, {body: /a}]"}) {
+    const auto policy = loaded_policy(std::string("fingerprint: ") + fingerprint);
+    REQUIRE(policy.payload.size() == 3);
+    CHECK(policy.payload[0].source == Source::method);
+    CHECK(policy.payload[0].text == "method: true");
+    CHECK(policy.payload[1].source == Source::target);
+    CHECK(policy.payload[2].source == Source::content);
+  }
+  CHECK(loaded_policy("fingerprint: client_key\npayload: []").payload.empty());
+  CHECK(loaded_policy("fingerprint: client_key\npayload: [{method: true}]").payload.size() == 1);
+}
+
+TEST_CASE("A policy's name is short, plain and unique") {
+  const auto named = [](const std::string& name) {
+    return problems("policies:\n- {name: " + name + ", fingerprint: client_key, scope: shared}");
+  };
+  CHECK(named("a-1") == Texts{});
+  CHECK(named(std::string(63, 'a')) == Texts{});
+  for (const std::string& name : {std::string("A"), std::string("a_b"), std::string("\"\""),
+                                  std::string(64, 'a'), std::string("a.b")}) {
+    CHECK(named(name).size() == 1);
+  }
+  CHECK(named("Ride") == Texts{"policies[0].name: \"Ride\" is no name: 1 to 63 of a-z, 0-9 and -"});
+  CHECK(problems("policies:\n"
+                 "- {name: a, fingerprint: client_key, scope: shared, match: {path: /a}}\n"
+                 "- {name: a, fingerprint: client_key, scope: shared, match: {path: /b}}\n") ==
+        Texts{"policies[1].name: the name is taken by policies[0]; policies that are to share "
+              "fingerprints share a `namespace`"});
+}
+
+TEST_CASE("Two policies may share a namespace") {
+  CHECK(problems("policies:\n"
+                 "- {name: a, namespace: n, fingerprint: client_key, scope: shared, match: {path: "
+                 "/a}}\n"
+                 "- {name: b, namespace: n, fingerprint: client_key, scope: shared, match: {path: "
+                 "/b}}\n") == Texts{});
+}
+
+TEST_CASE("A policy without a name or a fingerprint says both") {
+  CHECK(problems("policies: [{}]") ==
+        Texts{"policies[0]: `name` is missing", "policies[0]: `fingerprint` is missing",
+              "policies[0]: `scope` is missing: duplicates are replayed, and without it one caller "
+              "could be sent another's answer; write scope: [{header: authorization}], or scope: "
+              "shared where everybody may see every answer"});
+}
+
+TEST_CASE("A lease may be longer than the window: they follow one another") {
+  CHECK(policy_problems("lease: 60s\nwindow: 10s") == Texts{});
+}
+
+}  // namespace
+}  // namespace onceproxy::config

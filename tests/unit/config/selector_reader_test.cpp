@@ -1,0 +1,155 @@
+#include "config/selector_reader.hpp"
+
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using policies::Source;
+
+policies::Selector selector(const std::string& yaml) {
+  return loaded_policy("match: {path: \"/{id}\"}\nfingerprint: [" + yaml + ", {target: true}]")
+      .fingerprint.at(0);
+}
+
+Texts wrong(const std::string& yaml) {
+  return policy_problems("fingerprint: [" + yaml + ", {target: true}]");
+}
+
+TEST_CASE("Every source is read, and its text is what an operator would write") {
+  CHECK(selector("{header: X-Id}").text == "header: X-Id");
+  CHECK(selector("{header: X-Id}").source == Source::header);
+  CHECK(selector("{query: id}").source == Source::query);
+  CHECK(selector("{path: id}").source == Source::path);
+  CHECK(selector("{cookie: sid}").source == Source::cookie);
+  CHECK(selector("{form: amount}").source == Source::form);
+  CHECK(selector("{method: true}").text == "method: true");
+  CHECK(selector("{content: true}").source == Source::content);
+  CHECK(selector("{const: v2}").source == Source::constant);
+  CHECK(selector("{const: v2}").name == "v2");
+  const auto body = selector("{body: /a~1b/*/~0c}");
+  CHECK(body.source == Source::body);
+  CHECK(body.pointer == std::vector<std::string>{"a/b", "*", "~c"});
+  CHECK(body.text == "body: /a~1b/*/~0c");
+  CHECK(selector("{body: \"\"}").pointer.empty());
+  CHECK(selector("{body: \"\"}").text == "body: \"\"");
+}
+
+TEST_CASE("Modifiers are read") {
+  const auto body =
+      selector("{body: /a, lower: true, trim: true, round: 6, sort: true, default: 0}");
+  CHECK(body.lower);
+  CHECK(body.trim);
+  CHECK(body.sort);
+  CHECK(body.round == 6);
+  CHECK(body.default_value == "0");
+  CHECK(selector("{body: /a, default: \"\"}").default_value == "");
+  CHECK(!selector("{body: /a}").default_value);
+  CHECK(!selector("{body: /a}").round);
+}
+
+TEST_CASE("A client key names its header and may be narrowed") {
+  const auto key = selector("{client_key: X-Key, pattern: \"[a-z]+\"}");
+  CHECK(key.source == Source::client_key);
+  CHECK(key.name == "X-Key");
+  REQUIRE(key.pattern);
+  CHECK(key.pattern->pattern() == "[a-z]+");
+}
+
+TEST_CASE("The word client_key is short for the draft's header") {
+  const auto policy = loaded_policy("fingerprint: client_key");
+  REQUIRE(policy.fingerprint.size() == 1);
+  CHECK(policy.fingerprint[0].source == Source::client_key);
+  CHECK(policy.fingerprint[0].name == "Idempotency-Key");
+  CHECK(policy.fingerprint[0].text == "client_key: Idempotency-Key");
+}
+
+TEST_CASE("A selector names exactly one field") {
+  CHECK(wrong("{lower: true}") ==
+        Texts{"fingerprint[0]: a selector names one of header, query, path, cookie, body, form, "
+              "method, target, content, const or client_key"});
+  CHECK(wrong("{header: a, query: b}") ==
+        Texts{"fingerprint[0].query: a selector names one field, and `header` names one already; "
+              "write two selectors"});
+  CHECK(wrong("body") == Texts{"fingerprint[0]: expected a map, found \"body\""});
+}
+
+TEST_CASE("A modifier that makes no sense for the source is refused") {
+  CHECK(wrong("{method: true, lower: true}") ==
+        Texts{"fingerprint[0].lower: `lower` makes no sense with `method`"});
+  CHECK(wrong("{header: a, sort: true}") ==
+        Texts{"fingerprint[0].sort: `sort` makes no sense with `header`"});
+  CHECK(wrong("{header: a, pattern: b}") ==
+        Texts{"fingerprint[0].pattern: `pattern` makes no sense with `header`"});
+  CHECK(wrong("{client_key: a, default: b}") ==
+        Texts{"fingerprint[0].default: `default` makes no sense with `client_key`"});
+}
+
+TEST_CASE("What no request can carry is refused") {
+  CHECK(wrong("{header: \"a b\"}") == Texts{"fingerprint[0].header: \"a b\" is no header name"});
+  CHECK(wrong("{header: Onceproxy-Fence}") ==
+        Texts{"fingerprint[0].header: \"Onceproxy-Fence\" is removed from every request: clients "
+              "cannot send it"});
+  CHECK(wrong("{cookie: \"a;b\"}") == Texts{"fingerprint[0].cookie: \"a;b\" is no cookie name"});
+  CHECK(wrong("{query: \"\"}") == Texts{"fingerprint[0].query: \"\" is no name"});
+  CHECK(wrong("{method: false}") == Texts{"fingerprint[0].method: expected true, found \"false\""});
+}
+
+TEST_CASE("A JSON Pointer begins with a slash") {
+  CHECK(wrong("{body: id}") ==
+        Texts{"fingerprint[0].body: \"id\" is no JSON Pointer: it begins with '/' (the whole "
+              "document is \"\")"});
+  CHECK(wrong("{body: /a~2}") ==
+        Texts{"fingerprint[0].body: \"/a~2\" is no JSON Pointer: '~' is written ~0 and a '/' in a "
+              "name ~1"});
+  CHECK(wrong("{body: /a, round: 19}") ==
+        Texts{"fingerprint[0].round: must be from 0 to 18, found \"19\""});
+}
+
+TEST_CASE("A field listed twice is refused") {
+  CHECK(wrong("{body: /a}, {body: /b}, {body: /a, lower: true}") ==
+        Texts{"fingerprint[2]: `body: /a` is listed twice"});
+}
+
+TEST_CASE("RE2's own message says what is wrong with an expression") {
+  CHECK(wrong("{client_key: a, pattern: \"(\"}") ==
+        Texts{"fingerprint[0].pattern: \"(\" is no regular expression (RE2): missing ): ("});
+  CHECK(wrong("{client_key: a, pattern: \"(?=a)\"}") ==
+        Texts{"fingerprint[0].pattern: \"(?=a)\" is no regular expression (RE2): invalid perl "
+              "operator: (?="});
+}
+
+TEST_CASE("A condition selects a field and tests it in one way") {
+  const auto policy = loaded_policy(
+      "match:\n  where:\n  - {body: /type, equals: 5}\n  - {header: x, in: [a, b]}\n"
+      "  - {query: q, regex: a+, lower: true}");
+  const auto& where = policy.match.where;
+  REQUIRE(where.size() == 3);
+  CHECK(where[0].any_of == std::vector<std::string>{"5"});
+  CHECK(where[1].any_of == std::vector<std::string>{"a", "b"});
+  CHECK(where[2].regex->pattern() == "a+");
+  CHECK(where[2].selector.lower);
+  CHECK(!where[1].regex);
+}
+
+TEST_CASE("A condition without a test, with two, or on a constant is refused") {
+  CHECK(policy_problems("match: {where: [{body: /a}]}") ==
+        Texts{"match.where[0]: a condition has one of equals, in or regex"});
+  CHECK(policy_problems("match: {where: [{equals: a}]}") ==
+        Texts{"match.where[0]: a selector names one of header, query, path, cookie, body, form, "
+              "method, target, content or const"});
+  CHECK(policy_problems("match: {where: [{}]}").size() == 2);
+  CHECK(policy_problems("match: {where: [{boddy: /a, equals: b}]}") ==
+        Texts{"match.where[0].boddy: unknown key \"boddy\"; did you mean \"body\"?"});
+  CHECK(policy_problems("match: {where: [{body: /a, equals: b, regex: c}]}") ==
+        Texts{"match.where[0]: a condition has only one of equals or regex"});
+  CHECK(policy_problems("match: {where: [{const: a, equals: a}]}") ==
+        Texts{"match.where[0].const: a condition on a constant is always true or never"});
+  CHECK(policy_problems("match: {where: [{body: /a, in: []}]}") ==
+        Texts{"match.where[0].in: the list of texts is empty"});
+  CHECK(policy_problems("match: {where: []}") ==
+        Texts{"match.where: the list of conditions is empty"});
+}
+
+}  // namespace
+}  // namespace onceproxy::config

@@ -1,0 +1,126 @@
+#include "config/settings_reader.hpp"
+
+#include "loading.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_CASE("The top level has the contract's defaults") {
+  const Settings settings = loaded("");
+  CHECK(settings.listen.size() == 1);
+  CHECK(settings.upstream.connect_timeout == 1s);
+  CHECK(settings.upstream.response_timeout == 30s);
+  CHECK(settings.upstream.idle_timeout == 60s);
+  CHECK(settings.upstream.connections_max == 1024);
+  CHECK(settings.upstream.concurrency_max == 0);
+  CHECK(settings.upstream.head_bytes_max == 64 * 1024);
+  CHECK(settings.store.path == "/var/lib/onceproxy");
+  CHECK(settings.store.sync == store::Sync::all);
+  CHECK(settings.store.bytes_max == std::uint64_t{4} << 30);
+  CHECK(settings.store.pending_max == 100'000);
+  CHECK(!settings.admin);
+  CHECK(!settings.telemetry);
+  CHECK(settings.limits.connections == 10'000);
+  CHECK(settings.limits.head_bytes == 16 * 1024);
+  CHECK(settings.limits.headers == 100);
+  CHECK(settings.limits.body_bytes == 1024 * 1024);
+  CHECK(settings.limits.head_timeout == 10s);
+  CHECK(settings.limits.body_timeout == 30s);
+  CHECK(settings.limits.idle_timeout == 75s);
+  CHECK(settings.limits.pending == 100'000);
+  CHECK(!settings.limits.pass_encoded_slashes);
+  CHECK(settings.log.level == LogLevel::info);
+  CHECK(settings.log.format == LogFormat::json);
+  CHECK(settings.workers == 0);
+  CHECK(settings.policies.empty());
+}
+
+TEST_CASE("Every key of the top level is read") {
+  const auto result = load(R"(
+listen: ["127.0.0.1:1", "unix:/run/a"]
+upstream:
+  address: unix:/run/b
+  connect_timeout: 2s
+  response_timeout: 3s
+  idle_timeout: 4s
+  max_connections: 5
+  max_concurrency: 6
+  head_bytes: 7KiB
+store: {rocksdb: {path: data, sync: reservations, max_bytes: 8GiB}}
+admin: {listen: "unix:/run/admin"}
+telemetry: {listen: "127.0.0.1:2"}
+limits:
+  connections: 9
+  head_bytes: 10KiB
+  headers: 11
+  body_bytes: 12
+  head_timeout: 13s
+  body_timeout: 14s
+  idle_timeout: 15s
+  pending: 16
+  encoded_slashes: pass
+log: {level: warn, format: text}
+workers: 17
+policies: []
+)",
+                           "f.yaml", environment_of());
+  REQUIRE(result);
+  REQUIRE(result->listen.size() == 2);
+  CHECK(result->listen[1].text() == "unix:/run/a");
+  CHECK(result->upstream.address.text() == "unix:/run/b");
+  CHECK(result->upstream.connect_timeout == 2s);
+  CHECK(result->upstream.response_timeout == 3s);
+  CHECK(result->upstream.idle_timeout == 4s);
+  CHECK(result->upstream.connections_max == 5);
+  CHECK(result->upstream.concurrency_max == 6);
+  CHECK(result->upstream.head_bytes_max == 7 * 1024);
+  CHECK(result->store.path == "data");
+  CHECK(result->store.sync == store::Sync::reservations);
+  CHECK(result->store.bytes_max == std::uint64_t{8} << 30);
+  CHECK(result->store.pending_max == 16);
+  CHECK(result->admin->text() == "unix:/run/admin");
+  CHECK(result->telemetry->text() == "127.0.0.1:2");
+  CHECK(result->limits.connections == 9);
+  CHECK(result->limits.head_bytes == 10 * 1024);
+  CHECK(result->limits.headers == 11);
+  CHECK(result->limits.body_bytes == 12);
+  CHECK(result->limits.head_timeout == 13s);
+  CHECK(result->limits.body_timeout == 14s);
+  CHECK(result->limits.idle_timeout == 15s);
+  CHECK(result->limits.pending == 16);
+  CHECK(result->limits.pass_encoded_slashes);
+  CHECK(result->log.level == LogLevel::warn);
+  CHECK(result->log.format == LogFormat::text);
+  CHECK(result->workers == 17);
+}
+
+TEST_CASE("What a file cannot do without is said") {
+  CHECK(problems_in("workers: 1") == Texts{"`listen` is missing", "`upstream` is missing"});
+  CHECK(problems_in("listen: a:0\nupstream: {}") == Texts{"upstream: `address` is missing"});
+  CHECK(problems_in("listen: []\nupstream: {address: \"a:1\"}") ==
+        Texts{"listen: the list of addresses is empty"});
+  CHECK(problems("admin: {}\ntelemetry: {}") ==
+        Texts{"admin: `listen` is missing", "telemetry: `listen` is missing"});
+  CHECK(problems("store: {rocksdb: {path: \"\"}}") ==
+        Texts{"store.rocksdb.path: \"\" is no directory"});
+}
+
+TEST_CASE("All problems are told at once, in the file's order") {
+  CHECK(problems("policies:\n- name: A\n  lease: 1\n  fingerprint: [{body: x}]\n"
+                 "workers: x\nlog: {level: y}\n") ==
+        Texts{"policies[0]: `scope` is missing: duplicates are replayed, and without it one caller "
+              "could be sent another's answer; write scope: [{header: authorization}], or scope: "
+              "shared where everybody may see every answer",
+              "policies[0].name: \"A\" is no name: 1 to 63 of a-z, 0-9 and -",
+              "policies[0].lease: expected a duration such as 500ms, 30s, 5m, 24h or 7d, found "
+              "\"1\"; a duration needs a unit",
+              "policies[0].fingerprint[0].body: \"x\" is no JSON Pointer: it begins with '/' (the "
+              "whole document is \"\")",
+              "workers: expected a whole number, found \"x\"",
+              "log.level: expected trace, debug, info, warn or error, found \"y\""});
+}
+
+}  // namespace
+}  // namespace onceproxy::config
