@@ -11,9 +11,16 @@ from harness import Onceproxy, Upstream, policy, settings
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
+    """Remembers how a test ended, and shows what the programs of a failed one said."""
     outcome = yield
+    report = outcome.get_result()
     if call.when == "call":
-        item.failed = outcome.get_result().failed
+        item.failed = report.failed
+    if report.failed:
+        stages = [value for value in item.funcargs.values() if isinstance(value, Stage)]
+        for proxy in (proxy for each in stages for proxy in each.proxies if proxy.stderr):
+            state = "running" if proxy.running else "ended"
+            report.sections.append((f"onceproxy, {state}", proxy.stderr.text()[-8000:]))
 
 
 class Stage:
@@ -29,12 +36,15 @@ class Stage:
         self.upstreams.append(made)
         return made
 
-    def proxy(self, upstream, policies=None, start=True, arguments=None, variables=None, **changes):
-        """The program in front of `upstream`, with one policy on POST /orders unless told."""
+    def proxy(self, target, policies=None, start=True, arguments=None, variables=None, **changes):
+        """The program in front of `target`, with one policy on POST /orders unless told.
+
+        `changes` are merged into the configuration.
+        """
         number = len(self.proxies)
         directory = self.directory / f"proxy-{number}"
         directory.mkdir()
-        config = settings(getattr(upstream, "address", upstream), directory / "data",
+        config = settings(getattr(target, "address", target), directory / "data",
                           [policy()] if policies is None else policies, **changes)
         options = {} if arguments is None else {"arguments": arguments}
         made = Onceproxy(config, directory, variables=variables, **options)
@@ -50,8 +60,8 @@ class Stage:
                     thing.abandon()
                 else:
                     thing.close()
-            except AssertionError as error:
-                problems.append(str(error))
+            except Exception as error:
+                problems.append(str(error) or repr(error))
                 if isinstance(thing, Onceproxy):
                     thing.abandon()
         assert failed or not problems, "\n".join(problems)

@@ -3,14 +3,14 @@
 import copy
 
 
-def settings(upstream, data, policies=(), **changes):
-    """A whole configuration in front of `upstream` (an address) with its store in `data`.
+def settings(target, data, policies=(), **changes):
+    """A whole configuration in front of `target` (an address) with its store in `data`.
 
     `changes` are merged over it; nested dictionaries are merged, not replaced.
     """
     base = {
         "listen": "127.0.0.1:0",
-        "upstream": {"address": upstream},
+        "upstream": {"address": target},
         "store": {"rocksdb": {"path": str(data)}},
         "admin": {"listen": "127.0.0.1:0"},
         "telemetry": {"listen": "127.0.0.1:0"},

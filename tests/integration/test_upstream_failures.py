@@ -1,0 +1,327 @@
+"""When the upstream fails: what is certain is said, what is not is held, and nothing is sent twice."""
+
+import threading
+
+import pytest
+
+from harness import Client, crowd, eventually, policy, request
+from harness.client import BrokenOff, once
+from harness.upstream import executed
+
+
+def send(proxy, key="a", **kwargs):
+    return once(proxy.data, request(key=key, body={"n": 1}, **kwargs))
+
+
+def check_held(answer, lease):
+    assert (answer.status, answer.decision, answer.problem) == (409, "held", "outcome-unknown")
+    assert 1 <= int(answer["retry-after"]) <= lease
+
+
+def test_an_upstream_that_is_down_leaves_the_key_free(stage):
+    upstream = stage.upstream(listening=False)
+    proxy = stage.proxy(upstream)
+    for _ in range(2):
+        answer = send(proxy)
+        assert (answer.status, answer.decision) == (502, "upstream-error")
+        assert answer.problem == "upstream-unreachable"
+    upstream.listen()
+    assert send(proxy).decision == "forwarded"
+    assert send(proxy).decision == "replayed"
+    assert upstream.executions["a"] == 1
+
+
+def test_an_upstream_that_goes_down_and_comes_back_serves_the_same_key(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream)
+    assert send(proxy, "before").decision == "forwarded"
+    upstream.go_down()
+    assert send(proxy, "during").decision == "upstream-error"
+    upstream.listen()
+    assert send(proxy, "during").decision == "forwarded"
+    assert upstream.executions["during"] == 1
+
+
+def test_an_uncovered_request_to_an_upstream_that_is_down_gets_502(stage):
+    proxy = stage.proxy(stage.upstream(listening=False))
+    answer = send(proxy, target="/uncovered")
+    assert (answer.status, answer.problem) == (502, "upstream-unreachable")
+
+
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_a_connection_lost_after_the_request_is_an_unknown_outcome(stage, end):
+    def lost(exchange):
+        getattr(exchange.connection, end)()
+
+    upstream = stage.upstream(lost)
+    proxy = stage.proxy(upstream, [policy(lease="60s")])
+    first = send(proxy)
+    assert (first.status, first.decision) == (502, "upstream-error")
+    assert first.problem == "upstream-unreachable"
+    for _ in range(5):
+        check_held(send(proxy), lease=60)
+    assert upstream.executions["a"] == 1
+    assert len(upstream.connections) == 1
+
+
+def test_an_unknown_outcome_may_be_tried_again_after_its_lease(stage):
+    def first_lost(exchange):
+        if exchange.execution == 1:
+            exchange.connection.reset()
+        else:
+            executed(exchange)
+
+    upstream = stage.upstream(first_lost)
+    proxy = stage.proxy(upstream, [policy(lease="2s")])
+    assert send(proxy).decision == "upstream-error"
+    check_held(send(proxy), lease=2)
+
+    def retried():
+        answer = send(proxy)
+        return answer if answer.decision != "held" else None
+
+    assert eventually(retried, "the lease's end", within=20).decision == "forwarded"
+    assert send(proxy).decision == "replayed"
+    assert upstream.executions["a"] == 2
+    fences = [int(r["onceproxy-fence"]) for r in upstream.requests]
+    assert fences[1] > fences[0]
+    eventually(lambda: proxy.metrics().sum("onceproxy_leases_expired_total", policy="orders") == 1,
+               "the lease is counted")
+
+
+def test_an_unknown_outcome_is_held_for_an_operator_where_the_policy_says_so(stage):
+    upstream = stage.upstream(lambda exchange: exchange.connection.reset())
+    proxy = stage.proxy(upstream, [policy(lease="500ms", outcome={"unknown": "hold"})])
+    assert send(proxy).decision == "upstream-error"
+    # An operator ends it, not the lease: an hour, whatever the lease.
+    eventually(lambda: send(proxy)["retry-after"] == "3600", "the hold", within=20)
+    check_held(send(proxy), lease=3600)
+    assert upstream.executions["a"] == 1
+
+
+def test_a_slow_upstream_times_out_and_its_late_answer_reaches_nobody(stage):
+    finish = threading.Event()
+
+    def late(exchange):
+        if exchange.request["idempotency-key"] == "slow":
+            finish.wait()
+            exchange.answer(200, b"the late answer")
+        else:
+            executed(exchange)
+
+    upstream = stage.upstream(late)
+    proxy = stage.proxy(upstream, [policy(lease="60s")], upstream={"response_timeout": "1s"})
+    answer = send(proxy, "slow")
+    assert (answer.status, answer.decision) == (504, "upstream-error")
+    assert answer.problem == "upstream-timeout"
+    finish.set()
+    for n in range(20):
+        answer = send(proxy, f"other-{n}")
+        assert answer.decision == "forwarded" and b"late" not in answer.body
+    check_held(send(proxy, "slow"), lease=60)
+    assert upstream.executions["slow"] == 1
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_an_answer_that_breaks_off_is_not_stored(stage, framing):
+    def broken(exchange):
+        head = {"length": b"Content-Length: 100\r\n\r\nhalf",
+                "chunked": b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"}[framing]
+        exchange.send(b"HTTP/1.1 200 OK\r\n" + head)
+        exchange.connection.close()
+
+    upstream = stage.upstream(broken)
+    proxy = stage.proxy(upstream, [policy(lease="60s")])
+    try:
+        answer = send(proxy)
+        assert answer.status == 502
+        assert b"half" not in answer.body
+    except BrokenOff:
+        pass  # it had begun to reach the client, and was seen to be broken off
+    check_held(send(proxy), lease=60)
+    assert upstream.executions["a"] == 1
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_streamed_answer_that_breaks_off_is_seen_to_be_broken(stage, framing):
+    def broken(exchange):
+        head = {"length": b"Content-Length: 100\r\n\r\nhalf",
+                "chunked": b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"}[framing]
+        exchange.send(b"HTTP/1.1 200 OK\r\n" + head)
+        exchange.connection.close()
+
+    proxy = stage.proxy(stage.upstream(broken))
+    with pytest.raises(BrokenOff) as broken_off:
+        send(proxy, target="/uncovered")
+    assert not broken_off.value.data.endswith(b"0\r\n\r\n")
+
+
+def test_an_answer_too_large_to_keep_that_breaks_off_is_never_executed_again(stage):
+    """It was completed as not replayable before its body was streamed on."""
+    def broken(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 50_000)
+        exchange.connection.close()
+
+    upstream = stage.upstream(broken)
+    proxy = stage.proxy(upstream, [policy(lease="1s", replay={"max_body": "1KiB"})])
+    with pytest.raises(BrokenOff):
+        send(proxy)
+    again = send(proxy)
+    assert again.decision in ("not-replayable", "held")
+    assert upstream.executions["a"] == 1
+
+
+def test_an_answer_until_close_is_stored_whole(stage):
+    def until_close(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nall of it")
+        exchange.connection.close()
+
+    upstream = stage.upstream(until_close)
+    proxy = stage.proxy(upstream)
+    assert send(proxy).body == b"all of it"
+    again = send(proxy)
+    assert (again.decision, again.body) == ("replayed", b"all of it")
+
+
+def test_a_client_that_leaves_does_not_stop_its_operation(stage):
+    finish = threading.Event()
+
+    def slow(exchange):
+        finish.wait()
+        executed(exchange)
+
+    upstream = stage.upstream(slow)
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as impatient:
+        impatient.send(request(key="a", body={"n": 1}))
+        upstream.wait_for_requests(1)
+    assert send(proxy).decision == "in-flight"
+    finish.set()
+
+    def recorded():
+        answer = send(proxy)
+        return answer if answer.decision != "in-flight" else None
+
+    answer = eventually(recorded, "the result is recorded")
+    assert (answer.decision, answer.json) == ("replayed", {"execution": 1})
+    assert upstream.executions["a"] == 1
+
+
+def test_a_client_that_leaves_within_its_body_reserves_nothing(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as client:
+        client.send(request(key="a", body={"n": 1})[:-1])
+    assert send(proxy).decision == "forwarded"
+    assert upstream.executions["a"] == 1
+
+
+def test_an_idle_connection_that_the_upstream_closed_is_not_used(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream)
+    for n in range(10):
+        assert send(proxy, f"key-{n}").decision == "forwarded"
+        for connection in upstream.connections:
+            connection.close()
+    assert set(upstream.executions.values()) == {1}
+
+
+@pytest.mark.parametrize("junk", [b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"],
+                         ids=["a byte", "a whole answer"])
+def test_unsolicited_bytes_on_an_idle_connection_reach_nobody(stage, junk):
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream)
+    assert send(proxy, "first").decision == "forwarded"
+    idle = upstream.connections[0]
+    idle.send(junk)
+    assert idle.closed_by_proxy(), "the connection is given up"
+    for n in range(5):
+        answer = send(proxy, f"key-{n}")
+        assert answer.json == {"execution": n + 2}
+
+
+@pytest.mark.parametrize("junk", [b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"],
+                         ids=["a byte", "a whole answer"])
+@pytest.mark.parametrize("target", ["/orders", "/uncovered"])
+def test_bytes_behind_an_answer_reach_nobody(stage, junk, target):
+    def more(exchange):
+        number = exchange.execution
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%d" % (len(str(number)), number)
+                      + junk)
+
+    upstream = stage.upstream(more)
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as client:
+        for n in range(1, 6):
+            answer = client.call(key=f"key-{n}", target=target)
+            assert (answer.status, answer.body) == (200, str(n).encode())
+        assert not client.buffer
+
+
+MALFORMED = {
+    "no HTTP": b"hello there, this is no HTTP\r\n\r\n",
+    "HTTP/2": b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
+    "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "listed lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nab",
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "coding gzip": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nab",
+    "folded line": b"HTTP/1.1 200 OK\r\nX: 1\r\n 2\r\nContent-Length: 0\r\n\r\n",
+    "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n\r\n\r\n",
+    "bare CR": b"HTTP/1.1 200 OK\r\nX: 1\r2\r\nContent-Length: 0\r\n\r\n",
+    "NUL": b"HTTP/1.1 200 OK\r\nX: \x00\r\nContent-Length: 0\r\n\r\n",
+    "space before a colon": b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n",
+    "head above 64 KiB": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
+    "a 101 nobody asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "11 interim answers": b"HTTP/1.1 103 Hints\r\n\r\n" * 11 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "chunk size that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_answer_is_502_and_an_unknown_outcome(stage, name):
+    def malformed(exchange):
+        exchange.send(MALFORMED[name])
+        exchange.connection.closed_by_proxy()
+
+    upstream = stage.upstream(malformed)
+    proxy = stage.proxy(upstream, [policy(lease="60s")])
+    answer = send(proxy)
+    assert (answer.status, answer.decision) == (502, "upstream-error")
+    assert answer.problem == "upstream-unreachable"
+    check_held(send(proxy), lease=60)
+    assert upstream.executions["a"] == 1
+
+
+@pytest.mark.parametrize("name", [n for n in MALFORMED if not n.startswith("chunk size")])
+def test_a_malformed_answer_to_an_uncovered_request_is_502(stage, name):
+    upstream = stage.upstream(lambda exchange: exchange.send(MALFORMED[name]))
+    proxy = stage.proxy(upstream)
+    assert send(proxy, target="/uncovered").status == 502
+    assert upstream.connections[0].closed_by_proxy()
+
+
+def test_answers_are_never_mixed_up_between_clients(stage):
+    """Each answer names the key it is for, under concurrency, timeouts and broken connections."""
+    def named(exchange):
+        key = exchange.request["idempotency-key"]
+        number = int(key)
+        if number % 7 == 0:
+            exchange.connection.reset()
+        elif number % 11 == 0:
+            exchange.answer(200, key, {"Connection": "close"})
+            exchange.connection.close()
+        else:
+            exchange.answer(200, key)
+
+    upstream = stage.upstream(named)
+    proxy = stage.proxy(upstream, [policy(lease="60s")])
+    for begin in range(0, 400, 100):
+        keys = [str(n) for n in range(begin, begin + 100)]
+        for key, answer in zip(keys, crowd(proxy.data, [request(key=k) for k in keys])):
+            if answer.status == 200:
+                assert answer.body == key.encode()
+            else:
+                assert (answer.status, int(key) % 7) == (502, 0)
+    assert set(upstream.executions.values()) == {1}
