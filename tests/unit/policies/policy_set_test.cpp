@@ -64,7 +64,18 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-// Counts, so that a test can claim that a look-up does not allocate.
+// Counts, so that a test can claim that a look-up does not allocate. Sanitizers bring allocators of
+// their own, which must not be mixed with another.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ONCEPROXY_OWN_ALLOCATOR 0
+#elif defined(__has_feature)
+#define ONCEPROXY_OWN_ALLOCATOR \
+  (!__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer))
+#else
+#define ONCEPROXY_OWN_ALLOCATOR 1
+#endif
+
+#if ONCEPROXY_OWN_ALLOCATOR
 void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
@@ -76,6 +87,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
+#endif
 
 TEST_CASE("a template covers the paths of its segments and no others") {
   struct Case {
