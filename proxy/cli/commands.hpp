@@ -1,0 +1,47 @@
+// The commands that serve nothing: check, schema, explain. main.cpp adds them to its command line
+// beside `run`. They touch no socket and no store. Not thread-safe.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include "config/load.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace onceproxy::cli {
+
+/// Exit codes, as the README promises them.
+constexpr int exit_good = 0;
+constexpr int exit_bad = 1;
+constexpr int exit_unreadable = 2;
+
+struct Streams {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+};
+
+/// `onceproxy check FILE`: every problem to `err`, or one line to `out`. With `json`, one JSON
+/// object to `out` either way, {"file":…,"valid":…,"problems":[…]}, for editors and CI.
+int check(const std::string& path, bool json, std::ostream& out, std::ostream& err);
+
+/// `onceproxy schema`: the JSON Schema of the configuration.
+int schema(std::ostream& out);
+
+/// `onceproxy explain -c CONFIG REQUEST`: what the request in the file (or `-`, `in`) stands for.
+/// A request that would be refused for its form is `exit_bad`; any decision of a policy is not.
+int explain(const std::string& config_path, const std::string& request_path,
+            const Streams& streams);
+
+/// The same on what has been read.
+int explain(const config::Settings& settings, std::string request, std::ostream& out,
+            std::ostream& err);
+
+/// Adds the commands. One that ran leaves its exit code in `exit_code`, which must outlive the
+/// parsing, as the streams must; `exit_code` is left alone when none ran.
+void add_commands(CLI::App& app, const Streams& streams, int& exit_code);
+
+}  // namespace onceproxy::cli

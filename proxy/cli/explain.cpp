@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <istream>
+#include <iterator>
+#include <ostream>
+
+#include "config/scalars.hpp"
+#include "config/text.hpp"
+#include "policies/path.hpp"
+#include "policies/policy_set.hpp"
+#include "policies/select.hpp"
+#include "proxy/cli/commands.hpp"
+#include "proxy/cli/read_file.hpp"
+#include "proxy/http/chunked.hpp"
+#include "proxy/http/head.hpp"
+
+namespace onceproxy::cli {
+namespace {
+
+using policies::Document;
+using policies::Policy;
+using policies::RequestView;
+using policies::Selector;
+
+constexpr auto label_width = 14;
+
+void line(std::ostream& out, std::string label, std::string_view text) {
+  label.resize(std::max<std::size_t>(label_width, label.size() + 1), ' ');
+  out << label << text << "\n";
+}
+
+/// A terminal must not be driven by what a request holds.
+std::string printable(std::string_view text) {
+  static constexpr std::size_t bytes_max = 200;
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = config::utf8_length(text.substr(i));
+    // U+0080 to U+009F are control characters too.
+    const bool control =
+        byte < 0x20 || byte == 0x7f ||
+        (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
+    if (length == 0 || control) {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      ++i;
+    } else {
+      out += text.substr(i, length);
+      i += length;
+    }
+  }
+  if (text.size() > bytes_max) out += "… (" + std::to_string(text.size()) + " bytes)";
+  return out;
+}
+
+/// A request in a file was written by hand as often as not: an editor's line ends are taken for
+/// CR LF in the head, which is all that is forgiven.
+std::string with_line_ends(const std::string& text) {
+  const std::size_t first_line = text.find('\n');
+  if (first_line == std::string::npos || first_line == 0 || text[first_line - 1] == '\r')
+    return text;
+  const std::size_t empty_line = text.find("\n\n");
+  const std::size_t head_end = empty_line == std::string::npos ? text.size() : empty_line + 2;
+  std::string out;
+  for (std::size_t i = 0; i < head_end; ++i) {
+    if (text[i] == '\n') out += '\r';
+    out += text[i];
+  }
+  return out + text.substr(head_end);
+}
+
+struct Refused {
+  int status;
+  std::string detail;
+};
+
+tl::expected<std::string, Refused> decode_chunks(std::string_view rest,
+                                                 const config::LimitSettings& limits) {
+  using Kind = http::ChunkedDecoder::Step::Kind;
+  http::ChunkedDecoder decoder(limits.head_bytes, limits.headers);
+  std::string body;
+  while (!decoder.done()) {
+    const auto step = decoder.feed(rest);
+    if (step.kind == Kind::error) return tl::unexpected(Refused{400, "malformed chunked body"});
+    if (step.kind == Kind::more) return tl::unexpected(Refused{400, "the chunked body breaks off"});
+    body += step.data;
+    rest.remove_prefix(step.consumed);
+  }
+  return body;
+}
+
+tl::expected<std::string, Refused> body_of(const http::RequestHead& head, std::string_view rest,
+                                           const config::LimitSettings& limits) {
+  using Kind = http::Framing::Kind;
+  if (head.framing.kind == Kind::chunked) return decode_chunks(rest, limits);
+  // Whoever writes a request by hand leaves the length out, and means what follows the head.
+  if (head.framing.kind != Kind::length) return std::string(rest);
+  if (rest.size() < head.framing.length) {
+    return tl::unexpected(Refused{400, "the body breaks off: Content-Length is " +
+                                           std::to_string(head.framing.length) + ", and " +
+                                           std::to_string(rest.size()) + " bytes follow"});
+  }
+  return std::string(rest.substr(0, head.framing.length));
+}
+
+std::string_view path_problem(policies::PathError error) {
+  switch (error) {
+    case policies::PathError::not_absolute:
+      return "the path does not begin with /";
+    case policies::PathError::bad_encoding:
+      return "the path has a % without two hexadecimal digits";
+    case policies::PathError::encoded_delimiter:
+      return "the path has an encoded slash, backslash or NUL";
+  }
+  return "";
+}
+
+int refuse(std::ostream& err, const Refused& why) {
+  err << "bad request (" << why.status << "): " << why.detail << "\n";
+  return exit_bad;
+}
+
+void print_fields(std::ostream& out, const std::vector<Selector>& selectors, const Policy& policy,
+                  const RequestView& request, Document& body) {
+  for (const auto& [selector, value] :
+       policies::selected_fields(selectors, policy, request, body)) {
+    out << "  " << printable(selector) << (value ? " = " + printable(*value) : " is missing")
+        << "\n";
+  }
+}
+
+std::string_view missing_text(policies::OnMissing on_missing) {
+  return on_missing == policies::OnMissing::pass ? "forwarded unprotected (on_missing: pass)"
+                                                 : "400 missing-key";
+}
+
+void print_terms(std::ostream& out, const Policy& policy) {
+  const bool hold = policy.terms.unknown == store::OnUnknown::hold;
+  line(out, "lease", config::duration_text(policy.terms.lease));
+  line(out, "window", config::duration_text(policy.terms.window));
+  line(out, "unknown", hold ? "hold" : "retry");
+  line(out, "duplicate",
+       policy.on_duplicate ? "fixed answer " + std::to_string(policy.on_duplicate->status)
+                           : "replay");
+}
+
+/// What the policy makes of the request; the fields are shown whether it can name it or not.
+void print_operation(std::ostream& out, const Policy& policy, const RequestView& request,
+                     Document& body) {
+  const auto operation = policies::select_operation(policy, request, body);
+  line(out, "namespace", policy.name_space);
+  line(out, "fingerprint", operation ? operation->fingerprint.hex() : "none");
+  print_fields(out, policy.fingerprint, policy, request, body);
+  line(out, "scope", policy.scope.empty() ? "shared" : "");
+  print_fields(out, policy.scope, policy, request, body);
+  if (policy.payload.empty()) {
+    line(out, "payload", "not compared");
+  } else {
+    line(out, "payload", operation && operation->payload ? operation->payload->hex() : "none");
+    print_fields(out, policy.payload, policy, request, body);
+  }
+  print_terms(out, policy);
+  if (operation) return;
+  const auto& error = operation.error();
+  if (error.kind == policies::SelectError::Kind::missing) {
+    line(out, "decision",
+         std::string(missing_text(policy.on_missing)) + ": " + printable(error.detail) +
+             " is missing");
+  } else {
+    line(out, "decision", "400 bad-key: " + printable(error.detail));
+  }
+}
+
+}  // namespace
+
+int explain(const config::Settings& settings, std::string request, std::ostream& out,
+            std::ostream& err) {
+  request = with_line_ends(request);
+  const http::HeadLimits limits{settings.limits.head_bytes, settings.limits.headers};
+  const std::size_t end = http::find_head_end(request);
+  if (end == 0) return refuse(err, {400, "the head does not end: an empty line is missing"});
+  http::RequestHead head;
+  if (const auto bad =
+          http::parse_request_head(std::string_view(request).substr(0, end), limits, head)) {
+    return refuse(err, {bad->status, std::string(bad->detail)});
+  }
+  RequestView view{head.method, head.target, head.path, head.query, head.fields};
+  std::string scratch;
+  if (head.path != "*") {
+    const auto path =
+        policies::normalize_path(head.path, scratch, settings.limits.pass_encoded_slashes);
+    if (!path) return refuse(err, {400, std::string(path_problem(path.error()))});
+    view.path = *path;
+  }
+  const auto body = body_of(head, std::string_view(request).substr(end), settings.limits);
+  if (!body) return refuse(err, body.error());
+
+  const policies::PolicySet policies(settings.policies);
+  Document document(view, *body, settings.limits.body_bytes);
+  const auto candidates = policies.candidates(view);
+  if (!candidates.empty() && body->size() > settings.limits.body_bytes) {
+    return refuse(err, {413, "the body is larger than limits.body_bytes"});
+  }
+  const Policy* policy = policies.choose(candidates, view, document);
+  line(out, "request", printable(head.method) + " " + printable(view.path));
+  if (policy == nullptr) {
+    line(out, "policy", "none: the request passes through untouched");
+    return exit_good;
+  }
+  const bool off = policy->enforcement.mode == policies::Enforcement::Mode::off;
+  line(out, "policy", policy->name + (off ? " (off: the request passes through)" : ""));
+  print_operation(out, *policy, view, document);
+  return exit_good;
+}
+
+int explain(const std::string& config_path, const std::string& request_path,
+            const Streams& streams) {
+  const auto text = read_file(config_path);
+  if (!text) {
+    streams.err << "onceproxy: " << text.error() << "\n";
+    return exit_unreadable;
+  }
+  const auto settings = config::load(*text, config_path, config::process_environment());
+  if (!settings) {
+    for (const auto& problem : settings.error()) streams.err << problem.text() << "\n";
+    return exit_bad;
+  }
+  auto request = request_path == "-" ? tl::expected<std::string, std::string>(std::string(
+                                           std::istreambuf_iterator<char>(streams.in), {}))
+                                     : read_file(request_path);
+  if (!request) {
+    streams.err << "onceproxy: " << request.error() << "\n";
+    return exit_unreadable;
+  }
+  return explain(*settings, *std::move(request), streams.out, streams.err);
+}
+
+}  // namespace onceproxy::cli
