@@ -1,39 +1,21 @@
 #include "store/database.hpp"
 
-#include <rocksdb/listener.h>
-
 #include <mutex>
 #include <utility>
 
+#include "store/database_events.hpp"
 #include "store/database_options.hpp"
 
 namespace onceproxy::store {
-
-/// RocksDB calls it from its own threads, without its lock.
-class Database::Listener final : public rocksdb::EventListener {
- public:
-  explicit Listener(const RocksDbObserver& observer) : observer_(observer) {}
-  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    // A failed write reports itself to the committer, which counts it there.
-    if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) return;
-    failed_.store(true, std::memory_order_release);
-    if (observer_.failed) observer_.failed("background", error->ToString());
-  }
-  bool failed() const { return failed_.load(std::memory_order_acquire); }
-  void forget() { failed_.store(false, std::memory_order_release); }
-
- private:
-  const RocksDbObserver& observer_;
-  std::atomic<bool> failed_{false};
-};
 
 Database::Database(const RocksDbOptions& options, Tuning tuning, const Clock& clock,
                    const RocksDbObserver& observer)
     : options_(options),
       tuning_(std::move(tuning)),
       observer_(observer),
-      listener_(std::make_shared<Listener>(observer)),
-      database_options_(database_options(options_, tuning_, listener_)),
+      background_(std::make_shared<BackgroundFailures>(observer)),
+      database_options_(database_options(options_, tuning_, background_,
+                                         std::make_shared<DatabaseLog>(observer))),
       families_(family_descriptors(options_, tuning_, clock)) {}
 
 Database::~Database() {
@@ -77,11 +59,13 @@ void Database::add(rocksdb::WriteBatch& batch, Family family, std::string_view k
 rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return db_->Write(options, &batch);
+  const rocksdb::Status status = db_->Write(options, &batch);
+  write_failed_ = write_failed_ || !status.ok();
+  return status;
 }
 
 bool Database::background_failed() const {
-  return listener_->failed();
+  return background_->seen();
 }
 
 void Database::forget_handles() {
@@ -102,15 +86,18 @@ void Database::forget_handles() {
 
 rocksdb::Status Database::reopen() {
   forget_handles();
-  listener_->forget();
+  background_->forget();
+  write_failed_ = false;
   return try_open(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
 }
 
 void Database::close() {
-  if (!db_) return;
-  rocksdb::Status status = db_->FlushWAL(true);
-  if (status.ok()) status = db_->Flush(rocksdb::FlushOptions(), handles_);
-  if (!status.ok() && observer_.failed) observer_.failed("flush", status.ToString());
+  // A log whose write failed is not to be touched again; nothing in it was promised.
+  if (db_ && !write_failed_ && !background_failed()) {
+    rocksdb::Status status = db_->FlushWAL(true);
+    if (status.ok()) status = db_->Flush(rocksdb::FlushOptions(), handles_);
+    if (!status.ok() && observer_.failed) observer_.failed("flush", status.ToString());
+  }
   forget_handles();
 }
 

@@ -19,6 +19,8 @@
 
 namespace onceproxy::store {
 
+class BackgroundFailures;
+
 class Database {
  public:
   /// `options`, `clock` and `observer` must outlive it.
@@ -68,8 +70,6 @@ class Database {
   std::uint64_t records_estimate() const;
 
  private:
-  class Listener;
-
   void prepare_directory() const;
   rocksdb::Status try_open(rocksdb::WALRecoveryMode mode);
   [[noreturn]] void explain(const rocksdb::Status& status) const;
@@ -82,10 +82,11 @@ class Database {
   const RocksDbOptions& options_;
   const Tuning tuning_;
   const RocksDbObserver& observer_;
-  const std::shared_ptr<Listener> listener_;
+  const std::shared_ptr<BackgroundFailures> background_;
   const rocksdb::Options database_options_;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families_;
   bool lost_wal_ = false;
+  bool write_failed_ = false;  // since the last open
 
   /// Held shared by readers, exclusively while the database is replaced.
   mutable std::shared_mutex mutex_;

@@ -104,7 +104,8 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
 }  // namespace
 
 rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
-                                  std::shared_ptr<rocksdb::EventListener> listener) {
+                                  std::shared_ptr<rocksdb::EventListener> listener,
+                                  std::shared_ptr<rocksdb::Logger> log) {
   rocksdb::Options out;
   if (tuning.env != nullptr) out.env = tuning.env;
   out.create_if_missing = true;
@@ -130,10 +131,7 @@ rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& t
   // Files are deleted by RocksDB's threads, not by a reader that held the last reference.
   out.avoid_unnecessary_blocking_io = true;
   out.listeners.push_back(std::move(listener));
-  // RocksDB's own log: warnings only, bounded.
-  out.info_log_level = rocksdb::WARN_LEVEL;
-  out.max_log_file_size = 4 * mebibyte;
-  out.keep_log_file_num = 4;
+  out.info_log = std::move(log);
   out.stats_dump_period_sec = 0;
   out.stats_persist_period_sec = 0;
   return out;

@@ -10,7 +10,8 @@
 namespace onceproxy::store {
 
 rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
-                                  std::shared_ptr<rocksdb::EventListener> listener);
+                                  std::shared_ptr<rocksdb::EventListener> listener,
+                                  std::shared_ptr<rocksdb::Logger> log);
 
 /// One descriptor for each Family, in its order.
 std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOptions& options,

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "store/database.hpp"
 
 namespace onceproxy::store::meta {
 
@@ -15,17 +18,11 @@ inline constexpr std::string_view format = "format";
 inline constexpr std::string_view fence_ceiling = "fence ceiling";
 inline constexpr std::uint64_t format_now = 1;
 
-inline std::string encode(std::uint64_t value) {
-  std::string out;
-  for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>(value >> shift));
-  return out;
-}
+std::string encode(std::uint64_t value);
+std::optional<std::uint64_t> decode(std::string_view bytes);
 
-inline std::optional<std::uint64_t> decode(std::string_view bytes) {
-  if (bytes.size() != 8) return std::nullopt;
-  std::uint64_t value = 0;
-  for (std::size_t i = 8; i-- > 0;) value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
-  return value;
-}
+/// At startup, on an open database: refuses a foreign format, marks a new directory with ours, and
+/// says above which number fences start. Throws std::runtime_error naming `path`.
+std::uint64_t prepare(Database& database, const std::filesystem::path& path);
 
 }  // namespace onceproxy::store::meta

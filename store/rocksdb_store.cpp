@@ -1,14 +1,14 @@
 #include "store/rocksdb_store.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <stdexcept>
 #include <utility>
 
 #include "store/committer.hpp"
 #include "store/meta.hpp"
 #include "store/nonce.hpp"
-#include "store/verdict.hpp"
+#include "store/record_reader.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -22,10 +22,11 @@ class OpenStore final : public RocksDbStore {
         clock_(clock),
         observer_(std::move(observer)),
         database_(options_, tuning_, clock_, observer_),
+        records_(database_, observer_),
         reservations_(options_.pending_max),
         space_(options_, tuning_, database_, observer_) {
     database_.open();
-    read_meta();
+    fences_.start_above(meta::prepare(database_, options_.path));
     space_.measure();
     committer_.emplace(Committer::Parts{database_, reservations_, fences_, space_, *this, options_,
                                         tuning_, clock_, observer_});
@@ -41,14 +42,6 @@ class OpenStore final : public RocksDbStore {
   void close() override;
 
  private:
-  using Looked = std::variant<Free, Mismatch, Held, Completed, Unavailable>;
-
-  void read_meta();
-  std::uint64_t meta_value(std::string_view key, std::uint64_t where_absent);
-
-  Looked look(const ReserveRequest& request, WallTime now);
-  bool fetch_answer(const Fingerprint& fingerprint, Record& record);
-  Unavailable read_failed(std::string_view operation, std::string_view detail);
   std::optional<ReserveResult> look_without_claim(const ReserveRequest& request, WallTime now,
                                                   bool at_limit);
   bool start(const ReserveRequest& request, Free free, WallTime now, Call<ReserveResult>& call);
@@ -60,6 +53,7 @@ class OpenStore final : public RocksDbStore {
   const Clock& clock_;
   const RocksDbObserver observer_;
   Database database_;
+  const RecordReader records_;
   Reservations reservations_;
   Fences fences_;
   Space space_;
@@ -74,77 +68,11 @@ bool answer_now(Call<Result>& call, Value&& value) {
   return true;
 }
 
-std::uint64_t OpenStore::meta_value(std::string_view key, std::uint64_t where_absent) {
-  Database::Found found;
-  database_.get(Family::meta, key, found);
-  if (!found.failed() && !found.present()) return where_absent;
-  const auto value = found.present() ? meta::decode(found.value()) : std::nullopt;
-  if (!value) {
-    throw std::runtime_error(
-        "store " + options_.path.string() + ": cannot read \"" + std::string(key) + "\" (" +
-        (found.failed() ? found.error() : "not a number") + "); restore the directory from a copy");
-  }
-  return *value;
-}
-
-void OpenStore::read_meta() {
-  const std::uint64_t format = meta_value(meta::format, 0);
-  if (format != 0 && format != meta::format_now) {
-    throw std::runtime_error("store " + options_.path.string() + ": written in format " +
-                             std::to_string(format) + ", this program knows format " +
-                             std::to_string(meta::format_now) +
-                             "; use the program that wrote it or choose another path");
-  }
-  std::uint64_t ceiling = meta_value(meta::fence_ceiling, 0);
-  // With a part of the log, ceilings may have gone; far fewer numbers than this fit into one.
-  if (database_.lost_wal()) ceiling += std::uint64_t{1} << 32;
-  fences_.start_above(ceiling);
-  if (format == 0) {
-    rocksdb::WriteBatch batch;
-    database_.add(batch, Family::meta, meta::format, meta::encode(meta::format_now));
-    if (const auto status = database_.write(batch, true); !status.ok()) {
-      throw std::runtime_error("store " + options_.path.string() + ": cannot be written to (" +
-                               status.ToString() + "); see the reason given");
-    }
-  }
-}
-
-Unavailable OpenStore::read_failed(std::string_view operation, std::string_view detail) {
-  if (observer_.failed) observer_.failed(operation, detail);
-  return {operation == "decode" ? Unavailable::Reason::corrupt : Unavailable::Reason::failed};
-}
-
-/// What the disk says, whoever holds the reservation.
-OpenStore::Looked OpenStore::look(const ReserveRequest& request, WallTime now) {
-  std::optional<Record> record;
-  {
-    Database::Found found;
-    database_.get(Family::records, request.fingerprint.view(), found);
-    if (found.failed()) return read_failed("read", found.error());
-    if (found.present()) {
-      record = decode(found.value());
-      if (!record) return read_failed("decode", request.fingerprint.hex());
-    }
-  }
-  const bool apart = record && record->answer_apart;
-  const std::string key = apart ? answer_key(request.fingerprint, *record) : std::string();
-  auto verdict = judge(std::move(record), request, now);
-  if (auto* const completed = std::get_if<Completed>(&verdict); completed && apart) {
-    Database::Found found;
-    database_.get(Family::answers, key, found);
-    if (found.failed()) return read_failed("read", found.error());
-    if (!found.present() || !decode_answer(found.value(), completed->answer)) {
-      return read_failed("decode", request.fingerprint.hex());
-    }
-  }
-  return std::visit([](auto&& what) -> Looked { return std::move(what); }, std::move(verdict));
-}
-
 /// For a caller that got no claim since another is still looking, or since there is no room: it
 /// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
 std::optional<ReserveResult> OpenStore::look_without_claim(const ReserveRequest& request,
                                                            WallTime now, bool at_limit) {
-  Looked looked = look(request, now);
+  Looked looked = records_.look(request, now);
   if (auto* const completed = std::get_if<Completed>(&looked)) return std::move(*completed);
   const auto glance = reservations_.glance(request.fingerprint, request.payload);
   if (!glance.present && !at_limit) return std::nullopt;
@@ -184,7 +112,7 @@ bool OpenStore::reserve(const ReserveRequest& request, Call<ReserveResult>& call
       case Reservations::Claim::mine:
         break;
     }
-    Looked looked = look(request, now);
+    Looked looked = records_.look(request, now);
     if (auto* const free = std::get_if<Free>(&looked)) {
       return start(request, std::move(*free), now, call);
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "faulty_file_system.hpp"
@@ -18,10 +19,13 @@ struct FailingFixture {
   /// Keeps it broken until heal(): a failed database cannot be opened again.
   void stay_broken() { environment.files->fault = Fault::create; }
   void heal() {
-    const auto events = fixture.seen.signal.read([&] { return fixture.seen.events.size(); });
+    const auto reopenings = [&] {
+      return std::count_if(fixture.seen.events.begin(), fixture.seen.events.end(),
+                           [](const std::string& text) { return text.starts_with("reopened"); });
+    };
+    const auto before = fixture.seen.signal.read(reopenings);
     environment.files->fault = Fault::none;
-    REQUIRE(fixture.seen.signal.wait([&] { return fixture.seen.events.size() > events; }));
-    REQUIRE(fixture.seen.events.back().starts_with("reopened"));
+    REQUIRE(fixture.seen.signal.wait([&] { return reopenings() > before; }));
     REQUIRE(fixture.store->stats().healthy);
   }
   bool failed(const ReserveRequest& request) {

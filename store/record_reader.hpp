@@ -1,0 +1,33 @@
+// RecordReader: looks a fingerprint up on disk and says what that means for a request. Thread-safe;
+// runs on its caller's thread, which waits for the disk where the block is in no cache.
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "store/database.hpp"
+#include "store/verdict.hpp"
+
+namespace onceproxy::store {
+
+using Looked = std::variant<Free, Mismatch, Held, Completed, Unavailable>;
+
+class RecordReader {
+ public:
+  /// Both outlive it.
+  RecordReader(const Database& database, const RocksDbObserver& observer)
+      : database_(database), observer_(observer) {}
+
+  /// What the disk says, whoever holds the reservation. A read that failed and a record that
+  /// cannot be read are reported to the observer.
+  Looked look(const ReserveRequest& request, WallTime now) const;
+
+ private:
+  Unavailable read_failed(std::string_view detail) const;
+  Unavailable undecodable(const Fingerprint& fingerprint) const;
+
+  const Database& database_;
+  const RocksDbObserver& observer_;
+};
+
+}  // namespace onceproxy::store
