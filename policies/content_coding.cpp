@@ -80,7 +80,7 @@ class Inflater {
   bool restart() { return inflateReset(&stream_) == Z_OK; }
 
  private:
-  static constexpr std::size_t chunk_bytes = 16 * 1024;
+  static constexpr std::size_t chunk_bytes = std::size_t{16} * 1024;
 
   z_stream stream_{};
   bool good_;

@@ -19,7 +19,7 @@ constexpr std::string_view json_space = " \t\n\r";
 /// Offsets are 32 bits wide, and unescaped text is numbered after the text itself.
 constexpr std::size_t text_bytes_max = 0x7FFFFFFF;
 /// Up to here a thread keeps its buffers for the next body; larger ones get their own.
-constexpr std::size_t reusable_bytes_max = 64 * 1024;
+constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
 
 /// What it takes to read one document: a parser, a copy of the text with the padding that simdjson
 /// asks for, and a stack.

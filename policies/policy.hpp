@@ -120,7 +120,7 @@ struct OutcomeRules {
 };
 
 struct ReplayRules {
-  std::size_t body_bytes_max = 256 * 1024;
+  std::size_t body_bytes_max = std::size_t{256} * 1024;
   /// Lower case.
   std::vector<std::string> drop_headers{"set-cookie", "www-authenticate"};
 };

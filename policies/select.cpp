@@ -13,7 +13,7 @@ constexpr std::string_view payload_tag = "onceproxy/payload/1\n";
 
 constexpr std::size_t number_bytes = 8;
 /// A thread keeps its buffer between requests up to this size.
-constexpr std::size_t reusable_bytes_max = 64 * 1024;
+constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
 
 /// number: 8 bytes, the highest first.
 void put_number(std::uint64_t number, char* at) {

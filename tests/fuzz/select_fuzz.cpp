@@ -15,7 +15,7 @@ using namespace onceproxy::policies;
 
 namespace {
 
-constexpr std::size_t decoded_bytes_max = 64 * 1024;
+constexpr std::size_t decoded_bytes_max = std::size_t{64} * 1024;
 
 Selector selector(Source source, std::string name) {
   Selector out;
