@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace onceproxy::admin {
 
@@ -36,6 +38,9 @@ class Client {
   ~Client() { close(socket_); }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
+
+  /// The server closed the connection, as opposed to saying nothing for long.
+  bool hung_up() const { return hung_up_; }
 
   bool connected() const { return connected_; }
 
@@ -88,8 +93,9 @@ class Client {
   }
 
   bool receive() {
-    char buffer[4096];
+    char buffer[65536];
     const ssize_t size = recv(socket_, buffer, sizeof buffer, 0);
+    hung_up_ = size == 0 || (size < 0 && errno == ECONNRESET);
     if (size <= 0) return false;
     received_.append(buffer, static_cast<std::size_t>(size));
     return true;
@@ -97,6 +103,7 @@ class Client {
 
   int socket_ = -1;
   bool connected_ = false;
+  bool hung_up_ = false;
   std::string received_;
 };
 

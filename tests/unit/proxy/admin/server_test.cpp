@@ -220,6 +220,7 @@ TEST_CASE("silent connections keep nobody out") {
   CHECK(status(fetch(server.address(), "GET", "/echo")) == 200);
   // The longest silent one had to go.
   CHECK(silent.front()->rest().empty());
+  CHECK(silent.front()->hung_up());
 }
 
 TEST_CASE("a client that leaves in the middle disturbs nobody") {
@@ -245,7 +246,8 @@ TEST_CASE("stop waits for the request under way and lets its answer out") {
     entered = true;
     changed.notify_all();
     changed.wait(lock, [&] { return leave; });
-    return text("done");
+    // More than a socket takes at once.
+    return text(std::string(8'000'000, 'x') + "done");
   });
   server.start();
   Client client(server.address());
@@ -263,7 +265,9 @@ TEST_CASE("stop waits for the request under way and lets its answer out") {
     leave = true;
     changed.notify_all();
   }
-  CHECK(body(client.rest()) == "done");
+  const std::string answer = body(client.rest());
+  CHECK(answer.size() == 8'000'004);
+  CHECK(answer.ends_with("done"));
   stopper.join();
   CHECK_FALSE(Client(server.address()).connected());
   server.stop();
@@ -282,6 +286,7 @@ TEST_CASE("stop closes silent connections and waits for no slow reader beyond a 
   server.stop();
   CHECK(Clock::now() - begin < 3s);
   CHECK(silent.rest().empty());
+  CHECK(silent.hung_up());
 }
 
 TEST_CASE("a handler may stop its server, and its client still hears so") {
