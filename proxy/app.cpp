@@ -29,11 +29,16 @@ using telemetry::LogLevel;
 
 LogLevel log_level(config::LogLevel level) {
   switch (level) {
-    case config::LogLevel::trace: return LogLevel::trace;
-    case config::LogLevel::debug: return LogLevel::debug;
-    case config::LogLevel::info: return LogLevel::info;
-    case config::LogLevel::warn: return LogLevel::warn;
-    case config::LogLevel::error: break;
+    case config::LogLevel::trace:
+      return LogLevel::trace;
+    case config::LogLevel::debug:
+      return LogLevel::debug;
+    case config::LogLevel::info:
+      return LogLevel::info;
+    case config::LogLevel::warn:
+      return LogLevel::warn;
+    case config::LogLevel::error:
+      break;
   }
   return LogLevel::error;
 }
@@ -163,9 +168,12 @@ std::vector<http::Endpoint> App::listen() const {
 
 std::optional<std::string> App::why_not_ready() const {
   switch (state_.load()) {
-    case admin::ServerState::pre_initializing: return "starting";
-    case admin::ServerState::draining: return "draining";
-    case admin::ServerState::live: break;
+    case admin::ServerState::pre_initializing:
+      return "starting";
+    case admin::ServerState::draining:
+      return "draining";
+    case admin::ServerState::live:
+      break;
   }
   if (failed_by_operator_) return "health check failed by an operator";
   if (!store_->stats().healthy) return "the store failed and is being reopened";
@@ -251,6 +259,7 @@ int App::serve(const sigset_t& signals) {
     telemetry::log(LogLevel::warn, "drain time is over; what was under way has ended as unknown");
   }
   // Workers are gone: nobody calls the store any more, and it may flush and close.
+  metrics_.store_gauges({});
   store_->close();
   if (admin_port_) admin_port_->stop();
   if (telemetry_port_) telemetry_port_->stop();

@@ -1,5 +1,5 @@
-// App: the running program. Wires configuration, store, telemetry, the data port and the admin ports
-// together, and takes them down in the order that loses nothing.
+// App: the running program. Wires configuration, store, telemetry, the data port and the admin
+// ports together, and takes them down in the order that loses nothing.
 #pragma once
 
 #include <chrono>

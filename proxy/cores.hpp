@@ -1,4 +1,5 @@
-// How many cores this process may use: what its affinity and its cgroup's quota allow, at least one.
+// How many cores this process may use: what its affinity and its cgroup's quota allow, at least
+// one.
 #pragma once
 
 #include <cstddef>

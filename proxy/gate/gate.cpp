@@ -40,11 +40,16 @@ struct Finished {
 std::string_view words(store::Unavailable::Reason reason) {
   using Reason = store::Unavailable::Reason;
   switch (reason) {
-    case Reason::failed: return "The store failed; nothing was forwarded.";
-    case Reason::full: return "The store is full; new operations are refused, known ones answer.";
-    case Reason::pending: return "Too many operations are under way.";
-    case Reason::corrupt: return "What the store holds for this operation cannot be read.";
-    case Reason::closing: return "The proxy is shutting down.";
+    case Reason::failed:
+      return "The store failed; nothing was forwarded.";
+    case Reason::full:
+      return "The store is full; new operations are refused, known ones answer.";
+    case Reason::pending:
+      return "Too many operations are under way.";
+    case Reason::corrupt:
+      return "What the store holds for this operation cannot be read.";
+    case Reason::closing:
+      return "The proxy is shutting down.";
   }
   return "";
 }
@@ -69,9 +74,12 @@ Decision decision_of(const NotSent& not_sent) {
 
 Answer answer_not_sent(const NotSent& not_sent) {
   switch (not_sent.reason) {
-    case NotSent::Reason::busy: return busy(not_sent.detail);
-    case NotSent::Reason::timeout: return upstream_timeout(not_sent.detail);
-    case NotSent::Reason::unreachable: break;
+    case NotSent::Reason::busy:
+      return busy(not_sent.detail);
+    case NotSent::Reason::timeout:
+      return upstream_timeout(not_sent.detail);
+    case NotSent::Reason::unreachable:
+      break;
   }
   return upstream_unreachable(not_sent.detail);
 }

@@ -1,7 +1,7 @@
 // Task: the coroutine type of the request path. Lazy: it starts when it is awaited, and hands
 // control back to its awaiter without growing the stack. A whole request is a handful of these; the
-// type knows no executor and no cancellation (sockets are cancelled, not tasks), which is what makes
-// it cheaper than asio::awaitable, where each operation costs a further frame.
+// type knows no executor and no cancellation (sockets are cancelled, not tasks), which is what
+// makes it cheaper than asio::awaitable, where each operation costs a further frame.
 //
 // Not thread-safe: a chain of tasks lives on one event loop.
 #pragma once
@@ -107,11 +107,15 @@ struct Root {
   };
 };
 
-inline Root run(Task<void> task) { co_await task; }
+inline Root run(Task<void> task) {
+  co_await task;
+}
 
 }  // namespace detail
 
 /// Starts `task` now, on this thread, with nobody awaiting it. It must not throw.
-inline void start(Task<void> task) { detail::run(std::move(task)); }
+inline void start(Task<void> task) {
+  detail::run(std::move(task));
+}
 
 }  // namespace onceproxy::gate

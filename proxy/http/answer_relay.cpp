@@ -15,8 +15,6 @@ using telemetry::Decision;
 /// Encoded chunks are collected up to this before they are written.
 constexpr std::size_t write_bytes = 64 * 1024;
 
-asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
 }  // namespace
 
 BodyFraming AnswerRelay::choose_framing() {
@@ -38,7 +36,9 @@ void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t
   write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);
 }
 
-Task<void> AnswerRelay::run(Decision decision) { return stream(decision, {}); }
+Task<void> AnswerRelay::run(Decision decision) {
+  return stream(decision, {});
+}
 
 Task<void> AnswerRelay::run_captured(Decision decision, std::string_view captured) {
   return stream(decision, captured);
@@ -46,9 +46,8 @@ Task<void> AnswerRelay::run_captured(Decision decision, std::string_view capture
 
 Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
   const BodyFraming framing = choose_framing();
-  const bool encode =
-      framing == BodyFraming::chunked ||
-      (framing == BodyFraming::as_it_came && call_.head.framing.kind == Kind::chunked);
+  const bool encode = framing == BodyFraming::chunked || (framing == BodyFraming::as_it_came &&
+                                                          call_.head.framing.kind == Kind::chunked);
   const int status = call_.head.status;
   write_head(decision, framing, 0);
   bool whole = true;
@@ -123,12 +122,12 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
 /// Writes what is pending, and `data` behind it.
 Task<bool> AnswerRelay::flush(std::string_view data) {
   if (pending_.empty() && data.empty()) co_return true;
-  const Stream::Parts parts{part(pending_), part(data)};
+  const Stream::Parts parts{pending_, data};
   const IoResult written = co_await client_.write(parts);
   pending_.clear();
   bytes_ += written.bytes;
-  if (written.error) error_ = "The client left before it was answered.";
-  co_return !written.error;
+  if (written.error != IoError::none) error_ = "The client left before it was answered.";
+  co_return written.error == IoError::none;
 }
 
 }  // namespace onceproxy::http

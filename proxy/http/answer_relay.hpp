@@ -1,7 +1,6 @@
-// AnswerRelay: carries an upstream's final answer to the client: head rewritten, body as it streams,
-// framed anew where the two sides differ. An answer that breaks off reaches the client as broken
-// off, never as complete.
-// Not thread-safe: its worker's loop.
+// AnswerRelay: carries an upstream's final answer to the client: head rewritten, body as it
+// streams, framed anew where the two sides differ. An answer that breaks off reaches the client as
+// broken off, never as complete. Not thread-safe: its worker's loop.
 #pragma once
 
 #include <cstdint>

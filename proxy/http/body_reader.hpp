@@ -37,10 +37,14 @@ class BodyReader {
   Piece take(Buffer& buffer) {
     buffer.consume(std::exchange(taken_, 0));
     switch (framing_.kind) {
-      case Framing::Kind::none: return {State::end, {}};
-      case Framing::Kind::length: return take_counted(buffer);
-      case Framing::Kind::chunked: return take_chunked(buffer);
-      case Framing::Kind::until_close: break;
+      case Framing::Kind::none:
+        return {State::end, {}};
+      case Framing::Kind::length:
+        return take_counted(buffer);
+      case Framing::Kind::chunked:
+        return take_chunked(buffer);
+      case Framing::Kind::until_close:
+        break;
     }
     taken_ = buffer.size();
     return {taken_ > 0 ? State::data : State::need_more, buffer.view()};

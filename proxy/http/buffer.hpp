@@ -3,7 +3,6 @@
 // Not thread-safe.
 #pragma once
 
-#include <boost/asio/buffer.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -29,7 +28,11 @@ class Buffer {
   /// Room to read into, at least one byte and at most what keeps the whole within `bytes_max`;
   /// empty when the buffer holds that much already. Grows, or moves the bytes to the front, only
   /// when the room at the end is used up.
-  boost::asio::mutable_buffer prepare(std::size_t bytes_max) {
+  struct Room {
+    char* data = nullptr;
+    std::size_t size = 0;
+  };
+  Room prepare(std::size_t bytes_max) {
     if (size() >= bytes_max) return {};
     if (end_ == capacity_) make_room(bytes_max);
     return {memory_.get() + end_, std::min(capacity_ - end_, bytes_max - size())};

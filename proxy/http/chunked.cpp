@@ -15,8 +15,12 @@ int hex_value(char c) {
   return -1;
 }
 
-bool token_char(char c) { return valid_token({&c, 1}); }
-bool value_char(char c) { return valid_field_value({&c, 1}); }
+bool token_char(char c) {
+  return valid_token({&c, 1});
+}
+bool value_char(char c) {
+  return valid_field_value({&c, 1});
+}
 
 }  // namespace
 
@@ -25,8 +29,8 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
   std::size_t used = 0;
   while (used < input.size()) {
     if (state_ == State::data) {
-      const auto size = static_cast<std::size_t>(
-          std::min<std::uint64_t>(chunk_left_, input.size() - used));
+      const auto size =
+          static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, input.size() - used));
       chunk_left_ -= size;
       if (chunk_left_ == 0) state_ = State::data_cr;
       return {Step::Kind::data, used + size, input.substr(used, size)};
@@ -47,13 +51,14 @@ bool ChunkedDecoder::take(char c) {
     case State::size: {
       const int digit = hex_value(c);
       if (digit >= 0) {
-        // 15 digits at most: what could overflow is refused, not wrapped.
-        if (chunk_left_ >> 56 != 0) return false;
+        // What could overflow is refused, not wrapped; so are zeros without end.
+        if (++size_digits_ > size_digits_max) return false;
         chunk_left_ = chunk_left_ << 4 | static_cast<std::uint64_t>(digit);
         state_ = State::size;
         return true;
       }
       if (state_ == State::size_first) return false;
+      size_digits_ = 0;
       extension_bytes_ = 0;
       if (c == '\r') {
         state_ = State::size_lf;

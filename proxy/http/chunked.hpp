@@ -16,6 +16,8 @@ class ChunkedDecoder {
  public:
   /// Extensions of one chunk together.
   static constexpr std::size_t extension_bytes_max = 256;
+  /// Hexadecimal digits of one chunk's size, leading zeros included.
+  static constexpr std::size_t size_digits_max = 15;
 
   /// Bounds of the trailer section.
   ChunkedDecoder(std::size_t trailer_bytes_max, std::size_t trailer_fields_max)
@@ -61,6 +63,7 @@ class ChunkedDecoder {
   const std::size_t trailer_fields_max_;
   State state_ = State::size_first;
   std::uint64_t chunk_left_ = 0;
+  std::size_t size_digits_ = 0;
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_fields_ = 0;

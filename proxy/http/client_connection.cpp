@@ -1,7 +1,5 @@
 #include "proxy/http/client_connection.hpp"
 
-#include <sys/socket.h>
-
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/worker.hpp"
 
@@ -19,8 +17,8 @@ constexpr std::size_t linger_bytes = 256 * 1024;
 
 }  // namespace
 
-ClientConnection::ClientConnection(Worker& home, Socket socket, std::string address)
-    : Stream(home.deadlines(), std::move(socket), home.options().limits.idle_timeout),
+ClientConnection::ClientConnection(Worker& home, int socket, std::string address)
+    : Stream(home.loop(), socket, home.options().limits.idle_timeout),
       worker(home),
       client(std::move(address)) {
   worker.metrics().connection(telemetry::Side::client, +1);
@@ -33,12 +31,6 @@ ClientConnection::~ClientConnection() {
 
 void ClientConnection::drain() {
   if (idle_) cancel();
-}
-
-void ClientConnection::reset() noexcept {
-  Error ignored;
-  socket().set_option(Socket::linger(true, 0), ignored);
-  close();
 }
 
 Task<void> ClientConnection::serve() {
@@ -85,9 +77,9 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     buffer.shrink();
     expire_after(served_any_ ? limits.idle_timeout : limits.head_timeout);
     idle_ = true;
-    const Error error = co_await fill(limits.head_bytes);
+    const IoError error = co_await fill(limits.head_bytes);
     idle_ = false;
-    if (error) co_return Next::end;
+    if (error != IoError::none) co_return Next::end;
     skip_empty_lines();
   }
   began_ = steady_clock::now();
@@ -98,14 +90,14 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     searched = buffer.size();
     if (!waiting) expire_after(limits.head_timeout);
     waiting = true;
-    const Error error = co_await fill(limits.head_bytes);
-    if (!error) {
+    const IoError error = co_await fill(limits.head_bytes);
+    if (error == IoError::none) {
       if (searched == 0) skip_empty_lines();
       continue;
     }
-    if (error == asio::error::no_buffer_space) {
+    if (error == IoError::no_room) {
       bad_head_ = oversized_head(buffer.view());
-    } else if (error == asio::error::timed_out && !buffer.empty()) {
+    } else if (error == IoError::timed_out && !buffer.empty()) {
       bad_head_ = BadHead{408, "head-timeout", "The head did not come in time."};
     } else {
       co_return Next::end;
@@ -118,14 +110,14 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
 }
 
 Task<void> ClientConnection::linger() {
-  if (!socket().is_open()) co_return;
+  if (!open()) co_return;
   shutdown_send();
   expire_after(linger_time);
   std::size_t discarded = 0;
   while (discarded < linger_bytes) {
     buffer.consume(buffer.size());
-    const Error error = co_await fill(Buffer::initial_bytes);
-    if (error) co_return;
+    const IoError error = co_await fill(Buffer::initial_bytes);
+    if (error != IoError::none) co_return;
     discarded += buffer.size();
   }
 }

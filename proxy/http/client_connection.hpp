@@ -1,5 +1,5 @@
-// ClientConnection: one client, request after request. It reads and validates heads, refuses what is
-// malformed, hands each request to an Exchange, and decides whether the connection goes on.
+// ClientConnection: one client, request after request. It reads and validates heads, refuses what
+// is malformed, hands each request to an Exchange, and decides whether the connection goes on.
 //
 // A request's bytes are read only when the one before it was answered: a pipelining client waits
 // its turn and costs one buffer.
@@ -24,8 +24,8 @@ class Worker;
 
 class ClientConnection final : public Stream {
  public:
-  /// `client`: the peer's address, without its port.
-  ClientConnection(Worker& worker, Socket socket, std::string client);
+  /// Owns `socket`. `client`: the peer's address, without its port.
+  ClientConnection(Worker& worker, int socket, std::string client);
   ~ClientConnection() override;
 
   /// Serves until the connection ends; then the worker forgets it.
@@ -33,9 +33,6 @@ class ClientConnection final : public Stream {
 
   /// Ends now if nothing is under way; else after the answer under way.
   void drain();
-
-  /// Closes so that the client sees a failure (RST), not an end.
-  void reset() noexcept;
 
   Worker& worker;
   const std::string client;

@@ -19,8 +19,6 @@ constexpr std::size_t request_id_bytes_max = 128;
 constexpr BadHead too_large{413, "body-too-large",
                             "The body is larger than a covered request's may be."};
 
-asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
 /// A stream of events has no end to wait for: it is relayed as it comes and never replayed.
 bool endless(const ResponseHead& head) {
   for (const Field& field : head.fields) {
@@ -56,8 +54,7 @@ Task<void> Covered::run() {
     co_return;
   }
   policies::Document document(exchange_.view, body_, worker_.options().limits.body_bytes);
-  exchange_.policy =
-      exchange_.rules->policies().choose(candidates_, exchange_.view, document);
+  exchange_.policy = exchange_.rules->policies().choose(candidates_, exchange_.view, document);
   if (exchange_.policy == nullptr) {
     Passing passing(exchange_, body_);
     co_await passing.run();
@@ -99,7 +96,8 @@ Task<std::optional<BadHead>> Covered::collect_body() {
   const LimitOptions& limits = worker_.options().limits;
   if (client_.head.expects_continue && client_.head.minor_version == 1 && client_.buffer.empty()) {
     const IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
-    if (written.error) co_return BadHead{400, "client-left", "The client left before its body."};
+    if (written.error != IoError::none)
+      co_return BadHead{400, "client-left", "The client left before its body."};
   }
   exchange_.keep_head();
   BodyReader reader(client_.head.framing, {limits.head_bytes, limits.headers});
@@ -116,11 +114,12 @@ Task<std::optional<BadHead>> Covered::collect_body() {
       collected_ += piece.data;
       continue;
     }
-    const Error error = co_await client_.fill(body_buffer_bytes);
-    if (error == asio::error::timed_out) {
+    const IoError error = co_await client_.fill(body_buffer_bytes);
+    if (error == IoError::timed_out) {
       co_return BadHead{408, "body-timeout", "The body did not come in time."};
     }
-    if (error) co_return BadHead{400, "client-left", "The client left within its body."};
+    if (error != IoError::none)
+      co_return BadHead{400, "client-left", "The client left within its body."};
   }
   client_.disarm();
   co_return std::nullopt;
@@ -160,7 +159,7 @@ Task<void> Covered::forward(gate::Forward reservation) {
 }
 
 Task<gate::Outcome> Covered::ask_upstream(UpstreamCall& call, AnswerRelay& relay) {
-  const Stream::Parts parts{part(client_.out), part(body_)};
+  const Stream::Parts parts{client_.out, body_};
   const UpstreamCall::Result failure = co_await call.send(parts);
   if (failure) {
     if (const auto* not_sent = std::get_if<gate::NotSent>(&*failure)) co_return *not_sent;

@@ -1,7 +1,7 @@
-// Covered: a request that a policy covers, or may cover once its body is known. Its body is buffered
-// (bounded), the gate decides, and what is forwarded is settled before the client is answered. Once
-// a reservation is held, nothing the client does stops the forward: its result is recorded.
-// Not thread-safe: its worker's loop.
+// Covered: a request that a policy covers, or may cover once its body is known. Its body is
+// buffered (bounded), the gate decides, and what is forwarded is settled before the client is
+// answered. Once a reservation is held, nothing the client does stops the forward: its result is
+// recorded. Not thread-safe: its worker's loop.
 #pragma once
 
 #include <optional>

@@ -61,8 +61,8 @@ telemetry::PolicyId Exchange::policy_id() const {
 }
 
 ClientSide Exchange::client_side() const {
-  return {client.head.minor_version, keep_alive && !worker.draining(),
-          client.head.method == "HEAD", worker.date()};
+  return {client.head.minor_version, keep_alive && !worker.draining(), client.head.method == "HEAD",
+          worker.date()};
 }
 
 std::optional<BadHead> Exchange::read_path() {
@@ -82,8 +82,7 @@ std::optional<BadHead> Exchange::read_path() {
     case policies::PathError::encoded_delimiter:
       break;
   }
-  return BadHead{400, "encoded-delimiter",
-                 "The path holds an encoded slash, backslash or NUL."};
+  return BadHead{400, "encoded-delimiter", "The path holds an encoded slash, backslash or NUL."};
 }
 
 Task<bool> Exchange::run() {
@@ -107,7 +106,7 @@ Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_
   client.out.clear();
   write_answer(answer, client_side(), covered ? std::optional(decision) : std::nullopt, client.out);
   const IoResult written = co_await client.write(client.out);
-  if (written.error) keep_alive = false;
+  if (written.error != IoError::none) keep_alive = false;
   finish(decision, answer.status, written.bytes, error);
 }
 

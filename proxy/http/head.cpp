@@ -1,9 +1,13 @@
 #include "proxy/http/head.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+
+#include "policies/ascii.hpp"
 
 namespace onceproxy::http {
 
@@ -37,7 +41,7 @@ constexpr Table target_chars = [] {
   return table;
 }();
 
-/// unreserved, sub-delims, '%' and, inside brackets only, ':' (RFC 3986 3.2.2).
+/// unreserved, sub-delims and '%' (RFC 3986 3.2.2).
 constexpr Table host_chars = [] {
   Table table{};
   for (int c = '0'; c <= '9'; ++c) table[c] = true;
@@ -61,23 +65,36 @@ bool digits_only(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// reg-name, which IPv4 addresses are too.
+bool valid_name(std::string_view name) {
+  if (name.empty() || !all_of(name, host_chars)) return false;
+  for (std::size_t at = name.find('%'); at != std::string_view::npos; at = name.find('%', at + 1)) {
+    if (at + 2 >= name.size() || policies::hex_value(name[at + 1]) < 0 ||
+        policies::hex_value(name[at + 2]) < 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool valid_ipv6(std::string_view address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.size() >= sizeof text || address.find('\0') != std::string_view::npos) return false;
+  address.copy(text, address.size());
+  in6_addr parsed;
+  return ::inet_pton(AF_INET6, text, &parsed) == 1;
+}
+
 /// uri-host [":" port] (RFC 9110 7.2). An empty host names nothing and is refused.
 bool valid_host(std::string_view host) {
   std::string_view port;
   if (host.starts_with('[')) {
     const std::size_t end = host.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    const std::string_view address = host.substr(1, end - 1);
-    const bool plausible = std::ranges::all_of(address, [](char c) {
-      return c == ':' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-             (c >= 'A' && c <= 'F');
-    });
-    if (!plausible) return false;
+    if (end == std::string_view::npos || !valid_ipv6(host.substr(1, end - 1))) return false;
     port = host.substr(end + 1);
   } else {
     const std::size_t colon = host.find(':');
-    const std::string_view name = host.substr(0, colon);
-    if (name.empty() || !all_of(name, host_chars)) return false;
+    if (!valid_name(host.substr(0, colon))) return false;
     port = colon == std::string_view::npos ? std::string_view() : host.substr(colon);
   }
   if (port.empty()) return true;
@@ -98,10 +115,12 @@ bool take_line(std::string_view& data, std::string_view& line) {
   return true;
 }
 
-/// Fields that are for everybody: no Connection field may have them dropped on the way.
+/// Fields that are for everybody: no Connection field may have them dropped on the way. Least of
+/// all Transfer-Encoding: a body whose framing was dropped is read as the next message.
 bool protected_field(std::string_view name) {
-  static constexpr std::string_view names[] = {"host",      "authorization",   "cookie",
-                                               "forwarded", "idempotency-key", "x-request-id"};
+  static constexpr std::string_view names[] = {
+      "host",   "transfer-encoding", "authorization", "cookie",      "forwarded",
+      "expect", "idempotency-key",   "date",          "x-request-id"};
   static constexpr std::string_view prefixes[] = {"content-", "x-forwarded-", "onceproxy-",
                                                   "x-envoy-"};
   const auto is = [&](std::string_view other) { return equals_ignoring_case(name, other); };
@@ -186,10 +205,9 @@ std::optional<BadHead> read_connection(Head& head, Facts& facts) {
 
 std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& limits, Head& head,
                                     Facts& facts) {
-  head.fields.clear();
-  head.known.clear();
-  head.has_named = false;
-  head.upgrade = head.date = -1;
+  const auto first = [&](int& index) {
+    if (index < 0) index = static_cast<int>(head.fields.size());
+  };
   while (true) {
     std::string_view line;
     if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
@@ -211,12 +229,23 @@ std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& li
     const Known known = known_field(name);
     std::optional<BadHead> error;
     switch (known) {
-      case Known::content_length: error = read_length(value, facts); break;
-      case Known::transfer_encoding: error = read_transfer_encoding(value, facts); break;
-      case Known::connection: facts.any_connection = true; break;
-      case Known::upgrade: head.upgrade = static_cast<int>(head.fields.size()); break;
-      case Known::date: head.date = static_cast<int>(head.fields.size()); break;
-      default: break;
+      case Known::content_length:
+        error = read_length(value, facts);
+        break;
+      case Known::transfer_encoding:
+        error = read_transfer_encoding(value, facts);
+        break;
+      case Known::connection:
+        facts.any_connection = true;
+        break;
+      case Known::upgrade:
+        first(head.upgrade);
+        break;
+      case Known::date:
+        first(head.date);
+        break;
+      default:
+        break;
     }
     if (error) return error;
     head.fields.push_back({name, value});
@@ -265,7 +294,8 @@ std::optional<BadHead> read_absolute_form(RequestHead& head, std::string_view& a
   const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
   authority = rest.substr(0, end);
   head.target = rest.substr(end);
-  if (head.target.empty()) head.target = "/";
+  // RFC 9112 3.2.4: the last proxy makes an asterisk of an OPTIONS request for the whole server.
+  if (head.target.empty()) head.target = head.method == "OPTIONS" ? "*" : "/";
   if (head.target[0] == '?') {
     return bad("target", "The request target has a query but no path.");
   }
@@ -294,28 +324,32 @@ std::optional<BadHead> parse_request_line(std::string_view line, RequestHead& he
   }
   const std::size_t question = head.target.find('?');
   head.path = head.target.substr(0, question);
-  head.query = question == std::string_view::npos ? std::string_view()
-                                                  : head.target.substr(question + 1);
+  head.query =
+      question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
   return std::nullopt;
 }
 
 /// A head that turns out bad must not show what the one before it held.
-void forget(RequestHead& head) {
+void forget(Head& head) {
   head.fields.clear();
   head.known.clear();
   head.has_named = false;
-  head.method = head.target = head.path = head.query = head.host = {};
-  head.request_id = head.forwarded_for = head.forwarded_proto = head.forwarded_host = -1;
+  head.upgrade = head.date = -1;
+  head.minor_version = 1;
   head.framing = {};
   head.keep_alive = false;
+}
+
+void forget(RequestHead& head) {
+  forget(static_cast<Head&>(head));
+  head.method = head.target = head.path = head.query = head.host = {};
+  head.request_id = head.forwarded_for = head.forwarded_proto = head.forwarded_host = -1;
+  head.expects_continue = false;
 }
 
 /// Finds the fields that only requests have, and checks Host (RFC 9112 3.2).
 std::optional<BadHead> read_request_fields(RequestHead& head, std::string_view authority) {
   bool has_host = false;
-  head.host = {};
-  head.expects_continue = false;
-  head.request_id = head.forwarded_for = head.forwarded_proto = head.forwarded_host = -1;
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const std::string_view value = head.fields[i].value;
     const auto first = [&](int& index) {
@@ -328,14 +362,25 @@ std::optional<BadHead> read_request_fields(RequestHead& head, std::string_view a
         head.host = value;
         break;
       case Known::expect:
-        // RFC 9110 10.1.1: the only expectation there is; others may be ignored or refused.
-        head.expects_continue = equals_ignoring_case(value, "100-continue");
+        // RFC 9110 10.1.1: the only expectation there is; others may be ignored or refused, and
+        // HTTP/1.0 has none.
+        head.expects_continue |=
+            head.minor_version == 1 && equals_ignoring_case(value, "100-continue");
         break;
-      case Known::request_id: first(head.request_id); break;
-      case Known::forwarded_for: first(head.forwarded_for); break;
-      case Known::forwarded_proto: first(head.forwarded_proto); break;
-      case Known::forwarded_host: first(head.forwarded_host); break;
-      default: break;
+      case Known::request_id:
+        first(head.request_id);
+        break;
+      case Known::forwarded_for:
+        first(head.forwarded_for);
+        break;
+      case Known::forwarded_proto:
+        first(head.forwarded_proto);
+        break;
+      case Known::forwarded_host:
+        first(head.forwarded_host);
+        break;
+      default:
+        break;
     }
   }
   if (!has_host && head.minor_version == 1) return bad("host", "Host is missing.");
@@ -349,9 +394,13 @@ std::optional<BadHead> read_request_fields(RequestHead& head, std::string_view a
 
 }  // namespace
 
-bool valid_field_value(std::string_view value) { return all_of(value, value_chars); }
+bool valid_field_value(std::string_view value) {
+  return all_of(value, value_chars);
+}
 
-bool valid_token(std::string_view text) { return !text.empty() && all_of(text, token_chars); }
+bool valid_token(std::string_view text) {
+  return !text.empty() && all_of(text, token_chars);
+}
 
 std::size_t find_head_end(std::string_view data, std::size_t from) {
   std::size_t at = from < 3 ? 0 : from - 3;
@@ -379,7 +428,6 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
   if (auto error = parse_fields(data, limits, head, facts)) return error;
   if (auto error = finish_fields(head, facts)) return error;
   if (auto error = read_request_fields(head, authority)) return error;
-  head.framing = {};
   if (facts.chunked) {
     head.framing.kind = Framing::Kind::chunked;
   } else if (facts.length.value_or(0) > 0) {
@@ -390,6 +438,9 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
 
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head) {
+  forget(head);
+  head.status = 0;
+  head.reason = {};
   head.size = data.size();
   std::string_view line;
   if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
@@ -408,7 +459,6 @@ std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimi
   if (auto error = parse_fields(data, limits, head, facts)) return error;
   if (auto error = finish_fields(head, facts)) return error;
   // RFC 9112 6.3: these have no body, whatever their fields say.
-  head.framing = {};
   const bool bodiless =
       to_method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304;
   if (bodiless) return std::nullopt;

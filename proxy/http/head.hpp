@@ -32,13 +32,13 @@ enum class Known : std::uint8_t {
   upgrade,
   expect,
   date,
-  request_id,         ///< X-Request-Id
-  forwarded_for,      ///< X-Forwarded-For
-  forwarded_proto,    ///< X-Forwarded-Proto
-  forwarded_host,     ///< X-Forwarded-Host
-  expected_timeout,   ///< X-Envoy-Expected-Rq-Timeout-Ms
-  service_time,       ///< X-Envoy-Upstream-Service-Time
-  ours,               ///< Onceproxy-*
+  request_id,        ///< X-Request-Id
+  forwarded_for,     ///< X-Forwarded-For
+  forwarded_proto,   ///< X-Forwarded-Proto
+  forwarded_host,    ///< X-Forwarded-Host
+  expected_timeout,  ///< X-Envoy-Expected-Rq-Timeout-Ms
+  service_time,      ///< X-Envoy-Upstream-Service-Time
+  ours,              ///< Onceproxy-*
 };
 
 Known known_field(std::string_view name);

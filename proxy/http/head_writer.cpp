@@ -1,5 +1,6 @@
 #include "proxy/http/head_writer.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace onceproxy::http {
@@ -53,17 +54,17 @@ void append_fields(const Head& head, std::string& out, Keep keep) {
   flush(count);
 }
 
-void append_request_line(const RequestHead& head, std::string_view authority, std::string& out) {
-  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
-  // HTTP/1.0 may come without Host; HTTP/1.1 may not go without it.
-  if (head.host.empty()) {
-    out.append("Host: ").append(authority).append("\r\n");
-  }
-}
-
 /// An absolute-form target in HTTP/1.0 names the host that its missing Host field does not.
 std::string_view host_or(const RequestHead& head, std::string_view authority) {
   return head.host.empty() ? authority : head.host;
+}
+
+void append_request_line(const RequestHead& head, std::string_view authority, std::string& out) {
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  // HTTP/1.0 may come without Host; HTTP/1.1 may not go without it.
+  if (head.minor_version == 0 && !std::ranges::count(head.known, Known::host)) {
+    out.append("Host: ").append(host_or(head, authority)).append("\r\n");
+  }
 }
 
 void append_persistence(const ClientSide& client, std::string& out) {
@@ -163,6 +164,9 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
       case Known::upgrade:
         return false;
       case Known::transfer_encoding:
+        // RFC 9112 6.1: nobody who speaks HTTP/1.0 is sent one, be it about a body that HEAD asked
+        // nothing of.
+        return keep_framing && client.minor_version == 1;
       case Known::content_length:
         return keep_framing;
       case Known::service_time:

@@ -3,14 +3,13 @@
 // bind_listeners() may be called from the main thread; a Listener belongs to its worker's loop.
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "proxy/http/deadline.hpp"
+#include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/stream.hpp"
 
 namespace onceproxy::http {
 
@@ -26,24 +25,24 @@ struct BoundAddress {
 /// onceproxy must not share this one's traffic unnoticed), not ours, not allowed.
 BoundAddress bind_listeners(const Endpoint& endpoint, std::size_t count);
 
-class Listener final : private Deadline {
+class Listener final : private Deadline, private EventLoop::Source, private EventLoop::Deferred {
  public:
   /// Owns `descriptor`, which listens.
   Listener(Worker& worker, int descriptor);
+  ~Listener();
 
-  void start() { accept_next(); }
+  void start();
   void stop();
 
  private:
-  void accept_next();
+  void ready(std::uint32_t) override { accept_some(); }
+  void run() override { accept_some(); }
   /// Out of descriptors or memory: tried again a tick later instead of spinning.
-  void expired() override { accept_next(); }
+  void expired() override { accept_some(); }
+  void accept_some();
 
   Worker& worker_;
-  asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor_;
-  using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
-  TcpSocket peer_;
-  asio::ip::tcp::endpoint peer_endpoint_;
+  int descriptor_;
 };
 
 }  // namespace onceproxy::http

@@ -18,8 +18,6 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 /// nginx's status for a client that left before it was answered; in the log only.
 constexpr int client_closed = 499;
 
-asio::const_buffer part(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
 }  // namespace
 
 Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_body)
@@ -68,10 +66,10 @@ Stream::Parts Passing::first_parts() {
   write_request_head(client_.head, websocket_, worker_.upstream_name(), client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
-    if (!chunked) return {part(client_.out), part(*body_)};
+    if (!chunked) return {client_.out, *body_};
     if (!body_->empty()) write_chunk(*body_, client_.out);
     client_.out += last_chunk;
-    return {part(client_.out)};
+    return {client_.out};
   }
   exchange_.begin_body();
   while (true) {
@@ -79,10 +77,10 @@ Stream::Parts Passing::first_parts() {
     switch (piece.state) {
       case State::end:
         if (chunked) client_.out += last_chunk;
-        return {part(client_.out)};
+        return {client_.out};
       case State::need_more:
         upload_ = Upload::running;
-        return {part(client_.out)};
+        return {client_.out};
       case State::malformed:
         upload_ = Upload::malformed;
         return {};
@@ -93,7 +91,7 @@ Stream::Parts Passing::first_parts() {
         }
         // Counted: all that is here is one piece, and it need not be copied.
         upload_ = piece.data.size() < client_.head.framing.length ? Upload::running : Upload::done;
-        return {part(client_.out), part(piece.data)};
+        return {client_.out, piece.data};
     }
   }
 }
@@ -107,8 +105,8 @@ Task<IoResult> Passing::upload_piece(std::string_view data) {
   const auto end = std::to_chars(size, size + sizeof size - 2, data.size(), 16).ptr;
   end[0] = '\r';
   end[1] = '\n';
-  const Stream::Parts parts{asio::const_buffer(size, static_cast<std::size_t>(end + 2 - size)),
-                            part(data), part("\r\n")};
+  const Stream::Parts parts{std::string_view(size, static_cast<std::size_t>(end + 2 - size)), data,
+                            "\r\n"};
   const IoResult written = co_await call_.connection->write(parts);
   co_return written;
 }
@@ -119,14 +117,14 @@ Task<void> Passing::upload() {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     if (piece.state == State::data) {
       const IoResult written = co_await upload_piece(piece.data);
-      if (written.error) end = Upload::upstream_failed;
+      if (written.error != IoError::none) end = Upload::upstream_failed;
     } else if (piece.state == State::need_more) {
       exchange_.keep_head();
       client_.expire_after(worker_.options().limits.body_timeout);
-      const Error error = co_await client_.fill(body_buffer_bytes);
+      const IoError error = co_await client_.fill(body_buffer_bytes);
       client_.disarm();
-      if (error) {
-        end = error == asio::error::timed_out ? Upload::client_slow : Upload::client_failed;
+      if (error != IoError::none) {
+        end = error == IoError::timed_out ? Upload::client_slow : Upload::client_failed;
       }
     } else if (piece.state == State::malformed) {
       end = Upload::malformed;
@@ -134,7 +132,7 @@ Task<void> Passing::upload() {
       end = Upload::done;
       if (client_.head.framing.kind == Framing::Kind::chunked) {
         const IoResult written = co_await call_.connection->write(last_chunk);
-        if (written.error) end = Upload::upstream_failed;
+        if (written.error != IoError::none) end = Upload::upstream_failed;
       }
     }
   }
@@ -172,8 +170,8 @@ Task<void> Passing::respond() {
   while (true) {
     UpstreamCall::HeadRead read = co_await call_.read_head();
     if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable()) {
-      worker_.upstream().discard(std::move(call_.connection));
-      const Stream::Parts again{part(client_.out)};
+      call_.connection.reset();
+      const Stream::Parts again{client_.out};
       const UpstreamCall::Result failure = co_await call_.send(again);
       if (failure) {
         co_await fail(*failure);
@@ -196,7 +194,10 @@ Task<void> Passing::respond() {
   }
   answering_ = true;
   call_.connection->disarm();
-  if (upload_ == Upload::running) exchange_.keep_alive = false;
+  if (upload_ != Upload::done) {
+    exchange_.keep_alive = false;
+    call_.spoiled = true;
+  }
   call_.begin_body();
   if (call_.head.status == 101) {
     co_await switch_protocols();
@@ -239,7 +240,8 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   }
   if (upload_ == Upload::client_failed) {
     exchange_.keep_alive = false;
-    exchange_.finish(Decision::passed, client_closed, 0, "The client left within its body.", &call_);
+    exchange_.finish(Decision::passed, client_closed, 0, "The client left within its body.",
+                     &call_);
     co_return;
   }
   if (client_.head.framing.kind != Framing::Kind::none && upload_ != Upload::done) {

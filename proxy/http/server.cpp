@@ -20,6 +20,7 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
               clock,
               metrics,
               access_log,
+              UpstreamAddress(options.upstream.endpoint),
               Slots(options.limits.connections),
               Slots(options.upstream.connections_max,
                     [this] {
@@ -36,7 +37,9 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
   }
 }
 
-Server::~Server() { drain(std::chrono::milliseconds(0)); }
+Server::~Server() {
+  drain(std::chrono::milliseconds(0));
+}
 
 void Server::start() {
   running_ = workers_.size();

@@ -22,8 +22,7 @@ class Slots {
       : limit_(limit), on_wait_(std::move(waiting)) {}
 
   /// One who waits. Resumed on its loop, through CallBase, when it was handed a slot.
-  struct Waiter : store::CallBase,
-                  boost::intrusive::list_base_hook<> {
+  struct Waiter : store::CallBase, boost::intrusive::list_base_hook<> {
     store::Loop* loop = nullptr;
   };
 

@@ -1,114 +1,246 @@
 #include "proxy/http/stream.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
 
 namespace onceproxy::http {
 
-bool Stream::begin_fill(std::size_t buffer_bytes_max) {
-  if (reading_ || read_done_) return true;
-  const asio::mutable_buffer room = buffer.prepare(buffer_bytes_max);
-  if (room.size() == 0) return false;
-  reading_ = true;
-  socket_.async_read_some(
-      room, [this](Error error, std::size_t bytes) { read_ended(error, bytes); });
+namespace {
+
+constexpr int reads_in_a_row_max = 16;
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/// Small writes go out at once: an answer must not wait for the client's acknowledgement. Fails on
+/// a unix socket, which has no Nagle algorithm.
+void send_at_once(int descriptor) {
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+}  // namespace
+
+Stream::Stream(EventLoop& loop, int descriptor, std::chrono::milliseconds stall)
+    : Deadline(loop.deadlines()), loop_(loop), descriptor_(descriptor), stall_(stall) {
+  if (descriptor_ < 0) return;
+  send_at_once(descriptor_);
+  if (!loop_.add(descriptor_, *this)) close();
+}
+
+Stream::~Stream() {
+  close();
+}
+
+void Stream::close() {
+  if (descriptor_ < 0) return;
+  cancel();
+  disarm();
+  loop_.remove(*this);
+  ::close(std::exchange(descriptor_, -1));
+}
+
+void Stream::reset() {
+  const linger now{1, 0};
+  if (descriptor_ >= 0) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close();
+}
+
+void Stream::shutdown_send() {
+  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+}
+
+bool Stream::quiet(bool look) {
+  if (descriptor_ < 0 || ended_) return false;
+  if (!readable_ && !look) return true;
+  char byte;
+  const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got >= 0 || !would_block(errno)) return false;
+  readable_ = false;
   return true;
 }
 
-Error Stream::end_fill() noexcept {
-  read_done_ = false;
-  return read_error_;
-}
+// --- reading
 
-void Stream::watch(std::size_t buffer_bytes_max) { begin_fill(buffer_bytes_max); }
-
-void Stream::read_ended(Error error, std::size_t bytes) {
-  reading_ = false;
-  read_done_ = true;
-  read_error_ = cause(error);
-  buffer.commit(bytes);
-  if (reader_) {
-    std::exchange(reader_, nullptr).resume();
-  } else {
-    idle_read_ended();
+bool Stream::begin_fill(std::size_t buffer_bytes_max) {
+  read_bytes_max_ = buffer_bytes_max;
+  read_error_ = IoError::none;
+  if (descriptor_ < 0) {
+    read_error_ = IoError::broken;
+    return true;
   }
-}
-
-Error Stream::cause(Error error) const {
-  if (error == asio::error::operation_aborted && timed_out_) return asio::error::timed_out;
-  return error;
-}
-
-void Stream::cancel() noexcept {
-  Error ignored;
-  socket_.cancel(ignored);
-}
-
-void Stream::close() noexcept {
-  disarm();
-  Error ignored;
-  socket_.close(ignored);
-}
-
-void Stream::shutdown_send() noexcept {
-  Error ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
-}
-
-void Stream::expired() {
-  timed_out_ = true;
-  cancel();
-}
-
-bool Stream::WriteAwaiter::advance(std::size_t bytes) {
-  result_.bytes += bytes;
-  bool all = true;
-  for (asio::const_buffer& part : parts_) {
-    const std::size_t taken = std::min(bytes, part.size());
-    part += taken;
-    bytes -= taken;
-    if (part.size() > 0) all = false;
+  if (!readable_ || !read_some()) {
+    reads_in_a_row_ = 0;
+    return false;
   }
-  return all;
+  if (++reads_in_a_row_ < reads_in_a_row_max) return true;
+  // A peer that always has more must not keep the loop to itself.
+  reads_in_a_row_ = 0;
+  reader_.done = true;
+  loop_.defer(*this);
+  return false;
 }
 
-bool Stream::WriteAwaiter::await_ready() {
+/// True: the read ended, well or not. False: there is nothing to read now.
+bool Stream::read_some() {
+  const Buffer::Room room = buffer.prepare(read_bytes_max_);
+  if (room.size == 0) {
+    read_error_ = IoError::no_room;
+    return true;
+  }
+  const ssize_t got = ::recv(descriptor_, room.data, room.size, 0);
+  if (got > 0) {
+    buffer.commit(static_cast<std::size_t>(got));
+    // Less than there was room for: the kernel has no more, and will say so when it has.
+    if (static_cast<std::size_t>(got) < room.size && !ended_) readable_ = false;
+    return true;
+  }
+  if (got == 0) {
+    ended_ = true;
+    read_error_ = IoError::eof;
+    return true;
+  }
+  if (would_block(errno)) {
+    readable_ = false;
+    return false;
+  }
+  ended_ = true;
+  read_error_ = IoError::broken;
+  return true;
+}
+
+// --- writing
+
+bool Stream::WriteAwaiter::advance() {
   while (true) {
-    Error error;
-    const std::size_t bytes = stream_.socket_.write_some(parts_, error);
-    if (advance(bytes)) return true;
-    if (error == asio::error::would_block || error == asio::error::try_again) return false;
-    if (error) {
-      result_.error = error;
+    if (stream_.descriptor_ < 0) {
+      result_.error = IoError::broken;
       return true;
     }
+    std::array<iovec, parts_max> vectors;
+    std::size_t count = 0;
+    for (const std::string_view part : parts_) {
+      if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+    }
+    if (count == 0) return true;
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = count == 1 ? ::send(stream_.descriptor_, vectors[0].iov_base,
+                                             vectors[0].iov_len, MSG_NOSIGNAL)
+                                    : ::sendmsg(stream_.descriptor_, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (would_block(errno)) return false;
+      result_.error = IoError::broken;
+      return true;
+    }
+    auto left = static_cast<std::size_t>(sent);
+    result_.bytes += left;
+    for (std::string_view& part : parts_) {
+      const std::size_t taken = std::min(left, part.size());
+      part.remove_prefix(taken);
+      left -= taken;
+    }
   }
 }
 
-void Stream::WriteAwaiter::await_suspend(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  guarded_ = !stream_.armed();
-  write_more();
+void Stream::begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter) {
+  writer_ = {waiter};
+  writing_ = &writing;
+  write_guarded_ = !armed();
+  guard_write();
 }
 
-void Stream::WriteAwaiter::write_more() {
-  if (guarded_) stream_.expire_after(stream_.stall_);
-  stream_.socket_.async_write_some(parts_, [this](Error error, std::size_t bytes) {
-    const bool all = advance(bytes);
-    if (!all && !error) {
-      write_more();
-      return;
+void Stream::guard_write() {
+  if (write_guarded_) arm(stall_);
+}
+
+// --- connecting
+
+bool Stream::begin_connect(const SocketAddress& address) {
+  connect_error_ = IoError::none;
+  const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
+  descriptor_ = ::socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor_ < 0) {
+    connect_error_ = IoError::broken;
+    return true;
+  }
+  send_at_once(descriptor_);
+  const bool connected = ::connect(descriptor_, to, address.size) == 0;
+  const bool under_way = !connected && errno == EINPROGRESS;
+  if (!(connected || under_way) || !loop_.add(descriptor_, *this)) {
+    close();
+    connect_error_ = IoError::broken;
+    return true;
+  }
+  return connected;
+}
+
+// --- what wakes them
+
+void Stream::interrupt(IoError error) {
+  if (reader_.waits()) {
+    read_error_ = error;
+    reader_.done = true;
+  }
+  if (writer_.waits()) {
+    writing_->result_.error = error;
+    writer_.done = true;
+  }
+  if (connector_.waits()) {
+    connect_error_ = error;
+    connector_.done = true;
+  }
+  // Whoever interrupts may be one of those whom resuming destroys.
+  if (reader_.done || writer_.done || connector_.done) loop_.defer(*this);
+}
+
+/// Resumes one whose operation has ended. That may be the end of the stream, too: if another is to
+/// be resumed, it is left to the loop, which forgets what is destroyed.
+void Stream::run() {
+  Waiter& waiter = connector_.done ? connector_ : writer_.done ? writer_ : reader_;
+  if (!waiter.done) return;
+  const std::coroutine_handle<> handle = std::exchange(waiter, Waiter{}).handle;
+  if (&waiter == &writer_) {
+    if (write_guarded_) disarm();
+    writing_ = nullptr;
+  }
+  if (reader_.done || writer_.done) loop_.defer(*this);
+  handle.resume();
+}
+
+void Stream::ready(std::uint32_t events) {
+  constexpr std::uint32_t failed = EPOLLERR | EPOLLHUP;
+  if ((events & (EPOLLRDHUP | failed)) != 0) ended_ = true;
+  const bool news = (events & (EPOLLIN | EPOLLRDHUP | failed)) != 0;
+  if (news) readable_ = true;
+  if (connector_.waits()) {
+    if ((events & (EPOLLOUT | failed)) == 0) return;
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) connect_error_ = IoError::broken;
+    connector_.done = true;
+  } else {
+    if (writer_.waits() && (events & (EPOLLOUT | failed)) != 0) {
+      const std::size_t before = writing_->result_.bytes;
+      writer_.done = writing_->advance();
+      if (!writer_.done && writing_->result_.bytes > before) guard_write();
     }
-    if (guarded_) stream_.disarm();
-    result_.error = stream_.cause(error);
-    waiter_.resume();
-  });
-}
-
-void prepare_socket(Socket& socket) {
-  Error ignored;
-  socket.non_blocking(true, ignored);
-  // Fails on a unix socket, which has no Nagle algorithm.
-  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    if (news && reader_.waits()) reader_.done = read_some();
+  }
+  if (connector_.done || writer_.done || reader_.done) {
+    run();
+  } else if (news && !reader_.handle) {
+    stirred();
+  }
 }
 
 }  // namespace onceproxy::http

@@ -1,132 +1,162 @@
 // Stream: a connected socket, TCP or unix, with its buffer, awaitable reads and writes, and one
-// deadline over whatever is under way. Writes are tried at once and wait only when the kernel's
-// buffer is full.
+// deadline over whatever is under way. Both are tried at once and wait only when the kernel says
+// so.
 //
-// A read may be left pending without an awaiter: that is how an idle upstream connection learns that
-// its peer closed it, or sent what nobody asked for, before it is used again.
+// A stream that nobody reads still hears from its peer: that is how an idle upstream connection
+// learns that its peer closed it, or sent what nobody asked for, before it is used again.
 //
-// Not thread-safe: one event loop. Must not be destroyed while a write is pending, nor while a read
-// is pending and the loop will run again.
+// Not thread-safe: one event loop. Must not be destroyed while a coroutine awaits it.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <array>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <coroutine>
-#include <span>
+#include <cstddef>
+#include <string_view>
 
 #include "proxy/http/buffer.hpp"
 #include "proxy/http/deadline.hpp"
+#include "proxy/http/event_loop.hpp"
 
 namespace onceproxy::http {
 
-namespace asio = boost::asio;
-using Error = boost::system::error_code;
-/// The concrete executor: a type-erased one costs on every operation.
-using Executor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
+enum class IoError {
+  none,
+  eof,        ///< the peer has ended in order
+  broken,     ///< reset, refused, unreachable, cancelled
+  timed_out,  ///< the deadline struck
+  no_room,    ///< the buffer holds as much as it may
+};
 
 struct IoResult {
-  /// asio::error::timed_out when the deadline cut the operation short.
-  Error error;
+  IoError error = IoError::none;
   /// Bytes moved, also where there is an error.
   std::size_t bytes = 0;
 };
 
-class Stream : public Deadline {
+/// An address to connect to.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+class Stream : public Deadline, private EventLoop::Source, private EventLoop::Deferred {
  public:
-  /// `stall`: how long a write may make no progress where no other deadline is armed.
-  Stream(Deadlines& deadlines, Socket socket, std::chrono::milliseconds stall)
-      : Deadline(deadlines), socket_(std::move(socket)), stall_(stall) {}
-  virtual ~Stream() = default;
+  /// Owns `descriptor`, a non-blocking socket, or -1. `stall`: how long a write may make no
+  /// progress where no other deadline is armed.
+  Stream(EventLoop& loop, int descriptor, std::chrono::milliseconds stall);
+  virtual ~Stream();
 
-  Socket& socket() { return socket_; }
-  bool reading() const { return reading_; }
-
-  /// Cuts short, as timed out, whatever is pending `after` from now; disarm() takes it back.
-  void expire_after(std::chrono::milliseconds after) {
-    timed_out_ = false;
-    arm(after);
-  }
+  /// Cuts short, as timed out, whatever is awaited `after` from now; disarm() takes it back.
+  void expire_after(std::chrono::milliseconds after) { arm(after); }
 
   /// What was read and not used yet.
   Buffer buffer;
 
-  /// Leaves a read pending that nobody awaits.
-  void watch(std::size_t buffer_bytes_max);
-  /// co_await fill(n): more bytes in `buffer`, which may hold n. Gives no error,
-  /// asio::error::eof where the peer has ended, asio::error::timed_out where the deadline struck,
-  /// asio::error::no_buffer_space where the buffer holds n bytes already.
-  auto fill(std::size_t buffer_bytes_max) { return FillAwaiter{*this, begin_fill(buffer_bytes_max)}; }
+  /// co_await fill(n): more bytes in `buffer`, which may hold n; gives an IoError.
+  auto fill(std::size_t buffer_bytes_max) { return FillAwaiter{*this, buffer_bytes_max}; }
 
   static constexpr std::size_t parts_max = 4;
-  using Parts = std::array<asio::const_buffer, parts_max>;
-  /// Writes all of it; an error tells how many bytes the kernel took before.
-  auto write(const Parts& parts) { return WriteAwaiter{*this, parts}; }
-  auto write(std::string_view bytes) {
-    return WriteAwaiter{*this, Parts{asio::const_buffer(bytes.data(), bytes.size())}};
-  }
+  using Parts = std::array<std::string_view, parts_max>;
+  /// co_await write(parts): writes all of it; gives an IoResult.
+  auto write(const Parts& parts) { return WriteAwaiter(*this, parts); }
+  auto write(std::string_view bytes) { return WriteAwaiter(*this, Parts{bytes}); }
 
-  /// timed_out where the deadline is why something was aborted; else `error`.
-  Error cause(Error error) const;
-  /// What is pending ends with operation_aborted.
-  void cancel() noexcept;
-  void close() noexcept;
+  /// co_await connect(address): gives an IoError. Opens the socket.
+  auto connect(const SocketAddress& address) { return ConnectAwaiter{*this, address}; }
+
+  /// True when the peer has neither closed nor sent anything, as far as is known here; `look` asks
+  /// the kernel once more.
+  bool quiet(bool look);
+
+  bool open() const { return descriptor_ >= 0; }
+  /// What is awaited ends as broken, a little later.
+  void cancel() { interrupt(IoError::broken); }
+  /// The same, and the socket is gone at once.
+  void close();
+  /// Closes so that the peer sees a failure (RST), not an end.
+  void reset();
   /// Nothing more will be sent (FIN).
-  void shutdown_send() noexcept;
+  void shutdown_send();
 
  protected:
-  void expired() override;
-  /// A read ended that nobody awaited. The stream may be destroyed in here.
-  virtual void idle_read_ended() {}
+  void expired() override { interrupt(IoError::timed_out); }
+  /// The peer sent or ended while nobody awaited a read. The stream may be destroyed in here.
+  virtual void stirred() {}
 
  private:
   struct FillAwaiter {
     Stream& stream;
-    /// False: there is no room in the buffer.
-    bool possible;
-    bool await_ready() const noexcept { return !possible || !stream.reading_; }
-    void await_suspend(std::coroutine_handle<> waiter) const noexcept { stream.reader_ = waiter; }
-    Error await_resume() const noexcept {
-      return possible ? stream.end_fill() : Error(asio::error::no_buffer_space);
-    }
+    std::size_t buffer_bytes_max;
+    bool await_ready() { return stream.begin_fill(buffer_bytes_max); }
+    void await_suspend(std::coroutine_handle<> waiter) { stream.reader_.handle = waiter; }
+    IoError await_resume() const { return stream.read_error_; }
   };
 
   class WriteAwaiter {
    public:
     WriteAwaiter(Stream& stream, const Parts& parts) : stream_(stream), parts_(parts) {}
-    bool await_ready();
-    void await_suspend(std::coroutine_handle<> waiter);
-    IoResult await_resume() const noexcept { return result_; }
+    bool await_ready() { return advance(); }
+    void await_suspend(std::coroutine_handle<> waiter) { stream_.begin_write(*this, waiter); }
+    IoResult await_resume() const { return result_; }
 
    private:
-    void write_more();
-    /// True when everything was written.
-    bool advance(std::size_t bytes);
+    friend class Stream;
+    /// Writes what the kernel takes. True: all is written, or there is an error.
+    bool advance();
 
     Stream& stream_;
     Parts parts_;
     IoResult result_;
-    std::coroutine_handle<> waiter_;
-    bool guarded_ = false;
+  };
+
+  struct ConnectAwaiter {
+    Stream& stream;
+    const SocketAddress& address;
+    bool await_ready() { return stream.begin_connect(address); }
+    void await_suspend(std::coroutine_handle<> waiter) { stream.connector_ = {waiter}; }
+    IoError await_resume() const { return stream.connect_error_; }
   };
 
   bool begin_fill(std::size_t buffer_bytes_max);
-  Error end_fill() noexcept;
-  void read_ended(Error error, std::size_t bytes);
+  bool read_some();
+  void begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter);
+  void guard_write();
+  bool begin_connect(const SocketAddress& address);
+  void interrupt(IoError error);
+  void ready(std::uint32_t events) override;
+  void run() override;
 
-  Socket socket_;
+  /// A coroutine that awaits one of the three operations.
+  struct Waiter {
+    std::coroutine_handle<> handle;
+    /// It only has to be resumed.
+    bool done = false;
+    bool waits() const { return handle && !done; }
+  };
+
+  EventLoop& loop_;
+  int descriptor_;
   const std::chrono::milliseconds stall_;
-  std::coroutine_handle<> reader_;
-  Error read_error_;
-  bool reading_ = false;
-  /// A read ended and its error was not fetched yet.
-  bool read_done_ = false;
-  bool timed_out_ = false;
-};
 
-/// Makes a fresh socket ready for use: non-blocking, and no Nagle delay where it is TCP.
-void prepare_socket(Socket& socket);
+  Waiter reader_;
+  std::size_t read_bytes_max_ = 0;
+  IoError read_error_ = IoError::none;
+  /// There may be something to read: bytes, an end, or an error.
+  bool readable_ = true;
+  /// Reads in a row that did not have to wait.
+  int reads_in_a_row_ = 0;
+  /// The peer has ended: what is left can be read up to its end.
+  bool ended_ = false;
+
+  Waiter writer_;
+  WriteAwaiter* writing_ = nullptr;
+  bool write_guarded_ = false;
+
+  Waiter connector_;
+  IoError connect_error_ = IoError::none;
+};
 
 }  // namespace onceproxy::http

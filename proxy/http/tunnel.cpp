@@ -34,7 +34,7 @@ gate::Task<void> Tunnel::pump(Stream& from, Stream& to, std::uint64_t& moved) {
       const IoResult written = co_await to.write(bytes);
       moved += written.bytes;
       from.buffer.consume(written.bytes);
-      if (written.error) {
+      if (written.error != IoError::none) {
         // Nobody takes what comes from here any more: end both directions.
         from.cancel();
         to.cancel();
@@ -43,12 +43,12 @@ gate::Task<void> Tunnel::pump(Stream& from, Stream& to, std::uint64_t& moved) {
     }
     const std::uint64_t before = to_client_ + to_upstream_;
     from.expire_after(idle_);
-    const Error error = co_await from.fill(buffer_bytes);
+    const IoError error = co_await from.fill(buffer_bytes);
     from.disarm();
-    if (!error) continue;
+    if (error == IoError::none) continue;
     // Silence here is no end while the other direction moves.
-    if (error == asio::error::timed_out && to_client_ + to_upstream_ != before) continue;
-    if (error == asio::error::eof) {
+    if (error == IoError::timed_out && to_client_ + to_upstream_ != before) continue;
+    if (error == IoError::eof) {
       to.shutdown_send();
     } else {
       to.cancel();

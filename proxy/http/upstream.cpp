@@ -1,91 +1,26 @@
 #include "proxy/http/upstream.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
+#include <utility>
 
 namespace onceproxy::http {
 
 namespace {
 
 using std::chrono::steady_clock;
-using SocketAddress = asio::generic::stream_protocol::endpoint;
-using asio::ip::tcp;
 
-/// A connection unused for longer is looked at once more before a request is written to it.
+/// A connection unused for longer is looked at once more before a request is written to it: its
+/// peer's keep-alive time may be over, and the news of it still on the way to this loop.
 constexpr std::chrono::milliseconds surely_open{500};
-
-/// Room for what an idle connection must not receive.
-constexpr std::size_t watch_bytes = Buffer::initial_bytes;
-
-std::optional<SocketAddress> fixed_endpoint(const http::Endpoint& endpoint) {
-  if (!endpoint.unix_path.empty()) {
-    return SocketAddress(asio::local::stream_protocol::endpoint(endpoint.unix_path));
-  }
-  Error error;
-  const auto address = asio::ip::make_address(endpoint.host, error);
-  if (error) return std::nullopt;
-  return SocketAddress(tcp::endpoint(address, endpoint.port));
-}
-
-/// True when the peer has neither closed nor sent anything.
-bool quiet(Socket& socket) {
-  char byte;
-  const ssize_t got = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-struct ConnectAwaiter {
-  Socket& socket;
-  const SocketAddress& endpoint;
-  Error error;
-
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    socket.async_connect(endpoint, [this, waiter](Error result) {
-      error = result;
-      waiter.resume();
-    });
-  }
-  Error await_resume() const noexcept { return error; }
-};
-
-template <typename Resolver>
-struct ResolveAwaiter {
-  Resolver& resolver;
-  const http::Endpoint& endpoint;
-  Error error;
-  std::optional<SocketAddress> found;
-
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    resolver.async_resolve(endpoint.host, std::to_string(endpoint.port),
-                           [this, waiter](Error result, const tcp::resolver::results_type& all) {
-                             error = result;
-                             if (!result && !all.empty()) found = SocketAddress(all.begin()->endpoint());
-                             waiter.resume();
-                           });
-  }
-  Error await_resume() const noexcept { return error; }
-};
 
 }  // namespace
 
-std::string http::Endpoint::text() const {
-  if (!unix_path.empty()) return "unix:" + unix_path;
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 /// Awaits a slot, or a connection that this worker is done with, no longer than a time.
-class UpstreamPool::Wait final : public Deadline, public Slots::Waiter {
+class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoop::Deferred {
  public:
-  Wait(UpstreamPool& pool, Slots& slots) : Deadline(pool.deadlines_), pool_(pool), slots_(slots) {
-    loop = &pool.loop_;
+  Wait(UpstreamPool& pool, Slots& slots)
+      : Deadline(pool.loop_.deadlines()), pool_(pool), slots_(slots) {
+    loop = &pool.home_;
     resume = [](store::CallBase& call) { static_cast<Wait&>(call).end(true); };
   }
 
@@ -107,18 +42,15 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter {
   bool hand_over(Lease& lease) {
     if (!slots_.give_up(*this)) return false;
     connection = std::move(lease);
-    disarm();
-    end_later();
+    pool_.loop_.defer(*this);
     return true;
   }
 
  private:
   void expired() override {
-    if (slots_.give_up(*this)) end_later();
+    if (slots_.give_up(*this)) pool_.loop_.defer(*this);
   }
-  void end_later() {
-    asio::post(pool_.io_, [this] { end(false); });
-  }
+  void run() override { end(false); }
   void end(bool granted) {
     disarm();
     granted_ = granted;
@@ -131,9 +63,9 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter {
   bool granted_ = false;
 };
 
-UpstreamConnection::UpstreamConnection(UpstreamPool& pool, Deadlines& deadlines, Socket socket,
+UpstreamConnection::UpstreamConnection(UpstreamPool& pool, EventLoop& loop,
                                        std::chrono::milliseconds stall)
-    : Stream(deadlines, std::move(socket), stall), pool_(pool) {
+    : Stream(loop, -1, stall), pool_(pool) {
   pool_.metrics_.connection(telemetry::Side::upstream, +1);
 }
 
@@ -143,23 +75,29 @@ UpstreamConnection::~UpstreamConnection() {
   pool_.metrics_.connection(telemetry::Side::upstream, -1);
 }
 
-void UpstreamConnection::idle_read_ended() {
+void UpstreamConnection::stirred() {
   // While it is lent, the answer may begin before anybody awaits it.
   if (!lent_) pool_.drop(*this);
 }
 
-UpstreamPool::UpstreamPool(asio::io_context& io, Deadlines& deadlines, store::Loop& loop,
-                           const UpstreamOptions& options, Slots& connections, Slots& turns,
+void UpstreamConnection::expired() {
+  if (lent_) {
+    Stream::expired();
+  } else {
+    pool_.drop(*this);
+  }
+}
+
+UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
+                           const UpstreamAddress& address, Slots& connections, Slots& turns,
                            telemetry::WorkerMetrics& metrics)
-    : io_(io),
-      deadlines_(deadlines),
-      loop_(loop),
+    : loop_(loop),
+      home_(home),
       options_(options),
+      address_(address),
       connections_(connections),
       turns_(turns),
-      metrics_(metrics),
-      resolver_(io.get_executor()),
-      fixed_endpoint_(fixed_endpoint(options.endpoint)) {}
+      metrics_(metrics) {}
 
 UpstreamPool::~UpstreamPool() = default;
 
@@ -169,9 +107,8 @@ Lease UpstreamPool::take_idle() {
     idle_.pop_back();
     connection->disarm();
     connection->lent_ = true;
-    const bool fresh = steady_clock::now() - connection->idle_since_ < surely_open;
-    if (connection->reading() && (fresh || quiet(connection->socket()))) return connection;
-    discard(std::move(connection));
+    const bool look = steady_clock::now() - connection->idle_since_ > surely_open;
+    if (connection->quiet(look)) return connection;
   }
   return nullptr;
 }
@@ -194,68 +131,42 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
     acquired.error = {Reason::busy, "No upstream connection became free in time."};
     co_return acquired;
   }
-  acquired.connection = std::make_unique<UpstreamConnection>(
-      *this, deadlines_, Socket(io_.get_executor()), options_.idle_timeout);
-  acquired.connection->expire_after(options_.connect_timeout);
-  const Error error = co_await connect(*acquired.connection);
-  acquired.connection->disarm();
-  if (error) {
+  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options_.idle_timeout);
+  const std::optional<SocketAddress> address = address_.get();
+  IoError error = IoError::broken;
+  if (address) {
+    acquired.connection->expire_after(options_.connect_timeout);
+    error = co_await acquired.connection->connect(*address);
+    acquired.connection->disarm();
+  }
+  if (error != IoError::none) {
     acquired.connection.reset();
-    acquired.error = error == asio::error::timed_out
+    acquired.error = error == IoError::timed_out
                          ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
-                         : gate::NotSent{Reason::unreachable, "The upstream refuses connections."};
+                     : address
+                         ? gate::NotSent{Reason::unreachable, "The upstream refuses connections."}
+                         : gate::NotSent{Reason::unreachable, "The upstream's name is unknown."};
   }
   co_return acquired;
 }
 
-Task<Error> UpstreamPool::connect(UpstreamConnection& connection) {
-  SocketAddress endpoint;
-  if (fixed_endpoint_) {
-    endpoint = *fixed_endpoint_;
-  } else {
-    ResolveAwaiter<decltype(resolver_)> resolve{resolver_, options_.endpoint, {}, {}};
-    const Error error = co_await resolve;
-    if (error) co_return error;
-    endpoint = *resolve.found;
-  }
-  ConnectAwaiter connecting{connection.socket(), endpoint, {}};
-  const Error error = co_await connecting;
-  if (error) co_return connection.cause(error);
-  prepare_socket(connection.socket());
-  co_return Error();
-}
-
 void UpstreamPool::give_back(Lease connection) {
-  // A read may have ended between the answer and now: the peer closed, or sent too much.
-  if (!connection->reading()) connection->watch(watch_bytes);
-  if (!connection->reading() || !connection->buffer.empty()) {
-    discard(std::move(connection));
-    return;
-  }
+  // Bytes behind the answer belong to nobody, and say that the two sides disagree about its end.
+  if (!connection->buffer.empty() || !connection->quiet(false)) return;
   connection->reused = true;
   for (Wait* wait : waits_) {
     if (wait->hand_over(connection)) return;
   }
-  if (connections_.anybody_waits()) {
-    discard(std::move(connection));
-    return;
-  }
+  if (connections_.anybody_waits()) return;
+  connection->buffer.shrink();
   connection->lent_ = false;
   connection->idle_since_ = steady_clock::now();
   connection->expire_after(options_.idle_timeout);
   idle_.push_back(std::move(connection));
 }
 
-void UpstreamPool::discard(Lease connection) {
-  if (!connection->reading()) return;
-  connection->lent_ = false;
-  connection->close();
-  closing_.push_back(std::move(connection));
-}
-
-void UpstreamPool::drop(UpstreamConnection& connection) {
-  const auto is = [&](const Lease& lease) { return lease.get() == &connection; };
-  if (std::erase_if(idle_, is) == 0) std::erase_if(closing_, is);
+void UpstreamPool::drop(const UpstreamConnection& connection) {
+  std::erase_if(idle_, [&](const Lease& lease) { return lease.get() == &connection; });
 }
 
 Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn() {
@@ -268,17 +179,7 @@ Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn() {
 
 void UpstreamPool::reclaim() {
   if (idle_.empty() || !connections_.anybody_waits()) return;
-  Lease oldest = std::move(idle_.front());
   idle_.erase(idle_.begin());
-  discard(std::move(oldest));
-}
-
-void UpstreamPool::close_idle() {
-  while (!idle_.empty()) {
-    Lease connection = std::move(idle_.back());
-    idle_.pop_back();
-    discard(std::move(connection));
-  }
 }
 
 }  // namespace onceproxy::http

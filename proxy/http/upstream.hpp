@@ -1,12 +1,11 @@
 // The upstream as one worker sees it: connections, kept and reused, and the wait for a free one.
 //
-// A connection that is kept has a read pending all the time: one that its peer closed, or on which
+// A connection that is kept hears from its peer all the time: one that its peer closed, or on which
 // something arrives that nobody asked for, is gone before a request could be written to it.
 //
-// Not thread-safe: one event loop. The Slots are shared by all workers.
+// Not thread-safe: one event loop. Slots and UpstreamAddress are shared by all workers.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "proxy/http/options.hpp"
 #include "proxy/http/slots.hpp"
 #include "proxy/http/stream.hpp"
+#include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::http {
@@ -27,9 +27,8 @@ class UpstreamPool;
 
 class UpstreamConnection final : public Stream {
  public:
-  /// Takes over one slot of the pool's connections.
-  UpstreamConnection(UpstreamPool& pool, Deadlines& deadlines, Socket socket,
-                     std::chrono::milliseconds stall);
+  /// Not connected yet. Takes over one slot of the pool's connections.
+  UpstreamConnection(UpstreamPool& pool, EventLoop& loop, std::chrono::milliseconds stall);
   ~UpstreamConnection() override;
 
   /// It carried a request before: its peer may be about to close it.
@@ -37,7 +36,8 @@ class UpstreamConnection final : public Stream {
 
  private:
   friend class UpstreamPool;
-  void idle_read_ended() override;
+  void stirred() override;
+  void expired() override;
 
   UpstreamPool& pool_;
   bool lent_ = true;
@@ -48,8 +48,8 @@ using Lease = std::unique_ptr<UpstreamConnection>;
 
 class UpstreamPool {
  public:
-  UpstreamPool(asio::io_context& io, Deadlines& deadlines, store::Loop& loop,
-               const UpstreamOptions& options, Slots& connections, Slots& turns,
+  UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
+               const UpstreamAddress& address, Slots& connections, Slots& turns,
                telemetry::WorkerMetrics& metrics);
   ~UpstreamPool();
 
@@ -64,10 +64,8 @@ class UpstreamPool {
   /// An idle connection or, within connect_timeout, a new one.
   Task<Acquired> acquire();
 
-  /// Ends the use of a connection that can carry another request.
+  /// Ends the use of a connection that can carry another request. One that cannot is destroyed.
   void give_back(Lease connection);
-  /// Ends the use of one that cannot.
-  void discard(Lease connection);
 
   /// One request under way, where the upstream's concurrency is limited.
   class Turn {
@@ -87,30 +85,24 @@ class UpstreamPool {
 
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
-  void close_idle();
+  void close_idle() { idle_.clear(); }
 
  private:
   friend class UpstreamConnection;
   class Wait;
 
-  Task<Error> connect(UpstreamConnection& connection);
   /// Forgets a connection that nobody uses.
-  void drop(UpstreamConnection& connection);
+  void drop(const UpstreamConnection& connection);
 
-  asio::io_context& io_;
-  Deadlines& deadlines_;
-  store::Loop& loop_;
+  EventLoop& loop_;
+  store::Loop& home_;
   const UpstreamOptions& options_;
+  const UpstreamAddress& address_;
   Slots& connections_;
   Slots& turns_;
   telemetry::WorkerMetrics& metrics_;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver_;
-  /// Set when the upstream is named by an address: nothing to look up.
-  std::optional<asio::generic::stream_protocol::endpoint> fixed_endpoint_;
   /// Most recently used last: that is the one whose peer is least likely to close it.
   std::vector<Lease> idle_;
-  /// Closed, but their last read has not ended yet.
-  std::vector<Lease> closing_;
   /// Requests of this worker that wait for a connection, in order of arrival.
   std::vector<Wait*> waits_;
 };

@@ -21,16 +21,13 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 UpstreamCall::UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id)
     : worker_(worker), method_(method), id_(id) {}
 
-UpstreamCall::~UpstreamCall() {
-  if (connection) worker_.upstream().discard(std::move(connection));
-}
-
 Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
   UpstreamPool& pool = worker_.upstream();
   if (worker_.takes_turns()) {
     std::optional<UpstreamPool::Turn> turn = co_await pool.turn();
     if (!turn) {
-      co_return Failure(NotSent{NotSent::Reason::busy, "The upstream's turn did not come in time."});
+      co_return Failure(
+          NotSent{NotSent::Reason::busy, "The upstream's turn did not come in time."});
     }
     turn_.emplace(std::move(*turn));
   }
@@ -43,9 +40,9 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
     }
     sent_at_ = steady_clock::now();
     const IoResult written = co_await connection->write(parts);
-    if (!written.error) co_return std::nullopt;
+    if (written.error == IoError::none) co_return std::nullopt;
     const bool reused = connection->reused;
-    pool.discard(std::move(connection));
+    connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
     if (written.bytes == 0 && reused) continue;
@@ -53,7 +50,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
       co_return Failure(
           NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
     }
-    co_return Failure(Unknown{written.error == asio::error::timed_out,
+    co_return Failure(Unknown{written.error == IoError::timed_out,
                               "The connection broke while the request was sent."});
   }
 }
@@ -71,12 +68,12 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
       co_return HeadRead{check_head(connection->buffer.view().substr(0, end)), false};
     }
     searched = connection->buffer.size();
-    const Error error = co_await connection->fill(bytes_max);
-    if (!error) continue;
-    if (error == asio::error::no_buffer_space) {
+    const IoError error = co_await connection->fill(bytes_max);
+    if (error == IoError::none) continue;
+    if (error == IoError::no_room) {
       co_return HeadRead{Unknown{false, "The answer's head is too large."}, false};
     }
-    timed_out = error == asio::error::timed_out;
+    timed_out = error == IoError::timed_out;
     co_return HeadRead{
         Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
                                      : std::string_view("The connection ended without an answer.")},
@@ -101,7 +98,9 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
   return std::nullopt;
 }
 
-void UpstreamCall::drop_interim() { connection->buffer.consume(head.size); }
+void UpstreamCall::drop_interim() {
+  connection->buffer.consume(head.size);
+}
 
 void UpstreamCall::begin_body() {
   head_begin_ = connection->buffer.view().data();
@@ -119,18 +118,19 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
   while (true) {
     const BodyReader::Piece piece = take_body();
     if (piece.state != BodyReader::State::need_more) {
-      if (piece.state == BodyReader::State::malformed) body_error = "The answer's body is malformed.";
+      if (piece.state == BodyReader::State::malformed)
+        body_error = "The answer's body is malformed.";
       co_return piece;
     }
     keep_head();
     connection->expire_after(worker_.options().upstream.idle_timeout);
-    const Error error = co_await connection->fill(body_buffer_bytes);
+    const IoError error = co_await connection->fill(body_buffer_bytes);
     connection->disarm();
-    if (!error) continue;
-    if (error == asio::error::eof && body_->whole_at_eof()) {
+    if (error == IoError::none) continue;
+    if (error == IoError::eof && body_->whole_at_eof()) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
     }
-    timed_out = error == asio::error::timed_out;
+    timed_out = error == IoError::timed_out;
     body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
     co_return BodyReader::Piece{BodyReader::State::malformed, {}};
   }
@@ -139,12 +139,13 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
 void UpstreamCall::finish() {
   until_end_ = duration();
   connection->disarm();
+  turn_.reset();
+  if (spoiled) return;
   if (head.keep_alive && !worker_.draining()) {
     worker_.upstream().give_back(std::move(connection));
   } else {
-    worker_.upstream().discard(std::move(connection));
+    connection.reset();
   }
-  turn_.reset();
 }
 
 std::chrono::nanoseconds UpstreamCall::duration() const {

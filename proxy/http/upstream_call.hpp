@@ -27,8 +27,6 @@ class UpstreamCall {
   /// `method` must stay; it decides whether the answer has a body. `id` is the policy's, for the
   /// metrics.
   UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id);
-  /// Closes the connection unless finish() was called.
-  ~UpstreamCall();
   UpstreamCall(const UpstreamCall&) = delete;
   UpstreamCall& operator=(const UpstreamCall&) = delete;
 
@@ -74,7 +72,10 @@ class UpstreamCall {
   /// Counts the call, once: `status` 0 when there was no answer.
   void count(int status);
 
+  /// Closed with the call unless finish() kept it.
   Lease connection;
+  /// The request was not sent whole: the connection must not carry another.
+  bool spoiled = false;
   ResponseHead head;
   /// Why a body is malformed.
   std::string_view body_error = "";

@@ -1,10 +1,12 @@
 #include "proxy/http/worker.hpp"
 
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
-#include <boost/asio/post.hpp>
 #include <ctime>
+#include <stdexcept>
 
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
@@ -26,9 +28,9 @@ std::string date_now() {
   std::tm utc{};
   ::gmtime_r(&now, &utc);
   std::array<char, 64> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday],
-      utc.tm_mday, months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  const int length = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                                   days[utc.tm_wday], utc.tm_mday, months[utc.tm_mon],
+                                   utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -51,18 +53,16 @@ Task<void> serve(ClientConnection& connection) {
 
 Worker::Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules)
     : shared_(shared),
-      io_(1),
-      work_(io_.get_executor()),
+      loop_([this] { tick(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(io_, deadlines_, *this, shared.options.upstream, shared.upstream_slots,
-                shared.turns, metrics_),
+      upstream_(loop_, *this, shared.options.upstream, shared.upstream_address,
+                shared.upstream_slots, shared.turns, metrics_),
       rules_(std::move(rules)),
       upstream_name_(shared.options.upstream.endpoint.unix_path.empty()
                          ? shared.options.upstream.endpoint.text()
                          : "localhost"),
-      ticker_(io_.get_executor()),
       date_(date_now()) {
   if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
     throw std::runtime_error("cannot read random numbers from the kernel");
@@ -77,21 +77,15 @@ void Worker::listen(int descriptor) {
 
 void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
-  tick();
-  io_.run();
+  loop_.run();
   access_log_->flush();
 }
 
 void Worker::tick() {
   // Whatever is pending ends as timed out; each tick catches what went on meanwhile.
-  if (aborting_) deadlines_.expire_all();
-  deadlines_.run(steady_clock::now());
+  if (aborting_) loop_.deadlines().expire_all();
   date_ = date_now();
   access_log_->flush();
-  ticker_.expires_after(Deadlines::tick);
-  ticker_.async_wait([this](Error error) {
-    if (!error) tick();
-  });
 }
 
 void Worker::deliver(store::CallBase* first) noexcept {
@@ -104,7 +98,7 @@ void Worker::deliver(store::CallBase* first) noexcept {
     (wake ? delivered_first_ : delivered_last_->next) = first;
     delivered_last_ = last;
   }
-  if (wake) asio::post(io_, [this] { run_delivered(); });
+  if (wake) loop_.post([this] { run_delivered(); });
 }
 
 void Worker::run_delivered() {
@@ -122,7 +116,7 @@ void Worker::run_delivered() {
 }
 
 void Worker::drain() {
-  asio::post(io_, [this] {
+  loop_.post([this] {
     if (draining_) return;
     draining_ = true;
     for (const auto& listener : listeners_) listener->stop();
@@ -133,22 +127,19 @@ void Worker::drain() {
 }
 
 void Worker::abort() {
-  asio::post(io_, [this] { aborting_ = true; });
+  loop_.post([this] { aborting_ = true; });
 }
 
 void Worker::reclaim_upstream() {
-  asio::post(io_, [this] { upstream_.reclaim(); });
+  loop_.post([this] { upstream_.reclaim(); });
 }
 
-void Worker::accepted(Socket socket, std::string client) {
-  if (draining_) return;
+void Worker::accepted(int socket, std::string client) {
   if (!shared_.client_slots.try_take()) {
-    refuse_overload(std::move(socket));
+    refuse_overload(socket);
     return;
   }
-  prepare_socket(socket);
-  auto connection =
-      std::make_unique<ClientConnection>(*this, std::move(socket), std::move(client));
+  auto connection = std::make_unique<ClientConnection>(*this, socket, std::move(client));
   ClientConnection& started = *connection;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
@@ -156,14 +147,12 @@ void Worker::accepted(Socket socket, std::string client) {
 }
 
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
-void Worker::refuse_overload(Socket socket) {
-  prepare_socket(socket);
+void Worker::refuse_overload(int socket) {
   std::string out;
   const ClientSide side{1, false, false, date_};
   write_answer(gate::busy("Too many connections."), side, telemetry::Decision::busy, out);
-  Error ignored;
-  socket.write_some(asio::buffer(out), ignored);
-  socket.shutdown(Socket::shutdown_send, ignored);
+  [[maybe_unused]] const ssize_t sent = ::send(socket, out.data(), out.size(), MSG_NOSIGNAL);
+  ::close(socket);
   metrics_.request(telemetry::no_policy, telemetry::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
   record.decision = telemetry::Decision::busy;
@@ -175,7 +164,7 @@ void Worker::refuse_overload(Socket socket) {
 void Worker::connection_ended(ClientConnection& connection) {
   connection.close();
   // Its last operation may still be on the stack: it goes when the loop is back.
-  asio::post(io_, [this, &connection] {
+  loop_.post([this, &connection] {
     const std::size_t index = connection.index;
     connections_[index].swap(connections_.back());
     connections_[index]->index = index;
@@ -187,9 +176,8 @@ void Worker::connection_ended(ClientConnection& connection) {
 
 void Worker::stop_when_drained() {
   if (!draining_ || !connections_.empty()) return;
-  ticker_.cancel();
   upstream_.close_idle();
-  work_.reset();
+  loop_.stop();
 }
 
 std::string Worker::new_request_id() {

@@ -5,9 +5,6 @@
 // Thread-safety: run() belongs to the worker's thread; what says "from any thread" posts to it.
 #pragma once
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,10 +12,11 @@
 #include <vector>
 
 #include "proxy/gate/gate.hpp"
-#include "proxy/http/deadline.hpp"
+#include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/slots.hpp"
 #include "proxy/http/upstream.hpp"
+#include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "store/clock.hpp"
@@ -36,6 +34,7 @@ struct Shared {
   const store::Clock& clock;
   telemetry::Metrics& metrics;
   telemetry::AccessLog& access_log;
+  UpstreamAddress upstream_address;
   Slots client_slots;
   Slots upstream_slots;
   Slots turns;
@@ -61,8 +60,7 @@ class Worker final : public store::Loop {
   void deliver(store::CallBase* first) noexcept override;
 
   // On the worker's thread, for its connections:
-  asio::io_context& io() { return io_; }
-  Deadlines& deadlines() { return deadlines_; }
+  EventLoop& loop() { return loop_; }
   const Options& options() const { return shared_.options; }
   gate::Gate& gate() { return gate_; }
   UpstreamPool& upstream() { return upstream_; }
@@ -81,28 +79,24 @@ class Worker final : public store::Loop {
   std::string_view upstream_name() const { return upstream_name_; }
 
   // For its listeners and connections:
-  void accepted(Socket socket, std::string client);
+  /// `socket` is the worker's from now on.
+  void accepted(int socket, std::string client);
   void connection_ended(ClientConnection& connection);
 
  private:
-  void refuse_overload(Socket socket);
+  void refuse_overload(int socket);
   void tick();
   void run_delivered();
   void stop_when_drained();
 
   Shared& shared_;
-  asio::io_context io_;
-  asio::executor_work_guard<Executor> work_;
-  Deadlines deadlines_;
+  EventLoop loop_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   gate::Gate gate_;
   UpstreamPool upstream_;
   std::shared_ptr<const gate::Rules> rules_;
   const std::string upstream_name_;
-  asio::basic_waitable_timer<std::chrono::steady_clock,
-                             asio::wait_traits<std::chrono::steady_clock>, Executor>
-      ticker_;
   std::string date_;
   std::uint64_t random_[2];
   bool draining_ = false;
