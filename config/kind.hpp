@@ -79,7 +79,7 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
     Json value;
     if constexpr (std::is_same_v<Held, typename WithoutOptional<Held>::type>) {
       if (!required) value = kind.print(held);
-    } else if (held) {
+    } else if (held && !required) {
       value = kind.print(*held);
     }
     if (!value.is_null()) schema.set("default", std::move(value));
