@@ -234,7 +234,7 @@ def test_trailers_cannot_smuggle_fields(stage, target):
     assert seen.body == b"hello"
     assert seen["idempotency-key"] == "k"
     assert seen["authorization"] is None
-    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-for"] in (None, "127.0.0.1")
     received = bytes(upstream.connections[0].kept).lower()
     assert b"root" not in received and b"ext=1" not in received
 

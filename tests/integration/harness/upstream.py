@@ -181,10 +181,12 @@ class Upstream:
     """`handler(exchange)` answers; `key(request)` names what `executions` counts by.
 
     `streams`: the handler reads the body itself. `accepts`: is called with each new connection
-    before anything is read; False means that it has dealt with the connection.
+    before anything is read; False means that it has dealt with the connection. `path`: a unix
+    socket instead of a port. A client that expects it is told to continue before its body is read.
     """
 
-    def __init__(self, handler=executed, key=None, streams=False, accepts=None, listening=True):
+    def __init__(self, handler=executed, key=None, streams=False, accepts=None, listening=True,
+                 path=None):
         self.handler = handler
         self.key = key or (lambda request: request["idempotency-key"] or request.target)
         self.streams = streams
@@ -196,12 +198,16 @@ class Upstream:
         self._changed = threading.Condition()
         self._listener = None
         self._port = 0
-        self._closing = False
+        self._path = path
         self._bind()
         if listening:
             self.listen()
 
     def _bind(self):
+        if self._path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(self._path))
+            return
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", self._port))
@@ -209,7 +215,7 @@ class Upstream:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self._port}"
+        return f"unix:{self._path}" if self._path else f"127.0.0.1:{self._port}"
 
     @property
     def bytes_received(self):
@@ -235,7 +241,6 @@ class Upstream:
         self._listener.close()
 
     def close(self):
-        self._closing = True
         self._close_listener()
         for connection in list(self.connections):
             connection.close()
@@ -260,7 +265,8 @@ class Upstream:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self._path:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock)
             with self._changed:
                 self.connections.append(connection)
@@ -288,6 +294,8 @@ class Upstream:
         request = self._read_head(connection)
         if request is None:
             return False
+        if (request["expect"] or "").lower() == "100-continue":
+            connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self.streams:
             request.body = b"".join(_body(connection, request))
         with self._changed:

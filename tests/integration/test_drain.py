@@ -1,0 +1,119 @@
+"""SIGTERM: what is under way finishes, nothing new begins, and the exit code is 0."""
+
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from harness import Client, eventually, policy, request
+from harness.client import BrokenOff, once
+from harness.upstream import executed
+
+
+@pytest.fixture
+def held_up(stage):
+    """An upstream that answers when the event is set, and a proxy in front of it."""
+    finish = threading.Event()
+
+    def slow(exchange):
+        if exchange.request["idempotency-key"] != "quick":
+            finish.wait(60)
+        executed(exchange)
+
+    upstream = stage.upstream(slow)
+    yield stage, upstream, finish
+    finish.set()
+
+
+def draining(proxy):
+    proxy.begin_drain()
+    assert proxy.stderr.wait_for(lambda line: line.get("message") == "draining", "draining")
+
+
+def refused(proxy):
+    """Whether a new connection is no longer served."""
+    try:
+        return once(proxy.data, request(key="new"), timeout=5).status == 503
+    except (ConnectionError, BrokenOff):
+        return True
+
+
+@pytest.mark.parametrize("target", ["/orders", "/uncovered"])
+def test_a_request_under_way_finishes(held_up, target):
+    stage, upstream, finish = held_up
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as client, Client(proxy.data) as idle:
+        assert idle.call(key="quick").status == 200
+        client.send(request(key="a", target=target))
+        upstream.wait_for_requests(2)
+        draining(proxy)
+        eventually(lambda: refused(proxy), "new connections are refused")
+        assert idle.ends() == b"", "idle connections are closed"
+        finish.set()
+        answer = client.read("POST")
+        assert answer.status == 200
+        assert answer.closes
+        assert client.ends() == b""
+    assert proxy.wait() == 0
+    assert upstream.executions["new"] == 0
+    proxy.restart()
+    if target == "/orders":
+        assert once(proxy.data, request(key="a")).decision == "replayed"
+
+
+def test_a_drain_with_nothing_under_way_is_quick(proxy):
+    assert once(proxy.data, request(key="a")).status == 200
+    assert proxy.terminate() == 0
+
+
+def test_an_operation_whose_client_left_is_finished_too(held_up):
+    stage, upstream, finish = held_up
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as client:
+        client.send(request(key="a"))
+        upstream.wait_for_requests(1)
+    draining(proxy)
+    finish.set()
+    assert proxy.wait() == 0
+    proxy.restart()
+    answer = once(proxy.data, request(key="a"))
+    assert (answer.decision, answer.json) == ("replayed", {"execution": 1})
+
+
+def test_what_does_not_finish_in_the_drain_time_is_an_unknown_outcome(held_up):
+    stage, upstream, finish = held_up
+    proxy = stage.proxy(upstream, [policy(lease="60s")], arguments=["--drain-time", "1s"])
+    with Client(proxy.data) as client:
+        client.send(request(key="a"))
+        upstream.wait_for_requests(1)
+        assert proxy.terminate() == 0
+        client.ends()
+    finish.set()
+    proxy.restart()
+    answer = once(proxy.data, request(key="a"))
+    assert (answer.decision, answer.problem) == ("held", "outcome-unknown")
+    assert upstream.executions["a"] == 1
+
+
+def test_ready_says_no_while_draining_and_live_says_yes(held_up):
+    stage, upstream, finish = held_up
+    proxy = stage.proxy(upstream)
+
+    def status(path):
+        host, port = proxy.telemetry
+        try:
+            return urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=30).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert (status("/ready"), status("/live")) == (200, 200)
+    with Client(proxy.data) as client:
+        client.send(request(key="a"))
+        upstream.wait_for_requests(1)
+        draining(proxy)
+        eventually(lambda: status("/ready") == 503, "not ready any more")
+        assert status("/live") == 200
+        finish.set()
+        client.ends()
+    assert proxy.wait() == 0
