@@ -18,7 +18,9 @@ struct GatedFixture {
 
   /// No group gets past its sync until release().
   void hold_syncs() { environment.files->log_sync_waits = true; }
-  void wait_for_sync_after(int syncs) { environment.files->log_syncs.wait(syncs); }
+  void wait_for_sync_after(int syncs) {
+    REQUIRE(environment.files->log_synced.wait([&] { return this->syncs() > syncs; }));
+  }
   void release() {
     environment.files->log_sync_waits = false;
     environment.files->log_sync_waits.notify_all();

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "store_fixture.hpp"
+
 namespace onceproxy::store::testing {
 
 class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
@@ -28,6 +30,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<Fault> fault{Fault::none};
   /// Syncs of the log that have begun.
   std::atomic<int> log_syncs{0};
+  Signal log_synced;
   /// While true, a sync of the log waits; turn it with notify_all().
   std::atomic<bool> log_sync_waits{false};
 
@@ -72,8 +75,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* debug) override {
       if (log_) {
-        ++owner_.log_syncs;
-        owner_.log_syncs.notify_all();
+        owner_.log_synced.change([&] { ++owner_.log_syncs; });
         owner_.log_sync_waits.wait(true);
       }
       if (log_ && owner_.fault == Fault::log_sync) return broken();
