@@ -86,7 +86,9 @@ def large(exchange):
 
 
 def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mount):
-    path = mount("size=48m")
+    path = mount("size=192m")
+    ballast = path / "ballast"
+    ballast.write_bytes(b"x" * (144 * 1024 * 1024))
     upstream = stage.upstream(large)
     proxy = stage.proxy(upstream, [policy(lease="1h")], store={"rocksdb": {"path": str(path / "data")}})
     known = once(proxy.data, request(key="known"))
@@ -117,6 +119,7 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
     assert proxy.metrics().sum("onceproxy_store_errors_total") > 0
 
     (path / "filler").unlink()
+    ballast.unlink()
     eventually(lambda: once(proxy.data, request(key="healed")).decision in ("forwarded", "replayed"),
                "the store serves again once there is room")
 
