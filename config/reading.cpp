@@ -17,6 +17,31 @@ Reading::Reading(std::string_view text, std::string_view file, std::vector<KeyNa
   }
 }
 
+bool Reading::is_clean(std::string_view text) {
+  std::size_t line = 1;
+  std::size_t line_begin = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const std::size_t length = utf8_length(text.substr(i));
+    const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+    const bool lone_return = c == '\r' && text.substr(i + 1, 1) != "\n";
+    if (length == 0 || control || lone_return) {
+      static constexpr char digits[] = "0123456789abcdef";
+      const std::string byte{digits[c >> 4], digits[c & 15]};
+      problem(
+          {line, i - line_begin}, "",
+          length == 0 ? "the file is not UTF-8: byte 0x" + byte : "control character 0x" + byte);
+      return false;
+    }
+    i += length;
+    if (c == '\n') {
+      ++line;
+      line_begin = i;
+    }
+  }
+  return true;
+}
+
 void Reading::problem(Place place, std::string path, std::string message) {
   // An excerpt of a line that no terminal shows would only bury the message.
   static constexpr std::size_t source_bytes_max = 1'000;

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "config/header_names.hpp"
 #include "config/scalars.hpp"
-#include "policies/pointer.hpp"
+#include "config/selector_rows.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -44,137 +43,18 @@ std::string list_of_sources(bool with_client_key) {
   return one_of(words);
 }
 
-std::optional<std::string> wrong_pointer(std::string_view pointer) {
-  if (policies::parse_pointer(pointer)) return std::nullopt;
-  if (pointer[0] != '/') {
-    return "is no JSON Pointer: it begins with '/' (the whole document is \"\")";
-  }
-  return "is no JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
-}
-
-std::optional<std::string> wrong_cookie(std::string_view name) {
-  if (!is_token(name)) return "is no cookie name";
-  return std::nullopt;
-}
-
-std::optional<std::string> wrong_name(std::string_view name) {
-  if (name.empty()) return "is no name";
-  return std::nullopt;
-}
-
-/// What is being read, with the keys of a condition where it is one.
-struct Draft {
-  Selector selector;
-  std::size_t sources = 0;
-};
-struct ConditionDraft : Draft {
+struct ConditionDraft : SelectorDraft {
   std::string equals;
   std::vector<std::string> in;
   policies::Regex regex;
 };
-
-/// A row whose key names the source.
-template <typename Owner, typename T>
-Key<Owner> source_key(const char* name, Source source, Kind<T> kind, std::string description) {
-  Key<Owner> row = key<Owner>(
-      name, [](Owner& owner) -> std::string& { return owner.selector.name; }, text("text"),
-      std::move(description));
-  row.schema = [kind, schema = row.schema] {
-    Json out = kind.schema();
-    Json described = schema();
-    out.set("description", *described.find("description"));
-    return out;
-  };
-  row.read = [name = std::string(name), source, kind](const Node& node, Owner& owner) {
-    ++owner.sources;
-    const auto value = kind.read(node);
-    if (!value) return;
-    Selector& selector = owner.selector;
-    selector.source = source;
-    selector.text = name + ": ";
-    if constexpr (std::is_same_v<T, bool>) {
-      selector.text += "true";
-    } else {
-      selector.name = *value;
-      selector.text += value->empty() ? "\"\"" : *value;
-    }
-    if (source == Source::body) selector.pointer = *policies::parse_pointer(selector.name);
-  };
-  return row;
-}
-
-template <typename Owner, typename Member, typename T>
-Key<Owner> modifier(const char* name, Member Selector::*member, Kind<T> kind,
-                    std::string description) {
-  return key<Owner>(
-      name, [member](Owner& owner) -> Member& { return owner.selector.*member; }, std::move(kind),
-      std::move(description));
-}
-
-/// round is an int in the Selector.
-Kind<int> decimal_places() {
-  const Kind<std::size_t> any = integer(0, 18);
-  Kind<int> kind;
-  kind.read = [any](const Node& node) -> std::optional<int> {
-    const auto value = any.read(node);
-    if (!value) return std::nullopt;
-    return static_cast<int>(*value);
-  };
-  kind.schema = any.schema;
-  return kind;
-}
-
-template <typename Owner>
-std::vector<Key<Owner>> selector_rows(bool with_client_key) {
-  std::vector<Key<Owner>> rows{
-      source_key<Owner>("header", Source::header, text("a header name", wrong_request_field),
-                        "The value of this header field."),
-      source_key<Owner>("query", Source::query, text("a parameter's name", wrong_name),
-                        "The value of this query parameter."),
-      source_key<Owner>("path", Source::path, text("a capture's name", wrong_name),
-                        "What this capture of match.path or match.path_regex matched."),
-      source_key<Owner>("cookie", Source::cookie, text("a cookie's name", wrong_cookie),
-                        "The value of this cookie."),
-      source_key<Owner>("body", Source::body, text("a JSON Pointer", wrong_pointer),
-                        "A value of the JSON body, by JSON Pointer (RFC 6901); \"\" is the whole "
-                        "document, and a segment * is every element of an array."),
-      source_key<Owner>("form", Source::form, text("a field's name", wrong_name),
-                        "The value of this field of an application/x-www-form-urlencoded body."),
-      source_key<Owner>("method", Source::method, only_true(), "The request's method."),
-      source_key<Owner>("target", Source::target, only_true(),
-                        "The request's path and query, as they came."),
-      source_key<Owner>("content", Source::content, only_true(),
-                        "The body: canonical when it is JSON, its bytes otherwise."),
-      source_key<Owner>("const", Source::constant, text("text"), "This text."),
-  };
-  if (with_client_key) {
-    rows.push_back(source_key<Owner>(
-        "client_key", Source::client_key, text("a header name", wrong_request_field),
-        "The key that the client made, from this header, quoted or bare."));
-    rows.push_back(modifier<Owner>("pattern", &Selector::pattern, regex(),
-                                   "With client_key: what the whole key must match (RE2)."));
-  }
-  rows.push_back(modifier<Owner>("lower", &Selector::lower, flag(),
-                                 "Letters A to Z are taken in lower case."));
-  rows.push_back(
-      modifier<Owner>("trim", &Selector::trim, flag(), "White space at both ends is taken away."));
-  rows.push_back(modifier<Owner>("round", &Selector::round, decimal_places(),
-                                 "Numbers are rounded to so many decimal places, half away from "
-                                 "zero."));
-  rows.push_back(
-      modifier<Owner>("sort", &Selector::sort, flag(),
-                      "An array, or a parameter given several times, is taken as a set."));
-  rows.push_back(modifier<Owner>("default", &Selector::default_value, text("text"),
-                                 "What a missing field is taken for."));
-  return rows;
-}
 
 /// What a condition tests its field with.
 bool is_test(const Node::Entry& entry) {
   return entry.key == "equals" || entry.key == "in" || entry.key == "regex";
 }
 
-void check_selector(const Node& node, const Draft& draft, bool with_client_key) {
+void check_selector(const Node& node, const SelectorDraft& draft, bool with_client_key) {
   static const std::vector<std::string> modifiers{"lower", "trim",    "round",
                                                   "sort",  "default", "pattern"};
   const auto is_modifier = [](const Node::Entry& entry) {
@@ -224,11 +104,11 @@ Json exactly_one_source(Json schema, bool with_client_key) {
 }
 
 Kind<Selector> selector(bool with_client_key) {
-  Keys<Draft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
-                   selector_rows<Draft>(with_client_key),
-                   {}};
-  const Kind<Draft> draft =
-      section<Draft>(std::move(keys), [with_client_key](const Node& node, const Draft& value) {
+  Keys<SelectorDraft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
+                           selector_rows<SelectorDraft>(with_client_key),
+                           {}};
+  const Kind<SelectorDraft> draft = section<SelectorDraft>(
+      std::move(keys), [with_client_key](const Node& node, const SelectorDraft& value) {
         check_selector(node, value, with_client_key);
       });
   Kind<Selector> kind;

@@ -205,33 +205,6 @@ class Builder : public YAML::EventHandler {
   std::shared_ptr<const YamlItem> root_;
 };
 
-/// yaml-cpp guesses at encodings, takes byte 4 for the end of the file and replaces what is no
-/// UTF-8: such text never reaches it.
-bool is_clean(std::string_view text, Reading& reading) {
-  std::size_t line = 1;
-  std::size_t line_begin = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const std::size_t length = utf8_length(text.substr(i));
-    const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
-    const bool lone_return = c == '\r' && text.substr(i + 1, 1) != "\n";
-    if (length == 0 || control || lone_return) {
-      static constexpr char digits[] = "0123456789abcdef";
-      const std::string byte{digits[c >> 4], digits[c & 15]};
-      reading.problem(
-          {line, i - line_begin}, "",
-          length == 0 ? "the file is not UTF-8: byte 0x" + byte : "control character 0x" + byte);
-      return false;
-    }
-    i += length;
-    if (c == '\n') {
-      ++line;
-      line_begin = i;
-    }
-  }
-  return true;
-}
-
 /// What an operator is told where yaml-cpp gives up.
 void report(const YAML::Exception& error, std::size_t text_size, const Builder& builder,
             Reading& reading) {
@@ -278,7 +251,7 @@ std::shared_ptr<const YamlItem> parse_yaml(std::string_view text, const Environm
     reading.problem({}, "", "the file is larger than 1MiB");
     return nullptr;
   }
-  if (!is_clean(text, reading)) return nullptr;
+  if (!reading.is_clean(text)) return nullptr;
   Builder builder(environment, reading);
   try {
     ViewBuffer buffer(text);

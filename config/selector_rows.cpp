@@ -1,0 +1,35 @@
+#include "config/selector_rows.hpp"
+
+namespace onceproxy::config {
+
+std::optional<std::string> wrong_pointer(std::string_view pointer) {
+  if (policies::parse_pointer(pointer)) return std::nullopt;
+  if (pointer[0] != '/') {
+    return "is no JSON Pointer: it begins with '/' (the whole document is \"\")";
+  }
+  return "is no JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
+}
+
+std::optional<std::string> wrong_cookie(std::string_view name) {
+  if (!is_token(name)) return "is no cookie name";
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_name(std::string_view name) {
+  if (name.empty()) return "is no name";
+  return std::nullopt;
+}
+
+Kind<int> decimal_places() {
+  const Kind<std::size_t> any = integer(0, 18);
+  Kind<int> kind;
+  kind.read = [any](const Node& node) -> std::optional<int> {
+    const auto value = any.read(node);
+    if (!value) return std::nullopt;
+    return static_cast<int>(*value);
+  };
+  kind.schema = any.schema;
+  return kind;
+}
+
+}  // namespace onceproxy::config

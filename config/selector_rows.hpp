@@ -1,0 +1,120 @@
+// The rows of the table that a selector is read with: one a source, one a modifier. A template,
+// because a condition's table is these rows and its own. Pure; thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "config/header_names.hpp"
+#include "config/kind.hpp"
+#include "config/scalars.hpp"
+#include "config/selector_reader.hpp"
+#include "policies/pointer.hpp"
+#include "policies/policy.hpp"
+
+namespace onceproxy::config {
+
+/// What keeps a text from being a JSON Pointer, a cookie's name, any name.
+std::optional<std::string> wrong_pointer(std::string_view pointer);
+std::optional<std::string> wrong_cookie(std::string_view name);
+std::optional<std::string> wrong_name(std::string_view name);
+
+/// Of `round`, which is an int in the Selector.
+Kind<int> decimal_places();
+
+/// A selector while it is read.
+struct SelectorDraft {
+  policies::Selector selector;
+  std::size_t sources = 0;
+};
+
+/// A row whose key names the source.
+template <typename Owner, typename T>
+Key<Owner> source_key(const char* name, policies::Source source, Kind<T> kind,
+                      std::string description) {
+  Key<Owner> row = key<Owner>(
+      name, [](Owner& owner) -> std::string& { return owner.selector.name; }, text("text"),
+      std::move(description));
+  row.schema = [kind, schema = row.schema] {
+    Json out = kind.schema();
+    Json described = schema();
+    out.set("description", *described.find("description"));
+    return out;
+  };
+  row.read = [name = std::string(name), source, kind](const Node& node, Owner& owner) {
+    ++owner.sources;
+    const auto value = kind.read(node);
+    if (!value) return;
+    policies::Selector& selector = owner.selector;
+    selector.source = source;
+    selector.text = name + ": ";
+    if constexpr (std::is_same_v<T, bool>) {
+      selector.text += "true";
+    } else {
+      selector.name = *value;
+      selector.text += value->empty() ? "\"\"" : *value;
+    }
+    if (source == policies::Source::body)
+      selector.pointer = *policies::parse_pointer(selector.name);
+  };
+  return row;
+}
+
+template <typename Owner, typename Member, typename T>
+Key<Owner> modifier(const char* name, Member policies::Selector::*member, Kind<T> kind,
+                    std::string description) {
+  return key<Owner>(
+      name, [member](Owner& owner) -> Member& { return owner.selector.*member; }, std::move(kind),
+      std::move(description));
+}
+
+template <typename Owner>
+std::vector<Key<Owner>> selector_rows(bool with_client_key) {
+  std::vector<Key<Owner>> rows{
+      source_key<Owner>("header", policies::Source::header,
+                        text("a header name", wrong_request_field),
+                        "The value of this header field."),
+      source_key<Owner>("query", policies::Source::query, text("a parameter's name", wrong_name),
+                        "The value of this query parameter."),
+      source_key<Owner>("path", policies::Source::path, text("a capture's name", wrong_name),
+                        "What this capture of match.path or match.path_regex matched."),
+      source_key<Owner>("cookie", policies::Source::cookie, text("a cookie's name", wrong_cookie),
+                        "The value of this cookie."),
+      source_key<Owner>("body", policies::Source::body, text("a JSON Pointer", wrong_pointer),
+                        "A value of the JSON body, by JSON Pointer (RFC 6901); \"\" is the whole "
+                        "document, and a segment * is every element of an array."),
+      source_key<Owner>("form", policies::Source::form, text("a field's name", wrong_name),
+                        "The value of this field of an application/x-www-form-urlencoded body."),
+      source_key<Owner>("method", policies::Source::method, only_true(), "The request's method."),
+      source_key<Owner>("target", policies::Source::target, only_true(),
+                        "The request's path and query, as they came."),
+      source_key<Owner>("content", policies::Source::content, only_true(),
+                        "The body: canonical when it is JSON, its bytes otherwise."),
+      source_key<Owner>("const", policies::Source::constant, text("text"), "This text."),
+  };
+  if (with_client_key) {
+    rows.push_back(source_key<Owner>(
+        "client_key", policies::Source::client_key, text("a header name", wrong_request_field),
+        "The key that the client made, from this header, quoted or bare."));
+    rows.push_back(modifier<Owner>("pattern", &policies::Selector::pattern, regex(),
+                                   "With client_key: what the whole key must match (RE2)."));
+  }
+  rows.push_back(modifier<Owner>("lower", &policies::Selector::lower, flag(),
+                                 "Letters A to Z are taken in lower case."));
+  rows.push_back(modifier<Owner>("trim", &policies::Selector::trim, flag(),
+                                 "White space at both ends is taken away."));
+  rows.push_back(modifier<Owner>("round", &policies::Selector::round, decimal_places(),
+                                 "Numbers are rounded to so many decimal places, half away from "
+                                 "zero."));
+  rows.push_back(
+      modifier<Owner>("sort", &policies::Selector::sort, flag(),
+                      "An array, or a parameter given several times, is taken as a set."));
+  rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, text("text"),
+                                 "What a missing field is taken for."));
+  return rows;
+}
+
+}  // namespace onceproxy::config
