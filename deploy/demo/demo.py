@@ -1,0 +1,196 @@
+"""The demo: the same traffic straight at a legacy service, and through onceproxy.
+
+    demo.py ONCEPROXY CONFIG
+
+In the middle of its traffic onceproxy is killed with SIGKILL and started again on the same data.
+Ends with a table, and with exit code 1 when a promise was broken.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+import traffic
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Service:
+    """The legacy service as a process, and the effects that it had."""
+
+    def __init__(self, directory):
+        self._effects = directory / "effects"
+        self._process = subprocess.Popen(
+            [sys.executable, HERE / "service.py", self._effects], stdout=subprocess.PIPE, text=True)
+        self.address = ("127.0.0.1", int(self._process.stdout.readline()))
+
+    def effects(self):
+        return collections.Counter(self._effects.read_text().splitlines())
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+class Proxy:
+    """onceproxy as a process that can be killed and started again."""
+
+    def __init__(self, binary, config, upstream, directory):
+        self._command = [binary, "run", "-c", config]
+        self._log = directory / "onceproxy.log"
+        self._environment = {
+            **os.environ,
+            "ONCEPROXY_LISTEN": f"127.0.0.1:{free_port()}",
+            "ONCEPROXY_UPSTREAM": f"{upstream[0]}:{upstream[1]}",
+            "ONCEPROXY_DATA": str(directory / "data"),
+            "ONCEPROXY_ADMIN": "127.0.0.1:0",
+            "ONCEPROXY_TELEMETRY": "127.0.0.1:0",
+        }
+        host, port = self._environment["ONCEPROXY_LISTEN"].split(":")
+        self.address = (host, int(port))
+        self._process = None
+
+    def start(self):
+        log = open(self._log, "ab")
+        self._process = subprocess.Popen(self._command, env=self._environment, stdout=log,
+                                         stderr=subprocess.PIPE)
+        log.close()
+        lines = []
+        for line in self._process.stderr:
+            lines.append(line.decode())
+            if line.startswith(b"{") and json.loads(line).get("message") == "ready":
+                threading.Thread(target=self._process.stderr.read, daemon=True).start()
+                return
+        raise SystemExit("onceproxy did not start:\n" + "".join(lines))
+
+    def kill(self):
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def kill_and_start_again(self):
+        self.kill()
+        self.start()
+
+    def stop(self):
+        """Exit code after SIGTERM."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        self._process.terminate()
+        try:
+            return self._process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Run:
+    """One way of sending the traffic, and what came of it."""
+
+    def __init__(self, senders, effects):
+        tally = senders.tally
+        wanted = {operation.name for operation in traffic.operations()}
+        self.requests = tally.sent
+        self.distinct = len(wanted)
+        self.executed = sum(effects.values())
+        self.twice = sum(1 for count in effects.values() if count > 1)
+        self.in_doubt = len(tally.in_doubt)
+        self.lost = len(wanted - effects.keys() - tally.in_doubt)
+        self.replayed = tally.decisions["replayed"] + tally.decisions["suppressed"]
+        self.refused = tally.sent - tally.failures - tally.answered
+        self.broken = tally.failures
+        self.unanswered = len(senders.unanswered)
+        self.contradictions = sum(len(answers) > 1 for answers in tally.answers.values())
+
+
+def without(directory):
+    directory.mkdir()
+    service = Service(directory)
+    try:
+        senders = traffic.Senders(lambda: service.address, retries=False)
+        senders.run()
+        return Run(senders, service.effects())
+    finally:
+        service.stop()
+
+
+def through(binary, config, directory):
+    directory.mkdir()
+    service = Service(directory)
+    proxy = Proxy(binary, config, service.address, directory)
+    try:
+        proxy.start()
+        senders = traffic.Senders(lambda: proxy.address, retries=True)
+        senders.run(half_way=proxy.kill_and_start_again)
+        code = proxy.stop()
+        return Run(senders, service.effects()), code
+    finally:
+        proxy.stop()
+        service.stop()
+
+
+ROWS = [
+    ("requests sent (retries included)", "requests"),
+    ("distinct operations", "distinct"),
+    ("executed by the service", "executed"),
+    ("operations executed more than once", "twice"),
+    ("duplicates answered from memory", "replayed"),
+    ("refused for now (409, 503), tried again", "refused"),
+    ("connections broken by the kill -9", "broken"),
+    ("in doubt since the kill, held", "in_doubt"),
+    ("operations lost", "lost"),
+]
+
+
+def table(direct, proxied):
+    print(f"\n{'':42}{'without':>12}{'onceproxy':>12}")
+    for title, name in ROWS:
+        print(f"{title:42}{getattr(direct, name):>12}{getattr(proxied, name):>12}")
+    print()
+
+
+def promises(direct, proxied, code):
+    """Each promise and whether it was kept."""
+    return [
+        ("the traffic really holds duplicates", direct.executed > direct.distinct),
+        ("nothing was executed twice", proxied.twice == 0),
+        ("nothing was lost: done, or its senders were told that it is in doubt", proxied.lost == 0),
+        ("in doubt is only what was under way at the kill", proxied.in_doubt <= traffic.SENDERS),
+        ("every sender got a final answer", proxied.unanswered == 0),
+        ("one operation, one answer", proxied.contradictions == 0),
+        ("duplicates were answered from memory", proxied.replayed > 0),
+        ("after SIGTERM it exited with 0", code == 0),
+    ]
+
+
+def main():
+    binary, config = sys.argv[1:3]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    with tempfile.TemporaryDirectory(prefix="onceproxy-demo-") as name:
+        directory = pathlib.Path(name)
+        print("sending the traffic straight at the service …", flush=True)
+        direct = without(directory / "direct")
+        print("sending it through onceproxy, with a kill -9 in the middle …", flush=True)
+        proxied, code = through(binary, config, directory / "proxied")
+    table(direct, proxied)
+    kept = promises(direct, proxied, code)
+    for promise, is_kept in kept:
+        print(f"{'kept  ' if is_kept else 'BROKEN'}  {promise}")
+    sys.exit(0 if all(is_kept for _, is_kept in kept) else 1)
+
+
+if __name__ == "__main__":
+    main()
