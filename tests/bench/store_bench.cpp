@@ -11,6 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -73,6 +74,18 @@ struct Bench {
   std::size_t refused = 0;
 };
 
+ReserveRequest next_request(std::mt19937_64& random) {
+  ReserveRequest request;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::uint64_t bits = random();
+    std::memcpy(request.fingerprint.bytes.data() + 8 * i, &bits, 8);
+  }
+  request.payload.emplace().bytes = request.fingerprint.bytes;
+  request.policy = "dispatch";
+  request.request_id = "9f0c0f5e-3b1c-4a06-9d7e-0d7b5d1c6b4f";
+  return request;
+}
+
 class Caller {
  public:
   explicit Caller(Bench& bench) : bench_(bench) {}
@@ -80,14 +93,7 @@ class Caller {
   void next() {
     while (bench_.started < bench_.operations) {
       ++bench_.started;
-      ReserveRequest request;
-      for (std::size_t i = 0; i < 4; ++i) {
-        const std::uint64_t bits = bench_.random();
-        std::memcpy(request.fingerprint.bytes.data() + 8 * i, &bits, 8);
-      }
-      request.payload.emplace().bytes = request.fingerprint.bytes;
-      request.policy = "dispatch";
-      request.request_id = "9f0c0f5e-3b1c-4a06-9d7e-0d7b5d1c6b4f";
+      const ReserveRequest request = next_request(bench_.random);
       reserve_ = std::make_unique<Reserving>(*this);
       if (!bench_.store.reserve(request, *reserve_)) return;
       ++bench_.refused;
@@ -124,6 +130,29 @@ class Caller {
   std::unique_ptr<Reserving> reserve_;
   std::unique_ptr<Completing> complete_;
 };
+
+/// One answer after another, on this thread, for the keys that were made first.
+void replay(Bench& bench, std::size_t count) {
+  std::mt19937_64 random{42};
+  std::size_t completed = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < count; ++i) {
+    Call<ReserveResult> call(bench.loop);
+    if (bench.store.reserve(next_request(random), call) &&
+        std::holds_alternative<Completed>(*call.result)) {
+      ++completed;
+    }
+  }
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
+  std::printf("replay %.1f us each, %zu of %zu\n", spent.count() / static_cast<double>(count),
+              completed, count);
+}
+
+long peak_mebibytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
+}
 
 double cpu_microseconds() {
   rusage usage{};
@@ -215,7 +244,9 @@ int main(int argc, char** argv) {
       const double spent = micros - (earlier == threads_before.end() ? 0 : earlier->second);
       if (spent > operations / 100) std::printf(" %s %.1f", name.c_str(), spent / operations);
     }
-    std::printf("\n");
+    std::printf(" | peak %ld MiB, %.0f MiB on disk\n", peak_mebibytes(),
+                static_cast<double>(store->stats().bytes) / (1 << 20));
+    replay(bench, std::min<std::size_t>(bench.operations, 100'000));
   }
   store->close();
   std::filesystem::remove_all(options.path);
