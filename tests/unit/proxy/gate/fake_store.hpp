@@ -1,0 +1,111 @@
+// A store that answers what a test tells it to, at once or when the test lets it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace onceproxy::gate::testing {
+
+/// Runs what is delivered on the delivering thread.
+class DirectLoop final : public store::Loop {
+ public:
+  void deliver(store::CallBase* first) noexcept override {
+    while (first != nullptr) {
+      store::CallBase& call = *std::exchange(first, first->next);
+      call.resume(call);
+    }
+  }
+};
+
+class FakeStore final : public store::Store {
+ public:
+  /// One verb as it was called.
+  struct Asked {
+    std::string verb;
+    store::Fingerprint fingerprint;
+    std::optional<store::PayloadDigest> payload;
+    store::Terms terms;
+    std::string policy, request_id, error;
+    store::StoredAnswer answer;
+  };
+
+  /// False: the answer waits for answer_now().
+  bool at_once = true;
+  /// What reserve answers; a permit is made where it is absent.
+  std::optional<store::ReserveResult> result;
+  std::uint32_t attempt = 1;
+  store::Settled settled = store::Settled::done;
+
+  std::vector<Asked> asked;
+  int permits_dropped = 0;
+
+  void answer_now() {
+    store::CallBase* call = std::exchange(waiting_, nullptr);
+    call->next = nullptr;
+    loop_->deliver(call);
+  }
+  bool somebody_waits() const { return waiting_ != nullptr; }
+
+  store::Permit permit(const store::Fingerprint& fingerprint) {
+    return store::Permit(*this, fingerprint, {1, 2, 3}, 42);
+  }
+
+  bool reserve(const store::ReserveRequest& request,
+               store::Call<store::ReserveResult>& call) override {
+    Asked& entry = note("reserve", request.fingerprint);
+    entry.payload = request.payload;
+    entry.terms = request.terms;
+    entry.policy = request.policy;
+    entry.request_id = request.request_id;
+    if (result) {
+      call.result = std::exchange(result, std::nullopt);
+    } else {
+      call.result.emplace(store::Reserved{permit(request.fingerprint), attempt});
+    }
+    return finish(call);
+  }
+  bool complete(store::Permit permit, store::StoredAnswer answer,
+                store::Call<store::Settled>& call) override {
+    note("complete", permit.fingerprint()).answer = std::move(answer);
+    return settle(permit, call);
+  }
+  bool release(store::Permit permit, store::Call<store::Settled>& call) override {
+    note("release", permit.fingerprint());
+    return settle(permit, call);
+  }
+  bool mark_unknown(store::Permit permit, std::string_view error,
+                    store::Call<store::Settled>& call) override {
+    note("mark_unknown", permit.fingerprint()).error = error;
+    return settle(permit, call);
+  }
+  void dropped(const store::Permit&) noexcept override { ++permits_dropped; }
+
+ private:
+  Asked& note(std::string verb, const store::Fingerprint& fingerprint) {
+    asked.emplace_back();
+    asked.back().verb = std::move(verb);
+    asked.back().fingerprint = fingerprint;
+    return asked.back();
+  }
+  bool settle(store::Permit& permit, store::Call<store::Settled>& call) {
+    permit.use();
+    call.result = settled;
+    return finish(call);
+  }
+  template <typename Result>
+  bool finish(store::Call<Result>& call) {
+    if (at_once) return true;
+    waiting_ = &call;
+    loop_ = &call.loop;
+    return false;
+  }
+
+  store::CallBase* waiting_ = nullptr;
+  store::Loop* loop_ = nullptr;
+};
+
+}  // namespace onceproxy::gate::testing

@@ -1,0 +1,436 @@
+#include "proxy/gate/gate.hpp"
+
+#include <catch2/catch.hpp>
+#include <optional>
+#include <string>
+
+#include "../../policies/request.hpp"
+#include "../telemetry/exposition_text.hpp"
+#include "fake_store.hpp"
+#include "policies/select.hpp"
+
+namespace onceproxy::gate {
+namespace {
+
+using namespace std::chrono_literals;
+using policies::Policy;
+using policies::Source;
+using store::Settled;
+using store::Unavailable;
+using telemetry::Decision;
+using testing::DirectLoop;
+using testing::FakeStore;
+
+class ManualClock final : public store::Clock {
+ public:
+  store::WallTime now() const override { return store::WallTime(1'000'000s); }
+};
+
+Policy client_key_policy() {
+  Policy policy;
+  policy.name = policy.name_space = "dispatch";
+  policy.fingerprint = {policies::test::selector(Source::client_key, "Idempotency-Key")};
+  policy.payload = {policies::test::selector(Source::content)};
+  policy.terms.lease = 11s;
+  policy.outcome.release.add_class(5);
+  policy.outcome.release.add(429);
+  policy.outcome.ambiguous.add(502);
+  return policy;
+}
+
+Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
+                     const policies::RequestView& request, policies::Document& body,
+                     std::optional<Admission>& out) {
+  Admission admission = co_await gate.admit(rules, policy, request, body, "r-1");
+  out.emplace(std::move(admission));
+}
+
+Task<void> run_settle(Gate& gate, const Rules& rules, Forward forward, const Outcome& outcome,
+                      std::optional<Settlement>& out) {
+  Settlement settlement = co_await gate.settle(rules, std::move(forward), outcome);
+  out.emplace(std::move(settlement));
+}
+
+struct Fixture {
+  FakeStore store;
+  DirectLoop loop;
+  ManualClock clock;
+  telemetry::Metrics metrics{"test"};
+  telemetry::WorkerMetrics& worker = metrics.add_worker();
+  Gate gate{store, loop, clock, worker};
+  Policy policy = client_key_policy();
+  std::unique_ptr<Rules> rules;
+  policies::test::Request request;
+  std::optional<Admission> admission;
+  std::optional<Settlement> settlement;
+
+  Fixture() {
+    request.headers = {{"Idempotency-Key", "k-1"}};
+    request.body = "{}";
+  }
+
+  const Policy& rule() {
+    if (!rules) rules = std::make_unique<Rules>(std::vector<Policy>{policy}, metrics);
+    return rules->policies().policies().front();
+  }
+
+  /// The admission, which must come at once unless the store keeps it waiting.
+  Admission& admit() {
+    const Policy& rule = this->rule();
+    const policies::RequestView view = request.view();
+    policies::Document document(view, request.body, 1000);
+    admission.reset();
+    start(run_admit(gate, *rules, rule, view, document, admission));
+    if (store.somebody_waits()) {
+      CHECK_FALSE(admission);
+      store.answer_now();
+    }
+    REQUIRE(admission);
+    return *admission;
+  }
+
+  Admission& admit(store::ReserveResult result) {
+    store.result.emplace(std::move(result));
+    return admit();
+  }
+
+  Reply& reply() {
+    REQUIRE(admission);
+    REQUIRE(std::holds_alternative<Reply>(admission->verdict));
+    return std::get<Reply>(admission->verdict);
+  }
+
+  bool passes() { return std::holds_alternative<PassThrough>(admission->verdict); }
+
+  Settlement& settle(const Outcome& outcome) {
+    const Policy& rule = this->rule();
+    settlement.reset();
+    worker.reservation(rules->id(rule), +1);
+    Forward forward{store.permit({}), &rule};
+    start(run_settle(gate, *rules, std::move(forward), outcome, settlement));
+    if (store.somebody_waits()) {
+      CHECK_FALSE(settlement);
+      store.answer_now();
+    }
+    REQUIRE(settlement);
+    CHECK(store.permits_dropped == 0);
+    CHECK(count("onceproxy_reservations_active") == 0);
+    return *settlement;
+  }
+
+  Settlement& settle_status(int status) {
+    const policies::Field fields[] = {{"Date", "x"}};
+    return settle(Answered{status, fields, "body", true});
+  }
+
+  double count(const std::string& name) {
+    const telemetry::Exposition exposition(metrics.exposition());
+    return exposition.at(name + "{policy=\"dispatch\"}").value_or(0);
+  }
+};
+
+TEST_CASE_METHOD(Fixture, "the first request of an operation is forwarded with a reservation") {
+  store.at_once = GENERATE(true, false);
+  admit();
+  REQUIRE(std::holds_alternative<Forward>(admission->verdict));
+  const Forward& forward = std::get<Forward>(admission->verdict);
+  CHECK(forward.policy == &rule());
+  CHECK(forward.permit.fence() == 42);
+  CHECK(count("onceproxy_reservations_active") == 1);
+  CHECK(count("onceproxy_leases_expired_total") == 0);
+
+  const policies::RequestView view = request.view();
+  policies::Document document(view, request.body, 1000);
+  const auto operation = policies::select_operation(rule(), view, document);
+  REQUIRE(operation);
+  REQUIRE(store.asked.size() == 1);
+  CHECK(store.asked[0].verb == "reserve");
+  CHECK(store.asked[0].fingerprint == operation->fingerprint);
+  CHECK(store.asked[0].payload == operation->payload);
+  CHECK(store.asked[0].payload);
+  CHECK(store.asked[0].terms.lease == 11s);
+  CHECK(store.asked[0].policy == "dispatch");
+  CHECK(store.asked[0].request_id == "r-1");
+  CHECK(admission->fingerprint == operation->fingerprint);
+  CHECK(forward.permit.fingerprint() == operation->fingerprint);
+}
+
+TEST_CASE_METHOD(Fixture, "a reservation that is dropped unused is left to the store") {
+  admit();
+  admission.reset();
+  CHECK(store.permits_dropped == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a further attempt counts the lease that ended before it") {
+  store.attempt = 3;
+  admit();
+  CHECK(std::holds_alternative<Forward>(admission->verdict));
+  CHECK(count("onceproxy_leases_expired_total") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a completed operation is replayed, and its age is counted") {
+  store.at_once = GENERATE(true, false);
+  admit(store::Completed{{201, "Date: x\r\n", "body", true}, clock.now() - 90s});
+  CHECK(reply().decision == Decision::replayed);
+  CHECK(reply().answer.status == 201);
+  CHECK(reply().answer.head == "Date: x\r\nIdempotent-Replayed: true\r\n");
+  CHECK(reply().answer.body == "body");
+  CHECK(admission->fingerprint);
+  CHECK(count("onceproxy_duplicate_age_seconds_count") == 1);
+  CHECK(count("onceproxy_duplicate_age_seconds_sum") == Approx(90));
+  CHECK(count("onceproxy_reservations_active") == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that was not kept cannot be replayed") {
+  admit(store::Completed{{200, "", "", false}, clock.now()});
+  CHECK(reply().decision == Decision::not_replayable);
+  CHECK(reply().answer.status == 409);
+  CHECK(count("onceproxy_duplicate_age_seconds_count") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a fixed answer suppresses duplicates, kept answer or not") {
+  policy.on_duplicate = policies::FixedAnswer{200, {{"x-a", "1"}}, "again"};
+  const bool replayable = GENERATE(true, false);
+  admit(store::Completed{{201, "Secret: 1\r\n", "secret", replayable}, clock.now()});
+  CHECK(reply().decision == Decision::suppressed);
+  CHECK(reply().answer.status == 200);
+  CHECK(reply().answer.head == "x-a: 1\r\n");
+  CHECK(reply().answer.body == "again");
+}
+
+TEST_CASE_METHOD(Fixture, "what the store refuses has its decision and its answer") {
+  store.at_once = GENERATE(true, false);
+  admit(store::InFlight{});
+  CHECK(reply().decision == Decision::in_flight);
+  CHECK(reply().answer.body == in_flight().body);
+  admit(store::Mismatch{});
+  CHECK(reply().decision == Decision::mismatch);
+  CHECK(reply().answer.body == mismatch().body);
+  admit(store::Held{2500ms});
+  CHECK(reply().decision == Decision::held);
+  CHECK(reply().answer.head == held(3s).head);
+  admit(store::Held{std::nullopt});
+  CHECK(reply().decision == Decision::held);
+  CHECK(reply().answer.head == held(3600s).head);
+  CHECK(admission->fingerprint);
+  CHECK(count("onceproxy_reservations_active") == 0);
+  CHECK(count("onceproxy_duplicate_age_seconds_count") == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a store that cannot promise is a store error, or busy where it is") {
+  for (const auto reason : {Unavailable::Reason::failed, Unavailable::Reason::full,
+                            Unavailable::Reason::corrupt, Unavailable::Reason::closing}) {
+    admit(Unavailable{reason});
+    CHECK(reply().decision == Decision::store_error);
+    CHECK(reply().answer.status == 503);
+    CHECK(reply().answer.head.find("Retry-After: 1\r\n") != std::string::npos);
+  }
+  admit(Unavailable{Unavailable::Reason::pending});
+  CHECK(reply().decision == Decision::busy);
+  CHECK(reply().answer.status == 503);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a policy may forward what the store cannot promise, but never overload") {
+  policy.on_store_error = policies::OnStoreError::forward;
+  for (const auto reason : {Unavailable::Reason::failed, Unavailable::Reason::full,
+                            Unavailable::Reason::corrupt, Unavailable::Reason::closing}) {
+    admit(Unavailable{reason});
+    CHECK(passes());
+  }
+  admit(Unavailable{Unavailable::Reason::pending});
+  CHECK(reply().decision == Decision::busy);
+  // Only the store's silence is passed over, not what it knows.
+  admit(store::InFlight{});
+  CHECK(reply().decision == Decision::in_flight);
+}
+
+TEST_CASE_METHOD(Fixture, "a policy that is off asks nobody") {
+  policy.enforcement.mode = policies::Enforcement::Mode::off;
+  request.headers.clear();
+  admit();
+  CHECK(passes());
+  CHECK_FALSE(admission->fingerprint);
+  CHECK(store.asked.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a request without its key is refused or passed, as the policy says") {
+  request.headers.clear();
+  SECTION("reject") {
+    admit();
+    CHECK(reply().decision == Decision::missing_key);
+    CHECK(reply().answer.status == 400);
+    CHECK(reply().answer.body == missing_key("selector: Idempotency-Key").body);
+  }
+  SECTION("pass") {
+    policy.on_missing = policies::OnMissing::pass;
+    admit();
+    CHECK(passes());
+  }
+  CHECK_FALSE(admission->fingerprint);
+  CHECK(store.asked.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a malformed key is refused whatever the policy says of missing ones") {
+  policy.on_missing = GENERATE(policies::OnMissing::reject, policies::OnMissing::pass);
+  const std::string key = GENERATE("", "a b", "\"a", "a,b");
+  request.headers = {{"Idempotency-Key", key}};
+  admit();
+  CHECK(reply().decision == Decision::bad_key);
+  CHECK(reply().answer.status == 400);
+  if (!key.empty()) CHECK(reply().answer.body.find(json_escape(key)) == std::string::npos);
+  request.headers = {{"Idempotency-Key", "a"}, {"idempotency-key", "a"}};
+  admit();
+  CHECK(reply().decision == Decision::bad_key);
+  CHECK(store.asked.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an answer completes the operation before the client has it") {
+  store.at_once = GENERATE(true, false);
+  const policies::Field fields[] = {
+      {"Date", "x"},   {"Content-Type", "text/plain"}, {"SET-Cookie", "session=1"},
+      {"X-Empty", ""}, {"www-authenticate", "Basic"},  {"Set-Cookie2", "kept"}};
+  settle(Answered{201, fields, "body", true});
+  CHECK(settlement->decision == Decision::forwarded);
+  CHECK_FALSE(settlement->answer);
+  REQUIRE(store.asked.size() == 1);
+  CHECK(store.asked[0].verb == "complete");
+  CHECK(store.asked[0].answer.status == 201);
+  CHECK(store.asked[0].answer.replayable);
+  CHECK(store.asked[0].answer.body == "body");
+  CHECK(store.asked[0].answer.head ==
+        "Date: x\r\nContent-Type: text/plain\r\nX-Empty: \r\nSet-Cookie2: kept\r\n");
+}
+
+TEST_CASE_METHOD(Fixture, "only what the policy drops is left out of a replay") {
+  policy.replay.drop_headers = {"x-secret"};
+  const policies::Field fields[] = {{"X-SECRET", "1"}, {"set-cookie", "a"}, {"set-cookie", "b"}};
+  settle(Answered{200, fields, "", true});
+  CHECK(store.asked[0].answer.head == "set-cookie: a\r\nset-cookie: b\r\n");
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that is not whole is remembered without being kept") {
+  const policies::Field fields[] = {{"Date", "x"}};
+  settle(Answered{200, fields, "the beginn", false});
+  CHECK(settlement->decision == Decision::forwarded);
+  CHECK(store.asked[0].verb == "complete");
+  CHECK_FALSE(store.asked[0].answer.replayable);
+  CHECK(store.asked[0].answer.status == 200);
+  CHECK(store.asked[0].answer.head.empty());
+  CHECK(store.asked[0].answer.body.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a policy with a fixed answer keeps nobody's answer") {
+  policy.on_duplicate = policies::FixedAnswer{};
+  settle_status(200);
+  CHECK(store.asked[0].verb == "complete");
+  CHECK_FALSE(store.asked[0].answer.replayable);
+  CHECK(store.asked[0].answer.body.empty());
+  CHECK(store.asked[0].answer.head.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a status says whether the operation happened") {
+  const std::pair<int, std::string> cases[] = {
+      {200, "complete"}, {204, "complete"},     {302, "complete"}, {400, "complete"},
+      {404, "complete"}, {429, "release"},      {500, "release"},  {503, "release"},
+      {599, "release"},  {502, "mark_unknown"},
+  };
+  store.at_once = GENERATE(true, false);
+  for (const auto& [status, verb] : cases) {
+    INFO(status);
+    store.asked.clear();
+    settle_status(status);
+    REQUIRE(store.asked.size() == 1);
+    CHECK(store.asked[0].verb == verb);
+    // Whatever it was, it is the client's.
+    CHECK(settlement->decision == Decision::forwarded);
+    CHECK_FALSE(settlement->answer);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "what was never sent is released at once") {
+  store.at_once = GENERATE(true, false);
+  using Reason = NotSent::Reason;
+  struct Case {
+    Reason reason;
+    Decision decision;
+    int status;
+    std::string_view problem;
+  };
+  for (const Case& each :
+       {Case{Reason::unreachable, Decision::upstream_error, 502, "upstream-unreachable"},
+        Case{Reason::timeout, Decision::upstream_error, 504, "upstream-timeout"},
+        Case{Reason::busy, Decision::busy, 503, "busy"}}) {
+    store.asked.clear();
+    settle(NotSent{each.reason, "Why."});
+    CHECK(store.asked.at(0).verb == "release");
+    CHECK(settlement->decision == each.decision);
+    REQUIRE(settlement->answer);
+    CHECK(settlement->answer->status == each.status);
+    CHECK(settlement->answer->body.find(each.problem) != std::string::npos);
+    CHECK(settlement->answer->body.find("Why.") != std::string::npos);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "what was sent and not answered is unknown") {
+  store.at_once = GENERATE(true, false);
+  for (const bool timeout : {false, true}) {
+    store.asked.clear();
+    settle(Unknown{timeout, "Why."});
+    CHECK(store.asked.at(0).verb == "mark_unknown");
+    CHECK(store.asked.at(0).error == "Why.");
+    CHECK(settlement->decision == Decision::upstream_error);
+    REQUIRE(settlement->answer);
+    CHECK(settlement->answer->status == (timeout ? 504 : 502));
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "nobody is answered by a completion that may be lost") {
+  policy.on_store_error = GENERATE(policies::OnStoreError::reject, policies::OnStoreError::forward);
+  store.settled = Settled::failed;
+  settle_status(200);
+  CHECK(settlement->decision == Decision::store_error);
+  REQUIRE(settlement->answer);
+  CHECK(settlement->answer->status == 503);
+  CHECK(settlement->answer->body.find("store-unavailable") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a release or an unknown outcome that is not stored changes no answer") {
+  store.settled = Settled::failed;
+  for (const int status : {503, 502}) {
+    settle_status(status);
+    CHECK(settlement->decision == Decision::forwarded);
+    CHECK_FALSE(settlement->answer);
+  }
+  settle(NotSent{NotSent::Reason::unreachable, ""});
+  CHECK(settlement->answer->status == 502);
+  settle(Unknown{true, ""});
+  CHECK(settlement->answer->status == 504);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a permit that comes too late is counted, and its answer is the client's") {
+  store.settled = Settled::refused;
+  settle_status(200);
+  CHECK(settlement->decision == Decision::forwarded);
+  CHECK_FALSE(settlement->answer);
+  CHECK(count("onceproxy_permits_refused_total") == 1);
+  settle_status(503);
+  settle(Unknown{false, ""});
+  CHECK(count("onceproxy_permits_refused_total") == 3);
+}
+
+TEST_CASE("each policy counts for itself, by its name") {
+  telemetry::Metrics metrics("test");
+  std::vector<Policy> given(3);
+  given[0].name = "a";
+  given[1].name = "b";
+  given[2].name = "c";
+  const Rules rules(given, metrics);
+  for (const Policy& policy : rules.policies().policies()) {
+    CHECK(rules.id(policy) == metrics.policy(policy.name));
+  }
+}
+
+}  // namespace
+}  // namespace onceproxy::gate
