@@ -195,6 +195,7 @@ class Upstream:
         self.connections = []
         self.executions = collections.Counter()
         self.faults = []
+        self._executed = 0
         self._changed = threading.Condition()
         self._listener = None
         self._port = 0
@@ -301,7 +302,8 @@ class Upstream:
         with self._changed:
             self.requests.append(request)
             self.executions[self.key(request)] += 1
-            execution = len(self.requests)
+            self._executed += 1
+            execution = self._executed
             self._changed.notify_all()
         self.handler(Exchange(self, connection, request, execution))
         return True
