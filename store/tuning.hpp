@@ -37,6 +37,8 @@ struct Tuning {
   std::size_t write_buffer_bytes = std::size_t{32} << 20;
   std::size_t memtable_buckets = 1 << 17;
   int level0_trigger = 8;
+  /// What of the tables is kept in memory, indexes and filters included, whatever the store holds.
+  std::size_t cache_bytes = std::size_t{64} << 20;
   /// One group holds no more than this.
   std::size_t group_max = 1'024;
   std::size_t group_bytes_max = std::size_t{8} << 20;

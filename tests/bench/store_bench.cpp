@@ -3,7 +3,7 @@
 // throughput moves by half between runs.
 //
 //   store_bench [callers=64] [operations=200000] [sync=all] [body=200] [path=.] [buffer_mib=32]
-//               [buckets=131072] [trigger=8]
+//               [buckets=131072] [trigger=8] [cache_mib=64]
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -182,8 +182,9 @@ std::map<std::string, double> cpu_by_thread() {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> arguments{
-      {"callers", "64"}, {"operations", "200000"}, {"sync", "all"},       {"body", "200"},
-      {"path", "."},     {"buffer_mib", "32"},     {"buckets", "131072"}, {"trigger", "8"}};
+      {"callers", "64"},  {"operations", "200000"}, {"sync", "all"},       {"body", "200"},
+      {"path", "."},      {"buffer_mib", "32"},     {"buckets", "131072"}, {"trigger", "8"},
+      {"cache_mib", "64"}};
   for (int i = 1; i < argc; ++i) {
     const std::string text = argv[i];
     const auto equals = text.find('=');
@@ -204,6 +205,7 @@ int main(int argc, char** argv) {
   tuning.write_buffer_bytes = std::stoul(arguments["buffer_mib"]) << 20;
   tuning.memtable_buckets = std::stoul(arguments["buckets"]);
   tuning.level0_trigger = std::stoi(arguments["trigger"]);
+  tuning.cache_bytes = std::stoul(arguments["cache_mib"]) << 20;
   std::size_t groups = 0;
   std::size_t grouped = 0;
   RocksDbObserver observer;
