@@ -57,4 +57,26 @@ inline std::string shown(std::string_view text) {
   return out;
 }
 
+struct Refused {
+  std::string text;
+  std::string_view reason;
+  int status = 400;
+};
+
+inline void check_refused(const Refused& refused) {
+  INFO(shown(refused.text));
+  const Request request(refused.text);
+  REQUIRE(request.bad);
+  CHECK(request.bad->status == refused.status);
+  CHECK(request.bad->reason == refused.reason);
+  CHECK_FALSE(request.bad->detail.empty());
+}
+
+inline void check_taken(const std::string& text) {
+  INFO(shown(text));
+  const Request request(text);
+  if (request.bad) INFO(request.bad->detail);
+  CHECK_FALSE(request.bad);
+}
+
 }  // namespace onceproxy::http::testing
