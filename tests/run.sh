@@ -13,6 +13,7 @@ usage: tests/run.sh [options]
   --unit          only the unit tests
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
+  --fuzz          only the fuzz targets, five minutes each
   --long          every preset, 50 crash rounds, large transfers, soak and fuzzing (about two hours)
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
@@ -24,7 +25,7 @@ TEXT
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes expression="" long="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -33,20 +34,23 @@ while [ $# -gt 0 ]; do
     --unit) integration="" ;;
     --integration) unit="" ;;
     -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
-    --long) long=yes ;;
+    --fuzz) fuzz=only ;;
+    --long) long=yes fuzz=yes ;;
     --jobs) jobs=${2:?--jobs needs a number}; shift ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
   shift
 done
-if [ ${#presets[@]} -eq 0 ]; then
+if [ "$fuzz" = only ]; then
+  presets=() unit="" integration=""
+elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
-[ -n "$unit$integration" ] || { usage >&2; exit 2; }
+[ -n "$unit$integration$fuzz" ] || { usage >&2; exit 2; }
 
-"$root/deploy/setup.sh" ${long:+--dev}
+"$root/deploy/setup.sh" ${fuzz:+--dev}
 
 results=$root/build/test-results
 rm -rf "$results"
@@ -94,19 +98,22 @@ integration_tests() {
     ${expression:+-k "$expression"} || true
 }
 
-# Each fuzz target is one test: it passes when it finds nothing in its time.
+# Each fuzz target is one test: it passes when it finds nothing in its time. What it learns stays in
+# the build tree for the next run.
 fuzz() {
-  local target name
-  build fuzz || return 0
-  for target in "$root"/build/fuzz/tests/fuzz/*_fuzz; do
-    [ -x "$target" ] || continue
-    name=$(basename "$target")
-    if step "fuzz $name" "$target" -max_total_time="${ONCEPROXY_FUZZ_SECONDS:-300}" -rss_limit_mb=4096 \
-      -artifact_prefix="$results/$name-" "$root"/tests/fuzz/corpus/"$name"/; then
-      echo '<testsuite tests="1"><testcase name="'"$name"'"/></testsuite>' >"$results/$name.xml"
-    else
-      echo '<testsuite tests="1"><testcase name="'"$name"'"><failure/></testcase></testsuite>' >"$results/$name.xml"
-    fi
+  local name corpus verdict
+  local names
+  names=$(cd "$root/tests/fuzz" && ls ./*_fuzz.cpp | sed 's|^\./||; s|\.cpp$||')
+  # shellcheck disable=SC2086
+  build fuzz --target $names || return 0
+  for name in $names; do
+    corpus=$root/build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    verdict=""
+    step "fuzz $name" "$root/build/fuzz/tests/fuzz/$name" "$corpus" -rss_limit_mb=4096 \
+      -max_total_time="${ONCEPROXY_FUZZ_SECONDS:-300}" -artifact_prefix="$results/$name-" ||
+      verdict="<failure/>"
+    echo "<testsuite><testcase name=\"$name\">$verdict</testcase></testsuite>" >"$results/$name.xml"
   done
 }
 
@@ -119,7 +126,7 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
-[ -z "$long" ] || [ -n "$expression" ] || fuzz
+[ -z "$fuzz" ] || fuzz
 
 # Counts what the result files say. A build that failed and a result file that is missing (a runner
 # that crashed) are one failure each; nothing run at all is no success.

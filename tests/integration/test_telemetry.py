@@ -78,7 +78,8 @@ def test_every_decision_is_counted_once(stage):
     send("passed", "", target="/uncovered")
     send("bad-request", "", target="/a%2Fb")
     total = sum(wanted.values())
-    eventually(lambda: proxy.metrics().sum("onceproxy_requests_total") == total, "all are counted")
+    for name in ("onceproxy_requests_total", "onceproxy_request_duration_seconds_count"):
+        eventually(lambda: proxy.metrics().sum(name) == total, f"all are counted in {name}")
     metrics = proxy.metrics()
     for (name, decision), count in wanted.items():
         assert metrics.decisions(decision, name) == count, (name, decision)
