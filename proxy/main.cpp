@@ -1,32 +1,31 @@
-// The command line: see the README and `onceproxy --help`.
+// The command line: `run`, and the commands of proxy/cli. See the README and `onceproxy --help`.
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <fstream>
+#include <chrono>
 #include <iostream>
-#include <sstream>
 
 #include "config/load.hpp"
+#include "config/scalars.hpp"
 #include "proxy/app.hpp"
+#include "proxy/cli/commands.hpp"
+#include "proxy/cli/read_file.hpp"
 
 namespace {
 
-constexpr int exit_bad_config = 1;
-constexpr int exit_unreadable = 2;
+/// The configuration is good, but the program cannot start with it.
 constexpr int exit_failed = 3;
 
 int serve(const onceproxy::RunOptions& options) {
-  std::ifstream file(options.config_file, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    std::cerr << "onceproxy: cannot read " << options.config_file << "\n";
-    return exit_unreadable;
+  const auto text = onceproxy::cli::read_file(options.config_file);
+  if (!text) {
+    std::cerr << "onceproxy: " << text.error() << "\n";
+    return onceproxy::cli::exit_unreadable;
   }
-  const auto settings = onceproxy::config::load(text.str(), options.config_file,
+  const auto settings = onceproxy::config::load(*text, options.config_file,
                                                 onceproxy::config::process_environment());
   if (!settings) {
     for (const auto& problem : settings.error()) std::cerr << problem.text() << "\n";
-    return exit_bad_config;
+    return onceproxy::cli::exit_bad;
   }
   try {
     return onceproxy::run(*settings, options);
@@ -36,13 +35,50 @@ int serve(const onceproxy::RunOptions& options) {
   }
 }
 
+/// `run`'s options, also at the top: `onceproxy -c FILE` is short for `onceproxy run -c FILE`.
+CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std::string& drain) {
+  app.add_option("--drain-time", drain,
+                 "How long requests under way may take to end after SIGTERM (default 30s)");
+  app.add_flag("--accept-wal-loss", options.accept_wal_loss,
+               "Open a store whose write-ahead log is corrupt, losing what cannot be read");
+  return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("onceproxy: a sidecar that lets each request through once");
+  CLI::App app("onceproxy lets each operation through to a legacy service once.", "onceproxy");
   app.set_version_flag("--version", "onceproxy " ONCEPROXY_VERSION);
+  app.require_subcommand(0, 1);
+
   onceproxy::RunOptions options;
-  app.add_option("-c,--config", options.config_file, "Configuration file (YAML)");
-  CLI11_PARSE(app, argc, argv);
+  std::string drain_time;
+  add_run_options(app, options, drain_time);
+  CLI::App* const run = app.add_subcommand("run", "Serve; the default with -c alone");
+  add_run_options(*run, options, drain_time)->required();
+
+  int exit_code = onceproxy::cli::exit_good;
+  onceproxy::cli::add_commands(app, {std::cin, std::cout, std::cerr}, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version end here as well, with 0.
+    return app.exit(error) == 0 ? onceproxy::cli::exit_good : onceproxy::cli::exit_bad;
+  }
+
+  const bool other_command = !app.get_subcommands().empty() && !run->parsed();
+  if (other_command) return exit_code;
+  if (options.config_file.empty()) {
+    std::cout << app.help();
+    return onceproxy::cli::exit_bad;
+  }
+  if (!drain_time.empty()) {
+    const auto parsed = onceproxy::config::parse_duration(drain_time);
+    if (!parsed) {
+      std::cerr << "onceproxy: --drain-time: " << parsed.error() << "\n";
+      return onceproxy::cli::exit_bad;
+    }
+    options.drain_time = *parsed;
+  }
   return serve(options);
 }
