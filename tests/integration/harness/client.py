@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from .message import Incomplete, Response, parse_response, request
+from .message import Incomplete, parse_response, request
 from .wait import PATIENCE
 
 READ = 256 * 1024
@@ -129,4 +129,4 @@ def crowd(address, requests) -> list:
     return asyncio.run(_crowd(address, requests))
 
 
-__all__ = ["BrokenOff", "Client", "Response", "crowd", "once"]
+__all__ = ["BrokenOff", "Client", "crowd", "once"]
