@@ -62,8 +62,10 @@ std::optional<BadHead> ClientConnection::parse() {
 }
 
 /// RFC 9112 2.2: an empty line or two before a request is forgiven.
-void ClientConnection::skip_empty_lines() {
+bool ClientConnection::skip_empty_lines() {
+  const std::size_t before = buffer.size();
   while (buffer.view().starts_with("\r\n")) buffer.consume(2);
+  return buffer.size() < before;
 }
 
 Task<ClientConnection::Next> ClientConnection::read_head() {
@@ -92,7 +94,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     waiting = true;
     const IoError error = co_await fill(limits.head_bytes);
     if (error == IoError::none) {
-      if (searched == 0) skip_empty_lines();
+      if (skip_empty_lines()) searched = 0;
       continue;
     }
     if (error == IoError::no_room) {

@@ -49,7 +49,8 @@ class ClientConnection final : public Stream {
   Task<Next> read_head();
   std::optional<BadHead> parse();
   Task<void> linger();
-  void skip_empty_lines();
+  /// True: there were some.
+  bool skip_empty_lines();
 
   std::chrono::steady_clock::time_point began_{};
   /// Where the head in the buffer ends; meaningless with `bad_head_`.

@@ -32,9 +32,29 @@ bool endless(const ResponseHead& head) {
   return false;
 }
 
+/// Connection names the client's key: it would be gone on the way (contract of the client key).
+bool drops_client_key(const RequestHead& head, const policies::Policy& policy) {
+  for (const policies::Selector& selector : policy.fingerprint) {
+    if (selector.source != policies::Source::client_key) continue;
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+      if (head.dropped(i) && policies::equals_ignoring_case(head.fields[i].name, selector.name)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<BadHead> Covered::check_head() const {
+  if (client_.head.has_named) {
+    for (const policies::Policy* candidate : candidates_) {
+      if (drops_client_key(client_.head, *candidate)) {
+        return BadHead{400, "connection", "Connection names the field of the client's key."};
+      }
+    }
+  }
   if (wants_websocket(client_.head)) {
     return BadHead{501, "upgrade", "A covered request cannot switch protocols."};
   }
@@ -53,6 +73,7 @@ Task<void> Covered::run() {
     co_await exchange_.refuse(*bad);
     co_return;
   }
+  exchange_.request_bytes = body_.size();
   policies::Document document(exchange_.view, body_, worker_.options().limits.body_bytes);
   exchange_.policy = exchange_.rules->policies().choose(candidates_, exchange_.view, document);
   if (exchange_.policy == nullptr) {

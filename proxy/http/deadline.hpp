@@ -42,7 +42,10 @@ class Deadlines {
  public:
   static constexpr std::chrono::milliseconds tick{100};
 
-  /// Fires what is due. Called by the worker every `tick`.
+  /// The time that arm() counts from. Told by the loop whenever it wakes.
+  void set_now(Deadline::Clock::time_point now) { now_ = now; }
+
+  /// Fires what is due. Called by the loop every `tick`.
   void run(Deadline::Clock::time_point now) {
     now_ = now;
     expire([now](const Deadline& deadline) { return deadline.at_ <= now; });
@@ -75,7 +78,7 @@ inline Deadline::Deadline(Deadlines& deadlines) : deadlines_(deadlines) {
 }
 
 inline void Deadline::arm(std::chrono::milliseconds after) {
-  // The tick's time is up to a tick old: one more tick makes sure that it is never early.
+  // The loop's time is a little old: one more tick makes sure that it is never early.
   at_ = deadlines_.now_ + after + Deadlines::tick;
 }
 

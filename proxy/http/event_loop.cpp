@@ -70,19 +70,22 @@ void EventLoop::wake() {
   [[maybe_unused]] const ssize_t written = ::write(wakeup_, &one, sizeof one);
 }
 
-int EventLoop::wait_milliseconds() const {
+int EventLoop::wait_milliseconds(Clock::time_point now) const {
   if (!deferred_.empty()) return 0;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - Clock::now());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now);
   return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
 }
 
 void EventLoop::run() {
+  Clock::time_point now = Clock::now();
   while (!stopped_) {
-    batch_size_ = ::epoll_wait(epoll_, batch_.data(), batch_max, wait_milliseconds());
+    batch_size_ = ::epoll_wait(epoll_, batch_.data(), batch_max, wait_milliseconds(now));
     batch_size_ = std::max(batch_size_, 0);
+    now = Clock::now();
+    deadlines_.set_now(now);
     dispatch();
     run_deferred();
-    if (Clock::now() >= next_tick_) tick();
+    if (now >= next_tick_) tick();
   }
 }
 

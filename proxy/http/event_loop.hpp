@@ -69,7 +69,7 @@ class EventLoop {
   using Clock = std::chrono::steady_clock;
   static constexpr int batch_max = 256;
 
-  int wait_milliseconds() const;
+  int wait_milliseconds(Clock::time_point now) const;
   void dispatch();
   void run_posted();
   void run_deferred();

@@ -132,6 +132,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   record.decision = decision;
   record.fingerprint = hex;
   record.status = status;
+  record.request_bytes = static_cast<std::int64_t>(request_bytes);
   record.response_bytes = static_cast<std::int64_t>(response_bytes);
   record.duration = duration;
   if (call != nullptr) record.upstream_duration = call->duration();

@@ -37,6 +37,8 @@ class Exchange {
   const policies::Policy* policy = nullptr;
   std::optional<store::Fingerprint> fingerprint;
   std::string_view request_id;
+  /// Of the request's body, decoded; for the log.
+  std::uint64_t request_bytes = 0;
   /// Whether the connection may go on behind the answer.
   bool keep_alive;
 

@@ -87,14 +87,14 @@ void append_status_line(int status, std::string_view reason, std::string& out) {
 
 }  // namespace
 
-void write_request_head(const RequestHead& head, bool upgrade, std::string_view authority,
+void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
                         std::string& out) {
   append_request_line(head, authority, out);
-  append_fields(head, out, [](Known known) {
+  append_fields(head, out, [&](Known known) {
     return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
-           known != Known::upgrade;
+           known != Known::upgrade && (known != Known::expect || kept.expect);
   });
-  if (upgrade) {
+  if (kept.upgrade) {
     out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
   }

@@ -29,9 +29,15 @@ struct CoveredFields {
   std::uint64_t fence = 0;
 };
 
-/// A request that no policy covers: as it came, but for its connection's own fields. `upgrade`
-/// keeps Upgrade. `authority` is the Host of an HTTP/1.0 request that has none.
-void write_request_head(const RequestHead& head, bool upgrade, std::string_view authority,
+/// Fields that depend on what the connection is used for.
+struct Kept {
+  bool upgrade = false;
+  bool expect = false;
+};
+
+/// A request that goes on as it came, but for its connection's own fields. `authority` is the Host
+/// of an HTTP/1.0 request that has none.
+void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
                         std::string& out);
 
 /// A request that a policy covers, its body buffered and so of known length.

@@ -63,7 +63,9 @@ Task<void> Passing::run() {
 /// The request's head and as much of its body as has come with it.
 Stream::Parts Passing::first_parts() {
   client_.out.clear();
-  write_request_head(client_.head, websocket_, worker_.upstream_name(), client_.out);
+  // Whoever buffered the body has asked for it already.
+  const bool expect = client_.head.expects_continue && !body_;
+  write_request_head(client_.head, {websocket_, expect}, worker_.upstream_name(), client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
@@ -86,11 +88,13 @@ Stream::Parts Passing::first_parts() {
         return {};
       case State::data:
         if (chunked) {
+          exchange_.request_bytes += piece.data.size();
           write_chunk(piece.data, client_.out);
           break;
         }
         // Counted: all that is here is one piece, and it need not be copied.
         upload_ = piece.data.size() < client_.head.framing.length ? Upload::running : Upload::done;
+        exchange_.request_bytes += piece.data.size();
         return {client_.out, piece.data};
     }
   }
@@ -116,6 +120,7 @@ Task<void> Passing::upload() {
   while (end == Upload::running) {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     if (piece.state == State::data) {
+      exchange_.request_bytes += piece.data.size();
       const IoResult written = co_await upload_piece(piece.data);
       if (written.error != IoError::none) end = Upload::upstream_failed;
     } else if (piece.state == State::need_more) {

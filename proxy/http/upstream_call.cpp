@@ -117,11 +117,7 @@ void UpstreamCall::keep_head() {
 Task<BodyReader::Piece> UpstreamCall::read_body() {
   while (true) {
     const BodyReader::Piece piece = take_body();
-    if (piece.state != BodyReader::State::need_more) {
-      if (piece.state == BodyReader::State::malformed)
-        body_error = "The answer's body is malformed.";
-      co_return piece;
-    }
+    if (piece.state != BodyReader::State::need_more) co_return piece;
     keep_head();
     connection->expire_after(worker_.options().upstream.idle_timeout);
     const IoError error = co_await connection->fill(body_buffer_bytes);

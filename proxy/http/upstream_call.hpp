@@ -78,7 +78,7 @@ class UpstreamCall {
   bool spoiled = false;
   ResponseHead head;
   /// Why a body is malformed.
-  std::string_view body_error = "";
+  std::string_view body_error = "The answer's body is malformed.";
   bool timed_out = false;
 
  private:

@@ -14,7 +14,7 @@ constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
 std::string passed(const Request& request, bool upgrade = false) {
   REQUIRE_FALSE(request.bad);
   std::string out;
-  write_request_head(request.head, upgrade, "upstream:8081", out);
+  write_request_head(request.head, {upgrade, request.head.expects_continue}, "upstream:8081", out);
   return out;
 }
 
