@@ -48,9 +48,13 @@ class Committer {
   Committer& operator=(const Committer&) = delete;
 
   /// Takes an operation and answers its call later. Gives it back where the committer has ended.
-  std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation) {
-    return queue_.push(std::move(operation));
+  /// Begins it at submit() where `later`, else at once.
+  std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation, bool later) {
+    operation = queue_.push(std::move(operation));
+    if (!later && operation == nullptr) queue_.nudge();
+    return operation;
   }
+  void submit() { queue_.nudge(); }
 
   /// The database has failed and is not back yet: nothing can be promised.
   bool failing() const { return retained_.active(); }

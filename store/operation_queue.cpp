@@ -24,20 +24,31 @@ std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> opera
                                         std::memory_order_relaxed));
   // Not touched again: the taker may have it already.
   static_cast<void>(operation.release());
-  if (head == nullptr) {
-    // Taking the lock makes sure that a taker that saw the queue empty waits by now.
-    { const std::lock_guard lock(mutex_); }
-    pushed_.notify_one();
-  }
   return nullptr;
+}
+
+void OperationQueue::nudge() {
+  // Pairs with the one in take(): either the taker sees what was pushed, or it is seen waiting.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!waiting_.load(std::memory_order_relaxed)) return;
+  if (head_.load(std::memory_order_relaxed) == nullptr) return;
+  {
+    // Taking the lock makes sure that a taker that saw the queue empty waits by now.
+    const std::lock_guard lock(mutex_);
+    waiting_.store(false, std::memory_order_relaxed);
+  }
+  pushed_.notify_one();
 }
 
 Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
   Operation* newest = head_.exchange(nullptr, std::memory_order_acquire);
   if (newest == nullptr) {
     std::unique_lock lock(mutex_);
+    waiting_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     pushed_.wait_until(
         lock, until, [this] { return woken_ || head_.load(std::memory_order_relaxed) != nullptr; });
+    waiting_.store(false, std::memory_order_relaxed);
     woken_ = false;
     lock.unlock();
     newest = head_.exchange(nullptr, std::memory_order_acquire);

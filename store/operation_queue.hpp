@@ -1,5 +1,5 @@
-// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap; only the push
-// that finds the queue empty may have to wake the taker, and that is at most one a group.
+// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap; the taker is
+// woken by nudge(), at most once a wait, so that whoever pushes several wakes it once.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,12 @@ class OperationQueue {
   OperationQueue& operator=(const OperationQueue&) = delete;
   ~OperationQueue();
 
-  /// Any thread. Gives the operation back where the queue is sealed.
+  /// Any thread. Gives the operation back where the queue is sealed. The taker learns of it from
+  /// the next nudge(), or when its wait is over.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
+
+  /// Any thread: ends the taker's wait if there is something to take.
+  void nudge();
 
   /// The taker: everything pushed so far, oldest first, linked by `next`; waits until there is
   /// something, `until` has come, or wake() was called. Null where there is nothing.
@@ -36,6 +40,7 @@ class OperationQueue {
   static Operation* sealed();
 
   std::atomic<Operation*> head_{nullptr};  // newest first
+  std::atomic<bool> waiting_{false};
   std::mutex mutex_;
   std::condition_variable pushed_;
   bool woken_ = false;  // under mutex_

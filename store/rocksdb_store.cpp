@@ -37,6 +37,7 @@ class OpenStore final : public RocksDbStore {
   bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) override;
   bool release(Permit permit, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
+  void submit() override { committer_->submit(); }
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
   void close() override;
@@ -157,7 +158,7 @@ bool OpenStore::start(const ReserveRequest& request, Free free, WallTime now,
   operation->record = encode(record);
   operation->reserve_call = &call;
   reservations_.reserving(request.fingerprint, std::move(record), request.terms);
-  if (committer_->push(std::move(operation)) == nullptr) return false;
+  if (committer_->push(std::move(operation), call.loop.submits()) == nullptr) return false;
   reservations_.unclaim(request.fingerprint);
   return answer_now(call, Unavailable{Unavailable::Reason::closing});
 }
@@ -180,7 +181,7 @@ bool OpenStore::settle(std::unique_ptr<Operation> operation, Call<Settled>& call
     if (operation == nullptr) return answer_now(call, Settled::failed);
   }
   operation->settle_call = &call;
-  if (committer_->push(std::move(operation)) == nullptr) return false;
+  if (committer_->push(std::move(operation), call.loop.submits()) == nullptr) return false;
   return answer_now(call, Settled::failed);
 }
 

@@ -42,6 +42,11 @@ class Loop {
   /// Called from any thread; never blocks; does not throw.
   virtual void deliver(CallBase* first) noexcept = 0;
 
+  /// True: this loop calls Store::submit() whenever it is done with what is at hand, and a store
+  /// need not wake its writer for each call made from it. That makes groups of a round's calls
+  /// instead of one group a call, and saves a switch between threads for each.
+  virtual bool submits() const { return false; }
+
  protected:
   ~Loop() = default;
 };
@@ -137,6 +142,9 @@ class Store : public PermitOwner {
   /// bytes, longer is cut) is kept for operators.
   [[nodiscard]] virtual bool mark_unknown(Permit permit, std::string_view error,
                                           Call<Settled>& call) = 0;
+
+  /// Begins what was called for from loops that submit() themselves. Cheap where that is nothing.
+  virtual void submit() {}
 };
 
 }  // namespace onceproxy::store

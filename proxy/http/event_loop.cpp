@@ -18,11 +18,12 @@ int checked(int descriptor, const char* what) {
 
 }  // namespace
 
-EventLoop::EventLoop(std::function<void()> on_tick)
+EventLoop::EventLoop(std::function<void()> on_tick, std::function<void()> on_round)
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "cannot create an epoll descriptor")),
       wakeup_(
           checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "cannot create an event descriptor")),
       on_tick_(std::move(on_tick)),
+      on_round_(std::move(on_round)),
       next_tick_(Clock::now() + Deadlines::tick) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -86,6 +87,7 @@ void EventLoop::run() {
     dispatch();
     run_deferred();
     if (now >= next_tick_) tick();
+    on_round_();
   }
 }
 

@@ -42,9 +42,9 @@ class EventLoop {
     ~Deferred() = default;
   };
 
-  /// `on_tick` runs every Deadlines::tick, after the deadlines. Throws std::system_error when the
-  /// kernel has no descriptors left.
-  explicit EventLoop(std::function<void()> on_tick);
+  /// `on_tick` runs every Deadlines::tick, after the deadlines; `on_round` whenever a batch of
+  /// events is dealt with. Throws std::system_error when the kernel has no descriptors left.
+  EventLoop(std::function<void()> on_tick, std::function<void()> on_round);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -67,7 +67,8 @@ class EventLoop {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr int batch_max = 256;
+  /// A round's calls to the store begin when it is over: it must not last.
+  static constexpr int batch_max = 64;
 
   int wait_milliseconds(Clock::time_point now) const;
   void dispatch();
@@ -79,6 +80,7 @@ class EventLoop {
   const int epoll_;
   const int wakeup_;
   const std::function<void()> on_tick_;
+  const std::function<void()> on_round_;
   Deadlines deadlines_;
   boost::intrusive::list<Deferred, boost::intrusive::constant_time_size<false>> deferred_;
 

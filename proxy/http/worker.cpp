@@ -53,7 +53,7 @@ Task<void> serve(ClientConnection& connection) {
 
 Worker::Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules)
     : shared_(shared),
-      loop_([this] { tick(); }),
+      loop_([this] { tick(); }, [this] { shared_.store.submit(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       gate_(shared.store, *this, shared.clock, metrics_),

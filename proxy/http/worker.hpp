@@ -58,6 +58,7 @@ class Worker final : public store::Loop {
   void abort();
   void reclaim_upstream();
   void deliver(store::CallBase* first) noexcept override;
+  bool submits() const override { return true; }
 
   // On the worker's thread, for its connections:
   EventLoop& loop() { return loop_; }

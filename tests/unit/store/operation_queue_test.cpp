@@ -35,9 +35,12 @@ TEST_CASE("what was pushed is taken at once, oldest first") {
   CHECK(queue.take(in(0ms)) == nullptr);
 }
 
-TEST_CASE("a push and a wake each end the taker's wait") {
+TEST_CASE("a nudge behind a push and a wake each end the taker's wait") {
   OperationQueue queue;
-  std::thread pusher([&] { CHECK(queue.push(operation(1)) == nullptr); });
+  std::thread pusher([&] {
+    CHECK(queue.push(operation(1)) == nullptr);
+    queue.nudge();
+  });
   const std::unique_ptr<Operation> taken(queue.take(in(1h)));
   pusher.join();
   REQUIRE(taken);
@@ -52,7 +55,10 @@ TEST_CASE("nothing is lost between many pushers and one taker") {
   std::vector<std::thread> pushers;
   for (int i = 0; i < 4; ++i) {
     pushers.emplace_back([&] {
-      for (std::uint64_t n = 1; n <= each; ++n) static_cast<void>(queue.push(operation(n)));
+      for (std::uint64_t n = 1; n <= each; ++n) {
+        static_cast<void>(queue.push(operation(n)));
+        queue.nudge();
+      }
     });
   }
   std::uint64_t count = 0;
