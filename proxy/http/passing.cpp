@@ -45,7 +45,8 @@ Task<void> Passing::run() {
     co_await fail(*failure);
     co_return;
   }
-  if (upload_ == Upload::running) {
+  if (upload_ == Upload::pending) {
+    upload_ = Upload::running;
     gate::start(upload());
   } else {
     call_.await_response();
@@ -81,7 +82,7 @@ Stream::Parts Passing::first_parts() {
         if (chunked) client_.out += last_chunk;
         return {client_.out};
       case State::need_more:
-        upload_ = Upload::running;
+        upload_ = Upload::pending;
         return {client_.out};
       case State::malformed:
         upload_ = Upload::malformed;
@@ -93,7 +94,7 @@ Stream::Parts Passing::first_parts() {
           break;
         }
         // Counted: all that is here is one piece, and it need not be copied.
-        upload_ = piece.data.size() < client_.head.framing.length ? Upload::running : Upload::done;
+        upload_ = piece.data.size() < client_.head.framing.length ? Upload::pending : Upload::done;
         exchange_.request_bytes += piece.data.size();
         return {client_.out, piece.data};
     }

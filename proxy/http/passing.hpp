@@ -24,7 +24,15 @@ class Passing {
   Task<void> run();
 
  private:
-  enum class Upload { running, done, client_failed, client_slow, malformed, upstream_failed };
+  enum class Upload {
+    pending,  ///< more is to come, and nobody reads it yet
+    running,
+    done,
+    client_failed,
+    client_slow,
+    malformed,
+    upstream_failed,
+  };
 
   // The request.
   Stream::Parts first_parts();

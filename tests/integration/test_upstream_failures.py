@@ -48,6 +48,17 @@ def test_an_uncovered_request_to_an_upstream_that_is_down_gets_502(stage):
     assert (answer.status, answer.problem) == (502, "upstream-unreachable")
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_an_upload_that_nobody_takes_is_answered_before_its_end(stage, framing):
+    proxy = stage.proxy(stage.upstream(listening=False))
+    with Client(proxy.data) as client:
+        client.send(f"POST /uncovered HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n5\r\n".encode())
+        answer = client.read()
+        assert (answer.status, answer.problem) == (502, "upstream-unreachable")
+        assert client.ends() == b""
+    assert proxy.terminate() == 0
+
+
 @pytest.mark.parametrize("end", ["reset", "close"])
 def test_a_connection_lost_after_the_request_is_an_unknown_outcome(stage, end):
     def lost(exchange):
