@@ -20,7 +20,7 @@ std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> opera
   do {
     if (head == sealed()) return operation;
     operation->next = head;
-  } while (!head_.compare_exchange_weak(head, operation.get(), std::memory_order_release,
+  } while (!head_.compare_exchange_weak(head, operation.get(), std::memory_order_seq_cst,
                                         std::memory_order_relaxed));
   // Not touched again: the taker may have it already.
   static_cast<void>(operation.release());
@@ -28,9 +28,9 @@ std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> opera
 }
 
 void OperationQueue::nudge() {
-  // Pairs with the one in take(): either the taker sees what was pushed, or it is seen waiting.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!waiting_.load(std::memory_order_relaxed)) return;
+  // The push before and this load, the store and the load in take(): all in one order, so that
+  // either the taker sees what was pushed, or it is seen waiting.
+  if (!waiting_.load(std::memory_order_seq_cst)) return;
   if (head_.load(std::memory_order_relaxed) == nullptr) return;
   {
     // Taking the lock makes sure that a taker that saw the queue empty waits by now.
@@ -44,10 +44,9 @@ Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
   Operation* newest = head_.exchange(nullptr, std::memory_order_acquire);
   if (newest == nullptr) {
     std::unique_lock lock(mutex_);
-    waiting_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    waiting_.store(true, std::memory_order_seq_cst);
     pushed_.wait_until(
-        lock, until, [this] { return woken_ || head_.load(std::memory_order_relaxed) != nullptr; });
+        lock, until, [this] { return woken_ || head_.load(std::memory_order_seq_cst) != nullptr; });
     waiting_.store(false, std::memory_order_relaxed);
     woken_ = false;
     lock.unlock();

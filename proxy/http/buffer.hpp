@@ -14,6 +14,8 @@ namespace onceproxy::http {
 class Buffer {
  public:
   static constexpr std::size_t initial_bytes = 4096;
+  /// What shrink() lets a buffer keep.
+  static constexpr std::size_t kept_bytes = 4 * initial_bytes;
 
   std::string_view view() const { return {memory_.get() + begin_, end_ - begin_}; }
   std::size_t size() const { return end_ - begin_; }
@@ -41,7 +43,7 @@ class Buffer {
 
   /// Gives back what a large message needed. Only while empty.
   void shrink() {
-    if (capacity_ <= 4 * initial_bytes) return;
+    if (capacity_ <= kept_bytes) return;
     memory_.reset();
     begin_ = end_ = capacity_ = 0;
   }

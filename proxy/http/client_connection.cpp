@@ -77,6 +77,8 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
   if (buffer.empty()) {
     if (worker.draining()) co_return Next::end;
     buffer.shrink();
+    // What one large answer took must not stay with every idle connection.
+    if (out.capacity() > Buffer::kept_bytes) std::string().swap(out);
     expire_after(served_any_ ? limits.idle_timeout : limits.head_timeout);
     idle_ = true;
     const IoError error = co_await fill(limits.head_bytes);
