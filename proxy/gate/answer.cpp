@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/request_view.hpp"
+#include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::gate {
 
@@ -17,52 +18,7 @@ seconds whole_seconds(std::chrono::milliseconds wait) {
   return std::max(seconds{1}, std::chrono::ceil<seconds>(wait));
 }
 
-/// The length of the well-formed UTF-8 sequence at `text`'s start (RFC 3629), or 0.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                             : lead >= 0xE0 && lead <= 0xEF ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
-
 }  // namespace
-
-std::string json_escape(std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(text.size() + 8);
-  while (!text.empty()) {
-    const char c = text[0];
-    std::size_t length = 1;
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += "\\u00";
-      out += digits[static_cast<unsigned char>(c) >> 4];
-      out += digits[c & 15];
-    } else if (length = utf8_length(text); length == 0) {
-      out += "\\ufffd";
-      length = 1;
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length);
-  }
-  return out;
-}
 
 Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
                std::optional<seconds> retry_after) {
@@ -76,7 +32,9 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
   answer.body.append("{\"type\":\"urn:onceproxy:problem:").append(name);
   answer.body.append("\",\"title\":\"").append(title);
   answer.body.append("\",\"status\":").append(std::to_string(status));
-  answer.body.append(",\"detail\":\"").append(json_escape(detail)).append("\"}");
+  answer.body.append(",\"detail\":");
+  telemetry::append_json_string(answer.body, detail);
+  answer.body += '}';
   return answer;
 }
 

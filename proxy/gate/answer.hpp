@@ -25,7 +25,7 @@ struct Answer {
 };
 
 /// The answer of a refusal. `detail` is a sentence for a person; it never holds a stored body, a
-/// payload, or which part of one differed.
+/// payload, or which part of one differed. Whatever its bytes, the body is one line of valid JSON.
 Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
                std::optional<std::chrono::seconds> retry_after = std::nullopt);
 
@@ -49,8 +49,5 @@ Answer fixed(const policies::FixedAnswer& answer);
 
 /// The reason phrase of a status that onceproxy sends itself, or "" (RFC 9112 4 allows none).
 std::string_view reason_phrase(int status);
-
-/// `text` inside a JSON string, without the quotes: never ends the string, always valid UTF-8.
-std::string json_escape(std::string_view text);
 
 }  // namespace onceproxy::gate

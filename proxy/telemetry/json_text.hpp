@@ -1,5 +1,6 @@
 // Pieces of log lines: escaped strings, numbers and times, appended to a buffer without locale,
-// stream or format string. Shared by the log, the access log and the admin endpoints.
+// stream or format string. Shared by the log, the access log, the admin endpoints
+// and the gate's answers.
 //
 // Escaping makes any bytes safe to print: control characters (C0, DEL, C1) and the Unicode line
 // and paragraph separators are escaped, so that one value never makes two lines in any reader or

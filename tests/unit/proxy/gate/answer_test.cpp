@@ -100,41 +100,44 @@ TEST_CASE("Retry-After is in whole seconds, rounded up, at least one") {
   }
 }
 
-TEST_CASE("text inside JSON never ends its string and is always valid UTF-8") {
+TEST_CASE("a detail never ends its string, stays on one line and is always valid UTF-8") {
   const std::pair<std::string, std::string> cases[] = {
       {"", ""},
       {"plain /text {}", "plain /text {}"},
       {"a\"b", "a\\\"b"},
       {"a\\b", "a\\\\b"},
       {"\\\"", "\\\\\\\""},
-      {"\r\n\t\b", "\\u000d\\u000a\\u0009\\u0008"},
+      {"\r\n\t\b", "\\r\\n\\t\\u0008"},
       {"\0"s, "\\u0000"},
       {"\x1f\x20\x7e\x7f", "\\u001f ~\\u007f"},
       {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
       {"\xe2\x82\xac\xf0\x9f\x9a\x95", "\xe2\x82\xac\xf0\x9f\x9a\x95"},
       {"\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
-       "\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+       "\\u0080\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+      {"\xe2\x80\xa8\xe2\x80\xa9", "\\u2028\\u2029"},
       {"\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80"},
-      {"a\xffz", "a\\ufffdz"},
-      {"\x80", "\\ufffd"},
+      {"a\xffz", "a\xef\xbf\xbdz"},
+      {"\x80", "\xef\xbf\xbd"},
       // Overlong, surrogates, beyond U+10FFFF.
-      {"\xc0\xaf", "\\ufffd\\ufffd"},
-      {"\xc1\xbf", "\\ufffd\\ufffd"},
-      {"\xe0\x9f\xbf", "\\ufffd\\ufffd\\ufffd"},
-      {"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"},
-      {"\xf0\x8f\xbf\xbf", "\\ufffd\\ufffd\\ufffd\\ufffd"},
-      {"\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"},
-      {"\xf5\x80", "\\ufffd\\ufffd"},
+      {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xc1\xbf", "\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xe0\x9f\xbf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xf0\x8f\xbf\xbf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xf5\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
       // Cut off, by the end or by a quote that must still be escaped.
-      {"\xc3", "\\ufffd"},
-      {"\xe2\x82", "\\ufffd\\ufffd"},
-      {"\xe2\x82\"", "\\ufffd\\ufffd\\\""},
-      {"\xc3\"", "\\ufffd\\\""},
-      {"\xf0\x9f\x9a\n", "\\ufffd\\ufffd\\ufffd\\u000a"},
+      {"\xc3", "\xef\xbf\xbd"},
+      {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xe2\x82\"", "\xef\xbf\xbd\xef\xbf\xbd\\\""},
+      {"\xc3\"", "\xef\xbf\xbd\\\""},
+      {"\xf0\x9f\x9a\n", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\n"},
   };
   for (const auto& [text, escaped] : cases) {
     INFO(escaped);
-    CHECK(json_escape(text) == escaped);
+    CHECK(problem(400, "name", "Title", text).body ==
+          R"({"type":"urn:onceproxy:problem:name","title":"Title","status":400,"detail":")" +
+              escaped + R"("})");
   }
 }
 
@@ -142,7 +145,7 @@ TEST_CASE("what a client sent cannot break out of a problem's detail") {
   const Answer answer = missing_key("header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK");
   CHECK(answer.body.find('\n') == std::string::npos);
   CHECK(answer.body.ends_with(
-      R"(operation: header: x\",\"status\":200,\"y\":\"\u000d\u000a\u000d\u000aHTTP/1.1 200 OK"})"));
+      R"(operation: header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK"})"));
 }
 
 TEST_CASE("a replay is the stored answer, marked") {
