@@ -28,7 +28,13 @@ Kind<milliseconds> timeout() {
 
 /// One address or a list of them.
 Kind<std::vector<Address>> addresses() {
-  const Kind<Address> one = address(PortZero::allowed);
+  Kind<Address> one = address(PortZero::allowed);
+  one.read = [any = one.read](const Node& node) -> std::optional<Address> {
+    auto value = any(node);
+    if (!value || value->unix_path.empty()) return value;
+    node.problem("the data port is TCP alone; unix:/path is for upstream, admin and telemetry");
+    return std::nullopt;
+  };
   const Kind<std::vector<Address>> several = list("addresses", one, Empty::refused);
   Kind<std::vector<Address>> kind;
   kind.read = [one, several](const Node& node) -> std::optional<std::vector<Address>> {

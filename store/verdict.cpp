@@ -13,8 +13,9 @@ std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record
   if (record->state == Record::State::completed) {
     return Completed{std::move(record->answer), record->settled};
   }
-  if (record->lease_ends > now) return Held{record->lease_ends - now};
+  // Where time does not free it, a duplicate is not told to come back when the lease is over.
   if (request.terms.unknown == OnUnknown::hold) return Held{};
+  if (record->lease_ends > now) return Held{record->lease_ends - now};
   return Free{std::move(record)};
 }
 

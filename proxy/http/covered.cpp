@@ -147,11 +147,7 @@ Task<std::optional<BadHead>> Covered::collect_body() {
 }
 
 void Covered::write_head(const gate::Forward& reservation) {
-  CoveredFields fields;
-  fields.request_id = exchange_.request_id;
-  fields.client = client_.client;
-  fields.response_timeout = worker_.options().upstream.response_timeout;
-  fields.body_bytes = body_.size();
+  CoveredFields fields = exchange_.covered_fields(body_.size());
   fields.fingerprint = reservation.permit.fingerprint();
   fields.fence = reservation.permit.fence();
   client_.out.clear();
@@ -171,7 +167,7 @@ Task<void> Covered::forward(gate::Forward reservation) {
     std::string_view error = "The completion could not be stored.";
     if (const auto* unknown = std::get_if<gate::Unknown>(&outcome)) error = unknown->detail;
     if (const auto* not_sent = std::get_if<gate::NotSent>(&outcome)) error = not_sent->detail;
-    co_await exchange_.answer(settlement.decision, std::move(*settlement.answer), error);
+    co_await exchange_.answer(settlement.decision, std::move(*settlement.answer), error, &call);
   } else if (whole_) {
     co_await relay.run_whole(settlement.decision, captured_);
   } else {

@@ -13,6 +13,11 @@ namespace {
 using policies::equals_ignoring_case;
 using telemetry::Decision;
 
+/// A policy that is off and asks nothing of the body lets the request stream by untouched.
+bool switched_off(const policies::Policy& policy) {
+  return policy.enforcement.mode == policies::Enforcement::Mode::off && policy.match.where.empty();
+}
+
 }  // namespace
 
 bool wants_websocket(const RequestHead& head) {
@@ -65,6 +70,15 @@ ClientSide Exchange::client_side() const {
           worker.date()};
 }
 
+CoveredFields Exchange::covered_fields(std::size_t body_bytes) const {
+  CoveredFields fields;
+  fields.request_id = request_id;
+  fields.client = client.client;
+  fields.response_timeout = worker.options().upstream.response_timeout;
+  fields.body_bytes = body_bytes;
+  return fields;
+}
+
 std::optional<BadHead> Exchange::read_path() {
   view.path = client.head.path;
   if (client.head.path == "*") return std::nullopt;
@@ -91,7 +105,8 @@ Task<bool> Exchange::run() {
     co_return false;
   }
   const auto candidates = rules->policies().candidates(view);
-  if (candidates.empty()) {
+  if (!candidates.empty() && switched_off(*candidates.front())) policy = candidates.front();
+  if (candidates.empty() || policy != nullptr) {
     Passing passing(*this);
     co_await passing.run();
   } else {
@@ -101,13 +116,14 @@ Task<bool> Exchange::run() {
   co_return keep_alive && !worker.draining();
 }
 
-Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_view error) {
+Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_view error,
+                            const UpstreamCall* call) {
   const bool covered = policy != nullptr || decision == Decision::bad_request;
   client.out.clear();
   write_answer(answer, client_side(), covered ? std::optional(decision) : std::nullopt, client.out);
   const IoResult written = co_await client.write(client.out);
   if (written.error != IoError::none) keep_alive = false;
-  finish(decision, answer.status, written.bytes, error);
+  finish(decision, answer.status, written.bytes, error, call);
 }
 
 Task<void> Exchange::refuse(const BadHead& why) {

@@ -49,9 +49,13 @@ class Exchange {
 
   telemetry::PolicyId policy_id() const;
   ClientSide client_side() const;
+  /// What a covered request carries to the upstream, but for a reservation's fields.
+  CoveredFields covered_fields(std::size_t body_bytes) const;
 
   /// Sends an answer of onceproxy's own and finishes.
-  Task<void> answer(telemetry::Decision decision, gate::Answer answer, std::string_view error = "");
+  /// `call`: the one that failed, if there was one.
+  Task<void> answer(telemetry::Decision decision, gate::Answer answer, std::string_view error = "",
+                    const UpstreamCall* call = nullptr);
   /// The same for a request that is malformed, or not taken; the connection ends behind it.
   Task<void> refuse(const BadHead& why);
   /// Logs and counts. Called once.

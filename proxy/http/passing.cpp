@@ -64,6 +64,11 @@ Task<void> Passing::run() {
 /// The request's head and as much of its body as has come with it.
 Stream::Parts Passing::first_parts() {
   client_.out.clear();
+  if (body_ && exchange_.policy != nullptr) {
+    write_covered_request_head(client_.head, exchange_.covered_fields(body_->size()),
+                               worker_.upstream_name(), client_.out);
+    return {client_.out, *body_};
+  }
   // Whoever buffered the body has asked for it already.
   const bool expect = client_.head.expects_continue && !body_;
   write_request_head(client_.head, {websocket_, expect}, worker_.upstream_name(), client_.out);
@@ -255,12 +260,12 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   }
   if (const auto* not_sent = std::get_if<gate::NotSent>(&failure)) {
     gate::Answer answer = gate::answer_not_sent(*not_sent);
-    co_await exchange_.answer(decision_of(*not_sent), std::move(answer), not_sent->detail);
+    co_await exchange_.answer(decision_of(*not_sent), std::move(answer), not_sent->detail, &call_);
     co_return;
   }
   const auto& unknown = std::get<gate::Unknown>(failure);
   gate::Answer answer = gate::answer_unknown(unknown);
-  co_await exchange_.answer(Decision::upstream_error, std::move(answer), unknown.detail);
+  co_await exchange_.answer(Decision::upstream_error, std::move(answer), unknown.detail, &call_);
 }
 
 }  // namespace onceproxy::http

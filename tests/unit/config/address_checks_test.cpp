@@ -16,13 +16,23 @@ TEST_CASE("Two listeners on one port are refused") {
         Texts{"admin.listen: the same address as listen; give each listener its own"});
   CHECK(with("a:80", "b:1", "admin: {listen: \"a:81\"}\ntelemetry: {listen: \"A:81\"}") ==
         Texts{"telemetry.listen: the same address as admin.listen; give each listener its own"});
-  CHECK(with("\"unix:/a\"", "b:1", "admin: {listen: \"unix:/a\"}").size() == 1);
+  CHECK(
+      with("c:1", "b:1", "admin: {listen: \"unix:/a\"}\ntelemetry: {listen: \"unix:/a\"}").size() ==
+      1);
 }
 
 TEST_CASE("Listeners that do not meet are fine") {
   CHECK(with("[127.0.0.1:80, 127.0.0.2:80, \"0.0.0.0:81\", \"[::]:81\"]", "b:1") == Texts{});
   CHECK(with("[127.0.0.1:0, 127.0.0.1:0]", "b:1") == Texts{});
-  CHECK(with("\"unix:/a\"", "b:1", "admin: {listen: \"unix:/b\"}") == Texts{});
+  CHECK(with("c:1", "b:1", "admin: {listen: \"unix:/a\"}\ntelemetry: {listen: \"unix:/b\"}") ==
+        Texts{});
+}
+
+TEST_CASE("The data port is no unix socket") {
+  const std::string words =
+      "the data port is TCP alone; unix:/path is for upstream, admin and telemetry";
+  CHECK(with("\"unix:/a\"", "b:1") == Texts{"listen: " + words});
+  CHECK(with("[\"a:1\", \"unix:/a\"]", "b:1") == Texts{"listen[1]: " + words});
 }
 
 TEST_CASE("An upstream that is onceproxy itself is refused") {
@@ -30,7 +40,7 @@ TEST_CASE("An upstream that is onceproxy itself is refused") {
         Texts{"upstream.address: onceproxy would forward to itself: it listens here (listen)"});
   CHECK(with("[a:81, \"0.0.0.0:80\"]", "localhost:80") ==
         Texts{"upstream.address: onceproxy would forward to itself: it listens here (listen[1])"});
-  CHECK(with("\"unix:/a\"", "unix:/a").size() == 1);
+  CHECK(with("a:1", "unix:/a", "admin: {listen: \"unix:/a\"}").size() == 1);
   CHECK(with("0.0.0.0:80", "api.internal:80") == Texts{});
   CHECK(with("127.0.0.1:80", "127.0.0.1:81") == Texts{});
 }

@@ -114,7 +114,9 @@ TEST_CASE("while a reservation is held its lease is extended, so that a crash le
   fixture.store->close();
   permit.use();
   fixture.open();
-  const ReserveResult held = fixture.reserve(slow);
+  ReserveRequest asking = slow;
+  asking.terms.unknown = OnUnknown::retry;
+  const ReserveResult held = fixture.reserve(asking);
   REQUIRE(is<Held>(held));
   CHECK(std::get<Held>(held).lease_left == 40s);
   fixture.clock.advance(139s);
