@@ -1,0 +1,155 @@
+#include "proxy/admin/connection.hpp"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/admin/target.hpp"
+
+namespace onceproxy::admin {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Parser = http::request_parser<http::string_body>;
+
+/// From the end of one answer to the end of the next head; above a usual scrape interval.
+constexpr std::chrono::seconds idle_time{75};
+constexpr std::chrono::seconds body_time{10};
+constexpr std::chrono::seconds answer_time{10};
+/// How long what a refused client still sends is read and thrown away, so that the answer reaches
+/// it before a reset does.
+constexpr std::chrono::seconds linger_time{1};
+
+/// How an answer is to be sent.
+struct Manner {
+  unsigned version = 11;
+  bool keep_alive = false;
+  bool head_only = false;
+};
+
+/// What a request that could not be read is answered; 0 where nobody waits for an answer.
+int status_of(const error_code& error) {
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
+  if (error == http::error::body_limit) return 413;
+  if (error == http::error::bad_version) return 505;
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return 0;
+  return error.category() == make_error_code(http::error::bad_method).category() ? 400 : 0;
+}
+
+/// What is wrong with a head, before its body is read.
+std::optional<Response> refuse(const Parser& parser) {
+  const auto& head = parser.get();
+  if (head.version() == 11 && head.count(http::field::host) != 1)
+    return plain(400, "one Host is needed\n");
+  // Beast 1.81 throws on large trailers and accepts any amount of chunk extensions.
+  if (parser.chunked()) return plain(411, "a Content-Length is needed\n");
+  const bool reads = head.method() == http::verb::get || head.method() == http::verb::head;
+  if (!reads && head.count(http::field::origin) > 0)
+    return plain(403, "web pages may not change anything here\n");
+  return std::nullopt;
+}
+
+asio::awaitable<error_code> send(Connection& connection, Routed answer, Manner manner) {
+  http::response<http::string_body> message;
+  message.version(manner.version);
+  message.result(static_cast<unsigned>(answer.response.status));
+  message.set(http::field::content_type, answer.response.content_type);
+  message.set(http::field::cache_control, "no-cache, max-age=0");
+  message.set("X-Content-Type-Options", "nosniff");
+  if (!answer.allow.empty()) message.set(http::field::allow, answer.allow);
+  message.keep_alive(manner.keep_alive);
+  message.content_length(answer.response.body.size());
+  if (!manner.head_only) message.body() = std::move(answer.response.body);
+  http::response_serializer<http::string_body> serializer(message);
+  error_code error;
+  connection.stream.expires_after(answer_time);
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  if (manner.head_only) {
+    co_await http::async_write_header(connection.stream, serializer, token);
+  } else {
+    co_await http::async_write(connection.stream, serializer, token);
+  }
+  co_return error;
+}
+
+/// Answers and hangs up, politely.
+asio::awaitable<void> send_last(Connection& connection, Routed answer, Manner manner) {
+  connection.busy = true;
+  manner.keep_alive = false;
+  error_code error = co_await send(connection, std::move(answer), manner);
+  if (error) co_return;
+  connection.stream.socket().shutdown(Connection::Socket::shutdown_send, error);
+  connection.stream.expires_after(linger_time);
+  std::array<char, 4096> rest;
+  while (!error) {
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    co_await connection.stream.async_read_some(asio::buffer(rest), token);
+  }
+}
+
+/// Reads the body behind a head that was accepted.
+asio::awaitable<error_code> read_body(Connection& connection, Parser& parser) {
+  static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  connection.stream.expires_after(body_time);
+  if (!parser.is_done() && beast::iequals(parser.get()[http::field::expect], "100-continue"))
+    co_await asio::async_write(connection.stream, asio::buffer(go_on), token);
+  if (!error && !parser.is_done())
+    co_await http::async_read(connection.stream, connection.buffer, parser, token);
+  co_return error;
+}
+
+}  // namespace
+
+asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, const bool& stopping) {
+  Parser parser;
+  parser.header_limit(head_bytes_max);
+  parser.body_limit(body_bytes_max);
+  error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  connection.stream.expires_after(idle_time);
+  co_await http::async_read_header(connection.stream, connection.buffer, parser, token);
+
+  std::optional<Routed> refusal;
+  if (!error) {
+    if (std::optional<Response> response = refuse(parser)) refusal = Routed{*response, {}};
+    if (!refusal) error = co_await read_body(connection, parser);
+  }
+  if (error) {
+    const int status = status_of(error);
+    if (status == 0) co_return false;
+    refusal = Routed{plain(status, error.message() + "\n"), {}};
+  }
+  Manner manner;
+  if (refusal) {
+    co_await send_last(connection, std::move(*refusal), manner);
+    co_return false;
+  }
+
+  connection.busy = true;
+  const auto& message = parser.get();
+  manner.version = message.version();
+  manner.keep_alive = message.keep_alive() && !stopping;
+  manner.head_only = message.method() == http::verb::head;
+  std::optional<Target> target = parse_target(message.target());
+  Routed answer{plain(400, "malformed request target\n"), {}};
+  if (target)
+    answer = routes.answer({std::string(message.method_string()), std::move(target->path),
+                            std::move(target->query), message.body()});
+  error = co_await send(connection, std::move(answer), manner);
+  co_return !error && manner.keep_alive;
+}
+
+}  // namespace onceproxy::admin
