@@ -52,6 +52,9 @@ fi
 
 "$root/deploy/setup.sh" ${fuzz:+--dev}
 
+# Read by the tsan preset's programs alone.
+export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
+
 results=$root/build/test-results
 rm -rf "$results"
 mkdir -p "$results"

@@ -28,7 +28,7 @@ def environment(**more):
         **os.environ,
         "ASAN_OPTIONS": "quarantine_size_mb=8:malloc_context_size=8:detect_stack_use_after_return=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
-        "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+        "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "halt_on_error=1"),
         **more,
     }
 
