@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from harness import Client, crowd, policy, request
-from harness.upstream import executed
+from harness.upstream import executed, executed_after
 
 CLIENTS = 200
 
@@ -35,12 +35,7 @@ def test_of_200_equal_requests_at_once_one_is_forwarded(proxy, upstream):
 
 def test_while_the_first_is_under_way_every_other_is_refused(stage):
     finish = threading.Event()
-
-    def slow(exchange):
-        finish.wait()
-        executed(exchange)
-
-    upstream = stage.upstream(slow)
+    upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream)
     with Client(proxy.data) as first:
         first.send(request(key="same", body={"n": 1}))

@@ -6,7 +6,7 @@ import pytest
 
 from harness import Client, eventually, policy, request
 from harness.client import once
-from harness.upstream import executed
+from harness.upstream import executed_after
 
 ORDER = {"item": "tea", "count": 1}
 
@@ -73,12 +73,7 @@ def test_drop_headers_names_what_is_not_replayed(stage):
 
 def test_a_duplicate_under_way_is_refused_as_in_flight(stage):
     finish = threading.Event()
-
-    def slow(exchange):
-        finish.wait()
-        executed(exchange)
-
-    upstream = stage.upstream(slow)
+    upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream)
     with Client(proxy.data) as first:
         first.send(request(key="a", body=ORDER))

@@ -6,7 +6,7 @@ import pytest
 
 from harness import Client, crowd, eventually, policy, request
 from harness.client import BrokenOff, once
-from harness.upstream import executed
+from harness.upstream import executed, executed_after
 
 
 def send(proxy, key="a", **kwargs):
@@ -196,12 +196,7 @@ def test_an_answer_until_close_is_stored_whole(stage):
 
 def test_a_client_that_leaves_does_not_stop_its_operation(stage):
     finish = threading.Event()
-
-    def slow(exchange):
-        finish.wait()
-        executed(exchange)
-
-    upstream = stage.upstream(slow)
+    upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream)
     with Client(proxy.data) as impatient:
         impatient.send(request(key="a", body={"n": 1}))

@@ -60,6 +60,16 @@ def executed(exchange):
     exchange.answer(200, {"execution": exchange.execution})
 
 
+def executed_after(event):
+    """A handler that answers as the default one, once `event` is set."""
+
+    def handler(exchange):
+        event.wait()
+        executed(exchange)
+
+    return handler
+
+
 class Upstream:
     """`handler(exchange)` answers; `key(request)` names what `executions` counts by.
 
