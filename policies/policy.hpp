@@ -6,8 +6,10 @@
 
 #include <re2/re2.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +55,9 @@ struct Selector {
   std::optional<std::string> default_value;
   /// client_key only.
   Regex pattern;
+  /// Read instead where this field is missing; before `default_value`, which only the last of a
+  /// chain has.
+  std::shared_ptr<const Selector> otherwise;
   /// As an operator would write it, for messages: "body: /driver_id".
   std::string text;
 };
@@ -126,7 +131,65 @@ struct ReplayRules {
 };
 
 struct Enforcement {
-  enum class Mode { enforce, off } mode = Mode::enforce;
+  enum class Mode {
+    enforce,
+    shadow,  ///< decides and counts, forwards everything
+    off,
+  } mode = Mode::enforce;
+  /// The share of fingerprints that `mode` holds for; the others pass as with `off`. 0 to 100.
+  int percent = 100;
+};
+
+/// What a duplicate gets while the first request is under way.
+struct InFlightRule {
+  enum class Action { reject, wait, acknowledge } action = Action::reject;
+  /// wait: no longer than this.
+  std::chrono::milliseconds timeout{10'000};
+};
+
+struct EntityRule {
+  /// Shared by all policies that name it.
+  std::string type;
+  std::vector<Selector> id;
+  std::chrono::milliseconds wait{5'000};
+  std::optional<Selector> sequence;
+  std::optional<std::chrono::milliseconds> closes;
+  bool unless_closed = false;
+};
+
+struct RateLimit {
+  /// Above zero.
+  std::uint32_t limit = 1;
+  std::chrono::milliseconds per{1'000};
+  /// Empty: the fingerprint.
+  std::vector<Selector> by;
+};
+
+/// The refusals that `respond` can give another answer to, in the contract's order.
+enum class Refusal {
+  in_flight,
+  acknowledged,
+  mismatch,
+  missing_key,
+  bad_key,
+  held,
+  stale,
+  closed,
+  rate_limited,
+  not_replayable,
+  busy,
+  store_error,
+};
+inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::store_error) + 1;
+using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
+
+struct Policy;
+
+struct Override {
+  std::vector<Condition> where;
+  /// The policy with the override's keys in place of its own: name, match, fingerprint, scope,
+  /// payload, entity, enforcement and max_concurrency are the policy's, and it has no overrides.
+  std::shared_ptr<const Policy> policy;
 };
 
 struct Policy {
@@ -140,13 +203,22 @@ struct Policy {
   std::vector<Selector> payload;
   OnMissing on_missing = OnMissing::reject;
   store::Terms terms;
+  InFlightRule in_flight;
   /// Absent: replay the stored answer.
   std::optional<FixedAnswer> on_duplicate;
   OutcomeRules outcome;
   ReplayRules replay;
+  std::optional<EntityRule> entity;
+  std::optional<RateLimit> rate_limit;
+  Responses respond;
+  /// The first whose `where` holds applies.
+  std::vector<Override> overrides;
+  /// As the configuration says; the admin API may change it while the process runs.
   Enforcement enforcement;
   OnStoreError on_store_error = OnStoreError::reject;
-  /// Set by PolicySet: place in the file, from 0.
+  /// Requests of this policy that are forwarded at once; 0: no limit.
+  std::size_t concurrency_max = 0;
+  /// Set by PolicySet, in overrides too: place in the file, from 0.
   std::size_t index = 0;
 };
 

@@ -1,6 +1,7 @@
 // From a request and its policy to an Operation: the fingerprint and the payload digest. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -15,15 +16,27 @@
 
 namespace onceproxy::policies {
 
+/// The entity that a request acts on.
+struct OperationEntity {
+  store::EntityKey key;
+  /// The id as text, its parts joined by a slash; for operators. At most 255 bytes.
+  std::string id;
+  std::optional<std::int64_t> sequence;
+};
+
 /// What a covered request stands for.
 struct Operation {
+  /// The policy, or the override of it that applies.
   const Policy* policy = nullptr;
   store::Fingerprint fingerprint;
   std::optional<store::PayloadDigest> payload;
+  /// Present where the policy has an `entity`, a `rate_limit`.
+  std::optional<OperationEntity> entity;
+  std::optional<store::RateKey> rate;
 };
 
-/// The error is the first of the fingerprint's, the scope's, the payload's. The grammar of what is
-/// digested stands in policies/README.md.
+/// The error is the first of the fingerprint's, the scope's, the payload's, the entity's, the rate
+/// limit's. The grammar of what is digested stands in policies/README.md.
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body);
 

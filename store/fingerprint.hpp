@@ -1,6 +1,7 @@
-// The two 32-byte names everything here turns on: which operation a request stands for, and what
-// must not differ between two requests for it. Plain values; how they are computed is the
-// business of policies/. Thread-safe as any value is.
+// The 32-byte names everything here turns on: which operation a request stands for, what must not
+// differ between two requests for it, which entity it acts on, and which rate limit it counts
+// against. Plain values; how they are computed is the business of policies/. Thread-safe as any
+// value is.
 #pragma once
 
 #include <array>
@@ -62,6 +63,10 @@ struct Digest {
 using Fingerprint = Digest<struct FingerprintTag>;
 /// Covers what must not differ between two requests with one fingerprint.
 using PayloadDigest = Digest<struct PayloadTag>;
+/// Names one entity by its type and id, whichever policy asks (contract: entity).
+using EntityKey = Digest<struct EntityTag>;
+/// Names one bucket of a rate limit.
+using RateKey = Digest<struct RateTag>;
 
 }  // namespace onceproxy::store
 

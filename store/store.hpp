@@ -13,7 +13,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +38,16 @@ class CallBase {
   void (*resume)(CallBase&) = nullptr;
 };
 
+/// Something that is to happen on a loop. Destroyed before, it does not. Made and destroyed on the
+/// loop's thread only.
+class Timer {
+ public:
+  Timer() = default;
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  virtual ~Timer() = default;
+};
+
 /// One event loop, as a store sees it. Outlives the calls that name it.
 class Loop {
  public:
@@ -46,6 +59,14 @@ class Loop {
   /// need not wake its writer for each call made from it. That makes groups of a round's calls
   /// instead of one group a call, and saves a switch between threads for each.
   virtual bool submits() const { return false; }
+
+  /// Runs `expired` once on the loop's thread, no earlier than `after` from now and not much later.
+  /// `expired` may destroy the timer. Called on the loop's thread. A loop that gives nothing has no
+  /// timers: calls from it never wait for anybody, but are answered as if their time were over.
+  virtual std::unique_ptr<Timer> timer([[maybe_unused]] std::chrono::milliseconds after,
+                                       [[maybe_unused]] std::function<void()> expired) {
+    return nullptr;
+  }
 
  protected:
   ~Loop() = default;
@@ -60,6 +81,8 @@ class Call : public CallBase {
 
   Loop& loop;
   std::optional<Result> result;
+  /// How long the call waited for its entity's turn; negative where it asked for none.
+  std::chrono::nanoseconds turn_wait{-1};
 };
 
 /// What a completed operation answered.
@@ -73,6 +96,35 @@ struct StoredAnswer {
   bool replayable = true;
 };
 
+/// The entity that an operation acts on, and what it has to do with it. What is known of an entity
+/// is kept as long as it matters: while it is closed, and for a window after the last completion.
+struct EntityTerms {
+  EntityKey key;
+  /// For operators. At most 63 and 255 bytes; longer is cut.
+  std::string_view type;
+  std::string_view id;
+  /// Operations on one entity are reserved one at a time, in order of arrival, and the next one's
+  /// turn comes when the one before it is settled. So long the call waits for its turn; absent: it
+  /// takes none, and goes on beside whoever has it.
+  std::optional<std::chrono::milliseconds> turn;
+  /// At or below the entity's highest completed one: Stale.
+  std::optional<std::int64_t> sequence;
+  /// When this operation completes the entity is closed for so long, atomically with it.
+  std::optional<std::chrono::milliseconds> closes;
+  /// Refused while the entity is closed.
+  bool unless_closed = false;
+};
+
+/// GCRA (the generic cell rate algorithm, ITU-T I.371): `limit` at once, then one each
+/// `per / limit`. Consumed atomically with a reservation, given back by its release; duplicates
+/// consume nothing.
+struct RateTerms {
+  RateKey key;
+  /// Above zero.
+  std::uint32_t limit = 1;
+  std::chrono::milliseconds per{1'000};
+};
+
 struct ReserveRequest {
   Fingerprint fingerprint;
   /// Absent: requests with one fingerprint are never told apart.
@@ -81,6 +133,15 @@ struct ReserveRequest {
   /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
   std::string_view policy;
   std::string_view request_id;
+  std::optional<EntityTerms> entity;
+  std::optional<RateTerms> rate;
+  /// Where another holds the reservation: wait for what becomes of it, no longer than this, instead
+  /// of being told InFlight at once. Of those that wait for one that is released, exactly one
+  /// takes over; the others go on waiting.
+  std::chrono::milliseconds wait{0};
+  /// What the caller keeps in memory while it waits. The sum over all that wait is bounded; above
+  /// the bound a call does not wait.
+  std::size_t bytes_kept = 0;
 };
 
 /// The reservation is durable and the caller's alone.
@@ -98,6 +159,18 @@ struct Held {
   /// Until the lease is over; absent where only the window's end or an operator ends it.
   std::optional<std::chrono::milliseconds> lease_left;
 };
+/// The entity has completed this sequence or a higher one.
+struct Stale {};
+/// The entity is closed, for so long.
+struct Closed {
+  std::chrono::milliseconds left{0};
+};
+/// Over the rate limit; the next token comes then.
+struct RateLimited {
+  std::chrono::milliseconds retry_after{0};
+};
+/// The entity's turn did not come in time, or too many wait for it.
+struct NoTurn {};
 /// Done, and remembered.
 struct Completed {
   StoredAnswer answer;
@@ -115,7 +188,8 @@ struct Unavailable {
   Reason reason = Reason::failed;
 };
 
-using ReserveResult = std::variant<Reserved, InFlight, Mismatch, Held, Completed, Unavailable>;
+using ReserveResult = std::variant<Reserved, InFlight, Mismatch, Held, Stale, Closed, RateLimited,
+                                   NoTurn, Completed, Unavailable>;
 
 /// How a settling verb ended.
 enum class Settled {
@@ -128,7 +202,9 @@ class Store : public PermitOwner {
  public:
   virtual ~Store() = default;
 
-  /// Claims a fingerprint. `request`'s views must stay valid until the call is answered.
+  /// Claims a fingerprint. Checked in this order: the payload, whether it is known, the entity's
+  /// turn, whether the entity is closed, the sequence, the rate limit. `request` and its views must
+  /// stay valid until the call is answered.
   /// Returns true when `call.result` is set already; then `call.resume` is never called.
   [[nodiscard]] virtual bool reserve(const ReserveRequest& request, Call<ReserveResult>& call) = 0;
 
