@@ -15,6 +15,7 @@ using policies::OnMissing;
 using policies::OnStoreError;
 using policies::Policy;
 using telemetry::Decision;
+using telemetry::Ending;
 
 /// A store call that a coroutine awaits. The store resumes it on the gate's own loop, so that
 /// setting the handle after the verb was called is in time.
@@ -88,15 +89,10 @@ Answer answer_unknown(const Unknown& unknown) {
   return unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
 }
 
-Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics)
-    : policies_(std::move(policies)) {
-  for (const Policy& policy : policies_.policies()) ids_.push_back(metrics.policy(policy.name));
-}
-
 Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
                             std::string_view request_id) {
-  if (policy.enforcement.mode == policies::Enforcement::Mode::off) {
+  if (rules.enforcement(policy).mode == policies::Enforcement::Mode::off) {
     co_return Admission{PassThrough{}, std::nullopt};
   }
   const auto operation = policies::select_operation(policy, request, body);
@@ -186,11 +182,14 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
   const telemetry::PolicyId id = rules.id(*forward.policy);
   store::Settled settled{};
   Settlement settlement{Decision::forwarded, std::nullopt};
+  Ending ending = Ending::unknown;
   if (const auto* answered = std::get_if<Answered>(&outcome)) {
     switch (policies::classify(forward.policy->outcome, answered->status)) {
       case policies::Verdict::complete:
         settled = co_await complete(std::move(forward), *answered);
+        ending = Ending::completed;
         if (settled == store::Settled::failed) {
+          ending = Ending::unsaved;
           settlement = {Decision::store_error,
                         store_unavailable("The operation was done, but its completion could not "
                                           "be stored; ask again later.")};
@@ -198,6 +197,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
         break;
       case policies::Verdict::release:
         settled = co_await release(std::move(forward.permit));
+        ending = Ending::released;
         break;
       case policies::Verdict::ambiguous:
         settled = co_await mark_unknown(std::move(forward.permit), "ambiguous status");
@@ -205,6 +205,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
     }
   } else if (const auto* not_sent = std::get_if<NotSent>(&outcome)) {
     settled = co_await release(std::move(forward.permit));
+    ending = Ending::not_sent;
     settlement = {decision_of(*not_sent), answer_not_sent(*not_sent)};
   } else {
     const auto& unknown = std::get<Unknown>(outcome);
@@ -212,6 +213,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
     settlement = {Decision::upstream_error, answer_unknown(unknown)};
   }
   metrics_.reservation(id, -1);
+  metrics_.operation(id, ending);
   if (settled == store::Settled::refused) metrics_.permit_refused(id);
   co_return settlement;
 }

@@ -3,42 +3,26 @@
 // front (HTTP/1.1, Envoy's ext_proc) calls these two verbs around its own forwarding.
 //
 // It does no network I/O and knows no connection.
-// Thread-safety: a Gate belongs to one event loop; Rules are immutable and shared.
+// Thread-safety: a Gate belongs to one event loop.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "policies/document.hpp"
 #include "policies/policy.hpp"
-#include "policies/policy_set.hpp"
 #include "policies/request_view.hpp"
 #include "proxy/gate/answer.hpp"
+#include "proxy/gate/rules.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "store/clock.hpp"
 #include "store/store.hpp"
 
 namespace onceproxy::gate {
-
-/// One configuration's policies with their numbers in the metrics. A request keeps the Rules that
-/// admitted it until it is answered.
-class Rules {
- public:
-  Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics);
-
-  const policies::PolicySet& policies() const { return policies_; }
-  telemetry::PolicyId id(const policies::Policy& policy) const { return ids_[policy.index]; }
-
- private:
-  policies::PolicySet policies_;
-  std::vector<telemetry::PolicyId> ids_;
-};
 
 /// Forward without a reservation: the policy is off, or lets what it cannot protect pass.
 struct PassThrough {};

@@ -12,15 +12,16 @@
 #include <vector>
 
 #include "proxy/gate/gate.hpp"
+#include "proxy/gate/slots.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/slots.hpp"
 #include "proxy/http/stream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::http {
 
+using gate::Slots;
 using gate::Task;
 
 class UpstreamPool;

@@ -14,7 +14,6 @@
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/slots.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/access_log.hpp"

@@ -1,4 +1,4 @@
-#include "proxy/http/slots.hpp"
+#include "proxy/gate/slots.hpp"
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace onceproxy::http {
+namespace onceproxy::gate {
 namespace {
 
 /// Resumes on the thread that delivers.
@@ -42,8 +42,7 @@ TEST_CASE("there are so many slots and no more") {
 TEST_CASE("a limit of zero is none") {
   Slots slots(0);
   for (int i = 0; i < 10'000; ++i) REQUIRE(slots.try_take());
-  for (int i = 0; i < 20'000; ++i) slots.release();
-  CHECK(slots.try_take());
+  CHECK(slots.limit() == 0);
   DirectLoop loop;
   Waiter waiter(loop);
   CHECK(slots.wait(waiter));
@@ -120,6 +119,46 @@ TEST_CASE("idle holders are told that somebody waits, and may let go at once") {
   CHECK(waiter.resumed == 1);
 }
 
+TEST_CASE("a limit that grows resumes as many of those who wait as it has room for") {
+  DirectLoop loop;
+  Slots slots(1);
+  REQUIRE(slots.try_take());
+  Waiter first(loop), second(loop), third(loop);
+  slots.wait(first);
+  slots.wait(second);
+  slots.wait(third);
+  slots.set_limit(3);
+  CHECK(first.resumed == 1);
+  CHECK(second.resumed == 1);
+  CHECK(third.resumed == 0);
+  slots.set_limit(0);
+  CHECK(third.resumed == 1);
+  CHECK_FALSE(slots.anybody_waits());
+}
+
+TEST_CASE("a limit that shrinks takes no slot away, and holds as they come back") {
+  DirectLoop loop;
+  Slots slots(3);
+  for (int i = 0; i < 3; ++i) REQUIRE(slots.try_take());
+  slots.set_limit(1);
+  Waiter waiter(loop);
+  CHECK_FALSE(slots.wait(waiter));
+  slots.release();
+  slots.release();
+  CHECK(waiter.resumed == 0);
+  slots.release();
+  CHECK(waiter.resumed == 1);
+}
+
+TEST_CASE("what was taken without a limit counts when there is one") {
+  Slots slots(0);
+  REQUIRE(slots.try_take());
+  slots.set_limit(1);
+  CHECK_FALSE(slots.try_take());
+  slots.release();
+  CHECK(slots.try_take());
+}
+
 TEST_CASE("many threads share the slots without losing one or a waiter") {
   constexpr std::size_t limit = 3;
   constexpr int rounds = 2'000;
@@ -159,4 +198,4 @@ TEST_CASE("many threads share the slots without losing one or a waiter") {
 }
 
 }  // namespace
-}  // namespace onceproxy::http
+}  // namespace onceproxy::gate

@@ -1,5 +1,6 @@
-// Slots: so many at once, across all workers. Bounds the upstream's connections and the requests
-// under way. Whoever finds none free waits its turn, in order of arrival, until a time it names.
+// Slots: so many at once, across all workers. Bounds connections, and the requests under way of the
+// upstream and of a policy. Whoever finds none free waits its turn, in order of arrival, until a
+// time it names. The limit may change at any time: what is taken beyond a smaller one stays taken.
 //
 // Thread-safe. A slot taken is an obligation to call release() once.
 #pragma once
@@ -9,10 +10,11 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "store/store.hpp"
 
-namespace onceproxy::http {
+namespace onceproxy::gate {
 
 class Slots {
  public:
@@ -26,10 +28,20 @@ class Slots {
     store::Loop* loop = nullptr;
   };
 
+  /// 0: no limit, now.
+  std::size_t limit() const { return limit_.load(); }
+
+  /// Those who wait are handed what a larger limit has room for.
+  void set_limit(std::size_t limit) {
+    limit_ = limit;
+    while (hand_on()) continue;
+  }
+
+  /// Counted without a limit too, since one may come before the release.
   bool try_take() {
-    if (limit_ == 0) return true;
+    const std::size_t limit = limit_.load();
     std::size_t used = used_.load();
-    while (used < limit_) {
+    while (limit == 0 || used < limit) {
       if (used_.compare_exchange_weak(used, used + 1)) return true;
     }
     return false;
@@ -62,25 +74,30 @@ class Slots {
   }
 
   void release() {
-    if (limit_ == 0) return;
     --used_;
-    if (waiting_.load() == 0) return;
+    hand_on();
+  }
+
+  bool anybody_waits() const { return waiting_.load() > 0; }
+
+ private:
+  /// Hands a free slot to the first who waits. False: nobody does, or none is free.
+  bool hand_on() {
+    if (waiting_.load() == 0) return false;
     Waiter* next = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      if (waiters_.empty() || !try_take()) return;
+      if (waiters_.empty() || !try_take()) return false;
       next = &waiters_.front();
       waiters_.pop_front();
       --waiting_;
       next->next = nullptr;
     }
     next->loop->deliver(next);
+    return true;
   }
 
-  bool anybody_waits() const { return waiting_.load() > 0; }
-
- private:
-  const std::size_t limit_;
+  std::atomic<std::size_t> limit_;
   const std::function<void()> on_wait_;
   std::atomic<std::size_t> used_ = 0;
   std::atomic<std::size_t> waiting_ = 0;
@@ -88,4 +105,4 @@ class Slots {
   boost::intrusive::list<Waiter> waiters_;
 };
 
-}  // namespace onceproxy::http
+}  // namespace onceproxy::gate

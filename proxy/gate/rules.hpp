@@ -1,0 +1,70 @@
+// Rules: one configuration's policies, with what the running program keeps beside each: its number
+// in the metrics, its enforcement as it is now, and the turns that its requests take. A request
+// keeps the Rules that admitted it until it is answered.
+//
+// It decides nothing; gate.hpp does.
+// Thread-safety: immutable and shared, but for the enforcement, which is read and set from any
+// thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "policies/policy.hpp"
+#include "policies/policy_set.hpp"
+#include "proxy/gate/slots.hpp"
+#include "proxy/telemetry/metrics.hpp"
+
+namespace onceproxy::gate {
+
+class Rules {
+ public:
+  /// `before`: the Rules that these follow. A policy's turns go on under its name, with the new
+  /// limit; what an operator set does not.
+  Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics,
+        const Rules* before = nullptr);
+
+  const policies::PolicySet& policies() const { return policies_; }
+
+  // `policy` is one of these policies, or an override of one.
+  telemetry::PolicyId id(const policies::Policy& policy) const { return kept_[policy.index].id; }
+  /// As the configuration says, unless an operator said otherwise since.
+  policies::Enforcement enforcement(const policies::Policy& policy) const;
+  void enforce(const policies::Policy& policy, policies::Enforcement enforcement);
+  /// What bounds this policy's requests under way; nullptr: nothing. Stays as long as the Rules.
+  Slots* turns(const policies::Policy& policy) const { return kept_[policy.index].turns.get(); }
+
+ private:
+  /// What bounds each policy, by name, for all Rules that follow one another: a limit counts the
+  /// requests of earlier Rules too, and a policy that comes back finds those still under way.
+  class Turns {
+   public:
+    /// One for each policy, in order; nullptr where it has no limit. Forgets the names that nobody
+    /// uses any more, and lifts the limit of those that have none now.
+    std::vector<std::shared_ptr<Slots>> of(const std::vector<policies::Policy>& policies);
+
+   private:
+    std::mutex mutex_;
+    std::map<std::string, std::weak_ptr<Slots>, std::less<>> by_name_;
+  };
+
+  struct Kept {
+    telemetry::PolicyId id = telemetry::no_policy;
+    std::shared_ptr<Slots> turns;
+    /// Mode and percent in one word, so that nobody sees the one without the other.
+    std::atomic<std::uint32_t> enforcement = 0;
+  };
+
+  const policies::PolicySet policies_;
+  const std::shared_ptr<Turns> turns_;
+  /// By the policy's index.
+  std::vector<Kept> kept_;
+};
+
+}  // namespace onceproxy::gate
