@@ -64,6 +64,7 @@ struct PolicyTotals {
   std::array<HistogramTotals<RequestTime>, decision_count> requests;
   std::array<std::uint64_t, decision_count> shadow{};
   std::array<std::uint64_t, code_classes.size()> upstream{};
+  std::array<std::uint64_t, endings.size()> operations{};
   HistogramTotals<RequestTime> upstream_time;
   HistogramTotals<RequestTime> entity_wait;
   HistogramTotals<DuplicateAge> duplicate_age;
@@ -79,6 +80,8 @@ struct PolicyTotals {
     }
     for (std::size_t i = 0; i < upstream.size(); ++i)
       upstream[i] += counters.upstream[i].load(relaxed);
+    for (std::size_t i = 0; i < operations.size(); ++i)
+      operations[i] += counters.operations[i].load(relaxed);
     upstream_time.add(counters.upstream_time);
     entity_wait.add(counters.entity_wait);
     duplicate_age.add(counters.duplicate_age);
@@ -121,8 +124,10 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
                        "Time the upstream took, failures included.", MetricType::Histogram);
   Family reservations("onceproxy_reservations_active", "Reservations under way.",
                       MetricType::Gauge);
-  Family leases("onceproxy_leases_expired_total", "Reservations whose lease ended unfinished.",
-                MetricType::Counter);
+  Family operations("onceproxy_operations_total",
+                    "Operations that were let through, by how they ended.", MetricType::Counter);
+  Family leases("onceproxy_leases_expired_total",
+                "Reservations made after one whose outcome stayed unknown.", MetricType::Counter);
   Family refused(
       "onceproxy_permits_refused_total",
       "Completions and releases refused because the permit held no reservation any more.",
@@ -158,11 +163,13 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
     if (id == no_policy) continue;  // what no policy covers is never reserved
     // A scrape may see a reservation's end in one worker and not yet its beginning in another.
     reservations.add(labels, static_cast<double>(std::max<std::int64_t>(totals.reservations, 0)));
+    for (std::size_t i = 0; i < endings.size(); ++i)
+      operations.add({{"policy", policy}, {"outcome", endings[i]}}, totals.operations[i]);
     leases.add(labels, totals.leases_expired);
     refused.add(labels, totals.permits_refused);
   }
   for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &reservations,
-                         &leases, &refused, &age, &wait})
+                         &operations, &leases, &refused, &age, &wait})
     family->move_to(families);
 }
 

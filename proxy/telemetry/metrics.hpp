@@ -27,6 +27,15 @@ inline constexpr std::size_t policies_max = 4096;
 
 enum class Side { client, upstream };
 
+/// How an operation that was let through ended.
+enum class Ending {
+  completed,  ///< done, and remembered
+  released,   ///< answered as not done: free again at once
+  not_sent,   ///< nothing reached the upstream: free again at once
+  unknown,    ///< sent, and nobody knows: left to its lease
+  unsaved,    ///< done, but that could not be remembered: left to its lease
+};
+
 class WorkerMetrics {
  public:
   void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
@@ -35,6 +44,9 @@ class WorkerMetrics {
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
   void reservation(PolicyId policy, int change);
+  /// A reservation ended.
+  void operation(PolicyId policy, Ending ending);
+  /// A reservation follows one whose outcome stayed unknown: the upstream is asked again.
   void lease_expired(PolicyId policy);
   void permit_refused(PolicyId policy);
   /// Age of the operation that a duplicate repeats, counted from its completion.

@@ -56,6 +56,10 @@ void WorkerMetrics::reservation(PolicyId policy, int change) {
   add_alone(state_->of(policy).reservations, std::int64_t{change});
 }
 
+void WorkerMetrics::operation(PolicyId policy, Ending ending) {
+  add_alone(state_->of(policy).operations[static_cast<std::size_t>(ending)], std::uint64_t{1});
+}
+
 void WorkerMetrics::lease_expired(PolicyId policy) {
   add_alone(state_->of(policy).leases_expired, std::uint64_t{1});
 }

@@ -22,12 +22,17 @@ namespace onceproxy::telemetry {
 inline constexpr std::array<std::string_view, 6> code_classes{"error", "1xx", "2xx",
                                                               "3xx",   "4xx", "5xx"};
 
+/// By Ending.
+inline constexpr std::array<std::string_view, 5> endings{"completed", "released", "not-sent",
+                                                         "unknown", "unsaved"};
+
 /// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
 struct alignas(64) PolicyCounters {
   /// Their counts are requests_total too.
   std::array<Histogram<RequestTime>, decision_count> requests;
   std::array<std::atomic<std::uint64_t>, decision_count> shadow{};
   std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
+  std::array<std::atomic<std::uint64_t>, endings.size()> operations{};
   Histogram<RequestTime> upstream_time;
   Histogram<RequestTime> entity_wait;
   Histogram<DuplicateAge> duplicate_age;

@@ -388,6 +388,26 @@ TEST_CASE_METHOD(Fixture, "what was sent and not answered is unknown") {
   }
 }
 
+TEST_CASE_METHOD(Fixture, "how an operation ended is counted") {
+  const auto ended = [&](const std::string& outcome) {
+    return telemetry::Exposition(metrics.exposition())
+        .at(R"(onceproxy_operations_total{policy="dispatch",outcome=")" + outcome + "\"}");
+  };
+  settle_status(200);
+  CHECK(ended("completed") == 1);
+  settle_status(503);
+  CHECK(ended("released") == 1);
+  settle(NotSent{NotSent::Reason::unreachable, ""});
+  CHECK(ended("not-sent") == 1);
+  settle_status(502);
+  settle(Unknown{true, ""});
+  CHECK(ended("unknown") == 2);
+  store.settled = Settled::failed;
+  settle_status(200);
+  CHECK(ended("unsaved") == 1);
+  CHECK(ended("completed") == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "nobody is answered by a completion that may be lost") {
   policy.on_store_error = GENERATE(policies::OnStoreError::reject, policies::OnStoreError::forward);
   store.settled = Settled::failed;

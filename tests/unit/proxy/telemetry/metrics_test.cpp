@@ -53,6 +53,7 @@ TEST_CASE("the counters of all workers are added up") {
     worker->bad_request("no-host");
     worker->lease_expired(policy);
     worker->permit_refused(policy);
+    worker->operation(policy, Ending::unknown);
     worker->connection(Side::client, 2);
     worker->connection(Side::client, -1);
   }
@@ -67,9 +68,29 @@ TEST_CASE("the counters of all workers are added up") {
   CHECK(shown.at(R"(onceproxy_bad_requests_total{reason="no-host"})") == 2);
   CHECK(shown.at(R"(onceproxy_leases_expired_total{policy="p"})") == 2);
   CHECK(shown.at(R"(onceproxy_permits_refused_total{policy="p"})") == 2);
+  CHECK(shown.at(R"(onceproxy_operations_total{policy="p",outcome="unknown"})") == 2);
   CHECK(shown.at(R"(onceproxy_connections{side="client"})") == 2);
   CHECK(shown.at(R"(onceproxy_connections{side="upstream"})") == 0);
   CHECK(shown.at(R"(onceproxy_reservations_active{policy="p"})") == 1);
+}
+
+TEST_CASE("every way an operation can end has a word of its own, shown at zero") {
+  const std::pair<Ending, std::string> words[] = {{Ending::completed, "completed"},
+                                                  {Ending::released, "released"},
+                                                  {Ending::not_sent, "not-sent"},
+                                                  {Ending::unknown, "unknown"},
+                                                  {Ending::unsaved, "unsaved"}};
+  Metrics metrics("1");
+  WorkerMetrics& worker = metrics.add_worker();
+  const PolicyId policy = metrics.policy("p");
+  for (const auto& [ending, word] : words) {
+    INFO(word);
+    const std::string series =
+        R"(onceproxy_operations_total{policy="p",outcome=)" + quoted(word) + "}";
+    CHECK(Exposition(metrics.exposition()).at(series) == 0);
+    worker.operation(policy, ending);
+    CHECK(Exposition(metrics.exposition()).at(series) == 1);
+  }
 }
 
 TEST_CASE("a known policy shows at zero, its histograms only after an observation") {
