@@ -210,11 +210,15 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
 tl::expected<ValueType, SelectError> append_field(const Selector& selector, const Subject& subject,
                                                   std::string& out) {
   const std::size_t before = out.size();
-  const auto found = append_found(selector, subject, out);
-  if (found && *found) return **found;
-  out.resize(before);
-  if (!found) return tl::unexpected(found.error());
-  if (const Found standing_in = append_default(selector, out)) return *standing_in;
+  const Selector* last = &selector;
+  for (const Selector* at = last; at != nullptr; at = at->otherwise.get()) {
+    last = at;
+    const auto found = append_found(*at, subject, out);
+    if (found && *found) return **found;
+    out.resize(before);
+    if (!found) return tl::unexpected(found.error());
+  }
+  if (const Found standing_in = append_default(*last, out)) return *standing_in;
   return tl::unexpected(SelectError{SelectError::Kind::missing, selector.text});
 }
 

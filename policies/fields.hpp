@@ -17,7 +17,8 @@ namespace onceproxy::policies {
 /// Why a field has no value.
 struct SelectError {
   enum class Kind { missing, bad_key } kind = Kind::missing;
-  /// missing: the selector as written. bad_key: what is wrong with the key, without the key.
+  /// missing: the selector as written, and what the field must be where it was something else.
+  /// bad_key: what is wrong with the key, without the key.
   std::string detail;
 };
 
@@ -43,7 +44,9 @@ struct Subject {
   Document& body;
 };
 
-/// Appends the field's text to `out` and says what it is. On an error `out` is as it was.
+/// Appends the field's text to `out` and says what it is. Where a field is missing the next of the
+/// chain of `otherwise` is read, and at its end stands the last one's default; the error names the
+/// first. On an error `out` is as it was.
 tl::expected<ValueType, SelectError> append_field(const Selector& selector, const Subject& subject,
                                                   std::string& out);
 

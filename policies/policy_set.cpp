@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "policies/conditions.hpp"
 #include "policies/path_index.hpp"
@@ -32,6 +34,16 @@ std::vector<std::string> all_methods(const std::vector<Policy>& policies) {
   return methods;
 }
 
+/// Overrides are shared with whoever made them, so each gets its place in a copy.
+void put_in_place(Policy& policy, std::size_t index) {
+  policy.index = index;
+  for (Override& one : policy.overrides) {
+    auto copy = std::make_shared<Policy>(*one.policy);
+    copy->index = index;
+    one.policy = std::move(copy);
+  }
+}
+
 }  // namespace
 
 struct PolicySet::Index {
@@ -43,7 +55,7 @@ struct PolicySet::Index {
 };
 
 PolicySet::PolicySet(std::vector<Policy> policies) : policies_(std::move(policies)) {
-  for (std::size_t i = 0; i < policies_.size(); ++i) policies_[i].index = i;
+  for (std::size_t i = 0; i < policies_.size(); ++i) put_in_place(policies_[i], i);
   index_ = std::make_unique<const Index>(policies_);
 }
 

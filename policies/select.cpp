@@ -1,8 +1,10 @@
 #include "policies/select.hpp"
 
-#include <cstdint>
+#include <algorithm>
 
+#include "policies/conditions.hpp"
 #include "policies/digest.hpp"
+#include "policies/grammar.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -10,74 +12,71 @@ namespace {
 // Raised with any change to the grammar in README.md: a new number makes every key a new one.
 constexpr std::string_view fingerprint_tag = "onceproxy/fingerprint/1\n";
 constexpr std::string_view payload_tag = "onceproxy/payload/1\n";
+constexpr std::string_view rate_tag = "onceproxy/rate/1\n";
 
-constexpr std::size_t number_bytes = 8;
 /// A thread keeps its buffer between requests up to this size.
 constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
-
-/// number: 8 bytes, the highest first.
-void put_number(std::uint64_t number, char* at) {
-  for (std::size_t i = number_bytes; i-- > 0; number >>= 8)
-    at[i] = static_cast<char>(number & 0xFF);
-}
-
-void append_number(std::uint64_t number, std::string& out) {
-  out.resize(out.size() + number_bytes);
-  put_number(number, out.data() + out.size() - number_bytes);
-}
-
-/// value: its type, its length, its text.
-tl::expected<void, SelectError> append_value(const Selector& selector, const Subject& subject,
-                                             std::string& out) {
-  const std::size_t type_at = out.size();
-  out.resize(type_at + 1 + number_bytes);
-  const std::size_t text_at = out.size();
-  const auto type = append_field(selector, subject, out);
-  if (!type) return tl::unexpected(type.error());
-  out[type_at] = static_cast<char>(*type);
-  put_number(out.size() - text_at, out.data() + type_at + 1);
-  return {};
-}
-
-/// values: how many, then each.
-tl::expected<void, SelectError> append_values(const std::vector<Selector>& selectors,
-                                              const Subject& subject, std::string& out) {
-  append_number(selectors.size(), out);
-  for (const Selector& selector : selectors) {
-    auto appended = append_value(selector, subject, out);
-    if (!appended) return appended;
-  }
-  return {};
-}
 
 /// The bytes the fingerprint is the digest of.
 tl::expected<void, SelectError> append_identity(const Policy& policy, const Subject& subject,
                                                 std::string& out) {
   out.append(fingerprint_tag);
-  append_number(policy.name_space.size(), out);
-  out.append(policy.name_space);
+  append_counted(policy.name_space, out);
   auto scope = append_values(policy.scope, subject, out);
   auto fields = append_values(policy.fingerprint, subject, out);
   // A client that left out both its key and its credentials hears of the key.
   return fields ? scope : fields;
 }
 
+/// A bucket is one of a namespace's, and another where the limit is another: the tokens of the old
+/// one mean nothing under the new.
+tl::expected<void, SelectError> append_bucket(const std::string& name_space, const RateLimit& rate,
+                                              const store::Fingerprint& fingerprint,
+                                              const Subject& subject, std::string& out) {
+  out.append(rate_tag);
+  append_counted(name_space, out);
+  append_number(rate.limit, out);
+  append_number(static_cast<std::uint64_t>(rate.per.count()), out);
+  auto values = append_values(rate.by, subject, out);
+  if (values && rate.by.empty()) out.append(fingerprint.view());
+  return values;
+}
+
+const Policy& effective(const Policy& policy, const Subject& subject) {
+  const auto applies = [&](const Override& one) { return all_hold(one.where, subject); };
+  const auto found = std::find_if(policy.overrides.begin(), policy.overrides.end(), applies);
+  return found == policy.overrides.end() ? policy : *found->policy;
+}
+
+/// `scratch` holds the bytes of one digest after the other.
 tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject& subject,
                                             std::string& scratch) {
-  Operation operation;
-  operation.policy = &policy;
+  tl::expected<Operation, SelectError> out;
+  Operation& operation = *out;
   if (auto identity = append_identity(policy, subject, scratch); !identity) {
     return tl::unexpected(std::move(identity.error()));
   }
   operation.fingerprint.bytes = sha256(scratch);
-  if (policy.payload.empty()) return operation;
-
-  scratch.assign(payload_tag);
-  if (auto payload = append_values(policy.payload, subject, scratch); !payload) {
-    return tl::unexpected(std::move(payload.error()));
+  if (!policy.payload.empty()) {
+    scratch.assign(payload_tag);
+    if (auto payload = append_values(policy.payload, subject, scratch); !payload) {
+      return tl::unexpected(std::move(payload.error()));
+    }
+    operation.payload.emplace().bytes = sha256(scratch);
   }
-  operation.payload.emplace().bytes = sha256(scratch);
-  return operation;
+  if (policy.entity) {
+    auto entity = read_entity(*policy.entity, subject);
+    if (!entity) return tl::unexpected(std::move(entity.error()));
+    operation.entity = *std::move(entity);
+  }
+  operation.policy = &effective(policy, subject);
+  if (const auto& rate = operation.policy->rate_limit) {
+    scratch.clear();
+    auto bucket = append_bucket(policy.name_space, *rate, operation.fingerprint, subject, scratch);
+    if (!bucket) return tl::unexpected(std::move(bucket.error()));
+    operation.rate.emplace().bytes = sha256(scratch);
+  }
+  return out;
 }
 
 }  // namespace

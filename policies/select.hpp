@@ -1,7 +1,8 @@
-// From a request and its policy to an Operation: the fingerprint and the payload digest. Pure.
+// From a request and its policy to an Operation: which override applies, the fingerprint, the
+// payload digest, the entity, the key of the rate limit. Decides nothing about what it names.
+// Pure; thread-safe as long as each thread has its own Document.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -9,20 +10,13 @@
 #include <vector>
 
 #include "policies/document.hpp"
+#include "policies/entity.hpp"
 #include "policies/fields.hpp"
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
 #include "store/fingerprint.hpp"
 
 namespace onceproxy::policies {
-
-/// The entity that a request acts on.
-struct OperationEntity {
-  store::EntityKey key;
-  /// The id as text, its parts joined by a slash; for operators. At most 255 bytes.
-  std::string id;
-  std::optional<std::int64_t> sequence;
-};
 
 /// What a covered request stands for.
 struct Operation {

@@ -201,6 +201,41 @@ TEST_CASE("a default stands for what the field would have held") {
              {}) == "t:a");
 }
 
+TEST_CASE("where a field is missing the next of its chain is read, and the last one's default") {
+  Selector last = selector(Source::body, "/id");
+  Selector first = selector(Source::header, "svix-id");
+  first.otherwise = std::make_shared<const Selector>(selector(Source::header, "webhook-id"));
+  CHECK(read(first, headers({{"webhook-id", "w"}, {"svix-id", "s"}})) == "t:s");
+  CHECK(read(first, headers({{"webhook-id", "w"}})) == "t:w");
+  CHECK(read(first, headers({{"webhook-id", "w"}, {"svix-id", ""}})) == "t:");
+  CHECK(read(first, {}) == "missing");
+
+  Selector second = *first.otherwise;
+  last.default_value = "none";
+  second.lower = true;
+  second.otherwise = std::make_shared<const Selector>(last);
+  first.otherwise = std::make_shared<const Selector>(second);
+  Request both = headers({{"webhook-id", "W"}});
+  both.body = R"({"id":1})";
+  CHECK(read(first, both) == "t:w");
+  CHECK(read(first, body(R"({"id":1.0})")) == "j:1");
+  CHECK(read(first, body("{}")) == "t:none");
+}
+
+TEST_CASE("a chain that ends in nothing is missing by its first name, and leaves nothing behind") {
+  Selector first = selector(Source::body, "/a/*/id");
+  first.otherwise = std::make_shared<const Selector>(selector(Source::body, "/b/*/id"));
+  Request request = body(R"({"a":[{"id":1},{}],"b":[{"id":1},{}]})");
+  const RequestView view = request.view();
+  Document document(view, request.body, 1 << 20);
+  const Match match;
+  std::string out = "before";
+  const auto error = append_field(first, Subject{match, view, document}, out);
+  REQUIRE_FALSE(error);
+  CHECK(error.error().detail == "selector: /a/*/id");
+  CHECK(out == "before");
+}
+
 TEST_CASE("client_key: one well-formed field, narrowed by its pattern") {
   Selector key = selector(Source::client_key, "Idempotency-Key");
   CHECK(read(key, headers({{"idempotency-key", "\"k 1\";p=2"}})) == "t:k 1");

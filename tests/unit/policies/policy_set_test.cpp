@@ -282,3 +282,15 @@ TEST_CASE("a request that no policy covers is passed by without an allocation") 
   CHECK(names(set, get("/expr99/1/act")) == Names{"/expr99/[0-9]+/act"});
   CHECK(names(set, get("/service99/v1/1/act")) == Names{"/service99/v1/{id}/act"});
 }
+
+TEST_CASE("overrides have their policy's place, and the ones they came from are left alone") {
+  auto with = std::make_shared<const Policy>(at("/b"));
+  Policy second = at("/b");
+  second.overrides = {{{}, with}, {{}, with}};
+  const PolicySet set({at("/a"), second});
+  CHECK(set.policies()[0].index == 0);
+  CHECK(set.policies()[1].index == 1);
+  REQUIRE(set.policies()[1].overrides.size() == 2);
+  for (const Override& one : set.policies()[1].overrides) CHECK(one.policy->index == 1);
+  CHECK(with->index == 0);
+}

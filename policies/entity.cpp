@@ -1,0 +1,98 @@
+#include "policies/entity.hpp"
+
+#include <charconv>
+#include <system_error>
+#include <vector>
+
+#include "policies/digest.hpp"
+#include "policies/grammar.hpp"
+#include "policies/number.hpp"
+
+namespace onceproxy::policies {
+namespace {
+
+// Raised with any change to the grammar in README.md: a new number makes every entity a new one.
+constexpr std::string_view entity_tag = "onceproxy/entity/1\n";
+
+constexpr std::size_t id_bytes_max = 255;
+
+bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+void cut(std::string& text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return;
+  std::size_t end = bytes_max;
+  // A character has at most three such bytes; what has more of them is no UTF-8 to be spared.
+  while (end > bytes_max - 3 && continues_character(text[end])) --end;
+  text.resize(continues_character(text[end]) ? bytes_max : end);
+}
+
+std::optional<std::int64_t> integer_of_digits(std::string_view text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return number;
+}
+
+/// By value: 1.0 and 1e2 are integers. Nothing is expanded that cannot fit.
+std::optional<std::int64_t> integer_of_number(std::string_view text) {
+  constexpr std::int64_t digits_max = 19;
+  auto number = parse_decimal(text);
+  if (!number || number->exponent < 0 || number->exponent > digits_max) return std::nullopt;
+  number->digits.append(static_cast<std::size_t>(number->exponent), '0');
+  if (number->digits.empty()) return 0;
+  return integer_of_digits((number->negative ? "-" : "") + number->digits);
+}
+
+tl::expected<std::int64_t, SelectError> read_sequence(const Selector& selector,
+                                                      const Subject& subject) {
+  std::string text;
+  const auto type = append_field(selector, subject, text);
+  if (!type) return tl::unexpected(type.error());
+  const auto number = *type == ValueType::json ? integer_of_number(text) : integer_of_digits(text);
+  if (number) return *number;
+  return tl::unexpected(
+      SelectError{SelectError::Kind::missing, selector.text + " (it must be an integer)"});
+}
+
+}  // namespace
+
+store::EntityKey entity_key(std::string_view type, std::span<const std::string> id) {
+  std::string bytes(entity_tag);
+  append_counted(type, bytes);
+  append_number(id.size(), bytes);
+  for (const std::string& part : id) append_counted(part, bytes);
+  store::EntityKey key;
+  key.bytes = sha256(bytes);
+  return key;
+}
+
+std::string entity_id_text(std::span<const std::string> id) {
+  std::string text;
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (i != 0) text += '/';
+    text += id[i];
+  }
+  cut(text, id_bytes_max);
+  return text;
+}
+
+tl::expected<OperationEntity, SelectError> read_entity(const EntityRule& rule,
+                                                       const Subject& subject) {
+  std::vector<std::string> id;
+  id.reserve(rule.id.size());
+  for (const Selector& selector : rule.id) {
+    const auto type = append_field(selector, subject, id.emplace_back());
+    if (!type) return tl::unexpected(type.error());
+  }
+  OperationEntity entity{entity_key(rule.type, id), entity_id_text(id), std::nullopt};
+  if (!rule.sequence) return entity;
+  const auto sequence = read_sequence(*rule.sequence, subject);
+  if (!sequence) return tl::unexpected(sequence.error());
+  entity.sequence = *sequence;
+  return entity;
+}
+
+}  // namespace onceproxy::policies
