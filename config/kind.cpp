@@ -48,18 +48,18 @@ std::string unknown_key(const Node::Entry& entry, const KeyNames& here,
   const std::string meant = nearest(entry.key, known);
   const std::vector<std::string> longer = names_with(entry.key, here.names);
   const std::string places = places_of(entry.key, reading);
-  // The nearer the guess, the earlier it is made: a slip of two letters here, the same key
-  // elsewhere, half a key here, a rough likeness here, a slip anywhere.
+  // The nearer the guess, the earlier it is made: a slip of two letters here, half a key here,
+  // the same key elsewhere, a rough likeness here, a slip anywhere.
   if (!meant.empty() && edit_distance(entry.key, meant) <= 2) {
     entry.key_problem(message + "; did you mean \"" + meant + "\"?");
     return meant;
   }
-  if (!places.empty()) {
-    entry.key_problem(message + "; `" + entry.key + "` belongs in " + places);
-    return "";
-  }
   if (!longer.empty()) {
     entry.key_problem(message + "; did you mean " + one_of(longer) + "?");
+    return "";
+  }
+  if (!places.empty()) {
+    entry.key_problem(message + "; `" + entry.key + "` belongs in " + places);
     return "";
   }
   if (!meant.empty()) {

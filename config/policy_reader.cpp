@@ -11,12 +11,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using policies::Enforcement;
+using policies::InFlightRule;
 using policies::OnMissing;
 using policies::OnStoreError;
 using policies::Policy;
 using policies::Selector;
 
-/// A policy while it is read, with the values that only one answer is supported for so far.
+/// A policy while it is read.
 struct Draft {
   Draft() {
     policy.match = default_match();
@@ -25,14 +26,6 @@ struct Draft {
 
   Policy policy;
   OutcomeDraft outcome;
-  struct InFlight {
-    enum class Action { reject } action = Action::reject;
-  } in_flight;
-  struct EnforcementKeys {
-    Enforcement::Mode mode = Enforcement::Mode::enforce;
-    std::size_t percent = 100;
-  } enforcement;
-  std::size_t concurrency_max = 0;
 };
 
 template <typename T>
@@ -72,28 +65,43 @@ Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, 
   return kind;
 }
 
-Kind<Draft::InFlight> in_flight() {
-  using Action = Draft::InFlight::Action;
-  return section<Draft::InFlight>(
-      {"in_flight",
-       {key<Draft::InFlight>("action", &Draft::InFlight::action,
-                             word<Action>({{"reject", Action::reject}}, {"wait", "acknowledge"}),
-                             "What a duplicate of a request under way gets. reject: 409 with "
-                             "Retry-After.")},
-       {"timeout"}});
+void check_in_flight(const Node& node, const InFlightRule& rule) {
+  const auto timeout = node.get("timeout");
+  const auto action = node.get("action");
+  // An action that could not be read may have been `wait`.
+  const bool unread = action && action->text() != "reject" && action->text() != "acknowledge";
+  if (!timeout || unread || rule.action == InFlightRule::Action::wait) return;
+  timeout->problem("only who waits has a timeout; write action: wait, or leave it out");
 }
 
-Kind<Draft::EnforcementKeys> enforcement() {
+Kind<InFlightRule> in_flight() {
+  using Action = InFlightRule::Action;
+  return section<InFlightRule>(
+      {"in_flight",
+       {key<InFlightRule>("action", &InFlightRule::action,
+                          word<Action>({{"reject", Action::reject},
+                                        {"wait", Action::wait},
+                                        {"acknowledge", Action::acknowledge}}),
+                          "What a duplicate of a request under way gets. reject: 409 with "
+                          "Retry-After. wait: the first one's result. acknowledge: 202."),
+        key<InFlightRule>("timeout", &InFlightRule::timeout, duration(1ms, 5min),
+                          "With wait: how long, from 1ms to 5m; then as reject.")},
+       {}},
+      check_in_flight);
+}
+
+Kind<Enforcement> enforcement() {
   using Mode = Enforcement::Mode;
-  return section<Draft::EnforcementKeys>(
+  return section<Enforcement>(
       {"enforcement",
-       {key<Draft::EnforcementKeys>(
-            "mode", &Draft::EnforcementKeys::mode,
-            word<Mode>({{"enforce", Mode::enforce}, {"off", Mode::off}}, {"shadow"}),
-            "off: requests pass as if no policy covered them; later policies are not asked."),
-        key<Draft::EnforcementKeys>("percent", &Draft::EnforcementKeys::percent,
-                                    only_integer(100, 0, 100),
-                                    "The share of fingerprints that the policy is enforced for.")},
+       {key<Enforcement>(
+            "mode", &Enforcement::mode,
+            word<Mode>({{"enforce", Mode::enforce}, {"shadow", Mode::shadow}, {"off", Mode::off}}),
+            "shadow: the policy decides and counts, and everything is forwarded. off: requests "
+            "pass as if no policy covered them; later policies are not asked."),
+        key<Enforcement>("percent", &Enforcement::percent, as<int>(integer(0, 100)),
+                         "The share of fingerprints that mode holds for; the others pass as with "
+                         "off. One fingerprint is always on the same side.")},
        {}});
 }
 
@@ -136,7 +144,7 @@ std::vector<Key<Draft>> outcome_rows() {
           "window", [](Draft & d) -> auto& { return d.policy.terms.window; },
           duration(10ms, 24h * 366),
           "How long a completed operation is remembered, from 10ms to 366d."),
-      key<Draft>("in_flight", &Draft::in_flight, in_flight(),
+      key<Draft>("in_flight", in(&Policy::in_flight), in_flight(),
                  "What a duplicate gets while the first request is under way."),
       key<Draft>("on_duplicate", in(&Policy::on_duplicate), on_duplicate(),
                  "What a duplicate of a completed operation gets: the stored answer, or a fixed "
@@ -144,15 +152,15 @@ std::vector<Key<Draft>> outcome_rows() {
       key<Draft>("outcome", &Draft::outcome, outcome(),
                  "What the upstream's status says about the operation."),
       key<Draft>("replay", in(&Policy::replay), replay(), "What is kept of a response."),
-      key<Draft>("enforcement", &Draft::enforcement, enforcement(),
+      key<Draft>("enforcement", in(&Policy::enforcement), enforcement(),
                  "Whether the policy is in force."),
       key<Draft>("on_store_error", in(&Policy::on_store_error),
                  word<OnStoreError>(
                      {{"reject", OnStoreError::reject}, {"forward", OnStoreError::forward}}),
                  "What a request gets when the store cannot promise. reject: 503. forward: it "
                  "goes through unprotected."),
-      key<Draft>("max_concurrency", &Draft::concurrency_max, only_integer(0, 0, 1'000'000),
-                 "Requests under way at once; 0 is no limit."),
+      key<Draft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
+                 "Requests of this policy that are forwarded at once; 0 is no limit."),
   };
 }
 
@@ -180,7 +188,6 @@ void complete(const Node& node, Draft& draft) {
   if (!node.get("payload") && has_client_key(policy)) policy.payload = whole_request();
   policy.outcome = draft.outcome.rules;
   policy.terms.unknown = draft.outcome.unknown;
-  policy.enforcement.mode = draft.enforcement.mode;
   check_policy(node, policy);
 }
 

@@ -187,18 +187,6 @@ Kind<std::size_t> integer(std::int64_t min, std::int64_t max) {
   return kind;
 }
 
-Kind<std::size_t> only_integer(std::int64_t supported, std::int64_t min, std::int64_t max) {
-  Kind<std::size_t> kind = integer(min, max);
-  kind.read = [supported, any = kind.read](const Node& node) -> std::optional<std::size_t> {
-    const auto value = any(node);
-    if (!value || *value == static_cast<std::size_t>(supported)) return value;
-    node.problem("a value other than " + std::to_string(supported) + " is not supported yet");
-    return std::nullopt;
-  };
-  kind.schema = [supported] { return or_variable(Json::object({{"const", supported}})); };
-  return kind;
-}
-
 Kind<bool> flag() {
   Kind<bool> kind;
   kind.read = [](const Node& node) -> std::optional<bool> {

@@ -33,8 +33,19 @@ std::string size_text(std::uint64_t value);
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
 Kind<std::size_t> integer(std::int64_t min, std::int64_t max);
-/// A whole number of which only one value is supported so far, out of a range that is known.
-Kind<std::size_t> only_integer(std::int64_t supported, std::int64_t min, std::int64_t max);
+/// The same for a member of another type; the bounds of `any` must fit into it.
+template <typename T>
+Kind<T> as(Kind<std::size_t> any) {
+  Kind<T> kind;
+  kind.read = [any](const Node& node) -> std::optional<T> {
+    const auto value = any.read(node);
+    if (!value) return std::nullopt;
+    return static_cast<T>(*value);
+  };
+  kind.schema = any.schema;
+  kind.print = [any](const T& value) { return any.print(static_cast<std::size_t>(value)); };
+  return kind;
+}
 Kind<bool> flag();
 /// A flag that means something only when it is set.
 Kind<bool> only_true();

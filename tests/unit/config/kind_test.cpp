@@ -54,18 +54,6 @@ TEST_CASE("What is known but not built says so, and is never ignored") {
     CHECK(policy_problems(std::string(key) + ": {}") ==
           Texts{std::string(key) + ": `" + key + "` is not supported yet"});
   }
-  CHECK(policy_problems("in_flight: {action: wait, timeout: 5s}") ==
-        Texts{"in_flight.action: `wait` is not supported yet; write reject",
-              "in_flight.timeout: `timeout` is not supported yet"});
-  CHECK(policy_problems("in_flight: {action: acknowledge}") ==
-        Texts{"in_flight.action: `acknowledge` is not supported yet; write reject"});
-  CHECK(policy_problems("enforcement: {mode: shadow, percent: 50}") ==
-        Texts{"enforcement.mode: `shadow` is not supported yet; write enforce or off",
-              "enforcement.percent: a value other than 100 is not supported yet"});
-  CHECK(policy_problems("max_concurrency: 1") ==
-        Texts{"max_concurrency: a value other than 0 is not supported yet"});
-  CHECK(policy_problems("enforcement: {percent: 100}\nmax_concurrency: 0\n"
-                        "in_flight: {action: reject}") == Texts{});
 }
 
 TEST_CASE("A value of the wrong shape says what it is") {
