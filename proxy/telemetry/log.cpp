@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include <cmath>
 #include <memory>
 
+#include "proxy/telemetry/colour.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::telemetry {
@@ -99,10 +101,39 @@ std::string text_line(LogLevel level, std::string_view time, std::string_view me
   return line;
 }
 
+/// The text line in colours: the level stands out, what is the same in every line steps back.
+std::string coloured_line(LogLevel level, std::string_view time, std::string_view message,
+                          std::initializer_list<LogField> fields) {
+  std::string line(colour::dim);
+  line.append(time).append(colour::end).append(" ");
+  line.append(colour_of(level)).append(level_name(level)).append(colour::end).append(" ");
+  append_escaped(line, message);
+  for (const LogField& field : fields) {
+    line.append(" ").append(colour::dim);
+    append_text_value(line, field.name);
+    line.append("=").append(colour::end);
+    append_value(line, field, LogFormat::text);
+  }
+  return line;
+}
+
+std::string formatted(LogFormat format, LogLevel level, std::string_view time,
+                      std::string_view message, std::initializer_list<LogField> fields) {
+  switch (format) {
+    case LogFormat::json:
+      return json_line(level, time, message, fields);
+    case LogFormat::coloured_text:
+      return coloured_line(level, time, message, fields);
+    case LogFormat::text:
+      break;
+  }
+  return text_line(level, time, message, fields);
+}
+
 }  // namespace
 
 void set_up_log(LogLevel level, LogFormat format) {
-  the_log().format.store(format, std::memory_order_relaxed);
+  the_log().format.store(format_for(format, STDERR_FILENO), std::memory_order_relaxed);
   set_log_level(level);
 }
 
@@ -115,9 +146,8 @@ void log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
   if (!log.logger.should_log(spdlog_level(level))) return;
   Timestamp timestamp;
   const std::string_view time = timestamp.text(std::chrono::system_clock::now());
-  const bool json = log.format.load(std::memory_order_relaxed) == LogFormat::json;
-  const std::string line =
-      json ? json_line(level, time, message, fields) : text_line(level, time, message, fields);
+  const LogFormat format = log.format.load(std::memory_order_relaxed);
+  const std::string line = formatted(format, level, time, message, fields);
   log.logger.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -12,7 +12,11 @@
 namespace onceproxy::telemetry {
 
 enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat { json, text };
+enum class LogFormat {
+  json,
+  text,
+  coloured_text,  ///< what `text` becomes on a terminal
+};
 
 /// A named value of a log line.
 struct LogField {
@@ -20,7 +24,8 @@ struct LogField {
   std::variant<std::string_view, std::int64_t, double, bool> value;
 };
 
-/// Call once before the first line; later calls change level and format.
+/// Call once before the first line; later calls change level and format. Text has colours where
+/// stderr is a terminal now (see colour.hpp).
 void set_up_log(LogLevel level, LogFormat format);
 void set_log_level(LogLevel level);
 

@@ -1,0 +1,33 @@
+// Colours of text lines, for people at a terminal. Nothing here decides what a line says: with the
+// colours taken out it is the plain line, byte for byte.
+// Thread-safety: functions are pure, but for format_for(), which reads the environment.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/telemetry/decision.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy::telemetry {
+
+/// How a terminal is told (ECMA-48 SGR). The sixteen colours every terminal has, so that a theme's
+/// own choice of them stays readable.
+namespace colour {
+inline constexpr std::string_view dim = "\x1b[2m";
+inline constexpr std::string_view red = "\x1b[31m";
+inline constexpr std::string_view green = "\x1b[32m";
+inline constexpr std::string_view yellow = "\x1b[33m";
+inline constexpr std::string_view cyan = "\x1b[36m";
+inline constexpr std::string_view end = "\x1b[0m";
+}  // namespace colour
+
+std::string_view colour_of(LogLevel level);
+/// Green: the service was asked. Cyan: a duplicate was kept from it. Yellow: refused. Red: failed.
+std::string_view colour_of(Decision decision);
+
+/// `format` as the descriptor wants it: text becomes coloured text on a terminal, unless NO_COLOR
+/// is set and not empty (no-color.org) or TERM is "dumb".
+LogFormat format_for(LogFormat format, int descriptor);
+
+}  // namespace onceproxy::telemetry
