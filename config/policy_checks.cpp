@@ -13,15 +13,22 @@ using policies::Policy;
 using policies::Selector;
 using policies::Source;
 
-/// The items of every list of selectors in a policy.
+/// Every selector in a policy.
 std::vector<Node> selector_nodes(const Node& policy) {
   std::vector<Node> out;
-  const auto add = [&](const std::optional<Node>& list) {
-    if (!list) return;
-    for (Node& item : list->items()) out.push_back(std::move(item));
+  const auto add = [&](const Node& map, const char* key) {
+    const auto value = map.get(key);
+    if (!value) return;
+    if (value->is_map()) out.push_back(*value);
+    for (Node& item : value->items()) out.push_back(std::move(item));
   };
-  for (const char* key : {"fingerprint", "scope", "payload"}) add(policy.get(key));
-  if (const auto match = policy.get("match")) add(match->get("where"));
+  for (const char* key : {"fingerprint", "scope", "payload"}) add(policy, key);
+  if (const auto match = policy.get("match")) add(*match, "where");
+  if (const auto entity = policy.get("entity")) {
+    add(*entity, "id");
+    add(*entity, "sequence");
+  }
+  if (const auto rate_limit = policy.get("rate_limit")) add(*rate_limit, "by");
   return out;
 }
 

@@ -103,27 +103,6 @@ Json exactly_one_source(Json schema, bool with_client_key) {
   return schema;
 }
 
-Kind<Selector> selector(bool with_client_key) {
-  Keys<SelectorDraft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
-                           selector_rows<SelectorDraft>(with_client_key),
-                           {}};
-  const Kind<SelectorDraft> draft = section<SelectorDraft>(
-      std::move(keys), [with_client_key](const Node& node, const SelectorDraft& value) {
-        check_selector(node, value, with_client_key);
-      });
-  Kind<Selector> kind;
-  kind.names = draft.names;
-  kind.read = [draft](const Node& node) -> std::optional<Selector> {
-    auto value = draft.read(node);
-    if (!value || value->selector.text.empty()) return std::nullopt;
-    return std::move(value->selector);
-  };
-  kind.schema = [draft, with_client_key] {
-    return exactly_one_source(draft.schema(), with_client_key);
-  };
-  return kind;
-}
-
 void check_condition(const Node& node, const ConditionDraft& draft) {
   check_selector(node, draft, false);
   std::vector<std::string> tests;
@@ -165,8 +144,30 @@ Kind<policies::Condition> condition() {
 
 }  // namespace
 
+Kind<Selector> selector(Sources sources) {
+  const bool with_client_key = sources == Sources::all;
+  Keys<SelectorDraft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
+                           selector_rows<SelectorDraft>(with_client_key),
+                           {}};
+  const Kind<SelectorDraft> draft = section<SelectorDraft>(
+      std::move(keys), [with_client_key](const Node& node, const SelectorDraft& value) {
+        check_selector(node, value, with_client_key);
+      });
+  Kind<Selector> kind;
+  kind.names = draft.names;
+  kind.read = [draft](const Node& node) -> std::optional<Selector> {
+    auto value = draft.read(node);
+    if (!value || value->selector.text.empty()) return std::nullopt;
+    return std::move(value->selector);
+  };
+  kind.schema = [draft, with_client_key] {
+    return exactly_one_source(draft.schema(), with_client_key);
+  };
+  return kind;
+}
+
 Kind<std::vector<Selector>> selectors(Sources sources, Empty empty) {
-  Kind<std::vector<Selector>> kind = list("selectors", selector(sources == Sources::all), empty);
+  Kind<std::vector<Selector>> kind = list("selectors", selector(sources), empty);
   kind.print = [](const std::vector<Selector>&) { return Json(); };
   kind.read = [any = kind.read](const Node& node) {
     auto value = any(node);

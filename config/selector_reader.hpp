@@ -16,6 +16,8 @@ enum class Sources {
   no_client_key,  ///< a client's key names an operation: it belongs in the fingerprint
 };
 
+Kind<policies::Selector> selector(Sources sources);
+
 /// A list of selectors, none of them named twice.
 Kind<std::vector<policies::Selector>> selectors(Sources sources, Empty empty);
 

@@ -92,31 +92,6 @@ TEST_CASE("A lease may be longer than the window: they follow one another") {
   CHECK(policy_problems("lease: 60s\nwindow: 10s") == Texts{});
 }
 
-TEST_CASE("A duplicate of a request under way is refused, waits, or is acknowledged") {
-  using Action = policies::InFlightRule::Action;
-  CHECK(loaded_policy("").in_flight.action == Action::reject);
-  CHECK(loaded_policy("in_flight: {action: acknowledge}").in_flight.action == Action::acknowledge);
-  CHECK(loaded_policy("in_flight: {action: wait}").in_flight.timeout == 10s);
-  const auto rule = loaded_policy("in_flight: {action: wait, timeout: 5m}").in_flight;
-  CHECK(rule.action == Action::wait);
-  CHECK(rule.timeout == 5min);
-}
-
-TEST_CASE("Only who waits has a timeout, and it has bounds") {
-  const Texts useless{
-      "in_flight.timeout: only who waits has a timeout; write action: wait, or leave it out"};
-  CHECK(policy_problems("in_flight: {timeout: 5s}") == useless);
-  CHECK(policy_problems("in_flight: {action: reject, timeout: 5s}") == useless);
-  CHECK(policy_problems("in_flight: {action: acknowledge, timeout: 5s}") == useless);
-  CHECK(
-      policy_problems("in_flight: {action: wiat, timeout: 5s}") ==
-      Texts{"in_flight.action: expected reject, wait or acknowledge, found \"wiat\"; did you mean "
-            "\"wait\"?"});
-  CHECK(policy_problems("in_flight: {action: wait, timeout: 0ms}") ==
-        Texts{"in_flight.timeout: must be from 1ms to 5m, found \"0ms\""});
-  CHECK(policy_problems("in_flight: {action: wait, timeout: 6m}").size() == 1);
-}
-
 TEST_CASE("A policy is in force, in the shadow or off, for a share of the fingerprints") {
   using Mode = policies::Enforcement::Mode;
   CHECK(loaded_policy("").enforcement.percent == 100);

@@ -1,0 +1,153 @@
+#include "config/policy_rows.hpp"
+
+#include "config/entity_reader.hpp"
+#include "config/in_flight_reader.hpp"
+#include "config/match_reader.hpp"
+#include "config/scalars.hpp"
+#include "config/selector_reader.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+using namespace std::chrono_literals;
+using policies::Enforcement;
+using policies::OnMissing;
+using policies::OnStoreError;
+using policies::Policy;
+using policies::Selector;
+
+template <typename T>
+auto in(T Policy::*member) {
+  return [member](PolicyDraft& draft) -> T& { return draft.policy.*member; };
+}
+
+std::optional<std::string> wrong_name(std::string_view name) {
+  static constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  const bool ok = !name.empty() && name.size() <= 63 &&
+                  name.find_first_not_of(allowed) == std::string_view::npos;
+  if (ok) return std::nullopt;
+  return "is no name: 1 to 63 of a-z, 0-9 and -";
+}
+
+/// A list of selectors, or one word that stands for a certain list.
+Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, std::string word,
+                                              std::vector<Selector> meaning) {
+  Kind<std::vector<Selector>> kind = list;
+  kind.read = [list, word, meaning](const Node& node) -> std::optional<std::vector<Selector>> {
+    if (!node.is_scalar()) return list.read(node);
+    if (node.text() == word) return meaning;
+    node.expected("a list of selectors or the word " + word);
+    return std::nullopt;
+  };
+  kind.schema = [list, word] {
+    return Json::object({{"anyOf", Json::array({list.schema(), word_schema({word})})}});
+  };
+  return kind;
+}
+
+Kind<Enforcement> enforcement() {
+  using Mode = Enforcement::Mode;
+  return section<Enforcement>(
+      {"enforcement",
+       {key<Enforcement>(
+            "mode", &Enforcement::mode,
+            word<Mode>({{"enforce", Mode::enforce}, {"shadow", Mode::shadow}, {"off", Mode::off}}),
+            "shadow: the policy decides and counts, and everything is forwarded. off: requests "
+            "pass as if no policy covered them; later policies are not asked."),
+        key<Enforcement>("percent", &Enforcement::percent, as<int>(integer(0, 100)),
+                         "The share of fingerprints that mode holds for; the others pass as with "
+                         "off. One fingerprint is always on the same side.")},
+       {}});
+}
+
+}  // namespace
+
+PolicyDraft::PolicyDraft() : outcome(default_outcome()) {
+  policy.match = default_match();
+}
+
+Kind<std::string> name_text(std::string what) {
+  Kind<std::string> kind = text(std::move(what), wrong_name);
+  kind.schema = [] {
+    return or_variable(Json::object({{"type", "string"}, {"pattern", "^[a-z0-9-]{1,63}$"}}));
+  };
+  return kind;
+}
+
+std::vector<Key<PolicyDraft>> naming_rows() {
+  return {
+      key<PolicyDraft>("name", in(&Policy::name), name_text("a policy's name"),
+                       "Names the policy in headers, logs and metrics; unique.", Need::required),
+      key<PolicyDraft>(
+          "namespace", in(&Policy::name_space), name_text("a namespace"),
+          "Default: the name. Two policies with one namespace share fingerprints; giving "
+          "it keeps them when the policy is renamed."),
+      key<PolicyDraft>("match", in(&Policy::match), match(), "Which requests the policy covers."),
+      key<PolicyDraft>("fingerprint", in(&Policy::fingerprint),
+                       selectors_or_word(selectors(Sources::all, Empty::refused), "client_key",
+                                         {default_client_key()}),
+                       "The fields that name one operation, in order. client_key is short for "
+                       "[{client_key: Idempotency-Key}].",
+                       Need::required),
+      key<PolicyDraft>(
+          "scope", in(&Policy::scope),
+          selectors_or_word(selectors(Sources::no_client_key, Empty::refused), "shared", {}),
+          "The fields that partition keys per caller, or shared for no partition. "
+          "Required when duplicates are replayed."),
+      key<PolicyDraft>(
+          "payload", in(&Policy::payload), selectors(Sources::no_client_key, Empty::allowed),
+          "What must not differ between two requests with one fingerprint, else 422. "
+          "Default: [{method: true}, {target: true}, {content: true}] with client_key, "
+          "nothing otherwise."),
+      key<PolicyDraft>("on_missing", in(&Policy::on_missing),
+                       word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
+                       "What a request without a selected field gets. reject: 400. pass: it is "
+                       "forwarded unprotected."),
+  };
+}
+
+std::vector<Key<PolicyDraft>> treatment_rows() {
+  return {
+      key<PolicyDraft>(
+          "lease", [](PolicyDraft & d) -> auto& { return d.policy.terms.lease; },
+          duration(10ms, 24h),
+          "How long a reservation that nobody holds any more may stay unfinished, from "
+          "10ms to 24h."),
+      key<PolicyDraft>(
+          "window", [](PolicyDraft & d) -> auto& { return d.policy.terms.window; },
+          duration(10ms, 24h * 366),
+          "How long a completed operation is remembered, from 10ms to 366d."),
+      key<PolicyDraft>("in_flight", in(&Policy::in_flight), in_flight(),
+                       "What a duplicate gets while the first request is under way."),
+      key<PolicyDraft>(
+          "on_duplicate", in(&Policy::on_duplicate), on_duplicate(),
+          "What a duplicate of a completed operation gets: the stored answer, or a fixed "
+          "one."),
+      key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
+                       "What the upstream's status says about the operation."),
+      key<PolicyDraft>("replay", in(&Policy::replay), replay(), "What is kept of a response."),
+      key<PolicyDraft>("rate_limit", in(&Policy::rate_limit), rate_limit(),
+                       "How often operations are let through (GCRA); the rest get 429. "
+                       "Duplicates do not count."),
+      key<PolicyDraft>(
+          "on_store_error", in(&Policy::on_store_error),
+          word<OnStoreError>(
+              {{"reject", OnStoreError::reject}, {"forward", OnStoreError::forward}}),
+          "What a request gets when the store cannot promise. reject: 503. forward: it "
+          "goes through unprotected."),
+  };
+}
+
+std::vector<Key<PolicyDraft>> general_rows() {
+  return {
+      key<PolicyDraft>("entity", in(&Policy::entity), entity(),
+                       "What a request acts on: requests on one entity are forwarded one at a "
+                       "time, in order of arrival."),
+      key<PolicyDraft>("enforcement", in(&Policy::enforcement), enforcement(),
+                       "Whether the policy is in force."),
+      key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
+                       "Requests of this policy that are forwarded at once; 0 is no limit."),
+  };
+}
+
+}  // namespace onceproxy::config

@@ -1,0 +1,33 @@
+// The rows of the table that a policy is read with, and the draft that they fill. Apart from the
+// policy's reader because an override's table is made of some of them. Pure; thread-safe.
+#pragma once
+
+#include <vector>
+
+#include "config/answer_reader.hpp"
+#include "config/kind.hpp"
+#include "policies/policy.hpp"
+
+namespace onceproxy::config {
+
+/// A policy while it is read.
+struct PolicyDraft {
+  PolicyDraft();
+
+  policies::Policy policy;
+  OutcomeDraft outcome;
+};
+
+/// What the policy covers, and which operation a request stands for.
+std::vector<Key<PolicyDraft>> naming_rows();
+
+/// What becomes of an operation: what an override may replace.
+std::vector<Key<PolicyDraft>> treatment_rows();
+
+/// What holds for the policy as a whole.
+std::vector<Key<PolicyDraft>> general_rows();
+
+/// A name of 1 to 63 of a-z, 0-9 and -.
+Kind<std::string> name_text(std::string what);
+
+}  // namespace onceproxy::config
