@@ -65,6 +65,7 @@ struct PolicyTotals {
   std::array<std::uint64_t, decision_count> shadow{};
   std::array<std::uint64_t, code_classes.size()> upstream{};
   std::array<std::uint64_t, endings.size()> operations{};
+  std::array<std::uint64_t, unprotected_reasons.size()> unprotected{};
   HistogramTotals<RequestTime> upstream_time;
   HistogramTotals<RequestTime> entity_wait;
   HistogramTotals<DuplicateAge> duplicate_age;
@@ -82,6 +83,8 @@ struct PolicyTotals {
       upstream[i] += counters.upstream[i].load(relaxed);
     for (std::size_t i = 0; i < operations.size(); ++i)
       operations[i] += counters.operations[i].load(relaxed);
+    for (std::size_t i = 0; i < unprotected.size(); ++i)
+      unprotected[i] += counters.unprotected[i].load(relaxed);
     upstream_time.add(counters.upstream_time);
     entity_wait.add(counters.entity_wait);
     duplicate_age.add(counters.duplicate_age);
@@ -126,6 +129,9 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
                       MetricType::Gauge);
   Family operations("onceproxy_operations_total",
                     "Operations that were let through, by how they ended.", MetricType::Counter);
+  Family unprotected("onceproxy_unprotected_total",
+                     "Requests that a policy covers, forwarded without its protection.",
+                     MetricType::Counter);
   Family leases("onceproxy_leases_expired_total",
                 "Reservations made after one whose outcome stayed unknown.", MetricType::Counter);
   Family refused(
@@ -165,11 +171,14 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
     reservations.add(labels, static_cast<double>(std::max<std::int64_t>(totals.reservations, 0)));
     for (std::size_t i = 0; i < endings.size(); ++i)
       operations.add({{"policy", policy}, {"outcome", endings[i]}}, totals.operations[i]);
+    for (std::size_t i = 0; i < unprotected_reasons.size(); ++i)
+      unprotected.add({{"policy", policy}, {"reason", unprotected_reasons[i]}},
+                      totals.unprotected[i]);
     leases.add(labels, totals.leases_expired);
     refused.add(labels, totals.permits_refused);
   }
   for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &reservations,
-                         &operations, &leases, &refused, &age, &wait})
+                         &operations, &unprotected, &leases, &refused, &age, &wait})
     family->move_to(families);
 }
 
@@ -209,11 +218,22 @@ void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot)
     errors.add({{"operation", operation}}, count);
   errors.move_to(families);
   if (!snapshot.store) return;
-  Family bytes("onceproxy_store_bytes", "What the store takes on disk.", MetricType::Gauge);
-  bytes.add({}, snapshot.store->bytes);
-  bytes.move_to(families);
+  const StoreGauges& store = *snapshot.store;
+  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+    Family family(name, help, MetricType::Gauge);
+    family.add({}, value);
+    family.move_to(families);
+  };
+  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.", store.healthy);
+  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
+  gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
+        store.bytes_max);
+  gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
+        store.reservations);
+  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
+        store.reservations_max);
   Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
-  records.add({{"state", "all"}}, snapshot.store->records_estimate);
+  records.add({{"state", "all"}}, store.records_estimate);
   records.move_to(families);
 }
 

@@ -36,11 +36,20 @@ enum class Ending {
   unsaved,    ///< done, but that could not be remembered: left to its lease
 };
 
+/// Why a request that a policy covers was forwarded without protection.
+enum class Unprotected {
+  off,      ///< the policy is off
+  percent,  ///< the policy's share leaves the operation out
+  missing,  ///< a field is missing, and on_missing is pass
+  store,    ///< the store could not promise, and on_store_error is forward
+};
+
 class WorkerMetrics {
  public:
   void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
   /// What an enforced policy would have decided, where a policy only watches.
   void shadow(PolicyId policy, Decision decision);
+  void unprotected(PolicyId policy, Unprotected reason);
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
   void reservation(PolicyId policy, int change);
@@ -73,6 +82,13 @@ class WorkerMetrics {
 struct StoreGauges {
   std::uint64_t bytes = 0;
   std::uint64_t records_estimate = 0;
+  /// The cap on `bytes` above which new operations are refused.
+  std::uint64_t bytes_max = 0;
+  /// Reservations under way, of whatever policy, and how many there may be.
+  std::uint64_t reservations = 0;
+  std::uint64_t reservations_max = 0;
+  /// False: the store failed and is being reopened; it promises nothing.
+  bool healthy = true;
 };
 
 class Metrics {

@@ -26,6 +26,10 @@ inline constexpr std::array<std::string_view, 6> code_classes{"error", "1xx", "2
 inline constexpr std::array<std::string_view, 5> endings{"completed", "released", "not-sent",
                                                          "unknown", "unsaved"};
 
+/// By Unprotected.
+inline constexpr std::array<std::string_view, 4> unprotected_reasons{"off", "percent",
+                                                                     "missing-key", "store-error"};
+
 /// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
 struct alignas(64) PolicyCounters {
   /// Their counts are requests_total too.
@@ -33,6 +37,7 @@ struct alignas(64) PolicyCounters {
   std::array<std::atomic<std::uint64_t>, decision_count> shadow{};
   std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
   std::array<std::atomic<std::uint64_t>, endings.size()> operations{};
+  std::array<std::atomic<std::uint64_t>, unprotected_reasons.size()> unprotected{};
   Histogram<RequestTime> upstream_time;
   Histogram<RequestTime> entity_wait;
   Histogram<DuplicateAge> duplicate_age;

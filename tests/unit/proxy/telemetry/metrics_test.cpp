@@ -93,6 +93,38 @@ TEST_CASE("every way an operation can end has a word of its own, shown at zero")
   }
 }
 
+TEST_CASE("every reason to forward without protection has a word of its own, shown at zero") {
+  const std::pair<Unprotected, std::string> words[] = {{Unprotected::off, "off"},
+                                                       {Unprotected::percent, "percent"},
+                                                       {Unprotected::missing, "missing-key"},
+                                                       {Unprotected::store, "store-error"}};
+  Metrics metrics("1");
+  WorkerMetrics& worker = metrics.add_worker();
+  const PolicyId policy = metrics.policy("p");
+  for (const auto& [reason, word] : words) {
+    INFO(word);
+    const std::string series =
+        R"(onceproxy_unprotected_total{policy="p",reason=)" + quoted(word) + "}";
+    CHECK(Exposition(metrics.exposition()).at(series) == 0);
+    worker.unprotected(policy, reason);
+    CHECK(Exposition(metrics.exposition()).at(series) == 1);
+  }
+}
+
+TEST_CASE("the store's health and limits are shown beside what they limit") {
+  Metrics metrics("1");
+  StoreGauges gauges{1, 2, 3, 4, 5, true};
+  metrics.store_gauges([&] { return gauges; });
+  const Exposition shown(metrics.exposition());
+  CHECK(shown.at("onceproxy_store_bytes") == 1);
+  CHECK(shown.at("onceproxy_store_bytes_limit") == 3);
+  CHECK(shown.at("onceproxy_store_reservations") == 4);
+  CHECK(shown.at("onceproxy_store_reservations_limit") == 5);
+  CHECK(shown.at("onceproxy_store_healthy") == 1);
+  gauges.healthy = false;
+  CHECK(Exposition(metrics.exposition()).at("onceproxy_store_healthy") == 0);
+}
+
 TEST_CASE("a known policy shows at zero, its histograms only after an observation") {
   Metrics metrics("1");
   metrics.add_worker();
