@@ -50,7 +50,7 @@ elif [ ${#presets[@]} -eq 0 ]; then
 fi
 [ -n "$unit$integration$fuzz" ] || { usage >&2; exit 2; }
 
-"$root/deploy/setup.sh" ${fuzz:+--dev}
+"$root/deploy/setup.sh" --tests ${fuzz:+--dev}
 
 # Read by the tsan preset's programs alone.
 export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
