@@ -18,6 +18,29 @@ seconds whole_seconds(std::chrono::milliseconds wait) {
   return std::max(seconds{1}, std::chrono::ceil<seconds>(wait));
 }
 
+Answer json(int status, std::string_view body) {
+  Answer answer;
+  answer.status = status;
+  answer.head = "Content-Type: application/json\r\n";
+  answer.body = body;
+  return answer;
+}
+
+constexpr std::string_view retry_after_name = "Retry-After: ";
+
+/// The line of the answer's Retry-After, or nothing.
+std::string_view retry_after_line(std::string_view head) {
+  const std::size_t begin = head.find(retry_after_name);
+  if (begin == std::string_view::npos) return {};
+  return head.substr(begin, head.find("\r\n", begin) + 2 - begin);
+}
+
+bool has_retry_after(const policies::FixedAnswer& fixed) {
+  return std::ranges::any_of(fixed.headers, [](const auto& header) {
+    return policies::equals_ignoring_case(header.first, "retry-after");
+  });
+}
+
 }  // namespace
 
 Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
@@ -26,7 +49,7 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
   answer.status = status;
   answer.head = "Content-Type: application/problem+json\r\n";
   if (retry_after) {
-    answer.head += "Retry-After: " + std::to_string(retry_after->count()) + "\r\n";
+    answer.head.append(retry_after_name).append(std::to_string(retry_after->count())) += "\r\n";
   }
   answer.body.reserve(128 + title.size() + detail.size());
   answer.body.append("{\"type\":\"urn:onceproxy:problem:").append(name);
@@ -68,6 +91,24 @@ Answer held(std::optional<std::chrono::milliseconds> lease_left) {
                             : "An earlier request for this operation was forwarded and its outcome "
                               "is not known; an operator has to resolve it.",
                  lease_left ? whole_seconds(*lease_left) : retry_after_operator);
+}
+
+Answer acknowledged() {
+  return json(202, R"({"status":"accepted","reason":"in-flight"})");
+}
+
+Answer stale() {
+  return json(200, R"({"status":"ignored","reason":"stale"})");
+}
+
+Answer closed() {
+  return json(200, R"({"status":"ignored","reason":"closed"})");
+}
+
+Answer rate_limited(std::chrono::milliseconds retry_after) {
+  return problem(429, "rate-limited", "Too many operations",
+                 "This is more than the policy lets through; ask again later.",
+                 whole_seconds(retry_after));
 }
 
 Answer not_replayable() {
@@ -112,6 +153,16 @@ Answer fixed(const policies::FixedAnswer& fixed) {
     answer.dated |= policies::equals_ignoring_case(name, "date");
   }
   answer.body = fixed.body;
+  return answer;
+}
+
+Answer refusal(const policies::Policy& policy, policies::Refusal why, Answer standard) {
+  const auto& given = policy.respond[static_cast<std::size_t>(why)];
+  if (!given) return standard;
+  Answer answer = fixed(*given);
+  if (answer.status >= 400 && !has_retry_after(*given)) {
+    answer.head += retry_after_line(standard.head);
+  }
   return answer;
 }
 

@@ -35,6 +35,11 @@ Answer missing_key(std::string_view selector);
 Answer bad_key(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);
+/// 202: the first request is under way, and whoever sends it need not come again.
+Answer acknowledged();
+Answer stale();
+Answer closed();
+Answer rate_limited(std::chrono::milliseconds retry_after);
 Answer not_replayable();
 Answer busy(std::string_view detail);
 Answer store_unavailable(std::string_view detail);
@@ -46,6 +51,9 @@ Answer bad_request(int status, std::string_view detail);
 /// The stored answer again, marked as a replay. Its head has a Date: settle() is given one.
 Answer replay(store::StoredAnswer stored);
 Answer fixed(const policies::FixedAnswer& answer);
+/// `standard`, or what the policy says in its place (contract: respond). An error keeps the
+/// standard's Retry-After unless the policy gives one.
+Answer refusal(const policies::Policy& policy, policies::Refusal why, Answer standard);
 
 /// The reason phrase of a status that onceproxy sends itself, or "" (RFC 9112 4 allows none).
 std::string_view reason_phrase(int status);

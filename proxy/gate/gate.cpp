@@ -6,6 +6,7 @@
 
 #include "policies/outcome.hpp"
 #include "policies/select.hpp"
+#include "policies/share.hpp"
 
 namespace onceproxy::gate {
 
@@ -38,23 +39,6 @@ struct Finished {
   Result await_resume() const { return std::move(*call.result); }
 };
 
-std::string_view words(store::Unavailable::Reason reason) {
-  using Reason = store::Unavailable::Reason;
-  switch (reason) {
-    case Reason::failed:
-      return "The store failed; nothing was forwarded.";
-    case Reason::full:
-      return "The store is full; new operations are refused, known ones answer.";
-    case Reason::pending:
-      return "Too many operations are under way.";
-    case Reason::corrupt:
-      return "What the store holds for this operation cannot be read.";
-    case Reason::closing:
-      return "The proxy is shutting down.";
-  }
-  return "";
-}
-
 /// The lines of the upstream's answer that a replay repeats.
 std::string stored_head(const Policy& policy, std::span<const policies::Field> headers) {
   std::string head;
@@ -65,6 +49,20 @@ std::string stored_head(const Policy& policy, std::span<const policies::Field> h
     if (!dropped) head.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   return head;
+}
+
+/// Where the policy only watches: everything goes on, and what would have been decided is noted.
+Admission watched(Verdict verdict) {
+  Admission admission;
+  admission.shadow = Decision::passed;
+  if (auto* forward = std::get_if<Forward>(&verdict)) {
+    forward->watched = true;
+    admission.shadow = Decision::forwarded;
+    admission.verdict = std::move(*forward);
+  } else if (const auto* reply = std::get_if<Reply>(&verdict)) {
+    admission.shadow = reply->decision;
+  }
+  return admission;
 }
 
 }  // namespace
@@ -89,31 +87,68 @@ Answer answer_unknown(const Unknown& unknown) {
   return unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
 }
 
+store::ReserveRequest Gate::reserve_request(const policies::Operation& operation, bool watch,
+                                            std::string_view request_id, std::size_t bytes) {
+  const Policy& policy = *operation.policy;
+  store::ReserveRequest request;
+  request.fingerprint = operation.fingerprint;
+  request.payload = operation.payload;
+  request.terms = policy.terms;
+  request.policy = policy.name;
+  request.request_id = request_id;
+  request.bytes_kept = bytes;
+  // Who only watches delays nobody.
+  if (!watch && policy.in_flight.action == policies::InFlightRule::Action::wait) {
+    request.wait = policy.in_flight.timeout;
+  }
+  if (operation.entity) {
+    store::EntityTerms& entity = request.entity.emplace();
+    entity.key = operation.entity->key;
+    entity.type = policy.entity->type;
+    entity.id = operation.entity->id;
+    if (!watch) entity.turn = policy.entity->wait;
+    entity.sequence = operation.entity->sequence;
+    entity.closes = policy.entity->closes;
+    entity.unless_closed = policy.entity->unless_closed;
+  }
+  if (operation.rate) {
+    request.rate =
+        store::RateTerms{*operation.rate, policy.rate_limit->limit, policy.rate_limit->per};
+  }
+  return request;
+}
+
 Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
-                            std::string_view request_id) {
-  if (rules.enforcement(policy).mode == policies::Enforcement::Mode::off) {
-    co_return Admission{PassThrough{}, std::nullopt};
-  }
+                            std::string_view request_id, std::size_t bytes_kept) {
+  const policies::Enforcement enforcement = rules.enforcement(policy);
+  if (enforcement.mode == policies::Enforcement::Mode::off) co_return Admission{};
+  const bool watch = enforcement.mode == policies::Enforcement::Mode::shadow;
   const auto operation = policies::select_operation(policy, request, body);
   if (!operation) {
-    const policies::SelectError& error = operation.error();
-    if (error.kind == policies::SelectError::Kind::bad_key) {
-      co_return Admission{Reply{Decision::bad_key, bad_key(error.detail)}, std::nullopt};
-    }
-    if (policy.on_missing == OnMissing::pass) co_return Admission{PassThrough{}, std::nullopt};
-    co_return Admission{Reply{Decision::missing_key, missing_key(error.detail)}, std::nullopt};
+    // A request without a fingerprint belongs to no share of them.
+    if (enforcement.percent < 100) co_return Admission{};
+    const bool pass = operation.error().kind == policies::SelectError::Kind::missing &&
+                      policy.on_missing == OnMissing::pass;
+    Verdict verdict;
+    if (!pass) verdict = refuse(policy, operation.error());
+    co_return watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   }
-  const store::ReserveRequest reserve{operation->fingerprint, operation->payload, policy.terms,
-                                      policy.name, request_id};
+  if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
+    co_return Admission{PassThrough{}, operation->fingerprint};
+  }
+  const store::ReserveRequest reserve = reserve_request(*operation, watch, request_id, bytes_kept);
   AwaitedCall<store::ReserveResult> call(loop_);
   Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
-  Verdict verdict = admission_of(rules, policy, std::move(result));
-  co_return Admission{std::move(verdict), operation->fingerprint};
+  if (call.turn_wait.count() >= 0) metrics_.entity_wait(rules.id(policy), call.turn_wait);
+  Verdict verdict = verdict_of(rules, *operation->policy, std::move(result));
+  Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
+  admission.fingerprint = operation->fingerprint;
+  co_return admission;
 }
 
-Verdict Gate::admission_of(const Rules& rules, const Policy& policy, store::ReserveResult result) {
+Verdict Gate::verdict_of(const Rules& rules, const Policy& policy, store::ReserveResult result) {
   if (auto* reserved = std::get_if<store::Reserved>(&result)) {
     // A further attempt means that the one before it never ended and its lease did.
     if (reserved->attempt > 1) metrics_.lease_expired(rules.id(policy));
@@ -121,30 +156,23 @@ Verdict Gate::admission_of(const Rules& rules, const Policy& policy, store::Rese
     return Forward{std::move(reserved->permit), &policy};
   }
   if (auto* completed = std::get_if<store::Completed>(&result)) {
-    return duplicate(rules, policy, std::move(*completed));
+    metrics_.duplicate(rules.id(policy), clock_.now() - completed->completed_at);
+    return repeat(policy, std::move(*completed));
   }
-  if (std::holds_alternative<store::InFlight>(result)) {
-    return Reply{Decision::in_flight, in_flight()};
+  if (const auto* unavailable = std::get_if<store::Unavailable>(&result)) {
+    const bool pending = unavailable->reason == store::Unavailable::Reason::pending;
+    if (!pending && policy.on_store_error == OnStoreError::forward) return PassThrough{};
   }
-  if (std::holds_alternative<store::Mismatch>(result)) {
-    return Reply{Decision::mismatch, mismatch()};
-  }
-  if (const auto* held_result = std::get_if<store::Held>(&result)) {
-    return Reply{Decision::held, held(held_result->lease_left)};
-  }
-  const auto reason = std::get<store::Unavailable>(result).reason;
-  if (reason == store::Unavailable::Reason::pending) {
-    return Reply{Decision::busy, busy(words(reason))};
-  }
-  if (policy.on_store_error == OnStoreError::forward) return PassThrough{};
-  return Reply{Decision::store_error, store_unavailable(words(reason))};
-}
-
-Verdict Gate::duplicate(const Rules& rules, const Policy& policy, store::Completed completed) {
-  metrics_.duplicate(rules.id(policy), clock_.now() - completed.completed_at);
-  if (policy.on_duplicate) return Reply{Decision::suppressed, fixed(*policy.on_duplicate)};
-  if (!completed.answer.replayable) return Reply{Decision::not_replayable, not_replayable()};
-  return Reply{Decision::replayed, replay(std::move(completed.answer))};
+  return std::visit(
+      [&]<typename Refused>(const Refused& refused) -> Verdict {
+        if constexpr (std::is_same_v<Refused, store::Reserved> ||
+                      std::is_same_v<Refused, store::Completed>) {
+          return PassThrough{};  // dealt with above
+        } else {
+          return refuse(policy, refused);
+        }
+      },
+      result);
 }
 
 Task<store::Settled> Gate::complete(Forward forward, const Answered& answered) {
@@ -180,6 +208,7 @@ Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_view d
 
 Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome& outcome) {
   const telemetry::PolicyId id = rules.id(*forward.policy);
+  const bool watched = forward.watched;
   store::Settled settled{};
   Settlement settlement{Decision::forwarded, std::nullopt};
   Ending ending = Ending::unknown;
@@ -188,7 +217,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
       case policies::Verdict::complete:
         settled = co_await complete(std::move(forward), *answered);
         ending = Ending::completed;
-        if (settled == store::Settled::failed) {
+        if (settled == store::Settled::failed && !watched) {
           ending = Ending::unsaved;
           settlement = {Decision::store_error,
                         store_unavailable("The operation was done, but its completion could not "

@@ -15,7 +15,9 @@
 #include "policies/document.hpp"
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
+#include "policies/select.hpp"
 #include "proxy/gate/answer.hpp"
+#include "proxy/gate/refusals.hpp"
 #include "proxy/gate/rules.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -24,19 +26,17 @@
 
 namespace onceproxy::gate {
 
-/// Forward without a reservation: the policy is off, or lets what it cannot protect pass.
+/// Forward without a reservation: the policy is off, or lets what it cannot protect pass, or only
+/// watches and would have refused.
 struct PassThrough {};
 
 /// Forward, holding the reservation. settle() must be called with it.
 struct Forward {
   store::Permit permit;
+  /// The policy, or the override of it that applies.
   const policies::Policy* policy;
-};
-
-/// Do not forward: this is the answer.
-struct Reply {
-  telemetry::Decision decision;
-  Answer answer;
+  /// The policy only watches: the client gets the upstream's answer whatever becomes of the store.
+  bool watched = false;
 };
 
 using Verdict = std::variant<PassThrough, Forward, Reply>;
@@ -45,6 +45,8 @@ struct Admission {
   Verdict verdict;
   /// What the request stands for, where that could be worked out.
   std::optional<store::Fingerprint> fingerprint;
+  /// Where the policy only watches: what would have been decided. There is no Reply then.
+  std::optional<telemetry::Decision> shadow;
 };
 
 /// The upstream answered. Views are read during settle() only.
@@ -91,18 +93,20 @@ class Gate {
 
   /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
   /// Everything passed by reference must stay until the task ends.
+  /// `bytes_kept`: what the request takes in memory; those that wait are bounded by it.
   Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
                         const policies::RequestView& request, policies::Document& body,
-                        std::string_view request_id);
+                        std::string_view request_id, std::size_t bytes_kept);
 
   /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
   /// the completion is durable then, or the settlement says otherwise.
   Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
 
  private:
-  Verdict admission_of(const Rules& rules, const policies::Policy& policy,
-                       store::ReserveResult result);
-  Verdict duplicate(const Rules& rules, const policies::Policy& policy, store::Completed completed);
+  store::ReserveRequest reserve_request(const policies::Operation& operation, bool watch,
+                                        std::string_view request_id, std::size_t bytes);
+  Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
+                     store::ReserveResult result);
   Task<store::Settled> complete(Forward forward, const Answered& answered);
   Task<store::Settled> release(store::Permit permit);
   Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);

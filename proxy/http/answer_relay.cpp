@@ -30,7 +30,8 @@ BodyFraming AnswerRelay::choose_framing() {
 void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t body_bytes) {
   std::optional<DecisionFields> fields;
   if (exchange_.policy != nullptr) {
-    fields = {decision, std::chrono::duration_cast<milliseconds>(call_.duration())};
+    fields = {{decision, exchange_.shadow},
+              std::chrono::duration_cast<milliseconds>(call_.duration())};
   }
   pending_.clear();
   write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);

@@ -1,5 +1,7 @@
 #include "proxy/http/covered.hpp"
 
+#include <algorithm>
+
 #include "proxy/http/answer_relay.hpp"
 #include "proxy/http/passing.hpp"
 #include "proxy/http/worker.hpp"
@@ -65,9 +67,38 @@ std::optional<BadHead> Covered::check_head() const {
   return std::nullopt;
 }
 
+/// Whichever of the candidates covers the request, it refuses nothing.
+bool Covered::only_watched() const {
+  return std::ranges::all_of(candidates_, [&](const policies::Policy* candidate) {
+    const policies::Enforcement enforcement = exchange_.rules->enforcement(*candidate);
+    return enforcement.mode != policies::Enforcement::Mode::enforce || enforcement.percent == 0;
+  });
+}
+
+/// The request goes on though it would be refused before its operation is known.
+void Covered::watch_unread() {
+  exchange_.policy = candidates_.front();
+  if (exchange_.rules->enforcement(*exchange_.policy).mode == policies::Enforcement::Mode::shadow) {
+    exchange_.shadow = Decision::bad_request;
+  }
+}
+
 Task<void> Covered::run() {
   std::optional<BadHead> bad = check_head();
+  if (bad && only_watched()) {
+    watch_unread();
+    Passing passing(exchange_);
+    co_await passing.run();
+    co_return;
+  }
   if (!bad) bad = co_await read_body();
+  if (bad && bad->status == too_large.status && only_watched()) {
+    watch_unread();
+    client_.disarm();
+    Passing passing(exchange_, collected_, std::move(*reader_));
+    co_await passing.run();
+    co_return;
+  }
   if (bad) {
     exchange_.policy = candidates_.front();
     co_await exchange_.refuse(*bad);
@@ -85,9 +116,11 @@ Task<void> Covered::run() {
     made_request_id_ = worker_.new_request_id();
     exchange_.request_id = made_request_id_;
   }
-  gate::Admission admission = co_await worker_.gate().admit(
-      *exchange_.rules, *exchange_.policy, exchange_.view, document, exchange_.request_id);
+  gate::Admission admission =
+      co_await worker_.gate().admit(*exchange_.rules, *exchange_.policy, exchange_.view, document,
+                                    exchange_.request_id, client_.head.size + body_.size());
   exchange_.fingerprint = admission.fingerprint;
+  exchange_.shadow = admission.shadow;
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
     co_await forward(std::move(*reservation));
   } else if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
@@ -121,18 +154,18 @@ Task<std::optional<BadHead>> Covered::collect_body() {
       co_return BadHead{400, "client-left", "The client left before its body."};
   }
   exchange_.keep_head();
-  BodyReader reader(client_.head.framing, {limits.head_bytes, limits.headers});
+  reader_.emplace(client_.head.framing, HeadLimits{limits.head_bytes, limits.headers});
   collected_.reserve(std::min<std::uint64_t>(client_.head.framing.length, limits.body_bytes));
   client_.expire_after(limits.body_timeout);
   while (true) {
-    const BodyReader::Piece piece = reader.take(client_.buffer);
+    const BodyReader::Piece piece = reader_->take(client_.buffer);
     if (piece.state == State::end) break;
     if (piece.state == State::malformed) {
       co_return BadHead{400, "chunked", "The body is not well-formed chunked coding."};
     }
     if (piece.state == State::data) {
-      if (collected_.size() + piece.data.size() > limits.body_bytes) co_return too_large;
       collected_ += piece.data;
+      if (collected_.size() > limits.body_bytes) co_return too_large;
       continue;
     }
     const IoError error = co_await client_.fill(body_buffer_bytes);
@@ -155,7 +188,9 @@ void Covered::write_head(const gate::Forward& reservation) {
 }
 
 Task<void> Covered::forward(gate::Forward reservation) {
-  UpstreamCall call(worker_, client_.head.method, exchange_.policy_id());
+  // Who only watches delays nobody.
+  Slots* const turns = reservation.watched ? nullptr : exchange_.rules->turns(*exchange_.policy);
+  UpstreamCall call(worker_, client_.head.method, exchange_.policy_id(), turns);
   AnswerRelay relay(exchange_, call);
   write_head(reservation);
   const gate::Outcome outcome = co_await ask_upstream(call, relay);

@@ -26,6 +26,8 @@ class Covered {
   Task<void> run();
 
  private:
+  bool only_watched() const;
+  void watch_unread();
   std::optional<BadHead> check_head() const;
   Task<std::optional<BadHead>> read_body();
   Task<std::optional<BadHead>> collect_body();
@@ -43,6 +45,8 @@ class Covered {
   /// The whole body, decoded; views the client's buffer or `collected_`.
   std::string_view body_;
   std::string collected_;
+  /// Reads a body that did not come whole with its head.
+  std::optional<BodyReader> reader_;
   std::string made_request_id_;
   /// The answer's body, as much as the policy keeps.
   std::string captured_;

@@ -14,8 +14,9 @@ using policies::equals_ignoring_case;
 using telemetry::Decision;
 
 /// A policy that is off and asks nothing of the body lets the request stream by untouched.
-bool switched_off(const policies::Policy& policy) {
-  return policy.enforcement.mode == policies::Enforcement::Mode::off && policy.match.where.empty();
+bool switched_off(const gate::Rules& rules, const policies::Policy& policy) {
+  return rules.enforcement(policy).mode == policies::Enforcement::Mode::off &&
+         policy.match.where.empty();
 }
 
 }  // namespace
@@ -105,7 +106,7 @@ Task<bool> Exchange::run() {
     co_return false;
   }
   const auto candidates = rules->policies().candidates(view);
-  if (!candidates.empty() && switched_off(*candidates.front())) policy = candidates.front();
+  if (!candidates.empty() && switched_off(*rules, *candidates.front())) policy = candidates.front();
   if (candidates.empty() || policy != nullptr) {
     Passing passing(*this);
     co_await passing.run();
@@ -120,7 +121,9 @@ Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_
                             const UpstreamCall* call) {
   const bool covered = policy != nullptr || decision == Decision::bad_request;
   client.out.clear();
-  write_answer(answer, client_side(), covered ? std::optional(decision) : std::nullopt, client.out);
+  std::optional<telemetry::Decided> decided;
+  if (covered) decided.emplace(decision, shadow);
+  write_answer(answer, client_side(), decided, client.out);
   const IoResult written = co_await client.write(client.out);
   if (written.error != IoError::none) keep_alive = false;
   finish(decision, answer.status, written.bytes, error, call);
@@ -137,6 +140,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
                       std::string_view error, const UpstreamCall* call) {
   const auto duration = Clock::now() - began_;
   worker.metrics().request(policy_id(), decision, duration);
+  if (shadow) worker.metrics().shadow(policy_id(), *shadow);
   telemetry::AccessRecord record;
   std::string hex;
   if (fingerprint) hex = fingerprint->hex();
@@ -146,6 +150,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   record.path = client.head.path;
   if (policy != nullptr) record.policy = policy->name;
   record.decision = decision;
+  record.shadow = shadow;
   record.fingerprint = hex;
   record.status = status;
   record.request_bytes = static_cast<std::int64_t>(request_bytes);

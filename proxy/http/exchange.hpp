@@ -36,6 +36,8 @@ class Exchange {
   /// Set once a policy is known to cover the request.
   const policies::Policy* policy = nullptr;
   std::optional<store::Fingerprint> fingerprint;
+  /// What would have been decided, where the policy only watches.
+  std::optional<telemetry::Decision> shadow;
   std::string_view request_id;
   /// Of the request's body, decoded; for the log.
   std::uint64_t request_bytes = 0;
@@ -48,6 +50,10 @@ class Exchange {
   void keep_head();
 
   telemetry::PolicyId policy_id() const;
+  /// Of a request that goes on without a reservation.
+  telemetry::Decision unreserved() const {
+    return shadow ? telemetry::Decision::forwarded : telemetry::Decision::passed;
+  }
   ClientSide client_side() const;
   /// What a covered request carries to the upstream, but for a reservation's fields.
   CoveredFields covered_fields(std::size_t body_bytes) const;

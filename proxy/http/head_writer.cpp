@@ -75,8 +75,10 @@ void append_persistence(const ClientSide& client, std::string& out) {
   }
 }
 
-void append_decision(telemetry::Decision decision, std::string& out) {
-  out.append("Onceproxy-Decision: ").append(telemetry::name(decision)).append("\r\n");
+void append_decision(const telemetry::Decided& decided, std::string& out) {
+  out.append("Onceproxy-Decision: ").append(telemetry::name(decided.decision));
+  if (decided.shadow) out.append(";shadow=").append(telemetry::name(*decided.shadow));
+  out += "\r\n";
 }
 
 void append_status_line(int status, std::string_view reason, std::string& out) {
@@ -180,7 +182,7 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
   if (framing == BodyFraming::chunked) out += "Transfer-Encoding: chunked\r\n";
   append_persistence(client, out);
   if (decision) {
-    append_decision(decision->decision, out);
+    append_decision(decision->decided, out);
     if (decision->service_time.count() >= 0) {
       out += "x-envoy-upstream-service-time: ";
       append_number(out, static_cast<std::uint64_t>(decision->service_time.count()));
@@ -205,7 +207,7 @@ void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out
 }
 
 void write_answer(const gate::Answer& answer, const ClientSide& client,
-                  std::optional<telemetry::Decision> decision, std::string& out) {
+                  std::optional<telemetry::Decided> decided, std::string& out) {
   append_status_line(answer.status, gate::reason_phrase(answer.status), out);
   out += answer.head;
   if (!answer.dated) out.append("Date: ").append(client.date).append("\r\n");
@@ -215,7 +217,7 @@ void write_answer(const gate::Answer& answer, const ClientSide& client,
     append_length(out, answer.body.size());
   }
   append_persistence(client, out);
-  if (decision) append_decision(*decision, out);
+  if (decided) append_decision(*decided, out);
   out += "\r\n";
   if (!bodiless && !client.to_head) out += answer.body;
 }

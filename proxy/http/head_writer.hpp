@@ -56,7 +56,7 @@ struct ClientSide {
 
 /// What an upstream's answer to a covered request carries besides its own fields.
 struct DecisionFields {
-  telemetry::Decision decision;
+  telemetry::Decided decided;
   /// Negative: not a real upstream answer.
   std::chrono::milliseconds service_time{-1};
 };
@@ -71,9 +71,9 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
 /// 1xx: no framing, no persistence (RFC 9110 15.2).
 void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out);
 
-/// An answer of onceproxy's own. `decision` absent: the request is not covered.
+/// An answer of onceproxy's own. `decided` absent: the request is not covered.
 void write_answer(const gate::Answer& answer, const ClientSide& client,
-                  std::optional<telemetry::Decision> decision, std::string& out);
+                  std::optional<telemetry::Decided> decided, std::string& out);
 
 /// One chunk (RFC 9112 7.1); `data` must not be empty.
 void write_chunk(std::string_view data, std::string& out);

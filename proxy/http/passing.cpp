@@ -31,6 +31,16 @@ Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_bo
       request_body_(client_.head.framing,
                     {worker_.options().limits.head_bytes, worker_.options().limits.headers}) {}
 
+Passing::Passing(Exchange& exchange, std::string_view begun, BodyReader rest)
+    : exchange_(exchange),
+      client_(exchange.client),
+      worker_(exchange.worker),
+      websocket_(false),
+      begun_(begun),
+      call_(worker_, client_.head.method, exchange.policy_id()),
+      relay_(exchange, call_),
+      request_body_(std::move(rest)) {}
+
 Task<void> Passing::run() {
   const Stream::Parts parts = first_parts();
   if (upload_ == Upload::malformed) {
@@ -69,14 +79,20 @@ Stream::Parts Passing::first_parts() {
                                worker_.upstream_name(), client_.out);
     return {client_.out, *body_};
   }
-  // Whoever buffered the body has asked for it already.
-  const bool expect = client_.head.expects_continue && !body_;
+  // Whoever read the body has asked for it already.
+  const bool expect = client_.head.expects_continue && !body_ && !begun_;
   write_request_head(client_.head, {websocket_, expect}, worker_.upstream_name(), client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
     if (!body_->empty()) write_chunk(*body_, client_.out);
     client_.out += last_chunk;
+    return {client_.out};
+  }
+  if (begun_) {
+    exchange_.request_bytes = begun_->size();
+    write_chunk(*begun_, client_.out);
+    upload_ = Upload::pending;
     return {client_.out};
   }
   exchange_.begin_body();
@@ -213,7 +229,7 @@ Task<void> Passing::respond() {
   if (call_.head.status == 101) {
     co_await switch_protocols();
   } else {
-    co_await relay_.run(Decision::passed);
+    co_await relay_.run(exchange_.unreserved());
   }
 }
 
@@ -228,7 +244,7 @@ Task<void> Passing::switch_protocols() {
     co_await tunnel.run();
     tunnelled = tunnel.bytes_to_client();
   }
-  exchange_.finish(Decision::passed, 101, relay_.bytes() + tunnelled, "", &call_);
+  exchange_.finish(exchange_.unreserved(), 101, relay_.bytes() + tunnelled, "", &call_);
 }
 
 Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
@@ -251,7 +267,7 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   }
   if (upload_ == Upload::client_failed) {
     exchange_.keep_alive = false;
-    exchange_.finish(Decision::passed, client_closed, 0, "The client left within its body.",
+    exchange_.finish(exchange_.unreserved(), client_closed, 0, "The client left within its body.",
                      &call_);
     co_return;
   }

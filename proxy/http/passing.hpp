@@ -21,6 +21,9 @@ class Passing {
   /// request is forwarded without a reservation.
   explicit Passing(Exchange& exchange,
                    std::optional<std::string_view> buffered_body = std::nullopt);
+  /// The request's head and the beginning of its chunked body have been read: `begun` is that
+  /// beginning, decoded, and `rest` reads on.
+  Passing(Exchange& exchange, std::string_view begun, BodyReader rest);
   Task<void> run();
 
  private:
@@ -51,6 +54,7 @@ class Passing {
   Worker& worker_;
   const bool websocket_;
   const std::optional<std::string_view> body_;
+  const std::optional<std::string_view> begun_;
   UpstreamCall call_;
   AnswerRelay relay_;
   BodyReader request_body_;

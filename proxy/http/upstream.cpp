@@ -89,14 +89,13 @@ void UpstreamConnection::expired() {
 }
 
 UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
-                           const UpstreamAddress& address, Slots& connections, Slots& turns,
+                           const UpstreamAddress& address, Slots& connections,
                            telemetry::WorkerMetrics& metrics)
     : loop_(loop),
       home_(home),
       options_(options),
       address_(address),
       connections_(connections),
-      turns_(turns),
       metrics_(metrics) {}
 
 UpstreamPool::~UpstreamPool() = default;
@@ -169,11 +168,11 @@ void UpstreamPool::drop(const UpstreamConnection& connection) {
   std::erase_if(idle_, [&](const Lease& lease) { return lease.get() == &connection; });
 }
 
-Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn() {
+Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn(Slots& turns) {
   std::optional<Turn> turn;
-  Wait wait(*this, turns_);
+  Wait wait(*this, turns);
   const bool granted = co_await wait;
-  if (granted) turn.emplace(&turns_);
+  if (granted) turn.emplace(&turns);
   co_return turn;
 }
 

@@ -50,7 +50,7 @@ using Lease = std::unique_ptr<UpstreamConnection>;
 class UpstreamPool {
  public:
   UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
-               const UpstreamAddress& address, Slots& connections, Slots& turns,
+               const UpstreamAddress& address, Slots& connections,
                telemetry::WorkerMetrics& metrics);
   ~UpstreamPool();
 
@@ -81,8 +81,8 @@ class UpstreamPool {
    private:
     Slots* slots_;
   };
-  /// Nothing: no turn came within connect_timeout.
-  Task<std::optional<Turn>> turn();
+  /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout.
+  Task<std::optional<Turn>> turn(Slots& turns);
 
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
@@ -100,7 +100,6 @@ class UpstreamPool {
   const UpstreamOptions& options_;
   const UpstreamAddress& address_;
   Slots& connections_;
-  Slots& turns_;
   telemetry::WorkerMetrics& metrics_;
   /// Most recently used last: that is the one whose peer is least likely to close it.
   std::vector<Lease> idle_;

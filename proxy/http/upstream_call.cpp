@@ -18,18 +18,34 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 
 }  // namespace
 
-UpstreamCall::UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id)
-    : worker_(worker), method_(method), id_(id) {}
+UpstreamCall::UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id,
+                           Slots* policy_turns)
+    : worker_(worker), method_(method), id_(id), policy_turns_(policy_turns) {}
+
+/// The policy's turn first, then the upstream's, for everybody: no two wait for each other. False:
+/// one did not come in time.
+Task<bool> UpstreamCall::take_turns() {
+  UpstreamPool& pool = worker_.upstream();
+  if (policy_turns_ != nullptr) {
+    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*policy_turns_);
+    if (!turn) co_return false;
+    policy_turn_.emplace(std::move(*turn));
+  }
+  if (Slots* const turns = worker_.turns()) {
+    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*turns);
+    if (!turn) co_return false;
+    turn_.emplace(std::move(*turn));
+  }
+  co_return true;
+}
 
 Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
   UpstreamPool& pool = worker_.upstream();
-  if (worker_.takes_turns()) {
-    std::optional<UpstreamPool::Turn> turn = co_await pool.turn();
-    if (!turn) {
-      co_return Failure(
-          NotSent{NotSent::Reason::busy, "The upstream's turn did not come in time."});
+  if (policy_turns_ != nullptr || worker_.turns() != nullptr) {
+    const bool taken = co_await take_turns();
+    if (!taken) {
+      co_return Failure(NotSent{NotSent::Reason::busy, "A turn did not come in time."});
     }
-    turn_.emplace(std::move(*turn));
   }
   while (true) {
     connection = pool.take_idle();
@@ -136,6 +152,7 @@ void UpstreamCall::finish() {
   until_end_ = duration();
   connection->disarm();
   turn_.reset();
+  policy_turn_.reset();
   if (spoiled) return;
   if (head.keep_alive && !worker_.draining()) {
     worker_.upstream().give_back(std::move(connection));

@@ -25,8 +25,9 @@ class Worker;
 class UpstreamCall {
  public:
   /// `method` must stay; it decides whether the answer has a body. `id` is the policy's, for the
-  /// metrics.
-  UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id);
+  /// metrics. `policy_turns`: what bounds the policy's requests under way; nullptr: nothing.
+  UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id,
+               Slots* policy_turns = nullptr);
   UpstreamCall(const UpstreamCall&) = delete;
   UpstreamCall& operator=(const UpstreamCall&) = delete;
 
@@ -82,11 +83,14 @@ class UpstreamCall {
   bool timed_out = false;
 
  private:
+  Task<bool> take_turns();
   std::optional<gate::Unknown> check_head(std::string_view bytes);
 
   Worker& worker_;
   const std::string_view method_;
   const telemetry::PolicyId id_;
+  Slots* const policy_turns_;
+  std::optional<UpstreamPool::Turn> policy_turn_;
   std::optional<UpstreamPool::Turn> turn_;
   std::optional<BodyReader> body_;
   std::chrono::steady_clock::time_point sent_at_{};

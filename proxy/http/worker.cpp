@@ -11,6 +11,7 @@
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
 #include "proxy/http/listener.hpp"
+#include "proxy/http/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
@@ -58,7 +59,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules)
       access_log_(shared.access_log.add_writer()),
       gate_(shared.store, *this, shared.clock, metrics_),
       upstream_(loop_, *this, shared.options.upstream, shared.upstream_address,
-                shared.upstream_slots, shared.turns, metrics_),
+                shared.upstream_slots, metrics_),
       rules_(std::move(rules)),
       upstream_name_(shared.options.upstream.endpoint.unix_path.empty()
                          ? shared.options.upstream.endpoint.text()
@@ -99,6 +100,11 @@ void Worker::deliver(store::CallBase* first) noexcept {
     delivered_last_ = last;
   }
   if (wake) loop_.post([this] { run_delivered(); });
+}
+
+std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
+                                            std::function<void()> expired) {
+  return std::make_unique<LoopTimer>(loop_, after, std::move(expired));
 }
 
 void Worker::run_delivered() {

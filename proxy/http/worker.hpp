@@ -58,6 +58,8 @@ class Worker final : public store::Loop {
   void reclaim_upstream();
   void deliver(store::CallBase* first) noexcept override;
   bool submits() const override { return true; }
+  std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
+                                      std::function<void()> expired) override;
 
   // On the worker's thread, for its connections:
   EventLoop& loop() { return loop_; }
@@ -70,8 +72,8 @@ class Worker final : public store::Loop {
   /// The value of a Date field (RFC 9110 5.6.7), at most a tick old.
   std::string_view date() const { return date_; }
   bool draining() const { return draining_; }
-  /// Upstream requests under way are limited: each needs a turn.
-  bool takes_turns() const { return shared_.options.upstream.concurrency_max > 0; }
+  /// What bounds the requests that the upstream has under way; nullptr: nothing.
+  Slots* turns() { return shared_.options.upstream.concurrency_max > 0 ? &shared_.turns : nullptr; }
   /// A new X-Request-Id: a random UUID (RFC 9562).
   std::string new_request_id();
 

@@ -67,6 +67,7 @@ void append_record(Line line, const AccessRecord& record) {
   line.text("path", record.path);
   line.text("policy", record.policy);
   line.text("decision", name(record.decision));
+  if (record.shadow) line.text("shadow", name(*record.shadow));
   line.text("fingerprint", record.fingerprint);
   if (record.status != 0) line.number("status", record.status);
   line.number("request_bytes", record.request_bytes);

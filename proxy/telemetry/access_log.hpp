@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ struct AccessRecord {
   std::string_view path;
   std::string_view policy;
   Decision decision = Decision::passed;
+  /// What would have been decided, where the policy only watches.
+  std::optional<Decision> shadow;
   /// Hexadecimal.
   std::string_view fingerprint;
   int status = 0;

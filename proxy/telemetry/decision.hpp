@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace onceproxy::telemetry {
@@ -39,5 +40,16 @@ constexpr std::string_view name(Decision decision) {
   static_assert(sizeof names / sizeof *names == decision_count);
   return names[static_cast<std::size_t>(decision)];
 }
+
+/// What was done with a request, and, where its policy only watches (contract: shadow), what would
+/// have been done with it.
+struct Decided {
+  // NOLINTNEXTLINE(google-explicit-constructor): a decision is one that nobody watched.
+  Decided(Decision what, std::optional<Decision> would = std::nullopt)
+      : decision(what), shadow(would) {}
+
+  Decision decision;
+  std::optional<Decision> shadow;
+};
 
 }  // namespace onceproxy::telemetry

@@ -42,7 +42,7 @@ Policy client_key_policy() {
 Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
                      const policies::RequestView& request, policies::Document& body,
                      std::optional<Admission>& out) {
-  Admission admission = co_await gate.admit(rules, policy, request, body, "r-1");
+  Admission admission = co_await gate.admit(rules, policy, request, body, "r-1", 77);
   out.emplace(std::move(admission));
 }
 

@@ -1,0 +1,89 @@
+#include "proxy/gate/refusals.hpp"
+
+#include <utility>
+
+namespace onceproxy::gate {
+
+namespace {
+
+using policies::InFlightRule;
+using policies::Policy;
+using policies::Refusal;
+using telemetry::Decision;
+
+std::string_view words(store::Unavailable::Reason reason) {
+  using Reason = store::Unavailable::Reason;
+  switch (reason) {
+    case Reason::failed:
+      return "The store failed; nothing was forwarded.";
+    case Reason::full:
+      return "The store is full; new operations are refused, known ones answer.";
+    case Reason::pending:
+      return "Too many operations are under way.";
+    case Reason::corrupt:
+      return "What the store holds for this operation cannot be read.";
+    case Reason::closing:
+      return "The proxy is shutting down.";
+  }
+  return "";
+}
+
+}  // namespace
+
+Reply refuse(const Policy& policy, const policies::SelectError& error) {
+  if (error.kind == policies::SelectError::Kind::bad_key) {
+    return {Decision::bad_key, refusal(policy, Refusal::bad_key, bad_key(error.detail))};
+  }
+  return {Decision::missing_key, refusal(policy, Refusal::missing_key, missing_key(error.detail))};
+}
+
+Reply refuse(const Policy& policy, store::InFlight) {
+  if (policy.in_flight.action == InFlightRule::Action::acknowledge) {
+    return {Decision::acknowledged, refusal(policy, Refusal::acknowledged, acknowledged())};
+  }
+  return {Decision::in_flight, refusal(policy, Refusal::in_flight, in_flight())};
+}
+
+Reply refuse(const Policy& policy, store::Mismatch) {
+  return {Decision::mismatch, refusal(policy, Refusal::mismatch, mismatch())};
+}
+
+Reply refuse(const Policy& policy, const store::Held& why) {
+  return {Decision::held, refusal(policy, Refusal::held, held(why.lease_left))};
+}
+
+Reply refuse(const Policy& policy, store::Stale) {
+  return {Decision::stale, refusal(policy, Refusal::stale, stale())};
+}
+
+Reply refuse(const Policy& policy, const store::Closed&) {
+  return {Decision::closed, refusal(policy, Refusal::closed, closed())};
+}
+
+Reply refuse(const Policy& policy, const store::RateLimited& limited) {
+  return {Decision::rate_limited,
+          refusal(policy, Refusal::rate_limited, rate_limited(limited.retry_after))};
+}
+
+Reply refuse(const Policy& policy, store::NoTurn) {
+  return {Decision::busy,
+          refusal(policy, Refusal::busy, busy("The entity's turn did not come in time."))};
+}
+
+Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
+  const std::string_view why = words(unavailable.reason);
+  if (unavailable.reason == store::Unavailable::Reason::pending) {
+    return {Decision::busy, refusal(policy, Refusal::busy, busy(why))};
+  }
+  return {Decision::store_error, refusal(policy, Refusal::store_error, store_unavailable(why))};
+}
+
+Reply repeat(const Policy& policy, store::Completed completed) {
+  if (policy.on_duplicate) return {Decision::suppressed, fixed(*policy.on_duplicate)};
+  if (!completed.answer.replayable) {
+    return {Decision::not_replayable, refusal(policy, Refusal::not_replayable, not_replayable())};
+  }
+  return {Decision::replayed, replay(std::move(completed.answer))};
+}
+
+}  // namespace onceproxy::gate

@@ -1,0 +1,34 @@
+// Refusals: from what selection or the store says to a decision and its answer, as the policy wants
+// it. It neither asks the store nor counts.
+// Pure; thread-safe.
+#pragma once
+
+#include <string_view>
+
+#include "policies/policy.hpp"
+#include "policies/select.hpp"
+#include "proxy/gate/answer.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::gate {
+
+/// Do not forward: this is the answer.
+struct Reply {
+  telemetry::Decision decision;
+  Answer answer;
+};
+
+Reply refuse(const policies::Policy& policy, const policies::SelectError& error);
+/// As the policy's `in_flight` says; one that waited for nothing is told as one that did not wait.
+Reply refuse(const policies::Policy& policy, store::InFlight in_flight);
+Reply refuse(const policies::Policy& policy, store::Mismatch mismatch);
+Reply refuse(const policies::Policy& policy, const store::Held& held);
+Reply refuse(const policies::Policy& policy, store::Stale stale);
+Reply refuse(const policies::Policy& policy, const store::Closed& closed);
+Reply refuse(const policies::Policy& policy, const store::RateLimited& limited);
+Reply refuse(const policies::Policy& policy, store::NoTurn no_turn);
+Reply refuse(const policies::Policy& policy, const store::Unavailable& unavailable);
+/// A completed operation: its answer again, or the policy's fixed one.
+Reply repeat(const policies::Policy& policy, store::Completed completed);
+
+}  // namespace onceproxy::gate
