@@ -1,14 +1,11 @@
-#include <algorithm>
 #include <istream>
 #include <iterator>
 #include <ostream>
 
-#include "config/scalars.hpp"
-#include "config/text.hpp"
 #include "policies/path.hpp"
 #include "policies/policy_set.hpp"
-#include "policies/select.hpp"
 #include "proxy/cli/commands.hpp"
+#include "proxy/cli/explain_policy.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/http/chunked.hpp"
 #include "proxy/http/head.hpp"
@@ -19,38 +16,6 @@ namespace {
 using policies::Document;
 using policies::Policy;
 using policies::RequestView;
-using policies::Selector;
-
-constexpr auto label_width = 14;
-
-void line(std::ostream& out, std::string label, std::string_view text) {
-  label.resize(std::max<std::size_t>(label_width, label.size() + 1), ' ');
-  out << label << text << "\n";
-}
-
-/// A terminal must not be driven by what a request holds.
-std::string printable(std::string_view text) {
-  static constexpr std::size_t bytes_max = 200;
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t length = config::utf8_length(text.substr(i));
-    // U+0080 to U+009F are control characters too.
-    const bool control =
-        byte < 0x20 || byte == 0x7f ||
-        (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
-    if (length == 0 || control) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-      ++i;
-    } else {
-      out += text.substr(i, length);
-      i += length;
-    }
-  }
-  if (text.size() > bytes_max) out += "… (" + std::to_string(text.size()) + " bytes)";
-  return out;
-}
 
 /// A request in a file was written by hand as often as not: an editor's line ends are taken for
 /// CR LF in the head, which is all that is forgiven.
@@ -119,57 +84,6 @@ int refuse(std::ostream& err, const Refused& why) {
   return exit_bad;
 }
 
-void print_fields(std::ostream& out, const std::vector<Selector>& selectors, const Policy& policy,
-                  const RequestView& request, Document& body) {
-  for (const auto& [selector, value] :
-       policies::selected_fields(selectors, policy, request, body)) {
-    out << "  " << printable(selector) << (value ? " = " + printable(*value) : " is missing")
-        << "\n";
-  }
-}
-
-std::string_view missing_text(policies::OnMissing on_missing) {
-  return on_missing == policies::OnMissing::pass ? "forwarded unprotected (on_missing: pass)"
-                                                 : "400 missing-key";
-}
-
-void print_terms(std::ostream& out, const Policy& policy) {
-  const bool hold = policy.terms.unknown == store::OnUnknown::hold;
-  line(out, "lease", config::duration_text(policy.terms.lease));
-  line(out, "window", config::duration_text(policy.terms.window));
-  line(out, "unknown", hold ? "hold" : "retry");
-  line(out, "duplicate",
-       policy.on_duplicate ? "fixed answer " + std::to_string(policy.on_duplicate->status)
-                           : "replay");
-}
-
-/// What the policy makes of the request; the fields are shown whether it can name it or not.
-void print_operation(std::ostream& out, const Policy& policy, const RequestView& request,
-                     Document& body) {
-  const auto operation = policies::select_operation(policy, request, body);
-  line(out, "namespace", policy.name_space);
-  line(out, "fingerprint", operation ? operation->fingerprint.hex() : "none");
-  print_fields(out, policy.fingerprint, policy, request, body);
-  line(out, "scope", policy.scope.empty() ? "shared" : "");
-  print_fields(out, policy.scope, policy, request, body);
-  if (policy.payload.empty()) {
-    line(out, "payload", "not compared");
-  } else {
-    line(out, "payload", operation && operation->payload ? operation->payload->hex() : "none");
-    print_fields(out, policy.payload, policy, request, body);
-  }
-  print_terms(out, policy);
-  if (operation) return;
-  const auto& error = operation.error();
-  if (error.kind == policies::SelectError::Kind::missing) {
-    line(out, "decision",
-         std::string(missing_text(policy.on_missing)) + ": " + printable(error.detail) +
-             " is missing");
-  } else {
-    line(out, "decision", "400 bad-key: " + printable(error.detail));
-  }
-}
-
 }  // namespace
 
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
@@ -201,14 +115,12 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
     return refuse(err, {413, "the body is larger than limits.body_bytes"});
   }
   const Policy* policy = policies.choose(candidates, view, document);
-  line(out, "request", printable(head.method) + " " + printable(view.path));
+  print_line(out, "request", printable(head.method) + " " + printable(view.path));
   if (policy == nullptr) {
-    line(out, "policy", "none: the request passes through untouched");
+    print_line(out, "policy", "none: the request passes through untouched");
     return exit_good;
   }
-  const bool off = policy->enforcement.mode == policies::Enforcement::Mode::off;
-  line(out, "policy", policy->name + (off ? " (off: the request passes through)" : ""));
-  print_operation(out, *policy, view, document);
+  print_policy(out, *policy, view, document);
   return exit_good;
 }
 

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "policies/pointer.hpp"
 #include "proxy/cli/commands.hpp"
 
 namespace onceproxy::cli {
@@ -40,13 +41,21 @@ policies:
   enforcement: {mode: off}
 )";
 
-Said said(std::string request) {
-  const auto settings = config::load(policies, "f.yaml", config::process_environment());
-  REQUIRE(settings);
+Said said(const config::Settings& settings, std::string request) {
   std::ostringstream out;
   std::ostringstream err;
-  const int code = explain(*settings, std::move(request), out, err);
+  const int code = explain(settings, std::move(request), out, err);
   return {code, out.str(), err.str()};
+}
+
+config::Settings loaded() {
+  auto settings = config::load(policies, "f.yaml", config::process_environment());
+  REQUIRE(settings);
+  return *std::move(settings);
+}
+
+Said said(std::string request) {
+  return said(loaded(), std::move(request));
 }
 
 std::string post(const std::string& path, const std::string& body, const std::string& fields = "") {
@@ -168,6 +177,112 @@ TEST_CASE("What a request holds cannot drive the terminal") {
   const Said result = said(post("/pass", "{\"id\":\"a\\u001b[2Jb\xc2\x9b\"}"));
   CHECK(result.out.find('\x1b') == std::string::npos);
   CHECK(result.out.find("\xc2\x9b") == std::string::npos);
+}
+
+policies::Selector body_field(std::string pointer) {
+  policies::Selector out;
+  out.source = policies::Source::body;
+  out.pointer = policies::parse_pointer(pointer).value();
+  out.text = "body: " + pointer;
+  out.name = std::move(pointer);
+  return out;
+}
+
+/// The dispatch policy with an entity and, for what is critical, a rate limit and other terms.
+config::Settings settings_of_rides() {
+  config::Settings settings = loaded();
+  policies::Policy& policy = settings.policies.front();
+  policy.entity.emplace();
+  policy.entity->type = "ride";
+  policy.entity->id = {policy.fingerprint.front(), body_field("/leg")};
+  policy.entity->sequence = body_field("/sequence");
+  policy.entity->closes = std::chrono::hours(24);
+  policy.entity->unless_closed = true;
+  policy.enforcement = {policies::Enforcement::Mode::shadow, 20};
+  policies::Policy critical = policy;
+  critical.terms.lease = std::chrono::seconds(7);
+  critical.in_flight = {policies::InFlightRule::Action::wait, std::chrono::seconds(3)};
+  critical.rate_limit = policies::RateLimit{60, std::chrono::hours(1), {body_field("/driver_id")}};
+  policy.overrides = {{{{body_field("/kind"), {}, std::make_shared<re2::RE2>("x+")}},
+                       std::make_shared<policies::Policy>(policy)},
+                      {{{body_field("/severity"), {"critical", "page"}, nullptr}},
+                       std::make_shared<policies::Policy>(std::move(critical))}};
+  return settings;
+}
+
+const std::string leg = R"({"driver_id":"d1","leg":2,"sequence":1e2)";
+
+TEST_CASE("An entity shows its type, id, sequence and what it does") {
+  const Said result = said(settings_of_rides(), post("/v1/rides/r1/dispatch", leg + "}"));
+  CHECK(result.code == exit_good);
+  CHECK(value_of(result.out, "entity") == "ride r1/2");
+  CHECK(has(result.out, "\n  path: ride_id = r1\n  body: /leg = 2\nturn "));
+  CHECK(value_of(result.out, "turn") == "waits 5s");
+  CHECK(value_of(result.out, "sequence") == "100");
+  CHECK(value_of(result.out, "closes") == "for 24h");
+  CHECK(value_of(result.out, "unless_closed") == "refused while the entity is closed");
+  CHECK(value_of(said(post("/pass", "{\"id\":1}")).out, "entity") == "none");
+}
+
+TEST_CASE("Enforcement and what a duplicate under way gets are said") {
+  config::Settings settings = settings_of_rides();
+  const auto shown = [&](int percent, const std::string& body) {
+    settings.policies.front().enforcement.percent = percent;
+    return value_of(said(settings, post("/v1/rides/r1/dispatch", body)).out, "enforcement");
+  };
+  CHECK(shown(100, leg + "}") == "shadow");
+  CHECK(shown(0, leg + "}") == "shadow for 0% of fingerprints, this one passes through");
+  CHECK(shown(20, "{}") == "shadow for 20% of fingerprints");
+  // Every fingerprint gets in at some percentage, and stays in at every higher one.
+  const std::string among = ", this one among them";
+  int inside = 0;
+  for (int percent = 1; percent < 100; ++percent) {
+    const std::string text = shown(percent, leg + "}");
+    inside += text.ends_with(among) ? 1 : 0;
+    CHECK((inside == 0 || text.ends_with(among)));
+  }
+  CHECK(inside > 0);
+  const Said pass = said(post("/pass", "{\"id\":1}"));
+  CHECK(value_of(pass.out, "enforcement") == "enforce");
+  CHECK(value_of(pass.out, "in_flight") == "reject");
+  CHECK(value_of(said(post("/off", "{\"id\":1}")).out, "enforcement") == "off");
+}
+
+TEST_CASE("The override that applies is shown with its conditions, and its terms hold") {
+  const config::Settings settings = settings_of_rides();
+  const Said second =
+      said(settings, post("/v1/rides/r1/dispatch", leg + R"(,"kind":"y","severity":"page"})"));
+  CHECK(value_of(second.out, "override") == "2 of 2");
+  CHECK(has(second.out, "\n  body: /severity is critical or page\n"));
+  CHECK(value_of(second.out, "lease") == "7s");
+  CHECK(value_of(second.out, "in_flight") == "wait 3s");
+  CHECK(value_of(second.out, "rate_limit") == "60 per 1h");
+  CHECK(has(second.out, "\n  body: /driver_id = d1\nbucket "));
+  CHECK(value_of(second.out, "bucket").size() == 64);
+
+  const Said first =
+      said(settings, post("/v1/rides/r1/dispatch", leg + R"(,"kind":"xx","severity":"page"})"));
+  CHECK(value_of(first.out, "override") == "1 of 2");
+  CHECK(has(first.out, "\n  body: /kind matches x+\n"));
+
+  const Said none = said(settings, post("/v1/rides/r1/dispatch", leg + "}"));
+  CHECK(value_of(none.out, "override") == "none of 2");
+  CHECK(value_of(none.out, "lease") == "5s");
+  CHECK(value_of(none.out, "rate_limit") == "none");
+  CHECK(value_of(none.out, "in_flight") == "reject");
+  CHECK_FALSE(has(said(post("/pass", "{\"id\":1}")).out, "override"));
+}
+
+TEST_CASE("A sequence that is no integer is said to have to be one") {
+  const Said result = said(settings_of_rides(), post("/v1/rides/r1/dispatch",
+                                                     R"({"driver_id":1,"leg":2,"sequence":1.5})"));
+  CHECK(result.code == exit_good);
+  CHECK(value_of(result.out, "sequence") == "none");
+  CHECK(has(result.out, "\n  body: /sequence = 1.5\n"));
+  CHECK(value_of(result.out, "entity") == "ride unknown");
+  CHECK(value_of(result.out, "override") == "unknown, of 2");
+  CHECK(value_of(result.out, "decision") ==
+        "400 missing-key: body: /sequence (it must be an integer) is missing");
 }
 
 }  // namespace

@@ -1,0 +1,200 @@
+#include "proxy/cli/explain_policy.hpp"
+
+#include <algorithm>
+#include <ostream>
+
+#include "config/scalars.hpp"
+#include "config/text.hpp"
+#include "policies/select.hpp"
+#include "policies/share.hpp"
+
+namespace onceproxy::cli {
+namespace {
+
+using config::duration_text;
+using policies::Condition;
+using policies::Document;
+using policies::Operation;
+using policies::Policy;
+using policies::RequestView;
+using policies::Selector;
+
+constexpr auto label_width = 14;
+
+/// Prints what it is asked of one request and its policy.
+class Explanation {
+ public:
+  Explanation(std::ostream& out, const Policy& policy, const RequestView& request, Document& body)
+      : out_(out), policy_(policy), request_(request), body_(body) {}
+
+  void enforcement(const Operation* operation) const {
+    using Mode = policies::Enforcement::Mode;
+    const auto& [mode, percent] = policy_.enforcement;
+    const bool off = mode == Mode::off;
+    line("policy", policy_.name + (off ? " (off: the request passes through)" : ""));
+    std::string text = off ? "off" : mode == Mode::shadow ? "shadow" : "enforce";
+    if (percent < 100) text += " for " + std::to_string(percent) + "% of fingerprints";
+    if (percent < 100 && operation != nullptr) {
+      const bool inside = policies::in_share(operation->fingerprint, percent);
+      text += inside ? ", this one among them" : ", this one passes through";
+    }
+    line("enforcement", text);
+  }
+
+  void names(const Operation* operation) const {
+    line("namespace", policy_.name_space);
+    line("fingerprint", operation != nullptr ? operation->fingerprint.hex() : "none");
+    fields(policy_.fingerprint);
+    line("scope", policy_.scope.empty() ? "shared" : "");
+    fields(policy_.scope);
+    if (policy_.payload.empty()) {
+      line("payload", "not compared");
+    } else {
+      line("payload", operation != nullptr ? operation->payload.value().hex() : "none");
+      fields(policy_.payload);
+    }
+  }
+
+  void entity(const Operation* operation) const {
+    if (!policy_.entity) return line("entity", "none");
+    const policies::EntityRule& rule = *policy_.entity;
+    line("entity", operation != nullptr ? rule.type + " " + printable(operation->entity->id)
+                                        : rule.type + " unknown");
+    fields(rule.id);
+    line("turn", rule.wait.count() > 0 ? "waits " + duration_text(rule.wait) : "waits for none");
+    if (rule.sequence) {
+      const bool known = operation != nullptr && operation->entity->sequence;
+      line("sequence", known ? std::to_string(*operation->entity->sequence) : "none");
+      fields({*rule.sequence});
+    }
+    if (rule.closes) line("closes", "for " + duration_text(*rule.closes));
+    if (rule.unless_closed) line("unless_closed", "refused while the entity is closed");
+  }
+
+  void overrides(const Operation* operation) const {
+    if (policy_.overrides.empty()) return;
+    const std::string all = std::to_string(policy_.overrides.size());
+    if (operation == nullptr) return line("override", "unknown, of " + all);
+    const auto is_it = [&](const policies::Override& one) {
+      return one.policy.get() == operation->policy;
+    };
+    const auto found = std::find_if(policy_.overrides.begin(), policy_.overrides.end(), is_it);
+    if (found == policy_.overrides.end()) return line("override", "none of " + all);
+    line("override", std::to_string(found - policy_.overrides.begin() + 1) + " of " + all);
+    for (const Condition& condition : found->where) condition_line(condition);
+  }
+
+  void rate_limit(const Operation* operation, const Policy& effective) const {
+    if (!effective.rate_limit) return line("rate_limit", "none");
+    const policies::RateLimit& rate = *effective.rate_limit;
+    line("rate_limit", std::to_string(rate.limit) + " per " + duration_text(rate.per) +
+                           (rate.by.empty() ? " for each fingerprint" : ""));
+    fields(rate.by);
+    line("bucket", operation != nullptr ? operation->rate.value().hex() : "none");
+  }
+
+  void terms(const Policy& effective) const {
+    const bool hold = effective.terms.unknown == store::OnUnknown::hold;
+    line("lease", duration_text(effective.terms.lease));
+    line("window", duration_text(effective.terms.window));
+    line("unknown", hold ? "hold" : "retry");
+    line("in_flight", in_flight_text(effective.in_flight));
+    line("duplicate", effective.on_duplicate
+                          ? "fixed answer " + std::to_string(effective.on_duplicate->status)
+                          : "replay");
+  }
+
+  void refusal(const policies::SelectError& error) const {
+    if (error.kind == policies::SelectError::Kind::bad_key) {
+      return line("decision", "400 bad-key: " + printable(error.detail));
+    }
+    const bool pass = policy_.on_missing == policies::OnMissing::pass;
+    line("decision", (pass ? "forwarded unprotected (on_missing: pass): " : "400 missing-key: ") +
+                         printable(error.detail) + " is missing");
+  }
+
+ private:
+  static std::string in_flight_text(const policies::InFlightRule& rule) {
+    using Action = policies::InFlightRule::Action;
+    if (rule.action == Action::wait) return "wait " + duration_text(rule.timeout);
+    return rule.action == Action::acknowledge ? "acknowledge" : "reject";
+  }
+
+  void line(const char* label, std::string_view text) const { print_line(out_, label, text); }
+
+  void fields(const std::vector<Selector>& selectors) const {
+    for (const auto& [selector, value] :
+         policies::selected_fields(selectors, policy_, request_, body_)) {
+      out_ << "  " << printable(selector) << (value ? " = " + printable(*value) : " is missing")
+           << "\n";
+    }
+  }
+
+  void condition_line(const Condition& condition) const {
+    out_ << "  " << printable(condition.selector.text);
+    if (condition.regex) {
+      out_ << " matches " << printable(condition.regex->pattern()) << "\n";
+      return;
+    }
+    const char* before = " is ";
+    for (const std::string& text : condition.any_of) {
+      out_ << before << printable(text);
+      before = " or ";
+    }
+    out_ << "\n";
+  }
+
+  std::ostream& out_;
+  const Policy& policy_;
+  const RequestView& request_;
+  Document& body_;
+};
+
+}  // namespace
+
+void print_line(std::ostream& out, std::string label, std::string_view text) {
+  label.resize(std::max<std::size_t>(label_width, label.size() + 1), ' ');
+  out << label << text << "\n";
+}
+
+std::string printable(std::string_view text) {
+  static constexpr std::size_t bytes_max = 200;
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = config::utf8_length(text.substr(i));
+    // U+0080 to U+009F are control characters too.
+    const bool control =
+        byte < 0x20 || byte == 0x7f ||
+        (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
+    if (length == 0 || control) {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      ++i;
+    } else {
+      out += text.substr(i, length);
+      i += length;
+    }
+  }
+  if (text.size() > bytes_max) out += "… (" + std::to_string(text.size()) + " bytes)";
+  return out;
+}
+
+void print_policy(std::ostream& out, const Policy& policy, const RequestView& request,
+                  Document& body) {
+  const auto selected = policies::select_operation(policy, request, body);
+  const Operation* const operation = selected ? &*selected : nullptr;
+  // Which override applies is asked of the operation's own selection; without one the policy's own
+  // terms are all that can be told.
+  const Policy& effective = operation != nullptr ? *operation->policy : policy;
+  const Explanation explanation(out, policy, request, body);
+  explanation.enforcement(operation);
+  explanation.names(operation);
+  explanation.entity(operation);
+  explanation.overrides(operation);
+  explanation.rate_limit(operation, effective);
+  explanation.terms(effective);
+  if (!selected) explanation.refusal(selected.error());
+}
+
+}  // namespace onceproxy::cli
