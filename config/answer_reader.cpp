@@ -1,113 +1,50 @@
 #include "config/answer_reader.hpp"
 
-#include <algorithm>
-
+#include "config/fixed_answer.hpp"
 #include "config/header_names.hpp"
 #include "config/scalars.hpp"
-#include "policies/request_view.hpp"
 
 namespace onceproxy::config {
 namespace {
 
 using policies::FixedAnswer;
+using policies::Refusal;
 using policies::ReplayRules;
+using policies::Responses;
 
-using Headers = std::vector<std::pair<std::string, std::string>>;
-
-Kind<Headers> answer_headers() {
-  const Kind<std::string> value = text("a header's value", wrong_field_value);
-  Kind<Headers> kind;
-  kind.read = [value](const Node& node) -> std::optional<Headers> {
-    if (!node.is_map()) {
-      node.expected("a map from header names to values");
-      return std::nullopt;
-    }
-    Headers out;
-    for (const Node::Entry& entry : node.entries()) {
-      if (const auto wrong = wrong_answer_field(entry.key)) {
-        entry.key_problem(quote(entry.key) + " " + *wrong);
-      }
-      for (const auto& other : out) {
-        if (policies::equals_ignoring_case(other.first, entry.key)) {
-          entry.key_problem("`" + other.first + "` and `" + entry.key + "` are one header");
-        }
-      }
-      if (auto text = value.read(entry.value)) out.emplace_back(entry.key, *std::move(text));
-    }
-    return out;
-  };
-  kind.schema = [value] {
-    return Json::object({{"type", "object"}, {"additionalProperties", value.schema()}});
-  };
-  return kind;
+FixedAnswer json_answer(int status, std::string body) {
+  return {status, {{"content-type", "application/json"}}, std::move(body)};
 }
 
-Kind<int> answer_status() {
-  const Kind<std::size_t> any = integer(100, 599);
-  Kind<int> kind;
-  kind.read = [any](const Node& node) -> std::optional<int> {
-    const auto value = any.read(node);
-    if (!value) return std::nullopt;
-    if (*value < 200) {
-      node.problem(std::to_string(*value) +
-                   " announces a later answer, and a duplicate gets none; use 200 to 599");
-      return std::nullopt;
-    }
-    if (*value == 304) {
-      node.problem("304 answers a conditional request alone; use 200 or 204");
-      return std::nullopt;
-    }
-    return static_cast<int>(*value);
-  };
-  kind.schema = [] {
-    return or_variable(Json::object({{"type", "integer"}, {"minimum", 200}, {"maximum", 599}}));
-  };
-  kind.print = [](const int& value) { return Json(value); };
-  return kind;
+FixedAnswer suppressed() {
+  return json_answer(200, R"({"status":"suppressed","reason":"duplicate"})");
 }
 
-/// Statuses whose answers have no content (RFC 9110 15.3.5, 15.3.6).
-bool has_no_content(int status) {
-  return status == 204 || status == 205;
+/// A row of `respond`. `standard` is what is not written.
+Key<Responses> refusal_key(Refusal refusal, std::string word, FixedAnswer standard,
+                           const std::string& when) {
+  return key<Responses>(
+      word,
+      [refusal](Responses & responses) -> auto& {
+        return responses[static_cast<std::size_t>(refusal)];
+      },
+      fixed_answer("an answer of respond", std::move(standard)),
+      "What a request gets " + when + ".");
 }
 
-void complete_answer(const Node& node, FixedAnswer& answer) {
-  const auto body = node.get("body");
-  if (has_no_content(answer.status)) {
-    if (body && !answer.body.empty()) {
-      body->problem("an answer with status " + std::to_string(answer.status) +
-                    " has no body; leave it out");
-    }
-    return;
-  }
-  if (body) return;
-  answer.body = R"({"status":"suppressed","reason":"duplicate"})";
-  const bool typed =
-      std::any_of(answer.headers.begin(), answer.headers.end(), [](const auto& header) {
-        return policies::equals_ignoring_case(header.first, "content-type");
-      });
-  if (!typed) answer.headers.emplace_back("content-type", "application/json");
-}
-
-Kind<FixedAnswer> fixed_answer() {
-  return section<FixedAnswer>(
-      {"on_duplicate",
-       {key<FixedAnswer>("status", &FixedAnswer::status, answer_status(), "The answer's status."),
-        key<FixedAnswer>("headers", &FixedAnswer::headers, answer_headers(),
-                         "The answer's header fields."),
-        key<FixedAnswer>("body", &FixedAnswer::body, text("text"),
-                         "The answer's body. Default: "
-                         "{\"status\":\"suppressed\",\"reason\":\"duplicate\"}, as "
-                         "application/json.")},
-       {}},
-      complete_answer);
+/// The same, where the standard answer is a problem (RFC 9457): its detail is not for a fixed
+/// answer, so what stands in is as short as for the others.
+Key<Responses> problem_key(Refusal refusal, const std::string& word, int status,
+                           const std::string& when) {
+  return refusal_key(refusal, word,
+                     json_answer(status, R"({"status":"refused","reason":")" + word + "\"}"), when);
 }
 
 }  // namespace
 
 Kind<std::optional<FixedAnswer>> on_duplicate() {
   using Result = std::optional<FixedAnswer>;
-  const Kind<FixedAnswer> fixed = fixed_answer();
+  const Kind<FixedAnswer> fixed = fixed_answer("on_duplicate", suppressed());
   Kind<Result> kind;
   kind.names = fixed.names;
   kind.read = [fixed](const Node& node) -> std::optional<Result> {
@@ -125,6 +62,31 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
         {{"anyOf", Json::array({word_schema({"replay"}), fixed.schema()})}, {"default", "replay"}});
   };
   return kind;
+}
+
+Kind<Responses> respond() {
+  return section<Responses>(
+      {"respond",
+       {problem_key(Refusal::in_flight, "in-flight", 409, "while another one is under way"),
+        refusal_key(Refusal::acknowledged, "acknowledged",
+                    json_answer(202, R"({"status":"accepted","reason":"in-flight"})"),
+                    "while another one is under way, with in_flight: {action: acknowledge}"),
+        problem_key(Refusal::mismatch, "mismatch", 422, "whose payload differs"),
+        problem_key(Refusal::missing_key, "missing-key", 400, "that lacks a selected field"),
+        problem_key(Refusal::bad_key, "bad-key", 400, "whose client key is malformed"),
+        problem_key(Refusal::held, "held", 409, "while the outcome is unknown"),
+        refusal_key(Refusal::stale, "stale",
+                    json_answer(200, R"({"status":"ignored","reason":"stale"})"),
+                    "whose sequence is not above the entity's"),
+        refusal_key(Refusal::closed, "closed",
+                    json_answer(200, R"({"status":"ignored","reason":"closed"})"),
+                    "while its entity is closed"),
+        problem_key(Refusal::rate_limited, "rate-limited", 429, "over the rate limit"),
+        problem_key(Refusal::not_replayable, "not-replayable", 409,
+                    "whose answer was too large to keep"),
+        problem_key(Refusal::busy, "busy", 503, "whose turn does not come in time"),
+        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise")},
+       {}});
 }
 
 Kind<ReplayRules> replay() {

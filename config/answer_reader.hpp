@@ -1,4 +1,5 @@
-// What duplicates get: `on_duplicate`, `outcome`, `replay`. Pure; thread-safe.
+// What duplicates and refused requests get: `on_duplicate`, `respond`, `outcome`, `replay`. Pure;
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,9 @@ namespace onceproxy::config {
 
 /// Holds nothing where the stored answer is replayed.
 Kind<std::optional<policies::FixedAnswer>> on_duplicate();
+
+/// Holds the refusals that have another answer than the default one.
+Kind<policies::Responses> respond();
 
 struct OutcomeDraft {
   policies::OutcomeRules rules;

@@ -39,7 +39,7 @@ void complete(const Node& node, PolicyDraft& draft) {
 }  // namespace
 
 Kind<Policy> policy() {
-  Keys<PolicyDraft> keys{"a policy", naming_rows(), {"respond", "overrides", "preset"}};
+  Keys<PolicyDraft> keys{"a policy", naming_rows(), {"overrides", "preset"}};
   for (Key<PolicyDraft>& row : treatment_rows()) keys.rows.push_back(std::move(row));
   for (Key<PolicyDraft>& row : general_rows()) keys.rows.push_back(std::move(row));
   const Kind<PolicyDraft> draft = section<PolicyDraft>(std::move(keys), complete);

@@ -129,6 +129,9 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
       key<PolicyDraft>("rate_limit", in(&Policy::rate_limit), rate_limit(),
                        "How often operations are let through (GCRA); the rest get 429. "
                        "Duplicates do not count."),
+      key<PolicyDraft>("respond", in(&Policy::respond), respond(),
+                       "What a refusal answers, where the default does not fit: a map from the "
+                       "decision to status, headers and body."),
       key<PolicyDraft>(
           "on_store_error", in(&Policy::on_store_error),
           word<OnStoreError>(

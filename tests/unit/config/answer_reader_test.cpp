@@ -7,86 +7,79 @@ namespace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-policies::FixedAnswer answer(const std::string& yaml) {
-  const auto policy = loaded_policy("on_duplicate: " + yaml);
-  REQUIRE(policy.on_duplicate);
-  return *policy.on_duplicate;
-}
-
-Texts wrong(const std::string& yaml) {
-  return policy_problems("on_duplicate: " + yaml);
-}
-
 TEST_CASE("Replay is the default and leaves no fixed answer") {
   CHECK(!loaded_policy("").on_duplicate);
   CHECK(!loaded_policy("on_duplicate: replay").on_duplicate);
 }
 
-TEST_CASE("A fixed answer without a body has the default one") {
-  for (const char* yaml : {"{}", "{status: 200}"}) {
-    CHECK(answer(yaml).status == 200);
-    CHECK(answer(yaml).body == R"({"status":"suppressed","reason":"duplicate"})");
-    CHECK(answer(yaml).headers == Headers{{"content-type", "application/json"}});
+policies::FixedAnswer answer_to(policies::Refusal refusal, const std::string& yaml) {
+  const auto answer = loaded_policy("respond: " + yaml).respond[static_cast<std::size_t>(refusal)];
+  REQUIRE(answer);
+  return *answer;
+}
+
+TEST_CASE("No refusal has another answer unless respond gives it one") {
+  for (const std::string yaml : {"", "respond: {}", "respond: {stale: {status: 204}}"}) {
+    std::size_t given = 0;
+    for (const auto& answer : loaded_policy(yaml).respond) given += answer ? 1 : 0;
+    CHECK(given == (yaml.find("stale") == std::string::npos ? 0 : 1));
   }
-  CHECK(answer("{headers: {X-A: b}}").headers ==
-        Headers{{"X-A", "b"}, {"content-type", "application/json"}});
-  CHECK(answer("{headers: {Content-Type: application/problem+json}}").headers ==
-        Headers{{"Content-Type", "application/problem+json"}});
 }
 
-TEST_CASE("A fixed answer with a body is as it is written") {
-  const auto fixed = answer("{status: 202, headers: {content-type: text/plain}, body: \"ok\\n\"}");
-  CHECK(fixed.status == 202);
-  CHECK(fixed.body == "ok\n");
-  CHECK(fixed.headers == Headers{{"content-type", "text/plain"}});
-  CHECK(answer("{body: \"\"}").body.empty());
-  CHECK(answer("{body: \"\"}").headers.empty());
-}
-
-TEST_CASE("204 and 205 have no body") {
-  CHECK(answer("{status: 204}").body.empty());
-  CHECK(answer("{status: 204}").headers.empty());
-  CHECK(wrong("{status: 204, body: x}") ==
-        Texts{"on_duplicate.body: an answer with status 204 has no body; leave it out"});
-  CHECK(wrong("{status: 205, body: x}").size() == 1);
-}
-
-TEST_CASE("A status that answers nothing is refused") {
-  CHECK(wrong("{status: 100}") ==
-        Texts{"on_duplicate.status: 100 announces a later answer, and a duplicate gets none; use "
-              "200 to 599"});
-  CHECK(wrong("{status: 304}") ==
-        Texts{"on_duplicate.status: 304 answers a conditional request alone; use 200 or 204"});
-  CHECK(wrong("{status: 600}") ==
-        Texts{"on_duplicate.status: must be from 100 to 599, found \"600\""});
-  CHECK(wrong("ignore") ==
-        Texts{"on_duplicate: expected `replay` or a map of status, headers and body, found "
-              "\"ignore\""});
-}
-
-TEST_CASE("A header value cannot split the answer") {
-  CHECK(wrong("{headers: {x: \"a\\r\\nset-cookie: b\"}}") ==
-        Texts{"on_duplicate.headers.x: \"a\\r\\nset-cookie: b\" has a control character"});
-  CHECK(wrong("{headers: {x: \"a\\nb\"}}") ==
-        Texts{"on_duplicate.headers.x: \"a\\nb\" has a control character, which no header value "
-              "may"});
-  CHECK(
-      wrong("{headers: {x: \"caf\xc3\xa9\"}}") ==
-      Texts{"on_duplicate.headers.x: \"caf\xc3\xa9\" is not ASCII, which a header value must be"});
-  CHECK(wrong("{headers: {x: \" a\"}}") ==
-        Texts{"on_duplicate.headers.x: \" a\" has white space around it"});
-  CHECK(wrong("{headers: {\"a\\r\\nb\": c}}").size() == 1);
-}
-
-TEST_CASE("Fields that onceproxy writes itself are refused") {
-  for (const std::string name : {"Content-Length", "transfer-encoding", "Connection", "upgrade",
-                                 "trailer", "Onceproxy-Decision", "Idempotent-Replayed"}) {
-    CHECK(wrong("{headers: {" + name + ": x}}") ==
-          Texts{"on_duplicate.headers." + name + ": \"" + name +
-                "\" is written by onceproxy itself; leave it out"});
+TEST_CASE("Each refusal can be given an answer, and keeps its status where none is written") {
+  using policies::Refusal;
+  const std::vector<std::tuple<Refusal, std::string, int, std::string>> refusals{
+      {Refusal::in_flight, "in-flight", 409, "refused"},
+      {Refusal::mismatch, "mismatch", 422, "refused"},
+      {Refusal::missing_key, "missing-key", 400, "refused"},
+      {Refusal::bad_key, "bad-key", 400, "refused"},
+      {Refusal::held, "held", 409, "refused"},
+      {Refusal::stale, "stale", 200, "ignored"},
+      {Refusal::closed, "closed", 200, "ignored"},
+      {Refusal::rate_limited, "rate-limited", 429, "refused"},
+      {Refusal::not_replayable, "not-replayable", 409, "refused"},
+      {Refusal::busy, "busy", 503, "refused"},
+      {Refusal::store_error, "store-error", 503, "refused"},
+  };
+  CHECK(refusals.size() + 1 == policies::refusal_count);
+  for (const auto& [refusal, word, status, said] : refusals) {
+    CAPTURE(word);
+    const auto standard = answer_to(refusal, "{" + word + ": {}}");
+    CHECK(standard.status == status);
+    CHECK(standard.body == "{\"status\":\"" + said + "\",\"reason\":\"" + word + "\"}");
+    CHECK(standard.headers == Headers{{"content-type", "application/json"}});
+    const auto own = answer_to(refusal, "{" + word + ": {status: 299, body: x}}");
+    CHECK(own.status == 299);
+    CHECK(own.body == "x");
+    CHECK(own.headers.empty());
   }
-  CHECK(wrong("{headers: {a: x, A: y}}") ==
-        Texts{"on_duplicate.headers.A: `a` and `A` are one header"});
+  const auto acknowledged = answer_to(Refusal::acknowledged, "{acknowledged: {}}");
+  CHECK(acknowledged.status == 202);
+  CHECK(acknowledged.body == R"({"status":"accepted","reason":"in-flight"})");
+}
+
+TEST_CASE("The answers of respond keep the rules of a fixed answer") {
+  const auto answer = answer_to(policies::Refusal::in_flight,
+                                "{in-flight: {status: 503, headers: {retry-after: 7}}}");
+  CHECK(answer.headers == Headers{{"retry-after", "7"}, {"content-type", "application/json"}});
+  CHECK(answer_to(policies::Refusal::stale, "{stale: {status: 204}}").body.empty());
+  CHECK(policy_problems("respond: {stale: {status: 204, body: x}, held: {status: 100}}") ==
+        Texts{"respond.stale.body: an answer with status 204 has no body; leave it out",
+              "respond.held.status: 100 announces a later answer, and there is none; use 200 to "
+              "599"});
+  CHECK(policy_problems("respond: {stale: {headers: {connection: close}}}").size() == 1);
+  CHECK(policy_problems("respond: {stale: ignore}") ==
+        Texts{"respond.stale: expected a map, found \"ignore\""});
+}
+
+TEST_CASE("Only a refusal can be given an answer by respond") {
+  CHECK(policy_problems("respond: {in_flight: {}}") ==
+        Texts{"respond.in_flight: unknown key \"in_flight\"; did you mean \"in-flight\"?"});
+  CHECK(policy_problems("respond: {replayed: {}}").size() == 1);
+  CHECK(policy_problems("status: 200") ==
+        Texts{"status: unknown key \"status\"; `status` belongs in on_duplicate or an answer of "
+              "respond"});
+  CHECK(policy_problems("respond: [stale]") == Texts{"respond: expected a map, found a list"});
 }
 
 TEST_CASE("What is kept of a response has bounds, and names in lower case") {

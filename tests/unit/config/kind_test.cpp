@@ -50,7 +50,7 @@ TEST_CASE("What is known but not built says so, and is never ignored") {
   CHECK(problems("audit: {}\ntracing: {}\nadmin: {listen: \"a:0\", token_file: /t}") ==
         Texts{"audit: `audit` is not supported yet", "tracing: `tracing` is not supported yet",
               "admin.token_file: `token_file` is not supported yet"});
-  for (const char* key : {"respond", "overrides", "preset"}) {
+  for (const char* key : {"overrides", "preset"}) {
     CHECK(policy_problems(std::string(key) + ": {}") ==
           Texts{std::string(key) + ": `" + key + "` is not supported yet"});
   }
