@@ -79,6 +79,13 @@ class Slots {
   }
 
   bool anybody_waits() const { return waiting_.load() > 0; }
+  /// More are taken than a limit that shrank allows: whoever may let go early should.
+  bool crowded() const {
+    const std::size_t limit = limit_.load();
+    return limit > 0 && used_.load() > limit;
+  }
+  std::size_t used() const { return used_.load(); }
+  std::size_t waiting() const { return waiting_.load(); }
 
  private:
   /// Hands a free slot to the first who waits. False: nobody does, or none is free.

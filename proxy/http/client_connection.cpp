@@ -17,6 +17,10 @@ constexpr std::size_t linger_bytes = 256 * 1024;
 
 }  // namespace
 
+const LimitOptions& ClientConnection::limits() const {
+  return worker.options().limits;
+}
+
 ClientConnection::ClientConnection(Worker& home, int socket, std::string address)
     : Stream(home.loop(), socket, home.options().limits.idle_timeout),
       worker(home),
@@ -51,12 +55,11 @@ Task<void> ClientConnection::serve() {
 }
 
 std::optional<BadHead> ClientConnection::parse() {
-  const LimitOptions& limits = worker.options().limits;
   if (bad_head_) {
     head = RequestHead();
     return bad_head_;
   }
-  const HeadLimits head_limits{limits.head_bytes, limits.headers};
+  const HeadLimits head_limits{limits().head_bytes, limits().headers};
   auto bad = parse_request_head(buffer.view().substr(0, head_end_), head_limits, head);
   return bad;
 }
@@ -69,7 +72,6 @@ bool ClientConnection::skip_empty_lines() {
 }
 
 Task<ClientConnection::Next> ClientConnection::read_head() {
-  const LimitOptions& limits = worker.options().limits;
   bad_head_.reset();
   std::size_t searched = 0;
   bool waiting = false;
@@ -79,9 +81,9 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     buffer.shrink();
     // What one large answer took must not stay with every idle connection.
     if (out.capacity() > Buffer::kept_bytes) std::string().swap(out);
-    expire_after(served_any_ ? limits.idle_timeout : limits.head_timeout);
+    expire_after(served_any_ ? limits().idle_timeout : limits().head_timeout);
     idle_ = true;
-    const IoError error = co_await fill(limits.head_bytes);
+    const IoError error = co_await fill(limits().head_bytes);
     idle_ = false;
     if (error != IoError::none) co_return Next::end;
     skip_empty_lines();
@@ -92,9 +94,9 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     head_end_ = find_head_end(buffer.view(), searched);
     if (head_end_ > 0) break;
     searched = buffer.size();
-    if (!waiting) expire_after(limits.head_timeout);
+    if (!waiting) expire_after(limits().head_timeout);
     waiting = true;
-    const IoError error = co_await fill(limits.head_bytes);
+    const IoError error = co_await fill(limits().head_bytes);
     if (error == IoError::none) {
       if (skip_empty_lines()) searched = 0;
       continue;
@@ -109,7 +111,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     break;
   }
   disarm();
-  if (head_end_ > limits.head_bytes) bad_head_ = oversized_head(buffer.view());
+  if (head_end_ > limits().head_bytes) bad_head_ = oversized_head(buffer.view());
   co_return Next::request;
 }
 

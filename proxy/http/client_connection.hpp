@@ -14,6 +14,7 @@
 
 #include "proxy/gate/task.hpp"
 #include "proxy/http/head.hpp"
+#include "proxy/http/options.hpp"
 #include "proxy/http/stream.hpp"
 
 namespace onceproxy::http {
@@ -46,6 +47,8 @@ class ClientConnection final : public Stream {
 
  private:
   enum class Next { request, end };
+  /// As they are now; to be asked anew after a co_await.
+  const LimitOptions& limits() const;
   Task<Next> read_head();
   std::optional<BadHead> parse();
   Task<void> linger();

@@ -61,7 +61,7 @@ std::optional<BadHead> Covered::check_head() const {
     return BadHead{501, "upgrade", "A covered request cannot switch protocols."};
   }
   if (client_.head.framing.kind == Framing::Kind::length &&
-      client_.head.framing.length > worker_.options().limits.body_bytes) {
+      client_.head.framing.length > exchange_.options().limits.body_bytes) {
     return too_large;
   }
   return std::nullopt;
@@ -105,7 +105,7 @@ Task<void> Covered::run() {
     co_return;
   }
   exchange_.request_bytes = body_.size();
-  policies::Document document(exchange_.view, body_, worker_.options().limits.body_bytes);
+  policies::Document document(exchange_.view, body_, exchange_.options().limits.body_bytes);
   exchange_.policy = exchange_.rules->policies().choose(candidates_, exchange_.view, document);
   if (exchange_.policy == nullptr) {
     Passing passing(exchange_, body_);
@@ -147,7 +147,7 @@ Task<std::optional<BadHead>> Covered::read_body() {
 }
 
 Task<std::optional<BadHead>> Covered::collect_body() {
-  const LimitOptions& limits = worker_.options().limits;
+  const LimitOptions& limits = exchange_.options().limits;
   if (client_.head.expects_continue && client_.head.minor_version == 1 && client_.buffer.empty()) {
     const IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (written.error != IoError::none)
@@ -184,7 +184,7 @@ void Covered::write_head(const gate::Forward& reservation) {
   fields.fingerprint = reservation.permit.fingerprint();
   fields.fence = reservation.permit.fence();
   client_.out.clear();
-  write_covered_request_head(client_.head, fields, worker_.upstream_name(), client_.out);
+  write_covered_request_head(client_.head, fields, exchange_.setup->upstream_name, client_.out);
 }
 
 Task<void> Covered::forward(gate::Forward reservation) {

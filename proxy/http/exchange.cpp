@@ -30,7 +30,8 @@ bool wants_websocket(const RequestHead& head) {
 Exchange::Exchange(ClientConnection& connection, Clock::time_point began)
     : client(connection),
       worker(connection.worker),
-      rules(worker.rules()),
+      setup(worker.setup()),
+      rules(setup->rules.get()),
       keep_alive(connection.head.keep_alive),
       began_(began) {
   see_head();
@@ -75,7 +76,7 @@ CoveredFields Exchange::covered_fields(std::size_t body_bytes) const {
   CoveredFields fields;
   fields.request_id = request_id;
   fields.client = client.client;
-  fields.response_timeout = worker.options().upstream.response_timeout;
+  fields.response_timeout = options().upstream.response_timeout;
   fields.body_bytes = body_bytes;
   return fields;
 }
@@ -84,7 +85,7 @@ std::optional<BadHead> Exchange::read_path() {
   view.path = client.head.path;
   if (client.head.path == "*") return std::nullopt;
   const auto path = policies::normalize_path(client.head.path, client.path_scratch,
-                                             worker.options().limits.pass_encoded_slashes);
+                                             options().limits.pass_encoded_slashes);
   if (path) {
     view.path = *path;
     return std::nullopt;

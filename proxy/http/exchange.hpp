@@ -15,6 +15,7 @@
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
+#include "proxy/http/setup.hpp"
 
 namespace onceproxy::http {
 
@@ -31,7 +32,9 @@ class Exchange {
 
   ClientConnection& client;
   Worker& worker;
-  const std::shared_ptr<const gate::Rules> rules;
+  /// The one it began with, whatever is loaded meanwhile.
+  const std::shared_ptr<const Setup> setup;
+  const gate::Rules* const rules;
   policies::RequestView view;
   /// Set once a policy is known to cover the request.
   const policies::Policy* policy = nullptr;
@@ -49,6 +52,7 @@ class Exchange {
   /// Moves the head out of the buffer. Called before more is read into it.
   void keep_head();
 
+  const Options& options() const { return setup->options; }
   telemetry::PolicyId policy_id() const;
   /// Of a request that goes on without a reservation.
   telemetry::Decision unreserved() const {

@@ -17,6 +17,7 @@ struct Endpoint {
   std::string unix_path;
 
   std::string text() const;
+  bool operator==(const Endpoint&) const = default;
 };
 
 struct UpstreamOptions {

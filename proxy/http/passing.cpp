@@ -29,7 +29,7 @@ Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_bo
       call_(worker_, client_.head.method, exchange.policy_id()),
       relay_(exchange, call_),
       request_body_(client_.head.framing,
-                    {worker_.options().limits.head_bytes, worker_.options().limits.headers}) {}
+                    {exchange_.options().limits.head_bytes, exchange_.options().limits.headers}) {}
 
 Passing::Passing(Exchange& exchange, std::string_view begun, BodyReader rest)
     : exchange_(exchange),
@@ -76,12 +76,13 @@ Stream::Parts Passing::first_parts() {
   client_.out.clear();
   if (body_ && exchange_.policy != nullptr) {
     write_covered_request_head(client_.head, exchange_.covered_fields(body_->size()),
-                               worker_.upstream_name(), client_.out);
+                               exchange_.setup->upstream_name, client_.out);
     return {client_.out, *body_};
   }
   // Whoever read the body has asked for it already.
   const bool expect = client_.head.expects_continue && !body_ && !begun_;
-  write_request_head(client_.head, {websocket_, expect}, worker_.upstream_name(), client_.out);
+  write_request_head(client_.head, {websocket_, expect}, exchange_.setup->upstream_name,
+                     client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
@@ -147,7 +148,7 @@ Task<void> Passing::upload() {
       if (written.error != IoError::none) end = Upload::upstream_failed;
     } else if (piece.state == State::need_more) {
       exchange_.keep_head();
-      client_.expire_after(worker_.options().limits.body_timeout);
+      client_.expire_after(exchange_.options().limits.body_timeout);
       const IoError error = co_await client_.fill(body_buffer_bytes);
       client_.disarm();
       if (error != IoError::none) {
@@ -240,7 +241,7 @@ Task<void> Passing::switch_protocols() {
   std::uint64_t tunnelled = 0;
   if (sent) {
     exchange_.keep_head();
-    Tunnel tunnel(client_, *call_.connection, worker_.options().upstream.idle_timeout);
+    Tunnel tunnel(client_, *call_.connection, exchange_.options().upstream.idle_timeout);
     co_await tunnel.run();
     tunnelled = tunnel.bytes_to_client();
   }

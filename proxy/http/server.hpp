@@ -29,6 +29,24 @@ class Server {
   /// host:port as bound.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
+  /// Another configuration from now on: when this returns, no request that begins is served by the
+  /// one before, and those under way end with it. From one thread at a time; throws as the
+  /// constructor does for an upstream that cannot be.
+  void configure(const Options& options, std::shared_ptr<const gate::Rules> rules);
+
+  /// The upstream as it is used now.
+  struct UpstreamUse {
+    UpstreamAddress::Place place;
+    std::size_t connections;
+    std::size_t connections_max;
+    /// Requests that wait for a connection or a turn.
+    std::size_t waiting;
+    /// Requests under way, where their number is limited.
+    std::size_t turns;
+    std::size_t turns_max;
+  };
+  UpstreamUse upstream_use() const;
+
   void start();
   /// Stops accepting, from any thread, and returns at once. Nothing under way is ended.
   void stop_listening();
@@ -44,7 +62,8 @@ class Server {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;
-  std::condition_variable ended_;
+  /// A worker has ended, or adopted what it was given.
+  std::condition_variable changed_;
   std::size_t running_ = 0;
 };
 

@@ -30,7 +30,7 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
   bool await_ready() { return granted_ = slots_.try_take(); }
   bool await_suspend(std::coroutine_handle<> waiter) {
     waiter_ = waiter;
-    arm(pool_.options_.connect_timeout);
+    arm(pool_.options().connect_timeout);
     granted_ = slots_.wait(*this);
     if (granted_) disarm();
     return !granted_;
@@ -88,12 +88,13 @@ void UpstreamConnection::expired() {
   }
 }
 
-UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
+UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
+                           const std::shared_ptr<const Setup>& setup,
                            const UpstreamAddress& address, Slots& connections,
                            telemetry::WorkerMetrics& metrics)
     : loop_(loop),
       home_(home),
-      options_(options),
+      setup_(setup),
       address_(address),
       connections_(connections),
       metrics_(metrics) {}
@@ -107,7 +108,7 @@ Lease UpstreamPool::take_idle() {
     connection->disarm();
     connection->lent_ = true;
     const bool look = steady_clock::now() - connection->idle_since_ > surely_open;
-    if (connection->quiet(look)) return connection;
+    if (!leads_astray(*connection) && connection->quiet(look)) return connection;
   }
   return nullptr;
 }
@@ -130,19 +131,20 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
     acquired.error = {Reason::busy, "No upstream connection became free in time."};
     co_return acquired;
   }
-  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options_.idle_timeout);
-  const std::optional<SocketAddress> address = address_.get();
+  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout);
+  const std::optional<UpstreamAddress::Found> found = address_.get();
   IoError error = IoError::broken;
-  if (address) {
-    acquired.connection->expire_after(options_.connect_timeout);
-    error = co_await acquired.connection->connect(*address);
+  if (found) {
+    acquired.connection->generation_ = found->generation;
+    acquired.connection->expire_after(options().connect_timeout);
+    error = co_await acquired.connection->connect(found->address);
     acquired.connection->disarm();
   }
   if (error != IoError::none) {
     acquired.connection.reset();
     acquired.error = error == IoError::timed_out
                          ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
-                     : address
+                     : found
                          ? gate::NotSent{Reason::unreachable, "The upstream refuses connections."}
                          : gate::NotSent{Reason::unreachable, "The upstream's name is unknown."};
   }
@@ -152,6 +154,7 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
 void UpstreamPool::give_back(Lease connection) {
   // Bytes behind the answer belong to nobody, and say that the two sides disagree about its end.
   if (!connection->buffer.empty() || !connection->quiet(false)) return;
+  if (leads_astray(*connection) || connections_.crowded()) return;
   connection->reused = true;
   for (Wait* wait : waits_) {
     if (wait->hand_over(connection)) return;
@@ -160,8 +163,13 @@ void UpstreamPool::give_back(Lease connection) {
   connection->buffer.shrink();
   connection->lent_ = false;
   connection->idle_since_ = steady_clock::now();
-  connection->expire_after(options_.idle_timeout);
+  connection->expire_after(options().idle_timeout);
   idle_.push_back(std::move(connection));
+}
+
+void UpstreamPool::trim() {
+  std::erase_if(idle_, [this](const Lease& lease) { return leads_astray(*lease); });
+  while (!idle_.empty() && connections_.crowded()) idle_.erase(idle_.begin());
 }
 
 void UpstreamPool::drop(const UpstreamConnection& connection) {

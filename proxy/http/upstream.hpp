@@ -15,6 +15,7 @@
 #include "proxy/gate/slots.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/http/options.hpp"
+#include "proxy/http/setup.hpp"
 #include "proxy/http/stream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -42,6 +43,8 @@ class UpstreamConnection final : public Stream {
 
   UpstreamPool& pool_;
   bool lent_ = true;
+  /// Of the upstream's address when it was made.
+  std::uint64_t generation_ = 0;
   std::chrono::steady_clock::time_point idle_since_;
 };
 
@@ -49,7 +52,8 @@ using Lease = std::unique_ptr<UpstreamConnection>;
 
 class UpstreamPool {
  public:
-  UpstreamPool(EventLoop& loop, store::Loop& home, const UpstreamOptions& options,
+  /// `setup` is looked at whenever an option is needed, and may be another one each time.
+  UpstreamPool(EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
                const UpstreamAddress& address, Slots& connections,
                telemetry::WorkerMetrics& metrics);
   ~UpstreamPool();
@@ -87,17 +91,23 @@ class UpstreamPool {
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
   void close_idle() { idle_.clear(); }
+  /// Closes idle connections that lead to where the upstream was, or are too many by now.
+  void trim();
 
  private:
   friend class UpstreamConnection;
   class Wait;
 
+  const UpstreamOptions& options() const { return setup_->options.upstream; }
+  bool leads_astray(const UpstreamConnection& connection) const {
+    return connection.generation_ != address_.generation();
+  }
   /// Forgets a connection that nobody uses.
   void drop(const UpstreamConnection& connection);
 
   EventLoop& loop_;
   store::Loop& home_;
-  const UpstreamOptions& options_;
+  const std::shared_ptr<const Setup>& setup_;
   const UpstreamAddress& address_;
   Slots& connections_;
   telemetry::WorkerMetrics& metrics_;

@@ -4,9 +4,11 @@
 #include <sys/un.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "proxy/telemetry/log.hpp"
 
@@ -44,6 +46,17 @@ std::optional<SocketAddress> resolve(const Endpoint& endpoint, int flags) {
   return out;
 }
 
+std::string text_of(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_UNIX) {
+    return std::string("unix:") + reinterpret_cast<const sockaddr_un*>(&address.storage)->sun_path;
+  }
+  char host[NI_MAXHOST] = "";
+  char port[NI_MAXSERV] = "";
+  ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage), address.size, host,
+                sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+  return Endpoint{host, static_cast<std::uint16_t>(std::strtoul(port, nullptr, 10)), ""}.text();
+}
+
 }  // namespace
 
 std::string Endpoint::text() const {
@@ -52,15 +65,27 @@ std::string Endpoint::text() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-UpstreamAddress::UpstreamAddress(const Endpoint& endpoint) : endpoint_(endpoint) {
-  if (!endpoint.unix_path.empty()) {
-    address_ = unix_address(endpoint.unix_path);
-    return;
+void UpstreamAddress::move(const Endpoint& endpoint) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (endpoint == endpoint_) return;
   }
-  address_ = resolve(endpoint, AI_NUMERICHOST);
-  if (address_) return;
+  const std::optional<SocketAddress> known = endpoint.unix_path.empty()
+                                                 ? resolve(endpoint, AI_NUMERICHOST)
+                                                 : unix_address(endpoint.unix_path);
+  {
+    const std::lock_guard lock(mutex_);
+    endpoint_ = endpoint;
+    is_name_ = !known;
+    moving_ = !known;
+    if (known) {
+      address_ = known;
+      ++generation_;
+    }
+  }
+  if (known) return;
   look_up();
-  thread_ = std::thread([this] { keep_looking(); });
+  if (!thread_.joinable()) thread_ = std::thread([this] { keep_looking(); });
 }
 
 UpstreamAddress::~UpstreamAddress() {
@@ -72,20 +97,35 @@ UpstreamAddress::~UpstreamAddress() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::optional<SocketAddress> UpstreamAddress::get() const {
+std::optional<UpstreamAddress::Found> UpstreamAddress::get() const {
   const std::lock_guard lock(mutex_);
-  return address_;
+  if (!address_) return std::nullopt;
+  return Found{*address_, generation_};
+}
+
+UpstreamAddress::Place UpstreamAddress::place() const {
+  const std::lock_guard lock(mutex_);
+  return {endpoint_, address_ ? text_of(*address_) : ""};
 }
 
 void UpstreamAddress::look_up() {
-  const std::optional<SocketAddress> found = resolve(endpoint_, AI_ADDRCONFIG);
+  Endpoint endpoint;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_name_) return;
+    endpoint = endpoint_;
+  }
+  const std::optional<SocketAddress> found = resolve(endpoint, AI_ADDRCONFIG);
   if (!found) {
     telemetry::log(telemetry::LogLevel::warn, "cannot resolve the upstream's name",
-                   {{"upstream", endpoint_.text()}});
+                   {{"upstream", endpoint.text()}});
     return;
   }
   const std::lock_guard lock(mutex_);
+  // It may have moved on while the resolver took its time.
+  if (endpoint_ != endpoint) return;
   address_ = found;
+  if (std::exchange(moving_, false)) ++generation_;
 }
 
 void UpstreamAddress::keep_looking() {

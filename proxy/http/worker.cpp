@@ -52,18 +52,14 @@ Task<void> serve(ClientConnection& connection) {
 
 }  // namespace
 
-Worker::Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules)
+Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
+      setup_(std::move(setup)),
       loop_([this] { tick(); }, [this] { shared_.store.submit(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(loop_, *this, shared.options.upstream, shared.upstream_address,
-                shared.upstream_slots, metrics_),
-      rules_(std::move(rules)),
-      upstream_name_(shared.options.upstream.endpoint.unix_path.empty()
-                         ? shared.options.upstream.endpoint.text()
-                         : "localhost"),
+      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, metrics_),
       date_(date_now()) {
   if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
     throw std::runtime_error("cannot read random numbers from the kernel");
@@ -85,6 +81,8 @@ void Worker::run() {
 void Worker::tick() {
   // Whatever is pending ends as timed out; each tick catches what went on meanwhile.
   if (aborting_) loop_.deadlines().expire_all();
+  // A name may resolve long after the reload that brought it.
+  upstream_.trim();
   date_ = date_now();
   access_log_->flush();
 }
@@ -138,6 +136,14 @@ void Worker::abort() {
 
 void Worker::reclaim_upstream() {
   loop_.post([this] { upstream_.reclaim(); });
+}
+
+void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted) {
+  loop_.post([this, setup = std::move(setup), adopted = std::move(adopted)]() mutable {
+    setup_ = std::move(setup);
+    upstream_.trim();
+    adopted();
+  });
 }
 
 void Worker::accepted(int socket, std::string client) {

@@ -5,6 +5,7 @@
 // Thread-safety: run() belongs to the worker's thread; what says "from any thread" posts to it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,7 @@
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
+#include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/access_log.hpp"
@@ -28,7 +30,6 @@ class Listener;
 
 /// What all workers of a server share. Outlives them.
 struct Shared {
-  Options options;
   store::Store& store;
   const store::Clock& clock;
   telemetry::Metrics& metrics;
@@ -41,7 +42,7 @@ struct Shared {
 
 class Worker final : public store::Loop {
  public:
-  Worker(Shared& shared, std::shared_ptr<const gate::Rules> rules);
+  Worker(Shared& shared, std::shared_ptr<const Setup> setup);
   ~Worker();
 
   /// Takes connections from a listening descriptor, which it owns from now on. Before run().
@@ -56,6 +57,8 @@ class Worker final : public store::Loop {
   /// Ends what drain() has waited for too long: sockets are closed, outcomes become unknown.
   void abort();
   void reclaim_upstream();
+  /// Requests that begin from then on are served by `setup`. `adopted` runs on the worker's thread.
+  void adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted);
   void deliver(store::CallBase* first) noexcept override;
   bool submits() const override { return true; }
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
@@ -63,22 +66,20 @@ class Worker final : public store::Loop {
 
   // On the worker's thread, for its connections:
   EventLoop& loop() { return loop_; }
-  const Options& options() const { return shared_.options; }
+  const std::shared_ptr<const Setup>& setup() const { return setup_; }
+  /// As they are now: a reload may end their life at the next co_await. A request has its own.
+  const Options& options() const { return setup_->options; }
   gate::Gate& gate() { return gate_; }
   UpstreamPool& upstream() { return upstream_; }
   telemetry::WorkerMetrics& metrics() { return metrics_; }
   telemetry::AccessLog::Writer& access_log() { return *access_log_; }
-  const std::shared_ptr<const gate::Rules>& rules() const { return rules_; }
   /// The value of a Date field (RFC 9110 5.6.7), at most a tick old.
   std::string_view date() const { return date_; }
   bool draining() const { return draining_; }
   /// What bounds the requests that the upstream has under way; nullptr: nothing.
-  Slots* turns() { return shared_.options.upstream.concurrency_max > 0 ? &shared_.turns : nullptr; }
+  Slots* turns() { return shared_.turns.limit() > 0 ? &shared_.turns : nullptr; }
   /// A new X-Request-Id: a random UUID (RFC 9562).
   std::string new_request_id();
-
-  /// The Host of a request that came without one.
-  std::string_view upstream_name() const { return upstream_name_; }
 
   // For its listeners and connections:
   /// `socket` is the worker's from now on.
@@ -92,13 +93,12 @@ class Worker final : public store::Loop {
   void stop_when_drained();
 
   Shared& shared_;
+  std::shared_ptr<const Setup> setup_;
   EventLoop loop_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   gate::Gate gate_;
   UpstreamPool upstream_;
-  std::shared_ptr<const gate::Rules> rules_;
-  const std::string upstream_name_;
   std::string date_;
   std::uint64_t random_[2];
   bool draining_ = false;
