@@ -1,6 +1,8 @@
 // A store that answers what a test tells it to, at once or when the test lets it.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +32,12 @@ class FakeStore final : public store::Store {
     std::optional<store::PayloadDigest> payload;
     store::Terms terms;
     std::string policy, request_id, error;
+    /// Its views have ended.
+    std::optional<store::EntityTerms> entity;
+    std::string entity_type, entity_id;
+    std::optional<store::RateTerms> rate;
+    std::chrono::milliseconds wait{0};
+    std::size_t bytes_kept = 0;
     store::StoredAnswer answer;
   };
 
@@ -38,6 +46,7 @@ class FakeStore final : public store::Store {
   /// What reserve answers; a permit is made where it is absent.
   std::optional<store::ReserveResult> result;
   std::uint32_t attempt = 1;
+  std::chrono::nanoseconds turn_wait{-1};
   store::Settled settled = store::Settled::done;
 
   std::vector<Asked> asked;
@@ -61,6 +70,15 @@ class FakeStore final : public store::Store {
     entry.terms = request.terms;
     entry.policy = request.policy;
     entry.request_id = request.request_id;
+    entry.entity = request.entity;
+    if (request.entity) {
+      entry.entity_type = request.entity->type;
+      entry.entity_id = request.entity->id;
+    }
+    entry.rate = request.rate;
+    entry.wait = request.wait;
+    entry.bytes_kept = request.bytes_kept;
+    call.turn_wait = turn_wait;
     if (result) {
       call.result = std::exchange(result, std::nullopt);
     } else {

@@ -4,9 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "../../policies/request.hpp"
-#include "../telemetry/exposition_text.hpp"
-#include "fake_store.hpp"
+#include "gate_fixture.hpp"
 #include "policies/select.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
@@ -14,121 +12,10 @@ namespace onceproxy::gate {
 namespace {
 
 using namespace std::chrono_literals;
-using policies::Policy;
-using policies::Source;
 using store::Settled;
 using store::Unavailable;
 using telemetry::Decision;
-using testing::DirectLoop;
-using testing::FakeStore;
-
-class ManualClock final : public store::Clock {
- public:
-  store::WallTime now() const override { return store::WallTime(1'000'000s); }
-};
-
-Policy client_key_policy() {
-  Policy policy;
-  policy.name = policy.name_space = "dispatch";
-  policy.fingerprint = {policies::test::selector(Source::client_key, "Idempotency-Key")};
-  policy.payload = {policies::test::selector(Source::content)};
-  policy.terms.lease = 11s;
-  policy.outcome.release.add_class(5);
-  policy.outcome.release.add(429);
-  policy.outcome.ambiguous.add(502);
-  return policy;
-}
-
-Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
-                     const policies::RequestView& request, policies::Document& body,
-                     std::optional<Admission>& out) {
-  Admission admission = co_await gate.admit(rules, policy, request, body, "r-1", 77);
-  out.emplace(std::move(admission));
-}
-
-Task<void> run_settle(Gate& gate, const Rules& rules, Forward forward, const Outcome& outcome,
-                      std::optional<Settlement>& out) {
-  Settlement settlement = co_await gate.settle(rules, std::move(forward), outcome);
-  out.emplace(std::move(settlement));
-}
-
-struct Fixture {
-  FakeStore store;
-  DirectLoop loop;
-  ManualClock clock;
-  telemetry::Metrics metrics{"test"};
-  telemetry::WorkerMetrics& worker = metrics.add_worker();
-  Gate gate{store, loop, clock, worker};
-  Policy policy = client_key_policy();
-  std::unique_ptr<Rules> rules;
-  policies::test::Request request;
-  std::optional<Admission> admission;
-  std::optional<Settlement> settlement;
-
-  Fixture() {
-    request.headers = {{"Idempotency-Key", "k-1"}};
-    request.body = "{}";
-  }
-
-  const Policy& rule() {
-    if (!rules) rules = std::make_unique<Rules>(std::vector<Policy>{policy}, metrics);
-    return rules->policies().policies().front();
-  }
-
-  /// The admission, which must come at once unless the store keeps it waiting.
-  Admission& admit() {
-    const Policy& rule = this->rule();
-    const policies::RequestView view = request.view();
-    policies::Document document(view, request.body, 1000);
-    admission.reset();
-    start(run_admit(gate, *rules, rule, view, document, admission));
-    if (store.somebody_waits()) {
-      CHECK_FALSE(admission);
-      store.answer_now();
-    }
-    REQUIRE(admission);
-    return *admission;
-  }
-
-  Admission& admit(store::ReserveResult result) {
-    store.result.emplace(std::move(result));
-    return admit();
-  }
-
-  Reply& reply() {
-    REQUIRE(admission);
-    REQUIRE(std::holds_alternative<Reply>(admission->verdict));
-    return std::get<Reply>(admission->verdict);
-  }
-
-  bool passes() { return std::holds_alternative<PassThrough>(admission->verdict); }
-
-  Settlement& settle(const Outcome& outcome) {
-    const Policy& rule = this->rule();
-    settlement.reset();
-    worker.reservation(rules->id(rule), +1);
-    Forward forward{store.permit({}), &rule};
-    start(run_settle(gate, *rules, std::move(forward), outcome, settlement));
-    if (store.somebody_waits()) {
-      CHECK_FALSE(settlement);
-      store.answer_now();
-    }
-    REQUIRE(settlement);
-    CHECK(store.permits_dropped == 0);
-    CHECK(count("onceproxy_reservations_active") == 0);
-    return *settlement;
-  }
-
-  Settlement& settle_status(int status) {
-    const policies::Field fields[] = {{"Date", "x"}};
-    return settle(Answered{status, fields, "body", true});
-  }
-
-  double count(const std::string& name) {
-    const telemetry::Exposition exposition(metrics.exposition());
-    return exposition.at(name + "{policy=\"dispatch\"}").value_or(0);
-  }
-};
+using testing::Fixture;
 
 TEST_CASE_METHOD(Fixture, "the first request of an operation is forwarded with a reservation") {
   store.at_once = GENERATE(true, false);
@@ -441,18 +328,6 @@ TEST_CASE_METHOD(Fixture,
   settle_status(503);
   settle(Unknown{false, ""});
   CHECK(count("onceproxy_permits_refused_total") == 3);
-}
-
-TEST_CASE("each policy counts for itself, by its name") {
-  telemetry::Metrics metrics("test");
-  std::vector<Policy> given(3);
-  given[0].name = "a";
-  given[1].name = "b";
-  given[2].name = "c";
-  const Rules rules(given, metrics);
-  for (const Policy& policy : rules.policies().policies()) {
-    CHECK(rules.id(policy) == metrics.policy(policy.name));
-  }
 }
 
 }  // namespace

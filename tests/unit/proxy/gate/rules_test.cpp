@@ -120,5 +120,17 @@ TEST_CASE("the turns of a policy that is gone end with the last of the Rules tha
   CHECK(again.turns(policy(again, 0))->try_take());
 }
 
+TEST_CASE("each policy counts for itself, by its name") {
+  telemetry::Metrics metrics("test");
+  std::vector<Policy> given(3);
+  given[0].name = "a";
+  given[1].name = "b";
+  given[2].name = "c";
+  const Rules rules(given, metrics);
+  for (const Policy& given_policy : rules.policies().policies()) {
+    CHECK(rules.id(given_policy) == metrics.policy(given_policy.name));
+  }
+}
+
 }  // namespace
 }  // namespace onceproxy::gate
