@@ -118,6 +118,17 @@ int main() {
     Document document(covered, body, 1 << 20);
     keep(select_operation(chosen, covered, document));
   });
+  Policy dispatch = chosen;
+  dispatch.entity.emplace();
+  dispatch.entity->type = "order";
+  dispatch.entity->id = {selector(Source::path, "order_id")};
+  dispatch.rate_limit = RateLimit{};
+  dispatch.overrides = {{{{selector(Source::path, "order_id"), {"none"}, nullptr}},
+                         std::make_shared<const Policy>(chosen)}};
+  measure("  with an entity, a rate limit and an override that fails", [&] {
+    Document document(covered, body, 1 << 20);
+    keep(select_operation(dispatch, covered, document));
+  });
   measure("  of which reading the JSON", [&] { keep(JsonTree::parse(body)); });
   const auto tree = JsonTree::parse(body);
   std::string out;
