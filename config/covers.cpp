@@ -58,6 +58,10 @@ bool covers_path(const std::vector<PathSegment>& earlier, const std::vector<Path
 
 }  // namespace
 
+bool covers(const std::vector<Condition>& earlier, const std::vector<Condition>& later) {
+  return all_among(earlier, later);
+}
+
 bool covers(const Match& earlier, const Match& later) {
   const bool methods =
       earlier.methods.empty() ||
@@ -71,7 +75,7 @@ bool covers(const Match& earlier, const Match& later) {
                     (earlier.path_regex && same_regex(earlier.path_regex, later.path_regex)) ||
                     (earlier.has_path && later.has_path && covers_path(earlier.path, later.path));
   return methods && path && all_among(earlier.headers, later.headers) &&
-         all_among(earlier.where, later.where);
+         covers(earlier.where, later.where);
 }
 
 }  // namespace onceproxy::config

@@ -70,6 +70,11 @@ void Json::set(std::string name, Json value) {
   }
 }
 
+void Json::remove(std::string_view name) {
+  auto& members = std::get<std::vector<Member>>(value_);
+  std::erase_if(members, [name](const Member& member) { return member.first == name; });
+}
+
 Json* Json::find(std::string_view name) {
   for (auto& [key, value] : std::get<std::vector<Member>>(value_)) {
     if (key == name) return &value;

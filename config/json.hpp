@@ -34,6 +34,8 @@ class Json {
   void push_back(Json item);
   /// Only on an object: replaces the member of that name or adds it at the end.
   void set(std::string name, Json value);
+  /// Only on an object: takes the member of that name out, if there is one.
+  void remove(std::string_view name);
   /// Only on an object; nullptr when there is no such member.
   Json* find(std::string_view name);
 

@@ -45,6 +45,9 @@ struct Keys {
   std::vector<Key<Owner>> rows;
   /// Keys that are known but refused.
   std::vector<std::string> unsupported;
+  /// Keys of a neighbouring table that one might expect here, and what is said of them.
+  std::vector<std::string> misplaced = {};
+  std::string misplaced_message = {};
 };
 
 template <typename T>
@@ -114,6 +117,9 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
     }
     if (found != nullptr) {
       found->read(entry.value, owner);
+    } else if (std::find(keys.misplaced.begin(), keys.misplaced.end(), entry.key) !=
+               keys.misplaced.end()) {
+      entry.key_problem("`" + entry.key + "` " + keys.misplaced_message);
     } else {
       meant.push_back(unknown_key(entry, names_of(keys), keys.unsupported));
     }

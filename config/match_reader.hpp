@@ -21,4 +21,8 @@ std::set<std::string> captures_of(const policies::Match& match);
 /// Whether every request that `later` covers is certainly covered by `earlier`.
 bool covers(const policies::Match& earlier, const policies::Match& later);
 
+/// Whether `earlier` certainly holds wherever `later` does.
+bool covers(const std::vector<policies::Condition>& earlier,
+            const std::vector<policies::Condition>& later);
+
 }  // namespace onceproxy::config

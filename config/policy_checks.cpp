@@ -13,6 +13,11 @@ using policies::Policy;
 using policies::Selector;
 using policies::Source;
 
+std::vector<Node> override_nodes(const Node& policy) {
+  const auto list = policy.get("overrides");
+  return list ? list->items() : std::vector<Node>();
+}
+
 /// Every selector in a policy.
 std::vector<Node> selector_nodes(const Node& policy) {
   std::vector<Node> out;
@@ -29,6 +34,10 @@ std::vector<Node> selector_nodes(const Node& policy) {
     add(*entity, "sequence");
   }
   if (const auto rate_limit = policy.get("rate_limit")) add(*rate_limit, "by");
+  for (const Node& override : override_nodes(policy)) {
+    add(override, "where");
+    if (const auto rate_limit = override.get("rate_limit")) add(*rate_limit, "by");
+  }
   return out;
 }
 
@@ -87,16 +96,30 @@ void check_fingerprint(const Node& node, const Policy& policy) {
   }
 }
 
-void check_scope(const Node& node, const Policy& policy) {
+bool says_replay(const Node& answer) {
+  return answer.is_scalar() && answer.text() == "replay";
+}
+
+/// What replays although the policy may not say so itself; nothing where nothing does.
+std::optional<Node> replaying(const Node& node, const Policy& policy) {
   const auto answer = node.get("on_duplicate");
-  const bool replays = !answer || (answer->is_scalar() && answer->text() == "replay");
-  if (!replays || node.get("scope") || policy.on_duplicate) return;
+  if (!policy.on_duplicate && (!answer || says_replay(*answer))) return node;
+  for (const Node& override : override_nodes(node)) {
+    const auto other = override.get("on_duplicate");
+    if (other && says_replay(*other)) return other;
+  }
+  return std::nullopt;
+}
+
+void check_scope(const Node& node, const Policy& policy) {
+  const auto replays = replaying(node, policy);
+  if (!replays || node.get("scope")) return;
   for (const Node::Entry& entry : node.entries()) {
     const std::string meant = nearest(entry.key, {"scope", "on_duplicate"});
     // Misspelt, and reported as that.
     if (!meant.empty() && meant != entry.key) return;
   }
-  node.problem(
+  replays->problem(
       "`scope` is missing: duplicates are replayed, and without it one caller could be sent "
       "another's answer; write scope: [{header: authorization}], or scope: shared where "
       "everybody may see every answer");

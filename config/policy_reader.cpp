@@ -1,5 +1,6 @@
 #include "config/policy_reader.hpp"
 
+#include "config/override_reader.hpp"
 #include "config/policy_checks.hpp"
 #include "config/policy_rows.hpp"
 
@@ -31,17 +32,17 @@ void complete(const Node& node, PolicyDraft& draft) {
   Policy& policy = draft.policy;
   if (!node.get("namespace")) policy.name_space = policy.name;
   if (!node.get("payload") && has_client_key(policy)) policy.payload = whole_request();
-  policy.outcome = draft.outcome.rules;
-  policy.terms.unknown = draft.outcome.unknown;
+  read_overrides(node, draft);
   check_policy(node, policy);
 }
 
 }  // namespace
 
 Kind<Policy> policy() {
-  Keys<PolicyDraft> keys{"a policy", naming_rows(), {"overrides", "preset"}};
+  Keys<PolicyDraft> keys{"a policy", naming_rows(), {"preset"}};
   for (Key<PolicyDraft>& row : treatment_rows()) keys.rows.push_back(std::move(row));
   for (Key<PolicyDraft>& row : general_rows()) keys.rows.push_back(std::move(row));
+  keys.rows.push_back(overrides_row());
   const Kind<PolicyDraft> draft = section<PolicyDraft>(std::move(keys), complete);
   Kind<Policy> kind;
   kind.names = draft.names;

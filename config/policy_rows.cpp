@@ -60,10 +60,27 @@ Kind<Enforcement> enforcement() {
        {}});
 }
 
+/// What the policy holds of it stands in two places.
+Key<PolicyDraft> outcome_row() {
+  Key<PolicyDraft> row = key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
+                                          "What the upstream's status says about the operation.");
+  row.read = [read = row.read](const Node& node, PolicyDraft& draft) {
+    read(node, draft);
+    draft.take_outcome();
+  };
+  return row;
+}
+
 }  // namespace
 
 PolicyDraft::PolicyDraft() : outcome(default_outcome()) {
   policy.match = default_match();
+  take_outcome();
+}
+
+void PolicyDraft::take_outcome() {
+  policy.outcome = outcome.rules;
+  policy.terms.unknown = outcome.unknown;
 }
 
 Kind<std::string> name_text(std::string what) {
@@ -123,8 +140,7 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
           "on_duplicate", in(&Policy::on_duplicate), on_duplicate(),
           "What a duplicate of a completed operation gets: the stored answer, or a fixed "
           "one."),
-      key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
-                       "What the upstream's status says about the operation."),
+      outcome_row(),
       key<PolicyDraft>("replay", in(&Policy::replay), replay(), "What is kept of a response."),
       key<PolicyDraft>("rate_limit", in(&Policy::rate_limit), rate_limit(),
                        "How often operations are let through (GCRA); the rest get 429. "

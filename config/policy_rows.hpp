@@ -16,6 +16,9 @@ struct PolicyDraft {
 
   policies::Policy policy;
   OutcomeDraft outcome;
+
+  /// Puts `outcome` into the policy.
+  void take_outcome();
 };
 
 /// What the policy covers, and which operation a request stands for.

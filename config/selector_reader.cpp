@@ -117,7 +117,7 @@ void check_condition(const Node& node, const ConditionDraft& draft) {
 }
 
 Kind<policies::Condition> condition() {
-  Keys<ConditionDraft> keys{"a condition of match.where", selector_rows<ConditionDraft>(false), {}};
+  Keys<ConditionDraft> keys{"a condition", selector_rows<ConditionDraft>(false), {}};
   keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, text("text"),
                                           "The field's text is this."));
   keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
@@ -187,6 +187,28 @@ Kind<std::vector<Selector>> selectors(Sources sources, Empty empty) {
 Kind<std::vector<policies::Condition>> conditions() {
   Kind<std::vector<policies::Condition>> kind = list("conditions", condition(), Empty::refused);
   kind.print = [](const std::vector<policies::Condition>&) { return Json(); };
+  return kind;
+}
+
+Kind<std::vector<policies::Condition>> one_or_more_conditions() {
+  using Conditions = std::vector<policies::Condition>;
+  const Kind<policies::Condition> one = condition();
+  const Kind<Conditions> several = conditions();
+  Kind<Conditions> kind;
+  kind.names = one.names;
+  kind.read = [one, several](const Node& node) -> std::optional<Conditions> {
+    if (!node.is_map()) {
+      auto values = several.read(node);
+      if (!values || values->size() != node.items().size()) return std::nullopt;
+      return values;
+    }
+    auto value = one.read(node);
+    if (!value) return std::nullopt;
+    return Conditions{*std::move(value)};
+  };
+  kind.schema = [one, several] {
+    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
+  };
   return kind;
 }
 

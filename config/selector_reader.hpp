@@ -24,6 +24,9 @@ Kind<std::vector<policies::Selector>> selectors(Sources sources, Empty empty);
 /// `match.where`.
 Kind<std::vector<policies::Condition>> conditions();
 
+/// `where` of an override: a condition, or a list of them. Nothing where one could not be read.
+Kind<std::vector<policies::Condition>> one_or_more_conditions();
+
 /// The selector that `fingerprint: client_key` is short for.
 policies::Selector default_client_key();
 

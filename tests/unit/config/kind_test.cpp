@@ -15,7 +15,7 @@ TEST_CASE("A misspelt key says what was meant, and is not also missing") {
 
 TEST_CASE("A key from elsewhere says where it belongs") {
   CHECK(problems("lease: 5s") ==
-        Texts{"lease: unknown key \"lease\"; `lease` belongs in a policy"});
+        Texts{"lease: unknown key \"lease\"; `lease` belongs in a policy or an override"});
   CHECK(problems("max_connections: 5") ==
         Texts{"max_connections: unknown key \"max_connections\"; `max_connections` belongs in "
               "upstream"});
@@ -50,7 +50,7 @@ TEST_CASE("What is known but not built says so, and is never ignored") {
   CHECK(problems("audit: {}\ntracing: {}\nadmin: {listen: \"a:0\", token_file: /t}") ==
         Texts{"audit: `audit` is not supported yet", "tracing: `tracing` is not supported yet",
               "admin.token_file: `token_file` is not supported yet"});
-  for (const char* key : {"overrides", "preset"}) {
+  for (const char* key : {"preset"}) {
     CHECK(policy_problems(std::string(key) + ": {}") ==
           Texts{std::string(key) + ": `" + key + "` is not supported yet"});
   }

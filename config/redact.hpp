@@ -1,0 +1,18 @@
+// A configuration as JSON for operators' eyes, without what may be a secret: whatever a variable
+// was put into, the values of header fields, what is compared with a header, a cookie or a query
+// parameter, and URLs that carry a password. Comments and anchors are gone; durations and sizes
+// stay as they are written. Pure but for the environment. Thread-safe.
+#pragma once
+
+#include <string_view>
+
+#include "config/json.hpp"
+#include "config/load.hpp"
+
+namespace onceproxy::config {
+
+/// null for a text that is no document. `environment` tells which variables are set; their values
+/// are not looked at.
+Json redacted(std::string_view text, const Environment& environment);
+
+}  // namespace onceproxy::config
