@@ -17,6 +17,7 @@ using policies::OnStoreError;
 using policies::Policy;
 using telemetry::Decision;
 using telemetry::Ending;
+using telemetry::Unprotected;
 
 /// A store call that a coroutine awaits. The store resumes it on the gate's own loop, so that
 /// setting the handle after the verb was called is in time.
@@ -122,20 +123,25 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
                             std::string_view request_id, std::size_t bytes_kept) {
   const policies::Enforcement enforcement = rules.enforcement(policy);
-  if (enforcement.mode == policies::Enforcement::Mode::off) co_return Admission{};
+  if (enforcement.mode == policies::Enforcement::Mode::off) {
+    co_return unprotected(rules, policy, Unprotected::off);
+  }
   const bool watch = enforcement.mode == policies::Enforcement::Mode::shadow;
   const auto operation = policies::select_operation(policy, request, body);
   if (!operation) {
     // A request without a fingerprint belongs to no share of them.
-    if (enforcement.percent < 100) co_return Admission{};
+    if (enforcement.percent < 100) co_return unprotected(rules, policy, Unprotected::percent);
     const bool pass = operation.error().kind == policies::SelectError::Kind::missing &&
                       policy.on_missing == OnMissing::pass;
+    if (pass && !watch) co_return unprotected(rules, policy, Unprotected::missing);
     Verdict verdict;
     if (!pass) verdict = refuse(policy, operation.error());
     co_return watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   }
   if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
-    co_return Admission{PassThrough{}, operation->fingerprint};
+    Admission admission = unprotected(rules, policy, Unprotected::percent);
+    admission.fingerprint = operation->fingerprint;
+    co_return admission;
   }
   const store::ReserveRequest reserve = reserve_request(*operation, watch, request_id, bytes_kept);
   AwaitedCall<store::ReserveResult> call(loop_);
@@ -143,9 +149,18 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   store::ReserveResult result = co_await finished;
   if (call.turn_wait.count() >= 0) metrics_.entity_wait(rules.id(policy), call.turn_wait);
   Verdict verdict = verdict_of(rules, *operation->policy, std::move(result));
+  // The store's results let pass where it failed and the policy forwards then, and nowhere else.
+  if (!watch && std::holds_alternative<PassThrough>(verdict)) {
+    metrics_.unprotected(rules.id(policy), Unprotected::store);
+  }
   Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   admission.fingerprint = operation->fingerprint;
   co_return admission;
+}
+
+Admission Gate::unprotected(const Rules& rules, const Policy& policy, Unprotected reason) {
+  metrics_.unprotected(rules.id(policy), reason);
+  return Admission{};
 }
 
 Verdict Gate::verdict_of(const Rules& rules, const Policy& policy, store::ReserveResult result) {
@@ -216,9 +231,8 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
     switch (policies::classify(forward.policy->outcome, answered->status)) {
       case policies::Verdict::complete:
         settled = co_await complete(std::move(forward), *answered);
-        ending = Ending::completed;
+        ending = settled == store::Settled::failed ? Ending::unsaved : Ending::completed;
         if (settled == store::Settled::failed && !watched) {
-          ending = Ending::unsaved;
           settlement = {Decision::store_error,
                         store_unavailable("The operation was done, but its completion could not "
                                           "be stored; ask again later.")};

@@ -105,6 +105,9 @@ class Gate {
  private:
   store::ReserveRequest reserve_request(const policies::Operation& operation, bool watch,
                                         std::string_view request_id, std::size_t bytes);
+  /// Lets a covered request pass, and counts why.
+  Admission unprotected(const Rules& rules, const policies::Policy& policy,
+                        telemetry::Unprotected reason);
   Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
                      store::ReserveResult result);
   Task<store::Settled> complete(Forward forward, const Answered& answered);

@@ -107,7 +107,10 @@ Task<bool> Exchange::run() {
     co_return false;
   }
   const auto candidates = rules->policies().candidates(view);
-  if (!candidates.empty() && switched_off(*rules, *candidates.front())) policy = candidates.front();
+  if (!candidates.empty() && switched_off(*rules, *candidates.front())) {
+    policy = candidates.front();
+    worker.metrics().unprotected(policy_id(), telemetry::Unprotected::off);
+  }
   if (candidates.empty() || policy != nullptr) {
     Passing passing(*this);
     co_await passing.run();

@@ -161,6 +161,8 @@ TEST_CASE_METHOD(AdmissionFixture, "a completion that is lost spoils no answer t
   REQUIRE(settlement);
   CHECK(settlement->decision == Decision::forwarded);
   CHECK_FALSE(settlement->answer);
+  CHECK(telemetry::Exposition(metrics.exposition())
+            .at(R"(onceproxy_operations_total{policy="dispatch",outcome="unsaved"})") == 1);
 }
 
 TEST_CASE_METHOD(AdmissionFixture, "outside the share a request passes and leaves no trace") {
@@ -184,6 +186,44 @@ TEST_CASE_METHOD(AdmissionFixture, "outside the share a request passes and leave
   request.headers.clear();
   admit();
   CHECK(passes());
+}
+
+TEST_CASE_METHOD(AdmissionFixture,
+                 "each request that passes unprotected is counted, with the reason") {
+  const auto counted = [&](const std::string& reason) {
+    return telemetry::Exposition(metrics.exposition())
+        .at(R"(onceproxy_unprotected_total{policy="dispatch",reason=")" + reason + "\"}")
+        .value_or(-1);
+  };
+  policy.on_missing = policies::OnMissing::pass;
+  policy.on_store_error = policies::OnStoreError::forward;
+  admit();
+  admit(store::Unavailable{store::Unavailable::Reason::pending});
+  for (const std::string reason : {"off", "percent", "missing-key", "store-error"}) {
+    INFO(reason);
+    CHECK(counted(reason) == 0);
+  }
+  admit(store::Unavailable{});
+  CHECK(counted("store-error") == 1);
+  rules->enforce(rule(), {Enforcement::Mode::enforce, 0});
+  admit();
+  CHECK(counted("percent") == 1);
+  request.headers.clear();
+  admit();
+  CHECK(counted("percent") == 2);
+  rules->enforce(rule(), {Enforcement::Mode::enforce, 100});
+  admit();
+  CHECK(counted("missing-key") == 1);
+  rules->enforce(rule(), {Enforcement::Mode::off, 100});
+  admit();
+  CHECK(counted("off") == 1);
+  // Who only watches protects nothing, and says what it would have done.
+  rules->enforce(rule(), {Enforcement::Mode::shadow, 100});
+  admit();
+  request.headers = {{"Idempotency-Key", "k"}};
+  admit(store::Unavailable{});
+  CHECK(counted("missing-key") == 1);
+  CHECK(counted("store-error") == 1);
 }
 
 TEST_CASE_METHOD(AdmissionFixture, "enforcement is what it is now, not what the file said") {
