@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 from .message import Incomplete, parse_response, request
 from .wait import PATIENCE
@@ -91,13 +92,16 @@ def once(address, data, method=None, timeout=PATIENCE):
         return client.exchange(data, method)
 
 
-async def _answer(reader, writer, data, method):
+async def _answer(reader, writer, data, method, after):
     buffer = bytearray()
     try:
+        await asyncio.sleep(after)
         writer.write(data)
         while True:
             try:
-                return parse_response(buffer, method)[0]
+                response = parse_response(buffer, method)[0]
+                response.at = time.monotonic()
+                return response
             except Incomplete:
                 pass
             got = await reader.read(READ)
@@ -110,23 +114,24 @@ async def _answer(reader, writer, data, method):
         writer.close()
 
 
-async def _crowd(address, requests):
+async def _crowd(address, requests, delays):
     streams = await asyncio.gather(*(asyncio.open_connection(*address) for _ in requests))
     answers = asyncio.gather(
         *(
-            _answer(*stream, data, data.split(b" ", 1)[0].decode())
-            for stream, data in zip(streams, requests)
+            _answer(*stream, data, data.split(b" ", 1)[0].decode(), after)
+            for stream, data, after in zip(streams, requests, delays or [0] * len(requests))
         )
     )
     return await asyncio.wait_for(answers, PATIENCE)
 
 
-def crowd(address, requests) -> list:
+def crowd(address, requests, delays=None) -> list:
     """Sends every request at once, each on its own connection; the answers in the same order.
 
-    A connection that broke gives its error instead of an answer.
+    `delays`: how many seconds after the others each is sent, to mix up who is first. An answer's
+    `at` is when it was there. A connection that broke gives its error instead of an answer.
     """
-    return asyncio.run(_crowd(address, requests))
+    return asyncio.run(_crowd(address, requests, delays))
 
 
 __all__ = ["BrokenOff", "Client", "crowd", "once"]

@@ -28,6 +28,7 @@ class Response:
     framing: str  # none | length | chunked | close
     interim: list = field(default_factory=list)  # (status, headers) of the 1xx before it
     raw: bytes = b""
+    at: float = 0.0  # time.monotonic() when it was there, where the client notes it
 
     def all(self, name):
         return [value for key, value in self.headers if key.lower() == name.lower()]
