@@ -10,6 +10,7 @@ using policies::Condition;
 using policies::HeaderCondition;
 using policies::Match;
 using policies::PathSegment;
+using policies::Selector;
 
 bool same_regex(const policies::Regex& a, const policies::Regex& b) {
   return (!a && !b) || (a && b && a->pattern() == b->pattern());
@@ -23,12 +24,16 @@ bool same(const HeaderCondition& a, const HeaderCondition& b) {
   return same_regex(std::get<policies::Regex>(a.is), std::get<policies::Regex>(b.is));
 }
 
-bool same(const Condition& a, const Condition& b) {
-  const auto facts = [](const Condition& c) {
-    const policies::Selector& s = c.selector;
-    return std::tie(s.source, s.name, s.lower, s.trim, s.sort, s.round, s.default_value, c.any_of);
+bool same(const Selector& a, const Selector& b) {
+  const auto facts = [](const Selector& s) {
+    return std::tie(s.source, s.name, s.lower, s.trim, s.sort, s.round, s.default_value);
   };
-  return facts(a) == facts(b) && same_regex(a.regex, b.regex);
+  if (facts(a) != facts(b) || !a.otherwise != !b.otherwise) return false;
+  return !a.otherwise || same(*a.otherwise, *b.otherwise);
+}
+
+bool same(const Condition& a, const Condition& b) {
+  return same(a.selector, b.selector) && a.any_of == b.any_of && same_regex(a.regex, b.regex);
 }
 
 /// Whether each of `asked` is among `given`: more conditions cover less.

@@ -21,11 +21,14 @@ std::vector<Node> override_nodes(const Node& policy) {
 /// Every selector in a policy.
 std::vector<Node> selector_nodes(const Node& policy) {
   std::vector<Node> out;
+  const auto add_chain = [&](const Node& first) {
+    for (std::optional<Node> at = first; at; at = at->get("otherwise")) out.push_back(*at);
+  };
   const auto add = [&](const Node& map, const char* key) {
     const auto value = map.get(key);
     if (!value) return;
-    if (value->is_map()) out.push_back(*value);
-    for (Node& item : value->items()) out.push_back(std::move(item));
+    if (value->is_map()) add_chain(*value);
+    for (const Node& item : value->items()) add_chain(item);
   };
   for (const char* key : {"fingerprint", "scope", "payload"}) add(policy, key);
   if (const auto match = policy.get("match")) add(*match, "where");

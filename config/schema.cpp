@@ -1,4 +1,5 @@
 #include "config/load.hpp"
+#include "config/selector_reader.hpp"
 #include "config/settings_reader.hpp"
 
 namespace onceproxy::config {
@@ -19,6 +20,7 @@ Json definitions() {
         text_like("\\$\\{", "Text with an environment variable: ${NAME} or ${NAME:-default}.")},
        {"duration", text_like("^[0-9]+(ms|s|m|h|d)$|\\$\\{", "500ms, 30s, 5m, 24h, 7d.")},
        {"size", std::move(size)},
+       {"selector", selector(Sources::no_client_key).schema()},
        {"address", text_like("^(.+:[0-9]+|unix:/.+)$|\\$\\{", "host:port or unix:/path.")}});
 }
 

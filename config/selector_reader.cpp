@@ -20,12 +20,12 @@ struct SourceName {
 
 const std::vector<SourceName>& source_names() {
   static const std::vector<SourceName> names{
-      {"header", Source::header, {"lower", "trim", "round", "default"}},
-      {"query", Source::query, {"lower", "trim", "round", "sort", "default"}},
-      {"path", Source::path, {"lower", "trim", "round", "default"}},
-      {"cookie", Source::cookie, {"lower", "trim", "round", "sort", "default"}},
-      {"body", Source::body, {"lower", "trim", "round", "sort", "default"}},
-      {"form", Source::form, {"lower", "trim", "round", "sort", "default"}},
+      {"header", Source::header, {"lower", "trim", "round", "default", "otherwise"}},
+      {"query", Source::query, {"lower", "trim", "round", "sort", "default", "otherwise"}},
+      {"path", Source::path, {"lower", "trim", "round", "default", "otherwise"}},
+      {"cookie", Source::cookie, {"lower", "trim", "round", "sort", "default", "otherwise"}},
+      {"body", Source::body, {"lower", "trim", "round", "sort", "default", "otherwise"}},
+      {"form", Source::form, {"lower", "trim", "round", "sort", "default", "otherwise"}},
       {"method", Source::method, {}},
       {"target", Source::target, {}},
       {"content", Source::content, {}},
@@ -54,9 +54,30 @@ bool is_test(const Node::Entry& entry) {
   return entry.key == "equals" || entry.key == "in" || entry.key == "regex";
 }
 
+bool reads_the_same(const Selector& a, const Selector& b) {
+  return a.source == b.source && a.name == b.name;
+}
+
+/// What holds between a selector and those read otherwise.
+void check_chain(const Node& node, const Selector& selector) {
+  const auto next = node.get("otherwise");
+  const auto standing_in = node.get("default");
+  if (next && standing_in) {
+    standing_in->problem(
+        "a field with a default is never missing, so `otherwise` would never be read; write "
+        "`default` into the last `otherwise`");
+  }
+  for (const Selector* at = selector.otherwise.get(); at != nullptr; at = at->otherwise.get()) {
+    if (reads_the_same(selector, *at)) {
+      next->problem("the chain comes back to `" + selector.text + "`, which is missing by then");
+      return;
+    }
+  }
+}
+
 void check_selector(const Node& node, const SelectorDraft& draft, bool with_client_key) {
-  static const std::vector<std::string> modifiers{"lower", "trim",    "round",
-                                                  "sort",  "default", "pattern"};
+  static const std::vector<std::string> modifiers{"lower",   "trim",      "round",  "sort",
+                                                  "default", "otherwise", "pattern"};
   const auto is_modifier = [](const Node::Entry& entry) {
     return std::find(modifiers.begin(), modifiers.end(), entry.key) != modifiers.end();
   };
@@ -91,6 +112,13 @@ void check_selector(const Node& node, const SelectorDraft& draft, bool with_clie
       entry.key_problem("`" + entry.key + "` makes no sense with `" + source->key + "`");
     }
   }
+  check_chain(node, draft.selector);
+}
+
+/// The whole of a chain goes into its text.
+Selector finished(Selector selector) {
+  if (selector.otherwise) selector.text += ", otherwise: {" + selector.otherwise->text + "}";
+  return selector;
 }
 
 Json exactly_one_source(Json schema, bool with_client_key) {
@@ -132,7 +160,7 @@ Kind<policies::Condition> condition() {
     auto value = draft.read(node);
     if (!value || value->selector.text.empty()) return std::nullopt;
     policies::Condition out;
-    out.selector = std::move(value->selector);
+    out.selector = finished(std::move(value->selector));
     out.any_of = std::move(value->in);
     if (node.get("equals")) out.any_of.push_back(std::move(value->equals));
     out.regex = std::move(value->regex);
@@ -158,7 +186,7 @@ Kind<Selector> selector(Sources sources) {
   kind.read = [draft](const Node& node) -> std::optional<Selector> {
     auto value = draft.read(node);
     if (!value || value->selector.text.empty()) return std::nullopt;
-    return std::move(value->selector);
+    return finished(std::move(value->selector));
   };
   kind.schema = [draft, with_client_key] {
     return exactly_one_source(draft.schema(), with_client_key);
@@ -174,7 +202,7 @@ Kind<std::vector<Selector>> selectors(Sources sources, Empty empty) {
     if (!value || value->size() != node.items().size()) return value;
     for (std::size_t i = 0; i < value->size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
-        if ((*value)[i].text == (*value)[j].text) {
+        if (reads_the_same((*value)[i], (*value)[j])) {
           node.items()[i].problem("`" + (*value)[i].text + "` is listed twice");
         }
       }

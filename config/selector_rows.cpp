@@ -26,4 +26,17 @@ Kind<int> decimal_places() {
   return kind;
 }
 
+Kind<std::shared_ptr<const policies::Selector>> other_selector() {
+  using Other = std::shared_ptr<const policies::Selector>;
+  Kind<Other> kind;
+  kind.read = [](const Node& node) -> std::optional<Other> {
+    static const Kind<policies::Selector> any = selector(Sources::no_client_key);
+    auto value = any.read(node);
+    if (!value) return std::nullopt;
+    return std::make_shared<const policies::Selector>(*std::move(value));
+  };
+  kind.schema = [] { return Json::object({{"$ref", "#/$defs/selector"}}); };
+  return kind;
+}
+
 }  // namespace onceproxy::config

@@ -2,6 +2,7 @@
 // because a condition's table is these rows and its own. Pure; thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ std::optional<std::string> wrong_name(std::string_view name);
 
 /// Of `round`, which is an int in the Selector.
 Kind<int> decimal_places();
+
+/// Of `otherwise`: a selector again, so the schema is a reference to the one in $defs.
+Kind<std::shared_ptr<const policies::Selector>> other_selector();
 
 /// A selector while it is read.
 struct SelectorDraft {
@@ -114,6 +118,8 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                       "An array, or a parameter given several times, is taken as a set."));
   rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, text("text"),
                                  "What a missing field is taken for."));
+  rows.push_back(modifier<Owner>("otherwise", &policies::Selector::otherwise, other_selector(),
+                                 "Another selector, read where this field is missing."));
   return rows;
 }
 

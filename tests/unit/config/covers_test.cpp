@@ -29,6 +29,8 @@ TEST_CASE("A policy that an earlier one leaves nothing to is refused") {
   CHECK(hidden("headers: {X: a}", "headers: {x: a, y: b}"));
   CHECK(hidden("headers: {x: {present: true}}", "headers: {x: a}"));
   CHECK(hidden("where: [{body: /t, equals: a}]", "path: /a, where: [{body: /t, equals: a}]"));
+  CHECK(hidden("where: [{body: /t, otherwise: {body: /u}, equals: a}]",
+               "where: [{body: /t, otherwise: {body: /u}, equals: a}], path: /a"));
 }
 
 TEST_CASE("A policy that some request still reaches is fine") {
@@ -44,6 +46,10 @@ TEST_CASE("A policy that some request still reaches is fine") {
   CHECK(!hidden("headers: {x: a}", "headers: {x: {present: true}}"));
   CHECK(!hidden("where: [{body: /t, equals: a}]", "where: [{body: /t, equals: b}]"));
   CHECK(!hidden("where: [{body: /t, equals: a}]", ""));
+  CHECK(!hidden("where: [{body: /t, equals: a}]",
+                "where: [{body: /t, otherwise: {body: /u}, equals: a}]"));
+  CHECK(!hidden("where: [{body: /t, otherwise: {body: /v}, equals: a}]",
+                "where: [{body: /t, otherwise: {body: /u}, equals: a}]"));
 }
 
 }  // namespace

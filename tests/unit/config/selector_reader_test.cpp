@@ -111,6 +111,49 @@ TEST_CASE("A field listed twice is refused") {
         Texts{"fingerprint[2]: `body: /a` is listed twice"});
 }
 
+TEST_CASE("A selector may name others that are read where its field is missing") {
+  const auto chain = selector(
+      "{header: ce-id, trim: true, otherwise: {query: id, lower: true, otherwise: {body: /id, "
+      "default: \"\"}}}");
+  CHECK(chain.text == "header: ce-id, otherwise: {query: id, otherwise: {body: /id}}");
+  REQUIRE(chain.otherwise);
+  CHECK(chain.otherwise->source == Source::query);
+  CHECK(chain.otherwise->lower);
+  CHECK(!chain.otherwise->trim);
+  REQUIRE(chain.otherwise->otherwise);
+  CHECK(chain.otherwise->otherwise->pointer == std::vector<std::string>{"id"});
+  CHECK(chain.otherwise->otherwise->default_value == "");
+  CHECK(!selector("{header: a}").otherwise);
+  CHECK(selector("{header: a, otherwise: {content: true}}").otherwise->source == Source::content);
+}
+
+TEST_CASE("A field that is always there, or has a default, has nothing to be read otherwise") {
+  for (const std::string source : {"client_key: k", "method: true", "content: true", "const: a"}) {
+    const std::string name = source.substr(0, source.find(':'));
+    CHECK(wrong("{" + source + ", otherwise: {header: b}}") ==
+          Texts{"fingerprint[0].otherwise: `otherwise` makes no sense with `" + name + "`"});
+  }
+  CHECK(wrong("{header: a, default: b, otherwise: {header: c}}") ==
+        Texts{"fingerprint[0].default: a field with a default is never missing, so `otherwise` "
+              "would never be read; write `default` into the last `otherwise`"});
+}
+
+TEST_CASE("What is read otherwise is a selector of its own, and another one") {
+  CHECK(wrong("{header: a, otherwise: b}") ==
+        Texts{"fingerprint[0].otherwise: expected a map, found \"b\""});
+  CHECK(wrong("{header: a, otherwise: {lower: true}}").size() == 1);
+  CHECK(wrong("{header: a, otherwise: {client_key: k}}").size() == 1);
+  CHECK(wrong("{header: a, otherwise: {heder: b}}") ==
+        Texts{"fingerprint[0].otherwise.heder: unknown key \"heder\"; did you mean \"header\"?"});
+  const std::string back =
+      "fingerprint[0].otherwise: the chain comes back to `header: a`, which is missing by then";
+  CHECK(wrong("{header: a, otherwise: {header: a, trim: true}}") == Texts{back});
+  CHECK(wrong("{header: a, otherwise: {header: b, otherwise: {header: a}}}") == Texts{back});
+  CHECK(policy_problems("match: {path: \"/{x}\", methods: [GET]}\nfingerprint: [{header: a, "
+                        "otherwise: {path: y, otherwise: {body: /a}}}]")
+            .size() == 2);
+}
+
 TEST_CASE("RE2's own message says what is wrong with an expression") {
   CHECK(wrong("{client_key: a, pattern: \"(\"}") ==
         Texts{"fingerprint[0].pattern: \"(\" is no regular expression (RE2): missing ): ("});
