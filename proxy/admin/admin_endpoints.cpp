@@ -15,9 +15,6 @@ namespace {
 using telemetry::append_json_string;
 using telemetry::LogLevel;
 
-Response json(std::string body) {
-  return {200, "application/json", std::move(body)};
-}
 Response done() {
   return plain(200, "OK\n");
 }
@@ -66,13 +63,33 @@ Response server_info(const AdminHooks& hooks) {
     body += ':';
     append_json_string(body, value);
   }
-  return json(body + "}}\n");
+  return json(200, body + "}}\n");
 }
 
 Response listeners(const AdminHooks& hooks) {
   std::string body;
   for (const auto& [name, address] : hooks.listeners())
     body.append(name).append("::").append(address) += '\n';
+  return plain(200, body);
+}
+
+/// Envoy's lines, as far as there is something to say.
+Response clusters(const AdminHooks& hooks) {
+  const UpstreamState upstream = hooks.upstream();
+  std::string body;
+  const auto line = [&body](std::string_view subject, std::string_view name, std::string value) {
+    body.append("upstream::").append(subject).append("::").append(name).append("::");
+    body.append(value) += '\n';
+  };
+  line("default_priority", "max_connections", std::to_string(upstream.connections_max));
+  if (upstream.turns_max > 0) {
+    line("default_priority", "max_requests", std::to_string(upstream.turns_max));
+  }
+  const std::string host = upstream.found.empty() ? "unresolved" : upstream.found;
+  line(host, "hostname", upstream.address);
+  line(host, "cx_active", std::to_string(upstream.connections));
+  line(host, "rq_pending_active", std::to_string(upstream.waiting));
+  if (upstream.turns_max > 0) line(host, "rq_active", std::to_string(upstream.turns));
   return plain(200, body);
 }
 
@@ -104,7 +121,7 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
     server.add("GET", path, "metrics in the Prometheus text format",
                [&metrics](const Request&) { return metrics_response(metrics); });
   server.add("GET", "/memory", "what the allocator and the process take",
-             [](const Request&) { return json(memory_json()); });
+             [](const Request&) { return json(200, memory_json()); });
   if (hooks->ready)
     server.add("GET", "/ready", "200 when ready for traffic, else 503 and why",
                [hooks](const Request&) { return readiness_response(hooks->ready); });
@@ -114,9 +131,12 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   if (hooks->listeners)
     server.add("GET", "/listeners", "names and addresses of the listeners",
                [hooks](const Request&) { return listeners(*hooks); });
+  if (hooks->upstream)
+    server.add("GET", "/clusters", "the upstream: its address, connections and limits",
+               [hooks](const Request&) { return clusters(*hooks); });
   if (hooks->config_dump)
     server.add("GET", "/config_dump", "the configuration in force, secrets redacted",
-               [hooks](const Request&) { return plain(200, hooks->config_dump()); });
+               [hooks](const Request&) { return json(200, hooks->config_dump()); });
 }
 
 void add_statistics(Server& server, const telemetry::Metrics& metrics) {
@@ -145,6 +165,11 @@ void add_acting(Server& server, const std::shared_ptr<const AdminHooks>& hooks) 
                    return done();
                  });
   }
+  if (hooks->reload)
+    server.add("POST", "/reload", "load the configuration file anew", [hooks](const Request&) {
+      ReloadReport report = hooks->reload();
+      return json(report.successful ? 200 : 500, std::move(report.json));
+    });
   if (hooks->drain_listeners)
     server.add("POST", "/drain_listeners", "take no new connections", [hooks](const Request&) {
       hooks->drain_listeners();

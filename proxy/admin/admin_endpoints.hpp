@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -19,8 +20,30 @@ enum class ServerState { pre_initializing, live, draining };
 
 using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
-/// How the endpoints reach the program. All run on the server's thread and must be quick; what
-/// takes long (draining, quitting) they only begin.
+/// The upstream as it is used now.
+struct UpstreamState {
+  /// As configured.
+  std::string address;
+  /// As found, numeric; empty while its name does not resolve.
+  std::string found;
+  std::size_t connections = 0;
+  std::size_t connections_max = 0;
+  /// Requests that wait for a connection or a turn.
+  std::size_t waiting = 0;
+  /// Requests under way, where their number is limited; 0: it is not.
+  std::size_t turns = 0;
+  std::size_t turns_max = 0;
+};
+
+struct ReloadReport {
+  /// False: what was loaded before stays in force, and POST /reload answers 500, as Prometheus's.
+  bool successful = false;
+  /// What changed, or every problem.
+  std::string json;
+};
+
+/// How the endpoints reach the program. All run on the server's thread and must be quick, but for
+/// `reload`, which may wait for a resolver; what takes long (draining, quitting) they only begin.
 struct AdminHooks {
   std::string version;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
@@ -31,7 +54,9 @@ struct AdminHooks {
   std::function<NamedTexts()> options;
   /// GET /ready.
   Readiness ready;
-  /// GET /config_dump: the configuration in force, secrets redacted.
+  /// GET /clusters.
+  std::function<UpstreamState()> upstream;
+  /// GET /config_dump: the configuration in force as JSON, secrets redacted.
   std::function<std::string()> config_dump;
   /// GET /listeners: name and address.
   std::function<NamedTexts()> listeners;
@@ -39,6 +64,8 @@ struct AdminHooks {
   std::function<void(telemetry::LogLevel)> set_log_level;
   /// POST /healthcheck/fail (true) and /healthcheck/ok (false).
   std::function<void(bool)> fail_health_check;
+  /// POST /reload.
+  std::function<ReloadReport()> reload;
   /// POST /drain_listeners.
   std::function<void()> drain_listeners;
   /// POST /quitquitquit.

@@ -1,14 +1,43 @@
 #include "proxy/admin/routes.hpp"
 
 #include <exception>
+#include <optional>
 #include <utility>
 
+#include "proxy/admin/target.hpp"
+#include "proxy/telemetry/json_text.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::admin {
 namespace {
 
 constexpr std::string_view below = "/*";
+
+/// Takes the first segment and its slash off.
+std::string_view take_segment(std::string_view& path) {
+  path.remove_prefix(path.starts_with('/') ? 1 : 0);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+/// Whether a path of {names} covers `path`; `captures` are what they stand for.
+bool covers(std::string_view pattern, std::string_view path,
+            std::map<std::string, std::string, std::less<>>& captures) {
+  captures.clear();
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view found = take_segment(path);
+    if (!wanted.starts_with('{')) {
+      if (wanted != found) return false;
+      continue;
+    }
+    std::optional<std::string> value = decode_percent(found);
+    if (!value || value->empty()) return false;
+    captures.emplace(wanted.substr(1, wanted.size() - 2), *std::move(value));
+  }
+  return pattern.empty() && path.empty();
+}
 
 }  // namespace
 
@@ -19,12 +48,27 @@ Response plain(int status, std::string body) {
   return response;
 }
 
+Response json(int status, std::string body) {
+  return {status, "application/json", std::move(body)};
+}
+
+Response refusal(int status, std::string_view why) {
+  std::string body = "{\"error\":";
+  telemetry::append_json_string(body, why);
+  return json(status, body + "}\n");
+}
+
 void Routes::add(std::string method, std::string path, std::string help, Handler handler) {
   paths_[std::move(path)][std::move(method)] = {std::move(help), std::move(handler)};
 }
 
-const Routes::Methods* Routes::find(std::string_view path) const {
+const Routes::Methods* Routes::find(std::string_view path, Captures& captures) const {
   if (const auto exact = paths_.find(path); exact != paths_.end()) return &exact->second;
+  for (const auto& [pattern, methods] : paths_) {
+    const bool has_names = pattern.find('{') != std::string::npos;
+    if (has_names && covers(pattern, path, captures)) return &methods;
+  }
+  captures.clear();
   // The longest prefix that covers the path.
   for (std::size_t slash = path.rfind('/'); slash != std::string_view::npos && path.size() > 1;
        slash = slash == 0 ? slash : path.rfind('/', slash - 1)) {
@@ -36,7 +80,8 @@ const Routes::Methods* Routes::find(std::string_view path) const {
 }
 
 Routed Routes::answer(const Request& request) const {
-  const Methods* methods = find(request.path);
+  Captures captures;
+  const Methods* methods = find(request.path, captures);
   if (methods == nullptr) return {plain(404, "no such path; GET / lists what there is\n"), {}};
   const auto route = methods->find(request.method == "HEAD" ? "GET" : request.method);
   if (route == methods->end()) {
@@ -46,7 +91,10 @@ Routed Routes::answer(const Request& request) const {
     return {plain(405, "this path takes " + allow + "\n"), allow};
   }
   try {
-    return {route->second.handler(request), {}};
+    if (captures.empty()) return {route->second.handler(request), {}};
+    Request with_captures = request;
+    with_captures.captures = std::move(captures);
+    return {route->second.handler(with_captures), {}};
   } catch (const std::exception& error) {
     telemetry::log(
         telemetry::LogLevel::error, "admin request failed",

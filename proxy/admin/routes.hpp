@@ -32,13 +32,18 @@ class Routes {
     Handler handler;
   };
   using Methods = std::map<std::string, Route, std::less<>>;
+  using Captures = std::map<std::string, std::string, std::less<>>;
 
-  const Methods* find(std::string_view path) const;
+  const Methods* find(std::string_view path, Captures& captures) const;
 
   std::map<std::string, Methods, std::less<>> paths_;
 };
 
 /// A plain text answer.
 Response plain(int status, std::string body);
+/// An answer whose body is JSON.
+Response json(int status, std::string body);
+/// {"error":"…"}: why a request for JSON is not answered.
+Response refusal(int status, std::string_view why);
 
 }  // namespace onceproxy::admin

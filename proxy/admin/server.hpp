@@ -25,6 +25,8 @@ struct Request {
   /// Decoded.
   std::multimap<std::string, std::string> query;
   std::string body;
+  /// What the path's {names} stand for, decoded.
+  std::map<std::string, std::string, std::less<>> captures = {};
 };
 
 struct Response {
@@ -53,9 +55,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// `method` GET also answers HEAD. A path known under another method is 405 with Allow. A path
-  /// that ends in "/*" covers everything below it that has no path of its own. A handler that
-  /// throws answers 500.
+  /// `method` GET also answers HEAD. A path known under another method is 405 with Allow. In a path
+  /// a segment {name} is any one that is not empty; a path that ends in "/*" covers everything
+  /// below it. What is written out goes before what has names, and that before what ends in "/*".
+  /// A handler that throws answers 500.
   void add(std::string method, std::string path, std::string help, Handler handler);
 
   /// What was added, one line a path: "  POST /path: help", sorted by path.

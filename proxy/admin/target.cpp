@@ -1,5 +1,6 @@
 #include "proxy/admin/target.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace onceproxy::admin {
@@ -12,12 +13,18 @@ int hex_digit(char c) {
   return -1;
 }
 
-std::optional<std::string> decode(std::string_view text) {
+/// A part of a query: there, a plus sign is a space.
+std::optional<std::string> decode(std::string text) {
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return decode_percent(text);
+}
+
+}  // namespace
+
+std::optional<std::string> decode_percent(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      decoded += ' ';
-    } else if (text[i] != '%') {
+    if (text[i] != '%') {
       decoded += text[i];
     } else {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
@@ -30,8 +37,6 @@ std::optional<std::string> decode(std::string_view text) {
   return decoded;
 }
 
-}  // namespace
-
 std::optional<Target> parse_target(std::string_view text) {
   if (text.empty() || text.front() != '/') return std::nullopt;
   Target target;
@@ -43,9 +48,10 @@ std::optional<Target> parse_target(std::string_view text) {
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
-    std::optional<std::string> key = decode(pair.substr(0, equals));
-    std::optional<std::string> value =
-        equals == std::string_view::npos ? std::string() : decode(pair.substr(equals + 1));
+    std::optional<std::string> key = decode(std::string(pair.substr(0, equals)));
+    std::optional<std::string> value = equals == std::string_view::npos
+                                           ? std::string()
+                                           : decode(std::string(pair.substr(equals + 1)));
     if (!key || !value) return std::nullopt;
     target.query.emplace(std::move(*key), std::move(*value));
   }

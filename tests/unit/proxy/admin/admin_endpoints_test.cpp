@@ -19,6 +19,8 @@ struct Program {
   telemetry::Metrics metrics{"1.2.3"};
   telemetry::WorkerMetrics& worker = metrics.add_worker();
   std::vector<std::string> done;
+  UpstreamState upstream{"legacy:8081", "10.0.0.7:8081", 3, 1024, 2, 0, 0};
+  bool reloads = true;
   Server server{{"127.0.0.1", 0, ""}};
 
   explicit Program(ServerState state = ServerState::live) {
@@ -28,7 +30,12 @@ struct Program {
     hooks.state = [state] { return state; };
     hooks.options = [] { return NamedTexts{{"drain_time", "30s"}, {"config", "a\"b"}}; };
     hooks.ready = []() -> std::optional<std::string> { return "draining"; };
-    hooks.config_dump = [] { return std::string("listen: 0.0.0.0:8080\n"); };
+    hooks.config_dump = [] { return std::string("{\"listen\":\"0.0.0.0:8080\"}\n"); };
+    hooks.upstream = [this] { return upstream; };
+    hooks.reload = [this] {
+      done.push_back("reload");
+      return ReloadReport{reloads, "{\"status\":\"told\"}\n"};
+    };
     hooks.listeners = [] { return NamedTexts{{"data", "0.0.0.0:8080"}}; };
     hooks.set_log_level = [this](LogLevel level) {
       done.push_back("level " + std::to_string(static_cast<int>(level)));
@@ -50,11 +57,11 @@ TEST_CASE("the list names every endpoint") {
   const std::string list = body(program.get("/"));
   CHECK(list == body(program.get("/help")));
   for (const char* line :
-       {"  GET /config_dump: ", "  GET /help: ", "  GET /listeners: ", "  GET /memory: ",
-        "  GET /metrics: ", "  GET /ready: ", "  GET /server_info: ", "  GET /stats: ",
-        "  GET /stats/prometheus: ", "  POST /drain_listeners: ", "  POST /healthcheck/fail: ",
-        "  POST /healthcheck/ok: ", "  POST /logging: ", "  POST /quitquitquit: ",
-        "  POST /reset_counters: "})
+       {"  GET /clusters: ", "  GET /config_dump: ", "  GET /help: ", "  GET /listeners: ",
+        "  GET /memory: ", "  GET /metrics: ", "  GET /ready: ", "  GET /server_info: ",
+        "  GET /stats: ", "  GET /stats/prometheus: ", "  POST /drain_listeners: ",
+        "  POST /healthcheck/fail: ", "  POST /healthcheck/ok: ", "  POST /logging: ",
+        "  POST /quitquitquit: ", "  POST /reload: ", "  POST /reset_counters: "})
     CHECK(list.find(line) != std::string::npos);
 }
 
@@ -74,11 +81,46 @@ TEST_CASE("what the hooks tell is shown") {
   CHECK(status(program.get("/ready")) == 503);
   CHECK(body(program.get("/ready")) == "draining\n");
   CHECK(body(program.get("/listeners")) == "data::0.0.0.0:8080\n");
-  CHECK(body(program.get("/config_dump")) == "listen: 0.0.0.0:8080\n");
+  CHECK(body(program.get("/config_dump")) == "{\"listen\":\"0.0.0.0:8080\"}\n");
   CHECK(std::regex_match(
       body(program.get("/memory")),
       std::regex(
           R"re(\{"allocated":"\d+","heap_size":"\d+","total_physical_bytes":"[1-9]\d+"\}\n)re")));
+}
+
+TEST_CASE("clusters tells the upstream in Envoy's lines") {
+  Program program;
+  CHECK(body(program.get("/clusters")) ==
+        "upstream::default_priority::max_connections::1024\n"
+        "upstream::10.0.0.7:8081::hostname::legacy:8081\n"
+        "upstream::10.0.0.7:8081::cx_active::3\n"
+        "upstream::10.0.0.7:8081::rq_pending_active::2\n");
+  Program limited;
+  limited.upstream = {"legacy:8081", "", 0, 10, 0, 1, 4};
+  CHECK(body(limited.get("/clusters")) ==
+        "upstream::default_priority::max_connections::10\n"
+        "upstream::default_priority::max_requests::4\n"
+        "upstream::unresolved::hostname::legacy:8081\n"
+        "upstream::unresolved::cx_active::0\n"
+        "upstream::unresolved::rq_pending_active::0\n"
+        "upstream::unresolved::rq_active::1\n");
+}
+
+TEST_CASE("reload answers what came of it, and 500 when nothing did") {
+  Program program;
+  CHECK(status(program.get("/reload")) == 405);
+  const std::string answer = program.post("/reload");
+  CHECK(status(answer) == 200);
+  CHECK(answer.find("Content-Type: application/json\r\n") != std::string::npos);
+  CHECK(body(answer) == "{\"status\":\"told\"}\n");
+  program.server.stop();
+  CHECK(program.done == std::vector<std::string>{"reload"});
+
+  Program failing;
+  failing.reloads = false;
+  const std::string failure = failing.post("/reload");
+  CHECK(status(failure) == 500);
+  CHECK(body(failure) == "{\"status\":\"told\"}\n");
 }
 
 TEST_CASE("stats are name: value lines without buckets; the Prometheus formats are the same") {

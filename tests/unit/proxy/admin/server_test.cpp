@@ -121,6 +121,31 @@ TEST_CASE("an unknown path is 404, a known one under another method 405 with All
         std::string::npos);
 }
 
+TEST_CASE("a path's {names} are told, decoded; what is written out goes before them") {
+  Server server(any_port);
+  const auto tell = [](const Request& request) {
+    std::string told;
+    for (const auto& [name, value] : request.captures) told += name + "=" + value + ";";
+    return text(told);
+  };
+  server.add("GET", "/things/{name}", "one", tell);
+  server.add("GET", "/things/{name}/parts/{part}", "a part", tell);
+  server.add("GET", "/things/all", "all", [](const Request&) { return text("all"); });
+  server.add("GET", "/things/*", "the rest", [](const Request&) { return text("rest"); });
+  server.start();
+  const auto got = [&](const std::string& path) {
+    return body(fetch(server.address(), "GET", path));
+  };
+  CHECK(got("/things/a%2Fb%20+") == "name=a/b +;");
+  CHECK(got("/things/x/parts/y?z=1") == "name=x;part=y;");
+  CHECK(got("/things/all") == "all");
+  CHECK(got("/things/") == "rest");
+  CHECK(got("/things/x/") == "rest");
+  CHECK(got("/things/%zz") == "rest");
+  CHECK(got("/things/x/parts/") == "rest");
+  CHECK(status(fetch(server.address(), "POST", "/things/x", "Content-Length: 0\r\n")) == 405);
+}
+
 TEST_CASE("a path that ends in /* covers what is below it and has no path of its own") {
   Server server(any_port);
   server.add("GET", "/records/*", "one", [](const Request& r) { return text("one " + r.path); });
