@@ -113,10 +113,7 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
     ++operations;
     sync = sync || needs_sync(*at);
     highest = std::max(highest, at->fence);
-    parts_.database.add(batch, Family::records, at->fingerprint.view(), at->record);
-    for (const Write& more : at->also) {
-      parts_.database.add(batch, more.family, more.key, more.value);
-    }
+    add(batch, *at);
   }
   const auto ceiling = parts_.fences.ceiling_for(highest);
   if (ceiling) {
@@ -126,6 +123,30 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
   const rocksdb::Status status = parts_.database.write(batch, sync);
   if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
   return status;
+}
+
+void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) const {
+  parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
+  for (const Write& more : operation.also) {
+    parts_.database.add(batch, more.family, more.key, more.value);
+  }
+  add_ties(batch, operation);
+}
+
+void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const {
+  if (operation.ties == nullptr) return;
+  const auto& [entity, rate] = *operation.ties;
+  const auto kind = operation.kind;
+  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
+  // the record says.
+  if (entity &&
+      (kind == Operation::Kind::complete || (kind == Operation::Kind::reserve && entity->turn))) {
+    parts_.database.add(batch, Family::entities, entity->key.view(),
+                        parts_.entities.encoded(entity->key));
+  }
+  if (rate && (kind == Operation::Kind::reserve || kind == Operation::Kind::release)) {
+    parts_.database.add(batch, Family::rates, rate->key.view(), parts_.rates.encoded(rate->key));
+  }
 }
 
 void Committer::succeed(Operation* group) {
@@ -138,7 +159,8 @@ void Committer::succeed(Operation* group) {
           operation->attempt});
       delivery_.add(*operation->reserve_call);
     } else {
-      parts_.reservations.erase(operation->fingerprint);
+      const bool completed = operation->kind == Operation::Kind::complete;
+      parts_.endings.end(operation->fingerprint, completed, delivery_);
       operation->settle_call->result = Settled::done;
       delivery_.add(*operation->settle_call);
     }
@@ -146,8 +168,9 @@ void Committer::succeed(Operation* group) {
   delivery_.send();
 }
 
+/// Nothing is on disk of it, or nobody knows.
 void Committer::forget(const Operation& operation) {
-  parts_.reservations.erase(operation.fingerprint);
+  parts_.endings.end(operation.fingerprint, false);
 }
 
 void Committer::fail(Operation* group, bool maybe_on_disk) {
@@ -155,6 +178,9 @@ void Committer::fail(Operation* group, bool maybe_on_disk) {
     std::unique_ptr<Operation> operation(std::exchange(group, group->next));
     if (operation->kind == Operation::Kind::reserve) {
       Call<ReserveResult>& call = *std::exchange(operation->reserve_call, nullptr);
+      if (operation->ties != nullptr && operation->ties->rate) {
+        parts_.rates.give_back(operation->ties->rate->key, operation->ties->rate->token);
+      }
       if (maybe_on_disk) {
         retained_.doubt(std::move(operation));
       } else {
@@ -196,6 +222,9 @@ void Committer::upkeep() {
     return;
   }
   extend_leases();
+  Delivery out;
+  parts_.entities.end_dead_turns(parts_.clock.now(), out);
+  out.send();
 }
 
 void Committer::extend_leases() {
@@ -205,6 +234,9 @@ void Committer::extend_leases() {
   for (const Reservations::Extension& extension : extensions) {
     parts_.database.add(batch, Family::records, extension.fingerprint.view(),
                         encode(extension.record));
+    if (!extension.entity) continue;
+    const auto entity = parts_.entities.extended(*extension.entity, extension.record.lease_ends);
+    if (entity) parts_.database.add(batch, Family::entities, extension.entity->view(), entity);
   }
   const auto status = parts_.database.write(batch, parts_.options.sync != Sync::none);
   if (!status.ok()) {

@@ -18,9 +18,9 @@
 
 #include "store/database.hpp"
 #include "store/delivery.hpp"
+#include "store/endings.hpp"
 #include "store/fences.hpp"
 #include "store/operation_queue.hpp"
-#include "store/reservations.hpp"
 #include "store/retained.hpp"
 #include "store/space.hpp"
 #include "store/tuning.hpp"
@@ -33,6 +33,9 @@ class Committer {
   struct Parts {
     Database& database;
     Reservations& reservations;
+    Entities& entities;
+    Rates& rates;
+    Endings& endings;
     Fences& fences;
     Space& space;
     PermitOwner& permit_owner;
@@ -82,6 +85,8 @@ class Committer {
   void succeed(Operation* group);
   void fail(Operation* group, bool maybe_on_disk);
   void forget(const Operation& operation);
+  void add(rocksdb::WriteBatch& batch, const Operation& operation) const;
+  void add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const;
 
   void upkeep();
   void extend_leases();

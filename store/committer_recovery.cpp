@@ -51,7 +51,9 @@ bool Committer::try_recover() {
       return false;
     }
     written += batch.Count();
-    for (const auto& operation : operations) forget(*operation);
+    for (const auto& operation : operations) {
+      parts_.endings.end(operation->fingerprint, operation->kind == Operation::Kind::complete);
+    }
   } while (!retained_.finish());
   if (parts_.observer.event) {
     parts_.observer.event("reopened: " + std::to_string(written) + " retained changes written");
@@ -62,6 +64,8 @@ bool Committer::try_recover() {
 /// Puts into `batch` what brings the disk to where it should be. Only a record that still carries
 /// the operation's nonce is touched: any other has been decided since.
 void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good) {
+  // In any case: the reservations' writes may have carried what has been taken back since.
+  add_ties(batch, operation);
   std::optional<Record> record;
   {
     Database::Found found;

@@ -109,7 +109,8 @@ rocksdb::Status Database::reclaim(std::atomic<bool>& stop) const {
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.canceled = &stop;
   // The small family too: its memtable may be what keeps an old log alive.
-  for (const Family family : {Family::meta, Family::records, Family::answers}) {
+  for (const Family family :
+       {Family::meta, Family::records, Family::answers, Family::entities, Family::rates}) {
     const rocksdb::Status status = db_->CompactRange(options, handle(family), nullptr, nullptr);
     if (!status.ok()) return status;
   }

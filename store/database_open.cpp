@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -72,10 +73,17 @@ bool Database::log_is_the_corrupt_part() const {
   options.create_if_missing = false;
   options.listeners.clear();
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  // Those that are there: a directory of an earlier version has fewer, and read-only makes none.
+  std::vector<std::string> names;
+  auto status = rocksdb::DB::ListColumnFamilies(options, options_.path.string(), &names);
+  if (!status.ok()) return false;
+  auto families = families_;
+  std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
+    return std::find(names.begin(), names.end(), family.name) == names.end();
+  });
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::OpenForReadOnly(options, options_.path.string(), families_, &handles, &db);
+  status = rocksdb::DB::OpenForReadOnly(options, options_.path.string(), families, &handles, &db);
   if (!status.ok()) return false;
   for (rocksdb::ColumnFamilyHandle* const handle : handles) db->DestroyColumnFamilyHandle(handle);
   delete db;

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 
+#include "store/entity.hpp"
 #include "store/expiry_filter.hpp"
+#include "store/rates.hpp"
 #include "store/record.hpp"
 
 namespace onceproxy::store {
@@ -44,9 +46,11 @@ rocksdb::ColumnFamilyOptions common(const RocksDbOptions& options) {
   return out;
 }
 
-rocksdb::ColumnFamilyOptions records_family(const RocksDbOptions& options, const Tuning& tuning,
-                                            const Clock& clock,
-                                            const std::shared_ptr<rocksdb::Cache>& cache) {
+/// Small values under 32-byte digests, with the expiry in the value.
+rocksdb::ColumnFamilyOptions digest_family(const RocksDbOptions& options, const Tuning& tuning,
+                                           const Clock& clock,
+                                           const std::shared_ptr<rocksdb::Cache>& cache,
+                                           ExpiryOf expiry_of) {
   rocksdb::ColumnFamilyOptions out = common(options);
   // Most reads ask for what is not there: a filter answers them without touching a block.
   rocksdb::BlockBasedTableOptions table;
@@ -75,9 +79,7 @@ rocksdb::ColumnFamilyOptions records_family(const RocksDbOptions& options, const
   out.level0_slowdown_writes_trigger = tuning.level0_trigger * 4;
   out.level0_stop_writes_trigger = tuning.level0_trigger * 6;
   out.bottommost_compression = best_of({rocksdb::kLZ4Compression});
-  out.compaction_filter_factory = make_expiry_filter(
-      clock, tuning.wall_clock,
-      [](std::string_view, std::string_view value) { return decode_expiry(value); }, false);
+  out.compaction_filter_factory = make_expiry_filter(clock, tuning.wall_clock, expiry_of, false);
   return out;
 }
 
@@ -149,8 +151,19 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOpt
   rocksdb::ColumnFamilyOptions meta = common(options);
   meta.write_buffer_size = mebibyte;
   return {{rocksdb::kDefaultColumnFamilyName, meta},
-          {"records", records_family(options, tuning, clock, cache)},
-          {"answers", answers_family(options, tuning, clock, cache)}};
+          {"records", digest_family(options, tuning, clock, cache,
+                                    [](std::string_view, std::string_view value) {
+                                      return decode_expiry(value);
+                                    })},
+          {"answers", answers_family(options, tuning, clock, cache)},
+          {"entities", digest_family(options, tuning, clock, cache,
+                                     [](std::string_view, std::string_view value) {
+                                       return decode_entity_expiry(value);
+                                     })},
+          {"rates", digest_family(options, tuning, clock, cache,
+                                  [](std::string_view, std::string_view value) {
+                                    return decode_rate_expiry(value);
+                                  })}};
 }
 
 }  // namespace onceproxy::store

@@ -1,10 +1,10 @@
 // Delivery: hands a group's results back with one wake per loop, however many calls there are.
-// Not thread-safe: one thread collects and sends.
+// Not thread-safe: one thread collects and sends, with no lock held.
 #pragma once
 
 #include <vector>
 
-#include "store/store.hpp"
+#include "store/waiter.hpp"
 
 namespace onceproxy::store {
 
@@ -13,15 +13,10 @@ class Delivery {
   /// The call's result is set. It must not be touched after send().
   template <typename Result>
   void add(Call<Result>& call) {
-    call.next = nullptr;
-    for (Batch& batch : batches_) {
-      if (batch.loop != &call.loop) continue;
-      batch.last->next = &call;
-      batch.last = &call;
-      return;
-    }
-    batches_.push_back({&call.loop, &call, &call});
+    add(call, call.loop);
   }
+  /// It goes on where its call's result is awaited.
+  void add(Waiter& waiter) { add(waiter, waiter.call.loop); }
 
   void send() noexcept {
     for (const Batch& batch : batches_) batch.loop->deliver(batch.first);
@@ -34,6 +29,18 @@ class Delivery {
     CallBase* first;
     CallBase* last;
   };
+
+  void add(CallBase& call, Loop& loop) {
+    call.next = nullptr;
+    for (Batch& batch : batches_) {
+      if (batch.loop != &loop) continue;
+      batch.last->next = &call;
+      batch.last = &call;
+      return;
+    }
+    batches_.push_back({&loop, &call, &call});
+  }
+
   std::vector<Batch> batches_;  // as many as there are loops: few
 };
 

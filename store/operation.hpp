@@ -15,8 +15,11 @@
 
 namespace onceproxy::store {
 
-/// The column families. `records` is keyed by fingerprint, `answers` by answer_key().
-enum class Family : std::uint8_t { meta, records, answers };
+/// The column families. `records` is keyed by fingerprint, `answers` by answer_key(), the others by
+/// their own keys.
+enum class Family : std::uint8_t { meta, records, answers, entities, rates };
+
+struct Ties;
 
 struct Write {
   Family family = Family::records;
@@ -36,6 +39,10 @@ struct Operation {
   std::optional<std::string> record;
   /// What is written or deleted with it.
   std::vector<Write> also;
+  /// The reservation's, which outlives the operation; null where it has none. What is written of
+  /// its entity and its rate limit is what is known of them when the group is put together, so
+  /// that nothing older ever lands on something newer.
+  const Ties* ties = nullptr;
 
   /// Kind::reserve only.
   Call<ReserveResult>* reserve_call = nullptr;

@@ -1,9 +1,6 @@
 #include "store/record.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <type_traits>
+#include "store/codec.hpp"
 
 namespace onceproxy::store {
 
@@ -32,80 +29,6 @@ namespace {
 
 constexpr std::uint8_t version = 1;
 enum Flag : std::uint8_t { payload_present = 1, replayable = 2, answer_apart = 4, flags_all = 7 };
-
-class Writer {
- public:
-  explicit Writer(std::size_t bytes) { out_.reserve(bytes); }
-  template <typename Number>
-  void number(Number value) {
-    auto bits = static_cast<std::make_unsigned_t<Number>>(value);
-    std::array<char, sizeof(Number)> bytes;
-    for (char& byte : bytes) {
-      byte = static_cast<char>(bits & 0xff);
-      if constexpr (sizeof(Number) > 1) bits >>= 8;
-    }
-    out_.append(bytes.data(), bytes.size());
-  }
-  void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
-  void raw(std::string_view bytes) { out_.append(bytes); }
-  void short_text(std::string_view text, std::size_t bytes_max) {
-    text = text.substr(0, bytes_max);
-    number(static_cast<std::uint8_t>(text.size()));
-    raw(text);
-  }
-  void long_text(std::string_view text) {
-    number(static_cast<std::uint32_t>(text.size()));
-    raw(text);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-  template <typename Number>
-  Number number() {
-    const std::string_view bytes = raw(sizeof(Number));
-    std::make_unsigned_t<Number> bits = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;) {
-      if constexpr (sizeof(Number) > 1) bits <<= 8;
-      bits |= static_cast<std::uint8_t>(bytes[i]);
-    }
-    return static_cast<Number>(bits);
-  }
-  WallTime time() { return WallTime(std::chrono::milliseconds(number<std::int64_t>())); }
-  /// Empty, and good() false from then on, where fewer bytes are left.
-  std::string_view raw(std::size_t size) {
-    if (rest_.size() < size) {
-      good_ = false;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-  std::string_view short_text() { return raw(number<std::uint8_t>()); }
-  std::string_view long_text() { return raw(number<std::uint32_t>()); }
-  template <typename Bytes>
-  void into(Bytes& out) {
-    const std::string_view bytes = raw(out.size());
-    std::copy(bytes.begin(), bytes.end(), out.begin());
-  }
-  bool good() const { return good_; }
-  bool good_to_the_end() const { return good_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool good_ = true;
-};
-
-std::string_view view(const Nonce& nonce) {
-  return {reinterpret_cast<const char*>(nonce.data()), nonce.size()};
-}
 
 bool known(Record::State state) {
   return state == Record::State::reserved || state == Record::State::completed ||

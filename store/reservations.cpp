@@ -13,15 +13,6 @@ bool differ(const std::optional<PayloadDigest>& one, const std::optional<Payload
   return one && other && *one != *other;
 }
 
-Reservations::Shard& Reservations::shard(const Fingerprint& fingerprint) {
-  // The hash is made of the first bytes; the last ones are free to choose the shard.
-  return shards_[fingerprint.bytes.back() % shards_.size()];
-}
-
-const Reservations::Shard& Reservations::shard(const Fingerprint& fingerprint) const {
-  return shards_[fingerprint.bytes.back() % shards_.size()];
-}
-
 Reservations::Claim Reservations::judge(const Entry& entry,
                                         const std::optional<PayloadDigest>& payload) {
   if (entry.stage == Stage::looking) return Claim::looking;
@@ -30,7 +21,7 @@ Reservations::Claim Reservations::judge(const Entry& entry,
 
 Reservations::Claim Reservations::claim(const Fingerprint& fingerprint,
                                         const std::optional<PayloadDigest>& payload) {
-  Shard& home = shard(fingerprint);
+  Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found != home.entries.end()) return judge(found->second, payload);
@@ -44,7 +35,7 @@ Reservations::Claim Reservations::claim(const Fingerprint& fingerprint,
 
 Reservations::Glance Reservations::glance(const Fingerprint& fingerprint,
                                           const std::optional<PayloadDigest>& payload) const {
-  const Shard& home = shard(fingerprint);
+  const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end()) return {};
@@ -52,29 +43,55 @@ Reservations::Glance Reservations::glance(const Fingerprint& fingerprint,
   return {true, entry.stage == Stage::looking, differ(entry.holding.record.payload, payload)};
 }
 
-void Reservations::unclaim(const Fingerprint& fingerprint) {
-  erase(fingerprint);
+Reservations::Parked Reservations::park(const Fingerprint& fingerprint,
+                                        const std::optional<PayloadDigest>& payload,
+                                        Waiter& waiter) {
+  Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end() || stopped_.load()) return Parked::gone;
+  if (differ(found->second.holding.record.payload, payload)) return Parked::mismatch;
+  found->second.waiters.push_back(waiter);
+  return Parked::yes;
+}
+
+bool Reservations::give_up(const Fingerprint& fingerprint, Waiter& waiter) {
+  Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  if (!WaiterList::waits(waiter)) return false;
+  return home.entries.at(fingerprint).waiters.remove(waiter);
+}
+
+void Reservations::stop_waiting(Delivery& out) {
+  stopped_.store(true);
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [fingerprint, entry] : home.entries) {
+      while (Waiter* const waiter = entry.waiters.pop_front()) out.add(*waiter);
+    }
+  }
 }
 
 void Reservations::reserving(const Fingerprint& fingerprint, const Record& record,
-                             const Terms& terms) {
-  Shard& home = shard(fingerprint);
+                             const Terms& terms, std::unique_ptr<const Ties> ties) {
+  Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   Entry& entry = home.entries[fingerprint];
   entry.stage = Stage::reserving;
   entry.holding = {record, terms};
+  entry.ties = std::move(ties);
 }
 
 void Reservations::held(const Fingerprint& fingerprint) {
-  Shard& home = shard(fingerprint);
+  Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found != home.entries.end()) found->second.stage = Stage::held;
 }
 
-std::optional<Reservations::Holding> Reservations::settling(const Fingerprint& fingerprint,
-                                                            const Nonce& nonce) {
-  Shard& home = shard(fingerprint);
+std::optional<Reservations::Settling> Reservations::settling(const Fingerprint& fingerprint,
+                                                             const Nonce& nonce) {
+  Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end() || found->second.stage != Stage::held ||
@@ -83,39 +100,60 @@ std::optional<Reservations::Holding> Reservations::settling(const Fingerprint& f
   }
   Entry& entry = found->second;
   entry.stage = Stage::settling;
-  Holding holding = std::move(entry.holding);
-  entry.holding.record.payload = holding.record.payload;  // duplicates are still compared with it
-  return holding;
+  Settling out{std::move(entry.holding), entry.ties.get()};
+  entry.holding.record.payload = out.record.payload;  // duplicates are still compared with it
+  return out;
 }
 
-bool Reservations::drop(const Fingerprint& fingerprint, const Nonce& nonce) {
-  Shard& home = shard(fingerprint);
+std::unique_ptr<const Ties> Reservations::end(Table::Shard& home, Found found, bool completed,
+                                              Delivery& out) {
+  Entry& entry = found->second;
+  std::unique_ptr<const Ties> ties = std::move(entry.ties);
+  if (Waiter* const heir = completed ? nullptr : entry.waiters.pop_front(); heir != nullptr) {
+    heir->claim = true;
+    entry.stage = Stage::looking;
+    entry.holding = {};
+    entry.holding.record.payload = heir->request.payload;
+    out.add(*heir);
+    return ties;
+  }
+  while (Waiter* const waiter = entry.waiters.pop_front()) out.add(*waiter);
+  home.entries.erase(found);
+  size_.fetch_sub(1, std::memory_order_relaxed);
+  return ties;
+}
+
+std::unique_ptr<const Ties> Reservations::end(const Fingerprint& fingerprint, bool completed,
+                                              Delivery& out) {
+  Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found == home.entries.end() ? nullptr : end(home, found, completed, out);
+}
+
+std::optional<Reservations::Dropped> Reservations::drop(const Fingerprint& fingerprint,
+                                                        const Nonce& nonce, Delivery& out) {
+  Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end() || found->second.stage != Stage::held ||
       found->second.holding.record.nonce != nonce) {
-    return false;
+    return std::nullopt;
   }
-  home.entries.erase(found);
-  size_.fetch_sub(1, std::memory_order_relaxed);
-  return true;
-}
-
-void Reservations::erase(const Fingerprint& fingerprint) {
-  Shard& home = shard(fingerprint);
-  const std::lock_guard lock(home.mutex);
-  if (home.entries.erase(fingerprint) != 0) size_.fetch_sub(1, std::memory_order_relaxed);
+  return Dropped{end(home, found, false, out)};
 }
 
 std::vector<Reservations::Extension> Reservations::due(WallTime now) const {
   std::vector<Extension> out;
-  for (const Shard& home : shards_) {
+  for (const Table::Shard& home : table_) {
     const std::lock_guard lock(home.mutex);
     for (const auto& [fingerprint, entry] : home.entries) {
       if (entry.stage != Stage::held) continue;
       const auto& [record, terms] = entry.holding;
       if (record.lease_ends - now >= terms.lease - terms.lease / 4) continue;
-      out.push_back({fingerprint, record});
+      const auto* const entity = entry.ties && entry.ties->entity ? &*entry.ties->entity : nullptr;
+      const bool turn = entity != nullptr && entity->turn;
+      out.push_back({fingerprint, record, turn ? std::optional(entity->key) : std::nullopt});
       start_lease(out.back().record, terms, now);
     }
   }
@@ -123,7 +161,7 @@ std::vector<Reservations::Extension> Reservations::due(WallTime now) const {
 }
 
 void Reservations::extended(const Extension& extension) {
-  Shard& home = shard(extension.fingerprint);
+  Table::Shard& home = table_.of(extension.fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(extension.fingerprint);
   if (found == home.entries.end() || found->second.stage != Stage::held ||

@@ -2,20 +2,25 @@
 // concurrent callers the first, before anything is on disk, and what a permit is checked against.
 //
 // An entry lives from the claim until nothing in memory may write its record any more: as long as
-// it is there, nobody else can claim the fingerprint. It does no I/O and knows no clock.
+// it is there, nobody else can claim the fingerprint. Who waits for what becomes of it waits at the
+// entry: when it ends as completed all of them look for themselves; else it does not end but goes
+// over, as a claim, to the one that waited longest, so that nobody is forgotten and one at a time
+// tries. It does no I/O and knows no clock. Nobody is
+// delivered with a lock held: who is to be is put into `out`.
 //
 // Thread-safe: sharded by fingerprint, one mutex a shard, none held while another is taken.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
-#include <mutex>
+#include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "store/delivery.hpp"
 #include "store/record.hpp"
+#include "store/shards.hpp"
+#include "store/ties.hpp"
 
 namespace onceproxy::store {
 
@@ -38,11 +43,22 @@ class Reservations {
     bool differs = false;  ///< its payload is another than the caller's
   };
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
-  /// Gives back a claim: the disk had the answer.
-  void unclaim(const Fingerprint& fingerprint);
+  enum class Parked {
+    yes,       ///< the waiter is handed out by whatever ends the entry
+    gone,      ///< there is no entry (any more), or nobody waits any more: claim again
+    mismatch,  ///< the entry has another payload
+  };
+  /// Waits at the entry, whoever has it.
+  Parked park(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
+              Waiter& waiter);
+  /// Ends a wait. False where it is over already: the waiter is being delivered.
+  bool give_up(const Fingerprint& fingerprint, Waiter& waiter);
+  /// From now on nobody waits. Those that do are delivered.
+  void stop_waiting(Delivery& out);
 
   /// The claim became a reservation, described by `record`, that is on its way to the disk.
-  void reserving(const Fingerprint& fingerprint, const Record& record, const Terms& terms);
+  void reserving(const Fingerprint& fingerprint, const Record& record, const Terms& terms,
+                 std::unique_ptr<const Ties> ties = nullptr);
   /// It is durable: its permit may settle it, and its lease is extended.
   void held(const Fingerprint& fingerprint);
 
@@ -50,16 +66,28 @@ class Reservations {
     Record record;
     Terms terms;
   };
+  struct Settling : Holding {
+    const Ties* ties = nullptr;  ///< valid until end(); null where it has none
+  };
   /// The permit with `nonce` is used up. Nothing where it no longer holds the reservation. The
-  /// entry stays until erase(), so that nobody is let in before the outcome is written.
-  std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// The permit was dropped: the record is left to its lease. False where it held nothing.
-  bool drop(const Fingerprint& fingerprint, const Nonce& nonce);
-  void erase(const Fingerprint& fingerprint);
+  /// entry stays until end(), so that nobody is let in before the outcome is written.
+  std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce);
+
+  /// A claim is given back, or a reservation is over; its ties are for the caller to undo. Delivers
+  /// all that waited where the disk has the answer (`completed`), else the one that has the claim
+  /// now.
+  std::unique_ptr<const Ties> end(const Fingerprint& fingerprint, bool completed, Delivery& out);
+  struct Dropped {
+    std::unique_ptr<const Ties> ties;
+  };
+  /// The permit was dropped: the record is left to its lease. Nothing where it held nothing.
+  std::optional<Dropped> drop(const Fingerprint& fingerprint, const Nonce& nonce, Delivery& out);
 
   struct Extension {
     Fingerprint fingerprint;
     Record record;  ///< as it is to be written, with its lease counted from `now`
+    /// The entity whose turn it has, and keeps for longer with it.
+    std::optional<EntityKey> entity;
   };
   /// Every held reservation of whose lease more than a quarter has passed.
   std::vector<Extension> due(WallTime now) const;
@@ -73,19 +101,19 @@ class Reservations {
   struct Entry {
     Stage stage = Stage::looking;
     Holding holding;
+    std::unique_ptr<const Ties> ties;
+    WaiterList waiters;
   };
-  struct alignas(64) Shard {
-    mutable std::mutex mutex;
-    std::unordered_map<Fingerprint, Entry> entries;
-  };
+  using Table = Shards<Fingerprint, Entry>;
+  using Found = std::unordered_map<Fingerprint, Entry>::iterator;
 
   static Claim judge(const Entry& entry, const std::optional<PayloadDigest>& payload);
-  Shard& shard(const Fingerprint& fingerprint);
-  const Shard& shard(const Fingerprint& fingerprint) const;
+  std::unique_ptr<const Ties> end(Table::Shard& home, Found found, bool completed, Delivery& out);
 
   const std::size_t entries_max_;
   std::atomic<std::size_t> size_{0};
-  std::array<Shard, 64> shards_;
+  std::atomic<bool> stopped_{false};
+  Table table_;
 };
 
 /// Terms put to work: when a reservation made or extended at `now` is left alone until, and when

@@ -33,6 +33,12 @@ struct Tuning {
   /// Outcomes that could not be written and wait for the database to come back.
   std::size_t retained_max = 100'000;
   std::size_t retained_bytes_max = std::size_t{64} << 20;
+  /// Reserves that wait, for another's outcome or for a turn, and what their callers keep
+  /// meanwhile.
+  std::size_t waiting_max = 10'000;
+  std::size_t waiting_bytes_max = std::size_t{64} << 20;
+  /// Of those, how many for one entity's turn.
+  std::size_t entity_queue_max = 1'000;
   /// The memtable of records, and when level 0 is merged into level 1.
   std::size_t write_buffer_bytes = std::size_t{32} << 20;
   std::size_t memtable_buckets = 1 << 17;

@@ -21,6 +21,19 @@ Record record_of(std::uint8_t byte, const Terms& terms, WallTime now) {
   return record;
 }
 
+void end(Reservations& table, const Fingerprint& fingerprint, bool completed = false) {
+  Delivery out;
+  table.end(fingerprint, completed, out);
+  out.send();
+}
+
+bool drop(Reservations& table, const Fingerprint& fingerprint, const Nonce& nonce) {
+  Delivery out;
+  const bool dropped = table.drop(fingerprint, nonce, out).has_value();
+  out.send();
+  return dropped;
+}
+
 }  // namespace
 
 TEST_CASE("a claim belongs to one, and whoever comes meanwhile is told that it is looking") {
@@ -29,7 +42,7 @@ TEST_CASE("a claim belongs to one, and whoever comes meanwhile is told that it i
   CHECK(table.claim(fingerprint(1), std::nullopt) == Claim::looking);
   CHECK(table.claim(fingerprint(2), std::nullopt) == Claim::mine);
   CHECK(table.glance(fingerprint(1), std::nullopt).looking);
-  table.unclaim(fingerprint(1));
+  end(table, fingerprint(1));
   CHECK_FALSE(table.glance(fingerprint(1), std::nullopt).present);
   CHECK(table.claim(fingerprint(1), std::nullopt) == Claim::mine);
 }
@@ -56,13 +69,13 @@ TEST_CASE("only the nonce of the reservation settles it, and only once") {
   table.reserving(fingerprint(1), record, {});
   table.held(fingerprint(1));
   CHECK_FALSE(table.settling(fingerprint(1), Nonce{}));
-  CHECK_FALSE(table.drop(fingerprint(1), Nonce{}));
+  CHECK_FALSE(drop(table, fingerprint(1), Nonce{}));
   CHECK_FALSE(table.settling(fingerprint(2), record.nonce));
   CHECK(table.settling(fingerprint(1), record.nonce));
   CHECK_FALSE(table.settling(fingerprint(1), record.nonce));
-  CHECK_FALSE(table.drop(fingerprint(1), record.nonce));
+  CHECK_FALSE(drop(table, fingerprint(1), record.nonce));
   CHECK(table.claim(fingerprint(1), std::nullopt) == Claim::in_flight);
-  table.erase(fingerprint(1));
+  end(table, fingerprint(1));
   CHECK(table.size() == 0);
 }
 
@@ -73,8 +86,8 @@ TEST_CASE("the table is bounded") {
   CHECK(table.claim(fingerprint(3), std::nullopt) == Claim::full);
   CHECK(table.claim(fingerprint(1), std::nullopt) == Claim::looking);
   CHECK(table.size() == 2);
-  table.unclaim(fingerprint(2));
-  table.unclaim(fingerprint(2));
+  end(table, fingerprint(2));
+  end(table, fingerprint(2));
   CHECK(table.claim(fingerprint(3), std::nullopt) == Claim::mine);
 }
 

@@ -4,10 +4,13 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -90,6 +93,68 @@ class DirectLoop final : public Loop {
     }
   }
   std::atomic<int> deliveries{0};
+};
+
+/// A loop that runs on the thread that tells it to, and whose timers go off when a test turns it
+/// on.
+class HandLoop final : public Loop {
+ public:
+  void deliver(CallBase* first) noexcept override {
+    signal_.change([&] {
+      while (first != nullptr) delivered_.push_back(std::exchange(first, first->next));
+    });
+  }
+  std::unique_ptr<Timer> timer(std::chrono::milliseconds after,
+                               std::function<void()> expired) override {
+    auto out = std::make_unique<HandTimer>(*this);
+    timers_[out.get()] = {now_ + after, std::move(expired)};
+    return out;
+  }
+
+  /// Runs what is delivered until `done`. False where that takes more than a minute.
+  template <typename Done>
+  bool run_until(Done&& done) {
+    while (!done()) {
+      std::vector<CallBase*> batch;
+      if (!signal_.wait([&] { return !delivered_.empty(); })) return false;
+      signal_.change([&] { batch.swap(delivered_); });
+      for (CallBase* const call : batch) call->resume(*call);
+    }
+    return true;
+  }
+  std::size_t delivered() {
+    return signal_.read([&] { return delivered_.size(); });
+  }
+
+  void advance(std::chrono::milliseconds by) {
+    now_ += by;
+    for (;;) {
+      const auto due = std::find_if(timers_.begin(), timers_.end(),
+                                    [&](const auto& timer) { return timer.second.at <= now_; });
+      if (due == timers_.end()) return;
+      const auto expired = std::move(due->second.expired);
+      timers_.erase(due);
+      expired();
+    }
+  }
+  std::size_t timers() const { return timers_.size(); }
+
+ private:
+  struct HandTimer final : Timer {
+    explicit HandTimer(HandLoop& owner) : loop(owner) {}
+    ~HandTimer() override { loop.timers_.erase(this); }
+    HandLoop& loop;
+  };
+  struct Due {
+    std::chrono::milliseconds at{0};
+    std::function<void()> expired;
+  };
+
+  Signal signal_;
+  std::vector<CallBase*> delivered_;
+  // The running thread's own.
+  std::chrono::milliseconds now_{0};
+  std::map<const Timer*, Due> timers_;
 };
 
 /// A call that a test can wait for.
@@ -175,6 +240,14 @@ inline ReserveRequest request(std::uint64_t number) {
   out.policy = "dispatch";
   out.request_id = "9f0c0f5e-3b1c-4a06-9d7e-0d7b5d1c6b4f";
   return out;
+}
+
+inline EntityKey entity_key(std::uint64_t number) {
+  return {fingerprint(number + 1'000'000).bytes};
+}
+
+inline RateKey rate_key(std::uint64_t number) {
+  return {fingerprint(number + 2'000'000).bytes};
 }
 
 inline StoredAnswer answer(int status, std::string body) {

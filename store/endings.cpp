@@ -1,0 +1,34 @@
+#include "store/endings.hpp"
+
+namespace onceproxy::store {
+
+void Endings::end(const Fingerprint& fingerprint, bool completed, Delivery& out) {
+  if (const auto ties = reservations_.end(fingerprint, completed, out)) undo(*ties, out);
+}
+
+void Endings::end(const Fingerprint& fingerprint, bool completed) {
+  Delivery out;
+  end(fingerprint, completed, out);
+  out.send();
+}
+
+void Endings::drop(const Fingerprint& fingerprint, const Nonce& nonce) {
+  Delivery out;
+  const auto dropped = reservations_.drop(fingerprint, nonce, out);
+  if (dropped && dropped->ties) undo(*dropped->ties, out);
+  out.send();
+}
+
+void Endings::undo(const Ties& ties, Delivery& out) {
+  if (ties.entity) entities_.leave(ties.entity->key, ties.entity->turn, out);
+  if (ties.rate) rates_.leave(ties.rate->key);
+}
+
+void Endings::stop_waiting() {
+  Delivery out;
+  reservations_.stop_waiting(out);
+  entities_.stop_waiting(out);
+  out.send();
+}
+
+}  // namespace onceproxy::store

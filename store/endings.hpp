@@ -1,0 +1,34 @@
+// Endings: what happens when a claim or a reservation is over, whoever ends it: the entity's turn
+// goes to the next, the rate limit is left, and those who waited for it are delivered. It writes
+// nothing: what is on disk was written before.
+// Thread-safe. No lock is held when anybody is delivered.
+#pragma once
+
+#include "store/entities.hpp"
+#include "store/reservations.hpp"
+
+namespace onceproxy::store {
+
+class Endings {
+ public:
+  /// All outlive it.
+  Endings(Reservations& reservations, Entities& entities, Rates& rates)
+      : reservations_(reservations), entities_(entities), rates_(rates) {}
+
+  /// `completed`: its answer is on disk.
+  void end(const Fingerprint& fingerprint, bool completed, Delivery& out);
+  /// At once, where nobody collects deliveries.
+  void end(const Fingerprint& fingerprint, bool completed);
+  void drop(const Fingerprint& fingerprint, const Nonce& nonce);
+  /// Nobody waits from now on; those that do are delivered.
+  void stop_waiting();
+
+ private:
+  void undo(const Ties& ties, Delivery& out);
+
+  Reservations& reservations_;
+  Entities& entities_;
+  Rates& rates_;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,193 @@
+#include "store/entities.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/record.hpp"
+
+namespace onceproxy::store {
+
+std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
+                                                          WallTime now) const {
+  Entry entry;
+  {
+    Database::Found found;
+    database_.get(Family::entities, key.view(), found);
+    if (found.failed()) {
+      if (observer_.failed) observer_.failed("read", found.error());
+      return Unavailable{Unavailable::Reason::failed};
+    }
+    if (!found.present()) return entry;
+    auto entity = decode_entity(found.value());
+    if (!entity) {
+      if (observer_.failed) observer_.failed("decode", "entity " + key.hex());
+      return Unavailable{Unavailable::Reason::corrupt};
+    }
+    if (entity->expires <= now) return entry;
+    entry.entity = std::move(*entity);
+  }
+  if (!entry.entity.holder) return entry;
+  // Nobody here has the turn, or the entity would be in memory: it is a dead process's, or
+  // nobody's.
+  Database::Found found;
+  database_.get(Family::records, entry.entity.holder->fingerprint.view(), found);
+  if (found.failed()) {
+    if (observer_.failed) observer_.failed("read", found.error());
+    return Unavailable{Unavailable::Reason::failed};
+  }
+  const auto record = found.present() ? decode(found.value()) : std::nullopt;
+  if (record && record->state == Record::State::reserved &&
+      record->nonce == entry.entity.holder->nonce && record->lease_ends > now) {
+    entry.taken = true;
+    entry.dead_until = record->lease_ends;
+  } else {
+    entry.entity.holder.reset();
+  }
+  return entry;
+}
+
+Entities::Entered Entities::enter(const EntityTerms& terms, WallTime now, Waiter* waiter) {
+  Table::Shard& home = table_.of(terms.key);
+  const std::lock_guard lock(home.mutex);
+  auto found = home.entries.find(terms.key);
+  if (found == home.entries.end()) {
+    auto loaded = load(terms.key, now);
+    if (const auto* const failed = std::get_if<Unavailable>(&loaded)) {
+      return failed->reason == Unavailable::Reason::corrupt ? Entered::corrupt : Entered::failed;
+    }
+    found = home.entries.emplace(terms.key, std::move(std::get<Entry>(loaded))).first;
+    found->second.entity.type = terms.type.substr(0, entity_type_bytes_max);
+    found->second.entity.id = terms.id.substr(0, entity_id_bytes_max);
+    if (found->second.dead_until) dead_turns_.fetch_add(1);
+  }
+  Entry& entry = found->second;
+  ++entry.users;
+  if (!terms.turn) return Entered::yes;
+  if (entry.dead_until && *entry.dead_until <= now && entry.queue.empty()) {
+    end_dead(entry);
+    entry.taken = false;
+  }
+  if (!entry.taken) {
+    entry.taken = true;
+    return Entered::yes;
+  }
+  const bool full = entry.queue.size() >= queue_max_;
+  if (full || waiter == nullptr || stopped_.load()) {
+    leave(home, found);
+    return full ? Entered::full : Entered::busy;
+  }
+  waiter->entity = true;
+  entry.queue.push_back(*waiter);
+  return Entered::queued;
+}
+
+void Entities::end_dead(Entry& entry) {
+  if (!entry.dead_until) return;
+  entry.dead_until.reset();
+  entry.entity.holder.reset();
+  dead_turns_.fetch_sub(1);
+}
+
+void Entities::leave(Table::Shard& home, Found found) {
+  if (--found->second.users > 0) return;
+  end_dead(found->second);  // to be found on disk again
+  home.entries.erase(found);
+}
+
+void Entities::pass_on(Entry& entry, Delivery& out) {
+  entry.entity.holder.reset();
+  Waiter* const next = entry.queue.pop_front();
+  entry.taken = next != nullptr;
+  if (next == nullptr) return;
+  next->turn = true;
+  out.add(*next);
+}
+
+bool Entities::give_up(const EntityKey& key, Waiter& waiter) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  if (!WaiterList::waits(waiter)) return false;
+  const auto found = home.entries.find(key);
+  found->second.queue.remove(waiter);
+  waiter.entity = false;
+  leave(home, found);
+  return true;
+}
+
+void Entities::leave(const EntityKey& key, bool turn, Delivery& out) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  if (turn) pass_on(found->second, out);
+  leave(home, found);
+}
+
+EntityVerdict Entities::judge(const EntityTerms& terms, WallTime now) const {
+  const Table::Shard& home = table_.of(terms.key);
+  const std::lock_guard lock(home.mutex);
+  return store::judge(home.entries.at(terms.key).entity, terms, now);
+}
+
+void Entities::hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_ends) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  Entity& entity = home.entries.at(key).entity;
+  entity.holder = holder;
+  entity.expires = std::max(entity.expires, lease_ends);
+}
+
+void Entities::completed(const Ties::OfEntity& operation, std::chrono::milliseconds window,
+                         WallTime now) {
+  Table::Shard& home = table_.of(operation.key);
+  const std::lock_guard lock(home.mutex);
+  complete(home.entries.at(operation.key).entity, operation, window, now);
+}
+
+std::string Entities::encoded(const EntityKey& key) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  return encode(home.entries.at(key).entity);
+}
+
+std::optional<std::string> Entities::extended(const EntityKey& key, WallTime lease_ends) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  if (found == home.entries.end()) return std::nullopt;
+  Entity& entity = found->second.entity;
+  entity.expires = std::max(entity.expires, lease_ends);
+  return encode(entity);
+}
+
+void Entities::end_dead_turns(WallTime now, Delivery& out) {
+  if (dead_turns_.load() == 0) return;
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      if (!entry.dead_until || *entry.dead_until > now) continue;
+      end_dead(entry);
+      pass_on(entry, out);
+    }
+  }
+}
+
+void Entities::stop_waiting(Delivery& out) {
+  stopped_.store(true);
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      while (Waiter* const waiter = entry.queue.pop_front()) out.add(*waiter);
+    }
+  }
+}
+
+std::size_t Entities::size() const {
+  std::size_t sum = 0;
+  for (const Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    sum += home.entries.size();
+  }
+  return sum;
+}
+
+}  // namespace onceproxy::store

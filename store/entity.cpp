@@ -1,0 +1,99 @@
+#include "store/entity.hpp"
+
+#include <algorithm>
+
+#include "store/codec.hpp"
+
+namespace onceproxy::store {
+
+// An entity, under its 32-byte key, all numbers little-endian, all times milliseconds since 1970
+// (signed 64 bits):
+//
+//   entity         := version expires sequence_until closed_until flags [highest] [holder] type id
+//   version        := u8         1
+//   expires        := i64        second, so that compaction reads nine bytes
+//   sequence_until, closed_until := i64
+//   flags          := u8         1 highest present | 2 holder present
+//   highest        := i64        only with flag 1
+//   holder         := 32 bytes (fingerprint), 16 bytes (nonce); only with flag 2
+//   type, id       := u8 length, bytes
+//
+// A new field means a new version; a version this code does not know is refused, never guessed at.
+namespace {
+constexpr std::uint8_t version = 1;
+enum Flag : std::uint8_t { highest_present = 1, holder_present = 2, flags_all = 3 };
+}  // namespace
+
+EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now) {
+  if (terms.unless_closed && entity.closed_until > now) return Closed{entity.closed_until - now};
+  if (terms.sequence && entity.highest && entity.sequence_until > now &&
+      *terms.sequence <= *entity.highest) {
+    return Stale{};
+  }
+  return {};
+}
+
+void complete(Entity& entity, const Ties::OfEntity& operation, std::chrono::milliseconds window,
+              WallTime now) {
+  if (entity.sequence_until <= now) entity.highest.reset();
+  if (operation.sequence) {
+    entity.highest = std::max(entity.highest.value_or(*operation.sequence), *operation.sequence);
+  }
+  entity.sequence_until = std::max(entity.sequence_until, now + window);
+  if (operation.closes) {
+    entity.closed_until = std::max(entity.closed_until, now + *operation.closes);
+  }
+  entity.expires = std::max({entity.expires, entity.sequence_until, entity.closed_until});
+}
+
+std::string encode(const Entity& entity) {
+  constexpr std::size_t fixed = 84;
+  Writer out(fixed + entity.type.size() + entity.id.size());
+  std::uint8_t flags = 0;
+  if (entity.highest) flags |= highest_present;
+  if (entity.holder) flags |= holder_present;
+  out.number(version);
+  out.time(entity.expires);
+  out.time(entity.sequence_until);
+  out.time(entity.closed_until);
+  out.number(flags);
+  if (entity.highest) out.number(*entity.highest);
+  if (entity.holder) {
+    out.raw(entity.holder->fingerprint.view());
+    out.raw(view(entity.holder->nonce));
+  }
+  out.short_text(entity.type, entity_type_bytes_max);
+  out.short_text(entity.id, entity_id_bytes_max);
+  return out.take();
+}
+
+std::optional<Entity> decode_entity(std::string_view bytes) {
+  Reader in(bytes);
+  Entity entity;
+  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  entity.expires = in.time();
+  entity.sequence_until = in.time();
+  entity.closed_until = in.time();
+  const auto flags = in.number<std::uint8_t>();
+  if ((flags & ~flags_all) != 0) return std::nullopt;
+  if ((flags & highest_present) != 0) entity.highest = in.number<std::int64_t>();
+  if ((flags & holder_present) != 0) {
+    Entity::Holder& holder = entity.holder.emplace();
+    in.into(holder.fingerprint.bytes);
+    in.into(holder.nonce);
+  }
+  entity.type = in.short_text();
+  entity.id = in.short_text();
+  if (!in.good_to_the_end()) return std::nullopt;
+  return entity;
+}
+
+std::optional<WallTime> decode_entity_expiry(std::string_view bytes) {
+  Reader in(bytes);
+  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  const WallTime expires = in.time();
+  if (!in.good()) return std::nullopt;
+  return expires;
+}
+
+}  // namespace onceproxy::store

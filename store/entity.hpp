@@ -1,0 +1,53 @@
+// What the store knows of an entity: its highest completed sequence, whether it is closed, and
+// which reservation has its turn; the rules that follow from it; and its bytes on disk, whose
+// grammar stands above the codec in entity.cpp. Pure: no I/O, no clock. Thread-safe as any value
+// is.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "store/store.hpp"
+#include "store/ties.hpp"
+
+namespace onceproxy::store {
+
+struct Entity {
+  /// The reservation that has the turn. It says so no longer than its record does: once that is
+  /// settled, gone, or another's, nobody has the turn.
+  struct Holder {
+    Fingerprint fingerprint;
+    Nonce nonce{};
+  };
+
+  /// From then on nothing of it matters.
+  WallTime expires{};
+  /// From then on the sequence counts as not known.
+  WallTime sequence_until{};
+  WallTime closed_until{};
+  std::optional<std::int64_t> highest;
+  std::optional<Holder> holder;
+  std::string type;
+  std::string id;
+};
+
+inline constexpr std::size_t entity_type_bytes_max = 63;
+inline constexpr std::size_t entity_id_bytes_max = 255;
+
+/// Whether the entity lets an operation through at `now`.
+using EntityVerdict = std::variant<std::monostate, Stale, Closed>;
+EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now);
+
+/// The operation completed at `now`, and is remembered for `window`.
+void complete(Entity& entity, const Ties::OfEntity& operation, std::chrono::milliseconds window,
+              WallTime now);
+
+std::string encode(const Entity& entity);
+/// Nothing where the bytes are no entity.
+std::optional<Entity> decode_entity(std::string_view bytes);
+std::optional<WallTime> decode_entity_expiry(std::string_view bytes);
+
+}  // namespace onceproxy::store

@@ -1,0 +1,188 @@
+#include "store/entrance.hpp"
+
+#include <utility>
+
+#include "store/nonce.hpp"
+
+namespace onceproxy::store {
+
+using namespace std::chrono_literals;
+using Reason = Unavailable::Reason;
+
+bool Entrance::reserve(const ReserveRequest& request, Call<ReserveResult>& call) {
+  Attempt attempt{request, call};
+  WaiterPtr waiter;
+  return go_on(attempt, waiter) == Step::answered;
+}
+
+/// Gives back what is in hand, then answers.
+Entrance::Step Entrance::refuse(Attempt& attempt, ReserveResult why, bool completed) {
+  attempt.call.result.emplace(std::move(why));
+  if (!attempt.claim) return Step::answered;
+  Delivery out;
+  if (std::exchange(attempt.entity, false)) {
+    parts_.entities.leave(attempt.request.entity->key, std::exchange(attempt.turn, false), out);
+  }
+  attempt.claim = false;
+  parts_.endings.end(attempt.request.fingerprint, completed, out);
+  out.send();
+  return Step::answered;
+}
+
+Entrance::Step Entrance::go_on(Attempt& attempt, WaiterPtr& waiter) {
+  for (;;) {
+    if (parts_.closing.load(std::memory_order_acquire)) {
+      return refuse(attempt, Unavailable{Reason::closing});
+    }
+    if (parts_.committer.failing()) return refuse(attempt, Unavailable{Reason::failed});
+    const WallTime now = parts_.clock.now();
+    if (!attempt.claim) {
+      const Stop stop = claim(attempt, waiter, now);
+      if (stop) return *stop;
+    }
+    if (attempt.claim) return look(attempt, waiter, now);
+  }
+}
+
+/// Without a stop and without the claim: whoever was in the way has gone, so once more.
+Entrance::Stop Entrance::claim(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);
+  switch (claim) {
+    case Reservations::Claim::mine:
+      attempt.claim = true;
+      return std::nullopt;
+    case Reservations::Claim::mismatch:
+      return refuse(attempt, Mismatch{});
+    case Reservations::Claim::in_flight:
+      return wait_for_outcome(attempt, waiter);
+    case Reservations::Claim::looking:
+    case Reservations::Claim::full:
+      break;
+  }
+  auto result = look_without_claim(request, now, claim == Reservations::Claim::full);
+  if (!result) return std::nullopt;
+  if (std::holds_alternative<InFlight>(*result)) return wait_for_outcome(attempt, waiter);
+  return refuse(attempt, std::move(*result));
+}
+
+/// For a caller that got no claim since another is still looking, or since there is no room: it
+/// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
+std::optional<ReserveResult> Entrance::look_without_claim(const ReserveRequest& request,
+                                                          WallTime now, bool at_limit) {
+  Looked looked = parts_.records.look(request, now);
+  if (auto* const completed = std::get_if<Completed>(&looked)) return std::move(*completed);
+  const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
+  if (!glance.present && !at_limit) return std::nullopt;
+  if (glance.present && !glance.looking) {
+    if (glance.differs) return Mismatch{};
+    return InFlight{};
+  }
+  if (std::holds_alternative<Free>(looked)) {
+    if (!glance.present) return Unavailable{Reason::pending};
+    if (glance.differs) return Mismatch{};
+    return InFlight{};
+  }
+  if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
+  if (const auto* const held = std::get_if<Held>(&looked)) return *held;
+  return std::get<Unavailable>(looked);
+}
+
+/// With the claim in hand.
+Entrance::Step Entrance::look(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  Looked looked = parts_.records.look(request, now);
+  if (auto* const completed = std::get_if<Completed>(&looked)) {
+    return refuse(attempt, std::move(*completed), true);
+  }
+  if (std::holds_alternative<Mismatch>(looked)) return refuse(attempt, Mismatch{});
+  if (const auto* const held = std::get_if<Held>(&looked)) return refuse(attempt, *held);
+  if (auto* const failed = std::get_if<Unavailable>(&looked)) return refuse(attempt, *failed);
+  auto& free = std::get<Free>(looked);
+  if (!free.previous && parts_.space.full()) return refuse(attempt, Unavailable{Reason::full});
+  if (request.entity) {
+    const Stop stop = take_turn(attempt, waiter, now);
+    if (stop) return *stop;
+    const auto verdict = parts_.entities.judge(*request.entity, now);
+    if (const auto* const closed = std::get_if<Closed>(&verdict)) return refuse(attempt, *closed);
+    if (std::holds_alternative<Stale>(verdict)) return refuse(attempt, Stale{});
+  }
+  return send(attempt, std::move(free), now);
+}
+
+Entrance::Stop Entrance::take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  if (attempt.entity) return std::nullopt;  // it waited, and has the turn now
+  const EntityTerms& terms = *attempt.request.entity;
+  switch (parts_.entities.enter(terms, now, nullptr)) {
+    case Entities::Entered::yes:
+      attempt.entity = true;
+      attempt.turn = terms.turn.has_value();
+      if (attempt.turn) attempt.call.turn_wait = 0ns;
+      return std::nullopt;
+    case Entities::Entered::failed:
+      return refuse(attempt, Unavailable{Reason::failed});
+    case Entities::Entered::corrupt:
+      return refuse(attempt, Unavailable{Reason::corrupt});
+    case Entities::Entered::full:
+      return refuse(attempt, NoTurn{});
+    case Entities::Entered::busy:
+    case Entities::Entered::queued:
+      break;
+  }
+  return queue_for_turn(attempt, waiter, now);
+}
+
+/// Nothing stands in the way any more but the rate limit: sends the reservation to the disk.
+Entrance::Step Entrance::send(Attempt& attempt, Free free, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  std::unique_ptr<Ties> ties;
+  if (request.entity || request.rate) ties = std::make_unique<Ties>();
+  if (request.rate) {
+    const auto taken = parts_.rates.take(*request.rate, now);
+    if (const auto* const over = std::get_if<RateLimited>(&taken)) return refuse(attempt, *over);
+    if (const auto* const failed = std::get_if<Unavailable>(&taken))
+      return refuse(attempt, *failed);
+    ties->rate = Ties::OfRate{request.rate->key, std::get<Rates::Token>(taken)};
+  }
+  Record record;
+  record.payload = request.payload;
+  record.nonce = random_nonce();
+  record.fence = parts_.fences.take();
+  record.created = now;
+  record.policy = request.policy.substr(0, policy_bytes_max);
+  record.request_id = request.request_id.substr(0, request_id_bytes_max);
+  start_lease(record, request.terms, now);
+  auto operation = std::make_unique<Operation>();
+  if (free.previous) {
+    record.attempt = free.previous->attempt + 1;
+    record.created = free.previous->created;
+    // A caller that knows no payload must not make the next one's go unnoticed.
+    if (!record.payload) record.payload = free.previous->payload;
+    operation->previous = encode(*free.previous);
+  }
+  if (const auto& entity = request.entity) {
+    ties->entity = Ties::OfEntity{entity->key, attempt.turn, entity->sequence, entity->closes};
+    if (attempt.turn) {
+      parts_.entities.hold(entity->key, {request.fingerprint, record.nonce}, record.lease_ends);
+    }
+  }
+  operation->kind = Operation::Kind::reserve;
+  operation->fingerprint = request.fingerprint;
+  operation->nonce = record.nonce;
+  operation->fence = record.fence;
+  operation->attempt = record.attempt;
+  operation->record = encode(record);
+  operation->ties = ties.get();
+  operation->reserve_call = &attempt.call;
+  // From here on what was in hand is the reservation's.
+  attempt.claim = attempt.entity = attempt.turn = false;
+  parts_.reservations.reserving(request.fingerprint, std::move(record), request.terms,
+                                std::move(ties));
+  const Fingerprint fingerprint = request.fingerprint;
+  operation = parts_.committer.push(std::move(operation), attempt.call.loop.submits());
+  if (operation == nullptr) return Step::sent;
+  parts_.endings.end(fingerprint, false);
+  return refuse(attempt, Unavailable{Reason::closing});
+}
+
+}  // namespace onceproxy::store

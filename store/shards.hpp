@@ -1,0 +1,32 @@
+// Shards: a table by 32-byte names, in parts with a mutex each, so that threads seldom meet.
+// Whoever uses a part locks it; no two are ever locked at once, nor one while another table's is.
+#pragma once
+
+#include <array>
+#include <mutex>
+#include <unordered_map>
+
+namespace onceproxy::store {
+
+template <typename Key, typename Entry>
+class Shards {
+ public:
+  struct alignas(64) Shard {
+    mutable std::mutex mutex;
+    std::unordered_map<Key, Entry> entries;
+  };
+
+  // The hash is made of the first bytes; the last ones are free to choose the shard.
+  Shard& of(const Key& key) { return shards_[key.bytes.back() % shards_.size()]; }
+  const Shard& of(const Key& key) const { return shards_[key.bytes.back() % shards_.size()]; }
+
+  auto begin() { return shards_.begin(); }
+  auto end() { return shards_.end(); }
+  auto begin() const { return shards_.begin(); }
+  auto end() const { return shards_.end(); }
+
+ private:
+  std::array<Shard, 64> shards_;
+};
+
+}  // namespace onceproxy::store
