@@ -40,6 +40,7 @@ class Node {
   std::string found() const;
 
   const std::string& path() const { return path_; }
+  const YamlItem& item() const { return item_; }
   Reading& reading() const { return *reading_; }
 
  private:

@@ -3,6 +3,7 @@
 #include "config/override_reader.hpp"
 #include "config/policy_checks.hpp"
 #include "config/policy_rows.hpp"
+#include "config/presets.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -39,16 +40,22 @@ void complete(const Node& node, PolicyDraft& draft) {
 }  // namespace
 
 Kind<Policy> policy() {
-  Keys<PolicyDraft> keys{"a policy", naming_rows(), {"preset"}};
+  Keys<PolicyDraft> keys{"a policy", naming_rows(), {}};
   for (Key<PolicyDraft>& row : treatment_rows()) keys.rows.push_back(std::move(row));
   for (Key<PolicyDraft>& row : general_rows()) keys.rows.push_back(std::move(row));
   keys.rows.push_back(overrides_row());
   const Kind<PolicyDraft> draft = section<PolicyDraft>(std::move(keys), complete);
   Kind<Policy> kind;
   kind.names = draft.names;
-  kind.schema = draft.schema;
+  kind.schema = [draft] {
+    Json schema = draft.schema();
+    schema.set("required", Json::array({"name"}));
+    schema.set("anyOf", Json::array({Json::object({{"required", Json::array({"fingerprint"})}}),
+                                     Json::object({{"required", Json::array({"preset"})}})}));
+    return schema;
+  };
   kind.read = [draft](const Node& node) -> std::optional<Policy> {
-    auto value = draft.read(node);
+    auto value = draft.read(with_preset(node));
     if (!value) return std::nullopt;
     return std::move(value->policy);
   };

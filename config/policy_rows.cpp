@@ -3,6 +3,7 @@
 #include "config/entity_reader.hpp"
 #include "config/in_flight_reader.hpp"
 #include "config/match_reader.hpp"
+#include "config/presets.hpp"
 #include "config/scalars.hpp"
 #include "config/selector_reader.hpp"
 
@@ -60,6 +61,12 @@ Kind<Enforcement> enforcement() {
        {}});
 }
 
+Kind<std::string> preset() {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const std::string& name : preset_names()) choices.emplace_back(name, name);
+  return word<std::string>(std::move(choices));
+}
+
 /// What the policy holds of it stands in two places.
 Key<PolicyDraft> outcome_row() {
   Key<PolicyDraft> row = key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
@@ -95,6 +102,9 @@ std::vector<Key<PolicyDraft>> naming_rows() {
   return {
       key<PolicyDraft>("name", in(&Policy::name), name_text("a policy's name"),
                        "Names the policy in headers, logs and metrics; unique.", Need::required),
+      key<PolicyDraft>("preset", &PolicyDraft::preset, preset(),
+                       "The keys that fit a known sender; each may be given beside it, and then "
+                       "wins."),
       key<PolicyDraft>(
           "namespace", in(&Policy::name_space), name_text("a namespace"),
           "Default: the name. Two policies with one namespace share fingerprints; giving "

@@ -16,6 +16,8 @@ struct PolicyDraft {
 
   policies::Policy policy;
   OutcomeDraft outcome;
+  /// Empty where none is named. Its keys are put in before the policy is read (presets.hpp).
+  std::string preset;
 
   /// Puts `outcome` into the policy.
   void take_outcome();

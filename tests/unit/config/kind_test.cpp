@@ -50,10 +50,6 @@ TEST_CASE("What is known but not built says so, and is never ignored") {
   CHECK(problems("audit: {}\ntracing: {}\nadmin: {listen: \"a:0\", token_file: /t}") ==
         Texts{"audit: `audit` is not supported yet", "tracing: `tracing` is not supported yet",
               "admin.token_file: `token_file` is not supported yet"});
-  for (const char* key : {"preset"}) {
-    CHECK(policy_problems(std::string(key) + ": {}") ==
-          Texts{std::string(key) + ": `" + key + "` is not supported yet"});
-  }
 }
 
 TEST_CASE("A value of the wrong shape says what it is") {

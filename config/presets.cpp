@@ -1,0 +1,139 @@
+#include "config/presets.hpp"
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string_view>
+
+namespace onceproxy::config {
+namespace {
+
+struct Preset {
+  std::string_view name;
+  std::string_view keys;
+};
+
+// Senders of webhooks take 2xx for delivered and 5xx for a reason to try again; some drop what gets
+// 4xx. So a duplicate gets 200; one that comes while the first is under way waits for what becomes
+// of it; and while nobody knows that, 503 asks for another delivery: were it 409, a first one that
+// then fails would be lost.
+constexpr std::string_view keys_of_all = R"(on_duplicate: {status: 200}
+in_flight: {action: wait, timeout: 10s}
+respond:
+  in-flight: {status: 503}
+  held: {status: 503}
+)";
+
+constexpr std::array<Preset, 6> presets{{
+    // One notification of one group. Its window is below the default repeat_interval of 4h, so
+    // that reminders pass. An alert is never refused for its form: Alertmanager drops it at 400.
+    {"alertmanager", R"(fingerprint:
+  - body: /receiver
+  - body: /groupKey
+  - body: /status
+  - {body: /alerts/*/fingerprint, sort: true}
+  - {body: /alerts/*/status, sort: true}
+  - {body: /alerts/*/startsAt, sort: true}
+on_missing: pass
+window: 1h
+)"},
+    // Source and id name an event (CloudEvents 1.0, 3.1.1): of binary mode in headers, of
+    // structured mode in the body.
+    {"cloudevents", R"(fingerprint:
+  - {header: ce-source, otherwise: {body: /source}}
+  - {header: ce-id, otherwise: {body: /id}}
+window: 24h
+)"},
+    // Redelivered by hand or by a script, which GitHub offers for three days.
+    {"github", R"(fingerprint:
+  - header: x-github-delivery
+window: 72h
+)"},
+    // Delivered again for up to three days; another day for the last one to be late.
+    {"stripe", R"(fingerprint:
+  - body: /id
+window: 96h
+)"},
+    // The names of Svix, or those of Standard Webhooks. The last retry comes after a day or so, and
+    // what failed can be sent again by hand for some days.
+    {"svix", R"(fingerprint:
+  - {header: svix-id, otherwise: {header: webhook-id}}
+window: 96h
+)"},
+    // Raw deliveries have the id in the header alone, and a relay may drop headers.
+    {"sns", R"(fingerprint:
+  - {header: x-amz-sns-message-id, otherwise: {body: /MessageId}}
+window: 24h
+)"},
+}};
+
+using Entries = std::vector<YamlEntry>;
+
+std::shared_ptr<const YamlItem> parsed(const std::string& yaml) {
+  Reading reading(yaml, "preset", {});
+  return parse_yaml(
+      yaml, [](const std::string&) { return std::nullopt; }, reading);
+}
+
+const std::map<std::string, std::shared_ptr<const YamlItem>>& trees() {
+  static const auto all = [] {
+    std::map<std::string, std::shared_ptr<const YamlItem>> out;
+    for (const std::string& name : preset_names()) out.emplace(name, parsed(preset_keys(name)));
+    return out;
+  }();
+  return all;
+}
+
+YamlItem moved(const YamlItem& item, Place place);
+
+std::shared_ptr<const YamlValue> moved(const YamlValue& value, Place place) {
+  auto out = std::make_shared<YamlValue>(value);
+  for (YamlItem& item : out->items) item = moved(item, place);
+  for (YamlEntry& entry : out->entries) {
+    entry.key_place = place;
+    entry.item = moved(entry.item, place);
+  }
+  return out;
+}
+
+YamlItem moved(const YamlItem& item, Place place) {
+  return {place, moved(*item.value, place)};
+}
+
+/// A name that is none has been reported: what it would have brought is not also missing.
+Entries unknown_keys(Place place) {
+  auto broken = std::make_shared<YamlValue>();
+  broken->broken = true;
+  return {{"fingerprint", place, {place, broken}}, {"on_duplicate", place, {place, broken}}};
+}
+
+}  // namespace
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets) names.emplace_back(preset.name);
+  return names;
+}
+
+std::string preset_keys(const std::string& name) {
+  for (const Preset& preset : presets) {
+    if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_all);
+  }
+  return "";
+}
+
+Node with_preset(const Node& policy) {
+  const auto preset = policy.get("preset");
+  if (!preset) return policy;
+  const Place place = preset->item().place;
+  const auto found = trees().find(preset->text());
+  const Entries given =
+      found == trees().end() ? unknown_keys(place) : moved(*found->second->value, place)->entries;
+  auto value = std::make_shared<YamlValue>(*policy.item().value);
+  for (const YamlEntry& entry : given) {
+    if (!policy.get(entry.key)) value->entries.push_back(entry);
+  }
+  return Node(policy.reading(), {policy.item().place, std::move(value)}, policy.path());
+}
+
+}  // namespace onceproxy::config
