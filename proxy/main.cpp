@@ -1,5 +1,7 @@
 // The command line: `run`, and the commands of proxy/cli. See the README and `onceproxy --help`.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -58,7 +60,8 @@ int main(int argc, char** argv) {
   add_run_options(*run, options, drain_time)->required();
 
   int exit_code = onceproxy::cli::exit_good;
-  onceproxy::cli::add_commands(app, {std::cin, std::cout, std::cerr}, exit_code);
+  onceproxy::cli::add_commands(app, {std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1},
+                               exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,38 +4,88 @@
 #include <memory>
 
 namespace onceproxy::cli {
+namespace {
 
-void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
+// CLI11 keeps references to what options write to; the callbacks keep it alive.
+
+void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
   struct Arguments {
-    std::string config;
     std::string file;
     std::string format = "text";
   };
-  // CLI11 keeps references to what options write to; the callbacks keep it alive.
   const auto arguments = std::make_shared<Arguments>();
-
-  CLI::App* check_command =
+  CLI::App* command =
       app.add_subcommand("check", "Validate a configuration and print every problem");
-  check_command->add_option("FILE", arguments->file, "Configuration file (YAML)")->required();
-  check_command->add_option("--format", arguments->format, "text or json")
+  command->add_option("FILE", arguments->file, "Configuration file (YAML)")->required();
+  command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
-  check_command->callback([arguments, streams, &exit_code] {
+  command->footer("Exit code 0: good; 1: it has problems; 2: it cannot be read.");
+  command->callback([arguments, streams, &exit_code] {
     exit_code = check(arguments->file, arguments->format == "json", streams.out, streams.err);
   });
+}
 
-  app.add_subcommand("schema", "Print the JSON Schema of the configuration")
-      ->callback([streams, &exit_code] { exit_code = schema(streams.out); });
-
-  CLI::App* explain_command =
+void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
+  struct Arguments {
+    std::string config;
+    std::string file;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
       app.add_subcommand("explain", "Tell which operation a request stands for, without a store");
-  explain_command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
+  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")->required();
+  command->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
       ->required();
-  explain_command
-      ->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
-      ->required();
-  explain_command->callback([arguments, streams, &exit_code] {
+  command->footer(
+      "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
+      "Exit code 0: explained; 1: the configuration or the request is bad; 2: cannot be read.");
+  command->callback([arguments, streams, &exit_code] {
     exit_code = explain(arguments->config, arguments->file, streams);
   });
+}
+
+void add_backtest(CLI::App& app, const Streams& streams, int& exit_code) {
+  struct Arguments : BacktestArguments {
+    std::string format = "text";
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "backtest", "Tell what each policy would have done with the requests of a log");
+  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")->required();
+  command
+      ->add_option(
+          "LOG", arguments->log,
+          "Past requests with their times: JSON lines or HAR 1.2 in a file, or - for stdin")
+      ->required();
+  command->add_option("--format", arguments->format, "text or json (default text)")
+      ->check(CLI::IsMember({"text", "json"}));
+  command
+      ->add_option("--max-operations", arguments->operations_max,
+                   "Operations, entities and rate limits to remember at once (default 2000000, "
+                   "about 250 bytes each); with more the backtest ends there")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}));
+  command->footer(
+      "A JSON line: {\"time\": \"2026-01-02T03:04:05Z\", \"method\": \"POST\", \"target\": "
+      "\"/orders\",\n  \"headers\": {\"idempotency-key\": \"k1\"}, \"body\": \"{}\", "
+      "\"status\": 201, \"duration_ms\": 12}\n"
+      "Every policy counts as enforced, whatever its mode and percentage; off stays off.\n"
+      "Exit code 0: done; 1: the configuration is bad, or the log has no request, breaks off or "
+      "needs\nmore than --max-operations; 2: cannot be read.");
+  command->callback([arguments, streams, &exit_code] {
+    arguments->json = arguments->format == "json";
+    exit_code = backtest(*arguments, streams);
+  });
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
+  add_check(app, streams, exit_code);
+  add_explain(app, streams, exit_code);
+  add_backtest(app, streams, exit_code);
+  app.add_subcommand("schema", "Print the JSON Schema of the configuration")
+      ->footer("For an editor to complete and check configuration files with.")
+      ->callback([streams, &exit_code] { exit_code = schema(streams.out); });
 }
 
 }  // namespace onceproxy::cli

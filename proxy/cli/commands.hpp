@@ -1,7 +1,8 @@
-// The commands that serve nothing: check, schema, explain. main.cpp adds them to its command line
-// beside `run`. They touch no socket and no store. Not thread-safe.
+// The commands that serve nothing: check, schema, explain, backtest. main.cpp adds them to its
+// command line beside `run`. They touch no socket and no store. Not thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 
@@ -22,6 +23,8 @@ struct Streams {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
+  /// Somebody watches `err`: what takes long may say how far it has come.
+  bool err_is_terminal = false;
 };
 
 /// `onceproxy check FILE`: every problem to `err`, or one line to `out`. With `json`, one JSON
@@ -39,6 +42,20 @@ int explain(const std::string& config_path, const std::string& request_path,
 /// The same on what has been read.
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
             std::ostream& err);
+
+struct BacktestArguments {
+  std::string config;
+  /// A file, or `-` for `in`.
+  std::string log;
+  bool json = false;
+  /// What may be remembered at once.
+  std::size_t operations_max = 2'000'000;
+};
+
+/// `onceproxy backtest -c CONFIG LOG`: what each policy would have done with the requests of a log.
+/// The table, or with `json` one JSON object, goes to `out`. `exit_bad` where the log holds no
+/// request, breaks off, or needs more memory than allowed: what was found up to there is printed.
+int backtest(const BacktestArguments& arguments, const Streams& streams);
 
 /// Adds the commands. One that ran leaves its exit code in `exit_code`, which must outlive the
 /// parsing, as the streams must; `exit_code` is left alone when none ran.

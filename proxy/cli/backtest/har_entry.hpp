@@ -1,0 +1,15 @@
+// One entry of a HAR file (HTTP Archive 1.2, `log.entries[]`). Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "proxy/cli/backtest/logged_request.hpp"
+
+namespace onceproxy::backtest {
+
+/// The error says in words why the entry is no request.
+tl::expected<LoggedRequest, std::string> read_har_entry(std::string_view entry);
+
+}  // namespace onceproxy::backtest

@@ -1,0 +1,45 @@
+#include "proxy/cli/backtest/input.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <istream>
+#include <system_error>
+
+namespace onceproxy::backtest {
+
+std::string Input::failure() const {
+  return "cannot read " + path_ + ": " + std::error_code(errno, std::generic_category()).message();
+}
+
+tl::expected<Input, std::string> Input::open(const std::string& path) {
+  Input input;
+  input.path_ = path;
+  input.file_.reset(std::fopen(path.c_str(), "rbe"));
+  if (!input.file_) return tl::unexpected(input.failure());
+  struct stat status {};
+  if (fstat(fileno(input.file_.get()), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) {
+      errno = EISDIR;
+      return tl::unexpected(input.failure());
+    }
+    if (S_ISREG(status.st_mode)) input.size_ = static_cast<std::uint64_t>(status.st_size);
+  }
+  return input;
+}
+
+tl::expected<std::string_view, std::string> Input::read(std::span<char> buffer) {
+  std::size_t size = 0;
+  if (stream_ != nullptr) {
+    stream_->read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    size = static_cast<std::size_t>(stream_->gcount());
+    if (stream_->bad()) return tl::unexpected(std::string("cannot read the standard input"));
+  } else {
+    size = std::fread(buffer.data(), 1, buffer.size(), file_.get());
+    if (std::ferror(file_.get()) != 0) return tl::unexpected(failure());
+  }
+  bytes_read_ += size;
+  return std::string_view(buffer.data(), size);
+}
+
+}  // namespace onceproxy::backtest

@@ -1,0 +1,153 @@
+#include "proxy/cli/backtest/moment.hpp"
+
+#include <charconv>
+#include <cstdint>
+
+#include "proxy/telemetry/json_text.hpp"
+
+namespace onceproxy::backtest {
+namespace {
+
+using std::chrono::microseconds;
+
+// The years' bound keeps every sum of a moment and a window within 64 bits of nanoseconds.
+constexpr int year_min = 1970;
+constexpr int year_max = 2199;
+constexpr Moment moment_end = std::chrono::sys_days{std::chrono::year{year_max + 1} / 1 / 1};
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Takes what it reads off the beginning of a text.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : rest_(text) {}
+
+  bool done() const { return rest_.empty(); }
+
+  /// One of `characters`; 0 where the text goes on with none of them.
+  char any_of(std::string_view characters) {
+    if (rest_.empty() || characters.find(rest_.front()) == std::string_view::npos) return 0;
+    const char found = rest_.front();
+    rest_.remove_prefix(1);
+    return found;
+  }
+
+  /// Exactly `count` digits; -1 where they are not there.
+  int digits(std::size_t count) {
+    if (rest_.size() < count) return -1;
+    int value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!is_digit(rest_[i])) return -1;
+      value = value * 10 + (rest_[i] - '0');
+    }
+    rest_.remove_prefix(count);
+    return value;
+  }
+
+  std::string_view all_digits() {
+    std::size_t size = 0;
+    while (size < rest_.size() && is_digit(rest_[size])) ++size;
+    const std::string_view found = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return found;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+/// The first `places` digits of a fraction as a whole number; those beyond are dropped.
+std::int64_t fraction(std::string_view digits, int places) {
+  std::int64_t value = 0;
+  for (int i = 0; i < places; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    value = value * 10 + (at < digits.size() ? digits[at] - '0' : 0);
+  }
+  return value;
+}
+
+/// A dot and digits, or nothing. False where a dot has no digits.
+bool take_fraction(Scanner& scanner, std::string_view& digits) {
+  if (scanner.any_of(".") == 0) return true;
+  digits = scanner.all_digits();
+  return !digits.empty();
+}
+
+/// `Z`, `+01:00`, `-0530`. Nothing where it is none of them.
+std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
+  const char sign = scanner.any_of("Zz+-");
+  if (sign == 0) return std::nullopt;
+  if (sign == 'Z' || sign == 'z') return std::chrono::minutes{0};
+  const int hours = scanner.digits(2);
+  scanner.any_of(":");
+  const int minutes = scanner.digits(2);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
+  const std::chrono::minutes offset{hours * 60 + minutes};
+  return sign == '-' ? -offset : offset;
+}
+
+std::optional<Moment> parse_date_time(std::string_view text) {
+  Scanner scanner(text);
+  const int year = scanner.digits(4);
+  if (year < year_min || year > year_max || scanner.any_of("-") == 0) return std::nullopt;
+  const int month = scanner.digits(2);
+  if (month < 0 || scanner.any_of("-") == 0) return std::nullopt;
+  const int day = scanner.digits(2);
+  if (day < 0 || scanner.any_of("Tt ") == 0) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month{static_cast<unsigned>(month)},
+                                         std::chrono::day{static_cast<unsigned>(day)}};
+  const int hour = scanner.digits(2);
+  if (!date.ok() || hour < 0 || hour > 23 || scanner.any_of(":") == 0) return std::nullopt;
+  const int minute = scanner.digits(2);
+  if (minute < 0 || minute > 59 || scanner.any_of(":") == 0) return std::nullopt;
+  const int second = scanner.digits(2);
+  // A leap second is written as 60.
+  if (second < 0 || second > 60) return std::nullopt;
+  std::string_view decimals;
+  if (!take_fraction(scanner, decimals)) return std::nullopt;
+  const auto offset = take_offset(scanner);
+  if (!offset || !scanner.done()) return std::nullopt;
+  return Moment{std::chrono::sys_days{date}} + std::chrono::hours{hour} +
+         std::chrono::minutes{minute} + std::chrono::seconds{second} +
+         microseconds{fraction(decimals, 6)} - *offset;
+}
+
+}  // namespace
+
+std::optional<Moment> parse_epoch(std::string_view text) {
+  Scanner scanner(text);
+  const std::string_view digits = scanner.all_digits();
+  std::string_view decimals;
+  if (digits.empty() || !take_fraction(scanner, decimals) || !scanner.done()) return std::nullopt;
+  std::int64_t whole = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), whole);
+  if (read.ec != std::errc()) return std::nullopt;
+  std::int64_t since = 0;
+  if (whole < 100'000'000'000) {
+    since = whole * 1'000'000 + fraction(decimals, 6);
+  } else if (whole < 100'000'000'000'000) {
+    since = whole * 1'000 + fraction(decimals, 3);
+  } else if (whole < 100'000'000'000'000'000) {
+    since = whole;
+  } else {
+    since = whole / 1'000;
+  }
+  const Moment moment{microseconds{since}};
+  if (moment >= moment_end) return std::nullopt;
+  return moment;
+}
+
+std::optional<Moment> parse_moment(std::string_view text) {
+  if (const auto moment = parse_epoch(text)) return moment;
+  return parse_date_time(text);
+}
+
+std::string moment_text(Moment moment) {
+  telemetry::Timestamp timestamp;
+  return std::string(timestamp.text(moment));
+}
+
+}  // namespace onceproxy::backtest
