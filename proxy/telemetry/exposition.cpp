@@ -256,6 +256,10 @@ void append_process(std::vector<MetricFamily>& families, const Snapshot& snapsho
          MetricType::Counter, {}, static_cast<double>(snapshot.permits_dropped));
   append("onceproxy_access_log_dropped_total", "Access log lines that could not be written.",
          MetricType::Counter, {}, static_cast<double>(snapshot.access_log_dropped));
+  append("onceproxy_spans_exported_total", "Spans that the trace collector took.",
+         MetricType::Counter, {}, static_cast<double>(snapshot.spans_exported));
+  append("onceproxy_spans_dropped_total", "Spans that could not be exported.", MetricType::Counter,
+         {}, static_cast<double>(snapshot.spans_dropped));
   append("onceproxy_config_last_reload_successful",
          "Whether the last attempt to load the configuration succeeded.", MetricType::Gauge, {},
          snapshot.reload_successful ? 1 : 0);

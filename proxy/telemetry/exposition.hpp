@@ -31,6 +31,8 @@ struct Snapshot {
   std::optional<StoreGauges> store;
   std::uint64_t permits_dropped = 0;
   std::uint64_t access_log_dropped = 0;
+  std::uint64_t spans_exported = 0;
+  std::uint64_t spans_dropped = 0;
   bool reload_successful = true;
   double reload_success_time = 0;
 };

@@ -39,6 +39,8 @@ struct Metrics::State final : prometheus::Collectable {
     snapshot.batch_size.add(batch_size);
     snapshot.permits_dropped = permits_dropped.load(std::memory_order_relaxed);
     snapshot.access_log_dropped = access_log_dropped.load(std::memory_order_relaxed);
+    snapshot.spans_exported = spans_exported.load(std::memory_order_relaxed);
+    snapshot.spans_dropped = spans_dropped.load(std::memory_order_relaxed);
     {
       const std::lock_guard lock(gauges_mutex);
       try {
@@ -69,6 +71,8 @@ struct Metrics::State final : prometheus::Collectable {
   Histogram<BatchSize> batch_size;
   std::atomic<std::uint64_t> permits_dropped{0};
   std::atomic<std::uint64_t> access_log_dropped{0};
+  std::atomic<std::uint64_t> spans_exported{0};
+  std::atomic<std::uint64_t> spans_dropped{0};
 };
 
 Metrics::Metrics(std::string version) : state_(std::make_unique<State>(std::move(version))) {}
@@ -121,6 +125,14 @@ void Metrics::permit_dropped() {
 
 void Metrics::access_log_dropped(std::uint64_t lines) {
   state_->access_log_dropped.fetch_add(lines, std::memory_order_relaxed);
+}
+
+void Metrics::spans_exported(std::uint64_t spans) {
+  state_->spans_exported.fetch_add(spans, std::memory_order_relaxed);
+}
+
+void Metrics::spans_dropped(std::uint64_t spans) {
+  state_->spans_dropped.fetch_add(spans, std::memory_order_relaxed);
 }
 
 void Metrics::reloaded(bool successful) {

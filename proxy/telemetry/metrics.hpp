@@ -89,6 +89,16 @@ struct StoreGauges {
   std::uint64_t reservations_max = 0;
   /// False: the store failed and is being reopened; it promises nothing.
   bool healthy = true;
+  /// Its database takes no write for now, or only so many bytes a second (0: as many as come).
+  bool writes_stopped = false;
+  std::uint64_t delayed_write_rate = 0;
+  /// Since the database was opened.
+  std::uint64_t background_errors = 0;
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t compaction_pending_bytes = 0;
+  std::uint64_t compactions_running = 0;
+  std::uint64_t block_cache_bytes = 0;
+  std::uint64_t blob_bytes = 0;
 };
 
 class Metrics {
@@ -114,6 +124,9 @@ class Metrics {
   void permit_dropped();
   /// Access log lines that could not be written in time.
   void access_log_dropped(std::uint64_t lines);
+  /// Spans that a collector took, and spans that none did.
+  void spans_exported(std::uint64_t spans);
+  void spans_dropped(std::uint64_t spans);
 
   /// A configuration was loaded anew, or could not be. The one the process began with counts as a
   /// success at the time this object was made.

@@ -179,6 +179,8 @@ TEST_CASE("the store's side is counted from any thread") {
         metrics.store_error("write");
         metrics.permit_dropped();
         metrics.access_log_dropped(2);
+        metrics.spans_exported(3);
+        metrics.spans_dropped(4);
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -189,6 +191,8 @@ TEST_CASE("the store's side is counted from any thread") {
   CHECK(shown.at(R"(onceproxy_store_errors_total{operation="write"})") == 4000);
   CHECK(shown.at("onceproxy_permits_dropped_total") == 4000);
   CHECK(shown.at("onceproxy_access_log_dropped_total") == 8000);
+  CHECK(shown.at("onceproxy_spans_exported_total") == 12000);
+  CHECK(shown.at("onceproxy_spans_dropped_total") == 16000);
 }
 
 TEST_CASE("the store's gauges are read at each scrape, and their failure hides nothing else") {

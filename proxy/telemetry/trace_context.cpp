@@ -1,0 +1,87 @@
+#include "proxy/telemetry/trace_context.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace onceproxy::telemetry {
+
+// traceparent  := version "-" trace-id "-" parent-id "-" trace-flags ["-" what later versions add]
+//   version    := 2 digits, "ff" is none; trace-flags := 2 digits, 1 sampled | 2 random
+//   trace-id   := 32 digits, parent-id := 16 digits, neither all zero
+// Digits are hexadecimal and lower case. In version 00 nothing follows the flags.
+namespace {
+
+constexpr std::uint8_t flag_sampled = 1;
+constexpr std::uint8_t flag_random = 2;
+constexpr char digits[] = "0123456789abcdef";
+
+/// Takes `count` digits off `text`; false where one of them is none.
+bool take_hex(std::string_view& text, std::size_t count, std::uint64_t& value) {
+  value = 0;
+  for (const char c : text.substr(0, count)) {
+    const bool decimal = c >= '0' && c <= '9';
+    if (!decimal && (c < 'a' || c > 'f')) return false;
+    value = value << 4 | static_cast<std::uint64_t>(decimal ? c - '0' : c - 'a' + 10);
+  }
+  text.remove_prefix(count);
+  return true;
+}
+
+bool take_dash(std::string_view& text) {
+  if (text.empty() || text.front() != '-') return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+char* put_hex(char* out, std::uint64_t value, int count) {
+  for (int shift = 4 * (count - 1); shift >= 0; shift -= 4) *out++ = digits[value >> shift & 15];
+  return out;
+}
+
+}  // namespace
+
+std::optional<TraceContext> parse_traceparent(std::string_view value) {
+  if (value.size() < traceparent_bytes) return std::nullopt;
+  TraceContext context;
+  std::uint64_t version = 0;
+  std::uint64_t flags = 0;
+  const bool read =
+      take_hex(value, 2, version) && take_dash(value) && take_hex(value, 16, context.trace.high) &&
+      take_hex(value, 16, context.trace.low) && take_dash(value) &&
+      take_hex(value, 16, context.span) && take_dash(value) && take_hex(value, 2, flags);
+  if (!read || version == 0xff || !context.trace || context.span == 0) return std::nullopt;
+  if (!value.empty() && (version == 0 || value.front() != '-')) return std::nullopt;
+  context.sampled = (flags & flag_sampled) != 0;
+  context.random = (flags & flag_random) != 0;
+  return context;
+}
+
+std::array<char, traceparent_bytes> write_traceparent(const TraceContext& context) {
+  std::array<char, traceparent_bytes> text;
+  char* out = put_hex(text.data(), 0, 2);
+  *out++ = '-';
+  out = put_hex(out, context.trace.high, 16);
+  out = put_hex(out, context.trace.low, 16);
+  *out++ = '-';
+  out = put_hex(out, context.span, 16);
+  *out++ = '-';
+  put_hex(out, (context.sampled ? flag_sampled : 0U) | (context.random ? flag_random : 0U), 2);
+  return text;
+}
+
+void append_hex(std::string& out, const TraceId& trace) {
+  append_hex(out, trace.high);
+  append_hex(out, trace.low);
+}
+
+void append_hex(std::string& out, SpanId span) {
+  char text[16];
+  put_hex(text, span, 16);
+  out.append(text, sizeof text);
+}
+
+SampleRatio::SampleRatio(double ratio)
+    : threshold_(static_cast<std::uint64_t>(std::llround(
+          (1.0 - std::clamp(ratio, 0.0, 1.0)) * static_cast<double>(std::uint64_t{1} << 56)))) {}
+
+}  // namespace onceproxy::telemetry

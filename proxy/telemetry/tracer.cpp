@@ -1,0 +1,131 @@
+#include "proxy/telemetry/tracer.hpp"
+
+#include <sys/random.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "proxy/telemetry/span_exporter.hpp"
+#include "proxy/telemetry/span_json.hpp"
+#include "proxy/telemetry/span_queue.hpp"
+#include "proxy/telemetry/span_transport.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+/// A worker hands over this much at the latest.
+constexpr std::size_t hand_over_bytes = 32 * 1024;
+
+/// Ids as W3C wants them: random, not secret (xoroshiro128+, seeded by the kernel).
+class RandomIds {
+ public:
+  RandomIds() {
+    if (::getrandom(state_, sizeof state_, 0) != sizeof state_)
+      throw std::runtime_error("cannot read random numbers from the kernel");
+  }
+  /// Never zero: that is no id.
+  std::uint64_t next() {
+    std::uint64_t id = 0;
+    while (id == 0) {
+      id = state_[0] + state_[1];
+      state_[1] ^= state_[0];
+      state_[0] = rotated(state_[0], 24) ^ state_[1] ^ (state_[1] << 16);
+      state_[1] = rotated(state_[1], 37);
+    }
+    return id;
+  }
+
+ private:
+  static std::uint64_t rotated(std::uint64_t value, int bits) {
+    return value << bits | value >> (64 - bits);
+  }
+  std::uint64_t state_[2];
+};
+
+}  // namespace
+
+struct Tracer::State {
+  State(const TracerOptions& options, TracerCounts hear, std::unique_ptr<SpanTransport> transport)
+      : ratio(options.sample_ratio),
+        counts(hear),
+        queue(options.queue_bytes_max),
+        exporter(options, std::move(transport), queue, std::move(hear)) {}
+
+  const SampleRatio ratio;
+  const TracerCounts counts;
+  SpanQueue queue;
+  SpanExporter exporter;
+};
+
+Tracer::Tracer(const TracerOptions& options, TracerCounts counts)
+    : Tracer(options, std::move(counts), curl_transport(options.endpoint)) {}
+
+Tracer::Tracer(const TracerOptions& options, TracerCounts counts,
+               std::unique_ptr<SpanTransport> transport)
+    : state_(std::make_unique<State>(options, std::move(counts), std::move(transport))) {}
+
+Tracer::~Tracer() = default;
+
+struct Tracer::Recorder::State {
+  explicit State(Tracer::State& of) : tracer(of) {}
+
+  Tracer::State& tracer;
+  RandomIds ids;
+  SpanBatch batch;
+  /// Not encoded, since the queue was full.
+  std::uint64_t dropped = 0;
+};
+
+std::unique_ptr<Tracer::Recorder> Tracer::add_recorder() {
+  return std::unique_ptr<Recorder>(new Recorder(std::make_unique<Recorder::State>(*state_)));
+}
+
+Tracer::Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Tracer::Recorder::~Recorder() {
+  flush();
+}
+
+TraceContext Tracer::Recorder::begin(const std::optional<TraceContext>& parent) {
+  State& state = *state_;
+  if (parent && !parent->sampled) return *parent;
+  TraceContext context;
+  if (parent) {
+    context = *parent;
+  } else {
+    context.trace = {state.ids.next(), state.ids.next()};
+    context.random = true;
+    context.sampled = state.tracer.ratio.takes(context.trace);
+  }
+  context.span = state.ids.next();
+  return context;
+}
+
+TraceContext Tracer::Recorder::step(const TraceContext& context) {
+  TraceContext step = context;
+  step.span = state_->ids.next();
+  return step;
+}
+
+void Tracer::Recorder::record(const Span& span) {
+  State& state = *state_;
+  if (state.tracer.queue.full()) {
+    ++state.dropped;
+    return;
+  }
+  append_span(state.batch.json, span);
+  state.batch.json += ',';
+  ++state.batch.spans;
+  if (state.batch.json.size() >= hand_over_bytes) flush();
+}
+
+void Tracer::Recorder::flush() {
+  State& state = *state_;
+  std::uint64_t dropped = std::exchange(state.dropped, 0);
+  if (const std::uint64_t spans = state.batch.spans; spans > 0) {
+    if (!state.tracer.queue.hand_over(state.batch)) dropped += spans;
+  }
+  if (dropped > 0) state.tracer.counts.dropped(dropped);
+}
+
+}  // namespace onceproxy::telemetry
