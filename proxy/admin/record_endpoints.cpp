@@ -1,0 +1,317 @@
+#include "proxy/admin/record_endpoints.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policies/entity.hpp"
+#include "proxy/admin/routes.hpp"
+#include "proxy/admin/target.hpp"
+#include "proxy/telemetry/json_text.hpp"
+
+namespace onceproxy::admin {
+namespace {
+
+using store::Changed;
+using store::EntityKey;
+using store::EntityView;
+using store::Fingerprint;
+using store::Inspection;
+using store::RecordFilter;
+using store::RecordPage;
+using store::RecordView;
+using telemetry::append_json_string;
+
+constexpr std::size_t limit_default = 100;
+constexpr std::size_t limit_max = 1'000;
+
+struct Endpoints {
+  Inspection& inspection;
+  OperatorActed acted;
+};
+
+constexpr std::array<std::pair<RecordView::State, std::string_view>, 3> states{
+    {{RecordView::State::reserved, "reserved"},
+     {RecordView::State::completed, "completed"},
+     {RecordView::State::unknown, "unknown"}}};
+
+std::string_view name_of(RecordView::State state) {
+  return std::ranges::find(states, state, &std::pair<RecordView::State, std::string_view>::first)
+      ->second;
+}
+
+/// An object's members, in order; what is absent is left out.
+class Object {
+ public:
+  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
+  void text(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    begin(name);
+    append_json_string(out_, value);
+  }
+  template <typename Number>
+  void number(std::string_view name, Number value) {
+    begin(name);
+    out_ += std::to_string(value);
+  }
+  void flag(std::string_view name, bool value) {
+    begin(name);
+    out_ += value ? "true" : "false";
+  }
+  void time(std::string_view name, store::WallTime value) {
+    telemetry::Timestamp timestamp;
+    text(name, timestamp.text(value));
+  }
+  void end() { out_ += '}'; }
+
+ private:
+  void begin(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    append_json_string(out_, name);
+    out_ += ':';
+  }
+  std::string& out_;
+};
+
+void append_record(std::string& out, const RecordView& record) {
+  Object object(out);
+  object.text("fingerprint", record.fingerprint.hex());
+  object.text("policy", record.policy);
+  object.text("state", name_of(record.state));
+  object.flag("held", record.held);
+  object.time("created", record.created);
+  if (record.state != RecordView::State::completed) object.time("lease_ends", record.lease_ends);
+  object.time("expires", record.expires);
+  object.number("attempts", record.attempts);
+  object.number("fence", record.fence);
+  if (record.status) object.number("status", *record.status);
+  object.text("request_id", record.request_id);
+  object.text("error", record.error);
+  object.number("duplicates", record.duplicates);
+  if (record.last_duplicate) object.time("last_duplicate", *record.last_duplicate);
+  object.end();
+}
+
+void append_entity(std::string& out, const EntityView& entity) {
+  Object object(out);
+  object.text("type", entity.type);
+  object.text("id", entity.id);
+  object.flag("closed", entity.closed_until.has_value());
+  if (entity.closed_until) object.time("closed_until", *entity.closed_until);
+  if (entity.sequence) object.number("sequence", *entity.sequence);
+  if (entity.holder) object.text("holder", entity.holder->hex());
+  object.number("waiting", entity.waiting);
+  object.time("expires", entity.expires);
+  object.end();
+}
+
+Response unreadable(const store::Unreadable& why) {
+  return refusal(503, "the store cannot be read: " + why.why);
+}
+
+struct Asked {
+  RecordFilter filter;
+  std::optional<Fingerprint> after;
+  std::size_t limit = limit_default;
+};
+
+/// Reads one argument of a list into `asked`. The error says what is wrong with it.
+std::optional<std::string> read_argument(const std::string& name, const std::string& value,
+                                         Asked& asked) {
+  if (name == "policy") {
+    asked.filter.policy = value;
+  } else if (name == "state") {
+    for (const auto& [state, word] : states) {
+      if (word == value) asked.filter.state = state;
+    }
+    if (!asked.filter.state) return "state: expected reserved, completed or unknown";
+  } else if (name == "limit") {
+    const char* const end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, asked.limit);
+    if (error != std::errc() || stop != end || asked.limit < 1 || asked.limit > limit_max) {
+      return "limit: expected a whole number from 1 to " + std::to_string(limit_max);
+    }
+  } else if (name == "cursor") {
+    asked.after = Fingerprint::from_hex(value);
+    if (!asked.after) return "cursor: expected the `next` of the page before";
+  } else {
+    return name + ": unknown; policy, state, limit and cursor are known";
+  }
+  return std::nullopt;
+}
+
+Response list(const Endpoints& endpoints, const Request& request) {
+  Asked asked;
+  for (const auto& [name, value] : request.query) {
+    if (request.query.count(name) > 1) return refusal(400, name + ": given twice");
+    if (const auto error = read_argument(name, value, asked)) return refusal(400, *error);
+  }
+  const auto page = endpoints.inspection.records(asked.filter, asked.after, asked.limit);
+  if (const auto* why = std::get_if<store::Unreadable>(&page)) return unreadable(*why);
+  const auto& [items, next] = std::get<RecordPage>(page);
+  std::string body = "{\"items\":[";
+  for (const RecordView& record : items) {
+    if (body.back() == '}') body += ',';
+    append_record(body, record);
+  }
+  body += ']';
+  if (next) body.append(",\"next\":\"").append(next->hex()).append("\"");
+  return json(200, body + "}\n");
+}
+
+std::optional<Fingerprint> named(const Request& request) {
+  return Fingerprint::from_hex(request.captures.find("fingerprint")->second);
+}
+
+Response no_fingerprint() {
+  return refusal(400, "a fingerprint is 64 hexadecimal digits");
+}
+
+Response show(const Endpoints& endpoints, const Request& request) {
+  const auto fingerprint = named(request);
+  if (!fingerprint) return no_fingerprint();
+  const auto found = endpoints.inspection.record(*fingerprint);
+  if (const auto* why = std::get_if<store::Unreadable>(&found)) return unreadable(*why);
+  const auto& record = std::get<std::optional<RecordView>>(found);
+  if (!record) return refusal(404, "no record of that fingerprint");
+  std::string body;
+  append_record(body, *record);
+  return json(200, body + "\n");
+}
+
+/// What an operator can do, and why it is refused where the state forbids it.
+struct Action {
+  std::string_view name;
+  Changed (Inspection::*change)(const Fingerprint&);
+  std::string_view conflict;
+};
+
+constexpr Action release_action{
+    "release", &Inspection::release,
+    "only a reserved or an unknown record can be released; one that is on its way from one state "
+    "to another will be in a moment"};
+constexpr Action resolve_action{"resolve", &Inspection::resolve,
+                                "only an unknown record can be resolved"};
+constexpr Action forget_action{"forget", &Inspection::forget,
+                               "a request holds the record; release it first"};
+
+Response changed(Changed result, std::string_view absent, std::string_view conflict) {
+  switch (result) {
+    case Changed::done:
+      return json(200, "{\"status\":\"done\"}\n");
+    case Changed::absent:
+      return refusal(404, absent);
+    case Changed::conflict:
+      return refusal(409, conflict);
+    case Changed::failed:
+      break;
+  }
+  return refusal(503, "the store cannot promise the change; look whether it happened");
+}
+
+std::string_view name_of(Changed result) {
+  switch (result) {
+    case Changed::done:
+      return "done";
+    case Changed::absent:
+      return "absent";
+    case Changed::conflict:
+      return "conflict";
+    case Changed::failed:
+      break;
+  }
+  return "failed";
+}
+
+Response act(const Endpoints& endpoints, const Action& action, const Request& request) {
+  const auto fingerprint = named(request);
+  if (!fingerprint) return no_fingerprint();
+  const Changed result = (endpoints.inspection.*action.change)(*fingerprint);
+  endpoints.acted(action.name, fingerprint->hex(), name_of(result));
+  return changed(result, "no record of that fingerprint", action.conflict);
+}
+
+/// The entity that a path below /entities/ names: its type and the parts of its id.
+struct NamedEntity {
+  EntityKey key;
+  std::string text;
+};
+
+std::optional<NamedEntity> entity_of(std::string_view path) {
+  std::vector<std::string> parts;
+  std::size_t begin = std::string_view("/entities/").size();
+  while (begin <= path.size()) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    auto part = decode_percent(path.substr(begin, end - begin));
+    if (!part) return std::nullopt;
+    parts.push_back(*std::move(part));
+    begin = end + 1;
+  }
+  if (parts.size() < 2 || parts.front().empty()) return std::nullopt;
+  const std::string type = parts.front();
+  parts.erase(parts.begin());
+  return NamedEntity{policies::entity_key(type, parts),
+                     type + "/" + policies::entity_id_text(parts)};
+}
+
+Response no_entity() {
+  return refusal(400, "an entity is named by its type and the parts of its id: /entities/ride/42");
+}
+
+Response show_entity(const Endpoints& endpoints, const Request& request) {
+  const auto named = entity_of(request.path);
+  if (!named) return no_entity();
+  const auto found = endpoints.inspection.entity(named->key);
+  if (const auto* why = std::get_if<store::Unreadable>(&found)) return unreadable(*why);
+  const auto& entity = std::get<std::optional<EntityView>>(found);
+  if (!entity) return refusal(404, "nothing is known of that entity");
+  std::string body;
+  append_entity(body, *entity);
+  return json(200, body + "\n");
+}
+
+Response open_entity(const Endpoints& endpoints, const Request& request) {
+  constexpr std::string_view verb = "/open";
+  const std::string_view path = request.path;
+  if (!path.ends_with(verb)) {
+    return refusal(404, "no such path; POST /entities/{type}/{id}/open opens an entity");
+  }
+  const auto named = entity_of(path.substr(0, path.size() - verb.size()));
+  if (!named) return no_entity();
+  const Changed result = endpoints.inspection.open(named->key);
+  endpoints.acted("open", named->text, name_of(result));
+  return changed(result, "nothing is known of that entity", "the entity is not closed");
+}
+
+}  // namespace
+
+void add_record_endpoints(Server& server, store::Inspection& inspection, OperatorActed acted) {
+  const auto endpoints = std::make_shared<const Endpoints>(Endpoints{inspection, std::move(acted)});
+  server.add("GET", "/records", "?policy=&state=&limit=&cursor=: records, page by page",
+             [endpoints](const Request& request) { return list(*endpoints, request); });
+  server.add("GET", "/records/{fingerprint}", "one record",
+             [endpoints](const Request& request) { return show(*endpoints, request); });
+  server.add(
+      "DELETE", "/records/{fingerprint}", "forget a record that no request holds",
+      [endpoints](const Request& request) { return act(*endpoints, forget_action, request); });
+  server.add(
+      "POST", "/records/{fingerprint}/release", "free a reserved or unknown record",
+      [endpoints](const Request& request) { return act(*endpoints, release_action, request); });
+  server.add(
+      "POST", "/records/{fingerprint}/resolve", "mark an unknown record completed",
+      [endpoints](const Request& request) { return act(*endpoints, resolve_action, request); });
+  server.add("GET", "/entities/*", "{type}/{id}: what is known of an entity",
+             [endpoints](const Request& request) { return show_entity(*endpoints, request); });
+  const Handler open = [endpoints](const Request& request) {
+    return open_entity(*endpoints, request);
+  };
+  server.add("POST", "/entities/*", "{type}/{id…}/open: the same for an id of several parts", open);
+  // By itself, so that a GET of it is 405 and not an entity whose id ends in "open".
+  server.add("POST", "/entities/{type}/{id}/open", "end an entity's being closed", open);
+}
+
+}  // namespace onceproxy::admin

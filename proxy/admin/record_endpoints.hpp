@@ -1,0 +1,21 @@
+// What an operator sees of the store and changes in it: /records and /entities (contract: Admin
+// API). Never a stored body, and never a payload.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "proxy/admin/server.hpp"
+#include "store/inspection.hpp"
+
+namespace onceproxy::admin {
+
+/// Called after each change that was asked for: what was asked, of which fingerprint or entity, and
+/// how it ended. On the server's thread.
+using OperatorActed =
+    std::function<void(std::string_view action, std::string_view target, std::string_view result)>;
+
+/// `inspection` outlives the server.
+void add_record_endpoints(Server& server, store::Inspection& inspection, OperatorActed acted);
+
+}  // namespace onceproxy::admin
