@@ -48,13 +48,17 @@ bool Committer::try_recover() {
     }
     if (!good) {
       retained_.give_back(std::move(operations));
+      delivery_.send();
       return false;
     }
     written += batch.Count();
     for (const auto& operation : operations) {
-      parts_.endings.end(operation->fingerprint, operation->kind == Operation::Kind::complete);
+      const bool completed = operation->kind == Operation::Kind::complete;
+      parts_.endings.end(operation->fingerprint, completed, delivery_);
     }
   } while (!retained_.finish());
+  // Only now: before, whoever goes on would still be told that the database fails.
+  delivery_.send();
   if (parts_.observer.event) {
     parts_.observer.event("reopened: " + std::to_string(written) + " retained changes written");
   }

@@ -1,8 +1,9 @@
 // Database: the RocksDB underneath: its options, opening it with errors an operator can act on,
 // and reopening it after a failure. It knows column families and bytes, not what they mean.
 //
-// Thread-safety: get(), reclaim() and records_estimate() from any thread, during a reopen too (they
-// then find it closed). Everything else belongs to one thread, the committer's once it runs.
+// Thread-safety: get(), reclaim(), records_estimate() and figures() from any thread, during a
+// reopen too (they then find it closed). Everything else belongs to one thread, the committer's
+// once it runs.
 #pragma once
 
 #include <rocksdb/db.h>
@@ -68,6 +69,8 @@ class Database {
   /// Rewrites everything but what has expired. Minutes for gigabytes; ends soon after `stop`.
   rocksdb::Status reclaim(std::atomic<bool>& stop) const;
   std::uint64_t records_estimate() const;
+  /// What RocksDB tells of itself; nothing but zeros while it is closed.
+  RocksDbFigures figures() const;
 
  private:
   void prepare_directory() const;

@@ -15,7 +15,14 @@ void Endings::end(const Fingerprint& fingerprint, bool completed) {
 void Endings::drop(const Fingerprint& fingerprint, const Nonce& nonce) {
   Delivery out;
   const auto dropped = reservations_.drop(fingerprint, nonce, out);
-  if (dropped && dropped->ties) undo(*dropped->ties, out);
+  if (dropped && dropped->ties) {
+    if (const auto& entity = dropped->ties->entity; entity && entity->turn) {
+      entities_.abandon(entity->key, dropped->lease_ends);
+    } else if (entity) {
+      entities_.leave(entity->key, false, out);
+    }
+    if (dropped->ties->rate) rates_.leave(dropped->ties->rate->key);
+  }
   out.send();
 }
 

@@ -19,6 +19,7 @@ class Endings {
   void end(const Fingerprint& fingerprint, bool completed, Delivery& out);
   /// At once, where nobody collects deliveries.
   void end(const Fingerprint& fingerprint, bool completed);
+  /// The reservation is left to its lease, and so is its turn.
   void drop(const Fingerprint& fingerprint, const Nonce& nonce);
   /// Nobody waits from now on; those that do are delivered.
   void stop_waiting();

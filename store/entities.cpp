@@ -122,6 +122,15 @@ void Entities::leave(const EntityKey& key, bool turn, Delivery& out) {
   leave(home, found);
 }
 
+void Entities::abandon(const EntityKey& key, WallTime lease_ends) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  found->second.dead_until = lease_ends;
+  dead_turns_.fetch_add(1);
+  leave(home, found);
+}
+
 EntityVerdict Entities::judge(const EntityTerms& terms, WallTime now) const {
   const Table::Shard& home = table_.of(terms.key);
   const std::lock_guard lock(home.mutex);

@@ -42,6 +42,8 @@ class Entities {
   bool give_up(const EntityKey& key, Waiter& waiter);
   /// A user goes; `turn` it had goes to whoever waits longest.
   void leave(const EntityKey& key, bool turn, Delivery& out);
+  /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
+  void abandon(const EntityKey& key, WallTime lease_ends);
 
   // For users only:
   EntityVerdict judge(const EntityTerms& terms, WallTime now) const;

@@ -140,7 +140,8 @@ std::optional<Reservations::Dropped> Reservations::drop(const Fingerprint& finge
       found->second.holding.record.nonce != nonce) {
     return std::nullopt;
   }
-  return Dropped{end(home, found, false, out)};
+  const WallTime lease_ends = found->second.holding.record.lease_ends;
+  return Dropped{end(home, found, false, out), lease_ends};
 }
 
 std::vector<Reservations::Extension> Reservations::due(WallTime now) const {

@@ -79,6 +79,7 @@ class Reservations {
   std::unique_ptr<const Ties> end(const Fingerprint& fingerprint, bool completed, Delivery& out);
   struct Dropped {
     std::unique_ptr<const Ties> ties;
+    WallTime lease_ends{};
   };
   /// The permit was dropped: the record is left to its lease. Nothing where it held nothing.
   std::optional<Dropped> drop(const Fingerprint& fingerprint, const Nonce& nonce, Delivery& out);

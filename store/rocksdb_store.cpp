@@ -44,6 +44,7 @@ class OpenStore final : public RocksDbStore {
   void submit() override { committer_->submit(); }
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
+  RocksDbFigures figures() const override { return database_.figures(); }
   void close() override;
 
  private:

@@ -54,6 +54,22 @@ struct RocksDbStats {
   bool healthy = true;
 };
 
+/// RocksDB's insides, since it was last opened. Takes its lock for a moment: for whoever scrapes,
+/// not for whoever serves.
+struct RocksDbFigures {
+  /// It cannot compact as fast as it is written to, and takes no write for now.
+  bool writes_stopped = false;
+  /// The same, before it comes to that: bytes a second that it takes; 0 = as many as come.
+  std::uint64_t delayed_write_rate = 0;
+  std::uint64_t background_errors = 0;
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t compaction_pending_bytes = 0;
+  std::uint64_t compactions_running = 0;
+  std::uint64_t block_cache_bytes = 0;
+  /// Answers kept outside the tables.
+  std::uint64_t blob_bytes = 0;
+};
+
 class RocksDbStore : public Store {
  public:
   /// Opens or creates the database. Throws std::runtime_error with a message that names the
@@ -63,6 +79,7 @@ class RocksDbStore : public Store {
                                             RocksDbObserver observer);
 
   virtual RocksDbStats stats() const = 0;
+  virtual RocksDbFigures figures() const = 0;
 
   /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on.
   /// Idempotent; the destructor calls it.

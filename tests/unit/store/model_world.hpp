@@ -1,0 +1,364 @@
+// The store that the model is held against, driven one step at a time from one thread: a loop for
+// each call, whose timers go off in an order that the test gives, a clock that knows when the store
+// has seen it turned, and a way to wait until nothing more will happen. See model.hpp.
+#pragma once
+
+#include <pthread.h>
+
+#include <set>
+
+#include "faulty_file_system.hpp"
+#include "model.hpp"
+#include "store_fixture.hpp"
+
+namespace onceproxy::store::model {
+
+using testing::Signal;
+
+/// Stands still until it is turned, and counts how often the committer looks at it.
+class WatchedClock final : public Clock {
+ public:
+  WallTime now() const override {
+    const WallTime out(Millis(now_.load()));
+    if (on_committer()) looks_.change([this] { ++count_; });
+    return out;
+  }
+  Millis turned() const { return Millis(now_.load()) - epoch_; }
+  WallTime epoch() const { return WallTime(epoch_); }
+
+  void turn_to(Millis at) {
+    now_ = (epoch_ + at).count();
+    // The committer looks twice each time it does its rounds: with the fifth look from now it has
+    // done a whole one at this time.
+    const int from = looks_.read([this] { return count_; });
+    if (!looks_.wait([&] { return count_ >= from + 5; })) throw std::runtime_error("no rounds");
+  }
+
+ private:
+  static bool on_committer() {
+    thread_local const bool is_it = [] {
+      char name[16] = {};
+      pthread_getname_np(pthread_self(), name, sizeof name);
+      return std::string_view(name) == "store-commit";
+    }();
+    return is_it;
+  }
+
+  const Millis epoch_ = std::chrono::duration_cast<Millis>(
+      std::chrono::system_clock::now().time_since_epoch());
+  std::atomic<std::int64_t> now_{epoch_.count()};
+  mutable Signal looks_;
+  mutable int count_ = 0;
+};
+
+/// What a completion keeps, by its number: small, large enough to lie apart, or not to be replayed.
+inline StoredAnswer answer_of(int number) {
+  const auto size = static_cast<std::size_t>(number % 5 == 0 ? 5'000 : number % 40);
+  StoredAnswer out{200 + number % 50, "x-answer: " + std::to_string(number) + "\r\n",
+                   std::string(size, static_cast<char>('a' + number % 26)), number % 7 != 0};
+  if (!out.replayable) out.head = out.body = {};
+  return out;
+}
+
+class World {
+ public:
+  World() {
+    options_.path = directory_.path() / "store";
+    options_.sync = Sync::none;
+    tuning_.tick = Millis(1);
+    tuning_.reopen_first = tuning_.reopen_last = Millis(1);
+    tuning_.env = faulty_.env.get();
+    open();
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World() {
+    for (auto& [number, permit] : permits_) permit.use();
+  }
+
+  Millis now() const { return clock_.turned(); }
+  /// Permits in hand, by the call that got them.
+  const std::map<int, Permit>& permits() const { return permits_; }
+  std::set<int> used_permits() const {
+    std::set<int> out;
+    for (const auto& [number, copy] : copies_) {
+      if (!permits_.contains(number)) out.insert(number);
+    }
+    return out;
+  }
+
+  /// What was answered since it was last asked, by call and verb.
+  std::map<int, std::string> answers() { return std::exchange(answers_, {}); }
+
+  void reserve(int number, const Ask& ask) {
+    calls_[number] = std::make_unique<Reserving>(*this, number, ask);
+    Reserving& call = *calls_[number];
+    if (store_->reserve(call.request, call)) answered(call);
+    settle_down();
+  }
+  void complete(int verb, int permit, int answer) {
+    settle(verb, [&](Call<Settled>& call) {
+      return store_->complete(take(permit), answer_of(answer), call);
+    });
+  }
+  void release(int verb, int permit) {
+    settle(verb, [&](Call<Settled>& call) { return store_->release(take(permit), call); });
+  }
+  void mark_unknown(int verb, int permit) {
+    settle(verb, [&](Call<Settled>& call) {
+      return store_->mark_unknown(take(permit), "a timeout", call);
+    });
+  }
+  void drop(int permit) {
+    permits_.erase(permit);
+    settle_down();
+  }
+  /// As a kill leaves it: reservations stay behind, and their permits prove nothing any more.
+  void reopen() {
+    for (auto& [number, permit] : permits_) permit.use();
+    permits_.clear();
+    store_->close();
+    run_delivered();
+    open();
+  }
+
+  void turn_clock_to(Millis at) {
+    clock_.turn_to(at);
+    settle_down();
+  }
+  struct Due {
+    Millis at{0};
+    int call = 0;
+    auto operator<=>(const Due&) const = default;
+  };
+  std::optional<Due> next_timer() const {
+    std::optional<Due> out;
+    for (const auto& [timer, each] : timers_) {
+      if (!out || each.due < *out) out = each.due;
+    }
+    return out;
+  }
+  /// The timer that next_timer() named goes off.
+  void expire_next() {
+    const Due due = *next_timer();
+    const auto found = std::find_if(timers_.begin(), timers_.end(), [&](const auto& timer) {
+      return timer.second.due == due;
+    });
+    const auto expired = std::move(found->second.expired);
+    timers_.erase(found);
+    expired();
+    settle_down();
+  }
+
+  /// While `work` runs no write reaches the disk. Nobody may wait.
+  template <typename Work>
+  void without_disk(testing::FaultyFileSystem::Fault fault, Work&& work) {
+    faulty_.files->fault = fault;
+    broken_ = true;
+    work();
+    faulty_.files->fault = testing::FaultyFileSystem::Fault::none;
+    if (!seen_.signal.wait([this] { return store_->stats().healthy; })) {
+      throw std::runtime_error("the store does not come back");
+    }
+    broken_ = false;
+    settle_down();
+  }
+
+ private:
+  struct Expiring {
+    Due due;
+    std::function<void()> expired;
+  };
+
+  struct HandTimer final : Timer {
+    explicit HandTimer(World& owner) : world(owner) {}
+    ~HandTimer() override { world.timers_.erase(this); }
+    World& world;
+  };
+
+  struct CallLoop final : Loop {
+    CallLoop(World& owner, int number) : world(owner), call(number) {}
+    void deliver(CallBase* first) noexcept override {
+      world.delivered_.change([&] {
+        while (first != nullptr) world.ready_.push_back(std::exchange(first, first->next));
+      });
+    }
+    std::unique_ptr<Timer> timer(Millis after, std::function<void()> expired) override {
+      auto out = std::make_unique<HandTimer>(world);
+      world.timers_[out.get()] = {{world.now() + after, call}, std::move(expired)};
+      return out;
+    }
+    World& world;
+    const int call;
+  };
+
+  struct Reserving : CallLoop, Call<ReserveResult> {
+    Reserving(World& owner, int call_number, const Ask& ask)
+        : CallLoop(owner, call_number),
+          Call<ReserveResult>(static_cast<Loop&>(*this)),
+          request(request_of(ask)),
+          turn_wanted(ask.wants_turn()) {
+      resume = [](CallBase& base) {
+        auto& self = static_cast<Reserving&>(static_cast<Call<ReserveResult>&>(base));
+        self.world.answered(self);
+      };
+    }
+    const ReserveRequest request;
+    const bool turn_wanted;
+    bool is_answered = false;
+  };
+
+  static ReserveRequest request_of(const Ask& ask) {
+    ReserveRequest out = testing::request(static_cast<std::uint64_t>(ask.fingerprint));
+    if (ask.payload) out.payload = testing::payload(static_cast<std::uint8_t>(*ask.payload));
+    out.terms = ask.terms;
+    out.wait = ask.wait;
+    out.bytes_kept = 100;
+    if (const auto& entity = ask.entity) {
+      out.entity = EntityTerms{testing::entity_key(static_cast<std::uint64_t>(entity->key)),
+                               "ride", "42", entity->turn, entity->sequence, entity->closes,
+                               entity->unless_closed};
+    }
+    if (const auto& rate = ask.rate) {
+      out.rate = RateTerms{testing::rate_key(static_cast<std::uint64_t>(rate->key)), rate->limit,
+                           rate->per};
+    }
+    return out;
+  }
+
+  void open() {
+    store_.reset();
+    store_ = open_tuned(options_, tuning_, clock_, seen_.observer());
+  }
+
+  Permit take(int number) {
+    if (const auto found = permits_.find(number); found != permits_.end()) {
+      Permit out = std::move(found->second);
+      permits_.erase(found);
+      return out;
+    }
+    // One that is used up already, shown again.
+    const Copy& copy = copies_.at(number);
+    return Permit(*store_, copy.fingerprint, copy.nonce, copy.fence);
+  }
+
+  template <typename Verb>
+  void settle(int number, Verb&& verb) {
+    testing::Waiting<Settled> call(direct_);
+    if (verb(call)) call.at_once();
+    const Settled settled = call.wait();
+    answers_[number] = settled == Settled::done      ? "done"
+                       : settled == Settled::refused ? "refused"
+                                                     : "failed";
+    settle_down();
+  }
+
+  void answered(Reserving& call) {
+    if (call.is_answered) throw std::logic_error("a call is answered twice");
+    call.is_answered = true;
+    answers_[call.call] = text_of(call);
+  }
+
+  std::string text_of(Reserving& call) {
+    ReserveResult& result = *call.result;
+    if (auto* const got = std::get_if<Reserved>(&result)) return text_of(call, *got);
+    if (const auto* const got = std::get_if<Held>(&result)) return held(got->lease_left);
+    if (const auto* const got = std::get_if<Completed>(&result)) return text_of(*got);
+    if (const auto* const got = std::get_if<Closed>(&result)) {
+      return "Closed " + std::to_string(got->left.count());
+    }
+    if (const auto* const got = std::get_if<RateLimited>(&result)) {
+      return "RateLimited " + std::to_string(got->retry_after.count());
+    }
+    if (const auto* const got = std::get_if<Unavailable>(&result)) {
+      if (got->reason == Unavailable::Reason::failed) return "Unavailable failed";
+      if (got->reason == Unavailable::Reason::closing) return "Unavailable closing";
+      return "Unavailable for another reason";
+    }
+    if (std::holds_alternative<InFlight>(result)) return "InFlight";
+    if (std::holds_alternative<Mismatch>(result)) return "Mismatch";
+    if (std::holds_alternative<Stale>(result)) return "Stale";
+    return "NoTurn";
+  }
+
+  std::string text_of(Reserving& call, Reserved& got) {
+    Permit& permit = got.permit;
+    copies_[call.call] = {permit.fingerprint(), permit.nonce(), permit.fence()};
+    std::string out = reserved(got.attempt);
+    if (permit.fence() <= fence_highest_) out += ", and its fence is no higher than an earlier one";
+    if (permit.fingerprint() != call.request.fingerprint) out += " of another fingerprint";
+    if (call.turn_wanted != (call.turn_wait >= std::chrono::nanoseconds(0))) {
+      out += ", with a wrong time waited for the turn";
+    }
+    fence_highest_ = std::max(fence_highest_, permit.fence());
+    permits_.insert_or_assign(call.call, std::move(permit));
+    return out;
+  }
+
+  std::string text_of(const Completed& got) const {
+    const StoredAnswer& answer = got.answer;
+    const Millis at = got.completed_at - clock_.epoch();
+    for (int number = 0; number < completions_max; ++number) {
+      const StoredAnswer expected = answer_of(number);
+      if (answer.status == expected.status && answer.head == expected.head &&
+          answer.body == expected.body && answer.replayable == expected.replayable) {
+        return completed(number, at);
+      }
+    }
+    return "Completed with an answer that nobody gave";
+  }
+
+  std::size_t run_delivered() {
+    std::vector<CallBase*> batch;
+    delivered_.change([&] { batch.swap(ready_); });
+    for (CallBase* const call : batch) call->resume(*call);
+    return batch.size();
+  }
+
+  /// Returns when nothing more will happen: what was pushed to the committer before a reservation
+  /// is answered is on disk, and delivered before its release is.
+  void settle_down() {
+    if (broken_) return;
+    do {
+      testing::Waiting<ReserveResult> asked(direct_);
+      const ReserveRequest request = testing::request(999);
+      if (!store_->reserve(request, asked)) asked.wait();
+      auto* const got = std::get_if<Reserved>(&*asked.result);
+      if (got == nullptr) throw std::runtime_error("the store does not answer the model's own");
+      fence_highest_ = std::max(fence_highest_, got->permit.fence());
+      testing::Waiting<Settled> freed(direct_);
+      if (!store_->release(std::move(got->permit), freed)) freed.wait();
+    } while (run_delivered() > 0);
+  }
+
+  struct Copy {
+    Fingerprint fingerprint;
+    Nonce nonce{};
+    std::uint64_t fence = 0;
+  };
+
+ public:
+  /// Numbers of completions are below.
+  static constexpr int completions_max = 350;
+
+ private:
+  testing::TemporaryDirectory directory_;
+  WatchedClock clock_;
+  testing::Seen seen_;
+  testing::FaultyEnvironment faulty_;
+  testing::DirectLoop direct_;
+  RocksDbOptions options_;
+  Tuning tuning_;
+  Signal delivered_;
+  std::vector<CallBase*> ready_;
+  std::map<const Timer*, Expiring> timers_;
+  std::map<int, std::unique_ptr<Reserving>> calls_;
+  std::map<int, std::string> answers_;
+  std::map<int, Copy> copies_;
+  std::uint64_t fence_highest_ = 0;
+  bool broken_ = false;
+  std::unique_ptr<RocksDbStore> store_;
+  std::map<int, Permit> permits_;
+};
+
+}  // namespace onceproxy::store::model
