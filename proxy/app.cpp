@@ -90,6 +90,28 @@ store::RocksDbObserver observer(telemetry::Metrics& metrics) {
   return observer;
 }
 
+telemetry::StoreGauges gauges(const store::RocksDbStore& store,
+                              const store::RocksDbOptions& limits) {
+  const store::RocksDbStats stats = store.stats();
+  const store::RocksDbFigures figures = store.figures();
+  telemetry::StoreGauges gauges;
+  gauges.bytes = stats.bytes;
+  gauges.bytes_max = limits.bytes_max;
+  gauges.records_estimate = stats.records_estimate;
+  gauges.reservations = stats.reservations_active;
+  gauges.reservations_max = limits.pending_max;
+  gauges.healthy = stats.healthy;
+  gauges.writes_stopped = figures.writes_stopped;
+  gauges.delayed_write_rate = figures.delayed_write_rate;
+  gauges.background_errors = figures.background_errors;
+  gauges.memtable_bytes = figures.memtable_bytes;
+  gauges.compaction_pending_bytes = figures.compaction_pending_bytes;
+  gauges.compactions_running = figures.compactions_running;
+  gauges.block_cache_bytes = figures.block_cache_bytes;
+  gauges.blob_bytes = figures.blob_bytes;
+  return gauges;
+}
+
 /// Each connection costs up to two descriptors; the soft limit is often far below the hard one.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -122,10 +144,7 @@ class App {
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         store_(store::RocksDbStore::open(store_options(), clock_, observer(metrics_))),
         rules_(std::make_shared<gate::Rules>(settings.policies, metrics_)) {
-    metrics_.store_gauges([this] {
-      const store::RocksDbStats stats = store_->stats();
-      return telemetry::StoreGauges{stats.bytes, stats.records_estimate};
-    });
+    metrics_.store_gauges([this, limits = store_options()] { return gauges(*store_, limits); });
     metrics_.reloaded(true);
   }
 

@@ -232,6 +232,21 @@ void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot)
         store.reservations);
   gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
         store.reservations_max);
+  gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
+        store.writes_stopped);
+  gauge("onceproxy_store_delayed_write_rate_bytes",
+        "Bytes a second that RocksDB takes while it is behind; 0 where as many as come.",
+        store.delayed_write_rate);
+  gauge("onceproxy_store_background_errors", "Flushes and compactions failed since it was opened.",
+        store.background_errors);
+  gauge("onceproxy_store_memtable_bytes", "Writes held in memory, not yet in files.",
+        store.memtable_bytes);
+  gauge("onceproxy_store_compaction_pending_bytes",
+        "What compaction has yet to rewrite, estimated.", store.compaction_pending_bytes);
+  gauge("onceproxy_store_compactions_running", "Compactions under way.", store.compactions_running);
+  gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
+        store.block_cache_bytes);
+  gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
   Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
   records.add({{"state", "all"}}, store.records_estimate);
   records.move_to(families);

@@ -113,7 +113,7 @@ TEST_CASE("every reason to forward without protection has a word of its own, sho
 
 TEST_CASE("the store's health and limits are shown beside what they limit") {
   Metrics metrics("1");
-  StoreGauges gauges{1, 2, 3, 4, 5, true};
+  StoreGauges gauges{1, 2, 3, 4, 5, true, false, 7, 8, 9, 10, 11, 12, 13};
   metrics.store_gauges([&] { return gauges; });
   const Exposition shown(metrics.exposition());
   CHECK(shown.at("onceproxy_store_bytes") == 1);
@@ -121,8 +121,19 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_store_reservations") == 4);
   CHECK(shown.at("onceproxy_store_reservations_limit") == 5);
   CHECK(shown.at("onceproxy_store_healthy") == 1);
+  CHECK(shown.at("onceproxy_store_writes_stopped") == 0);
+  CHECK(shown.at("onceproxy_store_delayed_write_rate_bytes") == 7);
+  CHECK(shown.at("onceproxy_store_background_errors") == 8);
+  CHECK(shown.at("onceproxy_store_memtable_bytes") == 9);
+  CHECK(shown.at("onceproxy_store_compaction_pending_bytes") == 10);
+  CHECK(shown.at("onceproxy_store_compactions_running") == 11);
+  CHECK(shown.at("onceproxy_store_block_cache_bytes") == 12);
+  CHECK(shown.at("onceproxy_store_blob_bytes") == 13);
   gauges.healthy = false;
-  CHECK(Exposition(metrics.exposition()).at("onceproxy_store_healthy") == 0);
+  gauges.writes_stopped = true;
+  const Exposition ill(metrics.exposition());
+  CHECK(ill.at("onceproxy_store_healthy") == 0);
+  CHECK(ill.at("onceproxy_store_writes_stopped") == 1);
 }
 
 TEST_CASE("a known policy shows at zero, its histograms only after an observation") {
