@@ -1,5 +1,6 @@
 #include "proxy/telemetry/access_line.hpp"
 
+#include "proxy/telemetry/colour.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::telemetry {
@@ -15,6 +16,7 @@ class JsonLine {
     this->key(key);
     append_json_string(out_, value);
   }
+  void text(std::string_view key, std::string_view value, std::string_view) { text(key, value); }
   void number(std::string_view key, std::int64_t value) {
     if (value < 0) return;
     this->key(key);
@@ -35,11 +37,19 @@ class JsonLine {
 
 class TextLine {
  public:
-  TextLine(std::string& out, std::string_view time) : out_(out) { out_.append(time); }
+  TextLine(std::string& out, std::string_view time, bool coloured)
+      : out_(out), coloured_(coloured) {
+    append(colour::dim, time);
+  }
   void text(std::string_view key, std::string_view value) {
     if (value.empty()) return;
     this->key(key);
     append_text_value(out_, value);
+  }
+  /// The value in a colour of its own.
+  void text(std::string_view key, std::string_view value, std::string_view in_colour) {
+    this->key(key);
+    append(in_colour, value);
   }
   void number(std::string_view key, std::int64_t value) {
     if (value < 0) return;
@@ -54,9 +64,22 @@ class TextLine {
   void end() { out_ += '\n'; }
 
  private:
-  void key(std::string_view key) { out_.append(" ").append(key).append("="); }
+  /// What is the same in every line steps back.
+  void key(std::string_view key) {
+    out_ += ' ';
+    append(colour::dim, key);
+    out_ += '=';
+  }
+  void append(std::string_view in_colour, std::string_view text) {
+    if (!coloured_) {
+      out_.append(text);
+    } else {
+      out_.append(in_colour).append(text).append(colour::end);
+    }
+  }
 
   std::string& out_;
+  const bool coloured_;
 };
 
 template <typename Line>
@@ -66,7 +89,7 @@ void append_record(Line line, const AccessRecord& record) {
   line.text("method", record.method);
   line.text("path", record.path);
   line.text("policy", record.policy);
-  line.text("decision", name(record.decision));
+  line.text("decision", name(record.decision), colour_of(record.decision));
   if (record.shadow) line.text("shadow", name(*record.shadow));
   line.text("fingerprint", record.fingerprint);
   if (record.status != 0) line.number("status", record.status);
@@ -89,14 +112,16 @@ void append_dropped(Line line, std::uint64_t lines) {
 
 void append_access_line(std::string& out, LogFormat format, std::string_view time,
                         const AccessRecord& record) {
+  const bool coloured = format == LogFormat::coloured_text;
   format == LogFormat::json ? append_record(JsonLine(out, time), record)
-                            : append_record(TextLine(out, time), record);
+                            : append_record(TextLine(out, time, coloured), record);
 }
 
 void append_dropped_line(std::string& out, LogFormat format, std::string_view time,
                          std::uint64_t lines) {
+  const bool coloured = format == LogFormat::coloured_text;
   format == LogFormat::json ? append_dropped(JsonLine(out, time), lines)
-                            : append_dropped(TextLine(out, time), lines);
+                            : append_dropped(TextLine(out, time, coloured), lines);
 }
 
 }  // namespace onceproxy::telemetry

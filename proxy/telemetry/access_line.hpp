@@ -10,7 +10,8 @@
 namespace onceproxy::telemetry {
 
 /// Appends one line, its newline included, whatever bytes the record holds.
-/// JSON: {"time":"…","request_id":"…",…}. Text: the time, then key=value pairs of the same names.
+/// JSON: {"time":"…","request_id":"…",…}. Text: the time, then key=value pairs of the same names;
+/// in colours, the decision stands out.
 void append_access_line(std::string& out, LogFormat format, std::string_view time,
                         const AccessRecord& record);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "proxy/telemetry/access_line.hpp"
+#include "proxy/telemetry/colour.hpp"
 #include "proxy/telemetry/json_text.hpp"
 #include "proxy/telemetry/output.hpp"
 
@@ -48,6 +49,12 @@ struct Batch {
   std::string text;
   std::uint64_t lines = 0;
 };
+
+/// Text has colours where it goes to a terminal.
+AccessLog::Options fitting(AccessLog::Options options) {
+  options.format = format_for(options.format, options.descriptor);
+  return options;
+}
 
 std::string new_buffer() {
   std::string buffer;
@@ -207,7 +214,7 @@ void AccessLog::State::stop() {
 }
 
 AccessLog::AccessLog(Options options, std::function<void(std::uint64_t)> dropped)
-    : state_(std::make_shared<State>(options, std::move(dropped))) {
+    : state_(std::make_shared<State>(fitting(options), std::move(dropped))) {
   // Signals are for the main thread; a SIGPIPE that nobody ignores stays pending on this one.
   sigset_t all, before;
   sigfillset(&all);

@@ -1,6 +1,7 @@
 """What a process writes, line by line, while it runs."""
 
 import json
+import re
 import threading
 
 from .wait import PATIENCE
@@ -36,6 +37,19 @@ class Lines:
     def json(self):
         """Every line that is a JSON object."""
         return [json.loads(line) for line in self.all() if line.startswith("{")]
+
+    def wait_for_text(self, wanted, clean=str, within=PATIENCE):
+        """The match of the first line in which the expression `wanted` is found, once `clean` has
+        been over the line."""
+
+        def search():
+            found = next(filter(None, (re.search(wanted, clean(line)) for line in self._lines)), None)
+            return found or self._ended
+
+        with self._changed:
+            found = self._changed.wait_for(search, within)
+        assert isinstance(found, re.Match), f"no {wanted} in:\n{self.text()}"
+        return found
 
     def finish(self):
         """Waits for the end of the pipe."""

@@ -105,6 +105,11 @@ std::string without_time(const std::string& line) {
   return std::regex_replace(line, time, "T");
 }
 
+std::string without_colours(const std::string& line) {
+  static const std::regex colours("\x1b\\[[0-9]*m");
+  return std::regex_replace(line, colours, "");
+}
+
 TEST_CASE("a JSON line holds every field under its name") {
   CHECK(without_time(written(full_record())) ==
         R"({"time":"T","request_id":"4bf92f35","client":"10.1.2.3:41000","method":"POST",)"
@@ -121,6 +126,17 @@ TEST_CASE("a text line holds the same as key=value") {
         "response_bytes=0 duration_ms=1.234 upstream_ms=0.042 error=\"turn not reached\"\n");
 }
 
+TEST_CASE("in colours the line says the same, and the decision stands out") {
+  const std::string coloured = written(full_record(), LogFormat::coloured_text);
+  CHECK(coloured.find("\x1b[2mdecision\x1b[0m=\x1b[33min-flight\x1b[0m ") != std::string::npos);
+  CHECK(without_time(without_colours(coloured)) ==
+        without_time(written(full_record(), LogFormat::text)));
+}
+
+TEST_CASE("text has no colours where nobody looks") {
+  CHECK(written(full_record(), LogFormat::text).find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("what is not known is left out") {
   AccessRecord record;
   record.duration = 5us;
@@ -135,8 +151,8 @@ TEST_CASE("a line is one line whatever bytes a client sends") {
   AccessRecord record = full_record();
   record.method = every_byte;
   record.path = every_byte;
-  for (const LogFormat format : {LogFormat::json, LogFormat::text}) {
-    const std::string text = written(record, format);
+  for (const LogFormat format : {LogFormat::json, LogFormat::text, LogFormat::coloured_text}) {
+    const std::string text = without_colours(written(record, format));
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);
     CHECK(text.back() == '\n');
     CHECK(std::none_of(text.begin(), text.end() - 1,
