@@ -1,10 +1,11 @@
 // The process that the store's crash tests kill: it reserves and settles numbered keys as fast as
 // it can, and prints each result once it was answered. What it has printed must be on disk.
 //
-//   store_child DIRECTORY SYNC FIRST_NUMBER [hold]
+//   store_child DIRECTORY SYNC FIRST_NUMBER [hold | entities]
 //
 // A line is "R <number> <fence>" for a reservation, "S <number>" for a settlement, one write each.
-// With `hold` it prints "open" and waits for the end of its input.
+// With `hold` it prints "open" and waits for the end of its input; with `entities` it does so after
+// what crash_entities.hpp says was done.
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "crash_entities.hpp"
 #include "crash_keys.hpp"
 #include "store_fixture.hpp"
 
@@ -52,6 +54,23 @@ void run(RocksDbStore& store, Loop& loop, std::atomic<std::uint64_t>& numbers) {
   }
 }
 
+Permit reserve_one(RocksDbStore& store, Loop& loop, const ReserveRequest& request) {
+  Waiting<ReserveResult> call(loop);
+  if (!store.reserve(request, call)) call.wait();
+  return std::move(std::get<Reserved>(*call.result).permit);
+}
+
+/// Everything that crash_entities.hpp names, in its order; the last permit is held for ever.
+void prepare_entities(RocksDbStore& store, Loop& loop) {
+  for (const ReserveRequest& request :
+       {closing(), sequenced(2, sequence_completed), limited(3), limited(4)}) {
+    Waiting<Settled> call(loop);
+    if (!store.complete(reserve_one(store, loop, request), answer(200, ""), call)) call.wait();
+    if (*call.result != Settled::done) std::abort();
+  }
+  reserve_one(store, loop, holding()).use();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,6 +81,8 @@ int main(int argc, char** argv) {
   const SystemClock clock;
   const auto store = RocksDbStore::open(options, clock, {});
   if (argc > 4) {
+    DirectLoop loop;
+    if (std::string(argv[4]) == "entities") prepare_entities(*store, loop);
     print("open\n");
     char byte;
     while (::read(STDIN_FILENO, &byte, 1) > 0) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "crash_entities.hpp"
 #include "crash_keys.hpp"
 #include "store_fixture.hpp"
 
@@ -162,6 +163,38 @@ TEST_CASE("kill -9 at any moment loses nothing that was acknowledged") {
     fixture.store.reset();
   }
   CHECK(told.size() > rounds);
+}
+
+TEST_CASE("kill -9 forgets no closing, no sequence, no token and no turn") {
+  const auto sync = GENERATE(as<std::string>(), "all", "none");
+  Fixture fixture;
+  {
+    Child child({fixture.options.path.string(), sync, "0", "entities"});
+    std::string line;
+    REQUIRE(child.read_line(line));
+    REQUIRE(line == "open\n");
+    child.kill();
+  }
+  // The child's clock was the system's; this one stands where it was, give or take.
+  fixture.open();
+  ReserveRequest unless_closed = on_entity(11, 1);
+  unless_closed.entity->unless_closed = true;
+  CHECK(is<Closed>(fixture.reserve(unless_closed)));
+  CHECK(is<Stale>(fixture.reserve(sequenced(12, sequence_completed))));
+  CHECK(is<Reserved>(fixture.reserve(sequenced(13, sequence_completed + 1))));
+  CHECK(is<RateLimited>(fixture.reserve(limited(14))));
+  CHECK(is<NoTurn>(fixture.reserve(on_entity(15, 3))));
+  CHECK(is<Held>(fixture.reserve(holding())));
+  fixture.clock.advance(crash_lease - 1min);
+  CHECK(is<NoTurn>(fixture.reserve(on_entity(15, 3))));
+  fixture.clock.advance(2min);
+  CHECK(is<Reserved>(fixture.reserve(on_entity(15, 3))));
+  CHECK(is<RateLimited>(fixture.reserve(limited(14))));
+  CHECK(is<Closed>(fixture.reserve(unless_closed)));
+  fixture.clock.advance(1h);
+  CHECK(is<Reserved>(fixture.reserve(limited(14))));
+  CHECK(is<Reserved>(fixture.reserve(unless_closed)));
+  CHECK(fixture.seen.failures.empty());
 }
 
 TEST_CASE("a directory that another process has open is refused, and that process named") {
