@@ -1,7 +1,9 @@
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "config/presets.hpp"
 #include "loading.hpp"
 #include "policies/policy_set.hpp"
 #include "policies/request_view.hpp"
@@ -29,6 +31,11 @@ struct Outcome {
   std::string fingerprint;
   std::string payload;
   std::string missing;
+  std::string entity;
+  std::string entity_key;
+  std::optional<std::int64_t> sequence;
+  store::Terms terms;
+  std::uint32_t limit = 0;
 };
 
 class Example {
@@ -48,8 +55,16 @@ class Example {
     if (policy == nullptr) return {};
     const auto operation = policies::select_operation(*policy, request, document);
     if (!operation) return {policy->name, "", "", operation.error().detail};
-    return {policy->name, operation->fingerprint.hex(),
-            operation->payload ? operation->payload->hex() : "", ""};
+    Outcome out{policy->name, operation->fingerprint.hex(),
+                operation->payload ? operation->payload->hex() : "", ""};
+    if (operation->entity) {
+      out.entity = operation->entity->id;
+      out.entity_key = operation->entity->key.hex();
+      out.sequence = operation->entity->sequence;
+    }
+    out.terms = operation->policy->terms;
+    if (operation->policy->rate_limit) out.limit = operation->policy->rate_limit->limit;
+    return out;
   }
 
   const policies::Policy& policy(std::size_t i) const { return set_.policies().at(i); }
@@ -59,8 +74,10 @@ class Example {
 };
 
 TEST_CASE("Every example listens and stores where the variables say") {
-  for (const char* name : {"minimal.yaml", "client-key.yaml", "ride-dispatch.yaml",
-                           "alert-receiver.yaml", "broker-push.yaml"}) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(EXAMPLES_DIR)) {
+    ++count;
+    const std::string name = entry.path().filename().string();
     CAPTURE(name);
     const Settings defaults = example(name);
     REQUIRE(defaults.listen.size() == 1);
@@ -80,6 +97,7 @@ TEST_CASE("Every example listens and stores where the variables say") {
     CHECK(set.admin->text() == "unix:/tmp/admin");
     CHECK(set.telemetry->text() == "[::1]:0");
   }
+  CHECK(count >= 13);
 }
 
 TEST_CASE("client-key and minimal: one caller's key is one operation, whatever the body") {
@@ -123,18 +141,39 @@ TEST_CASE("ride-dispatch: a dispatch is a ride, a driver and a sequence") {
   CHECK(file.of("POST", path, R"({"driver_id":"d"})").missing == "body: /sequence");
 }
 
+TEST_CASE("ride-dispatch: dispatches and declines of a ride meet in one entity") {
+  const Example file("ride-dispatch.yaml");
+  const Outcome dispatch =
+      file.of("POST", "/v1/rides/r1/dispatch", R"({"driver_id":"d","sequence":7})");
+  const Outcome decline = file.of("POST", "/v1/rides/r1/decline", R"({"declined_by":"Rider"})");
+  CHECK(decline.policy == "decline");
+  CHECK(dispatch.entity == "r1");
+  CHECK(dispatch.sequence == 7);
+  CHECK(decline.entity_key == dispatch.entity_key);
+  CHECK(!decline.sequence);
+  CHECK(decline.fingerprint !=
+        file.of("POST", "/v1/rides/r1/decline", R"({"declined_by":"driver"})").fingerprint);
+  CHECK(file.policy(0).entity->unless_closed);
+  CHECK(file.policy(0).entity->wait == std::chrono::seconds(5));
+  CHECK(file.policy(1).entity->unless_closed);
+  CHECK(file.policy(1).entity->closes == std::chrono::hours(24));
+  CHECK(file.policy(1).in_flight.action == policies::InFlightRule::Action::wait);
+}
+
 TEST_CASE("ride-dispatch: a position is the same to six decimals") {
   const Example file("ride-dispatch.yaml");
   const auto at = [&](const std::string& latitude) {
     return file.of("POST", "/v1/drivers/d1/location",
-                   R"({"recorded_at":1700000000,"longitude":13.4,"latitude":)" + latitude + "}");
+                   R"({"sequence":17,"longitude":13.4,"latitude":)" + latitude + "}");
   };
   CHECK(at("52.5200061").policy == "location");
   CHECK(at("52.5200061").fingerprint == at("52.52000649").fingerprint);
   CHECK(at("52.520006").fingerprint != at("52.520007").fingerprint);
-  CHECK(file.policy(1).on_missing == policies::OnMissing::pass);
-  REQUIRE(file.policy(1).on_duplicate);
-  CHECK(file.policy(1).on_duplicate->status == 204);
+  CHECK(at("52.52").entity == "d1");
+  CHECK(at("52.52").sequence == 17);
+  CHECK(file.policy(2).on_missing == policies::OnMissing::pass);
+  REQUIRE(file.policy(2).on_duplicate);
+  CHECK(file.policy(2).on_duplicate->status == 204);
 }
 
 TEST_CASE("ride-dispatch: a push is remembered for 300 seconds") {
@@ -145,26 +184,89 @@ TEST_CASE("ride-dispatch: a push is remembered for 300 seconds") {
   CHECK(first.fingerprint ==
         file.of("POST", path, R"({"recipient_id":1,"ride_id":2,"kind":" arrived ","x":1})")
             .fingerprint);
-  CHECK(file.policy(2).terms.window == std::chrono::seconds(300));
-  CHECK(file.policy(2).on_duplicate->body == R"({"status":"suppressed","reason":"duplicate"})");
+  CHECK(file.policy(3).terms.window == std::chrono::seconds(300));
+  CHECK(file.policy(3).on_duplicate->body == R"({"status":"suppressed","reason":"duplicate"})");
 }
 
-TEST_CASE("alert-receiver: an alert is its name, service, status and start") {
+TEST_CASE("alert-receiver: an alert is its fingerprint, service, severity and status") {
   const Example file("alert-receiver.yaml");
-  const Outcome first =
-      file.of("POST", "/alerts", R"({"name":"Disk","service":"db","starts_at":"t","text":"95%"})");
+  const auto of = [&](const std::string& body) { return file.of("POST", "/alerts", body); };
+  const Outcome first = of(R"({"fingerprint":"f1","service":"db","text":"95%"})");
   CHECK(first.policy == "alerts");
   CHECK(first.payload.empty());
   CHECK(first.fingerprint ==
-        file.of("POST", "/alerts",
-                R"({"name":"Disk","service":"DB","status":"Firing","starts_at":"t","text":"96%"})")
+        of(R"({"fingerprint":"f1","service":"DB","severity":"Warning","status":"Firing"})")
             .fingerprint);
   CHECK(first.fingerprint !=
-        file.of("POST", "/alerts",
-                R"({"name":"Disk","service":"db","status":"resolved","starts_at":"t"})")
-            .fingerprint);
-  CHECK(file.policy(0).terms.lease == std::chrono::seconds(30));
+        of(R"({"fingerprint":"f1","service":"db","severity":"critical"})").fingerprint);
+  CHECK(first.fingerprint !=
+        of(R"({"fingerprint":"f1","service":"db","status":"resolved"})").fingerprint);
+  CHECK(of(R"({"name":"Disk","service":"db"})").fingerprint ==
+        of(R"({"name":" Disk ","service":"db","labels":[]})").fingerprint);
+  CHECK(of(R"({"service":"db"})").missing == "body: /fingerprint, otherwise: {body: /name}");
   CHECK(file.policy(0).on_duplicate->status == 200);
+}
+
+TEST_CASE("alert-receiver: severity decides on lease, window and how many") {
+  using namespace std::chrono_literals;
+  const Example file("alert-receiver.yaml");
+  const auto of = [&](const std::string& severity) {
+    return file.of("POST", "/alerts", R"({"name":"Disk","severity":")" + severity + "\"}");
+  };
+  const Outcome warning = of("warning");
+  CHECK(warning.terms.lease == 30s);
+  CHECK(warning.terms.window == 1h);
+  CHECK(warning.limit == 20);
+  const Outcome critical = of("Critical");
+  CHECK(critical.terms.lease == 10s);
+  CHECK(critical.terms.window == 5min);
+  CHECK(critical.limit == 60);
+  const Outcome info = of("info");
+  CHECK(info.terms.lease == 30s);
+  CHECK(info.terms.window == 24h);
+  CHECK(info.limit == 5);
+}
+
+TEST_CASE("notification-dispatch: one recipient's notifications take turns and are counted") {
+  const Example file("notification-dispatch.yaml");
+  const auto of = [&](const std::string& more) {
+    return file.of("POST", "/v1/notifications",
+                   R"({"recipient_id":7,"template":"Delayed","subject_id":"p1")" + more + "}");
+  };
+  const Outcome first = of("");
+  CHECK(first.policy == "notifications");
+  CHECK(first.entity == "7");
+  CHECK(first.limit == 10);
+  CHECK(first.fingerprint == of(R"(,"channel":"PUSH","text":"x")").fingerprint);
+  CHECK(first.fingerprint != of(R"(,"channel":"mail")").fingerprint);
+  const Outcome urgent = of(R"(,"priority":"urgent")");
+  CHECK(urgent.fingerprint == first.fingerprint);
+  CHECK(urgent.limit == 30);
+  CHECK(urgent.terms.unknown == store::OnUnknown::retry);
+  CHECK(first.terms.unknown == store::OnUnknown::hold);
+}
+
+TEST_CASE("single-file-dispatch: the service has one request at a time") {
+  const Settings settings = example("single-file-dispatch.yaml");
+  CHECK(settings.upstream.concurrency_max == 1);
+  // Who waits for a turn of the upstream's must not be given up by who waits for the answer.
+  CHECK(settings.policies.at(0).in_flight.timeout > settings.upstream.connect_timeout);
+  const Example file("single-file-dispatch.yaml");
+  const Outcome first = file.of("POST", "/dispatch", R"({"job_id":1,"car":2})");
+  const Outcome other = file.of("POST", "/dispatch", R"({"job_id":1,"car":3})");
+  CHECK(first.fingerprint == other.fingerprint);
+  CHECK(first.payload != other.payload);
+}
+
+TEST_CASE("Each preset has an example that is named after it") {
+  for (const std::string& name : preset_names()) {
+    CAPTURE(name);
+    const Settings settings = example("preset-" + name + ".yaml");
+    REQUIRE(settings.policies.size() == 1);
+    CHECK(settings.policies[0].name == name);
+    CHECK(settings.policies[0].match.has_path);
+    CHECK(settings.policies[0].in_flight.action == policies::InFlightRule::Action::wait);
+  }
 }
 
 TEST_CASE("broker-push: a message is its subscription and id, and duplicates get 2xx") {
