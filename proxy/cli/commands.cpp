@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "proxy/cli/records.hpp"
+
 namespace onceproxy::cli {
 namespace {
 
@@ -83,6 +85,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_check(app, streams, exit_code);
   add_explain(app, streams, exit_code);
   add_backtest(app, streams, exit_code);
+  add_records(app, streams, exit_code);
   app.add_subcommand("schema", "Print the JSON Schema of the configuration")
       ->footer("For an editor to complete and check configuration files with.")
       ->callback([streams, &exit_code] { exit_code = schema(streams.out); });

@@ -1,0 +1,120 @@
+#include "proxy/admin/client.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <vector>
+
+namespace onceproxy::admin {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Protocol = asio::generic::stream_protocol;
+
+constexpr std::size_t body_bytes_max = std::size_t{64} << 20;
+
+std::string text_of(const Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) return "unix:" + endpoint.unix_path;
+  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
+/// Where the endpoint may be; a name can stand for several addresses.
+std::vector<Protocol::endpoint> addresses_of(const Endpoint& endpoint, asio::io_context& context,
+                                             error_code& error) {
+  if (!endpoint.unix_path.empty()) {
+    return {asio::local::stream_protocol::endpoint(endpoint.unix_path)};
+  }
+  asio::ip::tcp::resolver resolver(context);
+  std::vector<Protocol::endpoint> out;
+  for (const auto& entry : resolver.resolve(endpoint.host, std::to_string(endpoint.port), error)) {
+    out.emplace_back(entry.endpoint());
+  }
+  return out;
+}
+
+/// The kernel's own bound on each blocking call; on Linux it bounds connect() too.
+void bound_waits(Protocol::socket& socket, std::chrono::seconds patience) {
+  const timeval bound{static_cast<time_t>(patience.count()), 0};
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    ::setsockopt(socket.native_handle(), SOL_SOCKET, option, &bound, sizeof bound);
+  }
+}
+
+error_code connect(Protocol::socket& socket, const std::vector<Protocol::endpoint>& addresses,
+                   std::chrono::seconds patience) {
+  error_code error = asio::error::host_not_found;
+  for (const Protocol::endpoint& address : addresses) {
+    error_code ignored;
+    socket.close(ignored);
+    socket.open(address.protocol(), error);
+    if (error) continue;
+    bound_waits(socket, patience);
+    socket.connect(address, error);
+    if (!error) break;
+  }
+  return error;
+}
+
+}  // namespace
+
+tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
+                                              const ClientRequest& request,
+                                              std::chrono::seconds patience) {
+  const auto failed = [&](std::string_view what, const error_code& error) {
+    const bool slow = error == asio::error::would_block || error == asio::error::try_again;
+    return tl::unexpected(text_of(endpoint) + ": " + std::string(what) + ": " +
+                          (slow ? "no answer in time" : error.message()));
+  };
+  asio::io_context context{1};
+  error_code error;
+  const auto addresses = addresses_of(endpoint, context, error);
+  if (error) return failed("cannot find the host", error);
+  Protocol::socket socket(context);
+  error = connect(socket, addresses, patience);
+  if (error) return failed("cannot connect", error);
+
+  const auto verb = http::string_to_verb(request.method);
+  http::request<http::string_body> message{verb, request.target, 11};
+  message.set(http::field::host, endpoint.unix_path.empty() ? text_of(endpoint) : "localhost");
+  message.set(http::field::connection, "close");
+  if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
+  message.prepare_payload();
+  http::write(socket, message, error);
+  if (error) return failed("cannot send", error);
+
+  boost::beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(body_bytes_max);
+  http::read(socket, buffer, parser, error);
+  if (error) return failed("no answer", error);
+  auto response = parser.release();
+  return ClientResponse{static_cast<int>(response.result_int()), std::move(response.body())};
+}
+
+std::string encode_segment(std::string_view text) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      out += c;
+    } else {
+      out.append({'%', digits[byte >> 4], digits[byte & 15]});
+    }
+  }
+  return out;
+}
+
+}  // namespace onceproxy::admin

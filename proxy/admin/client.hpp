@@ -1,0 +1,37 @@
+// Client: one request to an admin port, for the commands that use it. Waits for the answer, with a
+// bound. No TLS, as the port has none.
+// Thread-safety: none needed; a call owns its connection.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "proxy/admin/server.hpp"
+
+namespace onceproxy::admin {
+
+struct ClientRequest {
+  std::string method = "GET";
+  /// Path and query, encoded.
+  std::string target;
+  /// Sent as "Authorization: Bearer …" unless empty.
+  std::string token;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::string body;
+};
+
+/// The error names the address and what went wrong; nothing is known then of whether the request
+/// was done. `patience` bounds each connect, write and read. Bodies above 64 MiB are an error.
+tl::expected<ClientResponse, std::string> ask(
+    const Endpoint& endpoint, const ClientRequest& request,
+    std::chrono::seconds patience = std::chrono::seconds(30));
+
+/// As a segment of a path (RFC 3986, section 3.3): everything but unreserved characters encoded.
+std::string encode_segment(std::string_view text);
+
+}  // namespace onceproxy::admin
