@@ -1,64 +1,18 @@
 #include "proxy/telemetry/exposition.hpp"
 
 #include <algorithm>
-#include <initializer_list>
-#include <limits>
 #include <string_view>
 #include <utility>
 
+#include "proxy/telemetry/family.hpp"
 #include "proxy/telemetry/process_metrics.hpp"
+#include "proxy/telemetry/store_exposition.hpp"
 
 namespace onceproxy::telemetry {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
-
-class Family {
- public:
-  Family(std::string name, std::string help, MetricType type)
-      : family_{std::move(name), std::move(help), type, {}} {}
-
-  void add(Labels labels, double value) {
-    ClientMetric& metric = add(labels);
-    metric.counter.value = value;
-    metric.gauge.value = value;
-  }
-  void add(Labels labels, std::uint64_t value) { add(labels, static_cast<double>(value)); }
-
-  template <typename Kind>
-  void add(Labels labels, const HistogramTotals<Kind>& totals) {
-    if (totals.count == 0) return;
-    ClientMetric::Histogram& histogram = add(labels).histogram;
-    histogram.sample_count = totals.count;
-    histogram.sample_sum = static_cast<double>(totals.sum) / Kind::ticks_per_unit;
-    std::uint64_t cumulative = 0;
-    for (std::size_t i = 0; i < totals.buckets.size(); ++i) {
-      cumulative += totals.buckets[i];
-      const double bound = i < Kind::bounds.size()
-                               ? static_cast<double>(Kind::bounds[i]) / Kind::ticks_per_unit
-                               : std::numeric_limits<double>::infinity();
-      histogram.bucket.push_back({cumulative, bound});
-    }
-  }
-
-  void move_to(std::vector<MetricFamily>& families) {
-    if (!family_.metric.empty()) families.push_back(std::move(family_));
-  }
-
- private:
-  ClientMetric& add(Labels labels) {
-    ClientMetric& metric = family_.metric.emplace_back();
-    for (const auto& [label, value] : labels)
-      metric.label.push_back({std::string(label), std::string(value)});
-    return metric;
-  }
-
-  MetricFamily family_;
-};
-
 /// One policy's counters of all workers, added up.
 struct PolicyTotals {
   std::array<HistogramTotals<RequestTime>, decision_count> requests;
@@ -67,6 +21,7 @@ struct PolicyTotals {
   std::array<std::uint64_t, endings.size()> operations{};
   std::array<std::uint64_t, unprotected_reasons.size()> unprotected{};
   HistogramTotals<RequestTime> upstream_time;
+  HistogramTotals<RequestTime> latency_added;
   HistogramTotals<RequestTime> entity_wait;
   HistogramTotals<DuplicateAge> duplicate_age;
   std::int64_t reservations = 0;
@@ -86,6 +41,7 @@ struct PolicyTotals {
     for (std::size_t i = 0; i < unprotected.size(); ++i)
       unprotected[i] += counters.unprotected[i].load(relaxed);
     upstream_time.add(counters.upstream_time);
+    latency_added.add(counters.latency_added);
     entity_wait.add(counters.entity_wait);
     duplicate_age.add(counters.duplicate_age);
     reservations += counters.reservations.load(relaxed);
@@ -125,6 +81,9 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
                   "Requests sent to the upstream, by its answer's class.", MetricType::Counter);
   Family upstream_time("onceproxy_upstream_duration_seconds",
                        "Time the upstream took, failures included.", MetricType::Histogram);
+  Family latency_added("onceproxy_latency_added_seconds",
+                       "What forwarded requests took longer than their upstream did.",
+                       MetricType::Histogram);
   Family reservations("onceproxy_reservations_active", "Reservations under way.",
                       MetricType::Gauge);
   Family operations("onceproxy_operations_total",
@@ -164,6 +123,7 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
         upstream.add({{"policy", policy}, {"code_class", code_classes[i]}}, totals.upstream[i]);
     const Labels labels{{"policy", policy}};
     upstream_time.add(labels, totals.upstream_time);
+    latency_added.add(labels, totals.latency_added);
     age.add(labels, totals.duplicate_age);
     wait.add(labels, totals.entity_wait);
     if (id == no_policy) continue;  // what no policy covers is never reserved
@@ -177,8 +137,8 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
     leases.add(labels, totals.leases_expired);
     refused.add(labels, totals.permits_refused);
   }
-  for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &reservations,
-                         &operations, &unprotected, &leases, &refused, &age, &wait})
+  for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &latency_added,
+                         &reservations, &operations, &unprotected, &leases, &refused, &age, &wait})
     family->move_to(families);
 }
 
@@ -201,55 +161,6 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
              MetricType::Counter);
   for (const auto& [reason, count] : reasons) bad.add({{"reason", reason}}, count);
   bad.move_to(families);
-}
-
-void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
-  Family commit("onceproxy_store_commit_duration_seconds",
-                "Time a batch of store operations took to become durable.", MetricType::Histogram);
-  commit.add({}, snapshot.commit_time);
-  commit.move_to(families);
-  Family batch("onceproxy_store_batch_size", "Store operations in one batch.",
-               MetricType::Histogram);
-  batch.add({}, snapshot.batch_size);
-  batch.move_to(families);
-  Family errors("onceproxy_store_errors_total", "Store operations that failed.",
-                MetricType::Counter);
-  for (const auto& [operation, count] : snapshot.store_errors)
-    errors.add({{"operation", operation}}, count);
-  errors.move_to(families);
-  if (!snapshot.store) return;
-  const StoreGauges& store = *snapshot.store;
-  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
-    Family family(name, help, MetricType::Gauge);
-    family.add({}, value);
-    family.move_to(families);
-  };
-  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.", store.healthy);
-  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
-  gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
-        store.bytes_max);
-  gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
-        store.reservations);
-  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
-        store.reservations_max);
-  gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
-        store.writes_stopped);
-  gauge("onceproxy_store_delayed_write_rate_bytes",
-        "Bytes a second that RocksDB takes while it is behind; 0 where as many as come.",
-        store.delayed_write_rate);
-  gauge("onceproxy_store_background_errors", "Flushes and compactions failed since it was opened.",
-        store.background_errors);
-  gauge("onceproxy_store_memtable_bytes", "Writes held in memory, not yet in files.",
-        store.memtable_bytes);
-  gauge("onceproxy_store_compaction_pending_bytes",
-        "What compaction has yet to rewrite, estimated.", store.compaction_pending_bytes);
-  gauge("onceproxy_store_compactions_running", "Compactions under way.", store.compactions_running);
-  gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
-        store.block_cache_bytes);
-  gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
-  Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
-  records.add({{"state", "all"}}, store.records_estimate);
-  records.move_to(families);
 }
 
 std::string compiler() {

@@ -52,6 +52,8 @@ class WorkerMetrics {
   void unprotected(PolicyId policy, Unprotected reason);
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
+  /// What a request took longer than its upstream did.
+  void latency_added(PolicyId policy, std::chrono::nanoseconds duration);
   void reservation(PolicyId policy, int change);
   /// A reservation ended.
   void operation(PolicyId policy, Ending ending);

@@ -56,6 +56,10 @@ void WorkerMetrics::upstream(PolicyId policy, int status, std::chrono::nanosecon
   counters.upstream_time.observe(duration.count());
 }
 
+void WorkerMetrics::latency_added(PolicyId policy, std::chrono::nanoseconds duration) {
+  state_->of(policy).latency_added.observe(duration.count());
+}
+
 void WorkerMetrics::reservation(PolicyId policy, int change) {
   add_alone(state_->of(policy).reservations, std::int64_t{change});
 }

@@ -39,6 +39,7 @@ struct alignas(64) PolicyCounters {
   std::array<std::atomic<std::uint64_t>, endings.size()> operations{};
   std::array<std::atomic<std::uint64_t>, unprotected_reasons.size()> unprotected{};
   Histogram<RequestTime> upstream_time;
+  Histogram<RequestTime> latency_added;
   Histogram<RequestTime> entity_wait;
   Histogram<DuplicateAge> duplicate_age;
   /// May be below zero in one worker: another may end what this one began.

@@ -332,6 +332,21 @@ TEST_CASE("policies may be added and scraped while workers count") {
   CHECK(shown.at(R"(onceproxy_bad_requests_total{reason="no-host"})") == workers * rounds / 2);
 }
 
+TEST_CASE("the latency added is a policy's own, in buckets from a tenth of a millisecond") {
+  Metrics metrics("1");
+  WorkerMetrics& worker = metrics.add_worker();
+  const PolicyId policy = metrics.policy("p");
+  worker.latency_added(policy, 100us);
+  worker.latency_added(policy, 101us);
+  worker.latency_added(no_policy, 1s);
+  const Exposition shown(metrics.exposition());
+  const std::string name = "onceproxy_latency_added_seconds";
+  CHECK(shown.at(name + R"(_bucket{policy="p",le="0.0001"})") == 1);
+  CHECK(shown.at(name + R"(_count{policy="p"})") == 2);
+  CHECK(shown.at(name + R"(_sum{policy="p"})").value() == Approx(0.000201));
+  CHECK(shown.at(name + R"(_count{policy=""})") == 1);
+}
+
 TEST_CASE("shadow decisions and waits for an entity are shown once there are any") {
   Metrics metrics("1");
   WorkerMetrics& worker = metrics.add_worker();

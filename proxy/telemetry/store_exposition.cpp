@@ -1,0 +1,64 @@
+#include "proxy/telemetry/store_exposition.hpp"
+
+#include "proxy/telemetry/family.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
+  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+    Family family(name, help, MetricType::Gauge);
+    family.add({}, value);
+    family.move_to(families);
+  };
+  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.", store.healthy);
+  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
+  gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
+        store.bytes_max);
+  gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
+        store.reservations);
+  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
+        store.reservations_max);
+  gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
+        store.writes_stopped);
+  gauge("onceproxy_store_delayed_write_rate_bytes",
+        "Bytes a second that RocksDB takes while it is behind; 0 where as many as come.",
+        store.delayed_write_rate);
+  gauge("onceproxy_store_background_errors", "Flushes and compactions failed since it was opened.",
+        store.background_errors);
+  gauge("onceproxy_store_memtable_bytes", "Writes held in memory, not yet in files.",
+        store.memtable_bytes);
+  gauge("onceproxy_store_compaction_pending_bytes",
+        "What compaction has yet to rewrite, estimated.", store.compaction_pending_bytes);
+  gauge("onceproxy_store_compactions_running", "Compactions under way.", store.compactions_running);
+  gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
+        store.block_cache_bytes);
+  gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
+  Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
+  records.add({{"state", "all"}}, store.records_estimate);
+  records.move_to(families);
+}
+
+}  // namespace
+
+void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family commit("onceproxy_store_commit_duration_seconds",
+                "Time a batch of store operations took to become durable.", MetricType::Histogram);
+  commit.add({}, snapshot.commit_time);
+  commit.move_to(families);
+  Family batch("onceproxy_store_batch_size", "Store operations in one batch.",
+               MetricType::Histogram);
+  batch.add({}, snapshot.batch_size);
+  batch.move_to(families);
+  Family errors("onceproxy_store_errors_total", "Store operations that failed.",
+                MetricType::Counter);
+  for (const auto& [operation, count] : snapshot.store_errors)
+    errors.add({{"operation", operation}}, count);
+  errors.move_to(families);
+  if (snapshot.store) append_gauges(families, *snapshot.store);
+}
+
+}  // namespace onceproxy::telemetry

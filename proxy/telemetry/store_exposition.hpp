@@ -1,0 +1,15 @@
+// What the store's threads counted and what its gauges say, as metric families. Private to this
+// folder.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "proxy/telemetry/exposition.hpp"
+
+namespace onceproxy::telemetry {
+
+void append_store(std::vector<prometheus::MetricFamily>& families, const Snapshot& snapshot);
+
+}  // namespace onceproxy::telemetry
