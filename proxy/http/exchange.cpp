@@ -145,6 +145,10 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   const auto duration = Clock::now() - began_;
   worker.metrics().request(policy_id(), decision, duration);
   if (shadow) worker.metrics().shadow(policy_id(), *shadow);
+  // Below zero: nothing was sent, and what there was to wait for was not ours.
+  if (call != nullptr && call->duration().count() >= 0) {
+    worker.metrics().latency_added(policy_id(), duration - call->duration());
+  }
   telemetry::AccessRecord record;
   std::string hex;
   if (fingerprint) hex = fingerprint->hex();
