@@ -116,9 +116,11 @@ Task<void> Covered::run() {
     made_request_id_ = worker_.new_request_id();
     exchange_.request_id = made_request_id_;
   }
+  exchange_.trace.mark(TraceMark::reserve_begins);
   gate::Admission admission =
       co_await worker_.gate().admit(*exchange_.rules, *exchange_.policy, exchange_.view, document,
                                     exchange_.request_id, client_.head.size + body_.size());
+  exchange_.trace.mark(TraceMark::reserve_ends);
   exchange_.fingerprint = admission.fingerprint;
   exchange_.shadow = admission.shadow;
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
@@ -192,12 +194,15 @@ Task<void> Covered::forward(gate::Forward reservation) {
   Slots* const turns = reservation.watched ? nullptr : exchange_.rules->turns(*exchange_.policy);
   UpstreamCall call(worker_, client_.head.method, exchange_.policy_id(), turns);
   AnswerRelay relay(exchange_, call);
+  exchange_.trace.begin_forward();
   write_head(reservation);
   const gate::Outcome outcome = co_await ask_upstream(call, relay);
   const auto* real = std::get_if<gate::Answered>(&outcome);
   call.count(real != nullptr ? real->status : 0);
+  exchange_.trace.mark(TraceMark::settle_begins);
   gate::Settlement settlement =
       co_await worker_.gate().settle(*exchange_.rules, std::move(reservation), outcome);
+  exchange_.trace.mark(TraceMark::settle_ends);
   if (settlement.answer) {
     std::string_view error = "The completion could not be stored.";
     if (const auto* unknown = std::get_if<gate::Unknown>(&outcome)) error = unknown->detail;

@@ -32,6 +32,7 @@ Exchange::Exchange(ClientConnection& connection, Clock::time_point began)
       worker(connection.worker),
       setup(worker.setup()),
       rules(setup->rules.get()),
+      trace(worker.recorder(), connection.head.traceparent),
       keep_alive(connection.head.keep_alive),
       began_(began) {
   see_head();
@@ -78,6 +79,7 @@ CoveredFields Exchange::covered_fields(std::size_t body_bytes) const {
   fields.client = client.client;
   fields.response_timeout = options().upstream.response_timeout;
   fields.body_bytes = body_bytes;
+  fields.trace = trace.fields();
   return fields;
 }
 
@@ -142,7 +144,8 @@ Task<void> Exchange::refuse(const BadHead& why) {
 
 void Exchange::finish(Decision decision, int status, std::uint64_t response_bytes,
                       std::string_view error, const UpstreamCall* call) {
-  const auto duration = Clock::now() - began_;
+  const auto ended = Clock::now();
+  const auto duration = ended - began_;
   worker.metrics().request(policy_id(), decision, duration);
   if (shadow) worker.metrics().shadow(policy_id(), *shadow);
   // Below zero: nothing was sent, and what there was to wait for was not ours.
@@ -167,6 +170,8 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   if (call != nullptr) record.upstream_duration = call->duration();
   record.error = error;
   worker.access_log().write(record);
+  if (trace.sampled())
+    trace.record(*this, {record, call, began_, ended, std::chrono::system_clock::now()});
 }
 
 }  // namespace onceproxy::http

@@ -15,6 +15,7 @@
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
+#include "proxy/http/request_trace.hpp"
 #include "proxy/http/setup.hpp"
 
 namespace onceproxy::http {
@@ -42,6 +43,7 @@ class Exchange {
   /// What would have been decided, where the policy only watches.
   std::optional<telemetry::Decision> shadow;
   std::string_view request_id;
+  RequestTrace trace;
   /// Of the request's body, decoded; for the log.
   std::uint64_t request_bytes = 0;
   /// Whether the connection may go on behind the answer.

@@ -31,6 +31,8 @@ constexpr Name names[] = {
     {"x-forwarded-host", Known::forwarded_host},
     {"x-envoy-expected-rq-timeout-ms", Known::expected_timeout},
     {"x-envoy-upstream-service-time", Known::service_time},
+    {"traceparent", Known::traceparent},
+    {"tracestate", Known::tracestate},
 };
 
 constexpr std::string_view own_prefix = "onceproxy-";

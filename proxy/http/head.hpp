@@ -38,7 +38,9 @@ enum class Known : std::uint8_t {
   forwarded_host,    ///< X-Forwarded-Host
   expected_timeout,  ///< X-Envoy-Expected-Rq-Timeout-Ms
   service_time,      ///< X-Envoy-Upstream-Service-Time
-  ours,              ///< Onceproxy-*
+  traceparent,       ///< W3C Trace Context's
+  tracestate,
+  ours,  ///< Onceproxy-*
 };
 
 Known known_field(std::string_view name);
@@ -107,10 +109,12 @@ struct RequestHead : Head {
   int forwarded_for = -1;
   int forwarded_proto = -1;
   int forwarded_host = -1;
+  /// Empty also where it is repeated: two are none (W3C Trace Context 3.2).
+  std::string_view traceparent;
 
   void move_views(const char* from, const char* to) {
     Head::move_views(from, to);
-    for (std::string_view* view : {&method, &target, &path, &query, &host}) {
+    for (std::string_view* view : {&method, &target, &path, &query, &host, &traceparent}) {
       // A target that was filled in ("/" behind a bare authority) is a literal.
       if (view->data() >= from && view->data() < from + size) *view = moved_view(*view, from, to);
     }

@@ -67,6 +67,17 @@ void append_request_line(const RequestHead& head, std::string_view authority, st
   }
 }
 
+/// Of the two fields of a trace; every other one is kept.
+bool keeps(const TraceFields& trace, Known known) {
+  if (trace.traceparent.empty()) return true;
+  return known != Known::traceparent && (known != Known::tracestate || trace.keep_tracestate);
+}
+
+void append_trace(const TraceFields& trace, std::string& out) {
+  if (trace.traceparent.empty()) return;
+  out.append("traceparent: ").append(trace.traceparent).append("\r\n");
+}
+
 void append_persistence(const ClientSide& client, std::string& out) {
   if (!client.keep_alive) {
     out += "Connection: close\r\n";
@@ -90,12 +101,14 @@ void append_status_line(int status, std::string_view reason, std::string& out) {
 }  // namespace
 
 void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
-                        std::string& out) {
+                        const TraceFields& trace, std::string& out) {
   append_request_line(head, authority, out);
   append_fields(head, out, [&](Known known) {
     return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
-           known != Known::upgrade && (known != Known::expect || kept.expect);
+           known != Known::upgrade && (known != Known::expect || kept.expect) &&
+           keeps(trace, known);
   });
+  append_trace(trace, out);
   if (kept.upgrade) {
     out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
@@ -106,7 +119,7 @@ void write_request_head(const RequestHead& head, const Kept& kept, std::string_v
 void write_covered_request_head(const RequestHead& head, const CoveredFields& fields,
                                 std::string_view authority, std::string& out) {
   append_request_line(head, authority, out);
-  append_fields(head, out, [](Known known) {
+  append_fields(head, out, [&](Known known) {
     switch (known) {
       case Known::connection:
       case Known::hop_by_hop:
@@ -120,7 +133,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
       case Known::expected_timeout:
         return false;
       default:
-        return true;
+        return keeps(fields.trace, known);
     }
   });
   if (fields.body_bytes > 0 || head.framing.kind != Framing::Kind::none || head.method == "POST" ||
@@ -149,6 +162,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
     append_number(out, fields.fence);
     out += "\r\n";
   }
+  append_trace(fields.trace, out);
   out += "\r\n";
 }
 

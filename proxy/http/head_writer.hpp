@@ -16,6 +16,14 @@
 
 namespace onceproxy::http {
 
+/// Where a request stands in a trace, as the upstream is to see it.
+struct TraceFields {
+  /// Instead of the request's own; empty: that goes on as it came, as does its tracestate.
+  std::string_view traceparent;
+  /// False: the request's tracestate belongs to a trace that ends here.
+  bool keep_tracestate = true;
+};
+
 /// What a covered request carries to the upstream besides its own fields.
 struct CoveredFields {
   std::string_view request_id;
@@ -27,6 +35,7 @@ struct CoveredFields {
   /// Present with a reservation.
   std::optional<store::Fingerprint> fingerprint;
   std::uint64_t fence = 0;
+  TraceFields trace;
 };
 
 /// Fields that depend on what the connection is used for.
@@ -35,10 +44,10 @@ struct Kept {
   bool expect = false;
 };
 
-/// A request that goes on as it came, but for its connection's own fields. `authority` is the Host
-/// of an HTTP/1.0 request that has none.
+/// A request that goes on as it came, but for its connection's own fields and those of a trace.
+/// `authority` is the Host of an HTTP/1.0 request that has none.
 void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
-                        std::string& out);
+                        const TraceFields& trace, std::string& out);
 
 /// A request that a policy covers, its body buffered and so of known length.
 void write_covered_request_head(const RequestHead& head, const CoveredFields& fields,

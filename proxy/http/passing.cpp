@@ -74,6 +74,7 @@ Task<void> Passing::run() {
 /// The request's head and as much of its body as has come with it.
 Stream::Parts Passing::first_parts() {
   client_.out.clear();
+  exchange_.trace.begin_forward();
   if (body_ && exchange_.policy != nullptr) {
     write_covered_request_head(client_.head, exchange_.covered_fields(body_->size()),
                                exchange_.setup->upstream_name, client_.out);
@@ -82,7 +83,7 @@ Stream::Parts Passing::first_parts() {
   // Whoever read the body has asked for it already.
   const bool expect = client_.head.expects_continue && !body_ && !begun_;
   write_request_head(client_.head, {websocket_, expect}, exchange_.setup->upstream_name,
-                     client_.out);
+                     exchange_.trace.fields(), client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};

@@ -99,7 +99,7 @@ std::optional<BadHead> parse_request_line(std::string_view line, RequestHead& he
 
 void forget(RequestHead& head) {
   forget(static_cast<Head&>(head));
-  head.method = head.target = head.path = head.query = head.host = {};
+  head.method = head.target = head.path = head.query = head.host = head.traceparent = {};
   head.request_id = head.forwarded_for = head.forwarded_proto = head.forwarded_host = -1;
   head.expects_continue = false;
 }
@@ -107,6 +107,7 @@ void forget(RequestHead& head) {
 /// Finds the fields that only requests have, and checks Host (RFC 9112 3.2).
 std::optional<BadHead> read_request_fields(RequestHead& head, std::string_view authority) {
   bool has_host = false;
+  bool has_traceparent = false;
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const std::string_view value = head.fields[i].value;
     const auto first = [&](int& index) {
@@ -135,6 +136,10 @@ std::optional<BadHead> read_request_fields(RequestHead& head, std::string_view a
         break;
       case Known::forwarded_host:
         first(head.forwarded_host);
+        break;
+      case Known::traceparent:
+        head.traceparent = has_traceparent ? std::string_view() : value;
+        has_traceparent = true;
         break;
       default:
         break;

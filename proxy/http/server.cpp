@@ -24,11 +24,13 @@ std::shared_ptr<const Setup> setup_of(const Options& options,
 
 Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
-               telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules)
+               telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
+               telemetry::Tracer* tracer)
     : shared_{store,
               clock,
               metrics,
               access_log,
+              tracer,
               UpstreamAddress(options.upstream.endpoint),
               Slots(options.limits.connections),
               Slots(options.upstream.connections_max,

@@ -167,9 +167,15 @@ std::chrono::nanoseconds UpstreamCall::duration() const {
   return steady_clock::now() - sent_at_;
 }
 
+std::optional<steady_clock::time_point> UpstreamCall::sent_at() const {
+  if (sent_at_ == steady_clock::time_point()) return std::nullopt;
+  return sent_at_;
+}
+
 void UpstreamCall::count(int status) {
   if (counted_) return;
   counted_ = true;
+  status_ = status;
   worker_.metrics().upstream(id_, status, duration());
 }
 

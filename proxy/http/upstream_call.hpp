@@ -70,8 +70,12 @@ class UpstreamCall {
 
   /// Since send(), for the metrics and the log; negative before.
   std::chrono::nanoseconds duration() const;
+  /// When the request was sent, the last time it was; nothing where it never was.
+  std::optional<std::chrono::steady_clock::time_point> sent_at() const;
   /// Counts the call, once: `status` 0 when there was no answer.
   void count(int status);
+  /// As it was counted.
+  int status() const { return status_; }
 
   /// Closed with the call unless finish() kept it.
   Lease connection;
@@ -101,6 +105,7 @@ class UpstreamCall {
   const char* head_begin_ = nullptr;
   bool asked_for_upgrade_ = false;
   bool counted_ = false;
+  int status_ = 0;
 };
 
 }  // namespace onceproxy::http

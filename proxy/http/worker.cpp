@@ -58,6 +58,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       loop_([this] { tick(); }, [this] { shared_.store.submit(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
+      recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
       gate_(shared.store, *this, shared.clock, metrics_),
       upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, metrics_),
       date_(date_now()) {
@@ -76,6 +77,7 @@ void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
   loop_.run();
   access_log_->flush();
+  if (recorder_) recorder_->flush();
 }
 
 void Worker::tick() {
@@ -85,6 +87,7 @@ void Worker::tick() {
   upstream_.trim();
   date_ = date_now();
   access_log_->flush();
+  if (recorder_) recorder_->flush();
 }
 
 void Worker::deliver(store::CallBase* first) noexcept {

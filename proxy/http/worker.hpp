@@ -20,6 +20,7 @@
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/metrics.hpp"
+#include "proxy/telemetry/tracer.hpp"
 #include "store/clock.hpp"
 #include "store/store.hpp"
 
@@ -34,6 +35,8 @@ struct Shared {
   const store::Clock& clock;
   telemetry::Metrics& metrics;
   telemetry::AccessLog& access_log;
+  /// nullptr: nothing is traced.
+  telemetry::Tracer* tracer;
   UpstreamAddress upstream_address;
   Slots client_slots;
   Slots upstream_slots;
@@ -73,6 +76,8 @@ class Worker final : public store::Loop {
   UpstreamPool& upstream() { return upstream_; }
   telemetry::WorkerMetrics& metrics() { return metrics_; }
   telemetry::AccessLog::Writer& access_log() { return *access_log_; }
+  /// nullptr: nothing is traced.
+  telemetry::Tracer::Recorder* recorder() { return recorder_.get(); }
   /// The value of a Date field (RFC 9110 5.6.7), at most a tick old.
   std::string_view date() const { return date_; }
   bool draining() const { return draining_; }
@@ -97,6 +102,7 @@ class Worker final : public store::Loop {
   EventLoop loop_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
+  std::unique_ptr<telemetry::Tracer::Recorder> recorder_;
   gate::Gate gate_;
   UpstreamPool upstream_;
   std::string date_;

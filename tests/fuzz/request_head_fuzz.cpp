@@ -34,7 +34,7 @@ void read_again(std::string_view text, RequestHead& head) {
 
 void check_passed(const RequestHead& head) {
   std::string out;
-  write_request_head(head, {false, head.expects_continue}, "upstream:80", out);
+  write_request_head(head, {false, head.expects_continue}, "upstream:80", {}, out);
   RequestHead again;
   read_again(out, again);
   claim(again.method == head.method && again.target == head.target, "the request line is kept");
@@ -58,9 +58,9 @@ void check_passed(const RequestHead& head) {
   }
   // Blanks behind a value that was not the last, and is now, go with the second writing.
   std::string twice, thrice;
-  write_request_head(again, {false, again.expects_continue}, "other:80", twice);
+  write_request_head(again, {false, again.expects_continue}, "other:80", {}, twice);
   read_again(twice, again);
-  write_request_head(again, {false, again.expects_continue}, "other:80", thrice);
+  write_request_head(again, {false, again.expects_continue}, "other:80", {}, thrice);
   claim(thrice == twice, "what was written has nothing left to rewrite");
 }
 

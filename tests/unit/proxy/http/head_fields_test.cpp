@@ -278,5 +278,17 @@ TEST_CASE("a head has so many fields and no more") {
   CHECK(tiny.bad->reason == "too-many-fields");
 }
 
+TEST_CASE("one traceparent is read, and two are none") {
+  CHECK(Request(get("X-A: 1\r\nTraceparent: 00-ab \r\n")).head.traceparent == "00-ab");
+  CHECK(Request(get("traceparent: 00-ab\r\ntraceparent: 00-ab\r\n")).head.traceparent.empty());
+  CHECK(Request(get("traceparent: a\r\ntraceparent: b\r\ntraceparent: c\r\n"))
+            .head.traceparent.empty());
+  CHECK(Request(get("tracestate: a=b\r\n")).head.traceparent.empty());
+  RequestHead head;
+  REQUIRE_FALSE(parse_request_head(get("traceparent: 00-ab\r\n"), {}, head));
+  REQUIRE(parse_request_head("GET / HTTP/1.1\r\n\r\n", {}, head));
+  CHECK(head.traceparent.empty());
+}
+
 }  // namespace
 }  // namespace onceproxy::http

@@ -14,7 +14,8 @@ constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
 std::string passed(const Request& request, bool upgrade = false) {
   REQUIRE_FALSE(request.bad);
   std::string out;
-  write_request_head(request.head, {upgrade, request.head.expects_continue}, "upstream:8081", out);
+  write_request_head(request.head, {upgrade, request.head.expects_continue}, "upstream:8081", {},
+                     out);
   return out;
 }
 
@@ -389,6 +390,30 @@ TEST_CASE("an answer without a body says nothing of one's length") {
   CHECK(answered({200, "", "body", true}, side) == "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
   // A stored answer to HEAD has no body whose length could be told.
   CHECK(answered({200, "", "", true}, side) == "HTTP/1.1 200 OK\r\n\r\n");
+}
+
+TEST_CASE(
+    "the request's place in a trace is told instead of what it brought, or as it brought it") {
+  const Request request(get("traceparent: old\r\nX-A: 1\r\nTraceState: s\r\nX-B: 2\r\n"));
+  const auto both = [&](const TraceFields& trace) {
+    std::string passed;
+    write_request_head(request.head, {}, "upstream:8081", trace, passed);
+    CoveredFields fields = covered_fields();
+    fields.trace = trace;
+    return std::pair{passed, covered(request, fields)};
+  };
+  for (const std::string& out : {both({}).first, both({}).second}) {
+    CHECK(has(out, "traceparent: old\r\nX-A: 1\r\nTraceState: s\r\nX-B: 2\r\n"));
+    CHECK_FALSE(has(out.substr(out.find("X-B")), "traceparent"));
+  }
+  for (const std::string& out : {both({"new", true}).first, both({"new", true}).second}) {
+    CHECK(has(out, "Host: h\r\nX-A: 1\r\nTraceState: s\r\nX-B: 2\r\n"));
+    CHECK(out.ends_with("\r\ntraceparent: new\r\n\r\n"));
+  }
+  for (const std::string& out : {both({"new", false}).first, both({"new", false}).second}) {
+    CHECK(has(out, "Host: h\r\nX-A: 1\r\nX-B: 2\r\n"));
+    CHECK(out.ends_with("\r\ntraceparent: new\r\n\r\n"));
+  }
 }
 
 TEST_CASE("a chunk has its size in front") {

@@ -1,0 +1,82 @@
+// RequestTrace: one request in a distributed trace. It continues the client's trace or begins one,
+// says what the upstream is told of it, and makes the spans: the request (server), and within it
+// reserve, the forward (client) and settle. Names and attributes are those of OpenTelemetry's
+// semantic conventions for HTTP, and "onceproxy.*" for what only onceproxy knows.
+//
+// Where requests are not traced, or this one is not sampled, it reads no clock and allocates
+// nothing.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "proxy/http/head_writer.hpp"
+#include "proxy/telemetry/access_log.hpp"
+#include "proxy/telemetry/tracer.hpp"
+
+namespace onceproxy::http {
+
+class Exchange;
+class UpstreamCall;
+
+enum class TraceMark { reserve_begins, reserve_ends, forward_begins, settle_begins, settle_ends };
+
+class RequestTrace {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `recorder` may be nullptr: requests are not traced. `traceparent` is the request's own, or
+  /// empty.
+  RequestTrace(telemetry::Tracer::Recorder* recorder, std::string_view traceparent);
+
+  bool sampled() const { return context_.sampled; }
+  /// The trace's id as 32 digits; empty where requests are not traced.
+  std::string_view id() const;
+  /// Of the request's own span; without a trace where requests are not traced.
+  const telemetry::TraceContext& context() const { return context_; }
+
+  /// That moment is now.
+  void mark(TraceMark mark) {
+    if (sampled()) moments_[static_cast<std::size_t>(mark)] = Clock::now();
+  }
+  /// What follows is the forward: from now on fields() names its span.
+  void begin_forward();
+  TraceFields fields() const;
+
+  /// The request that this one repeats.
+  void link(const telemetry::TraceContext& original) { original_ = original; }
+
+  struct Ending {
+    const telemetry::AccessRecord& record;
+    /// What was forwarded, if anything was.
+    const UpstreamCall* call;
+    Clock::time_point began;
+    Clock::time_point ended;
+    std::chrono::system_clock::time_point wall_ended;
+  };
+  /// Makes the spans. Only where the request is sampled; once, when it is over.
+  void record(const Exchange& exchange, const Ending& ending) const;
+
+ private:
+  Clock::time_point at(TraceMark mark) const { return moments_[static_cast<std::size_t>(mark)]; }
+  bool reached(TraceMark mark) const { return at(mark) != Clock::time_point(); }
+  void record_request(const Exchange& exchange, const Ending& ending) const;
+  void record_step(std::string_view name, TraceMark begins, TraceMark ends,
+                   const Ending& ending) const;
+  void record_forward(const Exchange& exchange, const Ending& ending) const;
+  Clock::time_point forward_ended(const Ending& ending) const;
+
+  telemetry::Tracer::Recorder* const recorder_;
+  telemetry::TraceContext context_;
+  telemetry::TraceContext forward_;
+  telemetry::TraceContext original_;
+  /// The request's own parent; 0: it has none, and began its trace.
+  telemetry::SpanId parent_ = 0;
+  std::array<char, telemetry::traceparent_bytes> text_;
+  std::array<Clock::time_point, 5> moments_{};
+};
+
+}  // namespace onceproxy::http
