@@ -9,17 +9,23 @@
 namespace onceproxy::config {
 namespace {
 
-/// A value's text counts and not how it is quoted, but where that makes another value of it.
+const YamlValue* member(const YamlValue& map, std::string_view key) {
+  const auto found = std::ranges::find(map.entries, key, &YamlEntry::key);
+  return found == map.entries.end() ? nullptr : found->item.value.get();
+}
+
+/// The order of a map's keys says nothing, that of a list's values may.
 bool same(const YamlValue& a, const YamlValue& b) {
   const auto same_item = [](const YamlItem& x, const YamlItem& y) {
     return same(*x.value, *y.value);
   };
-  const auto same_entry = [&](const YamlEntry& x, const YamlEntry& y) {
-    return x.key == y.key && same_item(x.item, y.item);
+  const auto in_b = [&b](const YamlEntry& entry) {
+    const YamlValue* const other = member(b, entry.key);
+    return other != nullptr && same(*entry.item.value, *other);
   };
   return a.kind == b.kind && a.plain == b.plain && a.text == b.text &&
-         std::ranges::equal(a.items, b.items, same_item) &&
-         std::ranges::equal(a.entries, b.entries, same_entry);
+         std::ranges::equal(a.items, b.items, same_item) && a.entries.size() == b.entries.size() &&
+         std::ranges::all_of(a.entries, in_b);
 }
 
 std::shared_ptr<const YamlValue> parsed(std::string_view text, const Environment& environment) {
@@ -27,11 +33,6 @@ std::shared_ptr<const YamlValue> parsed(std::string_view text, const Environment
   Reading reading(text, "", {});
   const auto root = parse_yaml(text, environment, reading);
   return root ? root->value : std::make_shared<const YamlValue>();
-}
-
-const YamlValue* member(const YamlValue& map, std::string_view key) {
-  const auto found = std::ranges::find(map.entries, key, &YamlEntry::key);
-  return found == map.entries.end() ? nullptr : found->item.value.get();
 }
 
 /// A list's values under their names.

@@ -4,17 +4,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "proxy/admin/admin_endpoints.hpp"
+#include "proxy/admin/policy_endpoints.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
 #include "proxy/cores.hpp"
-#include "proxy/gate/gate.hpp"
 #include "proxy/http/server.hpp"
+#include "proxy/options.hpp"
+#include "proxy/rules_in_force.hpp"
+#include "proxy/store_telemetry.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -25,92 +30,11 @@ namespace onceproxy {
 
 namespace {
 
+using std::chrono::steady_clock;
 using telemetry::LogLevel;
 
-LogLevel log_level(config::LogLevel level) {
-  switch (level) {
-    case config::LogLevel::trace:
-      return LogLevel::trace;
-    case config::LogLevel::debug:
-      return LogLevel::debug;
-    case config::LogLevel::info:
-      return LogLevel::info;
-    case config::LogLevel::warn:
-      return LogLevel::warn;
-    case config::LogLevel::error:
-      break;
-  }
-  return LogLevel::error;
-}
-
-telemetry::LogFormat log_format(config::LogFormat format) {
-  return format == config::LogFormat::text ? telemetry::LogFormat::text
-                                           : telemetry::LogFormat::json;
-}
-
-http::Endpoint endpoint(const config::Address& address) {
-  return {address.host, address.port, address.unix_path};
-}
-
-http::Options http_options(const config::Settings& settings) {
-  http::Options options;
-  options.upstream.endpoint = endpoint(settings.upstream.address);
-  options.upstream.connect_timeout = settings.upstream.connect_timeout;
-  options.upstream.response_timeout = settings.upstream.response_timeout;
-  options.upstream.idle_timeout = settings.upstream.idle_timeout;
-  options.upstream.connections_max = settings.upstream.connections_max;
-  options.upstream.concurrency_max = settings.upstream.concurrency_max;
-  options.upstream.head_bytes_max = settings.upstream.head_bytes_max;
-  options.limits.connections = settings.limits.connections;
-  options.limits.head_bytes = settings.limits.head_bytes;
-  options.limits.headers = settings.limits.headers;
-  options.limits.body_bytes = settings.limits.body_bytes;
-  options.limits.head_timeout = settings.limits.head_timeout;
-  options.limits.body_timeout = settings.limits.body_timeout;
-  options.limits.idle_timeout = settings.limits.idle_timeout;
-  options.limits.pass_encoded_slashes = settings.limits.pass_encoded_slashes;
-  return options;
-}
-
-store::RocksDbObserver observer(telemetry::Metrics& metrics) {
-  store::RocksDbObserver observer;
-  observer.committed = [&metrics](std::chrono::nanoseconds duration, std::size_t operations) {
-    metrics.store_commit(duration, operations);
-  };
-  observer.failed = [&metrics](std::string_view operation, std::string_view detail) {
-    metrics.store_error(operation);
-    telemetry::log(LogLevel::error, "store error", {{"operation", operation}, {"error", detail}});
-  };
-  observer.permit_dropped = [&metrics] {
-    metrics.permit_dropped();
-    telemetry::log(LogLevel::error, "permit dropped",
-                   {{"error", "a reservation was left to its lease"}});
-  };
-  observer.event = [](std::string_view what) { telemetry::log(LogLevel::warn, what); };
-  return observer;
-}
-
-telemetry::StoreGauges gauges(const store::RocksDbStore& store,
-                              const store::RocksDbOptions& limits) {
-  const store::RocksDbStats stats = store.stats();
-  const store::RocksDbFigures figures = store.figures();
-  telemetry::StoreGauges gauges;
-  gauges.bytes = stats.bytes;
-  gauges.bytes_max = limits.bytes_max;
-  gauges.records_estimate = stats.records_estimate;
-  gauges.reservations = stats.reservations_active;
-  gauges.reservations_max = limits.pending_max;
-  gauges.healthy = stats.healthy;
-  gauges.writes_stopped = figures.writes_stopped;
-  gauges.delayed_write_rate = figures.delayed_write_rate;
-  gauges.background_errors = figures.background_errors;
-  gauges.memtable_bytes = figures.memtable_bytes;
-  gauges.compaction_pending_bytes = figures.compaction_pending_bytes;
-  gauges.compactions_running = figures.compactions_running;
-  gauges.block_cache_bytes = figures.block_cache_bytes;
-  gauges.blob_bytes = figures.blob_bytes;
-  return gauges;
-}
+/// How often the configuration file is looked at.
+constexpr std::chrono::seconds look_interval{1};
 
 /// Each connection costs up to two descriptors; the soft limit is often far below the hard one.
 void raise_descriptor_limit() {
@@ -136,54 +60,48 @@ void log_listening(std::string_view listener, std::string_view address) {
 
 class App {
  public:
-  App(const config::Settings& settings, const RunOptions& options)
-      : settings_(settings),
+  App(Configuration& configuration, const RunOptions& options)
+      : configuration_(configuration),
+        settings_(configuration.started_with()),
         options_(options),
         metrics_(ONCEPROXY_VERSION),
-        access_log_({log_level(settings.log.level), log_format(settings.log.format)},
+        access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
-        store_(store::RocksDbStore::open(store_options(), clock_, observer(metrics_))),
-        rules_(std::make_shared<gate::Rules>(settings.policies, metrics_)) {
-    metrics_.store_gauges([this, limits = store_options()] { return gauges(*store_, limits); });
+        store_options_(store_options(settings_, options.accept_wal_loss)),
+        store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
+        rules_(settings_.policies, metrics_) {
+    metrics_.store_gauges([this] { return store_gauges(*store_, store_options_); });
     metrics_.reloaded(true);
+    configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
+                              metrics_);
   }
 
   int serve(const sigset_t& signals);
 
  private:
-  store::RocksDbOptions store_options() const;
-  std::vector<http::Endpoint> listen() const;
+  void apply(const config::Settings& settings);
   std::optional<std::string> why_not_ready() const;
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
-  bool wait_for_end(const sigset_t& signals) const;
+  void add_changing_hooks(admin::AdminHooks& hooks);
+  void wait_for_end(const sigset_t& signals);
 
+  Configuration& configuration_;
+  /// What the program began with: what cannot change live is read here.
   const config::Settings& settings_;
   const RunOptions& options_;
   store::SystemClock clock_;
   telemetry::Metrics metrics_;
   telemetry::AccessLog access_log_;
+  const store::RocksDbOptions store_options_;
   std::unique_ptr<store::RocksDbStore> store_;
-  std::shared_ptr<const gate::Rules> rules_;
+  RulesInForce rules_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<admin::Server> telemetry_port_;
   std::unique_ptr<admin::Server> admin_port_;
   std::atomic<admin::ServerState> state_ = admin::ServerState::pre_initializing;
   std::atomic<bool> failed_by_operator_ = false;
 };
-
-store::RocksDbOptions App::store_options() const {
-  store::RocksDbOptions options = settings_.store;
-  options.pending_max = settings_.limits.pending;
-  options.accept_wal_loss = options_.accept_wal_loss;
-  return options;
-}
-
-std::vector<http::Endpoint> App::listen() const {
-  std::vector<http::Endpoint> all;
-  for (const config::Address& address : settings_.listen) all.push_back(endpoint(address));
-  return all;
-}
 
 std::optional<std::string> App::why_not_ready() const {
   switch (state_.load()) {
@@ -197,6 +115,16 @@ std::optional<std::string> App::why_not_ready() const {
   if (failed_by_operator_) return "health check failed by an operator";
   if (!store_->stats().healthy) return "the store failed and is being reopened";
   return std::nullopt;
+}
+
+/// Everything that can change live, or nothing if the upstream's address cannot be used.
+void App::apply(const config::Settings& settings) {
+  const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
+  server_->configure(http_options(settings), next);
+  rules_.follow_with(next);
+  telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
+  access_log_.set_level(log_level(settings.log.level));
+  access_log_.set_format(log_format(settings.log.format));
 }
 
 admin::AdminHooks App::admin_hooks() {
@@ -215,6 +143,27 @@ admin::AdminHooks App::admin_hooks() {
     if (admin_port_) listeners.emplace_back("admin", admin_port_->address());
     return listeners;
   };
+  hooks.upstream = [this] {
+    const http::Server::UpstreamUse use = server_->upstream_use();
+    return admin::UpstreamState{use.place.endpoint.text(),
+                                use.place.found,
+                                use.connections,
+                                use.connections_max,
+                                use.waiting,
+                                use.turns,
+                                use.turns_max};
+  };
+  hooks.config_dump = [this] { return configuration_.dump(); };
+  add_changing_hooks(hooks);
+  return hooks;
+}
+
+void App::add_changing_hooks(admin::AdminHooks& hooks) {
+  hooks.reload = [this] {
+    const Reloaded reloaded = configuration_.reload("admin");
+    return admin::ReloadReport{reloaded.status != Reloaded::Status::failed,
+                               reloaded.json().dump() + "\n"};
+  };
   hooks.set_log_level = [this](LogLevel level) {
     telemetry::set_log_level(level);
     access_log_.set_level(level);
@@ -225,41 +174,55 @@ admin::AdminHooks App::admin_hooks() {
     server_->stop_listening();
   };
   hooks.quit = [] { ::kill(::getpid(), SIGTERM); };
-  return hooks;
 }
 
 void App::start_admin_ports() {
-  const auto at = [](const config::Address& address) {
-    return admin::Endpoint{address.host, address.port, address.unix_path};
-  };
   if (settings_.telemetry) {
-    telemetry_port_ = std::make_unique<admin::Server>(at(*settings_.telemetry));
+    telemetry_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.telemetry));
     admin::add_telemetry_endpoints(*telemetry_port_, metrics_, [this] { return why_not_ready(); });
     log_listening("telemetry", telemetry_port_->address());
   }
   if (settings_.admin) {
-    admin_port_ = std::make_unique<admin::Server>(at(*settings_.admin));
+    admin_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.admin));
     admin::add_admin_endpoints(*admin_port_, metrics_, admin_hooks());
+    admin::PolicyHooks hooks;
+    hooks.list = [this] { return rules_.list(); };
+    hooks.enforce = [this](const auto& name, const auto& change) {
+      return rules_.enforce(name, change);
+    };
+    admin::add_policy_endpoints(*admin_port_, std::move(hooks));
     log_listening("admin", admin_port_->address());
   }
   if (telemetry_port_) telemetry_port_->start();
   if (admin_port_) admin_port_->start();
 }
 
-/// True: end; false: a signal that changes nothing.
-bool App::wait_for_end(const sigset_t& signals) const {
-  int signal = 0;
-  if (::sigwait(&signals, &signal) != 0) return false;
-  if (signal != SIGHUP) return true;
-  telemetry::log(LogLevel::warn, "reload is not supported yet; restart to change the configuration",
-                 {{"config", options_.config_file}});
-  return false;
+/// Serves until SIGTERM or SIGINT; meanwhile SIGHUP and a change of the file reload.
+void App::wait_for_end(const sigset_t& signals) {
+  auto next_look = steady_clock::now();
+  while (true) {
+    const auto left = std::max(steady_clock::duration(0), next_look - steady_clock::now());
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec timeout{
+        whole.count(), std::chrono::duration_cast<std::chrono::nanoseconds>(left - whole).count()};
+    const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
+    if (signal == SIGHUP) {
+      configuration_.reload("signal");
+    } else if (signal > 0) {
+      return;
+    }
+    // However many signals come, the file gets its look.
+    if (steady_clock::now() < next_look) continue;
+    configuration_.look();
+    next_look = steady_clock::now() + look_interval;
+  }
 }
 
 int App::serve(const sigset_t& signals) {
   const std::size_t workers = settings_.workers > 0 ? settings_.workers : usable_cores();
-  server_ = std::make_unique<http::Server>(http_options(settings_), listen(), workers, *store_,
-                                           clock_, metrics_, access_log_, rules_);
+  server_ =
+      std::make_unique<http::Server>(http_options(settings_), data_endpoints(settings_), workers,
+                                     *store_, clock_, metrics_, access_log_, rules_.get());
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
@@ -269,7 +232,7 @@ int App::serve(const sigset_t& signals) {
                   {"policies", static_cast<std::int64_t>(settings_.policies.size())},
                   {"upstream", settings_.upstream.address.text()},
                   {"store", settings_.store.path.native()}});
-  while (!wait_for_end(signals)) continue;
+  wait_for_end(signals);
 
   state_ = admin::ServerState::draining;
   telemetry::log(LogLevel::info, "draining",
@@ -288,7 +251,8 @@ int App::serve(const sigset_t& signals) {
 
 }  // namespace
 
-int run(const config::Settings& settings, const RunOptions& options) {
+int run(Configuration& configuration, const RunOptions& options) {
+  const config::Settings& settings = configuration.started_with();
   telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
   const sigset_t signals = block_signals();
   raise_descriptor_limit();
@@ -296,7 +260,7 @@ int run(const config::Settings& settings, const RunOptions& options) {
                  {{"version", ONCEPROXY_VERSION},
                   {"config", options.config_file},
                   {"pid", static_cast<std::int64_t>(::getpid())}});
-  App app(settings, options);
+  App app(configuration, options);
   return app.serve(signals);
 }
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "config/settings.hpp"
+#include "proxy/configuration.hpp"
 
 namespace onceproxy {
 
@@ -20,6 +20,6 @@ struct RunOptions {
 
 /// Serves until SIGTERM or SIGINT. Returns the process's exit code. Throws std::exception with a
 /// message for an operator when it cannot start.
-int run(const config::Settings& settings, const RunOptions& options);
+int run(Configuration& configuration, const RunOptions& options);
 
 }  // namespace onceproxy

@@ -18,19 +18,21 @@ namespace {
 constexpr int exit_failed = 3;
 
 int serve(const onceproxy::RunOptions& options) {
-  const auto text = onceproxy::cli::read_file(options.config_file);
+  auto text = onceproxy::cli::read_file(options.config_file);
   if (!text) {
     std::cerr << "onceproxy: " << text.error() << "\n";
     return onceproxy::cli::exit_unreadable;
   }
-  const auto settings = onceproxy::config::load(*text, options.config_file,
-                                                onceproxy::config::process_environment());
+  auto settings =
+      onceproxy::config::load(*text, options.config_file, onceproxy::config::process_environment());
   if (!settings) {
     for (const auto& problem : settings.error()) std::cerr << problem.text() << "\n";
     return onceproxy::cli::exit_bad;
   }
   try {
-    return onceproxy::run(*settings, options);
+    onceproxy::Configuration configuration(options.config_file, *std::move(text),
+                                           *std::move(settings));
+    return onceproxy::run(configuration, options);
   } catch (const std::exception& error) {
     std::cerr << "onceproxy: " << error.what() << "\n";
     return exit_failed;
@@ -40,10 +42,12 @@ int serve(const onceproxy::RunOptions& options) {
 /// `run`'s options, also at the top: `onceproxy -c FILE` is short for `onceproxy run -c FILE`.
 CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std::string& drain) {
   app.add_option("--drain-time", drain,
-                 "How long requests under way may take to end after SIGTERM (default 30s)");
+                 "How long requests under way may take to end after SIGTERM (default 30s)")
+      ->type_name("DURATION");
   app.add_flag("--accept-wal-loss", options.accept_wal_loss,
                "Open a store whose write-ahead log is corrupt, losing what cannot be read");
-  return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)");
+  return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)")
+      ->type_name("FILE");
 }
 
 }  // namespace
@@ -52,6 +56,7 @@ int main(int argc, char** argv) {
   CLI::App app("onceproxy lets each operation through to a legacy service once.", "onceproxy");
   app.set_version_flag("--version", "onceproxy " ONCEPROXY_VERSION);
   app.require_subcommand(0, 1);
+  app.footer("onceproxy COMMAND --help tells more of each; the manual is onceproxy(1).");
 
   onceproxy::RunOptions options;
   std::string drain_time;

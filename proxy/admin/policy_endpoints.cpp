@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <memory>
-#include <string_view>
 #include <utility>
 
 #include "policies/json.hpp"
@@ -10,13 +9,9 @@
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::admin {
-namespace {
 
 using policies::Enforcement;
-using policies::JsonTree;
-using telemetry::append_json_string;
 
-/// As the configuration spells them.
 std::string_view mode_name(Enforcement::Mode mode) {
   switch (mode) {
     case Enforcement::Mode::enforce:
@@ -28,6 +23,11 @@ std::string_view mode_name(Enforcement::Mode mode) {
   }
   return "off";
 }
+
+namespace {
+
+using policies::JsonTree;
+using telemetry::append_json_string;
 
 std::optional<Enforcement::Mode> parse_mode(std::string_view name) {
   for (const auto mode :

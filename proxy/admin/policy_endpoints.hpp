@@ -6,12 +6,16 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policies/policy.hpp"
 #include "proxy/admin/server.hpp"
 
 namespace onceproxy::admin {
+
+/// As the configuration spells it.
+std::string_view mode_name(policies::Enforcement::Mode mode);
 
 struct PolicyState {
   std::string name;

@@ -66,7 +66,10 @@ std::string new_buffer() {
 
 struct AccessLog::State {
   State(Options chosen, std::function<void(std::uint64_t)> hear_dropped)
-      : options(chosen), level(chosen.level), dropped(std::move(hear_dropped)) {}
+      : options(chosen),
+        level(chosen.level),
+        format(chosen.format),
+        dropped(std::move(hear_dropped)) {}
 
   /// Takes the buffer's lines, or drops them; leaves an empty buffer.
   void hand_over(std::string& buffer, std::uint64_t lines);
@@ -77,6 +80,7 @@ struct AccessLog::State {
 
   const Options options;
   std::atomic<LogLevel> level;
+  std::atomic<LogFormat> format;
   std::thread thread;
 
  private:
@@ -156,8 +160,8 @@ void AccessLog::State::write(Output& output, Batch& batch, std::uint64_t missing
   std::string prefix;
   if (torn) prefix = "\n";
   if (missing > 0)
-    append_dropped_line(prefix, options.format, timestamp.text(std::chrono::system_clock::now()),
-                        missing);
+    append_dropped_line(prefix, format.load(std::memory_order_relaxed),
+                        timestamp.text(std::chrono::system_clock::now()), missing);
   if (!prefix.empty()) batch.text.insert(0, prefix);
 
   std::string_view rest = batch.text;
@@ -232,6 +236,10 @@ void AccessLog::set_level(LogLevel level) {
   state_->level.store(level, std::memory_order_relaxed);
 }
 
+void AccessLog::set_format(LogFormat format) {
+  state_->format.store(format_for(format, state_->options.descriptor), std::memory_order_relaxed);
+}
+
 struct AccessLog::Writer::State {
   std::shared_ptr<AccessLog::State> log;
   std::string buffer = new_buffer();
@@ -254,7 +262,7 @@ AccessLog::Writer::~Writer() {
 void AccessLog::Writer::write(const AccessRecord& record) {
   State& state = *state_;
   if (level_of(record.decision) < state.log->level.load(std::memory_order_relaxed)) return;
-  append_access_line(state.buffer, state.log->options.format,
+  append_access_line(state.buffer, state.log->format.load(std::memory_order_relaxed),
                      state.timestamp.text(std::chrono::system_clock::now()), record);
   ++state.lines;
   if (state.buffer.size() >= batch_bytes) flush();

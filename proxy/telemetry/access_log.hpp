@@ -76,7 +76,9 @@ class AccessLog {
     std::unique_ptr<State> state_;
   };
   std::unique_ptr<Writer> add_writer();
+  // For the lines that follow.
   void set_level(LogLevel level);
+  void set_format(LogFormat format);
 
  private:
   struct State;

@@ -13,11 +13,13 @@ Words between(std::string_view before, std::string_view after) {
   });
 }
 
-TEST_CASE("comments, white space and where a value comes from are no difference") {
-  CHECK(between("a: x\nb: {c: 80}\n", "# new\na:   x\nb:\n  c: ${PORT}\n") == Words{});
+TEST_CASE("comments, white space, the order of keys and where a value is from are no difference") {
+  CHECK(between("a: x\nb: {c: 80}\n", "# new\nb:\n  c: ${PORT}\na:   x\n") == Words{});
 }
 
 TEST_CASE("keys that changed, came and went are named") {
+  CHECK(between("a: [1, 2]\n", "a: [2, 1]\n") == Words{"a"});
+  CHECK(between("a: {b: 1}\n", "a: {b: 1, c: 1}\n") == Words{"a"});
   CHECK(between("a: x\nb: {c: 1}\nd: 1\n", "a: x\nb: {c: 2}\ne: 1\n") == Words{"b", "e", "d"});
 }
 

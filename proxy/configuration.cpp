@@ -1,0 +1,236 @@
+#include "proxy/configuration.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "config/differences.hpp"
+#include "config/redact.hpp"
+#include "proxy/cli/read_file.hpp"
+#include "proxy/telemetry/json_text.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy {
+
+namespace {
+
+using config::Json;
+using config::Settings;
+using telemetry::LogLevel;
+
+/// A file can have a problem in every line; the log need not.
+constexpr std::size_t problems_logged_max = 50;
+
+/// The sections none of whose keys can change live.
+constexpr std::string_view fixed_sections[] = {"listen", "store", "admin", "telemetry", "workers"};
+
+std::string text_of(const std::vector<config::Address>& addresses) {
+  std::string all;
+  for (const config::Address& address : addresses) all += address.text() + " ";
+  return all;
+}
+
+std::string text_of(const std::optional<config::Address>& address) {
+  return address ? address->text() : "";
+}
+
+/// The keys in which `fresh` differs from what the program began with and keeps until it ends:
+/// sockets that are bound, a store that is open, threads that run.
+std::vector<std::string> fixed_keys(const Settings& started, const Settings& fresh) {
+  std::vector<std::string> kept;
+  const auto compare = [&kept](std::string_view key, const auto& before, const auto& after) {
+    if (before != after) kept.emplace_back(key);
+  };
+  compare("listen", text_of(started.listen), text_of(fresh.listen));
+  compare("store.rocksdb.path", started.store.path, fresh.store.path);
+  compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
+  compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
+  compare("admin.listen", text_of(started.admin), text_of(fresh.admin));
+  compare("telemetry.listen", text_of(started.telemetry), text_of(fresh.telemetry));
+  compare("limits.pending", started.limits.pending, fresh.limits.pending);
+  compare("workers", started.workers, fresh.workers);
+  return kept;
+}
+
+Json json_of(const std::vector<std::string>& words) {
+  Json out = Json::array();
+  for (const std::string& word : words) out.push_back(word);
+  return out;
+}
+
+Json json_of(const std::vector<config::Problem>& problems) {
+  Json out = Json::array();
+  for (const config::Problem& problem : problems) {
+    out.push_back(Json::object({{"file", problem.file},
+                                {"line", std::uint64_t{problem.line}},
+                                {"column", std::uint64_t{problem.column}},
+                                {"path", problem.path},
+                                {"message", problem.message}}));
+  }
+  return out;
+}
+
+/// "a, b, c", no longer than a log line should be.
+std::string joined(const std::vector<std::string>& words) {
+  constexpr std::size_t words_max = 20;
+  std::string all;
+  for (std::size_t i = 0; i < std::min(words.size(), words_max); ++i) {
+    all += (i > 0 ? ", " : "") + words[i];
+  }
+  if (words.size() > words_max) all += " and " + std::to_string(words.size() - words_max) + " more";
+  return all;
+}
+
+void log_problem(const config::Problem& problem) {
+  std::string place = problem.file;
+  if (problem.line > 0) {
+    place += ':' + std::to_string(problem.line) + ':' + std::to_string(problem.column);
+  }
+  telemetry::log(LogLevel::error, "configuration problem",
+                 {{"place", place}, {"path", problem.path}, {"error", problem.message}});
+}
+
+}  // namespace
+
+Json Reloaded::json() const {
+  if (status == Status::failed) {
+    return Json::object({{"status", "failed"}, {"problems", json_of(problems)}});
+  }
+  return Json::object({{"status", status == Status::reloaded ? "reloaded" : "unchanged"},
+                       {"changed", json_of(changed)},
+                       {"kept", json_of(kept)}});
+}
+
+Configuration::Configuration(std::string file, std::string text, Settings settings)
+    : file_(std::move(file)),
+      started_with_(std::move(settings)),
+      watch_(file_),
+      text_(std::move(text)),
+      last_read_(text_) {}
+
+void Configuration::apply_with(std::function<void(const Settings&)> apply,
+                               telemetry::Metrics& metrics) {
+  apply_ = std::move(apply);
+  metrics_ = &metrics;
+}
+
+tl::expected<std::string, std::string> Configuration::read() const {
+  struct stat found {};
+  // A pipe gave what it had at the start, and would now keep its reader waiting.
+  if (::stat(file_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+    return tl::unexpected("cannot read " + file_ + " again: it is no regular file");
+  }
+  return cli::read_file(file_);
+}
+
+Reloaded Configuration::refused(std::string message) const {
+  Reloaded reloaded;
+  reloaded.problems.push_back({file_, 0, 0, "", std::move(message), ""});
+  return reloaded;
+}
+
+Reloaded Configuration::reload(std::string_view trigger) {
+  const std::lock_guard lock(mutex_);
+  tl::expected<std::string, std::string> text = read();
+  if (text) return reload_text(*std::move(text), trigger);
+  const Reloaded reloaded = refused(text.error());
+  tell(reloaded, trigger);
+  return reloaded;
+}
+
+void Configuration::look() {
+  switch (watch_.look()) {
+    case FileWatch::Seen::nothing:
+      return;
+    case FileWatch::Seen::gone:
+      telemetry::log(LogLevel::warn,
+                     "the configuration file is not there or cannot be watched; what was loaded "
+                     "stays in force",
+                     {{"config", file_}});
+      gone_ = true;
+      return;
+    case FileWatch::Seen::changed:
+      break;
+  }
+  const std::lock_guard lock(mutex_);
+  tl::expected<std::string, std::string> text = read();
+  if (!text) {
+    tell(refused(text.error()), "file");
+  } else if (*text != last_read_) {
+    reload_text(*std::move(text), "file");
+  } else if (gone_) {
+    telemetry::log(LogLevel::info, "the configuration file is back and says what it said",
+                   {{"config", file_}});
+  }
+  gone_ = false;
+}
+
+Reloaded Configuration::reload_text(std::string text, std::string_view trigger) {
+  last_read_ = std::move(text);
+  Reloaded reloaded = put_in_force(last_read_);
+  tell(reloaded, trigger);
+  return reloaded;
+}
+
+Reloaded Configuration::put_in_force(const std::string& text) {
+  const config::Environment environment = config::process_environment();
+  auto settings = config::load(text, file_, environment);
+  Reloaded reloaded;
+  if (!settings) {
+    reloaded.problems = std::move(settings.error());
+    return reloaded;
+  }
+  try {
+    apply_(*settings);
+  } catch (const std::exception& error) {
+    return refused(error.what());
+  }
+  reloaded.changed = config::differences(text_, text, environment);
+  std::erase_if(reloaded.changed, [](const std::string& section) {
+    return std::ranges::find(fixed_sections, section) != std::end(fixed_sections);
+  });
+  reloaded.kept = fixed_keys(started_with_, *settings);
+  reloaded.status =
+      reloaded.changed.empty() ? Reloaded::Status::unchanged : Reloaded::Status::reloaded;
+  text_ = text;
+  kept_ = reloaded.kept;
+  loaded_at_ = std::chrono::system_clock::now();
+  return reloaded;
+}
+
+void Configuration::tell(const Reloaded& reloaded, std::string_view trigger) {
+  const bool good = reloaded.status != Reloaded::Status::failed;
+  metrics_->reloaded(good);
+  if (!good) {
+    const auto count = static_cast<std::int64_t>(reloaded.problems.size());
+    for (std::size_t i = 0; i < std::min(reloaded.problems.size(), problems_logged_max); ++i) {
+      log_problem(reloaded.problems[i]);
+    }
+    telemetry::log(LogLevel::error, "configuration not reloaded; what was loaded stays in force",
+                   {{"config", file_}, {"trigger", trigger}, {"problems", count}});
+    return;
+  }
+  for (const std::string& key : reloaded.kept) {
+    telemetry::log(LogLevel::warn, "a changed key waits for a restart",
+                   {{"key", key}, {"config", file_}});
+  }
+  const std::string changed = joined(reloaded.changed);
+  telemetry::log(LogLevel::info,
+                 changed.empty() ? "configuration unchanged" : "configuration reloaded",
+                 {{"config", file_}, {"trigger", trigger}, {"changed", changed}});
+}
+
+std::string Configuration::dump() const {
+  const std::lock_guard lock(mutex_);
+  telemetry::Timestamp timestamp;
+  return Json::object({{"file", file_},
+                       {"loaded_at", timestamp.text(loaded_at_)},
+                       {"waiting_for_restart", json_of(kept_)},
+                       {"config", config::redacted(text_, config::process_environment())}})
+             .dump(2) +
+         "\n";
+}
+
+}  // namespace onceproxy

@@ -1,0 +1,72 @@
+#include "proxy/options.hpp"
+
+namespace onceproxy {
+
+namespace {
+
+http::Endpoint endpoint(const config::Address& address) {
+  return {address.host, address.port, address.unix_path};
+}
+
+}  // namespace
+
+telemetry::LogLevel log_level(config::LogLevel level) {
+  using telemetry::LogLevel;
+  switch (level) {
+    case config::LogLevel::trace:
+      return LogLevel::trace;
+    case config::LogLevel::debug:
+      return LogLevel::debug;
+    case config::LogLevel::info:
+      return LogLevel::info;
+    case config::LogLevel::warn:
+      return LogLevel::warn;
+    case config::LogLevel::error:
+      break;
+  }
+  return LogLevel::error;
+}
+
+telemetry::LogFormat log_format(config::LogFormat format) {
+  return format == config::LogFormat::text ? telemetry::LogFormat::text
+                                           : telemetry::LogFormat::json;
+}
+
+http::Options http_options(const config::Settings& settings) {
+  http::Options options;
+  options.upstream.endpoint = endpoint(settings.upstream.address);
+  options.upstream.connect_timeout = settings.upstream.connect_timeout;
+  options.upstream.response_timeout = settings.upstream.response_timeout;
+  options.upstream.idle_timeout = settings.upstream.idle_timeout;
+  options.upstream.connections_max = settings.upstream.connections_max;
+  options.upstream.concurrency_max = settings.upstream.concurrency_max;
+  options.upstream.head_bytes_max = settings.upstream.head_bytes_max;
+  options.limits.connections = settings.limits.connections;
+  options.limits.head_bytes = settings.limits.head_bytes;
+  options.limits.headers = settings.limits.headers;
+  options.limits.body_bytes = settings.limits.body_bytes;
+  options.limits.head_timeout = settings.limits.head_timeout;
+  options.limits.body_timeout = settings.limits.body_timeout;
+  options.limits.idle_timeout = settings.limits.idle_timeout;
+  options.limits.pass_encoded_slashes = settings.limits.pass_encoded_slashes;
+  return options;
+}
+
+std::vector<http::Endpoint> data_endpoints(const config::Settings& settings) {
+  std::vector<http::Endpoint> all;
+  for (const config::Address& address : settings.listen) all.push_back(endpoint(address));
+  return all;
+}
+
+admin::Endpoint admin_endpoint(const config::Address& address) {
+  return {address.host, address.port, address.unix_path};
+}
+
+store::RocksDbOptions store_options(const config::Settings& settings, bool accept_wal_loss) {
+  store::RocksDbOptions options = settings.store;
+  options.pending_max = settings.limits.pending;
+  options.accept_wal_loss = accept_wal_loss;
+  return options;
+}
+
+}  // namespace onceproxy

@@ -1,0 +1,53 @@
+#include "proxy/store_telemetry.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy {
+
+using telemetry::LogLevel;
+
+store::RocksDbObserver store_observer(telemetry::Metrics& metrics) {
+  store::RocksDbObserver observer;
+  observer.committed = [&metrics](std::chrono::nanoseconds duration, std::size_t operations) {
+    metrics.store_commit(duration, operations);
+  };
+  observer.failed = [&metrics](std::string_view operation, std::string_view detail) {
+    metrics.store_error(operation);
+    telemetry::log(LogLevel::error, "store error", {{"operation", operation}, {"error", detail}});
+  };
+  observer.permit_dropped = [&metrics] {
+    metrics.permit_dropped();
+    telemetry::log(LogLevel::error, "permit dropped",
+                   {{"error", "a reservation was left to its lease"}});
+  };
+  observer.event = [](std::string_view what) { telemetry::log(LogLevel::warn, what); };
+  return observer;
+}
+
+telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
+                                    const store::RocksDbOptions& limits) {
+  const store::RocksDbStats stats = store.stats();
+  const store::RocksDbFigures figures = store.figures();
+  telemetry::StoreGauges gauges;
+  gauges.bytes = stats.bytes;
+  gauges.bytes_max = limits.bytes_max;
+  gauges.records_estimate = stats.records_estimate;
+  gauges.reservations = stats.reservations_active;
+  gauges.reservations_max = limits.pending_max;
+  gauges.healthy = stats.healthy;
+  gauges.writes_stopped = figures.writes_stopped;
+  gauges.delayed_write_rate = figures.delayed_write_rate;
+  gauges.background_errors = figures.background_errors;
+  gauges.memtable_bytes = figures.memtable_bytes;
+  gauges.compaction_pending_bytes = figures.compaction_pending_bytes;
+  gauges.compactions_running = figures.compactions_running;
+  gauges.block_cache_bytes = figures.block_cache_bytes;
+  gauges.blob_bytes = figures.blob_bytes;
+  return gauges;
+}
+
+}  // namespace onceproxy
