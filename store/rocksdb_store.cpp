@@ -167,6 +167,7 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 
 RocksDbStats OpenStore::stats() const {
   return {space_.bytes(), committer_->records_estimate(), reservations_.size(),
+          entrance_->waiting(),
           !committer_->failing() && !closing_.load(std::memory_order_relaxed)};
 }
 

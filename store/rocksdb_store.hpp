@@ -51,6 +51,8 @@ struct RocksDbStats {
   std::uint64_t bytes = 0;
   std::uint64_t records_estimate = 0;
   std::uint64_t reservations_active = 0;
+  /// Reserves that wait for another's outcome or for a turn.
+  std::uint64_t calls_waiting = 0;
   bool healthy = true;
 };
 
@@ -81,7 +83,8 @@ class RocksDbStore : public Store {
   virtual RocksDbStats stats() const = 0;
   virtual RocksDbFigures figures() const = 0;
 
-  /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on.
+  /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on; so do
+  /// calls that waited, on their loops: the store must stay until they were answered.
   /// Idempotent; the destructor calls it.
   virtual void close() = 0;
 };

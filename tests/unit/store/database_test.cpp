@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "store/meta.hpp"
+#include "store/record.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -48,6 +50,29 @@ class SmallFileSystem {
   fs::path path_;
   bool mounted_ = false;
 };
+
+/// A store's directory as the versions before entities and rate limits left it.
+void make_early_directory(const fs::path& path) {
+  fs::create_directories(path);
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families{
+      {rocksdb::kDefaultColumnFamilyName, {}}, {"records", {}}, {"answers", {}}};
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  REQUIRE(rocksdb::DB::Open(options, path.string(), families, &handles, &db).ok());
+  Record record;
+  record.state = Record::State::completed;
+  record.expires = WallTime(std::chrono::hours(24 * 365 * 100));
+  record.answer = answer(200, "early");
+  const Fingerprint key = fingerprint(1);
+  const std::string bytes = encode(record);
+  REQUIRE(db->Put({}, "format", meta::encode(1)).ok());
+  REQUIRE(db->Put({}, handles[1], {key.view().data(), key.view().size()}, bytes).ok());
+  for (rocksdb::ColumnFamilyHandle* const handle : handles) db->DestroyColumnFamilyHandle(handle);
+  delete db;
+}
 
 /// A store's directory as a power cut would leave it: the log not yet written to tables.
 void copy_open_store(const fs::path& from, const fs::path& to) {
@@ -253,4 +278,23 @@ TEST_CASE("a directory in another format is refused") {
     REQUIRE(database.write(batch, true).ok());
   }
   CHECK(contains(refusal(fixture), "written in format 9, this program knows format 1"));
+}
+
+TEST_CASE("a directory of an earlier version is opened and keeps what it holds") {
+  Fixture fixture;
+  make_early_directory(fixture.options.path);
+  const bool damaged = GENERATE(false, true);
+  if (damaged) {
+    for (const auto& file : fs::directory_iterator(fixture.options.path)) {
+      if (file.path().extension() == ".log") flip_byte(file.path(), 20);
+    }
+    CHECK(contains(refusal(fixture), "the write-ahead log is corrupt"));
+    return;
+  }
+  fixture.open();
+  CHECK(std::get<Completed>(fixture.reserve(request(1))).answer.body == "early");
+  ReserveRequest both = request(2);
+  both.entity.emplace().turn = 1s;
+  both.rate.emplace();
+  CHECK(is<Reserved>(fixture.reserve(both)));
 }

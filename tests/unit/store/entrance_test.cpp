@@ -76,6 +76,7 @@ TEST_CASE("who waits gets the first one's answer") {
   }
   CHECK(fixture.hands.timers() == 0);
   CHECK(fixture.store->stats().reservations_active == 0);
+  CHECK(fixture.store->stats().calls_waiting == 0);
 }
 
 TEST_CASE("of those that wait for one that is released exactly one takes over, in order") {
@@ -112,6 +113,7 @@ TEST_CASE("after an unknown outcome or a dropped permit all that wait are told t
   for (auto& call : calls) CHECK(is<Held>(fixture.answer_of(*call)));
   CHECK(fixture.hands.timers() == 0);
   CHECK(fixture.store->stats().reservations_active == 0);
+  CHECK(fixture.store->stats().calls_waiting == 0);
 }
 
 TEST_CASE("who waits too long is told that it is in flight, and the others go on waiting") {
@@ -179,6 +181,7 @@ TEST_CASE("how many wait, and what they keep, is bounded") {
   CHECK(is<InFlight>(*too_large->result));
   for (int i = 0; i < 2; ++i) calls.push_back(fixture.start(small));
   CHECK(fixture.answered(calls) == 0);
+  CHECK(fixture.store->stats().calls_waiting == 3);
   const auto too_many = fixture.start(small);
   REQUIRE(too_many->answered());
   CHECK(is<InFlight>(*too_many->result));
