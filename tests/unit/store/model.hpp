@@ -56,8 +56,6 @@ struct Record {
   Millis expires{0};
   Millis settled{0};
   int answer = 0;
-  /// Its permit was dropped in this process.
-  bool dropped = false;
 
   bool operator==(const Record&) const = default;
 };

@@ -51,8 +51,12 @@ class Step {
 
   void drop(int permit) {
     const Ask& ask = asks_.at(permit);
-    state_.records.at(ask.fingerprint).dropped = true;
-    end(ask, false);
+    // Nobody knows whether its request still runs, so its turn, too, is left to the lease.
+    if (ask.wants_turn()) {
+      die(state_.entities.at(ask.entity->key), state_.records.at(ask.fingerprint));
+    }
+    state_.todo.push_back({Todo::Kind::end_entry, ask.fingerprint, false});
+    settle_down();
   }
 
   /// The clock was turned, and what the store does by itself from time to time was done.
@@ -89,7 +93,6 @@ class Step {
     state_.waiting.clear();
     state_.hands.clear();
     state_.entries.clear();
-    for (auto& [fingerprint, record] : state_.records) record.dropped = false;
     for (auto& [key, entity] : state_.entities) {
       entity.queue.clear();
       entity.turn = Entity::Turn::open;
@@ -167,7 +170,6 @@ class Step {
     const Ask::OfEntity& terms = *asks_.at(call).entity;
     Entity& entity = state_.entities[terms.key];
     if (terms.turn && !state_.hands.at(call).turn) {
-      if (entity.turn == Entity::Turn::open) died_meanwhile(entity);
       if (entity.turn != Entity::Turn::open) {
         if (*terms.turn <= Millis(0)) {
           refuse(call, "NoTurn");
@@ -197,13 +199,10 @@ class Step {
     return state_.now < entity.forgotten_from && choices_.choose(2) == 1;
   }
 
-  /// The reservation that had the turn last, where nobody here has it and its lease is not over.
+  /// The reservation that a dead process had the turn with, where its lease is not over.
   const Record* orphan(const Entity& entity) const {
     if (!entity.holder) return nullptr;
     const auto& [fingerprint, permit] = *entity.holder;
-    if (state_.entries.contains(fingerprint) && state_.entries.at(fingerprint).reserved) {
-      return nullptr;
-    }
     const auto found = state_.records.find(fingerprint);
     if (found == state_.records.end()) return nullptr;
     const Record& record = found->second;
@@ -215,13 +214,6 @@ class Step {
   static void die(Entity& entity, const Record& record) {
     entity.turn = Entity::Turn::dead;
     entity.dead_until = record.lease_ends;
-  }
-
-  /// The turn of a permit that was dropped is over, or, once the store has forgotten and read again
-  /// whose it was, a dead one's. Both keep what is promised.
-  void died_meanwhile(Entity& entity) {
-    const Record* const record = orphan(entity);
-    if (record != nullptr && record->dropped && choices_.choose(2) == 1) die(entity, *record);
   }
 
   std::optional<std::string> take_token(const Ask::OfRate& rate) {

@@ -28,8 +28,12 @@ class WatchedClock final : public Clock {
 
   void turn_to(Millis at) {
     now_ = (epoch_ + at).count();
-    // The committer looks twice each time it does its rounds: with the fifth look from now it has
-    // done a whole one at this time.
+    wait_for_round();
+  }
+
+  /// The committer looks at the clock twice each time it makes its rounds (leases, dead turns), so
+  /// with the fifth look from now it has made a whole one.
+  void wait_for_round() {
     const int from = looks_.read([this] { return count_; });
     if (!looks_.wait([&] { return count_ >= from + 5; })) throw std::runtime_error("no rounds");
   }
@@ -44,8 +48,8 @@ class WatchedClock final : public Clock {
     return is_it;
   }
 
-  const Millis epoch_ = std::chrono::duration_cast<Millis>(
-      std::chrono::system_clock::now().time_since_epoch());
+  const Millis epoch_ =
+      std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
   std::atomic<std::int64_t> now_{epoch_.count()};
   mutable Signal looks_;
   mutable int count_ = 0;
@@ -74,6 +78,8 @@ class World {
   World& operator=(const World&) = delete;
   ~World() {
     for (auto& [number, permit] : permits_) permit.use();
+    store_->close();
+    run_delivered();
   }
 
   Millis now() const { return clock_.turned(); }
@@ -95,6 +101,13 @@ class World {
     Reserving& call = *calls_[number];
     if (store_->reserve(call.request, call)) answered(call);
     settle_down();
+    // Without a disk that is all there is to wait for.
+    while (broken_ && !call.is_answered) {
+      if (!delivered_.wait([this] { return !ready_.empty(); })) {
+        throw std::runtime_error("never answered");
+      }
+      run_delivered();
+    }
   }
   void complete(int verb, int permit, int answer) {
     settle(verb, [&](Call<Settled>& call) {
@@ -141,9 +154,8 @@ class World {
   /// The timer that next_timer() named goes off.
   void expire_next() {
     const Due due = *next_timer();
-    const auto found = std::find_if(timers_.begin(), timers_.end(), [&](const auto& timer) {
-      return timer.second.due == due;
-    });
+    const auto found = std::find_if(timers_.begin(), timers_.end(),
+                                    [&](const auto& timer) { return timer.second.due == due; });
     const auto expired = std::move(found->second.expired);
     timers_.erase(found);
     expired();
@@ -157,9 +169,7 @@ class World {
     broken_ = true;
     work();
     faulty_.files->fault = testing::FaultyFileSystem::Fault::none;
-    if (!seen_.signal.wait([this] { return store_->stats().healthy; })) {
-      throw std::runtime_error("the store does not come back");
-    }
+    clock_.wait_for_round();  // which it makes only when it is well
     broken_ = false;
     settle_down();
   }
@@ -176,7 +186,7 @@ class World {
     World& world;
   };
 
-  struct CallLoop final : Loop {
+  struct CallLoop : Loop {
     CallLoop(World& owner, int number) : world(owner), call(number) {}
     void deliver(CallBase* first) noexcept override {
       world.delivered_.change([&] {
@@ -197,7 +207,8 @@ class World {
         : CallLoop(owner, call_number),
           Call<ReserveResult>(static_cast<Loop&>(*this)),
           request(request_of(ask)),
-          turn_wanted(ask.wants_turn()) {
+          turn_wanted(ask.wants_turn()),
+          fence_before(owner.fence_highest_) {
       resume = [](CallBase& base) {
         auto& self = static_cast<Reserving&>(static_cast<Call<ReserveResult>&>(base));
         self.world.answered(self);
@@ -205,6 +216,8 @@ class World {
     }
     const ReserveRequest request;
     const bool turn_wanted;
+    /// The highest of the reservations that had been made when it was called.
+    const std::uint64_t fence_before;
     bool is_answered = false;
   };
 
@@ -216,7 +229,11 @@ class World {
     out.bytes_kept = 100;
     if (const auto& entity = ask.entity) {
       out.entity = EntityTerms{testing::entity_key(static_cast<std::uint64_t>(entity->key)),
-                               "ride", "42", entity->turn, entity->sequence, entity->closes,
+                               "ride",
+                               "42",
+                               entity->turn,
+                               entity->sequence,
+                               entity->closes,
                                entity->unless_closed};
     }
     if (const auto& rate = ask.rate) {
@@ -285,7 +302,8 @@ class World {
     Permit& permit = got.permit;
     copies_[call.call] = {permit.fingerprint(), permit.nonce(), permit.fence()};
     std::string out = reserved(got.attempt);
-    if (permit.fence() <= fence_highest_) out += ", and its fence is no higher than an earlier one";
+    if (permit.fence() <= call.fence_before)
+      out += ", and its fence is no higher than an earlier one";
     if (permit.fingerprint() != call.request.fingerprint) out += " of another fingerprint";
     if (call.turn_wanted != (call.turn_wait >= std::chrono::nanoseconds(0))) {
       out += ", with a wrong time waited for the turn";
