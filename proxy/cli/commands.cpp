@@ -18,7 +18,9 @@ void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("check", "Validate a configuration and print every problem");
-  command->add_option("FILE", arguments->file, "Configuration file (YAML)")->required();
+  command->add_option("FILE", arguments->file, "Configuration file (YAML)")
+      ->type_name("")
+      ->required();
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer("Exit code 0: good; 1: it has problems; 2: it cannot be read.");
@@ -35,8 +37,11 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("explain", "Tell which operation a request stands for, without a store");
-  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")->required();
+  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
+      ->type_name("FILE")
+      ->required();
   command->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
+      ->type_name("")
       ->required();
   command->footer(
       "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
@@ -53,19 +58,23 @@ void add_backtest(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "backtest", "Tell what each policy would have done with the requests of a log");
-  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")->required();
+  command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
+      ->type_name("FILE")
+      ->required();
   command
       ->add_option(
           "LOG", arguments->log,
           "Past requests with their times: JSON lines or HAR 1.2 in a file, or - for stdin")
+      ->type_name("")
       ->required();
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
   command
       ->add_option("--max-operations", arguments->operations_max,
-                   "Operations, entities and rate limits to remember at once (default 2000000, "
-                   "about 250 bytes each); with more the backtest ends there")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}));
+                   "Operations, entities and rate limits to remember at once, about 250\n"
+                   "bytes each; with more the backtest ends there (default 2000000)")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""));
   command->footer(
       "A JSON line: {\"time\": \"2026-01-02T03:04:05Z\", \"method\": \"POST\", \"target\": "
       "\"/orders\",\n  \"headers\": {\"idempotency-key\": \"k1\"}, \"body\": \"{}\", "
