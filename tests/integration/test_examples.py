@@ -83,15 +83,23 @@ def test_ride_dispatch(example):
     assert send(ride, body).decision == "replayed"
     assert send(ride, {**body, "note": "x"}).status == 422
     assert send(ride, {**body, "sequence": 2}).decision == "forwarded"
-    assert send(ride, {**body, "driver_id": "d2"}).decision == "forwarded"
-    assert upstream.executions[ride] == 3
+    assert send(ride, {**body, "driver_id": "d2"}).json == {"status": "ignored", "reason": "stale"}
+    assert upstream.executions[ride] == 2
 
-    place = {"recorded_at": "2026-01-01T00:00:00Z", "latitude": 52.5200001, "longitude": 13.405}
+    over, said = "/v1/rides/r1/decline", {"declined_by": "rider"}
+    assert [send(over, said).decision for _ in range(2)] == ["forwarded", "replayed"]
+    assert send(over, {"declined_by": "driver"}).decision == "closed"
+    assert send(ride, {**body, "sequence": 3}).json == {"status": "ignored", "reason": "closed"}
+    assert send("/v1/rides/r2/dispatch", body).decision == "forwarded"
+
+    place = {"sequence": 1, "latitude": 52.5200001, "longitude": 13.405}
     there = "/v1/drivers/d1/location"
     assert send(there, place).decision == "forwarded"
     again = send(there, {**place, "latitude": 52.52000012, "battery": 3})
     assert (again.status, again.decision, again.body) == (204, "suppressed", b"")
-    assert send(there, {**place, "latitude": 52.52001}).decision == "forwarded"
+    assert send(there, {**place, "sequence": 3, "latitude": 52.52001}).decision == "forwarded"
+    late = send(there, {**place, "sequence": 2})
+    assert (late.status, late.decision, late.body) == (204, "stale", b"")
     assert [send(there, {"latitude": 1}).decision for _ in range(2)] == ["passed", "passed"]
 
     push = {"recipient_id": 7, "ride_id": "r1", "kind": "Arrived"}
@@ -106,11 +114,12 @@ def test_alert_receiver(example):
     alert = {"name": "DiskFull", "service": "db", "starts_at": "2026-01-01T00:00:00Z",
              "status": "firing", "severity": "page"}
     assert send("/alerts", alert).decision == "forwarded"
-    again = send("/alerts", {**alert, "service": "DB ", "severity": "warn", "labels": [1]})
+    again = send("/alerts", {**alert, "service": "DB ", "severity": "Page", "labels": [1]})
     assert (again.status, again.json) == (200, {"status": "ok", "deduplicated": True})
     assert send("/alerts", {**alert, "status": "resolved"}).decision == "forwarded"
+    assert send("/alerts", {**alert, "severity": "critical"}).decision == "forwarded"
     assert send("/alerts", {"text": "hello"}).decision == "passed"
-    assert upstream.executions["/alerts"] == 3
+    assert upstream.executions["/alerts"] == 4
 
 
 def test_broker_push(example):
@@ -119,5 +128,6 @@ def test_broker_push(example):
     assert send("/push/invoices", message).decision == "forwarded"
     again = send("/push/invoices", {**message, "deliveryAttempt": 2})
     assert (again.status, again.decision) == (204, "suppressed")
-    assert send("/push/invoices", {"subscription": "s", "message": {}}).status == 400
+    nameless = send("/push/invoices", {"subscription": "s", "message": {}})
+    assert (nameless.status, nameless.decision) == (204, "missing-key")
     assert upstream.executions == {"/push/invoices": 1}
