@@ -59,12 +59,21 @@ struct LogSettings {
   LogFormat format = LogFormat::json;
 };
 
+struct TracingSettings {
+  /// A whole http or https URL.
+  std::string endpoint;
+  double sample_ratio = 1.0;
+  std::string service_name = "onceproxy";
+};
+
 struct Settings {
   std::vector<Address> listen;
   UpstreamSettings upstream;
   store::RocksDbOptions store;
   std::optional<Address> admin;
   std::optional<Address> telemetry;
+  /// Absent: nothing is traced.
+  std::optional<TracingSettings> tracing;
   LimitSettings limits;
   LogSettings log;
   /// 0: one per core the cgroup allows.

@@ -3,6 +3,7 @@
 #include "config/address_checks.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
+#include "config/tracing_reader.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -200,13 +201,16 @@ Keys<Settings> top_level() {
            key<S>("telemetry", &S::telemetry,
                   listener("telemetry", {}, "The address of /metrics, /ready and /live."),
                   "What is read-only and safe to show. Left out: there is none."),
+           key<S>("tracing", &S::tracing, tracing(),
+                  "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
+                  "traced."),
            key<S>("limits", &S::limits, limits(), "What clients may ask for."),
            key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
            key<S>("workers", &S::workers, integer(0, 1'024),
                   "Worker threads; 0 is one per core the cgroup allows."),
            key<S>("policies", &S::policies, policy_list(),
                   "The first that matches wins; a request that none covers passes untouched.")},
-          {"audit", "tracing"}};
+          {"audit"}};
 }
 
 }  // namespace

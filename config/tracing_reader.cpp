@@ -1,0 +1,74 @@
+#include "config/tracing_reader.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "config/scalars.hpp"
+
+namespace onceproxy::config {
+namespace {
+
+/// OTLP over HTTP (4318), not gRPC (4317).
+constexpr const char* endpoint_example = "http://127.0.0.1:4318/v1/traces";
+constexpr std::size_t service_name_bytes_max = 255;
+
+std::optional<std::string> not_an_endpoint(std::string_view url) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!url.starts_with(scheme)) continue;
+    const std::string_view rest = url.substr(scheme.size());
+    const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+    if (authority.find('@') != std::string_view::npos)
+      return "names a user: it would show in logs; let a collector beside onceproxy sign in";
+    if (authority.empty() || authority.starts_with(':')) break;
+    if (!std::ranges::all_of(rest, [](char c) { return c > ' ' && c <= '~'; })) break;
+    return std::nullopt;
+  }
+  return std::string("is no http or https URL such as ") + endpoint_example;
+}
+
+std::optional<std::string> not_a_name(std::string_view name) {
+  if (!name.empty() && name.size() <= service_name_bytes_max) return std::nullopt;
+  return "is no name: 1 to 255 bytes";
+}
+
+Kind<double> ratio() {
+  Kind<double> kind;
+  kind.read = [](const Node& node) -> std::optional<double> {
+    const std::string& text = node.text();
+    double value = 0;
+    const auto result =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const bool number =
+        result.ec == std::errc() && result.ptr == text.data() + text.size() && !text.empty();
+    // Written this way round, "nan" is out of range too.
+    if (node.is_plain() && !node.is_broken() && number && value >= 0 && value <= 1) return value;
+    node.expected("a number from 0 to 1");
+    return std::nullopt;
+  };
+  kind.schema = [] {
+    return or_variable(Json::object({{"type", "number"}, {"minimum", 0}, {"maximum", 1}}));
+  };
+  // The default is one of the two ends.
+  kind.print = [](const double& value) { return Json(static_cast<int>(value)); };
+  return kind;
+}
+
+}  // namespace
+
+Kind<TracingSettings> tracing() {
+  using T = TracingSettings;
+  return section<T>(
+      {"tracing",
+       {key<T>("endpoint", &T::endpoint, text("a URL", not_an_endpoint),
+               "Where spans are posted to, as OTLP over HTTP: the collector's whole URL, such as "
+               "http://127.0.0.1:4318/v1/traces.",
+               Need::required),
+        key<T>("sample_ratio", &T::sample_ratio, ratio(),
+               "Of the traces that begin here, the share that is recorded, from 0 to 1. A request "
+               "that comes with a trace does as its parent did."),
+        key<T>("service_name", &T::service_name, text("a name", not_a_name),
+               "service.name of the spans.")},
+       {}});
+}
+
+}  // namespace onceproxy::config

@@ -1,0 +1,12 @@
+// The table of `tracing`: where spans go, and of how many traces. Private to this folder. Pure;
+// thread-safe.
+#pragma once
+
+#include "config/kind.hpp"
+#include "config/settings.hpp"
+
+namespace onceproxy::config {
+
+Kind<TracingSettings> tracing();
+
+}  // namespace onceproxy::config
