@@ -65,6 +65,8 @@ void AuditSeries::open() {
     File file;
     const auto [rest, error] = std::from_chars(begin, end, file.number);
     struct stat status {};
+    // Above any number of ours: somebody else's.
+    if (file.number >> 62 != 0) continue;
     if (error != std::errc() || rest != end || ::stat(found.path().c_str(), &status) != 0) continue;
     file.ended = modified(status);
     file.bytes = static_cast<std::uint64_t>(status.st_size);

@@ -52,8 +52,8 @@ class AuditSeries {
   /// One file as it is now.
   struct File {
     std::uint64_t number = 0;
-    /// Between these its entries were appended.
-    WallTime begun = WallTime::min();
+    /// Between these its entries were appended. 1970: nobody knows.
+    WallTime begun{};
     WallTime ended{};
     std::uint64_t bytes = 0;
   };
