@@ -28,24 +28,48 @@ void check_problems(const std::vector<Problem>& problems) {
   }
 }
 
+void check_answer(const onceproxy::policies::FixedAnswer& answer) {
+  claim(answer.status >= 200 && answer.status <= 599, "an answer ends the exchange");
+  for (const auto& [name, value] : answer.headers) {
+    claim(!name.empty() && value.find_first_of("\r\n") == std::string::npos,
+          "no header splits an answer");
+  }
+}
+
+void check_policy(const onceproxy::policies::Policy& policy) {
+  claim(!policy.name_space.empty(), "a policy has a namespace");
+  claim(!policy.fingerprint.empty(), "a policy has a fingerprint");
+  claim(!policy.match.methods.empty(), "a policy covers methods");
+  claim(policy.terms.lease.count() > 0 && policy.terms.window.count() > 0, "terms are above 0");
+  claim(policy.in_flight.timeout.count() > 0, "who waits has a time");
+  claim(policy.enforcement.percent >= 0 && policy.enforcement.percent <= 100, "a share of 100");
+  for (const auto* list : {&policy.fingerprint, &policy.scope, &policy.payload}) {
+    for (const auto& selector : *list) claim(!selector.text.empty(), "a selector has a text");
+  }
+  if (policy.entity) {
+    claim(!policy.entity->type.empty() && !policy.entity->id.empty(), "an entity has a name");
+  }
+  if (policy.rate_limit) {
+    claim(policy.rate_limit->limit > 0 && policy.rate_limit->per.count() > 0, "a rate is one");
+  }
+  if (policy.on_duplicate) check_answer(*policy.on_duplicate);
+  for (const auto& answer : policy.respond) {
+    if (answer) check_answer(*answer);
+  }
+  for (const auto& override : policy.overrides) {
+    claim(!override.where.empty(), "an override has a condition");
+    claim(override.policy->overrides.empty(), "an override has none of its own");
+    check_policy(*override.policy);
+  }
+}
+
 void check_settings(const onceproxy::config::Settings& settings) {
   claim(!settings.listen.empty(), "something is listened on");
   claim(settings.store.pending_max == settings.limits.pending, "the store has the limit");
   std::set<std::string> names;
   for (const auto& policy : settings.policies) {
     claim(names.insert(policy.name).second, "names are unique");
-    claim(!policy.name_space.empty(), "a policy has a namespace");
-    claim(!policy.fingerprint.empty(), "a policy has a fingerprint");
-    claim(!policy.match.methods.empty(), "a policy covers methods");
-    claim(policy.terms.lease.count() > 0 && policy.terms.window.count() > 0, "terms are above 0");
-    for (const auto* list : {&policy.fingerprint, &policy.scope, &policy.payload}) {
-      for (const auto& selector : *list) claim(!selector.text.empty(), "a selector has a text");
-    }
-    if (!policy.on_duplicate) continue;
-    for (const auto& [name, value] : policy.on_duplicate->headers) {
-      claim(!name.empty() && value.find_first_of("\r\n") == std::string::npos,
-            "no header splits an answer");
-    }
+    check_policy(policy);
   }
 }
 
