@@ -10,6 +10,7 @@ import urllib.request
 
 import yaml
 
+from .metrics import scrape
 from .output import Lines
 from .wait import PATIENCE, eventually
 
@@ -127,6 +128,11 @@ class Alertmanager(Daemon):
                          [f"--config.file={file}", f"--storage.path={directory / 'alerts'}",
                           "--cluster.listen-address="])
 
-    def fire(self, **labels):
-        """Takes an alert that fires from now on."""
-        self.fetch("/api/v2/alerts", body=[{"labels": labels}])
+    def fire(self, name, since, **more):
+        """Takes an alert that fires, or with `endsAt` is over."""
+        self.fetch("/api/v2/alerts",
+                   body=[{"labels": {"alertname": name}, "startsAt": since, **more}])
+
+    def metrics(self):
+        host, _, port = self.address.rpartition(":")
+        return scrape((host, port))
