@@ -1,0 +1,94 @@
+# Completion of onceproxy's command line for bash. Install it as
+# /usr/share/bash-completion/completions/onceproxy, or source it. It needs nothing else.
+
+# Adds the words of $1 that begin with what is typed.
+_onceproxy_words() {
+  local word
+  while IFS= read -r word; do
+    COMPREPLY+=("$word")
+  done < <(compgen -W "$1" -- "$cur")
+}
+
+# Adds files whose names end in one of the suffixes, or all files without any; and directories.
+_onceproxy_files() {
+  local name suffix
+  compopt -o filenames 2>/dev/null
+  if [ $# -eq 0 ]; then
+    while IFS= read -r name; do COMPREPLY+=("$name"); done < <(compgen -f -- "$cur")
+    return
+  fi
+  for suffix in "$@"; do
+    while IFS= read -r name; do
+      [ -d "$name" ] || COMPREPLY+=("$name")
+    done < <(compgen -f -X "!*$suffix" -- "$cur")
+  done
+  while IFS= read -r name; do COMPREPLY+=("$name"); done < <(compgen -d -- "$cur")
+}
+
+# The value of option $1. False where it takes none.
+_onceproxy_value() {
+  case $1 in
+    -c | --config) _onceproxy_files .yaml .yml ;;
+    --format) _onceproxy_words "text json" ;;
+    --state) _onceproxy_words "reserved completed unknown" ;;
+    --token-file) _onceproxy_files ;;
+    --drain-time | --max-operations | --admin | --policy | --limit) ;;
+    *) return 1 ;;
+  esac
+}
+
+_onceproxy() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local command="" options i
+  COMPREPLY=()
+  # --option=value is three words to bash.
+  if [ "$cur" = "=" ]; then
+    cur=""
+  elif [ "$prev" = "=" ]; then
+    prev=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  _onceproxy_value "$prev" && return
+
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      -c | --config | --format | --state | --token-file | --drain-time | --max-operations | \
+        --admin | --policy | --limit)
+        [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
+        ((i++))
+        ;;
+      -*) ;;
+      run | check | explain | backtest | schema | records)
+        [ -n "$command" ] || command=${COMP_WORDS[i]}
+        ;;
+      list | show | release | resolve | forget)
+        [ "$command" != records ] || command="records ${COMP_WORDS[i]}"
+        ;;
+    esac
+  done
+
+  case $command in
+    "") options="--help --version --config --drain-time --accept-wal-loss" ;;
+    run) options="--help --config --drain-time --accept-wal-loss" ;;
+    check) options="--help --format" ;;
+    explain) options="--help --config" ;;
+    backtest) options="--help --config --format --max-operations" ;;
+    schema | records) options="--help" ;;
+    "records list") options="--help --admin --token-file --format --policy --state --limit" ;;
+    "records show") options="--help --admin --token-file --format" ;;
+    "records "*) options="--help --admin --token-file --format --dry-run" ;;
+  esac
+  case $cur in
+    -*)
+      _onceproxy_words "$options"
+      return
+      ;;
+  esac
+  case $command in
+    "") _onceproxy_words "run check explain backtest schema records" ;;
+    records) _onceproxy_words "list show release resolve forget" ;;
+    check) _onceproxy_files .yaml .yml ;;
+    explain | backtest) _onceproxy_files ;;
+  esac
+}
+
+complete -F _onceproxy onceproxy
