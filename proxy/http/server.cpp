@@ -1,7 +1,10 @@
 #include "proxy/http/server.hpp"
 
+#include <algorithm>
+
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/listener.hpp"
+#include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
 
@@ -41,6 +44,7 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, setup));
+    serving_.push_back(false);
   }
   for (const Endpoint& endpoint : listen) {
     const BoundAddress bound = bind_listeners(endpoint, workers);
@@ -60,16 +64,23 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
   shared_.turns.set_limit(options.upstream.concurrency_max);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   // Its own, since a worker may come to it when nobody waits any more.
-  const auto left = std::make_shared<std::size_t>(workers_.size());
-  for (const auto& worker : workers_) {
-    worker->adopt(setup, [this, left] {
+  const auto adopted = std::make_shared<std::vector<bool>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->adopt(setup, [this, adopted, i] {
       const std::lock_guard lock(mutex_);
-      --*left;
+      (*adopted)[i] = true;
       changed_.notify_all();
     });
   }
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, adopt_time, [&] { return *left == 0 || running_ == 0; });
+  const auto all_have = [&] {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (serving_[i] && !(*adopted)[i]) return false;
+    }
+    return true;
+  };
+  if (changed_.wait_for(lock, adopt_time, all_have)) return;
+  telemetry::log(telemetry::LogLevel::warn, "a worker has not taken the new configuration yet");
 }
 
 Server::UpstreamUse Server::upstream_use() const {
@@ -84,13 +95,13 @@ Server::UpstreamUse Server::upstream_use() const {
 void Server::start() {
   {
     const std::lock_guard lock(mutex_);
-    running_ = workers_.size();
+    serving_.assign(workers_.size(), true);
   }
-  for (const auto& worker : workers_) {
-    threads_.emplace_back([this, &worker = *worker] {
-      worker.run();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    threads_.emplace_back([this, i] {
+      workers_[i]->run();
       const std::lock_guard lock(mutex_);
-      --running_;
+      serving_[i] = false;
       changed_.notify_all();
     });
   }
@@ -114,7 +125,8 @@ bool Server::drain(std::chrono::milliseconds patience) {
 
 bool Server::wait_for_workers(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, patience, [this] { return running_ == 0; });
+  return changed_.wait_for(lock, patience,
+                           [this] { return std::ranges::find(serving_, true) == serving_.end(); });
 }
 
 }  // namespace onceproxy::http

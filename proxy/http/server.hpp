@@ -31,8 +31,9 @@ class Server {
   const std::vector<std::string>& addresses() const { return addresses_; }
 
   /// Another configuration from now on: when this returns, no request that begins is served by the
-  /// one before, and those under way end with it. From one thread at a time; throws as the
-  /// constructor does for an upstream that cannot be.
+  /// one before, and those under way end with it. Only a worker that hangs keeps the old one
+  /// longer, which is logged. From one thread at a time; throws as the constructor does for an
+  /// upstream that cannot be.
   void configure(const Options& options, std::shared_ptr<const gate::Rules> rules);
 
   /// The upstream as it is used now.
@@ -65,7 +66,8 @@ class Server {
   std::mutex mutex_;
   /// A worker has ended, or adopted what it was given.
   std::condition_variable changed_;
-  std::size_t running_ = 0;
+  /// Which of the workers run.
+  std::vector<bool> serving_;
 };
 
 }  // namespace onceproxy::http

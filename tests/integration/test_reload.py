@@ -367,6 +367,21 @@ def test_a_wrong_change_of_enforcement_names_the_field(proxy):
     assert ask(proxy, "GET", path)[0] == 405
 
 
+def test_a_worker_that_has_ended_keeps_no_reload_waiting(stage):
+    answer_now = threading.Event()
+    upstream = stage.upstream(executed_after(answer_now))
+    proxy = stage.proxy(upstream, workers=4)
+    with Client(proxy.data) as client:
+        client.send(request(key="k-1"))
+        upstream.wait_for_requests(1)
+        assert ask(proxy, "POST", "/drain_listeners")[0] == 200
+        # One worker serves on; the others end, before the reload or meanwhile.
+        assert reload(proxy, changed(proxy, []))["status"] == "reloaded"
+        assert lines(proxy, "a worker has not taken the new configuration yet") == []
+        answer_now.set()
+        assert client.read("POST").status == 200
+
+
 def test_the_log_changes_live(proxy):
     once(proxy.data, request(key="k-1"))
     assert proxy.access_log(1)[0]["status"] == 200
