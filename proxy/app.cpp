@@ -58,6 +58,10 @@ void log_listening(std::string_view listener, std::string_view address) {
   telemetry::log(LogLevel::info, "listening", {{"listener", listener}, {"address", address}});
 }
 
+void log_operator(std::string_view change) {
+  telemetry::log(LogLevel::warn, "changed by an operator", {{"change", change}});
+}
+
 class App {
  public:
   App(Configuration& configuration, const RunOptions& options)
@@ -165,15 +169,24 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
                                reloaded.json().dump() + "\n"};
   };
   hooks.set_log_level = [this](LogLevel level) {
+    // Said first, as it may be the last thing that is.
+    log_operator("log level, until the next reload");
     telemetry::set_log_level(level);
     access_log_.set_level(level);
   };
-  hooks.fail_health_check = [this](bool fail) { failed_by_operator_ = fail; };
+  hooks.fail_health_check = [this](bool fail) {
+    log_operator(fail ? "health check failed" : "health check no longer failed");
+    failed_by_operator_ = fail;
+  };
   hooks.drain_listeners = [this] {
+    log_operator("listeners drained");
     state_ = admin::ServerState::draining;
     server_->stop_listening();
   };
-  hooks.quit = [] { ::kill(::getpid(), SIGTERM); };
+  hooks.quit = [] {
+    log_operator("end of the program");
+    ::kill(::getpid(), SIGTERM);
+  };
 }
 
 void App::start_admin_ports() {
