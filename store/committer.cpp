@@ -94,6 +94,7 @@ void Committer::commit(Operation* group) {
 bool Committer::needs_sync(const Operation& operation) const {
   switch (operation.kind) {
     case Operation::Kind::reserve:
+    case Operation::Kind::entity:
       return parts_.options.sync != Sync::none;
     case Operation::Kind::complete:
     case Operation::Kind::mark_unknown:
@@ -126,7 +127,9 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
 }
 
 void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) const {
-  parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
+  if (operation.kind != Operation::Kind::entity) {
+    parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
+  }
   for (const Write& more : operation.also) {
     parts_.database.add(batch, more.family, more.key, more.value);
   }
@@ -139,8 +142,8 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
   const auto kind = operation.kind;
   // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
   // the record says.
-  if (entity &&
-      (kind == Operation::Kind::complete || (kind == Operation::Kind::reserve && entity->turn))) {
+  if (entity && (kind == Operation::Kind::complete || kind == Operation::Kind::entity ||
+                 (kind == Operation::Kind::reserve && entity->turn))) {
     parts_.database.add(batch, Family::entities, entity->key.view(),
                         parts_.entities.encoded(entity->key));
   }
@@ -159,8 +162,10 @@ void Committer::succeed(Operation* group) {
           operation->attempt});
       delivery_.add(*operation->reserve_call);
     } else {
-      const bool completed = operation->kind == Operation::Kind::complete;
-      parts_.endings.end(operation->fingerprint, completed, delivery_);
+      if (operation->kind != Operation::Kind::entity) {
+        const bool completed = operation->kind == Operation::Kind::complete;
+        parts_.endings.end(operation->fingerprint, completed, delivery_);
+      }
       operation->settle_call->result = Settled::done;
       delivery_.add(*operation->settle_call);
     }
@@ -190,7 +195,8 @@ void Committer::fail(Operation* group, bool maybe_on_disk) {
       delivery_.add(call);
     } else {
       Call<Settled>& call = *std::exchange(operation->settle_call, nullptr);
-      retain(std::move(operation));
+      // An operator is told, and asks again; an outcome is known to nobody else.
+      if (operation->kind != Operation::Kind::entity) retain(std::move(operation));
       call.result = Settled::failed;
       delivery_.add(call);
     }
@@ -222,6 +228,8 @@ void Committer::upkeep() {
     return;
   }
   extend_leases();
+  if (failing()) return;
+  write_duplicates();
   Delivery out;
   parts_.entities.end_dead_turns(parts_.clock.now(), out);
   out.send();
@@ -246,6 +254,24 @@ void Committer::extend_leases() {
   for (const Reservations::Extension& extension : extensions) {
     parts_.reservations.extended(extension);
   }
+}
+
+/// Counts are for operators: lost with the power they are no loss, and a failed write is found out
+/// by the next one that matters.
+void Committer::write_duplicates() {
+  const auto noted = parts_.duplicates.take(parts_.tuning.duplicates_per_tick);
+  if (noted.empty()) return;
+  rocksdb::WriteBatch batch;
+  for (const auto& [fingerprint, count] : noted) {
+    std::optional<DuplicateCount> earlier;
+    Database::Found found;
+    parts_.database.get(Family::duplicates, fingerprint.view(), found);
+    if (found.present()) earlier = decode_duplicates(found.value());
+    parts_.database.add(batch, Family::duplicates, fingerprint.view(),
+                        encode(earlier ? sum(*earlier, count) : count));
+  }
+  const auto status = parts_.database.write(batch, false);
+  if (!status.ok()) start_failing("duplicates", status);
 }
 
 }  // namespace onceproxy::store

@@ -18,6 +18,7 @@
 
 #include "store/database.hpp"
 #include "store/delivery.hpp"
+#include "store/duplicates.hpp"
 #include "store/endings.hpp"
 #include "store/fences.hpp"
 #include "store/operation_queue.hpp"
@@ -38,6 +39,7 @@ class Committer {
     Endings& endings;
     Fences& fences;
     Space& space;
+    Duplicates& duplicates;
     PermitOwner& permit_owner;
     const RocksDbOptions& options;
     const Tuning& tuning;
@@ -90,6 +92,7 @@ class Committer {
 
   void upkeep();
   void extend_leases();
+  void write_duplicates();
 
   void start_failing(std::string_view operation, const rocksdb::Status& status);
   void recover();

@@ -46,6 +46,27 @@ void Database::get(Family family, std::string_view key, Found& found) const {
       db_->Get(rocksdb::ReadOptions(), handle(family), {key.data(), key.size()}, &found.value_);
 }
 
+rocksdb::Status Database::scan(
+    Family family, std::string_view after,
+    const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  const std::shared_lock lock(mutex_);
+  if (!db_) return rocksdb::Status::Aborted("the database is being reopened");
+  rocksdb::ReadOptions options;
+  // The memtable and the filters know whole keys only.
+  options.total_order_seek = true;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, handle(family)));
+  const rocksdb::Slice from(after.data(), after.size());
+  it->Seek(from);
+  if (it->Valid() && !after.empty() && it->key() == from) it->Next();
+  for (; it->Valid(); it->Next()) {
+    const rocksdb::Slice key = it->key();
+    const rocksdb::Slice value = it->value();
+    if (!visit({key.data(), key.size()}, {value.data(), value.size()})) break;
+  }
+  return it->status();
+}
+
 void Database::add(rocksdb::WriteBatch& batch, Family family, std::string_view key,
                    const std::optional<std::string>& value) const {
   const rocksdb::Slice slice(key.data(), key.size());

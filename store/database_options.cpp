@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "store/duplicates.hpp"
 #include "store/entity.hpp"
 #include "store/expiry_filter.hpp"
 #include "store/rates.hpp"
@@ -163,7 +164,11 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOpt
           {"rates", digest_family(options, tuning, clock, cache,
                                   [](std::string_view, std::string_view value) {
                                     return decode_rate_expiry(value);
-                                  })}};
+                                  })},
+          {"duplicates", digest_family(options, tuning, clock, cache,
+                                       [](std::string_view, std::string_view value) {
+                                         return decode_duplicates_expiry(value);
+                                       })}};
 }
 
 }  // namespace onceproxy::store

@@ -31,6 +31,12 @@ void Endings::undo(const Ties& ties, Delivery& out) {
   if (ties.rate) rates_.leave(ties.rate->key);
 }
 
+void Endings::turn_is_over(const Fingerprint& fingerprint) {
+  Delivery out;
+  entities_.end_dead_turn(fingerprint, out);
+  out.send();
+}
+
 void Endings::stop_waiting() {
   Delivery out;
   reservations_.stop_waiting(out);

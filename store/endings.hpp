@@ -21,6 +21,8 @@ class Endings {
   void end(const Fingerprint& fingerprint, bool completed);
   /// The reservation is left to its lease, and so is its turn.
   void drop(const Fingerprint& fingerprint, const Nonce& nonce);
+  /// The reservation of a process that died is over before its lease, by an operator's word.
+  void turn_is_over(const Fingerprint& fingerprint);
   /// Nobody waits from now on; those that do are delivered.
   void stop_waiting();
 

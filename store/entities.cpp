@@ -180,6 +180,19 @@ void Entities::end_dead_turns(WallTime now, Delivery& out) {
   }
 }
 
+void Entities::end_dead_turn(const Fingerprint& holder, Delivery& out) {
+  if (dead_turns_.load() == 0) return;
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      const bool its = entry.entity.holder && entry.entity.holder->fingerprint == holder;
+      if (!entry.dead_until || !its) continue;
+      end_dead(entry);
+      pass_on(entry, out);
+    }
+  }
+}
+
 void Entities::stop_waiting(Delivery& out) {
   stopped_.store(true);
   for (Table::Shard& home : table_) {
@@ -188,6 +201,49 @@ void Entities::stop_waiting(Delivery& out) {
       while (Waiter* const waiter = entry.queue.pop_front()) out.add(*waiter);
     }
   }
+}
+
+std::variant<std::optional<EntityView>, Unreadable> Entities::view(const EntityKey& key,
+                                                                   WallTime now) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  std::variant<Entry, Unavailable> loaded;
+  if (found == home.entries.end()) loaded = load(key, now);
+  if (std::holds_alternative<Unavailable>(loaded)) {
+    return Unreadable{"the entity cannot be read"};
+  }
+  const Entry& entry = found == home.entries.end() ? std::get<Entry>(loaded) : found->second;
+  const Entity& entity = entry.entity;
+  if (found == home.entries.end() && entity.expires <= now) return std::nullopt;
+  EntityView view;
+  view.type = entity.type;
+  view.id = entity.id;
+  if (entity.closed_until > now) view.closed_until = entity.closed_until;
+  if (entity.sequence_until > now) view.sequence = entity.highest;
+  if (entity.holder) view.holder = entity.holder->fingerprint;
+  view.waiting = entry.queue.size();
+  view.expires = entity.expires;
+  return view;
+}
+
+Changed Entities::open(const EntityKey& key, WallTime now) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  auto found = home.entries.find(key);
+  if (found == home.entries.end()) {
+    auto loaded = load(key, now);
+    if (std::holds_alternative<Unavailable>(loaded)) return Changed::failed;
+    Entry& entry = std::get<Entry>(loaded);
+    if (entry.entity.expires <= now) return Changed::absent;
+    if (entry.entity.closed_until <= now) return Changed::conflict;
+    found = home.entries.emplace(key, std::move(entry)).first;
+    if (found->second.dead_until) dead_turns_.fetch_add(1);
+  }
+  if (found->second.entity.closed_until <= now) return Changed::conflict;
+  found->second.entity.closed_until = now;
+  ++found->second.users;
+  return Changed::done;
 }
 
 std::size_t Entities::size() const {

@@ -18,6 +18,7 @@
 #include "store/database.hpp"
 #include "store/delivery.hpp"
 #include "store/entity.hpp"
+#include "store/inspection.hpp"
 #include "store/shards.hpp"
 
 namespace onceproxy::store {
@@ -57,8 +58,16 @@ class Entities {
   std::optional<std::string> extended(const EntityKey& key, WallTime lease_ends);
   /// Gives on the turns of dead processes whose leases are over.
   void end_dead_turns(WallTime now, Delivery& out);
+  /// The same for the one of this reservation, before its lease is over.
+  void end_dead_turn(const Fingerprint& holder, Delivery& out);
   /// From now on nobody waits. Those that do are delivered, without the turn.
   void stop_waiting(Delivery& out);
+
+  // For operators:
+  std::variant<std::optional<EntityView>, Unreadable> view(const EntityKey& key,
+                                                           WallTime now) const;
+  /// Opens it in memory; the caller is a user then (Changed::done), and has it written.
+  Changed open(const EntityKey& key, WallTime now);
 
   std::size_t size() const;
 

@@ -1,5 +1,6 @@
 #include "store/entrance.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/nonce.hpp"
@@ -9,6 +10,16 @@ namespace onceproxy::store {
 using namespace std::chrono_literals;
 using Reason = Unavailable::Reason;
 
+namespace {
+
+/// The operation is known, and was asked for again.
+bool is_duplicate(const ReserveResult& result) {
+  return std::holds_alternative<Completed>(result) || std::holds_alternative<InFlight>(result) ||
+         std::holds_alternative<Mismatch>(result) || std::holds_alternative<Held>(result);
+}
+
+}  // namespace
+
 bool Entrance::reserve(const ReserveRequest& request, Call<ReserveResult>& call) {
   Attempt attempt{request, call};
   WaiterPtr waiter;
@@ -17,6 +28,11 @@ bool Entrance::reserve(const ReserveRequest& request, Call<ReserveResult>& call)
 
 /// Gives back what is in hand, then answers.
 Entrance::Step Entrance::refuse(Attempt& attempt, ReserveResult why, bool completed) {
+  if (is_duplicate(why)) {
+    const ReserveRequest& request = attempt.request;
+    parts_.duplicates.note(request.fingerprint, parts_.clock.now(),
+                           std::max(request.terms.window, request.terms.lease));
+  }
   attempt.call.result.emplace(std::move(why));
   if (!attempt.claim) return Step::answered;
   Delivery out;

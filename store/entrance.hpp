@@ -29,6 +29,7 @@ class Entrance {
     Rates& rates;
     Endings& endings;
     Fences& fences;
+    Duplicates& duplicates;
     const Space& space;
     Committer& committer;
     const Tuning& tuning;

@@ -17,7 +17,7 @@ namespace onceproxy::store {
 
 /// The column families. `records` is keyed by fingerprint, `answers` by answer_key(), the others by
 /// their own keys.
-enum class Family : std::uint8_t { meta, records, answers, entities, rates };
+enum class Family : std::uint8_t { meta, records, answers, entities, rates, duplicates };
 
 struct Ties;
 
@@ -28,7 +28,13 @@ struct Write {
 };
 
 struct Operation {
-  enum class Kind : std::uint8_t { reserve, complete, release, mark_unknown };
+  enum class Kind : std::uint8_t {
+    reserve,
+    complete,
+    release,
+    mark_unknown,
+    entity,  ///< an operator changed the entity in `ties`; no fingerprint is touched
+  };
 
   Operation* next = nullptr;
   Kind kind = Kind::reserve;

@@ -98,11 +98,32 @@ std::optional<Reservations::Settling> Reservations::settling(const Fingerprint& 
       found->second.holding.record.nonce != nonce) {
     return std::nullopt;
   }
-  Entry& entry = found->second;
+  return begin_to_settle(found->second);
+}
+
+Reservations::Settling Reservations::begin_to_settle(Entry& entry) {
   entry.stage = Stage::settling;
   Settling out{std::move(entry.holding), entry.ties.get()};
-  entry.holding.record.payload = out.record.payload;  // duplicates are still compared with it
+  // Duplicates are still compared with it, and operators told that it is held.
+  entry.holding.record.payload = out.record.payload;
+  entry.holding.record.nonce = out.record.nonce;
   return out;
+}
+
+std::optional<Reservations::Settling> Reservations::revoke(const Fingerprint& fingerprint) {
+  Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end() || found->second.stage != Stage::held) return std::nullopt;
+  return begin_to_settle(found->second);
+}
+
+bool Reservations::is_held(const Fingerprint& fingerprint, const Nonce& nonce) const {
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found != home.entries.end() && found->second.stage != Stage::looking &&
+         found->second.holding.record.nonce == nonce;
 }
 
 std::unique_ptr<const Ties> Reservations::end(Table::Shard& home, Found found, bool completed,

@@ -73,6 +73,12 @@ class Reservations {
   /// entry stays until end(), so that nobody is let in before the outcome is written.
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce);
 
+  /// As settling(), without the permit, which holds nothing any more. Nothing where nobody holds
+  /// the reservation, or it is on its way from one state to another.
+  std::optional<Settling> revoke(const Fingerprint& fingerprint);
+  /// Somebody holds the reservation with that nonce, or is making or settling it.
+  bool is_held(const Fingerprint& fingerprint, const Nonce& nonce) const;
+
   /// A claim is given back, or a reservation is over; its ties are for the caller to undo. Delivers
   /// all that waited where the disk has the answer (`completed`), else the one that has the claim
   /// now.
@@ -108,6 +114,7 @@ class Reservations {
   using Table = Shards<Fingerprint, Entry>;
   using Found = std::unordered_map<Fingerprint, Entry>::iterator;
 
+  static Settling begin_to_settle(Entry& entry);
   static Claim judge(const Entry& entry, const std::optional<PayloadDigest>& payload);
   std::unique_ptr<const Ties> end(Table::Shard& home, Found found, bool completed, Delivery& out);
 

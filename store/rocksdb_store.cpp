@@ -7,6 +7,7 @@
 
 #include "store/entrance.hpp"
 #include "store/meta.hpp"
+#include "store/rocksdb_inspection.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -25,15 +26,19 @@ class OpenStore final : public RocksDbStore {
         entities_(database_, observer_, tuning_.entity_queue_max),
         rates_(database_, observer_),
         endings_(reservations_, entities_, rates_),
-        space_(options_, tuning_, database_, observer_) {
+        space_(options_, tuning_, database_, observer_),
+        duplicates_(tuning_.duplicates_max) {
     database_.open();
     fences_.start_above(meta::prepare(database_, options_.path));
     space_.measure();
     committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, endings_,
-                                        fences_, space_, *this, options_, tuning_, clock_,
-                                        observer_});
+                                        fences_, space_, duplicates_, *this, options_, tuning_,
+                                        clock_, observer_});
     entrance_.emplace(Entrance::Parts{records_, reservations_, entities_, rates_, endings_, fences_,
-                                      space_, *committer_, tuning_, clock_, closing_});
+                                      duplicates_, space_, *committer_, tuning_, clock_, closing_});
+    inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
+                                                 endings_, duplicates_, *committer_, tuning_,
+                                                 clock_, closing_});
   }
   ~OpenStore() override { OpenStore::close(); }
 
@@ -45,6 +50,7 @@ class OpenStore final : public RocksDbStore {
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
   RocksDbFigures figures() const override { return database_.figures(); }
+  Inspection& inspection() override { return *inspection_; }
   void close() override;
 
  private:
@@ -63,10 +69,12 @@ class OpenStore final : public RocksDbStore {
   Endings endings_;
   Fences fences_;
   Space space_;
+  Duplicates duplicates_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
   std::optional<Committer> committer_;
   std::optional<Entrance> entrance_;
+  std::optional<RocksDbInspection> inspection_;
 };
 
 template <typename Result, typename Value>

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "store/clock.hpp"
+#include "store/inspection.hpp"
 #include "store/store.hpp"
 
 namespace onceproxy::store {
@@ -82,6 +83,9 @@ class RocksDbStore : public Store {
 
   virtual RocksDbStats stats() const = 0;
   virtual RocksDbFigures figures() const = 0;
+
+  /// For operators; lives as long as the store.
+  virtual Inspection& inspection() = 0;
 
   /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on; so do
   /// calls that waited, on their loops: the store must stay until they were answered.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <mutex>
 #include <unordered_map>
 
@@ -11,6 +12,8 @@ namespace onceproxy::store {
 template <typename Key, typename Entry>
 class Shards {
  public:
+  static constexpr std::size_t size = 64;
+
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     std::unordered_map<Key, Entry> entries;
@@ -26,7 +29,7 @@ class Shards {
   auto end() const { return shards_.end(); }
 
  private:
-  std::array<Shard, 64> shards_;
+  std::array<Shard, size> shards_;
 };
 
 }  // namespace onceproxy::store

@@ -45,6 +45,11 @@ struct Tuning {
   int level0_trigger = 8;
   /// What of the tables is kept in memory, indexes and filters included, whatever the store holds.
   std::size_t cache_bytes = std::size_t{64} << 20;
+  /// Operations whose duplicates are counted in memory, and are written with each tick.
+  std::size_t duplicates_max = 65'536;
+  std::size_t duplicates_per_tick = 2'048;
+  /// Records that are looked at for one page of a list.
+  std::size_t scan_max = 20'000;
   /// One group holds no more than this.
   std::size_t group_max = 1'024;
   std::size_t group_bytes_max = std::size_t{8} << 20;
