@@ -50,7 +50,8 @@ std::string text(const Ask& ask) {
 /// The store and what it may be by the model, side by side.
 class Run {
  public:
-  explicit Run(std::uint64_t seed) : seed_(seed), random_(seed) {}
+  explicit Run(std::uint64_t seed)
+      : seed_(seed), random_(seed), sync_(percent(20) ? Sync::all : Sync::none), world_(sync_) {}
 
   void go(int steps) {
     for (int i = 0; i < steps; ++i) step();
@@ -72,13 +73,13 @@ class Run {
     if (what < 800) return settle_one();
     if (what < 830) return settle_a_used_one();
     if (what < 980) return advance();
-    if (what < 990) return without_disk();
+    if (what < 985) return without_disk();
     return reopen();
   }
 
   Ask ask(bool waits) {
     Ask out;
-    out.fingerprint = static_cast<int>(below(10));
+    out.fingerprint = static_cast<int>(below(14));
     if (percent(75)) out.payload = percent(80) ? 1 : 2;
     out.terms.lease = one_of({Millis(2'000), Millis(5'000), Millis(20'000)});
     out.terms.window = one_of({Millis(15'000), Millis(60'000)});
@@ -96,14 +97,14 @@ class Run {
     if (percent(80)) out.turn = Millis(crowded || percent(10) ? 0 : 1 + below(15'000));
     if (percent(50))
       out.sequence = percent(30) ? sequence_ - static_cast<std::int64_t>(below(8)) : ++sequence_;
-    if (percent(15)) out.closes = one_of({Millis(1'000), Millis(5'000), Millis(90'000)});
+    if (percent(35)) out.closes = one_of({Millis(1'000), Millis(30'000), Millis(90'000)});
     out.unless_closed = percent(50);
     return out;
   }
 
   Ask::OfRate of_rate() {
     static const std::array<Ask::OfRate, 3> limits{
-        {{0, 2, Millis(20'000)}, {1, 5, Millis(60'000)}, {2, 1, Millis(10'000)}}};
+        {{0, 2, Millis(120'000)}, {1, 5, Millis(600'000)}, {2, 1, Millis(40'000)}}};
     return limits.at(below(limits.size()));
   }
 
@@ -122,7 +123,7 @@ class Run {
     if (permits.empty()) return reserve(failing);
     const int permit =
         std::next(permits.begin(), static_cast<std::ptrdiff_t>(below(permits.size())))->first;
-    if (!failing && percent(8)) {
+    if (!failing && percent(12)) {
       note(permit, "drop");
       world_.drop(permit);
       return compare([&](Step& step) { step.drop(permit); });
@@ -141,7 +142,7 @@ class Run {
     const std::string what = " " + std::to_string(permit);
     const Chance how = below(100);
     if (how < 50) {
-      const int answer = ++answers_ % World::completions_max;
+      const int answer = ++answers_ % completions_max;
       note(verb, "complete" + what + " with " + std::to_string(answer));
       world_.complete(verb, permit, answer);
       compare([&](Step& step) { step.complete(verb, permit, answer); }, failing);
@@ -194,8 +195,13 @@ class Run {
     using Fault = onceproxy::store::testing::FaultyFileSystem::Fault;
     if (!states_.front().waiting.empty()) return;
     note(0, "nothing can be written:");
-    world_.without_disk(one_of({Fault::log_append, Fault::log_append_half}), [&] {
-      if (percent(50)) {
+    // A release is never synced, and neither is anything where nothing is.
+    const bool unsynced = sync_ == Sync::all && percent(50);
+    const Fault fault = unsynced      ? Fault::log_sync
+                        : percent(50) ? Fault::log_append
+                                      : Fault::log_append_half;
+    world_.without_disk(fault, [&] {
+      if (unsynced || percent(50)) {
         reserve(true);
       } else {
         settle_one(true);
@@ -253,6 +259,7 @@ class Run {
 
   const std::uint64_t seed_;
   std::mt19937_64 random_;
+  const Sync sync_;
   World world_;
   std::vector<State> states_{State{}};
   std::map<int, Ask> asks_;
@@ -265,7 +272,7 @@ class Run {
 }  // namespace
 
 TEST_CASE("whatever is asked of the store, it answers as its rules do") {
-  const std::uint64_t rounds = from_environment("ONCEPROXY_MODEL_ROUNDS", 3);
+  const std::uint64_t rounds = from_environment("ONCEPROXY_MODEL_ROUNDS", 4);
   const std::uint64_t seed = from_environment("ONCEPROXY_MODEL_SEED", std::random_device{}());
   std::cout << "ONCEPROXY_MODEL_SEED=" << seed << std::endl;
   for (std::uint64_t round = 0; round < rounds; ++round) {

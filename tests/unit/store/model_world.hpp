@@ -3,72 +3,23 @@
 // has seen it turned, and a way to wait until nothing more will happen. See model.hpp.
 #pragma once
 
-#include <pthread.h>
-
 #include <set>
 
 #include "faulty_file_system.hpp"
 #include "model.hpp"
+#include "model_clock.hpp"
+#include "model_words.hpp"
 #include "store_fixture.hpp"
 
 namespace onceproxy::store::model {
 
 using testing::Signal;
 
-/// Stands still until it is turned, and counts how often the committer looks at it.
-class WatchedClock final : public Clock {
- public:
-  WallTime now() const override {
-    const WallTime out(Millis(now_.load()));
-    if (on_committer()) looks_.change([this] { ++count_; });
-    return out;
-  }
-  Millis turned() const { return Millis(now_.load()) - epoch_; }
-  WallTime epoch() const { return WallTime(epoch_); }
-
-  void turn_to(Millis at) {
-    now_ = (epoch_ + at).count();
-    wait_for_round();
-  }
-
-  /// The committer looks at the clock twice each time it makes its rounds (leases, dead turns), so
-  /// with the fifth look from now it has made a whole one.
-  void wait_for_round() {
-    const int from = looks_.read([this] { return count_; });
-    if (!looks_.wait([&] { return count_ >= from + 5; })) throw std::runtime_error("no rounds");
-  }
-
- private:
-  static bool on_committer() {
-    thread_local const bool is_it = [] {
-      char name[16] = {};
-      pthread_getname_np(pthread_self(), name, sizeof name);
-      return std::string_view(name) == "store-commit";
-    }();
-    return is_it;
-  }
-
-  const Millis epoch_ =
-      std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
-  std::atomic<std::int64_t> now_{epoch_.count()};
-  mutable Signal looks_;
-  mutable int count_ = 0;
-};
-
-/// What a completion keeps, by its number: small, large enough to lie apart, or not to be replayed.
-inline StoredAnswer answer_of(int number) {
-  const auto size = static_cast<std::size_t>(number % 5 == 0 ? 5'000 : number % 40);
-  StoredAnswer out{200 + number % 50, "x-answer: " + std::to_string(number) + "\r\n",
-                   std::string(size, static_cast<char>('a' + number % 26)), number % 7 != 0};
-  if (!out.replayable) out.head = out.body = {};
-  return out;
-}
-
 class World {
  public:
-  World() {
+  explicit World(Sync sync) {
     options_.path = directory_.path() / "store";
-    options_.sync = Sync::none;
+    options_.sync = sync;
     tuning_.tick = Millis(1);
     tuning_.reopen_first = tuning_.reopen_last = Millis(1);
     tuning_.env = faulty_.env.get();
@@ -115,7 +66,7 @@ class World {
     });
   }
   void release(int verb, int permit) {
-    settle(verb, [&](Call<Settled>& call) { return store_->release(take(permit), call); });
+    settle(verb, [&](Call<Settled>& call) { return store_->release(take(permit), {}, call); });
   }
   void mark_unknown(int verb, int permit) {
     settle(verb, [&](Call<Settled>& call) {
@@ -221,28 +172,6 @@ class World {
     bool is_answered = false;
   };
 
-  static ReserveRequest request_of(const Ask& ask) {
-    ReserveRequest out = testing::request(static_cast<std::uint64_t>(ask.fingerprint));
-    if (ask.payload) out.payload = testing::payload(static_cast<std::uint8_t>(*ask.payload));
-    out.terms = ask.terms;
-    out.wait = ask.wait;
-    out.bytes_kept = 100;
-    if (const auto& entity = ask.entity) {
-      out.entity = EntityTerms{testing::entity_key(static_cast<std::uint64_t>(entity->key)),
-                               "ride",
-                               "42",
-                               entity->turn,
-                               entity->sequence,
-                               entity->closes,
-                               entity->unless_closed};
-    }
-    if (const auto& rate = ask.rate) {
-      out.rate = RateTerms{testing::rate_key(static_cast<std::uint64_t>(rate->key)), rate->limit,
-                           rate->per};
-    }
-    return out;
-  }
-
   void open() {
     store_.reset();
     store_ = open_tuned(options_, tuning_, clock_, seen_.observer());
@@ -277,25 +206,8 @@ class World {
   }
 
   std::string text_of(Reserving& call) {
-    ReserveResult& result = *call.result;
-    if (auto* const got = std::get_if<Reserved>(&result)) return text_of(call, *got);
-    if (const auto* const got = std::get_if<Held>(&result)) return held(got->lease_left);
-    if (const auto* const got = std::get_if<Completed>(&result)) return text_of(*got);
-    if (const auto* const got = std::get_if<Closed>(&result)) {
-      return "Closed " + std::to_string(got->left.count());
-    }
-    if (const auto* const got = std::get_if<RateLimited>(&result)) {
-      return "RateLimited " + std::to_string(got->retry_after.count());
-    }
-    if (const auto* const got = std::get_if<Unavailable>(&result)) {
-      if (got->reason == Unavailable::Reason::failed) return "Unavailable failed";
-      if (got->reason == Unavailable::Reason::closing) return "Unavailable closing";
-      return "Unavailable for another reason";
-    }
-    if (std::holds_alternative<InFlight>(result)) return "InFlight";
-    if (std::holds_alternative<Mismatch>(result)) return "Mismatch";
-    if (std::holds_alternative<Stale>(result)) return "Stale";
-    return "NoTurn";
+    if (auto* const got = std::get_if<Reserved>(&*call.result)) return text_of(call, *got);
+    return model::text_of(*call.result, clock_.epoch());
   }
 
   std::string text_of(Reserving& call, Reserved& got) {
@@ -311,19 +223,6 @@ class World {
     fence_highest_ = std::max(fence_highest_, permit.fence());
     permits_.insert_or_assign(call.call, std::move(permit));
     return out;
-  }
-
-  std::string text_of(const Completed& got) const {
-    const StoredAnswer& answer = got.answer;
-    const Millis at = got.completed_at - clock_.epoch();
-    for (int number = 0; number < completions_max; ++number) {
-      const StoredAnswer expected = answer_of(number);
-      if (answer.status == expected.status && answer.head == expected.head &&
-          answer.body == expected.body && answer.replayable == expected.replayable) {
-        return completed(number, at);
-      }
-    }
-    return "Completed with an answer that nobody gave";
   }
 
   std::size_t run_delivered() {
@@ -345,7 +244,7 @@ class World {
       if (got == nullptr) throw std::runtime_error("the store does not answer the model's own");
       fence_highest_ = std::max(fence_highest_, got->permit.fence());
       testing::Waiting<Settled> freed(direct_);
-      if (!store_->release(std::move(got->permit), freed)) freed.wait();
+      if (!store_->release(std::move(got->permit), {}, freed)) freed.wait();
     } while (run_delivered() > 0);
   }
 
@@ -355,11 +254,6 @@ class World {
     std::uint64_t fence = 0;
   };
 
- public:
-  /// Numbers of completions are below.
-  static constexpr int completions_max = 350;
-
- private:
   testing::TemporaryDirectory directory_;
   WatchedClock clock_;
   testing::Seen seen_;
