@@ -64,6 +64,8 @@ struct TracingSettings {
   std::string endpoint;
   double sample_ratio = 1.0;
   std::string service_name = "onceproxy";
+
+  bool operator==(const TracingSettings&) const = default;
 };
 
 struct Settings {

@@ -23,6 +23,7 @@
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
+#include "proxy/telemetry/tracer.hpp"
 #include "store/clock.hpp"
 #include "store/rocksdb_store.hpp"
 
@@ -54,6 +55,16 @@ sigset_t block_signals() {
   return set;
 }
 
+std::unique_ptr<telemetry::Tracer> make_tracer(const config::Settings& settings,
+                                               telemetry::Metrics& metrics) {
+  const auto options = tracer_options(settings);
+  if (!options) return nullptr;
+  telemetry::TracerCounts counts;
+  counts.exported = [&metrics](std::uint64_t spans) { metrics.spans_exported(spans); };
+  counts.dropped = [&metrics](std::uint64_t spans) { metrics.spans_dropped(spans); };
+  return std::make_unique<telemetry::Tracer>(*options, std::move(counts));
+}
+
 void log_listening(std::string_view listener, std::string_view address) {
   telemetry::log(LogLevel::info, "listening", {{"listener", listener}, {"address", address}});
 }
@@ -71,6 +82,7 @@ class App {
         metrics_(ONCEPROXY_VERSION),
         access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
+        tracer_(make_tracer(settings_, metrics_)),
         store_options_(store_options(settings_, options.accept_wal_loss)),
         store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
         rules_(settings_.policies, metrics_) {
@@ -97,6 +109,8 @@ class App {
   store::SystemClock clock_;
   telemetry::Metrics metrics_;
   telemetry::AccessLog access_log_;
+  /// None: nothing is traced.
+  const std::unique_ptr<telemetry::Tracer> tracer_;
   const store::RocksDbOptions store_options_;
   std::unique_ptr<store::RocksDbStore> store_;
   RulesInForce rules_;
@@ -233,9 +247,9 @@ void App::wait_for_end(const sigset_t& signals) {
 
 int App::serve(const sigset_t& signals) {
   const std::size_t workers = settings_.workers > 0 ? settings_.workers : usable_cores();
-  server_ =
-      std::make_unique<http::Server>(http_options(settings_), data_endpoints(settings_), workers,
-                                     *store_, clock_, metrics_, access_log_, rules_.get());
+  server_ = std::make_unique<http::Server>(http_options(settings_), data_endpoints(settings_),
+                                           workers, *store_, clock_, metrics_, access_log_,
+                                           rules_.get(), tracer_.get());
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);

@@ -51,6 +51,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("telemetry.listen", text_of(started.telemetry), text_of(fresh.telemetry));
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);
+  compare("tracing", started.tracing, fresh.tracing);
   return kept;
 }
 

@@ -62,6 +62,16 @@ admin::Endpoint admin_endpoint(const config::Address& address) {
   return {address.host, address.port, address.unix_path};
 }
 
+std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings) {
+  if (!settings.tracing) return std::nullopt;
+  telemetry::TracerOptions options;
+  options.endpoint = settings.tracing->endpoint;
+  options.sample_ratio = settings.tracing->sample_ratio;
+  options.service_name = settings.tracing->service_name;
+  options.version = ONCEPROXY_VERSION;
+  return options;
+}
+
 store::RocksDbOptions store_options(const config::Settings& settings, bool accept_wal_loss) {
   store::RocksDbOptions options = settings.store;
   options.pending_max = settings.limits.pending;

@@ -1,12 +1,14 @@
 // From the settings of the configuration to what each part of the program wants to be told. Pure.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "config/settings.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "proxy/telemetry/tracer.hpp"
 #include "store/rocksdb_store.hpp"
 
 namespace onceproxy {
@@ -16,6 +18,8 @@ telemetry::LogFormat log_format(config::LogFormat format);
 http::Options http_options(const config::Settings& settings);
 std::vector<http::Endpoint> data_endpoints(const config::Settings& settings);
 admin::Endpoint admin_endpoint(const config::Address& address);
+/// Nothing: nothing is traced.
+std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);
 store::RocksDbOptions store_options(const config::Settings& settings, bool accept_wal_loss);
 
 }  // namespace onceproxy
