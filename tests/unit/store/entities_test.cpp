@@ -142,6 +142,7 @@ TEST_CASE("a dropped permit leaves its turn to its lease, whether somebody waits
   const bool somebody = GENERATE(false, true);
   if (somebody) REQUIRE_FALSE(fixture.store->reserve(waits, call));
   { const Permit gone = std::move(permit); }
+  CHECK(hands.delivered() == 0);
   CHECK(is<NoTurn>(fixture.reserve(on_ride(3))));
   fixture.clock.advance(40s);
   if (somebody) {
