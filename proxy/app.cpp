@@ -13,6 +13,7 @@
 
 #include "proxy/admin/admin_endpoints.hpp"
 #include "proxy/admin/policy_endpoints.hpp"
+#include "proxy/admin/record_endpoints.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
 #include "proxy/cores.hpp"
@@ -71,6 +72,11 @@ void log_listening(std::string_view listener, std::string_view address) {
 
 void log_operator(std::string_view change) {
   telemetry::log(LogLevel::warn, "changed by an operator", {{"change", change}});
+}
+
+void log_record_change(std::string_view action, std::string_view target, std::string_view result) {
+  telemetry::log(LogLevel::warn, "changed by an operator",
+                 {{"change", action}, {"of", target}, {"result", result}});
 }
 
 class App {
@@ -218,6 +224,7 @@ void App::start_admin_ports() {
       return rules_.enforce(name, change);
     };
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
+    admin::add_record_endpoints(*admin_port_, store_->inspection(), log_record_change);
     log_listening("admin", admin_port_->address());
   }
   if (telemetry_port_) telemetry_port_->start();
