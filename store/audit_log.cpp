@@ -73,6 +73,12 @@ void AuditLog::act(AuditAction action) {
   enqueue(forwards_, std::move(entry), 1);
 }
 
+void AuditLog::end(const AuditEnding& ending) {
+  std::string entry;
+  append(entry, ending);
+  enqueue(forwards_, std::move(entry), 1);
+}
+
 void AuditLog::enqueue(Outlet& outlet, std::string entries, std::size_t count) {
   {
     const std::lock_guard lock(mutex_);

@@ -57,6 +57,8 @@ class AuditLog {
 
   /// An operator's action, now. Written soon.
   void act(AuditAction action);
+  /// The ending of a forward that no write to the database belongs to. Written soon.
+  void end(const AuditEnding& ending);
 
   /// Writes and syncs what is under way. What comes later is dropped. Idempotent.
   void close();

@@ -153,6 +153,9 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
 }
 
 void Committer::succeed(Operation* group) {
+  // Before anybody is told: what was answered is in the log whatever happens to the process.
+  for (const Operation* at = group; at != nullptr; at = at->next) note(*at);
+  write_down();
   while (group != nullptr) {
     const std::unique_ptr<Operation> operation(std::exchange(group, group->next));
     if (operation->kind == Operation::Kind::reserve) {
@@ -171,6 +174,19 @@ void Committer::succeed(Operation* group) {
     }
   }
   delivery_.send();
+}
+
+void Committer::note(const Operation& operation) {
+  if (operation.audit.empty()) return;
+  audit_ += operation.audit;
+  ++audit_count_;
+}
+
+void Committer::write_down() {
+  if (audit_count_ == 0) return;
+  parts_.audit->write(audit_, audit_count_);
+  audit_.clear();
+  audit_count_ = 0;
 }
 
 /// Nothing is on disk of it, or nobody knows.

@@ -13,9 +13,11 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "store/audit_log.hpp"
 #include "store/database.hpp"
 #include "store/delivery.hpp"
 #include "store/duplicates.hpp"
@@ -45,6 +47,7 @@ class Committer {
     const Tuning& tuning;
     const Clock& clock;
     const RocksDbObserver& observer;
+    AuditLog* audit;  ///< null: there is none
   };
 
   explicit Committer(const Parts& parts);
@@ -60,6 +63,9 @@ class Committer {
     return operation;
   }
   void submit() { queue_.nudge(); }
+
+  /// Operations should say what the audit log is to be told.
+  bool audited() const { return parts_.audit != nullptr; }
 
   /// The database has failed and is not back yet: nothing can be promised.
   bool failing() const { return retained_.active(); }
@@ -85,6 +91,8 @@ class Committer {
   rocksdb::Status write(Operation* group, std::size_t& operations);
   bool needs_sync(const Operation& operation) const;
   void succeed(Operation* group);
+  void note(const Operation& operation);
+  void write_down();
   void fail(Operation* group, bool maybe_on_disk);
   void forget(const Operation& operation);
   void add(rocksdb::WriteBatch& batch, const Operation& operation) const;
@@ -108,6 +116,8 @@ class Committer {
 
   // The committer thread's own.
   Delivery delivery_;
+  std::string audit_;
+  std::size_t audit_count_ = 0;
   Time next_upkeep_{};
   Time next_attempt_{};
   std::chrono::milliseconds reopen_pause_{};

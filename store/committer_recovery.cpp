@@ -53,6 +53,11 @@ bool Committer::try_recover() {
     }
     written += batch.Count();
     for (const auto& operation : operations) {
+      // A reservation in doubt was told to nobody.
+      if (operation->kind != Operation::Kind::reserve) note(*operation);
+    }
+    write_down();
+    for (const auto& operation : operations) {
       const bool completed = operation->kind == Operation::Kind::complete;
       parts_.endings.end(operation->fingerprint, completed, delivery_);
     }

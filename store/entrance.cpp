@@ -189,6 +189,10 @@ Entrance::Step Entrance::send(Attempt& attempt, Free free, WallTime now) {
   operation->attempt = record.attempt;
   operation->record = encode(record);
   operation->ties = ties.get();
+  if (parts_.committer.audited()) {
+    append(operation->audit, AuditForward{now, record.fence, record.attempt, request.fingerprint,
+                                          request.policy, request.request_id, request.trace_id});
+  }
   operation->reserve_call = &attempt.call;
   // From here on what was in hand is the reservation's.
   attempt.claim = attempt.entity = attempt.turn = false;

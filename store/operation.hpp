@@ -45,6 +45,8 @@ struct Operation {
   std::optional<std::string> record;
   /// What is written or deleted with it.
   std::vector<Write> also;
+  /// What the audit log is told once it is written.
+  std::string audit;
   /// The reservation's, which outlives the operation; null where it has none. What is written of
   /// its entity and its rate limit is what is known of them when the group is put together, so
   /// that nothing older ever lands on something newer.
@@ -61,7 +63,7 @@ struct Operation {
   Call<Settled>* settle_call = nullptr;
 
   std::size_t bytes() const {
-    std::size_t sum = sizeof *this + (record ? record->size() : 0);
+    std::size_t sum = sizeof *this + (record ? record->size() : 0) + audit.size();
     for (const Write& write : also) {
       sum += sizeof write + write.key.size() + (write.value ? write.value->size() : 0);
     }

@@ -31,9 +31,16 @@ class OpenStore final : public RocksDbStore {
     database_.open();
     fences_.start_above(meta::prepare(database_, options_.path));
     space_.measure();
+    if (options_.audit.enabled) {
+      // After the database: that is what tells two processes on one directory apart.
+      audit_.emplace(options_.path / "audit", options_.audit, clock_,
+                     [this](std::string_view detail) {
+                       if (observer_.failed) observer_.failed("audit", detail);
+                     });
+    }
     committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, endings_,
-                                        fences_, space_, duplicates_, *this, options_, tuning_,
-                                        clock_, observer_});
+                                        fences_, space_, duplicates_, *this, options_, tuning_, clock_,
+                                        observer_, audit()});
     entrance_.emplace(Entrance::Parts{records_, reservations_, entities_, rates_, endings_, fences_,
                                       duplicates_, space_, *committer_, tuning_, clock_, closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
@@ -44,9 +51,10 @@ class OpenStore final : public RocksDbStore {
 
   bool reserve(const ReserveRequest& request, Call<ReserveResult>& call) override;
   bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) override;
-  bool release(Permit permit, Call<Settled>& call) override;
+  bool release(Permit permit, const NotDone& why, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   void submit() override { committer_->submit(); }
+  AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
   RocksDbFigures figures() const override { return database_.figures(); }
@@ -54,6 +62,8 @@ class OpenStore final : public RocksDbStore {
   void close() override;
 
  private:
+  std::string ending(const Record& record, WallTime now, AuditEnding::How how, int status,
+                     std::string_view error) const;
   bool settle(std::unique_ptr<Operation> operation, Call<Settled>& call);
   std::optional<Reservations::Settling> use(Permit& permit, Call<Settled>& call);
 
@@ -72,6 +82,7 @@ class OpenStore final : public RocksDbStore {
   Duplicates duplicates_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
+  std::optional<AuditLog> audit_;
   std::optional<Committer> committer_;
   std::optional<Entrance> entrance_;
   std::optional<RocksDbInspection> inspection_;
@@ -97,6 +108,14 @@ std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settle
   auto settling = reservations_.settling(permit.fingerprint(), permit.nonce());
   if (!settling) call.result = Settled::refused;
   return settling;
+}
+
+/// What the audit log is told of it; nothing where there is none.
+std::string OpenStore::ending(const Record& record, WallTime now, AuditEnding::How how, int status,
+                              std::string_view error) const {
+  std::string entry;
+  if (audit_) append(entry, AuditEnding{now, record.fence, how, status, error});
+  return entry;
 }
 
 bool OpenStore::settle(std::unique_ptr<Operation> operation, Call<Settled>& call) {
@@ -138,18 +157,22 @@ bool OpenStore::complete(Permit permit, StoredAnswer answer, Call<Settled>& call
         {Family::answers, answer_key(permit.fingerprint(), record), encode_answer(record.answer)});
   }
   operation->record = encode(record);
+  operation->audit = ending(record, now, AuditEnding::How::completed, record.answer.status, {});
   const Ties* const ties = settling->ties;
   if (ties != nullptr && ties->entity) entities_.completed(*ties->entity, terms.window, now);
   return settle(std::move(operation), call);
 }
 
-bool OpenStore::release(Permit permit, Call<Settled>& call) {
+bool OpenStore::release(Permit permit, const NotDone& why, Call<Settled>& call) {
   const auto settling = use(permit, call);
   if (!settling) return true;
   const Ties* const ties = settling->ties;
   // An upstream that was down does not use up a limit.
   if (ties != nullptr && ties->rate) rates_.give_back(ties->rate->key, ties->rate->token);
-  return settle(settlement(Operation::Kind::release, permit, *settling), call);
+  auto operation = settlement(Operation::Kind::release, permit, *settling);
+  operation->audit =
+      ending(settling->record, clock_.now(), AuditEnding::How::released, why.status, why.error);
+  return settle(std::move(operation), call);
 }
 
 bool OpenStore::mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) {
@@ -165,11 +188,16 @@ bool OpenStore::mark_unknown(Permit permit, std::string_view error, Call<Settled
   record.error = error.substr(0, error_bytes_max);
   auto operation = settlement(Operation::Kind::mark_unknown, permit, *settling);
   operation->record = encode(record);
+  operation->audit = ending(record, now, AuditEnding::How::unknown, 0, error);
   return settle(std::move(operation), call);
 }
 
 void OpenStore::dropped(const Permit& permit) noexcept {
   endings_.drop(permit.fingerprint(), permit.nonce());
+  if (audit_) {
+    audit_->end({clock_.now(), permit.fence(), AuditEnding::How::unknown, 0,
+                 "the reservation was left to its lease"});
+  }
   if (observer_.permit_dropped) observer_.permit_dropped();
 }
 
@@ -184,6 +212,7 @@ void OpenStore::close() {
   closing_.store(true);
   endings_.stop_waiting();
   if (committer_) committer_->finish();
+  if (audit_) audit_->close();
   space_.stop_reclaiming();
   database_.close();
 }

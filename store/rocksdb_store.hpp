@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "store/audit_log.hpp"
 #include "store/clock.hpp"
 #include "store/inspection.hpp"
 #include "store/store.hpp"
@@ -33,6 +34,8 @@ struct RocksDbOptions {
   /// Opens a database whose write-ahead log is corrupt, losing what cannot be read. An operator's
   /// decision (--accept-wal-loss); without it open() refuses.
   bool accept_wal_loss = false;
+  /// The audit log, beside the database in `path`/audit. It has its own limit.
+  AuditOptions audit;
 };
 
 /// Called from the store's threads; must be thread-safe, quick and must not throw.

@@ -133,6 +133,8 @@ struct ReserveRequest {
   /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
   std::string_view policy;
   std::string_view request_id;
+  /// For the audit log alone. At most 32 bytes.
+  std::string_view trace_id;
   std::optional<EntityTerms> entity;
   std::optional<RateTerms> rate;
   /// Where another holds the reservation: wait for what becomes of it, no longer than this, instead
@@ -198,6 +200,14 @@ enum class Settled {
   failed,   ///< not known to be durable; the reservation is left to its lease
 };
 
+/// Why an operation counts as not having happened: what answered so, or why nothing was sent.
+struct NotDone {
+  int status = 0;
+  std::string_view error;
+};
+
+class AuditLog;
+
 class Store : public PermitOwner {
  public:
   virtual ~Store() = default;
@@ -211,8 +221,9 @@ class Store : public PermitOwner {
   /// The operation happened and answered `answer`: remembers it for the window.
   [[nodiscard]] virtual bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) = 0;
 
-  /// The operation did not happen: the fingerprint is free at once.
-  [[nodiscard]] virtual bool release(Permit permit, Call<Settled>& call) = 0;
+  /// The operation did not happen: the fingerprint is free at once. `why` is for the audit log
+  /// alone.
+  [[nodiscard]] virtual bool release(Permit permit, const NotDone& why, Call<Settled>& call) = 0;
 
   /// Nobody knows whether the operation happened: the lease starts now. `error` (at most 255
   /// bytes, longer is cut) is kept for operators.
@@ -221,6 +232,9 @@ class Store : public PermitOwner {
 
   /// Begins what was called for from loops that submit() themselves. Cheap where that is nothing.
   virtual void submit() {}
+
+  /// Where all that is written down; null: nowhere. Stays as long as the store.
+  virtual AuditLog* audit() { return nullptr; }
 };
 
 }  // namespace onceproxy::store

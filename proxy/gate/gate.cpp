@@ -133,10 +133,12 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     if (enforcement.percent < 100) co_return unprotected(rules, policy, Unprotected::percent);
     const bool pass = operation.error().kind == policies::SelectError::Kind::missing &&
                       policy.on_missing == OnMissing::pass;
-    if (pass && !watch) co_return unprotected(rules, policy, Unprotected::missing);
     Verdict verdict;
     if (!pass) verdict = refuse(policy, operation.error());
-    co_return watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
+    if (pass && !watch) metrics_.unprotected(rules.id(policy), Unprotected::missing);
+    Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
+    note(policy, request_id, admission);
+    co_return admission;
   }
   if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
     Admission admission = unprotected(rules, policy, Unprotected::percent);
@@ -155,7 +157,21 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   }
   Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   admission.fingerprint = operation->fingerprint;
+  note(policy, request_id, admission);
   co_return admission;
+}
+
+void Gate::note(const Policy& policy, std::string_view request_id, const Admission& admission) {
+  if (!audit_.wanted() || std::holds_alternative<Forward>(admission.verdict)) return;
+  const auto* const reply = std::get_if<Reply>(&admission.verdict);
+  store::AuditRefusal refusal;
+  refusal.time = clock_.now();
+  refusal.fingerprint = admission.fingerprint;
+  refusal.decision = telemetry::name(reply != nullptr ? reply->decision : Decision::passed);
+  if (admission.shadow) refusal.shadow = telemetry::name(*admission.shadow);
+  refusal.policy = policy.name;
+  refusal.request_id = request_id;
+  audit_.note(refusal);
 }
 
 Admission Gate::unprotected(const Rules& rules, const Policy& policy, Unprotected reason) {
@@ -207,9 +223,9 @@ Task<store::Settled> Gate::complete(Forward forward, const Answered& answered) {
   co_return settled;
 }
 
-Task<store::Settled> Gate::release(store::Permit permit) {
+Task<store::Settled> Gate::release(store::Permit permit, store::NotDone why) {
   AwaitedCall<store::Settled> call(loop_);
-  Finished<store::Settled> finished{call, store_.release(std::move(permit), call)};
+  Finished<store::Settled> finished{call, store_.release(std::move(permit), why, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
@@ -239,7 +255,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
         }
         break;
       case policies::Verdict::release:
-        settled = co_await release(std::move(forward.permit));
+        settled = co_await release(std::move(forward.permit), {answered->status, {}});
         ending = Ending::released;
         break;
       case policies::Verdict::ambiguous:
@@ -247,7 +263,7 @@ Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome
         break;
     }
   } else if (const auto* not_sent = std::get_if<NotSent>(&outcome)) {
-    settled = co_await release(std::move(forward.permit));
+    settled = co_await release(std::move(forward.permit), {0, not_sent->detail});
     ending = Ending::not_sent;
     settlement = {decision_of(*not_sent), answer_not_sent(*not_sent)};
   } else {

@@ -21,6 +21,7 @@
 #include "proxy/gate/rules.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
+#include "store/audit_pad.hpp"
 #include "store/clock.hpp"
 #include "store/store.hpp"
 
@@ -89,7 +90,7 @@ class Gate {
   /// All must outlive the gate; `loop` is the one its coroutines run on.
   Gate(store::Store& store, store::Loop& loop, const store::Clock& clock,
        telemetry::WorkerMetrics& metrics)
-      : store_(store), loop_(loop), clock_(clock), metrics_(metrics) {}
+      : store_(store), loop_(loop), clock_(clock), metrics_(metrics), audit_(store.audit()) {}
 
   /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
   /// Everything passed by reference must stay until the task ends.
@@ -102,6 +103,9 @@ class Gate {
   /// the completion is durable then, or the settlement says otherwise.
   Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
 
+  /// Gives the audit log what was refused since. To be called a few times a second.
+  void hand_over_audit() { audit_.hand_over(); }
+
  private:
   store::ReserveRequest reserve_request(const policies::Operation& operation, bool watch,
                                         std::string_view request_id, std::size_t bytes);
@@ -110,14 +114,18 @@ class Gate {
                         telemetry::Unprotected reason);
   Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
                      store::ReserveResult result);
+  /// The audit log learns of forwards from the store, and of everything else here.
+  void note(const policies::Policy& policy, std::string_view request_id,
+            const Admission& admission);
   Task<store::Settled> complete(Forward forward, const Answered& answered);
-  Task<store::Settled> release(store::Permit permit);
+  Task<store::Settled> release(store::Permit permit, store::NotDone why);
   Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);
 
   store::Store& store_;
   store::Loop& loop_;
   const store::Clock& clock_;
   telemetry::WorkerMetrics& metrics_;
+  store::AuditPad audit_;
 };
 
 }  // namespace onceproxy::gate

@@ -78,6 +78,7 @@ void Worker::run() {
   loop_.run();
   access_log_->flush();
   if (recorder_) recorder_->flush();
+  gate_.hand_over_audit();
 }
 
 void Worker::tick() {
@@ -88,6 +89,7 @@ void Worker::tick() {
   date_ = date_now();
   access_log_->flush();
   if (recorder_) recorder_->flush();
+  gate_.hand_over_audit();
 }
 
 void Worker::deliver(store::CallBase* first) noexcept {

@@ -43,7 +43,7 @@ void run(RocksDbStore& store, Loop& loop, std::atomic<std::uint64_t>& numbers) {
         case Ending::completed:
           return store.complete(std::move(reserved->permit), answer_of(number), settle);
         case Ending::released:
-          return store.release(std::move(reserved->permit), settle);
+          return store.release(std::move(reserved->permit), {503, {}}, settle);
         case Ending::unknown:
           break;
       }

@@ -301,9 +301,9 @@ class Fixture {
     if (store->complete(std::move(permit), std::move(answer), call)) return *call.result;
     return call.wait();
   }
-  Settled release(Permit permit) {
+  Settled release(Permit permit, const NotDone& why = {503, {}}) {
     Waiting<Settled> call(loop);
-    if (store->release(std::move(permit), call)) return *call.result;
+    if (store->release(std::move(permit), why, call)) return *call.result;
     return call.wait();
   }
   Settled mark_unknown(Permit permit, std::string_view error = "timeout") {

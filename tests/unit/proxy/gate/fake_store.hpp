@@ -32,6 +32,7 @@ class FakeStore final : public store::Store {
     std::optional<store::PayloadDigest> payload;
     store::Terms terms;
     std::string policy, request_id, error;
+    int status = 0;
     /// Its views have ended.
     std::optional<store::EntityTerms> entity;
     std::string entity_type, entity_id;
@@ -91,8 +92,11 @@ class FakeStore final : public store::Store {
     note("complete", permit.fingerprint()).answer = std::move(answer);
     return settle(permit, call);
   }
-  bool release(store::Permit permit, store::Call<store::Settled>& call) override {
-    note("release", permit.fingerprint());
+  bool release(store::Permit permit, const store::NotDone& why,
+               store::Call<store::Settled>& call) override {
+    Asked& noted = note("release", permit.fingerprint());
+    noted.status = why.status;
+    noted.error = why.error;
     return settle(permit, call);
   }
   bool mark_unknown(store::Permit permit, std::string_view error,
