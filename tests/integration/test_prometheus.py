@@ -371,6 +371,16 @@ def test_what_reached_closed_entities_is_counted(prometheus):
     assert seen.keys() == {"rides", "watched"}
 
 
+def test_the_latency_added_is_what_requests_took_longer_than_the_upstream(prometheus, traffic):
+    seen = traffic.proxy.metrics()
+    for name in ("watched", "jobs", "loose"):
+        took = sum(seen.sum("onceproxy_request_duration_seconds_sum", policy=name, decision=each)
+                   for each in ("forwarded", "passed"))
+        added = took - seen.sum("onceproxy_upstream_duration_seconds_sum", policy=name)
+        assert seen.sum("onceproxy_latency_added_seconds_sum", policy=name) == pytest.approx(added)
+        assert added > 0
+
+
 def test_the_alert_that_fires_is_the_one_about_what_happened(prometheus):
     def states():
         return {rule["name"]: rule["state"] for rule in prometheus.rules()
