@@ -24,7 +24,8 @@ using telemetry::LogLevel;
 constexpr std::size_t problems_logged_max = 50;
 
 /// The sections none of whose keys can change live.
-constexpr std::string_view fixed_sections[] = {"listen", "store", "admin", "telemetry", "workers"};
+constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
+                                               "telemetry", "tracing", "workers"};
 
 std::string text_of(const std::vector<config::Address>& addresses) {
   std::string all;
