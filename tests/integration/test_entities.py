@@ -54,9 +54,10 @@ def location(job, sequence):
     return request(target="/locations", body={"job": job, "sequence": sequence})
 
 
-def is_under_way(proxy, data):
-    """Waits until a duplicate of that request is told that it is under way, or queued."""
-    eventually(lambda: once(proxy.data, data).decision == "in-flight", "the request is there")
+def wait_until_queued(proxy, entity, count=1):
+    """Waits until so many wait for the turn of `entity`."""
+    eventually(lambda: proxy.operator.get(f"/entities/{entity}")["waiting"] == count,
+               f"{count} in the queue of {entity}")
 
 
 def by_target(request_):
@@ -81,7 +82,10 @@ def test_one_at_a_time_and_in_order_of_arrival(stage):
     for number in range(8):
         client = Client(proxy.data)
         client.send(dispatch("r1", f"d{number}"))
-        is_under_way(proxy, dispatch("r1", f"d{number}"))
+        if number == 0:
+            upstream.wait_for_requests(1)
+        else:
+            wait_until_queued(proxy, "ride/r1", number)
         clients.append(client)
     # Another ride does not wait for this one, and each of the eight is told what it was.
     first_may_end.set()
@@ -160,7 +164,7 @@ def test_dispatches_behind_a_decline_and_after_it_are_refused(stage):
     declining.send(decline("r1"))
     upstream.wait_for_requests(1)
     queued.send(dispatch("r1", "d2"))
-    is_under_way(proxy, dispatch("r1", "d2"))
+    wait_until_queued(proxy, "ride/r1")
     finish.set()
     assert declining.read("POST").decision == "forwarded"
     for answer in (queued.read("POST"), once(proxy.data, dispatch("r1", "d3"))):
@@ -268,7 +272,7 @@ def test_one_that_waits_behind_a_failure_is_not_stale(stage):
         tenth.send(location("j1", 10))
         upstream.wait_for_requests(1)
         fifth.send(location("j1", 5))
-        is_under_way(proxy, location("j1", 5))
+        wait_until_queued(proxy, "job/j1")
         fail.set()
         assert tenth.read("POST").status == 503
         assert fifth.read("POST").decision == "forwarded"
@@ -282,7 +286,7 @@ def test_one_that_waits_behind_a_later_one_is_stale(stage):
         tenth.send(location("j1", 10))
         upstream.wait_for_requests(1)
         fifth.send(location("j1", 5))
-        is_under_way(proxy, location("j1", 5))
+        wait_until_queued(proxy, "job/j1")
         finish.set()
         assert tenth.read("POST").decision == "forwarded"
         assert fifth.read("POST").decision == "stale"

@@ -8,6 +8,7 @@ import subprocess
 
 import yaml
 
+from .admin import Admin
 from .metrics import scrape
 from .output import Lines
 from .wait import PATIENCE, eventually
@@ -155,6 +156,11 @@ class Onceproxy:
         """Bytes of memory in use."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    @property
+    def operator(self):
+        """What an operator has at hand."""
+        return Admin(self.admin)
 
     def metrics(self):
         return scrape(self.telemetry)
