@@ -216,6 +216,19 @@ TEST_CASE("requests on one entity take turns in order of arrival") {
         "forwarded forwarded forwarded forwarded in-flight in-flight forwarded replayed");
 }
 
+TEST_CASE("nobody overtakes who waits for a turn, not even at the moment it comes") {
+  World world;
+  world.policy.in_flight = {InFlightRule::Action::wait, 10s};
+  Arrival released = world.acting(1, 2);
+  released.ending = Verdict::release;
+  world.ask(0ms, released);
+  world.ask(0ms, world.acting(3, 1));
+  world.ask(10ms, world.acting(4, 1, 5));
+  // It takes over fingerprint 1 just as entity 1 becomes free.
+  world.ask(20ms, world.acting(1, 1, 4));
+  CHECK(world.decided() == "forwarded forwarded forwarded stale");
+}
+
 TEST_CASE("a turn that does not come in time is busy, and its key is free") {
   World world;
   Arrival slow = world.acting(1, 1);
