@@ -2,12 +2,13 @@
 
 import json
 import pathlib
+import threading
 
 import jsonschema
 import pytest
 import yaml
 
-from harness import Client, Onceproxy, request
+from harness import Client, Onceproxy, crowd, request
 from harness.process import run
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "config" / "examples"
@@ -120,6 +121,62 @@ def test_alert_receiver(example):
     assert send("/alerts", {**alert, "severity": "critical"}).decision == "forwarded"
     assert send("/alerts", {"text": "hello"}).decision == "passed"
     assert upstream.executions["/alerts"] == 4
+
+
+def test_alerts_of_one_service_are_limited_by_their_severity(example):
+    send, upstream = example("alert-receiver.yaml")
+
+    def alert(number, severity):
+        return send("/alerts", {"name": f"n{number}", "service": "db", "severity": severity})
+
+    for severity, limit in (("warning", 20), ("critical", 60), ("info", 5)):
+        decisions = [alert(number, severity).decision for number in range(limit + 1)]
+        assert decisions == ["forwarded"] * limit + ["rate-limited"]
+    assert alert(0, "warning").decision == "suppressed"
+
+
+def test_notification_dispatch(example):
+    send, upstream = example("notification-dispatch.yaml")
+    there = "/v1/notifications"
+
+    def notify(subject, recipient=7, **more):
+        return send(there, {"recipient_id": recipient, "template": "delayed",
+                            "subject_id": subject, **more})
+
+    assert notify(0, text="soon").decision == "forwarded"
+    again = notify(0, text="later", channel="Push")
+    assert again.json == {"status": "suppressed", "reason": "duplicate"}
+    assert [notify(number).decision for number in range(1, 10)] == ["forwarded"] * 9
+    dropped = notify(10)
+    assert (dropped.status, dropped.json) == (200, {"status": "dropped", "reason": "too many"})
+    assert notify(10, recipient=8).decision == "forwarded"
+    urgent = [notify(number, priority="Urgent") for number in range(100, 131)]
+    assert [answer.decision for answer in urgent] == ["forwarded"] * 30 + ["rate-limited"]
+    assert urgent[-1].status == 429
+    assert send(there, {"recipient_id": 7}).status == 400
+    assert upstream.executions[there] == 41
+
+
+def test_single_file_dispatch(stage, example):
+    send, upstream = example("single-file-dispatch.yaml")
+    inside, overlaps = threading.Semaphore(1), []
+
+    def handler(exchange):
+        if not inside.acquire(blocking=False):
+            overlaps.append(exchange.request.target)
+        exchange.answer(200, {"execution": exchange.execution})
+        inside.release()
+
+    upstream.handler = handler
+    proxy = stage.proxies[0]
+    jobs = [request(target="/dispatch", body={"job_id": number % 10}) for number in range(40)]
+    reads = [request("GET", "/jobs")] * 20
+    answers = crowd(proxy.data, jobs + reads)
+    assert [answer.status for answer in answers] == [200] * 60
+    assert not overlaps
+    assert upstream.executions == {"/dispatch": 10, "/jobs": 20}
+    assert send("/dispatch", {"job_id": 1, "note": "x"}).status == 422
+    assert send("/dispatch", {}).status == 400
 
 
 def test_broker_push(example):
