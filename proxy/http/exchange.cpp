@@ -156,6 +156,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   std::string hex;
   if (fingerprint) hex = fingerprint->hex();
   record.request_id = request_id;
+  record.trace_id = trace.id();
   record.client = client.client;
   record.method = client.head.method;
   record.path = client.head.path;

@@ -85,6 +85,7 @@ class TextLine {
 template <typename Line>
 void append_record(Line line, const AccessRecord& record) {
   line.text("request_id", record.request_id);
+  line.text("trace_id", record.trace_id);
   line.text("client", record.client);
   line.text("method", record.method);
   line.text("path", record.path);

@@ -23,6 +23,8 @@ namespace onceproxy::telemetry {
 /// numbers and a status of 0 (no answer was sent) are left out of the line.
 struct AccessRecord {
   std::string_view request_id;
+  /// Hexadecimal; where requests are traced.
+  std::string_view trace_id;
   std::string_view client;
   std::string_view method;
   /// The path as it came, without its query, which may hold secrets.

@@ -123,6 +123,15 @@ def test_a_parent_that_is_not_sampled_goes_on_as_it_came(proxy, upstream, collec
     assert len(collector.spans(4)) == 4  # the later one's alone
 
 
+def test_the_access_log_names_the_trace(proxy):
+    once(proxy.data, order("a", SAMPLED))
+    once(proxy.data, order("b", UNSAMPLED))
+    once(proxy.data, request("GET", "/x"))
+    lines = proxy.access_log(3)
+    assert [line["trace_id"] for line in lines[:2]] == [TRACE, TRACE]
+    assert re.fullmatch("[0-9a-f]{32}", lines[2]["trace_id"]) and lines[2]["trace_id"] != TRACE
+
+
 def test_a_ratio_of_zero_records_only_what_the_parent_samples(stage, upstream, collector):
     proxy = traced(stage, upstream, collector.endpoint, sample_ratio=0, service_name="dispatch")
     once(proxy.data, order("own"))
@@ -142,6 +151,7 @@ def test_without_tracing_everything_goes_on_as_it_came(stage, upstream):
     for sent in upstream.requests[:2]:
         assert (sent["traceparent"], sent["tracestate"]) == ("nonsense", "a=1")
     assert "traceparent" not in dict(upstream.requests[2].headers)
+    assert not any("trace_id" in line for line in proxy.access_log(3))
 
 
 def test_an_upstream_that_is_not_there_is_a_failed_span(stage, collector):

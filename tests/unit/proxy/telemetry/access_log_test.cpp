@@ -73,6 +73,7 @@ AccessLog::Options to(int descriptor, LogFormat format = LogFormat::json) {
 AccessRecord full_record() {
   AccessRecord record;
   record.request_id = "4bf92f35";
+  record.trace_id = "00aa";
   record.client = "10.1.2.3:41000";
   record.method = "POST";
   record.path = "/v1/rides/7/dispatch";
@@ -111,17 +112,19 @@ std::string without_colours(const std::string& line) {
 }
 
 TEST_CASE("a JSON line holds every field under its name") {
-  CHECK(without_time(written(full_record())) ==
-        R"({"time":"T","request_id":"4bf92f35","client":"10.1.2.3:41000","method":"POST",)"
-        R"("path":"/v1/rides/7/dispatch","policy":"dispatch","decision":"in-flight",)"
-        R"("fingerprint":"00ff","status":409,"request_bytes":512,"response_bytes":0,)"
-        R"("duration_ms":1.234,"upstream_ms":0.042,"error":"turn not reached"})"
-        "\n");
+  CHECK(
+      without_time(written(full_record())) ==
+      R"({"time":"T","request_id":"4bf92f35","trace_id":"00aa",)"
+      R"("client":"10.1.2.3:41000","method":"POST","path":"/v1/rides/7/dispatch","policy":"dispatch","decision":"in-flight",)"
+      R"("fingerprint":"00ff","status":409,"request_bytes":512,"response_bytes":0,)"
+      R"("duration_ms":1.234,"upstream_ms":0.042,"error":"turn not reached"})"
+      "\n");
 }
 
 TEST_CASE("a text line holds the same as key=value") {
   CHECK(without_time(written(full_record(), LogFormat::text)) ==
-        "T request_id=4bf92f35 client=10.1.2.3:41000 method=POST path=/v1/rides/7/dispatch "
+        "T request_id=4bf92f35 trace_id=00aa client=10.1.2.3:41000 method=POST "
+        "path=/v1/rides/7/dispatch "
         "policy=dispatch decision=in-flight fingerprint=00ff status=409 request_bytes=512 "
         "response_bytes=0 duration_ms=1.234 upstream_ms=0.042 error=\"turn not reached\"\n");
 }
