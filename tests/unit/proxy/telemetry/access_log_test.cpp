@@ -115,8 +115,8 @@ TEST_CASE("a JSON line holds every field under its name") {
   CHECK(
       without_time(written(full_record())) ==
       R"({"time":"T","request_id":"4bf92f35","trace_id":"00aa",)"
-      R"("client":"10.1.2.3:41000","method":"POST","path":"/v1/rides/7/dispatch","policy":"dispatch","decision":"in-flight",)"
-      R"("fingerprint":"00ff","status":409,"request_bytes":512,"response_bytes":0,)"
+      R"("client":"10.1.2.3:41000","method":"POST","path":"/v1/rides/7/dispatch",)"
+      R"("policy":"dispatch","decision":"in-flight","fingerprint":"00ff","status":409,"request_bytes":512,"response_bytes":0,)"
       R"("duration_ms":1.234,"upstream_ms":0.042,"error":"turn not reached"})"
       "\n");
 }
