@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "store/digest_memtable.hpp"
 #include "store/duplicates.hpp"
 #include "store/entity.hpp"
 #include "store/expiry_filter.hpp"
@@ -71,7 +72,7 @@ rocksdb::ColumnFamilyOptions digest_family(const RocksDbOptions& options, const 
   // Keys are random digests: a skip list of all of them misses the cache at every step, a bucket
   // each does not. The prefix is the whole key; an iterator must ask for total order.
   out.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(fingerprint_bytes));
-  out.memtable_factory.reset(rocksdb::NewHashSkipListRepFactory(tuning.memtable_buckets));
+  out.memtable_factory = make_digest_memtable(tuning.memtable_buckets);
   out.write_buffer_size = tuning.write_buffer_bytes;
   out.max_write_buffer_number = 3;
   // Every record is written twice within seconds (reserved, completed): more files at level 0

@@ -265,11 +265,11 @@ TEST_CASE_METHOD(InspectionFixture, "duplicates are counted, at once and across 
   CHECK(record(2)->duplicates == 0);
   CHECK_FALSE(record(2)->last_duplicate);
   clock.advance(1min);
-  const Permit held = permit(request(3));
-  CHECK(is<InFlight>(reserve(request(3))));
-  ReserveRequest other = request(1);
-  other.payload = payload(1);
-  CHECK(record(3)->duplicates == 1);
+  {
+    const Permit held = permit(request(3));
+    CHECK(is<InFlight>(reserve(request(3))));
+    CHECK(record(3)->duplicates == 1);
+  }
 
   // The next tick writes them; from then on they no longer depend on this process.
   REQUIRE(store->inspection().forget(fingerprint(2)) == Changed::done);

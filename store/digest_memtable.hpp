@@ -1,0 +1,20 @@
+// The memtable of families whose keys are digests: RocksDB's hash skip list, with an order of its
+// own making. A flush and a scan want all keys in order, for which the hash skip list inserts them
+// one by one into a skip list, each comparison two misses of the cache; here their first eight
+// bytes are put beside each other and sorted. Where keys are as good as random these decide nearly
+// every comparison.
+//
+// Not thread-safe beyond what RocksDB asks of a memtable: one writer, any number of readers.
+#pragma once
+
+#include <rocksdb/memtablerep.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace onceproxy::store {
+
+/// Needs a prefix extractor that takes whole keys, and no concurrent memtable writes.
+std::shared_ptr<rocksdb::MemTableRepFactory> make_digest_memtable(std::size_t buckets);
+
+}  // namespace onceproxy::store
