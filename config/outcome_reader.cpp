@@ -41,11 +41,11 @@ bool has(const StatusSet& set, const StatusRule& rule) {
 }
 
 std::optional<StatusRule> parse_rule(std::string_view text) {
-  if (text.size() == 3 && text.ends_with("xx") && text[0] >= '1' && text[0] <= '9') {
+  if (text.size() == 3 && text.ends_with("xx") && text[0] >= '1' && text[0] <= '5') {
     return StatusRule{text[0] - '0', true};
   }
   const auto number = whole_number(text);
-  if (number && *number >= 100 && *number <= 999) return StatusRule{static_cast<int>(*number)};
+  if (number && *number >= 100 && *number <= 599) return StatusRule{static_cast<int>(*number)};
   return std::nullopt;
 }
 

@@ -128,6 +128,18 @@ void check_scope(const Node& node, const Policy& policy) {
       "everybody may see every answer");
 }
 
+/// Whether it is known what a policy covers. What could not be read of `match`, or was not taken
+/// for one, has been reported, and seems to leave out a condition.
+bool covers_as_written(const Node& policy) {
+  const auto match = policy.get("match");
+  return !policy.reading().has_problems_in((match ? *match : policy).path());
+}
+
+std::string named(std::size_t index, const Policy& policy) {
+  const std::string place = "policies[" + std::to_string(index) + "]";
+  return policy.name.empty() ? place : place + " (" + policy.name + ")";
+}
+
 }  // namespace
 
 void check_policy(const Node& node, const Policy& policy) {
@@ -139,6 +151,8 @@ void check_policy(const Node& node, const Policy& policy) {
 
 void check_policies(const Node& node, const std::vector<Policy>& policies) {
   const std::vector<Node> nodes = node.items();
+  std::vector<bool> known;
+  for (const Node& policy : nodes) known.push_back(covers_as_written(policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const auto name = nodes[i].get("name");
     const auto match = nodes[i].get("match");
@@ -149,11 +163,12 @@ void check_policies(const Node& node, const std::vector<Policy>& policies) {
         break;
       }
     }
+    if (!known[i]) continue;
     for (std::size_t j = 0; j < i; ++j) {
-      if (!covers(policies[j].match, policies[i].match)) continue;
+      if (!known[j] || !covers(policies[j].match, policies[i].match)) continue;
       (match ? *match : nodes[i])
-          .problem("never reached: policies[" + std::to_string(j) + "] (" + policies[j].name +
-                   ") covers the same requests and stands first; put this one before it, or "
+          .problem("never reached: " + named(j, policies[j]) +
+                   " covers the same requests and stands first; put this one before it, or "
                    "narrow its match");
       break;
     }

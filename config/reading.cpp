@@ -58,6 +58,14 @@ void Reading::problem(Place place, std::string path, std::string message) {
   problems_.push_back(std::move(problem));
 }
 
+bool Reading::has_problems_in(std::string_view path) const {
+  return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+    if (!std::string_view(problem.path).starts_with(path)) return false;
+    const std::string_view rest = std::string_view(problem.path).substr(path.size());
+    return rest.empty() || rest.front() == '.' || rest.front() == '[';
+  });
+}
+
 std::string_view Reading::line(std::size_t number) const {
   return number >= 1 && number <= lines_.size() ? lines_[number - 1] : std::string_view();
 }

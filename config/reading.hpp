@@ -45,6 +45,8 @@ class Reading {
   /// In the file's order.
   std::vector<Problem> take_problems();
   bool has_problems() const { return !problems_.empty(); }
+  /// Whether anything was reported at this path or inside it.
+  bool has_problems_in(std::string_view path) const;
 
  private:
   std::string file_;

@@ -52,5 +52,28 @@ TEST_CASE("A policy that some request still reaches is fine") {
                 "where: [{body: /t, otherwise: {body: /u}, equals: a}]"));
 }
 
+TEST_CASE("What a policy with a broken match would hide is not said") {
+  const std::string second =
+      "- {name: b, fingerprint: client_key, scope: shared, match: {path: /b}}\n";
+  const auto found = [&](const std::string& first) {
+    return problems("policies:\n- {fingerprint: client_key, scope: shared, " + first + "}\n" +
+                    second);
+  };
+  CHECK(found("name: a, match: {path: b}") ==
+        Texts{"policies[0].match.path: \"b\" is no path template: a path begins with /"});
+  CHECK(found("name: a, mtach: {path: /a}").size() == 1);
+  CHECK(found("name: a, match: {where: [{bdy: /t, equals: a}]}").size() == 1);
+}
+
+TEST_CASE("A policy without a good name hides others all the same") {
+  const Texts found = problems(
+      "policies:\n- {name: A, fingerprint: client_key, scope: shared, match: {path: /**}}\n"
+      "- {name: b, fingerprint: client_key, scope: shared, match: {path: /b}}\n");
+  REQUIRE(found.size() == 2);
+  CHECK(found[1] ==
+        "policies[1].match: never reached: policies[0] covers the same requests and stands first; "
+        "put this one before it, or narrow its match");
+}
+
 }  // namespace
 }  // namespace onceproxy::config
