@@ -76,6 +76,7 @@ struct Settings {
   std::optional<Address> telemetry;
   /// Absent: nothing is traced.
   std::optional<TracingSettings> tracing;
+  store::AuditOptions audit;
   LimitSettings limits;
   LogSettings log;
   /// 0: one per core the cgroup allows.

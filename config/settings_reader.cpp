@@ -1,6 +1,7 @@
 #include "config/settings_reader.hpp"
 
 #include "config/address_checks.hpp"
+#include "config/audit_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/tracing_reader.hpp"
@@ -187,30 +188,34 @@ Kind<LogSettings> log() {
 
 Keys<Settings> top_level() {
   using S = Settings;
-  return {"the top level",
-          {key<S>("listen", &S::listen, addresses(),
-                  "The data port: an address, or a list of them.", Need::required),
-           key<S>("upstream", &S::upstream, upstream(), "The service that is protected.",
-                  Need::required),
-           key<S>("store", &S::store, store_section(), "Where operations are remembered."),
-           key<S>("admin", &S::admin,
-                  listener("admin", {"token_file"},
-                           "The admin API's address: full control, so a local one or "
-                           "unix:/path."),
-                  "The admin API. Left out: there is none."),
-           key<S>("telemetry", &S::telemetry,
-                  listener("telemetry", {}, "The address of /metrics, /ready and /live."),
-                  "What is read-only and safe to show. Left out: there is none."),
-           key<S>("tracing", &S::tracing, tracing(),
-                  "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
-                  "traced."),
-           key<S>("limits", &S::limits, limits(), "What clients may ask for."),
-           key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
-           key<S>("workers", &S::workers, integer(0, 1'024),
-                  "Worker threads; 0 is one per core the cgroup allows."),
-           key<S>("policies", &S::policies, policy_list(),
-                  "The first that matches wins; a request that none covers passes untouched.")},
-          {"audit"}};
+  return {
+      "the top level",
+      {key<S>("listen", &S::listen, addresses(), "The data port: an address, or a list of them.",
+              Need::required),
+       key<S>("upstream", &S::upstream, upstream(), "The service that is protected.",
+              Need::required),
+       key<S>("store", &S::store, store_section(), "Where operations are remembered."),
+       key<S>("admin", &S::admin,
+              listener("admin", {"token_file"},
+                       "The admin API's address: full control, so a local one or "
+                       "unix:/path."),
+              "The admin API. Left out: there is none."),
+       key<S>("telemetry", &S::telemetry,
+              listener("telemetry", {}, "The address of /metrics, /ready and /live."),
+              "What is read-only and safe to show. Left out: there is none."),
+       key<S>("tracing", &S::tracing, tracing(),
+              "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
+              "traced."),
+       key<S>("audit", &S::audit, audit(),
+              "What was forwarded, how it ended, what was refused, and what operators did; kept "
+              "beside the store, shown by GET /audit."),
+       key<S>("limits", &S::limits, limits(), "What clients may ask for."),
+       key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+       key<S>("workers", &S::workers, integer(0, 1'024),
+              "Worker threads; 0 is one per core the cgroup allows."),
+       key<S>("policies", &S::policies, policy_list(),
+              "The first that matches wins; a request that none covers passes untouched.")},
+      {}};
 }
 
 }  // namespace

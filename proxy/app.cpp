@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proxy/admin/admin_endpoints.hpp"
+#include "proxy/admin/audit_endpoints.hpp"
 #include "proxy/admin/policy_endpoints.hpp"
 #include "proxy/admin/record_endpoints.hpp"
 #include "proxy/admin/server.hpp"
@@ -149,6 +150,9 @@ void App::apply(const config::Settings& settings) {
   telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
   access_log_.set_level(log_level(settings.log.level));
   access_log_.set_format(log_format(settings.log.format));
+  if (store_->audit() != nullptr) {
+    store_->audit()->act({.action = "reload", .target = options_.config_file});
+  }
 }
 
 admin::AdminHooks App::admin_hooks() {
@@ -225,6 +229,7 @@ void App::start_admin_ports() {
     };
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
     admin::add_record_endpoints(*admin_port_, store_->inspection(), log_record_change);
+    if (store_->audit() != nullptr) admin::add_audit_endpoints(*admin_port_, *store_->audit());
     log_listening("admin", admin_port_->address());
   }
   if (telemetry_port_) telemetry_port_->start();

@@ -52,6 +52,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("telemetry.listen", text_of(started.telemetry), text_of(fresh.telemetry));
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);
+  compare("audit", started.audit, fresh.audit);
   compare("tracing", started.tracing, fresh.tracing);
   return kept;
 }

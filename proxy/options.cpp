@@ -76,6 +76,7 @@ store::RocksDbOptions store_options(const config::Settings& settings, bool accep
   store::RocksDbOptions options = settings.store;
   options.pending_max = settings.limits.pending;
   options.accept_wal_loss = accept_wal_loss;
+  options.audit = settings.audit;
   return options;
 }
 

@@ -39,6 +39,8 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.reservations = stats.reservations_active;
   gauges.reservations_max = limits.pending_max;
   gauges.healthy = stats.healthy;
+  gauges.audit_bytes = stats.audit_bytes;
+  gauges.audit_dropped = stats.audit_dropped;
   gauges.writes_stopped = figures.writes_stopped;
   gauges.delayed_write_rate = figures.delayed_write_rate;
   gauges.background_errors = figures.background_errors;

@@ -19,7 +19,7 @@ namespace onceproxy::store {
 //   forward  := time fence fingerprint attempt policy request_id trace_id
 //   ending   := time fence how status error
 //   refusal  := time present [fingerprint] decision shadow policy request_id trace_id
-//   action   := time action target detail from
+//   action   := time action target detail from status
 //   start    := time
 //
 //   time     := i64
@@ -154,6 +154,7 @@ std::optional<AuditEntry> read_action(Reader& in) {
   entry.target = in.short_text();
   entry.detail = in.raw(in.number<std::uint16_t>());
   entry.from = in.short_text();
+  entry.status = in.number<std::uint16_t>();
   return entry;
 }
 
@@ -219,6 +220,7 @@ void append(std::string& out, const AuditAction& entry) {
   packer.number(static_cast<std::uint16_t>(detail.size()));
   packer.raw(detail);
   packer.text(entry.from, text_max);
+  packer.number(static_cast<std::uint16_t>(entry.status));
   packer.append_to(out);
 }
 

@@ -60,11 +60,13 @@ struct AuditRefusal {
 /// What an operator did.
 struct AuditAction {
   WallTime time{};
-  std::string_view action;
-  std::string_view target;
-  std::string_view detail;
+  std::string_view action = {};
+  std::string_view target = {};
+  std::string_view detail = {};
   /// Where it came from: an address.
-  std::string_view from;
+  std::string_view from = {};
+  /// What it was answered; 0: nothing.
+  int status = 0;
 };
 
 /// A process opened the log. What it finds open belongs to one that is no more.

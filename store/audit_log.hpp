@@ -33,6 +33,8 @@ struct AuditOptions {
   std::chrono::milliseconds retention = std::chrono::hours(7 * 24);
   /// What the files hold together; refusals get a quarter of it.
   std::uint64_t bytes_max = std::uint64_t{1} << 30;
+
+  friend bool operator==(const AuditOptions&, const AuditOptions&) = default;
 };
 
 class AuditLog {

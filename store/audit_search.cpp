@@ -49,7 +49,11 @@ AuditSearch::AuditSearch(const AuditSeries& series, const AuditQuery& query, Wal
       bytes_left_(bytes_left),
       place_(from),
       files_(series.files()) {
-  while (left_ < files_.size() && files_[left_].number <= from.number) ++left_;
+  // Of a file that was read down to its beginning nothing is left.
+  const std::uint64_t end = from.offset > 0 ? from.number : from.number - 1;
+  if (from.number > 0) {
+    while (left_ < files_.size() && files_[left_].number <= end) ++left_;
+  }
   while (left_ > 0 && query.until && files_[left_ - 1].begun - slack >= *query.until) --left_;
   ahead_ = left_;
 }

@@ -17,7 +17,7 @@ constexpr std::uint64_t file_bytes_most = std::uint64_t{8} << 20;
 constexpr std::uint64_t file_bytes_least = std::uint64_t{64} << 10;
 /// A file that is larger than any of ours is read to here.
 constexpr std::uint64_t read_bytes_max = 4 * file_bytes_most;
-constexpr std::string_view suffix = ".log";
+constexpr std::string_view suffix = ".audit";
 
 std::string failure(std::string_view what, const std::filesystem::path& path) {
   return std::string(what) + " " + path.string() + ": " + std::generic_category().message(errno);

@@ -1,5 +1,6 @@
-// AuditSeries: one series of files of the audit log, <name>-<number>.log in one directory, appended
-// to at the end and forgotten from the beginning. It knows bytes and times, not what they say.
+// AuditSeries: one series of files of the audit log, <name>-<number>.audit in one directory,
+// appended to at the end and forgotten from the beginning. It knows bytes and times, not what they
+// say.
 //
 // What is appended survives the process as soon as append() returns, and the machine after the next
 // sync(). No file is mapped: one that somebody cuts must not end the process.

@@ -204,7 +204,9 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 RocksDbStats OpenStore::stats() const {
   return {space_.bytes(), committer_->records_estimate(), reservations_.size(),
           entrance_->waiting(),
-          !committer_->failing() && !closing_.load(std::memory_order_relaxed)};
+          !committer_->failing() && !closing_.load(std::memory_order_relaxed),
+          audit_ ? audit_->bytes() : 0,
+          audit_ ? audit_->dropped() : 0};
 }
 
 void OpenStore::close() {

@@ -58,6 +58,9 @@ struct RocksDbStats {
   /// Reserves that wait for another's outcome or for a turn.
   std::uint64_t calls_waiting = 0;
   bool healthy = true;
+  /// Of the audit log: what it takes on disk, and entries that were lost.
+  std::uint64_t audit_bytes = 0;
+  std::uint64_t audit_dropped = 0;
 };
 
 /// RocksDB's insides, since it was last opened. Takes its lock for a moment: for whoever scrapes,

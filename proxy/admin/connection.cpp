@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/admin/listen.hpp"
 #include "proxy/admin/target.hpp"
 
 namespace onceproxy::admin {
@@ -147,7 +148,8 @@ asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, con
   Routed answer{plain(400, "malformed request target\n"), {}};
   if (target)
     answer = routes.answer({std::string(message.method_string()), std::move(target->path),
-                            std::move(target->query), message.body()});
+                            std::move(target->query), message.body(),
+                            peer_address(connection.stream.socket().native_handle())});
   error = co_await send(connection, std::move(answer), manner);
   co_return !error && manner.keep_alive;
 }

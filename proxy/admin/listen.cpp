@@ -36,16 +36,20 @@ std::string with_port(const std::string& host, const std::string& port) {
   return host.find(':') == std::string::npos ? host + ':' + port : '[' + host + "]:" + port;
 }
 
+std::string numeric(const sockaddr_storage& address, socklen_t size, const std::string& otherwise) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(),
+                  port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return otherwise;
+  return with_port(host.data(), port.data());
+}
+
 std::string bound_address(int descriptor, const std::string& configured) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> port{};
-  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size) != 0 ||
-      getnameinfo(reinterpret_cast<sockaddr*>(&bound), size, host.data(), host.size(), port.data(),
-                  port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return configured;
-  return with_port(host.data(), port.data());
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return configured;
+  return numeric(bound, size, configured);
 }
 
 sockaddr_un unix_address(const std::string& path) {
@@ -69,6 +73,13 @@ bool is_stale_socket(const sockaddr_un& address) {
 }
 
 }  // namespace
+
+std::string peer_address(int descriptor) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+  return peer.ss_family == AF_UNIX ? "unix" : numeric(peer, size, {});
+}
 
 ListeningSocket::ListeningSocket(const Endpoint& endpoint) {
   try {

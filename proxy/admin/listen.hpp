@@ -38,4 +38,7 @@ class ListeningSocket {
   ino_t inode_ = 0;
 };
 
+/// Who is at the other end: host:port, "unix" where the socket is one, empty where nobody knows.
+std::string peer_address(int descriptor);
+
 }  // namespace onceproxy::admin

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policies/entity.hpp"
+#include "proxy/admin/json_object.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/target.hpp"
 #include "proxy/telemetry/json_text.hpp"
@@ -43,39 +44,6 @@ std::string_view name_of(RecordView::State state) {
   return std::ranges::find(states, state, &std::pair<RecordView::State, std::string_view>::first)
       ->second;
 }
-
-/// An object's members, in order; what is absent is left out.
-class Object {
- public:
-  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
-  void text(std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    begin(name);
-    append_json_string(out_, value);
-  }
-  template <typename Number>
-  void number(std::string_view name, Number value) {
-    begin(name);
-    out_ += std::to_string(value);
-  }
-  void flag(std::string_view name, bool value) {
-    begin(name);
-    out_ += value ? "true" : "false";
-  }
-  void time(std::string_view name, store::WallTime value) {
-    telemetry::Timestamp timestamp;
-    text(name, timestamp.text(value));
-  }
-  void end() { out_ += '}'; }
-
- private:
-  void begin(std::string_view name) {
-    if (out_.back() != '{') out_ += ',';
-    append_json_string(out_, name);
-    out_ += ':';
-  }
-  std::string& out_;
-};
 
 void append_record(std::string& out, const RecordView& record) {
   Object object(out);

@@ -90,16 +90,21 @@ Routed Routes::answer(const Request& request) const {
       allow += (allow.empty() ? "" : ", ") + (method == "GET" ? "GET, HEAD" : method);
     return {plain(405, "this path takes " + allow + "\n"), allow};
   }
+  Request with_captures = request;
+  with_captures.captures = std::move(captures);
+  const Response response = handled(route->second.handler, with_captures);
+  if (watcher_ && route->first != "GET") watcher_(request, response.status);
+  return {response, {}};
+}
+
+Response Routes::handled(const Handler& handler, const Request& request) const {
   try {
-    if (captures.empty()) return {route->second.handler(request), {}};
-    Request with_captures = request;
-    with_captures.captures = std::move(captures);
-    return {route->second.handler(with_captures), {}};
+    return handler(request);
   } catch (const std::exception& error) {
     telemetry::log(
         telemetry::LogLevel::error, "admin request failed",
         {{"path", std::string_view(request.path)}, {"error", std::string_view(error.what())}});
-    return {plain(500, "internal error; see the log\n"), {}};
+    return plain(500, "internal error; see the log\n");
   }
 }
 

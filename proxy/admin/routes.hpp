@@ -19,6 +19,7 @@ struct Routed {
 class Routes {
  public:
   void add(std::string method, std::string path, std::string help, Handler handler);
+  void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
   /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
   /// throws (which is logged). Answers HEAD as GET, body included.
@@ -34,9 +35,11 @@ class Routes {
   using Methods = std::map<std::string, Route, std::less<>>;
   using Captures = std::map<std::string, std::string, std::less<>>;
 
+  Response handled(const Handler& handler, const Request& request) const;
   const Methods* find(std::string_view path, Captures& captures) const;
 
   std::map<std::string, Methods, std::less<>> paths_;
+  Watcher watcher_;
 };
 
 /// A plain text answer.

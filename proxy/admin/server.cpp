@@ -162,6 +162,10 @@ void Server::add(std::string method, std::string path, std::string help, Handler
   state_->routes.add(std::move(method), std::move(path), std::move(help), std::move(handler));
 }
 
+void Server::watch(Watcher watcher) {
+  state_->routes.watch(std::move(watcher));
+}
+
 std::string Server::help() const {
   return state_->routes.help();
 }

@@ -25,6 +25,8 @@ struct Request {
   /// Decoded.
   std::multimap<std::string, std::string> query;
   std::string body;
+  /// Who asks: an address, or "unix" where the socket is one.
+  std::string peer = {};
   /// What the path's {names} stand for, decoded.
   std::map<std::string, std::string, std::less<>> captures = {};
 };
@@ -36,6 +38,9 @@ struct Response {
 };
 
 using Handler = std::function<Response(const Request&)>;
+
+/// Hears of a request that may have changed something, and the status it was answered.
+using Watcher = std::function<void(const Request&, int status)>;
 
 /// Where a server listens: host and port (0: any free one), or a unix socket's path. A host is an
 /// address (IPv6 with or without brackets) or a name; it is never empty, so that "everywhere" has
@@ -60,6 +65,10 @@ class Server {
   /// below it. What is written out goes before what has names, and that before what ends in "/*".
   /// A handler that throws answers 500.
   void add(std::string method, std::string path, std::string help, Handler handler);
+
+  /// `watcher` runs after each handler of another method than GET, on the server's thread. Before
+  /// start().
+  void watch(Watcher watcher);
 
   /// What was added, one line a path: "  POST /path: help", sorted by path.
   std::string help() const;

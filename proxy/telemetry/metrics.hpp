@@ -91,6 +91,9 @@ struct StoreGauges {
   std::uint64_t reservations_max = 0;
   /// False: the store failed and is being reopened; it promises nothing.
   bool healthy = true;
+  /// What the audit log takes on disk, and how many of its entries were lost since the start.
+  std::uint64_t audit_bytes = 0;
+  std::uint64_t audit_dropped = 0;
   /// Its database takes no write for now, or only so many bytes a second (0: as many as come).
   bool writes_stopped = false;
   std::uint64_t delayed_write_rate = 0;

@@ -37,6 +37,11 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
         store.block_cache_bytes);
   gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
+  gauge("onceproxy_audit_bytes", "What the audit log takes on disk.", store.audit_bytes);
+  Family dropped("onceproxy_audit_dropped_total", "Entries that the audit log could not keep.",
+                 MetricType::Counter);
+  dropped.add({}, store.audit_dropped);
+  dropped.move_to(families);
   Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
   records.add({{"state", "all"}}, store.records_estimate);
   records.move_to(families);

@@ -85,12 +85,13 @@ TEST_CASE("a refusal comes back with its fingerprint and without one") {
 
 TEST_CASE("an operator's action comes back as it was written") {
   const std::string bytes =
-      bytes_of(AuditAction{at(4'000), "POST", "/reload", "detail", "unix:/run/admin"});
+      bytes_of(AuditAction{at(4'000), "POST", "/reload", "detail", "unix", 422});
   const auto read = read_back<AuditAction>(bytes);
   CHECK(read.action == "POST");
   CHECK(read.target == "/reload");
   CHECK(read.detail == "detail");
-  CHECK(read.from == "unix:/run/admin");
+  CHECK(read.status == 422);
+  CHECK(read.from == "unix");
 }
 
 TEST_CASE("texts of an entry are cut to their bounds, and the entry to its own") {

@@ -47,7 +47,7 @@ TEST_CASE("what is appended is read back, in a file of a number") {
   CHECK_FALSE(series->append("one", files.now));
   CHECK_FALSE(series->append("two", files.now));
   CHECK_FALSE(series->append("", files.now));
-  CHECK(files.names() == std::set<std::string>{"forwards-1.log"});
+  CHECK(files.names() == std::set<std::string>{"forwards-1.audit"});
   CHECK(series->read(1) == "onetwo");
   CHECK_FALSE(series->read(2));
   CHECK(series->bytes() == 6);
@@ -92,7 +92,7 @@ TEST_CASE("a file goes when its last entry is older than the retention") {
   series->expire(files.now + 7h);
   CHECK(files.names().size() == 2);
   series->expire(files.now + 7h + 1ms);
-  CHECK(files.names() == std::set<std::string>{"forwards-2.log"});
+  CHECK(files.names() == std::set<std::string>{"forwards-2.audit"});
   series->expire(files.now + 8h + 1ms);
   CHECK(files.names().empty());
   CHECK(series->bytes() == 0);
@@ -119,8 +119,8 @@ TEST_CASE("a series that is opened again goes on, in its last file where that ha
 
 TEST_CASE("files of others are left alone") {
   Files files;
-  for (const char* name : {"forwards-.log", "forwards-1.log.bak", "forwards-x.log",
-                           "refusals-9.log", "forwards-99999999999999999999.log"}) {
+  for (const char* name : {"forwards-.audit", "forwards-1.audit.bak", "forwards-x.audit",
+                           "refusals-9.audit", "forwards-99999999999999999999.audit"}) {
     std::ofstream(files.directory.path() / name) << "theirs";
   }
   const auto series = files.open();
@@ -138,7 +138,7 @@ TEST_CASE("a write that fails is told, and the next one begins a new file") {
   const auto error = series->append("two", files.now + 2h);
   REQUIRE(error);
   CHECK(error->find("cannot open") == 0);
-  CHECK(error->find("forwards-2.log: No such file or directory") != std::string::npos);
+  CHECK(error->find("forwards-2.audit: No such file or directory") != std::string::npos);
   std::filesystem::create_directory(files.directory.path());
   REQUIRE_FALSE(series->append("three", files.now + 2h));
   CHECK(series->read(2) == "three");

@@ -1,0 +1,151 @@
+#include "proxy/admin/audit_arguments.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "proxy/telemetry/decision.hpp"
+
+namespace onceproxy::admin {
+namespace {
+
+using std::chrono::milliseconds;
+using store::AuditQuery;
+using store::WallTime;
+
+constexpr std::size_t limit_max = 10'000;
+
+template <typename Number>
+std::optional<Number> whole(std::string_view text) {
+  Number value{};
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<milliseconds> age(std::string_view text) {
+  static constexpr std::pair<std::string_view, milliseconds> units[] = {
+      {"ms", milliseconds(1)},
+      {"s", std::chrono::seconds(1)},
+      {"m", std::chrono::minutes(1)},
+      {"h", std::chrono::hours(1)},
+      {"d", std::chrono::hours(24)}};
+  for (const auto& [unit, size] : units) {
+    if (!text.ends_with(unit)) continue;
+    const auto count = whole<std::uint32_t>(text.substr(0, text.size() - unit.size()));
+    if (count) return *count * size;
+  }
+  return std::nullopt;
+}
+
+/// RFC 3339, section 5.6, in UTC alone.
+std::optional<WallTime> date_time(std::string_view text) {
+  const auto part = [&](std::size_t begin, std::size_t size) {
+    const auto value = whole<std::uint16_t>(text.substr(begin, size));
+    return value ? int{*value} : -1;
+  };
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':' || text.back() != 'Z') {
+    return std::nullopt;
+  }
+  using namespace std::chrono;
+  const year_month_day date{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))),
+                            day(static_cast<unsigned>(part(8, 2)))};
+  const int hour = part(11, 2), minute = part(14, 2), second = part(17, 2);
+  int millis = 0;
+  if (const auto rest = text.substr(19, text.size() - 20); !rest.empty()) {
+    if (rest.front() != '.' || rest.size() < 2 || rest.size() > 4) return std::nullopt;
+    millis = part(20, rest.size() - 1);
+    for (std::size_t digits = rest.size() - 1; digits < 3; ++digits) millis *= 10;
+  }
+  if (part(0, 4) < 1970 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+      second < 0 || second > 60 || millis < 0) {
+    return std::nullopt;
+  }
+  return WallTime(sys_days(date).time_since_epoch() + hours(hour) + minutes(minute) +
+                  seconds(second) + milliseconds(millis));
+}
+
+bool is_decision(std::string_view word) {
+  for (std::size_t i = 0; i < telemetry::decision_count; ++i) {
+    if (telemetry::name(static_cast<telemetry::Decision>(i)) == word) return true;
+  }
+  return word == store::audit_operator || word == store::audit_started;
+}
+
+constexpr std::string_view no_moment =
+    ": expected an age such as 5m or 1h, seconds since 1970, or a time such as "
+    "2026-01-02T03:04:05Z";
+
+std::optional<std::string> read_outcomes(std::string_view value, AuditQuery& query) {
+  while (true) {
+    const std::string_view word = value.substr(0, value.find(','));
+    const auto outcome = store::audit_outcome(word);
+    if (!outcome) {
+      return "outcome: expected pending, completed, released, failed or unknown, or several with "
+             "commas";
+    }
+    query.outcomes.push_back(*outcome);
+    if (word.size() == value.size()) return std::nullopt;
+    value.remove_prefix(word.size() + 1);
+  }
+}
+
+/// Reads one argument into `query`. The error says what is wrong with it.
+std::optional<std::string> read(const std::string& name, const std::string& value, WallTime now,
+                                AuditQuery& query) {
+  if (name == "since" || name == "until") {
+    const auto moment = parse_moment(value, now);
+    if (!moment) return name + std::string(no_moment);
+    (name == "since" ? query.since : query.until) = moment;
+  } else if (name == "policy") {
+    query.policy = value;
+  } else if (name == "decision") {
+    if (!is_decision(value)) {
+      return "decision: expected a decision such as forwarded or replayed, operator or started";
+    }
+    query.decision = value;
+  } else if (name == "fingerprint") {
+    query.fingerprint = store::Fingerprint::from_hex(value);
+    if (!query.fingerprint) return "fingerprint: expected 64 hexadecimal digits";
+  } else if (name == "outcome") {
+    return read_outcomes(value, query);
+  } else if (name == "limit") {
+    const auto limit = whole<std::size_t>(value);
+    if (!limit || *limit < 1 || *limit > limit_max) {
+      return "limit: expected a whole number from 1 to " + std::to_string(limit_max);
+    }
+    query.items_max = *limit;
+  } else if (name == "cursor") {
+    const auto cursor = store::AuditCursor::parse(value);
+    if (!cursor) return "cursor: expected the `next` of the page before";
+    query.cursor = *cursor;
+  } else {
+    return name +
+           ": unknown; since, until, policy, decision, outcome, fingerprint, limit and cursor are "
+           "known";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<WallTime> parse_moment(std::string_view text, WallTime now) {
+  if (const auto before = age(text)) return now - *before;
+  if (const auto seconds = whole<std::uint32_t>(text)) {
+    return WallTime(std::chrono::seconds(*seconds));
+  }
+  return date_time(text);
+}
+
+tl::expected<AuditQuery, std::string> parse_audit_query(
+    const std::multimap<std::string, std::string>& arguments, WallTime now) {
+  AuditQuery query;
+  for (const auto& [name, value] : arguments) {
+    if (arguments.count(name) > 1) return tl::unexpected(name + ": given twice");
+    if (auto error = read(name, value, now, query)) return tl::unexpected(*std::move(error));
+  }
+  return query;
+}
+
+}  // namespace onceproxy::admin
