@@ -232,6 +232,7 @@ TEST_CASE_METHOD(Fixture, "a status says whether the operation happened") {
     settle_status(status);
     REQUIRE(store.asked.size() == 1);
     CHECK(store.asked[0].verb == verb);
+    if (verb == "release") CHECK(store.asked[0].status == status);
     // Whatever it was, it is the client's.
     CHECK(settlement->decision == Decision::forwarded);
     CHECK_FALSE(settlement->answer);
@@ -254,6 +255,8 @@ TEST_CASE_METHOD(Fixture, "what was never sent is released at once") {
     store.asked.clear();
     settle(NotSent{each.reason, "Why."});
     CHECK(store.asked.at(0).verb == "release");
+    CHECK(store.asked.at(0).error == "Why.");
+    CHECK(store.asked.at(0).status == 0);
     CHECK(settlement->decision == each.decision);
     REQUIRE(settlement->answer);
     CHECK(settlement->answer->status == each.status);

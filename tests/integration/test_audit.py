@@ -1,0 +1,142 @@
+"""The audit log: what was forwarded and how it ended, what was refused, and what operators did."""
+
+import threading
+
+from harness import Client, eventually, policy, request
+from harness.client import once
+
+
+def audit(proxy, **arguments):
+    query = "&".join(f"{name}={value}" for name, value in arguments.items())
+    return proxy.operator.get("/audit?" + query)["items"]
+
+
+def outcomes(proxy, **arguments):
+    """{request id: item} of what was forwarded."""
+    return {item["request_id"]: item
+            for item in audit(proxy, decision="forwarded", **arguments)}
+
+
+def order(key):
+    return request(key=key, headers={"x-request-id": key})
+
+
+def test_it_says_what_was_forwarded_and_how_it_ended(stage):
+    def answer(exchange):
+        becomes = exchange.request["x-request-id"]
+        if becomes == "lost":
+            exchange.connection.close()
+        else:
+            exchange.answer(503 if becomes == "released" else 201, b"")
+
+    proxy = stage.proxy(stage.upstream(answer))
+    once(proxy.data, order("done"))
+    once(proxy.data, order("released"))
+    once(proxy.data, order("lost"))
+    items = outcomes(proxy)
+    assert items["done"]["outcome"] == "completed" and items["done"]["status"] == 201
+    assert items["released"]["outcome"] == "released" and items["released"]["status"] == 503
+    assert items["lost"]["outcome"] == "unknown" and items["lost"]["error"]
+    for item in items.values():
+        assert item["policy"] == "orders" and item["attempt"] == 1 and item["duration_ms"] >= 0
+    assert set(outcomes(proxy, outcome="unknown,failed", since="1h")) == {"lost"}
+
+
+def test_what_was_never_sent_is_failed(stage):
+    proxy = stage.proxy(stage.upstream(listening=False))
+    once(proxy.data, order("a"))
+    item = outcomes(proxy)["a"]
+    assert item["outcome"] == "failed" and item["error"] and "status" not in item
+
+
+def test_what_is_under_way_is_pending_and_what_died_with_the_process_is_unknown(stage):
+    let_go = threading.Event()
+    upstream = stage.upstream(lambda exchange: (let_go.wait(60), exchange.answer(200, b"")))
+    proxy = stage.proxy(upstream)
+    with Client(proxy.data) as client:
+        client.send(order("slow"))
+        eventually(lambda: outcomes(proxy).get("slow"), "the request is under way")
+        item = outcomes(proxy, outcome="pending")["slow"]
+        assert item["age_ms"] >= 0 and "ended" not in item
+        assert not outcomes(proxy, outcome="pending", until="5m")
+        proxy.kill9()
+    let_go.set()
+    proxy.restart()
+    item = outcomes(proxy)["slow"]
+    assert item["outcome"] == "unknown" and "process ended" in item["error"]
+
+
+def test_duplicates_are_written_down_with_what_they_were_told(stage, upstream):
+    proxy = stage.proxy(upstream)
+    for _ in range(3):
+        once(proxy.data, order("a"))
+    fingerprint = outcomes(proxy)["a"]["fingerprint"]
+    eventually(lambda: len(audit(proxy, decision="replayed", fingerprint=fingerprint)) == 2,
+               "both duplicates are in the log")
+    items = audit(proxy, fingerprint=fingerprint)
+    assert [item["decision"] for item in items] == ["replayed", "replayed", "forwarded"]
+    assert not audit(proxy, decision="replayed", policy="another")
+
+
+def test_pages_follow_each_other_to_the_end(stage, upstream):
+    proxy = stage.proxy(upstream, store={"rocksdb": {"sync": "none"}})
+    for n in range(25):
+        once(proxy.data, order(f"k{n}"))
+    seen, cursor = [], ""
+    while True:
+        page = proxy.operator.get(f"/audit?decision=forwarded&limit=7{cursor}")
+        seen += [item["request_id"] for item in page["items"]]
+        if "next" not in page:
+            break
+        cursor = "&cursor=" + page["next"]
+    assert seen == [f"k{n}" for n in reversed(range(25))]
+
+
+def test_what_was_answered_is_in_the_log_across_a_kill(stage, upstream):
+    proxy = stage.proxy(upstream)
+    keys = [f"k{n}" for n in range(50)]
+    for key in keys:
+        once(proxy.data, order(key))
+    proxy.kill9()
+    proxy.restart()
+    items = outcomes(proxy, limit=1000)
+    assert set(items) == set(keys)
+    assert {item["outcome"] for item in items.values()} == {"completed"}
+
+
+def test_every_change_of_an_operator_is_written_down(stage, upstream):
+    proxy = stage.proxy(upstream)
+    assert proxy.operator.call("PATCH", "/policies/orders/enforcement", {"mode": "shadow"})[0] == 200
+    assert proxy.operator.call("PATCH", "/policies/orders/enforcement", {"mode": "so"})[0] == 400
+    eventually(lambda: len(audit(proxy, decision="operator")) == 2, "both are in the log")
+    refused, done = audit(proxy, decision="operator")
+    assert (refused["status"], done["status"]) == (400, 200)
+    assert done["action"] == "PATCH" and done["target"] == "/policies/orders/enforcement"
+    assert '"shadow"' in done["detail"] and done["from"].startswith("127.0.0.1:")
+
+
+def test_a_policy_that_only_watches_says_what_it_would_have_done(stage, upstream):
+    proxy = stage.proxy(upstream, policies=[policy(enforcement={"mode": "shadow"})])
+    for _ in range(2):
+        once(proxy.data, order("a"))
+    eventually(lambda: audit(proxy, decision="passed"), "the duplicate is in the log")
+    (item,) = audit(proxy, decision="passed")
+    assert item["shadow"] == "replayed"
+
+
+def test_bad_arguments_are_named(stage, upstream):
+    proxy = stage.proxy(upstream)
+    for argument in ("since=yesterday", "until=1x", "decision=maybe", "outcome=good", "outcome=",
+                     "fingerprint=ab", "limit=0", "limit=10001", "cursor=x", "page=2",
+                     "since=2026-02-30T00:00:00Z", "since=2026-01-01T24:00:00Z"):
+        status, body = proxy.operator.call("GET", "/audit?" + argument)
+        assert status == 400 and body["error"].startswith(argument.split("=")[0] + ":"), argument
+    for moment in ("90s", "7d", "0", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.6Z"):
+        assert proxy.operator.call("GET", "/audit?since=" + moment)[0] == 200
+    assert proxy.operator.call("POST", "/audit")[0] == 405
+
+
+def test_it_can_be_switched_off(stage, upstream):
+    proxy = stage.proxy(upstream, audit={"enabled": False})
+    once(proxy.data, order("a"))
+    assert proxy.operator.call("GET", "/audit")[0] == 404
