@@ -167,6 +167,7 @@ Entrance::Step Entrance::send(Attempt& attempt, Free free, WallTime now) {
   record.created = now;
   record.policy = request.policy.substr(0, policy_bytes_max);
   record.request_id = request.request_id.substr(0, request_id_bytes_max);
+  if (request.trace.size() <= trace_bytes_max) record.trace = request.trace;
   start_lease(record, request.terms, now);
   auto operation = std::make_unique<Operation>();
   if (free.previous) {

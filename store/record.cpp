@@ -7,8 +7,8 @@ namespace onceproxy::store {
 // A record, all numbers little-endian, all times milliseconds since 1970 (signed 64 bits):
 //
 //   record     := version expires state flags status attempt fence created lease_ends settled
-//                 nonce [payload] policy request_id error answer
-//   version    := u8          1
+//                 nonce [payload] policy request_id error [trace] answer
+//   version    := u8          1, or 2 with a trace
 //   expires    := i64         second, so that compaction reads nine bytes
 //   state      := u8          1 reserved, 2 completed, 3 unknown
 //   flags      := u8          1 payload present | 2 replayable | 4 answer apart
@@ -18,7 +18,7 @@ namespace onceproxy::store {
 //   created, lease_ends, settled := i64
 //   nonce      := 16 bytes
 //   payload    := 32 bytes    only with flag 1
-//   policy, request_id, error := u8 length, bytes
+//   policy, request_id, error, trace := u8 length, bytes
 //   answer     := u32 length, bytes (head); u32 length, bytes (body)
 //
 //   answer key := fingerprint (32 bytes) expires (u64, big-endian) nonce (16 bytes)
@@ -27,8 +27,13 @@ namespace onceproxy::store {
 // A new field means a new version; a version this code does not know is refused, never guessed at.
 namespace {
 
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t version_plain = 1;
+constexpr std::uint8_t version_traced = 2;
 enum Flag : std::uint8_t { payload_present = 1, replayable = 2, answer_apart = 4, flags_all = 7 };
+
+bool known(std::uint8_t version) {
+  return version == version_plain || version == version_traced;
+}
 
 bool known(Record::State state) {
   return state == Record::State::reserved || state == Record::State::completed ||
@@ -45,7 +50,7 @@ std::string encode(const Record& record) {
   if (record.payload) flags |= payload_present;
   if (record.answer.replayable) flags |= replayable;
   if (record.answer_apart) flags |= answer_apart;
-  out.number(version);
+  out.number(record.trace.empty() ? version_plain : version_traced);
   out.time(record.expires);
   out.number(static_cast<std::uint8_t>(record.state));
   out.number(flags);
@@ -60,6 +65,7 @@ std::string encode(const Record& record) {
   out.short_text(record.policy, policy_bytes_max);
   out.short_text(record.request_id, request_id_bytes_max);
   out.short_text(record.error, error_bytes_max);
+  if (!record.trace.empty()) out.short_text(record.trace, trace_bytes_max);
   out.long_text(record.answer_apart ? std::string_view() : record.answer.head);
   out.long_text(record.answer_apart ? std::string_view() : record.answer.body);
   return out.take();
@@ -68,7 +74,8 @@ std::string encode(const Record& record) {
 std::optional<Record> decode(std::string_view bytes) {
   Reader in(bytes);
   Record record;
-  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  const auto version = in.number<std::uint8_t>();
+  if (!known(version)) return std::nullopt;
   record.expires = in.time();
   record.state = static_cast<Record::State>(in.number<std::uint8_t>());
   const auto flags = in.number<std::uint8_t>();
@@ -86,6 +93,7 @@ std::optional<Record> decode(std::string_view bytes) {
   record.policy = in.short_text();
   record.request_id = in.short_text();
   record.error = in.short_text();
+  if (version == version_traced) record.trace = in.short_text();
   record.answer.head = in.long_text();
   record.answer.body = in.long_text();
   if (!in.good_to_the_end()) return std::nullopt;
@@ -94,7 +102,7 @@ std::optional<Record> decode(std::string_view bytes) {
 
 std::optional<WallTime> decode_expiry(std::string_view bytes) {
   Reader in(bytes);
-  if (in.number<std::uint8_t>() != version) return std::nullopt;
+  if (!known(in.number<std::uint8_t>())) return std::nullopt;
   const WallTime expires = in.time();
   if (!in.good()) return std::nullopt;
   return expires;

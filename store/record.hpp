@@ -35,6 +35,8 @@ struct Record {
   std::string policy;
   std::string request_id;
   std::string error;
+  /// ReserveRequest::trace.
+  std::string trace;
   StoredAnswer answer;
   /// Head and body lie apart, under answer_key(); here they are empty.
   bool answer_apart = false;
@@ -43,6 +45,7 @@ struct Record {
 inline constexpr std::size_t policy_bytes_max = 63;
 inline constexpr std::size_t request_id_bytes_max = 255;
 inline constexpr std::size_t error_bytes_max = 255;
+inline constexpr std::size_t trace_bytes_max = 63;
 /// Answers of this many bytes and more lie apart, where compaction does not copy them.
 inline constexpr std::size_t answer_apart_bytes_min = 4096;
 

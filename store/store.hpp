@@ -135,6 +135,9 @@ struct ReserveRequest {
   std::string_view request_id;
   /// For the audit log alone. At most 32 bytes.
   std::string_view trace_id;
+  /// Where the request stands in its trace, in the caller's own words: kept in the record for the
+  /// duplicates to be told. Empty: nowhere. At most 63 bytes; longer is left out.
+  std::string_view trace;
   std::optional<EntityTerms> entity;
   std::optional<RateTerms> rate;
   /// Where another holds the reservation: wait for what becomes of it, no longer than this, instead
@@ -177,6 +180,8 @@ struct NoTurn {};
 struct Completed {
   StoredAnswer answer;
   WallTime completed_at{};
+  /// ReserveRequest::trace of the one that was let through.
+  std::string trace = {};
 };
 /// The store cannot promise anything now. Nothing was reserved as far as the caller may rely on.
 struct Unavailable {

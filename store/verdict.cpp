@@ -11,7 +11,7 @@ std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record
   if (!record || record->expires <= now) return Free{};
   if (differ(record->payload, request.payload)) return Mismatch{};
   if (record->state == Record::State::completed) {
-    return Completed{std::move(record->answer), record->settled};
+    return Completed{std::move(record->answer), record->settled, std::move(record->trace)};
   }
   // Where time does not free it, a duplicate is not told to come back when the lease is over.
   if (request.terms.unknown == OnUnknown::hold) return Held{};

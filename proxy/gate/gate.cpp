@@ -89,15 +89,17 @@ Answer answer_unknown(const Unknown& unknown) {
 }
 
 store::ReserveRequest Gate::reserve_request(const policies::Operation& operation, bool watch,
-                                            std::string_view request_id, std::size_t bytes) {
+                                            const Asking& asking) {
   const Policy& policy = *operation.policy;
   store::ReserveRequest request;
   request.fingerprint = operation.fingerprint;
   request.payload = operation.payload;
   request.terms = policy.terms;
   request.policy = policy.name;
-  request.request_id = request_id;
-  request.bytes_kept = bytes;
+  request.request_id = asking.request_id;
+  request.trace_id = asking.trace_id;
+  request.trace = asking.trace;
+  request.bytes_kept = asking.bytes_kept;
   // Who only watches delays nobody.
   if (!watch && policy.in_flight.action == policies::InFlightRule::Action::wait) {
     request.wait = policy.in_flight.timeout;
@@ -121,7 +123,7 @@ store::ReserveRequest Gate::reserve_request(const policies::Operation& operation
 
 Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
-                            std::string_view request_id, std::size_t bytes_kept) {
+                            const Asking& asking) {
   const policies::Enforcement enforcement = rules.enforcement(policy);
   if (enforcement.mode == policies::Enforcement::Mode::off) {
     co_return unprotected(rules, policy, Unprotected::off);
@@ -137,7 +139,7 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     if (!pass) verdict = refuse(policy, operation.error());
     if (pass && !watch) metrics_.unprotected(rules.id(policy), Unprotected::missing);
     Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
-    note(policy, request_id, admission);
+    note(policy, asking, admission);
     co_return admission;
   }
   if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
@@ -145,11 +147,14 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     admission.fingerprint = operation->fingerprint;
     co_return admission;
   }
-  const store::ReserveRequest reserve = reserve_request(*operation, watch, request_id, bytes_kept);
+  const store::ReserveRequest reserve = reserve_request(*operation, watch, asking);
   AwaitedCall<store::ReserveResult> call(loop_);
   Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
   if (call.turn_wait.count() >= 0) metrics_.entity_wait(rules.id(policy), call.turn_wait);
+  std::string origin;
+  if (auto* completed = std::get_if<store::Completed>(&result))
+    origin = std::move(completed->trace);
   Verdict verdict = verdict_of(rules, *operation->policy, std::move(result));
   // The store's results let pass where it failed and the policy forwards then, and nowhere else.
   if (!watch && std::holds_alternative<PassThrough>(verdict)) {
@@ -157,11 +162,12 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   }
   Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   admission.fingerprint = operation->fingerprint;
-  note(policy, request_id, admission);
+  admission.origin = std::move(origin);
+  note(policy, asking, admission);
   co_return admission;
 }
 
-void Gate::note(const Policy& policy, std::string_view request_id, const Admission& admission) {
+void Gate::note(const Policy& policy, const Asking& asking, const Admission& admission) {
   if (!audit_.wanted() || std::holds_alternative<Forward>(admission.verdict)) return;
   const auto* const reply = std::get_if<Reply>(&admission.verdict);
   store::AuditRefusal refusal;
@@ -170,7 +176,8 @@ void Gate::note(const Policy& policy, std::string_view request_id, const Admissi
   refusal.decision = telemetry::name(reply != nullptr ? reply->decision : Decision::passed);
   if (admission.shadow) refusal.shadow = telemetry::name(*admission.shadow);
   refusal.policy = policy.name;
-  refusal.request_id = request_id;
+  refusal.request_id = asking.request_id;
+  refusal.trace_id = asking.trace_id;
   audit_.note(refusal);
 }
 

@@ -46,6 +46,8 @@ struct Admission {
   Verdict verdict;
   /// What the request stands for, where that could be worked out.
   std::optional<store::Fingerprint> fingerprint;
+  /// Asking::trace of the request whose answer this one repeats; empty where it had none.
+  std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
   std::optional<telemetry::Decision> shadow;
 };
@@ -79,6 +81,16 @@ telemetry::Decision decision_of(const NotSent& not_sent);
 Answer answer_not_sent(const NotSent& not_sent);
 Answer answer_unknown(const Unknown& unknown);
 
+/// Who asks. Views must stay until admit() ends.
+struct Asking {
+  std::string_view request_id;
+  /// Its trace's id, and where it stands in it; empty where requests are not traced.
+  std::string_view trace_id = {};
+  std::string_view trace = {};
+  /// What the request takes in memory; those that wait are bounded by it.
+  std::size_t bytes_kept = 0;
+};
+
 struct Settlement {
   telemetry::Decision decision;
   /// Absent: the upstream's answer goes to the client.
@@ -94,10 +106,9 @@ class Gate {
 
   /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
   /// Everything passed by reference must stay until the task ends.
-  /// `bytes_kept`: what the request takes in memory; those that wait are bounded by it.
   Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
                         const policies::RequestView& request, policies::Document& body,
-                        std::string_view request_id, std::size_t bytes_kept);
+                        const Asking& asking);
 
   /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
   /// the completion is durable then, or the settlement says otherwise.
@@ -108,15 +119,14 @@ class Gate {
 
  private:
   store::ReserveRequest reserve_request(const policies::Operation& operation, bool watch,
-                                        std::string_view request_id, std::size_t bytes);
+                                        const Asking& asking);
   /// Lets a covered request pass, and counts why.
   Admission unprotected(const Rules& rules, const policies::Policy& policy,
                         telemetry::Unprotected reason);
   Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
                      store::ReserveResult result);
   /// The audit log learns of forwards from the store, and of everything else here.
-  void note(const policies::Policy& policy, std::string_view request_id,
-            const Admission& admission);
+  void note(const policies::Policy& policy, const Asking& asking, const Admission& admission);
   Task<store::Settled> complete(Forward forward, const Answered& answered);
   Task<store::Settled> release(store::Permit permit, store::NotDone why);
   Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);

@@ -116,11 +116,14 @@ Task<void> Covered::run() {
     made_request_id_ = worker_.new_request_id();
     exchange_.request_id = made_request_id_;
   }
+  const std::string trace = exchange_.trace.for_duplicates();
   exchange_.trace.mark(TraceMark::reserve_begins);
   gate::Admission admission =
       co_await worker_.gate().admit(*exchange_.rules, *exchange_.policy, exchange_.view, document,
-                                    exchange_.request_id, client_.head.size + body_.size());
+                                    gate::Asking{exchange_.request_id, exchange_.trace.id(), trace,
+                                                 client_.head.size + body_.size()});
   exchange_.trace.mark(TraceMark::reserve_ends);
+  exchange_.trace.link(admission.origin);
   exchange_.fingerprint = admission.fingerprint;
   exchange_.shadow = admission.shadow;
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {

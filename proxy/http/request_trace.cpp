@@ -113,6 +113,17 @@ std::string_view RequestTrace::id() const {
   return std::string_view(text_.data(), text_.size()).substr(3, 32);
 }
 
+std::string RequestTrace::for_duplicates() const {
+  if (!sampled()) return {};
+  const auto text = telemetry::write_traceparent(context_);
+  return {text.data(), text.size()};
+}
+
+void RequestTrace::link(std::string_view original) {
+  if (original.empty() || !sampled()) return;
+  if (const auto context = telemetry::parse_traceparent(original)) original_ = *context;
+}
+
 void RequestTrace::begin_forward() {
   if (!sampled()) return;
   mark(TraceMark::forward_begins);

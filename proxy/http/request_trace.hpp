@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "proxy/http/head_writer.hpp"
@@ -46,8 +47,11 @@ class RequestTrace {
   void begin_forward();
   TraceFields fields() const;
 
-  /// The request that this one repeats.
-  void link(const telemetry::TraceContext& original) { original_ = original; }
+  /// What is kept with the operation, so that its duplicates can link to this request: its own
+  /// span, as a traceparent. Empty unless sampled.
+  std::string for_duplicates() const;
+  /// The request that this one repeats, in its own for_duplicates().
+  void link(std::string_view original);
 
   struct Ending {
     const telemetry::AccessRecord& record;

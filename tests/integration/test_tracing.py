@@ -80,13 +80,33 @@ def test_spans_speak_the_semantic_conventions_and_tell_no_secret(proxy, upstream
     assert "secret" not in str([s.data for s in collector.spans()])
 
 
-def test_a_replay_has_no_forward(proxy, upstream, collector):
+def test_a_replay_has_no_forward_and_links_to_the_original(proxy, upstream, collector):
     once(proxy.data, order("k"))
+    original, *_ = collector.spans(4)
     once(proxy.data, order("k", SAMPLED))
     server, reserve = collector.spans(2, trace=TRACE)
     assert server["onceproxy.decision"] == "replayed"
     assert reserve.name == "reserve"
     assert len(upstream.requests) == 1
+    assert server.links == [(original.trace, original.id)]
+
+
+def test_the_link_survives_a_crash(proxy, collector):
+    once(proxy.data, order("k"))
+    original, *_ = collector.spans(4)
+    proxy.kill9()
+    proxy.restart()
+    once(proxy.data, order("k", SAMPLED))
+    server, _ = collector.spans(2, trace=TRACE)
+    assert server.links == [(original.trace, original.id)]
+
+
+def test_an_original_that_was_not_sampled_is_not_linked_to(proxy, collector):
+    once(proxy.data, order("k", UNSAMPLED))
+    other = SAMPLED.replace("4bf9", "5bf9")
+    once(proxy.data, order("k", other))
+    server, _ = collector.spans(2, trace=TRACE.replace("4bf9", "5bf9"))
+    assert (server["onceproxy.decision"], server.links) == ("replayed", [])
 
 
 def test_an_uncovered_request_is_traced_too(proxy, upstream, collector):

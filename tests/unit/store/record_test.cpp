@@ -55,6 +55,23 @@ TEST_CASE("a record comes back as it was written") {
   CHECK_FALSE(read->answer_apart);
 }
 
+TEST_CASE("where a request stood in its trace is kept, and costs nothing where it stood nowhere") {
+  Record record = sample();
+  const std::string plain = encode(record);
+  CHECK(decode(plain)->trace.empty());
+  record.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::string traced = encode(record);
+  CHECK(traced.size() == plain.size() + 1 + record.trace.size());
+  REQUIRE(decode(traced));
+  CHECK(decode(traced)->trace == record.trace);
+  CHECK(decode(traced)->answer.body == record.answer.body);
+  CHECK(decode_expiry(traced) == at(3'000));
+  std::string later = traced;
+  later[0] = 3;
+  CHECK_FALSE(decode(later));
+  CHECK_FALSE(decode_expiry(later));
+}
+
 TEST_CASE("a record without a payload differs from one with a payload of zeros") {
   Record record = sample();
   record.payload.reset();

@@ -39,6 +39,9 @@ TEST_CASE_METHOD(AdmissionFixture, "a policy without further keys asks nothing f
   CHECK_FALSE(store.asked[0].rate);
   CHECK(store.asked[0].wait == 0ms);
   CHECK(store.asked[0].bytes_kept == 77);
+  CHECK(store.asked[0].trace_id == "trace-1");
+  CHECK(store.asked[0].trace == "here");
+  CHECK(admission->origin.empty());
   CHECK_FALSE(admission->shadow);
   CHECK(count("onceproxy_entity_wait_seconds_count") == 0);
 }
@@ -59,6 +62,11 @@ TEST_CASE_METHOD(AdmissionFixture, "an entity is asked for with its turn, sequen
   CHECK(entity.unless_closed);
   CHECK(count("onceproxy_entity_wait_seconds_count") == 1);
   CHECK(count("onceproxy_entity_wait_seconds_sum") == Approx(2));
+}
+
+TEST_CASE_METHOD(AdmissionFixture, "a duplicate is told where the first one stood in its trace") {
+  admit(store::Completed{{200, "", "", true}, clock.now(), "there"});
+  CHECK(admission->origin == "there");
 }
 
 TEST_CASE_METHOD(AdmissionFixture, "a rate limit is asked for") {

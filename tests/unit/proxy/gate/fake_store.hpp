@@ -31,7 +31,7 @@ class FakeStore final : public store::Store {
     store::Fingerprint fingerprint;
     std::optional<store::PayloadDigest> payload;
     store::Terms terms;
-    std::string policy, request_id, error;
+    std::string policy, request_id, trace_id, trace, error;
     int status = 0;
     /// Its views have ended.
     std::optional<store::EntityTerms> entity;
@@ -71,6 +71,8 @@ class FakeStore final : public store::Store {
     entry.terms = request.terms;
     entry.policy = request.policy;
     entry.request_id = request.request_id;
+    entry.trace_id = request.trace_id;
+    entry.trace = request.trace;
     entry.entity = request.entity;
     if (request.entity) {
       entry.entity_type = request.entity->type;

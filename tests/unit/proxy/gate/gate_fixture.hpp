@@ -41,7 +41,8 @@ inline Policy client_key_policy() {
 inline Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
                             std::optional<Admission>& out) {
-  Admission admission = co_await gate.admit(rules, policy, request, body, "r-1", 77);
+  Admission admission =
+      co_await gate.admit(rules, policy, request, body, Asking{"r-1", "trace-1", "here", 77});
   out.emplace(std::move(admission));
 }
 
