@@ -129,10 +129,9 @@ rocksdb::Status Database::reclaim(std::atomic<bool>& stop) const {
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.canceled = &stop;
-  // The small family too: its memtable may be what keeps an old log alive.
-  for (const Family family :
-       {Family::meta, Family::records, Family::answers, Family::entities, Family::rates}) {
-    const rocksdb::Status status = db_->CompactRange(options, handle(family), nullptr, nullptr);
+  // All families, the small ones too: a memtable may be what keeps an old log alive.
+  for (rocksdb::ColumnFamilyHandle* const family : handles_) {
+    const rocksdb::Status status = db_->CompactRange(options, family, nullptr, nullptr);
     if (!status.ok()) return status;
   }
   return rocksdb::Status::OK();
