@@ -50,7 +50,11 @@ Entrance::Step Entrance::go_on(Attempt& attempt, WaiterPtr& waiter) {
     if (parts_.closing.load(std::memory_order_acquire)) {
       return refuse(attempt, Unavailable{Reason::closing});
     }
-    if (parts_.committer.failing()) return refuse(attempt, Unavailable{Reason::failed});
+    if (parts_.committer.failing()) {
+      const Stop stop = go_on_failing(attempt, waiter);
+      if (stop) return *stop;
+      continue;
+    }
     const WallTime now = parts_.clock.now();
     if (!attempt.claim) {
       const Stop stop = claim(attempt, waiter, now);
@@ -58,6 +62,18 @@ Entrance::Step Entrance::go_on(Attempt& attempt, WaiterPtr& waiter) {
     }
     if (attempt.claim) return look(attempt, waiter, now);
   }
+}
+
+/// Nothing can be promised. But what is under way here is known without the disk, and its duplicate
+/// is told so: a policy that forwards without the store would have it done twice.
+Entrance::Stop Entrance::go_on_failing(Attempt& attempt, WaiterPtr& waiter) {
+  const ReserveRequest& request = attempt.request;
+  if (!attempt.claim) {
+    const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
+    if (glance.under_way && glance.differs) return refuse(attempt, Mismatch{});
+    if (glance.under_way) return wait_for_outcome(attempt, waiter);
+  }
+  return refuse(attempt, Unavailable{Reason::failed});
 }
 
 /// Without a stop and without the claim: whoever was in the way has gone, so once more.

@@ -55,6 +55,7 @@ class Entrance {
   // again once it stands in a list; `attempt` may be the waiter itself.
   Step go_on(Attempt& attempt, WaiterPtr& waiter);
   Stop claim(Attempt& attempt, WaiterPtr& waiter, WallTime now);
+  Stop go_on_failing(Attempt& attempt, WaiterPtr& waiter);
   std::optional<ReserveResult> look_without_claim(const ReserveRequest& request, WallTime now,
                                                   bool at_limit);
   Step look(Attempt& attempt, WaiterPtr& waiter, WallTime now);

@@ -40,7 +40,8 @@ Reservations::Glance Reservations::glance(const Fingerprint& fingerprint,
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end()) return {};
   const Entry& entry = found->second;
-  return {true, entry.stage == Stage::looking, differ(entry.holding.record.payload, payload)};
+  return {true, entry.stage == Stage::looking, differ(entry.holding.record.payload, payload),
+          entry.stage == Stage::held || entry.done};
 }
 
 Reservations::Parked Reservations::park(const Fingerprint& fingerprint,
@@ -90,7 +91,7 @@ void Reservations::held(const Fingerprint& fingerprint) {
 }
 
 std::optional<Reservations::Settling> Reservations::settling(const Fingerprint& fingerprint,
-                                                             const Nonce& nonce) {
+                                                             const Nonce& nonce, bool done) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
@@ -98,11 +99,12 @@ std::optional<Reservations::Settling> Reservations::settling(const Fingerprint& 
       found->second.holding.record.nonce != nonce) {
     return std::nullopt;
   }
-  return begin_to_settle(found->second);
+  return begin_to_settle(found->second, done);
 }
 
-Reservations::Settling Reservations::begin_to_settle(Entry& entry) {
+Reservations::Settling Reservations::begin_to_settle(Entry& entry, bool done) {
   entry.stage = Stage::settling;
+  entry.done = done;
   Settling out{std::move(entry.holding), entry.ties.get()};
   // Duplicates are still compared with it, and operators told that it is held.
   entry.holding.record.payload = out.record.payload;
@@ -115,7 +117,7 @@ std::optional<Reservations::Settling> Reservations::revoke(const Fingerprint& fi
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end() || found->second.stage != Stage::held) return std::nullopt;
-  return begin_to_settle(found->second);
+  return begin_to_settle(found->second, false);
 }
 
 bool Reservations::is_held(const Fingerprint& fingerprint, const Nonce& nonce) const {
@@ -133,6 +135,7 @@ std::unique_ptr<const Ties> Reservations::end(Table::Shard& home, Found found, b
   if (Waiter* const heir = completed ? nullptr : entry.waiters.pop_front(); heir != nullptr) {
     heir->claim = true;
     entry.stage = Stage::looking;
+    entry.done = false;
     entry.holding = {};
     entry.holding.record.payload = heir->request.payload;
     out.add(*heir);

@@ -41,6 +41,8 @@ class Reservations {
     bool present = false;
     bool looking = false;  ///< still: the disk is as it was when the caller looked
     bool differs = false;  ///< its payload is another than the caller's
+    /// It is being done at this moment, or is done, whatever becomes of the disk.
+    bool under_way = false;
   };
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
   enum class Parked {
@@ -70,8 +72,10 @@ class Reservations {
     const Ties* ties = nullptr;  ///< valid until end(); null where it has none
   };
   /// The permit with `nonce` is used up. Nothing where it no longer holds the reservation. The
-  /// entry stays until end(), so that nobody is let in before the outcome is written.
-  std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce);
+  /// entry stays until end(), so that nobody is let in before the outcome is written. `done`: the
+  /// operation happened.
+  std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
+                                   bool done = false);
 
   /// As settling(), without the permit, which holds nothing any more. Nothing where nobody holds
   /// the reservation, or it is on its way from one state to another.
@@ -107,6 +111,7 @@ class Reservations {
   enum class Stage : std::uint8_t { looking, reserving, held, settling };
   struct Entry {
     Stage stage = Stage::looking;
+    bool done = false;  ///< settling: the operation happened
     Holding holding;
     std::unique_ptr<const Ties> ties;
     WaiterList waiters;
@@ -114,7 +119,7 @@ class Reservations {
   using Table = Shards<Fingerprint, Entry>;
   using Found = std::unordered_map<Fingerprint, Entry>::iterator;
 
-  static Settling begin_to_settle(Entry& entry);
+  static Settling begin_to_settle(Entry& entry, bool done);
   static Claim judge(const Entry& entry, const std::optional<PayloadDigest>& payload);
   std::unique_ptr<const Ties> end(Table::Shard& home, Found found, bool completed, Delivery& out);
 

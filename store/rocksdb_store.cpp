@@ -65,7 +65,8 @@ class OpenStore final : public RocksDbStore {
   std::string ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                      std::string_view error) const;
   bool settle(std::unique_ptr<Operation> operation, Call<Settled>& call);
-  std::optional<Reservations::Settling> use(Permit& permit, Call<Settled>& call);
+  std::optional<Reservations::Settling> use(Permit& permit, Call<Settled>& call,
+                                            bool done = false);
 
   const RocksDbOptions options_;
   const Tuning tuning_;
@@ -99,13 +100,14 @@ bool OpenStore::reserve(const ReserveRequest& request, Call<ReserveResult>& call
 }
 
 /// Uses up the permit; answers the call where it holds nothing, or the store is closing.
-std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settled>& call) {
+std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settled>& call,
+                                                     bool done) {
   permit.use();
   if (closing_.load(std::memory_order_acquire)) {
     call.result = Settled::failed;
     return std::nullopt;
   }
-  auto settling = reservations_.settling(permit.fingerprint(), permit.nonce());
+  auto settling = reservations_.settling(permit.fingerprint(), permit.nonce(), done);
   if (!settling) call.result = Settled::refused;
   return settling;
 }
@@ -139,7 +141,7 @@ std::unique_ptr<Operation> settlement(Operation::Kind kind, const Permit& permit
 }
 
 bool OpenStore::complete(Permit permit, StoredAnswer answer, Call<Settled>& call) {
-  auto settling = use(permit, call);
+  auto settling = use(permit, call, true);
   if (!settling) return true;
   Record& record = settling->record;
   const Terms& terms = settling->terms;

@@ -381,6 +381,35 @@ TEST_CASE("while the database fails those that are handed a claim are told so, o
   CHECK(is<Completed>(fixture.reserve(request(2))));
 }
 
+TEST_CASE("while the database fails a duplicate of what is under way is still told so") {
+  FaultyEnvironment environment;
+  WaitingFixture fixture;
+  fixture.tuning.env = environment.env.get();
+  fixture.open();
+  Permit held = fixture.permit(request(1));
+  Permit done = fixture.permit(request(2));
+  Permit released = fixture.permit(request(3));
+  environment.files->fault = FaultyFileSystem::Fault::log_append;
+  CHECK(is_unavailable(fixture.reserve(request(9)), Unavailable::Reason::failed));
+  environment.files->fault = FaultyFileSystem::Fault::create;
+  CHECK(fixture.complete(std::move(done), answer(200, "done")) == Settled::failed);
+  CHECK(fixture.release(std::move(released)) == Settled::failed);
+
+  CHECK(is<InFlight>(fixture.reserve(request(1))));
+  CHECK(is<InFlight>(fixture.reserve(request(2))));
+  // What is not under way must not pass for it.
+  CHECK(is_unavailable(fixture.reserve(request(3)), Unavailable::Reason::failed));
+  CHECK(is_unavailable(fixture.reserve(request(9)), Unavailable::Reason::failed));
+  const ReserveRequest again = waiting(2);
+  const auto waits = fixture.start(again);
+  CHECK_FALSE(waits->answered());
+
+  environment.files->fault = FaultyFileSystem::Fault::none;
+  REQUIRE(fixture.seen.wait_for_event("reopened"));
+  CHECK(std::get<Completed>(fixture.answer_of(*waits)).answer.body == "done");
+  CHECK(fixture.complete(std::move(held), answer(200, "")) == Settled::done);
+}
+
 TEST_CASE("threads that wait for one fingerprint: one at a time, and nobody is forgotten") {
   Fixture fixture;
   fixture.options.sync = Sync::none;
