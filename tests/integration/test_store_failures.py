@@ -85,6 +85,10 @@ def large(exchange):
     exchange.answer(200, os.urandom(100_000))
 
 
+def store_error_series(metrics):
+    return {series for series in metrics.samples if series[0] == "onceproxy_store_errors_total"}
+
+
 def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mount):
     path = mount("size=192m")
     ballast = path / "ballast"
@@ -93,6 +97,7 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
     proxy = stage.proxy(upstream, [policy(lease="1h")], store={"rocksdb": {"path": str(path / "data")}})
     known = once(proxy.data, request(key="known"))
     assert known.decision == "forwarded"
+    watched = store_error_series(proxy.metrics())
     answers = {}
 
     def send():
@@ -116,7 +121,9 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
             assert answer.problem == "store-unavailable"
             assert int(answer["retry-after"]) >= 1
     assert once(proxy.data, request(target="/uncovered")).status == 200
-    assert proxy.metrics().sum("onceproxy_store_errors_total") > 0
+    metrics = proxy.metrics()
+    assert metrics.sum("onceproxy_store_errors_total") > 0
+    assert store_error_series(metrics) == watched, "an alert sees no rise in a series that is new"
 
     (path / "filler").unlink()
     ballast.unlink()

@@ -93,6 +93,18 @@ TEST_CASE("every way an operation can end has a word of its own, shown at zero")
   }
 }
 
+TEST_CASE("what may fail in the store shows at zero, so that the first failure is a rise") {
+  Metrics metrics("1");
+  for (const std::string word : {"audit", "background", "compact", "decode", "duplicates", "extend",
+                                 "open", "read", "retain", "write"}) {
+    INFO(word);
+    const std::string series = "onceproxy_store_errors_total{operation=" + quoted(word) + "}";
+    CHECK(Exposition(metrics.exposition()).at(series) == 0);
+    metrics.store_error(word);
+    CHECK(Exposition(metrics.exposition()).at(series) == 1);
+  }
+}
+
 TEST_CASE("every reason to forward without protection has a word of its own, shown at zero") {
   const std::pair<Unprotected, std::string> words[] = {{Unprotected::off, "off"},
                                                        {Unprotected::percent, "percent"},
@@ -113,7 +125,20 @@ TEST_CASE("every reason to forward without protection has a word of its own, sho
 
 TEST_CASE("the store's health and limits are shown beside what they limit") {
   Metrics metrics("1");
-  StoreGauges gauges{1, 2, 3, 4, 5, true, false, 7, 8, 9, 10, 11, 12, 13};
+  StoreGauges gauges{.bytes = 1,
+                     .records_estimate = 2,
+                     .bytes_max = 3,
+                     .reservations = 4,
+                     .reservations_max = 5,
+                     .audit_bytes = 6,
+                     .audit_dropped = 14,
+                     .delayed_write_rate = 7,
+                     .background_errors = 8,
+                     .memtable_bytes = 9,
+                     .compaction_pending_bytes = 10,
+                     .compactions_running = 11,
+                     .block_cache_bytes = 12,
+                     .blob_bytes = 13};
   metrics.store_gauges([&] { return gauges; });
   const Exposition shown(metrics.exposition());
   CHECK(shown.at("onceproxy_store_bytes") == 1);
@@ -129,6 +154,8 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_store_compactions_running") == 11);
   CHECK(shown.at("onceproxy_store_block_cache_bytes") == 12);
   CHECK(shown.at("onceproxy_store_blob_bytes") == 13);
+  CHECK(shown.at("onceproxy_audit_bytes") == 6);
+  CHECK(shown.at("onceproxy_audit_dropped_total") == 14);
   gauges.healthy = false;
   gauges.writes_stopped = true;
   const Exposition ill(metrics.exposition());
@@ -208,7 +235,7 @@ TEST_CASE("the store's side is counted from any thread") {
 
 TEST_CASE("the store's gauges are read at each scrape, and their failure hides nothing else") {
   Metrics metrics("1");
-  CHECK_FALSE(Exposition(metrics.exposition()).mentions("onceproxy_store_"));
+  CHECK_FALSE(Exposition(metrics.exposition()).mentions("onceproxy_store_bytes"));
   std::uint64_t bytes = 1;
   metrics.store_gauges([&] { return StoreGauges{++bytes, 7}; });
   CHECK(Exposition(metrics.exposition()).at("onceproxy_store_bytes") == 2);
@@ -217,7 +244,7 @@ TEST_CASE("the store's gauges are read at each scrape, and their failure hides n
   CHECK(second.at(R"(onceproxy_store_records{state="all"})") == 7);
   metrics.store_gauges([]() -> StoreGauges { throw std::runtime_error("closed"); });
   const Exposition failed(metrics.exposition());
-  CHECK_FALSE(failed.mentions("onceproxy_store_"));
+  CHECK_FALSE(failed.mentions("onceproxy_store_bytes"));
   CHECK(failed.mentions("onceproxy_requests_total"));
 }
 
