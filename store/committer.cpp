@@ -39,6 +39,7 @@ void Committer::run() {
     }
     if (!finishing_.load(std::memory_order_acquire)) continue;
     if (failing()) end_while_failing();
+    while (!failing() && write_duplicates()) continue;
     if (queue_.seal()) return;
   }
 }
@@ -274,9 +275,9 @@ void Committer::extend_leases() {
 
 /// Counts are for operators: lost with the power they are no loss, and a failed write is found out
 /// by the next one that matters.
-void Committer::write_duplicates() {
+bool Committer::write_duplicates() {
   const auto noted = parts_.duplicates.take(parts_.tuning.duplicates_per_tick);
-  if (noted.empty()) return;
+  if (noted.empty()) return false;
   rocksdb::WriteBatch batch;
   for (const auto& [fingerprint, count] : noted) {
     std::optional<DuplicateCount> earlier;
@@ -288,6 +289,7 @@ void Committer::write_duplicates() {
   }
   const auto status = parts_.database.write(batch, false);
   if (!status.ok()) start_failing("duplicates", status);
+  return status.ok();
 }
 
 }  // namespace onceproxy::store

@@ -100,7 +100,8 @@ class Committer {
 
   void upkeep();
   void extend_leases();
-  void write_duplicates();
+  /// So many a call. False where there is nothing to write, or it failed.
+  bool write_duplicates();
 
   void start_failing(std::string_view operation, const rocksdb::Status& status);
   void recover();

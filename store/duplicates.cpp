@@ -62,6 +62,8 @@ void Duplicates::note(const Fingerprint& fingerprint, WallTime now,
     found = home.entries.emplace(fingerprint, DuplicateCount{}).first;
   }
   DuplicateCount& count = found->second;
+  // What is not written yet may be of an operation that is forgotten by now.
+  if (count.expires <= now) count = {};
   ++count.number;
   count.last = std::max(count.last, now);
   count.expires = std::max(count.expires, now + window);

@@ -28,6 +28,14 @@ TEST_CASE("duplicates are counted for each operation, with the last one's time")
   CHECK_FALSE(duplicates.noted(fingerprint(3)));
 }
 
+TEST_CASE("what is still in memory of a forgotten operation is not the next one's") {
+  Duplicates duplicates(10);
+  duplicates.note(fingerprint(1), at(10), 5s);
+  duplicates.note(fingerprint(1), at(15), 5s);
+  CHECK(duplicates.noted(fingerprint(1))->number == 1);
+  CHECK(duplicates.noted(fingerprint(1))->last == at(15));
+}
+
 TEST_CASE("a full table counts what it knows and nothing new, until some is taken") {
   Duplicates duplicates(3);
   for (std::uint64_t n = 0; n < 5; ++n) duplicates.note(fingerprint(n), at(1), 5s);

@@ -271,8 +271,7 @@ TEST_CASE_METHOD(InspectionFixture, "duplicates are counted, at once and across 
     CHECK(record(3)->duplicates == 1);
   }
 
-  // The next tick writes them; from then on they no longer depend on this process.
-  REQUIRE(store->inspection().forget(fingerprint(2)) == Changed::done);
+  // The next tick writes them, or the end does.
   open();
   CHECK(record(1)->duplicates == 3);
   CHECK(is<Completed>(reserve(request(1))));
