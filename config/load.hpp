@@ -30,6 +30,10 @@ struct Problem {
   std::string text() const;
 };
 
+class Json;
+/// As programs read them: a list of objects with file, line, column, path and message.
+Json json_of(const std::vector<Problem>& problems);
+
 /// Reads an environment variable; nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
 Environment process_environment();

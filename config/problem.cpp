@@ -1,3 +1,4 @@
+#include "config/json.hpp"
 #include "config/load.hpp"
 #include "config/text.hpp"
 
@@ -23,6 +24,18 @@ std::string Problem::text() const {
     }
   }
   return out + '^';
+}
+
+Json json_of(const std::vector<Problem>& problems) {
+  Json out = Json::array();
+  for (const Problem& problem : problems) {
+    out.push_back(Json::object({{"file", problem.file},
+                                {"line", std::uint64_t{problem.line}},
+                                {"column", std::uint64_t{problem.column}},
+                                {"path", problem.path},
+                                {"message", problem.message}}));
+  }
+  return out;
 }
 
 }  // namespace onceproxy::config

@@ -63,18 +63,6 @@ Json json_of(const std::vector<std::string>& words) {
   return out;
 }
 
-Json json_of(const std::vector<config::Problem>& problems) {
-  Json out = Json::array();
-  for (const config::Problem& problem : problems) {
-    out.push_back(Json::object({{"file", problem.file},
-                                {"line", std::uint64_t{problem.line}},
-                                {"column", std::uint64_t{problem.column}},
-                                {"path", problem.path},
-                                {"message", problem.message}}));
-  }
-  return out;
-}
-
 /// "a, b, c", no longer than a log line should be.
 std::string joined(const std::vector<std::string>& words) {
   constexpr std::size_t words_max = 20;

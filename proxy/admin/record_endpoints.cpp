@@ -272,12 +272,12 @@ void add_record_endpoints(Server& server, store::Inspection& inspection, Operato
   server.add(
       "POST", "/records/{fingerprint}/resolve", "mark an unknown record completed",
       [endpoints](const Request& request) { return act(*endpoints, resolve_action, request); });
-  server.add("GET", "/entities/*", "{type}/{id}: what is known of an entity",
+  server.add("GET", "/entities/*", "what is known of an entity; * is {type}/{id}",
              [endpoints](const Request& request) { return show_entity(*endpoints, request); });
   const Handler open = [endpoints](const Request& request) {
     return open_entity(*endpoints, request);
   };
-  server.add("POST", "/entities/*", "{type}/{id…}/open: the same for an id of several parts", open);
+  server.add("POST", "/entities/*", "end an entity's being closed; * is {type}/{id}/open", open);
   // By itself, so that a GET of it is 405 and not an entity whose id ends in "open".
   server.add("POST", "/entities/{type}/{id}/open", "end an entity's being closed", open);
 }

@@ -10,18 +10,6 @@ namespace {
 using config::Json;
 using config::Problem;
 
-Json json_of(const std::vector<Problem>& problems) {
-  Json out = Json::array();
-  for (const Problem& problem : problems) {
-    out.push_back(Json::object({{"file", problem.file},
-                                {"line", std::uint64_t{problem.line}},
-                                {"column", std::uint64_t{problem.column}},
-                                {"path", problem.path},
-                                {"message", problem.message}}));
-  }
-  return out;
-}
-
 int print_json(const std::string& path, const std::vector<Problem>& problems, std::ostream& out) {
   const bool valid = problems.empty();
   out << Json::object({{"file", path}, {"valid", valid}, {"problems", json_of(problems)}}).dump()

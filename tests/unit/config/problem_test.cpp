@@ -1,3 +1,4 @@
+#include "config/json.hpp"
 #include "loading.hpp"
 
 namespace onceproxy::config {
@@ -14,6 +15,14 @@ TEST_CASE("A problem is its place, its path, its message, the line and a caret")
 TEST_CASE("The caret stands under its column behind tabs and letters of several bytes") {
   CHECK(Problem{"f", 1, 3, "", "m", "\t\xc3\xa9x"}.text() == "f:1:3: m\n  \t\xc3\xa9x\n  \t ^");
   CHECK(Problem{"f", 1, 5, "", "m", "ab"}.text() == "f:1:5: m\n  ab\n      ^");
+}
+
+TEST_CASE("Problems are told to programs with the same words") {
+  CHECK(
+      json_of({{"a.yaml", 12, 5, "log.level", "is \"x\"", "log: x"}, {"a.yaml", 0, 0, "", "m", ""}})
+          .dump() ==
+      R"([{"file":"a.yaml","line":12,"column":5,"path":"log.level","message":"is \"x\""},)"
+      R"({"file":"a.yaml","line":0,"column":0,"path":"","message":"m"}])");
 }
 
 TEST_CASE("A column counts letters, not bytes") {
