@@ -46,6 +46,21 @@ bool is_itself(const Address& listener, const Address& upstream) {
           (is_this_machine(listener) && is_this_machine(upstream)));
 }
 
+/// Nobody but this machine's users reaches it.
+bool is_local(const Address& address) {
+  return !address.unix_path.empty() || (is_this_machine(address) && !is_every_interface(address));
+}
+
+void check_admin(const Node& admin) {
+  const auto listen = admin.get("listen");
+  if (!listen || !listen->is_scalar() || listen->is_broken() || admin.get("token_file")) return;
+  const auto address = parse_address(listen->text());
+  if (!address || is_local(*address)) return;
+  listen->problem(
+      "whoever reaches this address has full control; listen on 127.0.0.1 or unix:/path, or give "
+      "admin.token_file, a file with the bearer token that each request must bring");
+}
+
 void add(std::vector<Listener>& listeners, const std::optional<Node>& node) {
   if (!node || !node->is_scalar() || node->is_broken()) return;
   // What is no address has been reported where it was read.
@@ -62,6 +77,7 @@ void check_addresses(const Node& node) {
     add(listeners, listen);
     for (const Node& item : listen->items()) add(listeners, item);
   }
+  if (const auto admin = node.get("admin")) check_admin(*admin);
   for (const char* section : {"admin", "telemetry"}) {
     if (const auto map = node.get(section)) add(listeners, map->get("listen"));
   }

@@ -85,8 +85,7 @@ Kind<Responses> respond() {
         problem_key(Refusal::not_replayable, "not-replayable", 409,
                     "whose answer was too large to keep"),
         problem_key(Refusal::busy, "busy", 503, "whose turn does not come in time"),
-        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise")},
-       {}});
+        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise")}});
 }
 
 Kind<ReplayRules> replay() {
@@ -106,8 +105,7 @@ Kind<ReplayRules> replay() {
                          "The largest response body that is kept. A larger one is remembered as "
                          "not replayable."),
         key<ReplayRules>("drop_headers", &ReplayRules::drop_headers, list("header names", name),
-                         "Response header fields that are not replayed.")},
-       {}});
+                         "Response header fields that are not replayed.")}});
 }
 
 }  // namespace onceproxy::config

@@ -17,8 +17,7 @@ Kind<store::AuditOptions> audit() {
                "How long an entry is kept, if there is room. From 1m to 365d."),
         key<A>("max_bytes", &A::bytes_max, size(16 * mib, 1024 * 1024 * mib),
                "What the log holds, beside the store's own max_bytes; the oldest entries go. "
-               "Refusals and duplicates get a quarter of it.")},
-       {}});
+               "Refusals and duplicates get a quarter of it.")}});
 }
 
 }  // namespace onceproxy::config

@@ -49,8 +49,7 @@ Kind<EntityRule> entity() {
                         "When the operation completes the entity is closed for so long, from 10ms "
                         "to 366d."),
         key<EntityRule>("unless_closed", &EntityRule::unless_closed, flag(),
-                        "The request is not forwarded while the entity is closed.")},
-       {}});
+                        "The request is not forwarded while the entity is closed.")}});
 }
 
 Kind<RateLimit> rate_limit() {
@@ -64,8 +63,7 @@ Kind<RateLimit> rate_limit() {
                        Need::required),
         key<RateLimit>("by", &RateLimit::by, selectors(Sources::no_client_key, Empty::refused),
                        "The fields whose values are limited each by itself. Default: the "
-                       "fingerprint.")},
-       {}});
+                       "fingerprint.")}});
 }
 
 }  // namespace onceproxy::config

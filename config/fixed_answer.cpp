@@ -117,8 +117,7 @@ Kind<FixedAnswer> fixed_answer(std::string place, FixedAnswer standard) {
        {status_key(standard.status),
         key<Draft>("headers", &Draft::headers, answer_headers(), "The answer's header fields."),
         key<Draft>("body", &Draft::body, text("text"),
-                   "The answer's body. Default: " + standard.body + ", as application/json.")},
-       {}},
+                   "The answer's body. Default: " + standard.body + ", as application/json.")}},
       [standard](const Node& node, const Draft& value) { check_body(node, value, standard); });
   Kind<FixedAnswer> kind;
   kind.names = draft.names;

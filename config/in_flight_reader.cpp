@@ -31,8 +31,7 @@ Kind<InFlightRule> in_flight() {
                           "What a duplicate of a request under way gets. reject: 409 with "
                           "Retry-After. wait: the first one's result. acknowledge: 202."),
         key<InFlightRule>("timeout", &InFlightRule::timeout, duration(1ms, 5min),
-                          "With wait: how long, from 1ms to 5m; then as reject.")},
-       {}},
+                          "With wait: how long, from 1ms to 5m; then as reject.")}},
       check_in_flight);
 }
 

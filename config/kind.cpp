@@ -35,17 +35,10 @@ std::vector<std::string> names_with(const std::string& word,
 
 }  // namespace
 
-std::string unknown_key(const Node::Entry& entry, const KeyNames& here,
-                        const std::vector<std::string>& unsupported) {
-  if (has(unsupported, entry.key)) {
-    entry.key_problem("`" + entry.key + "` is not supported yet");
-    return "";
-  }
+std::string unknown_key(const Node::Entry& entry, const KeyNames& here) {
   const Reading& reading = entry.value.reading();
   const std::string message = "unknown key " + quote(entry.key);
-  std::vector<std::string> known = here.names;
-  known.insert(known.end(), unsupported.begin(), unsupported.end());
-  const std::string meant = nearest(entry.key, known);
+  const std::string meant = nearest(entry.key, here.names);
   const std::vector<std::string> longer = names_with(entry.key, here.names);
   const std::string places = places_of(entry.key, reading);
   // The nearer the guess, the earlier it is made: a slip of two letters here, half a key here,

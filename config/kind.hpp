@@ -43,8 +43,6 @@ template <typename Owner>
 struct Keys {
   std::string place;
   std::vector<Key<Owner>> rows;
-  /// Keys that are known but refused.
-  std::vector<std::string> unsupported;
   /// Keys of a neighbouring table that one might expect here, and what is said of them.
   std::vector<std::string> misplaced = {};
   std::string misplaced_message = {};
@@ -92,8 +90,7 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
 }
 
 /// Reports a key that no row takes. Returns the key of this map that was meant, if any.
-std::string unknown_key(const Node::Entry& entry, const KeyNames& here,
-                        const std::vector<std::string>& unsupported);
+std::string unknown_key(const Node::Entry& entry, const KeyNames& here);
 
 template <typename Owner>
 KeyNames names_of(const Keys<Owner>& keys) {
@@ -121,7 +118,7 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
                keys.misplaced.end()) {
       entry.key_problem("`" + entry.key + "` " + keys.misplaced_message);
     } else {
-      meant.push_back(unknown_key(entry, names_of(keys), keys.unsupported));
+      meant.push_back(unknown_key(entry, names_of(keys)));
     }
   }
   for (const auto& row : keys.rows) {

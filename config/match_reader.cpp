@@ -98,8 +98,7 @@ Kind<HeaderDraft> header_test() {
        {key<HeaderDraft>("regex", &HeaderDraft::regex, regex(),
                          "The field's whole value matches this (RE2)."),
         key<HeaderDraft>("present", &HeaderDraft::present, only_true(),
-                         "The field is there, whatever its value.")},
-       {}},
+                         "The field is there, whatever its value.")}},
       [](const Node& node, const HeaderDraft&) {
         if (node.entries().size() != 1) {
           node.problem("a header condition is a value, {regex: …} or {present: true}");
@@ -201,8 +200,7 @@ Kind<Match> match() {
                         "Header fields that must be there: an exact value, {regex: …} or "
                         "{present: true}."),
         key<MatchDraft>("where", in(&Match::where), conditions(),
-                        "Conditions on selected fields; all must hold.")},
-       {}},
+                        "Conditions on selected fields; all must hold.")}},
       [](const Node& node, MatchDraft& value) {
         value.match.has_path = !value.match.path.empty();
         const auto expression = node.get("path_regex");

@@ -119,12 +119,12 @@ Kind<OutcomeDraft> outcome() {
         key<Draft>("ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
                    "Statuses of something in between: as unknown as no answer. A single status "
                    "wins over a class."),
-        key<Draft>("unknown", &Draft::unknown,
-                   word<store::OnUnknown>(
-                       {{"retry", store::OnUnknown::retry}, {"hold", store::OnUnknown::hold}}),
-                   "What a duplicate gets when the outcome is unknown. retry: it may go through "
-                   "after the lease. hold: 409 until the window ends or an operator resolves it.")},
-       {}},
+        key<Draft>(
+            "unknown", &Draft::unknown,
+            word<store::OnUnknown>(
+                {{"retry", store::OnUnknown::retry}, {"hold", store::OnUnknown::hold}}),
+            "What a duplicate gets when the outcome is unknown. retry: it may go through "
+            "after the lease. hold: 409 until the window ends or an operator resolves it.")}},
       [](const Node& node, const Draft& value) {
         // Where both are given, one report is enough.
         check_overlap(node, "release", "ambiguous",

@@ -42,7 +42,7 @@ std::vector<std::string> replaceable() {
 }
 
 Keys<OverrideDraft> override_keys() {
-  Keys<OverrideDraft> keys{"an override", {}, {}};
+  Keys<OverrideDraft> keys{"an override", {}};
   keys.rows.push_back(key<OverrideDraft>("where", &OverrideDraft::where, one_or_more_conditions(),
                                          "A condition on a selected field, or a list of them; all "
                                          "must hold.",

@@ -40,7 +40,7 @@ void complete(const Node& node, PolicyDraft& draft) {
 }  // namespace
 
 Kind<Policy> policy() {
-  Keys<PolicyDraft> keys{"a policy", naming_rows(), {}};
+  Keys<PolicyDraft> keys{"a policy", naming_rows()};
   for (Key<PolicyDraft>& row : treatment_rows()) keys.rows.push_back(std::move(row));
   for (Key<PolicyDraft>& row : general_rows()) keys.rows.push_back(std::move(row));
   keys.rows.push_back(overrides_row());

@@ -57,8 +57,7 @@ Kind<Enforcement> enforcement() {
             "pass as if no policy covered them; later policies are not asked."),
         key<Enforcement>("percent", &Enforcement::percent, as<int>(integer(0, 100)),
                          "The share of fingerprints that mode holds for; the others pass as with "
-                         "off. One fingerprint is always on the same side.")},
-       {}});
+                         "off. One fingerprint is always on the same side.")}});
 }
 
 Kind<std::string> preset() {

@@ -231,16 +231,10 @@ Kind<std::string> text(std::string what, TextCheck check) {
   return kind;
 }
 
-int read_word(const Node& node, const std::vector<std::string>& words,
-              const std::vector<std::string>& unsupported) {
+int read_word(const Node& node, const std::vector<std::string>& words) {
   if (node.is_scalar() && !node.is_broken()) {
     for (std::size_t i = 0; i < words.size(); ++i) {
       if (node.text() == words[i]) return static_cast<int>(i);
-    }
-    for (const std::string& word : unsupported) {
-      if (node.text() != word) continue;
-      node.problem("`" + word + "` is not supported yet; write " + one_of(words));
-      return -1;
     }
   }
   const std::string meant = node.is_scalar() ? nearest(node.text(), words) : "";

@@ -62,18 +62,16 @@ std::optional<std::int64_t> whole_number(std::string_view text);
 Json or_variable(Json schema);
 
 /// Reads one of some words; -1 when there is a problem, which has been reported.
-int read_word(const Node& node, const std::vector<std::string>& words,
-              const std::vector<std::string>& unsupported);
+int read_word(const Node& node, const std::vector<std::string>& words);
 Json word_schema(const std::vector<std::string>& words);
 
 template <typename E>
-Kind<E> word(std::vector<std::pair<std::string, E>> choices,
-             std::vector<std::string> unsupported = {}) {
+Kind<E> word(std::vector<std::pair<std::string, E>> choices) {
   std::vector<std::string> words;
   for (const auto& choice : choices) words.push_back(choice.first);
   Kind<E> kind;
-  kind.read = [choices, words, unsupported](const Node& node) -> std::optional<E> {
-    const int index = read_word(node, words, unsupported);
+  kind.read = [choices, words](const Node& node) -> std::optional<E> {
+    const int index = read_word(node, words);
     if (index < 0) return std::nullopt;
     return choices[static_cast<std::size_t>(index)].second;
   };

@@ -145,7 +145,7 @@ void check_condition(const Node& node, const ConditionDraft& draft) {
 }
 
 Kind<policies::Condition> condition() {
-  Keys<ConditionDraft> keys{"a condition", selector_rows<ConditionDraft>(false), {}};
+  Keys<ConditionDraft> keys{"a condition", selector_rows<ConditionDraft>(false)};
   keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, text("text"),
                                           "The field's text is this."));
   keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
@@ -175,8 +175,7 @@ Kind<policies::Condition> condition() {
 Kind<Selector> selector(Sources sources) {
   const bool with_client_key = sources == Sources::all;
   Keys<SelectorDraft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
-                           selector_rows<SelectorDraft>(with_client_key),
-                           {}};
+                           selector_rows<SelectorDraft>(with_client_key)};
   const Kind<SelectorDraft> draft = section<SelectorDraft>(
       std::move(keys), [with_client_key](const Node& node, const SelectorDraft& value) {
         check_selector(node, value, with_client_key);

@@ -73,6 +73,8 @@ struct Settings {
   UpstreamSettings upstream;
   store::RocksDbOptions store;
   std::optional<Address> admin;
+  /// Where the admin port's bearer token stands; empty: none is asked for.
+  std::string admin_token_file;
   std::optional<Address> telemetry;
   /// Absent: nothing is traced.
   std::optional<TracingSettings> tracing;

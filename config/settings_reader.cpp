@@ -71,8 +71,7 @@ Kind<UpstreamSettings> upstream() {
                "Requests under way at once; 0 is no limit, 1 is for a service that is not "
                "thread-safe."),
         key<U>("head_bytes", &U::head_bytes_max, size(256, 16 * mib),
-               "The largest response head; a larger one is 502.")},
-       {}});
+               "The largest response head; a larger one is 502.")}});
 }
 
 Kind<RocksDbOptions> rocksdb() {
@@ -107,29 +106,24 @@ Kind<RocksDbOptions> rocksdb() {
             "survives a process crash, not power loss."),
         key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
                "Soft cap on the directory. Above it new keys get 503, and known keys still "
-               "answer.")},
-       {}});
+               "answer.")}});
 }
 
 Kind<RocksDbOptions> store_section() {
   return section<RocksDbOptions>(
-      {"store",
-       {key<RocksDbOptions>("rocksdb", itself, rocksdb(), "RocksDB, in this process.")},
-       {}});
+      {"store", {key<RocksDbOptions>("rocksdb", itself, rocksdb(), "RocksDB, in this process.")}});
 }
 
-/// admin and telemetry: a listener that is there or not.
+/// A listener that is there or not.
 struct Listener {
   Address listen;
 };
 
-Kind<Address> listener(std::string place, std::vector<std::string> unsupported,
-                       std::string description) {
+Kind<Address> listener(std::string place, std::string description) {
   const Kind<Listener> draft =
       section<Listener>({std::move(place),
                          {key<Listener>("listen", &Listener::listen, address(PortZero::allowed),
-                                        std::move(description), Need::required)},
-                         std::move(unsupported)});
+                                        std::move(description), Need::required)}});
   Kind<Address> kind;
   kind.names = draft.names;
   kind.schema = draft.schema;
@@ -140,6 +134,50 @@ Kind<Address> listener(std::string place, std::vector<std::string> unsupported,
     return std::move(value->listen);
   };
   return kind;
+}
+
+struct AdminListener : Listener {
+  std::string token_file;
+};
+
+std::optional<std::string> wrong_file(std::string_view path) {
+  if (!path.empty()) return std::nullopt;
+  return "is empty; it is the path of a file";
+}
+
+Kind<AdminListener> admin_listener() {
+  using A = AdminListener;
+  return section<A>(
+      {"admin",
+       {key<A>(
+            "listen", [](A& admin) -> Address& { return admin.listen; }, address(PortZero::allowed),
+            "The admin API's address: full control, so a local one or unix:/path, unless "
+            "token_file is given.",
+            Need::required),
+        key<A>("token_file", &A::token_file, text("a file's path", wrong_file),
+               "A file with the bearer token that each request to the admin API must bring. Read "
+               "for each request, so that a new one counts at once.")}});
+}
+
+/// Puts `admin` where it belongs: it is two members of Settings.
+Key<Settings> admin_row() {
+  const Kind<AdminListener> kind = admin_listener();
+  Key<Settings> row;
+  row.name = "admin";
+  row.names = kind.names;
+  row.schema = [kind] {
+    Json schema = kind.schema();
+    schema.set("description", "The admin API. Left out: there is none.");
+    return schema;
+  };
+  row.read = [kind](const Node& node, Settings& settings) {
+    auto value = kind.read(node);
+    // An address that could not be read has been reported.
+    if (!value || value->listen.text() == Address{}.text()) return;
+    settings.admin = std::move(value->listen);
+    settings.admin_token_file = std::move(value->token_file);
+  };
+  return row;
 }
 
 Kind<LimitSettings> limits() {
@@ -165,8 +203,7 @@ Kind<LimitSettings> limits() {
         key<L>("encoded_slashes", &L::pass_encoded_slashes,
                word<bool>({{"reject", false}, {"pass", true}}),
                "What a path with an encoded slash or backslash gets. reject: 400. pass: it is "
-               "matched with the slash kept encoded.")},
-       {}});
+               "matched with the slash kept encoded.")}});
 }
 
 Kind<LogSettings> log() {
@@ -182,8 +219,7 @@ Kind<LogSettings> log() {
                "The least serious line that is written."),
         key<L>("format", &L::format,
                word<LogFormat>({{"json", LogFormat::json}, {"text", LogFormat::text}}),
-               "How lines are written.")},
-       {}});
+               "How lines are written.")}});
 }
 
 Keys<Settings> top_level() {
@@ -194,14 +230,9 @@ Keys<Settings> top_level() {
               Need::required),
        key<S>("upstream", &S::upstream, upstream(), "The service that is protected.",
               Need::required),
-       key<S>("store", &S::store, store_section(), "Where operations are remembered."),
-       key<S>("admin", &S::admin,
-              listener("admin", {"token_file"},
-                       "The admin API's address: full control, so a local one or "
-                       "unix:/path."),
-              "The admin API. Left out: there is none."),
+       key<S>("store", &S::store, store_section(), "Where operations are remembered."), admin_row(),
        key<S>("telemetry", &S::telemetry,
-              listener("telemetry", {}, "The address of /metrics, /ready and /live."),
+              listener("telemetry", "The address of /metrics, /ready and /live."),
               "What is read-only and safe to show. Left out: there is none."),
        key<S>("tracing", &S::tracing, tracing(),
               "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
@@ -214,8 +245,7 @@ Keys<Settings> top_level() {
        key<S>("workers", &S::workers, integer(0, 1'024),
               "Worker threads; 0 is one per core the cgroup allows."),
        key<S>("policies", &S::policies, policy_list(),
-              "The first that matches wins; a request that none covers passes untouched.")},
-      {}};
+              "The first that matches wins; a request that none covers passes untouched.")}};
 }
 
 }  // namespace

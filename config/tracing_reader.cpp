@@ -67,8 +67,7 @@ Kind<TracingSettings> tracing() {
                "Of the traces that begin here, the share that is recorded, from 0 to 1. A request "
                "that comes with a trace does as its parent did."),
         key<T>("service_name", &T::service_name, text("a name", not_a_name),
-               "service.name of the spans.")},
-       {}});
+               "service.name of the spans.")}});
 }
 
 }  // namespace onceproxy::config

@@ -221,6 +221,9 @@ void App::start_admin_ports() {
   }
   if (settings_.admin) {
     admin_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.admin));
+    if (!settings_.admin_token_file.empty()) {
+      admin_port_->require(admin::Bearer(settings_.admin_token_file));
+    }
     admin::add_admin_endpoints(*admin_port_, metrics_, admin_hooks());
     admin::PolicyHooks hooks;
     hooks.list = [this] { return rules_.list(); };

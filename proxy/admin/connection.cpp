@@ -69,6 +69,7 @@ asio::awaitable<error_code> send(Connection& connection, Routed answer, Manner m
   message.set(http::field::cache_control, "no-cache, max-age=0");
   message.set("X-Content-Type-Options", "nosniff");
   if (!answer.allow.empty()) message.set(http::field::allow, answer.allow);
+  if (answer.challenge) message.set(http::field::www_authenticate, "Bearer");
   message.keep_alive(manner.keep_alive);
   message.content_length(answer.response.body.size());
   if (!manner.head_only) message.body() = std::move(answer.response.body);
@@ -126,6 +127,9 @@ asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, con
   std::optional<Routed> refusal;
   if (!error) {
     if (std::optional<Response> response = refuse(parser)) refusal = Routed{*response, {}};
+    if (!refusal && !routes.admits(parser.get()[http::field::authorization])) {
+      refusal = Routed{plain(401, "a bearer token is needed\n"), {}, true};
+    }
     if (!refusal) error = co_await read_body(connection, parser);
   }
   if (error) {

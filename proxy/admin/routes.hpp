@@ -3,8 +3,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/admin/server.hpp"
 
@@ -13,12 +15,19 @@ namespace onceproxy::admin {
 struct Routed {
   Response response;
   /// For 405: what Allow says.
-  std::string allow;
+  std::string allow = {};
+  /// For 401: a token is asked for.
+  bool challenge = false;
 };
 
 class Routes {
  public:
   void add(std::string method, std::string path, std::string help, Handler handler);
+  void require(Bearer bearer) { bearer_.emplace(std::move(bearer)); }
+  /// `authorization`: the field's value, or empty.
+  bool admits(std::string_view authorization) const {
+    return !bearer_ || bearer_->admits(authorization);
+  }
   void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
   /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
@@ -40,6 +49,7 @@ class Routes {
 
   std::map<std::string, Methods, std::less<>> paths_;
   Watcher watcher_;
+  std::optional<Bearer> bearer_;
 };
 
 /// A plain text answer.

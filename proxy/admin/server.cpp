@@ -162,6 +162,10 @@ void Server::add(std::string method, std::string path, std::string help, Handler
   state_->routes.add(std::move(method), std::move(path), std::move(help), std::move(handler));
 }
 
+void Server::require(Bearer bearer) {
+  state_->routes.require(std::move(bearer));
+}
+
 void Server::watch(Watcher watcher) {
   state_->routes.watch(std::move(watcher));
 }

@@ -4,7 +4,8 @@
 //
 // What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
 // asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
-// on the operator's machine reaches a loopback port too. There is no TLS and no authentication.
+// on the operator's machine reaches a loopback port too. There is no TLS; who may ask is asked for
+// where require() says so.
 //
 // Thread-safety: add() before start(); stop() from any thread. Handlers run on the server's
 // thread, one at a time, and must be quick.
@@ -15,6 +16,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "proxy/admin/bearer.hpp"
 
 namespace onceproxy::admin {
 
@@ -65,6 +68,9 @@ class Server {
   /// below it. What is written out goes before what has names, and that before what ends in "/*".
   /// A handler that throws answers 500.
   void add(std::string method, std::string path, std::string help, Handler handler);
+
+  /// Each request must bring this token; others are 401. Before start().
+  void require(Bearer bearer);
 
   /// `watcher` runs after each handler of another method than GET, on the server's thread. Before
   /// start().

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from harness import Client, crowd, eventually, policy, request
+from harness import Client, StartFailed, crowd, policy, request
+from harness.admin import Admin
 from harness.client import once
 from harness.process import run
 from harness.upstream import executed, executed_after
@@ -250,3 +251,27 @@ def test_without_an_admin_port_the_command_line_says_so():
     result = run("records", "list", "--admin", "unix:/nowhere/onceproxy")
     assert result.returncode == 2
     assert "cannot connect" in result.stderr
+
+
+def test_an_admin_port_with_a_token_answers_only_who_brings_it(stage, upstream, directory):
+    token = directory / "token"
+    token.write_text("first\n")
+    proxy = stage.proxy(upstream, admin={"listen": "0.0.0.0:0", "token_file": str(token)})
+    address = ("127.0.0.1", proxy.admin[1])
+    assert Admin(address).call("GET", "/records")[0] == 401
+    assert Admin(address, "other").call("POST", "/quitquitquit")[0] == 401
+    assert Admin(address, "first").get("/records") == {"items": []}
+    told = run("records", "list", "--admin", f"127.0.0.1:{address[1]}", "--token-file", token)
+    assert (told.returncode, told.stdout) == (0, "No records.\n")
+    token.write_text("second\n")
+    assert Admin(address, "first").call("GET", "/records")[0] == 401
+    assert Admin(address, "second").get("/records") == {"items": []}
+
+
+def test_a_token_that_is_not_there_stops_the_start(stage, upstream, directory):
+    proxy = stage.proxy(upstream, start=False, admin={"listen": "127.0.0.1:0",
+                                                      "token_file": str(directory / "none")})
+    with pytest.raises(StartFailed) as failed:
+        proxy.start()
+    assert failed.value.code == 3
+    assert f"admin.token_file {directory / 'none'}" in failed.value.output

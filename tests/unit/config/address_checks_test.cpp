@@ -12,9 +12,10 @@ Texts with(const std::string& listen, const std::string& upstream, const std::st
 TEST_CASE("Two listeners on one port are refused") {
   CHECK(with("[127.0.0.1:80, 127.0.0.1:80]", "b:1") ==
         Texts{"listen[1]: the same address as listen[0]; give each listener its own"});
-  CHECK(with("127.0.0.1:80", "b:1", "admin: {listen: \"0.0.0.0:80\"}") ==
+  CHECK(with("127.0.0.1:80", "b:1", "admin: {listen: \"0.0.0.0:80\", token_file: /t}") ==
         Texts{"admin.listen: the same address as listen; give each listener its own"});
-  CHECK(with("a:80", "b:1", "admin: {listen: \"a:81\"}\ntelemetry: {listen: \"A:81\"}") ==
+  CHECK(with("a:80", "b:1",
+             "admin: {listen: \"a:81\", token_file: /t}\ntelemetry: {listen: \"A:81\"}") ==
         Texts{"telemetry.listen: the same address as admin.listen; give each listener its own"});
   CHECK(
       with("c:1", "b:1", "admin: {listen: \"unix:/a\"}\ntelemetry: {listen: \"unix:/a\"}").size() ==
@@ -33,6 +34,26 @@ TEST_CASE("The data port is no unix socket") {
       "the data port is TCP alone; unix:/path is for upstream, admin and telemetry";
   CHECK(with("\"unix:/a\"", "b:1") == Texts{"listen: " + words});
   CHECK(with("[\"a:1\", \"unix:/a\"]", "b:1") == Texts{"listen[1]: " + words});
+}
+
+TEST_CASE("An admin port that strangers reach needs a token") {
+  const std::string words =
+      "admin.listen: whoever reaches this address has full control; listen on 127.0.0.1 or "
+      "unix:/path, or give admin.token_file, a file with the bearer token that each request must "
+      "bring";
+  for (const char* strange :
+       {"0.0.0.0:9901", "[::]:9901", "10.1.2.3:9901", "admin.internal:9901"}) {
+    const std::string listen = "{listen: \"" + std::string(strange) + "\"";
+    CHECK(with("127.0.0.1:80", "b:1", "admin: " + listen + "}") == Texts{words});
+    CHECK(with("127.0.0.1:80", "b:1", "admin: " + listen + ", token_file: /t}") == Texts{});
+  }
+  for (const char* local :
+       {"127.0.0.1:9901", "127.1.1.1:9901", "[::1]:9901", "localhost:9901", "unix:/run/admin"}) {
+    CHECK(with("127.0.0.1:80", "b:1", "admin: {listen: \"" + std::string(local) + "\"}") ==
+          Texts{});
+  }
+  CHECK(with("127.0.0.1:80", "b:1", "admin: {listen: \"127.0.0.1:81\", token_file: \"\"}").size() ==
+        1);
 }
 
 TEST_CASE("An upstream that is onceproxy itself is refused") {

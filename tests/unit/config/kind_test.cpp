@@ -46,11 +46,6 @@ TEST_CASE("A key that is like no other lists what is known") {
         Texts{"log.level:info: unknown key \"level:info\"; a space is missing after the colon"});
 }
 
-TEST_CASE("What is known but not built says so, and is never ignored") {
-  CHECK(problems("admin: {listen: \"a:0\", token_file: /t}") ==
-        Texts{"admin.token_file: `token_file` is not supported yet"});
-}
-
 TEST_CASE("A value of the wrong shape says what it is") {
   CHECK(problems("log: [a]") == Texts{"log: expected a map, found a list"});
   CHECK(problems("policies: {a: b}") ==
