@@ -113,6 +113,8 @@ std::optional<ReserveResult> Entrance::look_without_claim(const ReserveRequest& 
   if (std::holds_alternative<Free>(looked)) {
     if (!glance.present) return Unavailable{Reason::pending};
     if (glance.differs) return Mismatch{};
+    // No request is in flight, and nobody must be told that his will be seen to.
+    if (glance.by_operator && request.wait <= 0ms) return Held{1ms};
     return InFlight{};
   }
   if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};

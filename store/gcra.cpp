@@ -22,4 +22,17 @@ std::optional<std::chrono::nanoseconds> take_token(RateTime& arrival, RateTime n
   return std::nullopt;
 }
 
+void give_token_back(RateTime& arrival, std::chrono::nanoseconds interval, RateTime taken,
+                     RateTime& last) {
+  const RateTime without = arrival - interval;
+  if (taken == last) {
+    // Which one was last before is not known any more.
+    last = RateTime();
+    arrival = without;
+    return;
+  }
+  // The last one stays taken: from its time on there is an interval to wait, whoever came before.
+  arrival = std::min(arrival, std::max(without, last + interval));
+}
+
 }  // namespace onceproxy::store

@@ -21,4 +21,10 @@ std::chrono::nanoseconds token_interval(const RateTerms& terms);
 std::optional<std::chrono::nanoseconds> take_token(RateTime& arrival, RateTime now,
                                                    const RateTerms& terms);
 
+/// Gives back a token that was taken at `taken`; `last` is when the last one was. What the limit
+/// has made up for by itself since, when nobody wanted it, is not given a second time. Exact for
+/// the last two tokens; of more, it gives back rather too much than too little.
+void give_token_back(RateTime& arrival, std::chrono::nanoseconds interval, RateTime taken,
+                     RateTime& last);
+
 }  // namespace onceproxy::store

@@ -51,7 +51,7 @@ std::variant<Rates::Entry, Unavailable> Rates::load(const RateKey& key) const {
     if (observer_.failed) observer_.failed("decode", "rate limit " + key.hex());
     return Unavailable{Unavailable::Reason::corrupt};
   }
-  return Entry{*arrival};
+  return Entry{*arrival, {}, 0};
 }
 
 Rates::Taken Rates::take(const RateTerms& terms, WallTime now) {
@@ -69,13 +69,15 @@ Rates::Taken Rates::take(const RateTerms& terms, WallTime now) {
     return RateLimited{std::chrono::ceil<std::chrono::milliseconds>(*wait)};
   }
   ++entry.users;
-  return Token{token_interval(terms)};
+  entry.last = now;
+  return Token{token_interval(terms), now};
 }
 
 void Rates::give_back(const RateKey& key, const Token& token) {
   Table::Shard& home = table_.of(key);
   const std::lock_guard lock(home.mutex);
-  home.entries.at(key).arrival -= token.interval;
+  Entry& entry = home.entries.at(key);
+  give_token_back(entry.arrival, token.interval, token.taken, entry.last);
 }
 
 void Rates::leave(const RateKey& key) {

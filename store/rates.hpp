@@ -26,6 +26,7 @@ class Rates {
   /// A token was taken. Whoever has it is a user of the limit until leave().
   struct Token {
     std::chrono::nanoseconds interval{0};
+    RateTime taken{};
   };
   using Taken = std::variant<Token, RateLimited, Unavailable>;
   Taken take(const RateTerms& terms, WallTime now);
@@ -42,6 +43,8 @@ class Rates {
  private:
   struct Entry {
     RateTime arrival{};
+    /// When the last token was taken of those that can still be given back.
+    RateTime last{};
     std::size_t users = 0;
   };
   using Table = Shards<RateKey, Entry>;

@@ -21,6 +21,16 @@ Reservations::Claim Reservations::judge(const Entry& entry,
 
 Reservations::Claim Reservations::claim(const Fingerprint& fingerprint,
                                         const std::optional<PayloadDigest>& payload) {
+  return claim(fingerprint, payload, false);
+}
+
+Reservations::Claim Reservations::claim_for_operator(const Fingerprint& fingerprint) {
+  return claim(fingerprint, std::nullopt, true);
+}
+
+Reservations::Claim Reservations::claim(const Fingerprint& fingerprint,
+                                        const std::optional<PayloadDigest>& payload,
+                                        bool by_operator) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
@@ -29,7 +39,9 @@ Reservations::Claim Reservations::claim(const Fingerprint& fingerprint,
     size_.fetch_sub(1, std::memory_order_relaxed);
     return Claim::full;
   }
-  home.entries[fingerprint].holding.record.payload = payload;
+  Entry& entry = home.entries[fingerprint];
+  entry.holding.record.payload = payload;
+  entry.by_operator = by_operator;
   return Claim::mine;
 }
 
@@ -41,7 +53,7 @@ Reservations::Glance Reservations::glance(const Fingerprint& fingerprint,
   if (found == home.entries.end()) return {};
   const Entry& entry = found->second;
   return {true, entry.stage == Stage::looking, differ(entry.holding.record.payload, payload),
-          entry.stage == Stage::held || entry.done};
+          entry.stage == Stage::held || entry.done, entry.by_operator};
 }
 
 Reservations::Parked Reservations::park(const Fingerprint& fingerprint,
@@ -135,7 +147,7 @@ std::unique_ptr<const Ties> Reservations::end(Table::Shard& home, Found found, b
   if (Waiter* const heir = completed ? nullptr : entry.waiters.pop_front(); heir != nullptr) {
     heir->claim = true;
     entry.stage = Stage::looking;
-    entry.done = false;
+    entry.done = entry.by_operator = false;
     entry.holding = {};
     entry.holding.record.payload = heir->request.payload;
     out.add(*heir);

@@ -36,6 +36,8 @@ class Reservations {
     full,       ///< no more entries are allowed
   };
   Claim claim(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload);
+  /// The same for an operator, behind whom no request stands.
+  Claim claim_for_operator(const Fingerprint& fingerprint);
   /// How things stand now, for a caller that has no claim but has looked on disk meanwhile.
   struct Glance {
     bool present = false;
@@ -43,6 +45,7 @@ class Reservations {
     bool differs = false;  ///< its payload is another than the caller's
     /// It is being done at this moment, or is done, whatever becomes of the disk.
     bool under_way = false;
+    bool by_operator = false;  ///< an operator has it
   };
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
   enum class Parked {
@@ -111,7 +114,8 @@ class Reservations {
   enum class Stage : std::uint8_t { looking, reserving, held, settling };
   struct Entry {
     Stage stage = Stage::looking;
-    bool done = false;  ///< settling: the operation happened
+    bool done = false;         ///< settling: the operation happened
+    bool by_operator = false;  ///< looking: for an operator
     Holding holding;
     std::unique_ptr<const Ties> ties;
     WaiterList waiters;
@@ -120,6 +124,8 @@ class Reservations {
   using Found = std::unordered_map<Fingerprint, Entry>::iterator;
 
   static Settling begin_to_settle(Entry& entry, bool done);
+  Claim claim(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
+              bool by_operator);
   static Claim judge(const Entry& entry, const std::optional<PayloadDigest>& payload);
   std::unique_ptr<const Ties> end(Table::Shard& home, Found found, bool completed, Delivery& out);
 

@@ -168,7 +168,7 @@ std::optional<Record> RocksDbInspection::claim(const Fingerprint& fingerprint, C
     why_not = Changed::failed;
     return std::nullopt;
   }
-  switch (parts_.reservations.claim(fingerprint, std::nullopt)) {
+  switch (parts_.reservations.claim_for_operator(fingerprint)) {
     case Reservations::Claim::mine:
       break;
     case Reservations::Claim::full:

@@ -68,3 +68,31 @@ TEST_CASE("a limit that was changed goes on from where the old one was") {
   CHECK(take_token(arrival, at(0s), terms(2, 1h)) == 1800s);
   CHECK_FALSE(take_token(arrival, at(0s), terms(20, 2h)));
 }
+
+TEST_CASE("a token that is given back is the next one's") {
+  RateTime arrival{};
+  RateTime last = at(0s);
+  CHECK_FALSE(take_token(arrival, at(0s), terms(1, 1h)));
+  give_token_back(arrival, 1h, at(0s), last);
+  CHECK_FALSE(take_token(arrival, at(1s), terms(1, 1h)));
+}
+
+TEST_CASE("a token that has come back by itself is not given back again") {
+  RateTime arrival{};
+  CHECK_FALSE(take_token(arrival, at(0s), terms(1, 1h)));
+  CHECK_FALSE(take_token(arrival, at(1h), terms(1, 1h)));
+  RateTime last = at(1h);
+  give_token_back(arrival, 1h, at(0s), last);
+  CHECK(take_token(arrival, at(90min), terms(1, 1h)) == 30min);
+}
+
+TEST_CASE("what a bucket that was nearly full could not hold is not given back") {
+  RateTime arrival{};
+  CHECK_FALSE(take_token(arrival, at(0s), terms(2, 2h)));
+  CHECK_FALSE(take_token(arrival, at(30min), terms(2, 2h)));
+  RateTime last = at(30min);
+  give_token_back(arrival, 1h, at(0s), last);
+  CHECK(arrival == at(90min));  // as if only the second had been taken
+  give_token_back(arrival, 1h, at(30min), last);
+  CHECK(arrival <= at(30min));
+}

@@ -101,6 +101,8 @@ struct State {
   std::map<int, Entry> entries;
   std::map<int, Entity> entities;
   std::map<int, Nanos> arrivals;  ///< of rate limits: the theoretical arrival time
+  std::map<int, Millis> lasts;    ///< of rate limits: when the last token was taken
+  std::map<int, Millis> tokens;   ///< of calls: when theirs was
   std::map<int, Millis> waiting;  ///< calls that wait, and when their time is over
   struct Hand {
     bool claim = false;

@@ -46,10 +46,10 @@ class Asking {
     }
     if (ask.entity && !enter(call)) return;
     if (ask.rate) {
-      if (const auto limited = take_token(*ask.rate)) return refuse(call, *limited);
+      if (const auto limited = take_token(call, *ask.rate)) return refuse(call, *limited);
     }
     if (failing_) {
-      if (ask.rate) state_.arrivals[ask.rate->key] -= interval(*ask.rate);
+      if (ask.rate) give_back(call, *ask.rate);
       return refuse(call, "Unavailable failed");
     }
     make(call, previous);
@@ -117,7 +117,7 @@ class Asking {
     return state_.now < entity.forgotten_from && choices_.choose(2) == 1;
   }
 
-  std::optional<std::string> take_token(const Ask::OfRate& rate) {
+  std::optional<std::string> take_token(int call, const Ask::OfRate& rate) {
     Nanos& arrival = state_.arrivals[rate.key];
     const Nanos next = std::max<Nanos>(arrival, state_.now) + interval(rate);
     const Nanos early = next - state_.now - rate.per;
@@ -125,7 +125,24 @@ class Asking {
       return "RateLimited " + std::to_string(std::chrono::ceil<Millis>(early).count());
     }
     arrival = next;
+    state_.lasts[rate.key] = state_.tokens[call] = state_.now;
     return std::nullopt;
+  }
+
+  /// Whoever took the last one waits for nobody but himself, and is waited for in full.
+  void give_back(int call, const Ask::OfRate& rate) {
+    Nanos& arrival = state_.arrivals[rate.key];
+    const auto last = state_.lasts.find(rate.key);
+    if (last != state_.lasts.end() && last->second != state_.tokens.at(call)) {
+      const Nanos needed = last->second + interval(rate);
+      if (arrival - interval(rate) < needed) {
+        arrival = std::min(arrival, needed);
+        return;
+      }
+    } else {
+      state_.lasts.erase(rate.key);
+    }
+    arrival -= interval(rate);
   }
 
   void make(int call, const Record* previous) {

@@ -26,7 +26,7 @@ class Step : public Asking {
     if (settling(verb, permit) == nullptr) return;
     const Ask& ask = asks_.at(permit);
     state_.records.erase(ask.fingerprint);
-    if (ask.rate) state_.arrivals[ask.rate->key] -= interval(*ask.rate);
+    if (ask.rate) give_back(permit, *ask.rate);
     end(ask, false);
   }
 

@@ -103,6 +103,16 @@ TEST_CASE("a release gives its token back, on disk too; no other end does") {
   }
 }
 
+TEST_CASE("a release long after gives back no token that is there again anyway") {
+  Fixture fixture;
+  fixture.open();
+  Permit slow = fixture.permit(limited(1, 1));
+  fixture.clock.advance(1h);
+  REQUIRE(fixture.complete(fixture.permit(limited(2, 1)), answer(200, "")) == Settled::done);
+  REQUIRE(fixture.release(std::move(slow)) == Settled::done);
+  CHECK(retry_after(fixture.reserve(limited(3, 1))) == 1h);
+}
+
 TEST_CASE("threads that share a limit get as many tokens as there are") {
   Fixture fixture;
   fixture.options.sync = Sync::none;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <set>
+#include <thread>
 
 #include "faulty_file_system.hpp"
 #include "store_fixture.hpp"
@@ -225,6 +226,30 @@ TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothi
   CHECK(inspection().resolve(fingerprint(3)) == Changed::conflict);
   CHECK(inspection().resolve(fingerprint(4)) == Changed::absent);
   CHECK(is<Held>(reserve(request(2))));
+}
+
+TEST_CASE(
+    "while an operator decides, a request is told to come back and not that it is in flight") {
+  FaultyEnvironment environment;
+  Fixture fixture;
+  fixture.tuning.env = environment.env.get();
+  fixture.open();
+  fixture.mark_unknown(fixture.permit(request(1)));
+  fixture.clock.advance(31s);
+  FaultyFileSystem& files = *environment.files;
+  const int syncs = files.log_syncs;
+  files.log_sync_waits = true;
+  Changed resolved = Changed::failed;
+  std::thread resolving([&] { resolved = fixture.store->inspection().resolve(fingerprint(1)); });
+  CHECK(files.log_synced.wait([&] { return files.log_syncs > syncs; }));
+  const ReserveResult meanwhile = fixture.reserve(request(1));
+  CHECK(is<Held>(meanwhile));
+  if (const auto* const held = std::get_if<Held>(&meanwhile)) CHECK(held->lease_left);
+  files.log_sync_waits = false;
+  files.log_sync_waits.notify_all();
+  resolving.join();
+  CHECK(resolved == Changed::done);
+  CHECK(is<Completed>(fixture.reserve(request(1))));
 }
 
 TEST_CASE_METHOD(InspectionFixture, "what is forgotten never was, unless somebody holds it") {
