@@ -2,7 +2,8 @@
 
     demo.py ONCEPROXY CONFIG
 
-In the middle of its traffic onceproxy is killed with SIGKILL and started again on the same data.
+In the middle of its traffic onceproxy is killed with SIGKILL and started again on the same data. After
+that rides are declined, and a storm of alerts comes (scenes.py).
 Ends with a table, and with exit code 1 when a promise was broken.
 """
 
@@ -17,9 +18,11 @@ import sys
 import tempfile
 import threading
 
+import scenes
 import traffic
 
 HERE = pathlib.Path(__file__).parent
+RINGS = 10  # the limit of alerts of one name in onceproxy.yaml
 
 
 class Service:
@@ -32,7 +35,8 @@ class Service:
         self.address = ("127.0.0.1", int(self._process.stdout.readline()))
 
     def effects(self):
-        return collections.Counter(self._effects.read_text().splitlines())
+        """In the order in which they happened."""
+        return self._effects.read_text().splitlines()
 
     def stop(self):
         self._process.kill()
@@ -102,7 +106,9 @@ class Run:
 
     def __init__(self, senders, effects):
         tally = senders.tally
+        self.scenes = scenes.Outcome(effects)
         wanted = {operation.name for operation in traffic.operations()}
+        effects = collections.Counter(effect for effect in effects if effect in wanted)
         self.requests = tally.sent
         self.distinct = len(wanted)
         self.executed = sum(effects.values())
@@ -122,6 +128,7 @@ def without(directory):
     try:
         senders = traffic.Senders(lambda: service.address, retries=False)
         senders.run()
+        scenes.play(service.address)
         return Run(senders, service.effects())
     finally:
         service.stop()
@@ -135,6 +142,7 @@ def through(binary, config, directory):
         proxy.start()
         senders = traffic.Senders(lambda: proxy.address, retries=True)
         senders.run(half_way=proxy.kill_and_start_again)
+        scenes.play(proxy.address)
         code = proxy.stop()
         return Run(senders, service.effects()), code
     finally:
@@ -153,12 +161,20 @@ ROWS = [
     ("in doubt since the kill, held", "in_doubt"),
     ("operations lost", "lost"),
 ]
+SCENES = [
+    ("rides dispatched after they were declined", "after_decline"),
+    (f"a storm of {scenes.STORM} alerts rang", "rang"),
+    (f"{scenes.CRITICAL} critical alerts rang", "critical"),
+]
 
 
 def table(direct, proxied):
     print(f"\n{'':42}{'without':>12}{'onceproxy':>12}")
     for title, name in ROWS:
         print(f"{title:42}{getattr(direct, name):>12}{getattr(proxied, name):>12}")
+    print()
+    for title, name in SCENES:
+        print(f"{title:42}{getattr(direct.scenes, name):>12}{getattr(proxied.scenes, name):>12}")
     print()
 
 
@@ -172,6 +188,10 @@ def promises(direct, proxied, code):
         ("every sender got a final answer", proxied.unanswered == 0),
         ("one operation, one answer", proxied.contradictions == 0),
         ("duplicates were answered from memory", proxied.replayed > 0),
+        ("no ride was dispatched after it was declined",
+         direct.scenes.after_decline > 0 and proxied.scenes.after_decline == 0),
+        ("the storm rang as often as the policy allows", proxied.scenes.rang == RINGS),
+        ("every critical alert rang", proxied.scenes.critical == scenes.CRITICAL),
         ("after SIGTERM it exited with 0", code == 0),
     ]
 

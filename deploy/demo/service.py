@@ -1,4 +1,4 @@
-"""The legacy service of the demo: dispatches rides and receives alerts.
+"""The legacy service of the demo: dispatches rides, takes them back, and receives alerts.
 
 Deliberately naive: it does what every request says, every time. It takes 50 ms for each, writes one
 line for each effect, and has no idea that it may have done the same thing a moment ago.
@@ -14,8 +14,9 @@ import sys
 import threading
 import time
 
-WORK = 0.05  # seconds that a dispatch or an alert takes
+WORK = 0.05  # seconds that each takes
 DISPATCH = re.compile(r"/v1/rides/([^/]+)/dispatch")
+DECLINE = re.compile(r"/v1/rides/([^/]+)/decline")
 
 
 class Effects:
@@ -52,6 +53,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(WORK)
             number = self.effects.add(f"dispatch {ride[1]} {order['driver_id']} {order['sequence']}")
             return {"dispatched": ride[1], "driver": order["driver_id"], "job": number}
+        declined = DECLINE.fullmatch(self.path)
+        if declined:
+            time.sleep(WORK)
+            return {"declined": declined[1],
+                    "job": self.effects.add(f"decline {declined[1]} {order['by']}")}
         if self.path == "/alerts":
             time.sleep(WORK)
             number = self.effects.add(f"alert {order['name']} {order['starts_at']}")
