@@ -83,7 +83,6 @@ RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record
   if (record.state == Record::State::completed && record.answer.status != 0) {
     view.status = record.answer.status;
   }
-  add_duplicates(view);
   return view;
 }
 
@@ -129,6 +128,9 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         return true;
       });
   if (!status.ok()) return Unreadable{status.ToString()};
+  // Not within the scan, which keeps the database from being closed: whoever reads in there would
+  // wait for a reopen that waits for the scan.
+  for (RecordView& item : page.items) add_duplicates(item);
   if (full) page.next = last;
   return page;
 }
@@ -139,7 +141,9 @@ std::variant<std::optional<RecordView>, Unreadable> RocksDbInspection::record(
   if (auto* const why = std::get_if<Unreadable>(&found)) return std::move(*why);
   auto& record = std::get<std::optional<Record>>(found);
   if (!record) return std::nullopt;
-  return view(fingerprint, *std::move(record));
+  RecordView out = view(fingerprint, *std::move(record));
+  add_duplicates(out);
+  return out;
 }
 
 /// Sends it to the disk and waits for it.
