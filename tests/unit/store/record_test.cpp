@@ -125,7 +125,7 @@ TEST_CASE("texts for operators are cut to their bounds") {
 TEST_CASE("the expiry is read without the rest") {
   CHECK(decode_expiry(encode(sample())) == at(3'000));
   CHECK_FALSE(decode_expiry("\x01"));
-  CHECK_FALSE(decode_expiry(std::string("\x02") + std::string(20, '\0')));
+  CHECK_FALSE(decode_expiry(std::string("\x03") + std::string(20, '\0')));
 }
 
 TEST_CASE("an answer apart leaves the record small and is found by fingerprint, expiry and nonce") {
