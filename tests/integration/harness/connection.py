@@ -6,7 +6,7 @@ import struct
 import threading
 from dataclasses import dataclass, field
 
-from .message import Incomplete, Malformed, framing
+from .message import Fields, Incomplete, Malformed, framing
 from .wait import PATIENCE
 
 READ = 256 * 1024
@@ -14,7 +14,7 @@ KEPT = 4 * 1024 * 1024  # bytes of a connection that are kept for a test to look
 
 
 @dataclass
-class Request:
+class Request(Fields):
     method: str
     target: str
     minor: int
@@ -24,14 +24,6 @@ class Request:
     body_size: int = 0
     chunked: bool = False
     connection: "Connection" = field(default=None, repr=False)
-
-    def all(self, name):
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def __getitem__(self, name):
-        values = self.all(name)
-        assert len(values) <= 1, f"{name} sent {len(values)} times"
-        return values[0] if values else None
 
 
 class Connection:

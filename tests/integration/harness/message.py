@@ -18,17 +18,8 @@ class Malformed(AssertionError):
     """No HTTP, whatever follows."""
 
 
-@dataclass
-class Response:
-    status: int
-    reason: str
-    minor: int
-    headers: list
-    body: bytes
-    framing: str  # none | length | chunked | close
-    interim: list = field(default_factory=list)  # (status, headers) of the 1xx before it
-    raw: bytes = b""
-    at: float = 0.0  # time.monotonic() when it was there, where the client notes it
+class Fields:
+    """The fields of a message with `headers`, whose names are alike in any case."""
 
     def all(self, name):
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -38,6 +29,19 @@ class Response:
         values = self.all(name)
         assert len(values) <= 1, f"{name} sent {len(values)} times"
         return values[0] if values else None
+
+
+@dataclass
+class Response(Fields):
+    status: int
+    reason: str
+    minor: int
+    headers: list
+    body: bytes
+    framing: str  # none | length | chunked | close
+    interim: list = field(default_factory=list)  # (status, headers) of the 1xx before it
+    raw: bytes = b""
+    at: float = 0.0  # time.monotonic() when it was there, where the client notes it
 
     @property
     def decision(self):
