@@ -95,8 +95,8 @@ TEST_CASE("every way an operation can end has a word of its own, shown at zero")
 
 TEST_CASE("what may fail in the store shows at zero, so that the first failure is a rise") {
   Metrics metrics("1");
-  for (const std::string word : {"audit", "background", "compact", "decode", "duplicates", "extend",
-                                 "open", "read", "retain", "write"}) {
+  for (const std::string word : {"audit", "background", "close", "compact", "decode", "duplicates",
+                                 "extend", "flush", "open", "read", "retain", "write"}) {
     INFO(word);
     const std::string series = "onceproxy_store_errors_total{operation=" + quoted(word) + "}";
     CHECK(Exposition(metrics.exposition()).at(series) == 0);
