@@ -181,7 +181,8 @@ void Entities::end_dead_turns(WallTime now, Delivery& out) {
 }
 
 void Entities::end_dead_turn(const Fingerprint& holder, Delivery& out) {
-  if (dead_turns_.load() == 0) return;
+  // Without a look at their number: somebody may be reading the record as it was, and counts the
+  // turn as dead with his shard locked.
   for (Table::Shard& home : table_) {
     const std::lock_guard lock(home.mutex);
     for (auto& [key, entry] : home.entries) {
