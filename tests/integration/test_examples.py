@@ -162,10 +162,13 @@ def test_single_file_dispatch(stage, example):
     inside, overlaps = threading.Semaphore(1), []
 
     def handler(exchange):
-        if not inside.acquire(blocking=False):
+        alone = inside.acquire(blocking=False)
+        if not alone:
             overlaps.append(exchange.request.target)
+        exchange.connection.over.wait(0.005)  # what it takes, so that others would be seen
+        if alone:
+            inside.release()  # before the answer, which lets the next one in
         exchange.answer(200, {"execution": exchange.execution})
-        inside.release()
 
     upstream.handler = handler
     proxy = stage.proxies[0]
