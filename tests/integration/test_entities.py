@@ -314,11 +314,11 @@ def test_what_is_known_of_an_entity_survives_kill_9(stage):
     assert upstream.executions["/rides/r1/dispatch"] == 0
 
 
-def test_a_dead_process_keeps_its_turn_until_its_lease_ends(stage):
-    """What it forwarded may still be under way in the upstream."""
+def killed_while_dispatching(stage, wait, lease):
+    """The program, started again after it was killed with a dispatch of r1 under way."""
     upstream = stage.upstream(lambda exchange: exchange.connection.over.wait(60), key=by_target)
-    policies = rides(wait="100ms")
-    policies[0]["lease"] = policies[1]["lease"] = "60s"
+    policies = rides(wait=wait)
+    policies[0]["lease"] = policies[1]["lease"] = lease
     proxy = stage.proxy(upstream, policies)
     with Client(proxy.data) as client:
         client.send(dispatch("r1"))
@@ -326,6 +326,12 @@ def test_a_dead_process_keeps_its_turn_until_its_lease_ends(stage):
         proxy.kill9()
     upstream.handler = executed
     proxy.restart()
+    return proxy, upstream
+
+
+def test_a_dead_process_keeps_its_turn_until_its_lease_ends(stage):
+    """What it forwarded may still be under way in the upstream."""
+    proxy, upstream = killed_while_dispatching(stage, wait="100ms", lease="60s")
     assert once(proxy.data, dispatch("r1")).decision == "held"
     assert once(proxy.data, decline("r1")).decision == "busy"
     assert once(proxy.data, decline("r2")).decision == "forwarded"
@@ -333,16 +339,7 @@ def test_a_dead_process_keeps_its_turn_until_its_lease_ends(stage):
 
 
 def test_after_a_dead_process_s_lease_the_next_one_goes(stage):
-    upstream = stage.upstream(lambda exchange: exchange.connection.over.wait(60), key=by_target)
-    policies = rides(wait="30s")
-    policies[0]["lease"] = "1s"
-    proxy = stage.proxy(upstream, policies)
-    with Client(proxy.data) as client:
-        client.send(dispatch("r1"))
-        upstream.wait_for_requests(1)
-        proxy.kill9()
-    upstream.handler = executed
-    proxy.restart()
+    proxy, _ = killed_while_dispatching(stage, wait="30s", lease="1s")
     assert once(proxy.data, decline("r1")).decision == "forwarded"
     assert once(proxy.data, dispatch("r1")).decision == "closed"
 
