@@ -3,10 +3,11 @@
 import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
-from harness import StartFailed, eventually, policy, request
+from harness import Client, StartFailed, eventually, policy, request
 from harness.client import once
 
 
@@ -164,6 +165,37 @@ def test_on_store_error_forward_forwards_unprotected(stage, mount):
 
     eventually(passed, "a request passes unprotected")
     proxy.decided("passed", 1)
+
+
+def test_without_the_store_what_is_under_way_is_still_forwarded_once(stage, mount):
+    path = mount("size=48m")
+    finish = threading.Event()
+
+    def handler(exchange):
+        if exchange.request["idempotency-key"] == "slow":
+            finish.wait(60)
+        large(exchange)
+
+    upstream = stage.upstream(handler)
+    proxy = stage.proxy(upstream, [policy(on_store_error="forward", lease="1h")],
+                        store={"rocksdb": {"path": str(path / "data")}})
+    count = 0
+
+    def passed():
+        nonlocal count
+        count += 1
+        fill(path)
+        return once(proxy.data, request(key=f"key-{count}")).decision == "passed"
+
+    with Client(proxy.data) as first:
+        first.send(request(key="slow"))
+        upstream.wait_for_requests(1)
+        for _ in range(5):
+            eventually(passed, "the store fails")
+            assert once(proxy.data, request(key="slow")).decision == "in-flight"
+        finish.set()
+        first.read("POST")
+    assert upstream.executions["slow"] == 1
 
 
 def test_above_the_soft_cap_new_keys_are_refused_and_known_ones_answer(stage):
