@@ -276,6 +276,7 @@ void Committer::extend_leases() {
 /// Counts are for operators: lost with the power they are no loss, and a failed write is found out
 /// by the next one that matters.
 bool Committer::write_duplicates() {
+  const auto lock = parts_.duplicates.writing();
   const auto noted = parts_.duplicates.take(parts_.tuning.duplicates_per_tick);
   if (noted.empty()) return false;
   rocksdb::WriteBatch batch;

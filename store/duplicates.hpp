@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +41,11 @@ class Duplicates {
   /// noted where the table is full.
   void note(const Fingerprint& fingerprint, WallTime now, std::chrono::milliseconds window);
 
+  /// Held from take() until what was taken is written, and by whoever reads both what is written
+  /// and what is noted: so that nothing is missed between the two, nor counted twice.
+  std::unique_lock<std::shared_mutex> writing() const { return std::unique_lock(moving_); }
+  std::shared_lock<std::shared_mutex> reading() const { return std::shared_lock(moving_); }
+
   /// Takes at most so many out, for whoever writes them.
   std::vector<std::pair<Fingerprint, DuplicateCount>> take(std::size_t operations);
   /// What was noted and not taken yet.
@@ -52,6 +59,7 @@ class Duplicates {
   /// Where take() goes on. The committer's thread alone.
   std::size_t next_ = 0;
   Table table_;
+  mutable std::shared_mutex moving_;
 };
 
 /// The value under a fingerprint; its grammar stands in duplicates.cpp. Nothing where the bytes are

@@ -87,6 +87,7 @@ RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record
 }
 
 void RocksDbInspection::add_duplicates(RecordView& view) const {
+  const auto lock = parts_.duplicates.reading();
   std::optional<DuplicateCount> count;
   {
     Database::Found found;
