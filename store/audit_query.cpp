@@ -28,8 +28,10 @@ bool asks_for_forwards(const AuditQuery& query) {
          query.decision == audit_operator || query.decision == audit_started;
 }
 
+/// Duplicates that a policy only watched were forwarded too, and stand among the refusals.
 bool asks_for_refusals(const AuditQuery& query) {
-  return query.outcomes.empty() && (query.decision.empty() || !asks_for_forwards(query));
+  return query.outcomes.empty() && query.decision != audit_operator &&
+         query.decision != audit_started;
 }
 
 }  // namespace

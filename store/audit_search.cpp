@@ -109,11 +109,12 @@ void AuditSearch::load(std::size_t index) {
 bool AuditSearch::asks_for(const AuditFrame& frame) const {
   const WallTime time = frame.time();
   if (time < since_ || (query_.until && time >= *query_.until)) return false;
-  if (query_.fingerprint && !frame.is_of(*query_.fingerprint)) return false;
+  const bool action = frame.kind == AuditKind::action;  // only its content tells of what it is
+  if (query_.fingerprint && !action && !frame.is_of(*query_.fingerprint)) return false;
   const bool forward = frame.kind == AuditKind::forward;
   const bool of_request = forward || frame.kind == AuditKind::refusal;
   if (!forward && !query_.outcomes.empty()) return false;
-  if (!of_request && (query_.fingerprint || !query_.policy.empty())) return false;
+  if (!of_request && !query_.policy.empty()) return false;
   if (query_.decision.empty()) return true;
   switch (frame.kind) {
     case AuditKind::forward:
@@ -136,7 +137,11 @@ bool AuditSearch::asks_for(const AuditEntry& entry) const {
            (query_.decision.empty() || refusal->decision == query_.decision) &&
            (!query_.fingerprint || refusal->fingerprint == query_.fingerprint);
   }
-  return true;
+  if (const auto* const action = std::get_if<AuditAction>(&entry)) {
+    return !query_.fingerprint ||
+           action->target.find(query_.fingerprint->hex()) != std::string_view::npos;
+  }
+  return !query_.fingerprint;
 }
 
 /// Notes what lies before `end` and is asked for, and ties endings to forwards in all of it.

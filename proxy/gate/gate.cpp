@@ -173,7 +173,8 @@ void Gate::note(const Policy& policy, const Asking& asking, const Admission& adm
   store::AuditRefusal refusal;
   refusal.time = clock_.now();
   refusal.fingerprint = admission.fingerprint;
-  refusal.decision = telemetry::name(reply != nullptr ? reply->decision : Decision::passed);
+  const Decision unreserved = admission.shadow ? Decision::forwarded : Decision::passed;
+  refusal.decision = telemetry::name(reply != nullptr ? reply->decision : unreserved);
   if (admission.shadow) refusal.shadow = telemetry::name(*admission.shadow);
   refusal.policy = policy.name;
   refusal.request_id = asking.request_id;
