@@ -33,7 +33,7 @@ struct Workspace {
     open.clear();
     const std::size_t capacity = text.size() + simdjson::SIMDJSON_PADDING;
     if (padded.size() < capacity) padded.resize(capacity);
-    std::memcpy(padded.data(), text.data(), text.size());
+    text.copy(padded.data(), text.size());
     std::memset(padded.data() + text.size(), 0, simdjson::SIMDJSON_PADDING);
     return simdjson::padded_string_view(padded.data(), text.size(), padded.size());
   }

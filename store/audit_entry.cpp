@@ -85,7 +85,7 @@ class Packer {
   }
   void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
   void raw(std::string_view bytes) {
-    std::memcpy(bytes_.data() + end_, bytes.data(), bytes.size());
+    bytes.copy(bytes_.data() + end_, bytes.size());  // not memcpy: an empty view may be of null
     end_ += bytes.size();
   }
   void text(std::string_view text, std::size_t bytes_max) {
