@@ -85,7 +85,10 @@ build() {
 }
 
 unit_tests() {
-  [ -z "$long" ] || export ONCEPROXY_CRASH_ROUNDS=${ONCEPROXY_CRASH_ROUNDS:-50}
+  if [ -n "$long" ]; then
+    export ONCEPROXY_CRASH_ROUNDS=${ONCEPROXY_CRASH_ROUNDS:-50}
+    export ONCEPROXY_MODEL_ROUNDS=${ONCEPROXY_MODEL_ROUNDS:-100}
+  fi
   expected+=("$results/$1-unit.xml")
   step "$1 unit tests" ctest --test-dir "$root/build/$1" -j "$jobs" --output-on-failure \
     --timeout 600 --output-junit "$results/$1-unit.xml" || true
