@@ -78,9 +78,10 @@ std::optional<Entity> decode_entity(std::string_view bytes) {
   if ((flags & ~flags_all) != 0) return std::nullopt;
   if ((flags & highest_present) != 0) entity.highest = in.number<std::int64_t>();
   if ((flags & holder_present) != 0) {
-    Entity::Holder& holder = entity.holder.emplace();
+    Entity::Holder holder;
     in.into(holder.fingerprint.bytes);
     in.into(holder.nonce);
+    entity.holder = holder;
   }
   entity.type = in.short_text();
   entity.id = in.short_text();

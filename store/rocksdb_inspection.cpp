@@ -253,8 +253,10 @@ Changed RocksDbInspection::open(const EntityKey& key) {
   const Changed opened = parts_.entities.open(key, parts_.clock.now());
   if (opened != Changed::done) return opened;
   // A user of the entity now, so that what is in memory stays what counts until it is written.
+  Ties::OfEntity of_entity;
+  of_entity.key = key;
   Ties ties;
-  ties.entity.emplace().key = key;
+  ties.entity = of_entity;
   auto operation = std::make_unique<Operation>();
   operation->kind = Operation::Kind::entity;
   operation->ties = &ties;

@@ -39,8 +39,8 @@ class OpenStore final : public RocksDbStore {
                      });
     }
     committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, endings_,
-                                        fences_, space_, duplicates_, *this, options_, tuning_, clock_,
-                                        observer_, audit()});
+                                        fences_, space_, duplicates_, *this, options_, tuning_,
+                                        clock_, observer_, audit()});
     entrance_.emplace(Entrance::Parts{records_, reservations_, entities_, rates_, endings_, fences_,
                                       duplicates_, space_, *committer_, tuning_, clock_, closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
@@ -65,8 +65,7 @@ class OpenStore final : public RocksDbStore {
   std::string ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                      std::string_view error) const;
   bool settle(std::unique_ptr<Operation> operation, Call<Settled>& call);
-  std::optional<Reservations::Settling> use(Permit& permit, Call<Settled>& call,
-                                            bool done = false);
+  std::optional<Reservations::Settling> use(Permit& permit, Call<Settled>& call, bool done = false);
 
   const RocksDbOptions options_;
   const Tuning tuning_;
@@ -204,7 +203,9 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 }
 
 RocksDbStats OpenStore::stats() const {
-  return {space_.bytes(), committer_->records_estimate(), reservations_.size(),
+  return {space_.bytes(),
+          committer_->records_estimate(),
+          reservations_.size(),
           entrance_->waiting(),
           !committer_->failing() && !closing_.load(std::memory_order_relaxed),
           audit_ ? audit_->bytes() : 0,

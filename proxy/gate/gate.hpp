@@ -45,11 +45,11 @@ using Verdict = std::variant<PassThrough, Forward, Reply>;
 struct Admission {
   Verdict verdict;
   /// What the request stands for, where that could be worked out.
-  std::optional<store::Fingerprint> fingerprint;
+  std::optional<store::Fingerprint> fingerprint = std::nullopt;
   /// Asking::trace of the request whose answer this one repeats; empty where it had none.
   std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
-  std::optional<telemetry::Decision> shadow;
+  std::optional<telemetry::Decision> shadow = std::nullopt;
 };
 
 /// The upstream answered. Views are read during settle() only.

@@ -13,6 +13,7 @@ import yaml
 from harness import Client, eventually, policy, request
 from harness.client import once
 from harness.config import merge
+from harness.process import PRESET
 from harness.upstream import executed, executed_after
 
 FIXED = {"on_duplicate": {"status": 208}}
@@ -507,5 +508,7 @@ def test_a_thousand_reloads_under_load_lose_no_request_and_leak_nothing(stage):
     assert after["threads"] == before["threads"]
     # A connection to the upstream may be there or not at that moment.
     assert abs(after["descriptors"] - before["descriptors"]) <= 16, (before, after)
-    assert grown < 48 * 1024 * 1024, f"{grown} bytes more"
+    # ThreadSanitizer keeps several bytes for each that the program touches.
+    limit = (4 if PRESET == "tsan" else 1) * 48 * 1024 * 1024
+    assert grown < limit, f"{grown} bytes more"
     assert proxy.metrics().sum(SUCCESSFUL) == 1

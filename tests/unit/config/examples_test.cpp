@@ -54,9 +54,14 @@ class Example {
     const auto* policy = set_.choose(set_.candidates(request), request, document);
     if (policy == nullptr) return {};
     const auto operation = policies::select_operation(*policy, request, document);
-    if (!operation) return {policy->name, "", "", operation.error().detail};
-    Outcome out{policy->name, operation->fingerprint.hex(),
-                operation->payload ? operation->payload->hex() : "", ""};
+    Outcome out;
+    out.policy = policy->name;
+    if (!operation) {
+      out.missing = operation.error().detail;
+      return out;
+    }
+    out.fingerprint = operation->fingerprint.hex();
+    if (operation->payload) out.payload = operation->payload->hex();
     if (operation->entity) {
       out.entity = operation->entity->id;
       out.entity_key = operation->entity->key.hex();

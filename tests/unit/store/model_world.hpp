@@ -153,7 +153,7 @@ class World {
     const int call;
   };
 
-  struct Reserving : CallLoop, Call<ReserveResult> {
+  struct Reserving final : CallLoop, Call<ReserveResult> {
     Reserving(World& owner, int call_number, const Ask& ask)
         : CallLoop(owner, call_number),
           Call<ReserveResult>(static_cast<Loop&>(*this)),
