@@ -44,7 +44,7 @@ struct Tuning {
   std::size_t memtable_buckets = 1 << 17;
   int level0_trigger = 8;
   /// What of the tables is kept in memory, indexes and filters included, whatever the store holds.
-  std::size_t cache_bytes = std::size_t{64} << 20;
+  std::size_t cache_bytes = std::size_t{96} << 20;
   /// Operations whose duplicates are counted in memory, and are written with each tick.
   std::size_t duplicates_max = 65'536;
   std::size_t duplicates_per_tick = 2'048;

@@ -3,7 +3,7 @@
 // throughput moves by half between runs.
 //
 //   store_bench [callers=64] [operations=200000] [sync=all] [body=200] [path=.] [buffer_mib=32]
-//               [buckets=131072] [trigger=8] [cache_mib=64]
+//               [buckets=131072] [trigger=8] [cache_mib=96] [cap_gib=4]
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -182,9 +182,9 @@ std::map<std::string, double> cpu_by_thread() {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> arguments{
-      {"callers", "64"},  {"operations", "200000"}, {"sync", "all"},       {"body", "200"},
-      {"path", "."},      {"buffer_mib", "32"},     {"buckets", "131072"}, {"trigger", "8"},
-      {"cache_mib", "64"}};
+      {"callers", "64"},   {"operations", "200000"}, {"sync", "all"},       {"body", "200"},
+      {"path", "."},       {"buffer_mib", "32"},     {"buckets", "131072"}, {"trigger", "8"},
+      {"cache_mib", "96"}, {"cap_gib", "4"}};
   for (int i = 1; i < argc; ++i) {
     const std::string text = argv[i];
     const auto equals = text.find('=');
@@ -197,7 +197,7 @@ int main(int argc, char** argv) {
   RocksDbOptions options;
   options.path =
       std::filesystem::path(arguments["path"]) / ("store-bench-" + std::to_string(getpid()));
-  options.bytes_max = std::uint64_t{64} << 30;
+  options.bytes_max = std::stoull(arguments["cap_gib"]) << 30;
   options.sync = arguments["sync"] == "all"    ? Sync::all
                  : arguments["sync"] == "none" ? Sync::none
                                                : Sync::reservations;
