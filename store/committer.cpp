@@ -50,7 +50,9 @@ void Committer::work() {
     next_upkeep_ = SteadyClock::now() + parts_.tuning.tick;
     if (failing()) return;
   }
-  Operation* pending = queue_.take(next_upkeep_);
+  // Who pushed last may be gone without a nudge.
+  const bool finishing = finishing_.load(std::memory_order_acquire);
+  Operation* pending = queue_.take(finishing ? SteadyClock::now() : next_upkeep_);
   while (pending != nullptr) {
     Operation* const group = next_group(pending);
     if (failing()) {

@@ -28,12 +28,15 @@ std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> opera
 }
 
 void OperationQueue::nudge() {
-  // The push before and this load, the store and the load in take(): all in one order, so that
-  // either the taker sees what was pushed, or it is seen waiting.
-  if (!waiting_.load(std::memory_order_seq_cst)) return;
   if (head_.load(std::memory_order_relaxed) == nullptr) return;
+  // Seen set, it is still to be cleared by a taker that looks at the queue after that.
+  if (nudged_.load(std::memory_order_seq_cst)) return;
+  // This store and load, the store and the load in take(): all in one order, so that either the
+  // taker sees the nudge, or it is seen waiting.
+  nudged_.store(true, std::memory_order_seq_cst);
+  if (!waiting_.load(std::memory_order_seq_cst)) return;
   {
-    // Taking the lock makes sure that a taker that saw the queue empty waits by now.
+    // Taking the lock makes sure that a taker that saw no nudge waits by now.
     const std::lock_guard lock(mutex_);
     waiting_.store(false, std::memory_order_relaxed);
   }
@@ -41,17 +44,17 @@ void OperationQueue::nudge() {
 }
 
 Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
-  Operation* newest = head_.exchange(nullptr, std::memory_order_acquire);
-  if (newest == nullptr) {
+  if (!nudged_.load(std::memory_order_relaxed)) {
     std::unique_lock lock(mutex_);
     waiting_.store(true, std::memory_order_seq_cst);
-    pushed_.wait_until(
-        lock, until, [this] { return woken_ || head_.load(std::memory_order_seq_cst) != nullptr; });
+    pushed_.wait_until(lock, until,
+                       [this] { return woken_ || nudged_.load(std::memory_order_seq_cst); });
     waiting_.store(false, std::memory_order_relaxed);
     woken_ = false;
-    lock.unlock();
-    newest = head_.exchange(nullptr, std::memory_order_acquire);
   }
+  // Before the queue is looked at: a nudge for what comes later than that is for the next time.
+  nudged_.exchange(false, std::memory_order_seq_cst);
+  Operation* newest = head_.exchange(nullptr, std::memory_order_seq_cst);
   Operation* oldest = nullptr;
   while (newest != nullptr) {
     Operation* const older = newest->next;

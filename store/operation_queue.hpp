@@ -1,5 +1,6 @@
-// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap; the taker is
-// woken by nudge(), at most once a wait, so that whoever pushes several wakes it once.
+// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap. What was
+// pushed is taken once somebody nudges: so whoever pushes several has them taken together, though
+// the taker comes by in between.
 #pragma once
 
 #include <atomic>
@@ -19,15 +20,15 @@ class OperationQueue {
   OperationQueue& operator=(const OperationQueue&) = delete;
   ~OperationQueue();
 
-  /// Any thread. Gives the operation back where the queue is sealed. The taker learns of it from
-  /// the next nudge(), or when its wait is over.
+  /// Any thread. Gives the operation back where the queue is sealed. It is taken at the next
+  /// nudge(), or when the taker's wait is over.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
 
-  /// Any thread: ends the taker's wait if there is something to take.
+  /// Any thread: what was pushed is to be taken now. Cheap where that is nothing.
   void nudge();
 
-  /// The taker: everything pushed so far, oldest first, linked by `next`; waits until there is
-  /// something, `until` has come, or wake() was called. Null where there is nothing.
+  /// The taker: everything pushed so far, oldest first, linked by `next`; waits for a nudge() since
+  /// the last take(), for `until`, or for wake(). Null where there is nothing.
   Operation* take(std::chrono::steady_clock::time_point until);
 
   /// Any thread: ends the taker's wait, the next one if it does not wait now.
@@ -40,6 +41,7 @@ class OperationQueue {
   static Operation* sealed();
 
   std::atomic<Operation*> head_{nullptr};  // newest first
+  std::atomic<bool> nudged_{false};
   std::atomic<bool> waiting_{false};
   std::mutex mutex_;
   std::condition_variable pushed_;

@@ -55,10 +55,11 @@ class Loop {
   /// Called from any thread; never blocks; does not throw.
   virtual void deliver(CallBase* first) noexcept = 0;
 
-  /// True: this loop calls Store::submit() whenever it is done with what is at hand, and a store
-  /// need not wake its writer for each call made from it. That makes groups of a round's calls
-  /// instead of one group a call, and saves a switch between threads for each.
-  virtual bool submits() const { return false; }
+  /// Asked with each call that is to be written. True: this loop calls Store::submit() once it is
+  /// done with what is at hand, and a store need not wake its writer for each call made from it.
+  /// That makes groups of many calls instead of one group a call, and saves a switch between
+  /// threads for each.
+  virtual bool submits() { return false; }
 
   /// Runs `expired` once on the loop's thread, no earlier than `after` from now and not much later.
   /// `expired` may destroy the timer. Called on the loop's thread. A loop that gives nothing has no

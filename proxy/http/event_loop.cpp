@@ -18,7 +18,7 @@ int checked(int descriptor, const char* what) {
 
 }  // namespace
 
-EventLoop::EventLoop(std::function<void()> on_tick, std::function<void()> on_round)
+EventLoop::EventLoop(std::function<void()> on_tick, OnRound on_round)
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "cannot create an epoll descriptor")),
       wakeup_(
           checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "cannot create an event descriptor")),
@@ -71,24 +71,26 @@ void EventLoop::wake() {
   [[maybe_unused]] const ssize_t written = ::write(wakeup_, &one, sizeof one);
 }
 
-int EventLoop::wait_milliseconds(Clock::time_point now) const {
+int EventLoop::wait_milliseconds() const {
   if (!deferred_.empty()) return 0;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now_);
   return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
 }
 
 void EventLoop::run() {
-  Clock::time_point now = Clock::now();
+  bool may_rest = true;
   while (!stopped_) {
-    batch_size_ = ::epoll_wait(epoll_, batch_.data(), batch_max, wait_milliseconds(now));
+    batch_size_ =
+        ::epoll_wait(epoll_, batch_.data(), batch_max, may_rest ? wait_milliseconds() : 0);
     batch_size_ = std::max(batch_size_, 0);
-    now = Clock::now();
-    deadlines_.set_now(now);
+    now_ = Clock::now();
+    deadlines_.set_now(now_);
     dispatch();
     run_deferred();
-    if (now >= next_tick_) tick();
-    on_round_();
+    if (now_ >= next_tick_) tick();
+    may_rest = on_round_(batch_size_ == 0);
   }
+  on_round_(true);
 }
 
 void EventLoop::dispatch() {
@@ -125,9 +127,9 @@ void EventLoop::run_deferred() {
 }
 
 void EventLoop::tick() {
-  const Clock::time_point now = Clock::now();
-  next_tick_ = now + Deadlines::tick;
-  deadlines_.run(now);
+  now_ = Clock::now();
+  next_tick_ = now_ + Deadlines::tick;
+  deadlines_.run(now_);
   on_tick_();
   run_deferred();
 }

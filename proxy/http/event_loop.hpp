@@ -42,9 +42,13 @@ class EventLoop {
     ~Deferred() = default;
   };
 
-  /// `on_tick` runs every Deadlines::tick, after the deadlines; `on_round` whenever a batch of
-  /// events is dealt with. Throws std::system_error when the kernel has no descriptors left.
-  EventLoop(std::function<void()> on_tick, std::function<void()> on_round);
+  /// Runs whenever a batch of events is dealt with; `quiet`: there were none. False: something is
+  /// held back for as long as there are events, so the next wait must not last.
+  using OnRound = std::function<bool(bool quiet)>;
+
+  /// `on_tick` runs every Deadlines::tick, after the deadlines. Throws std::system_error when the
+  /// kernel has no descriptors left.
+  EventLoop(std::function<void()> on_tick, OnRound on_round);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -64,13 +68,15 @@ class EventLoop {
 
   /// Returns after stop().
   void run();
+  /// When the events at hand came.
+  std::chrono::steady_clock::time_point now() const { return now_; }
 
  private:
   using Clock = std::chrono::steady_clock;
   /// A round's calls to the store begin when it is over: it must not last.
   static constexpr int batch_max = 64;
 
-  int wait_milliseconds(Clock::time_point now) const;
+  int wait_milliseconds() const;
   void dispatch();
   void run_posted();
   void run_deferred();
@@ -80,13 +86,14 @@ class EventLoop {
   const int epoll_;
   const int wakeup_;
   const std::function<void()> on_tick_;
-  const std::function<void()> on_round_;
+  const OnRound on_round_;
   Deadlines deadlines_;
   boost::intrusive::list<Deferred, boost::intrusive::constant_time_size<false>> deferred_;
 
   std::array<epoll_event, batch_max> batch_;
   int batch_size_ = 0;
   int batch_next_ = 0;
+  Clock::time_point now_ = Clock::now();
   Clock::time_point next_tick_;
   bool stopped_ = false;
 

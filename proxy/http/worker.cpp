@@ -20,6 +20,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+/// Much less than a sync takes to become durable.
+constexpr std::chrono::microseconds calls_held_max{500};
+
 /// IMF-fixdate (RFC 9110 5.6.7).
 std::string date_now() {
   static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -55,7 +58,7 @@ Task<void> serve(ClientConnection& connection) {
 Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
-      loop_([this] { tick(); }, [this] { shared_.store.submit(); }),
+      loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
@@ -103,6 +106,22 @@ void Worker::deliver(store::CallBase* first) noexcept {
     delivered_last_ = last;
   }
   if (wake) loop_.post([this] { run_delivered(); });
+}
+
+bool Worker::submits() {
+  if (!holds_calls_) held_since_ = loop_.now();
+  holds_calls_ = true;
+  return true;
+}
+
+/// The store's writer takes what was called for when there is nothing else to do here, or has been
+/// enough: the more it takes at once, the less each costs.
+bool Worker::end_round(bool quiet) {
+  if (!holds_calls_) return true;
+  if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
+  holds_calls_ = false;
+  shared_.store.submit();
+  return true;
 }
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,

@@ -63,7 +63,7 @@ class Worker final : public store::Loop {
   /// Requests that begin from then on are served by `setup`. `adopted` runs on the worker's thread.
   void adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted);
   void deliver(store::CallBase* first) noexcept override;
-  bool submits() const override { return true; }
+  bool submits() override;
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
                                       std::function<void()> expired) override;
 
@@ -95,6 +95,7 @@ class Worker final : public store::Loop {
   void refuse_overload(int socket);
   void tick();
   void run_delivered();
+  bool end_round(bool quiet);
   void stop_when_drained();
 
   Shared& shared_;
@@ -109,6 +110,9 @@ class Worker final : public store::Loop {
   std::uint64_t random_[2];
   bool draining_ = false;
   bool aborting_ = false;
+  /// The store was called, and not told yet to begin.
+  bool holds_calls_ = false;
+  std::chrono::steady_clock::time_point held_since_;
 
   std::mutex delivered_mutex_;
   store::CallBase* delivered_first_ = nullptr;

@@ -22,9 +22,10 @@ auto in(std::chrono::milliseconds time) {
 
 }  // namespace
 
-TEST_CASE("what was pushed is taken at once, oldest first") {
+TEST_CASE("what was pushed is taken after a nudge, oldest first") {
   OperationQueue queue;
   for (std::uint64_t i = 1; i <= 3; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
+  queue.nudge();
   Operation* taken = queue.take(in(1h));
   for (std::uint64_t i = 1; i <= 3; ++i) {
     REQUIRE(taken != nullptr);
@@ -33,6 +34,27 @@ TEST_CASE("what was pushed is taken at once, oldest first") {
   }
   CHECK(taken == nullptr);
   CHECK(queue.take(in(0ms)) == nullptr);
+}
+
+TEST_CASE("without a nudge the taker waits to its time, and takes what there is then") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  const auto until = in(20ms);
+  const std::unique_ptr<Operation> taken(queue.take(until));
+  CHECK(taken);
+  CHECK(std::chrono::steady_clock::now() >= until);
+}
+
+TEST_CASE("a nudge is for one take") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  queue.nudge();
+  delete queue.take(in(1h));
+  queue.nudge();  // behind nothing: nobody is to come for it
+  REQUIRE(queue.push(operation(2)) == nullptr);
+  const auto until = in(20ms);
+  delete queue.take(until);
+  CHECK(std::chrono::steady_clock::now() >= until);
 }
 
 TEST_CASE("a nudge behind a push and a wake each end the taker's wait") {
