@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "store/codec.hpp"
@@ -54,17 +55,19 @@ std::uint8_t check_of(std::size_t size, std::uint8_t kind) {
 std::uint32_t sum_of(std::string_view head, std::string_view content) {
   constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
   std::uint64_t sum = content.size();
+  const auto fold = [&](const char* eight) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    sum = (sum ^ word) * odd;
+    sum ^= sum >> 32;
+  };
   const auto take = [&](std::string_view bytes) {
-    while (!bytes.empty()) {
-      std::array<std::uint8_t, 8> part{};
-      const std::size_t size = std::min<std::size_t>(bytes.size(), 8);
-      std::memcpy(part.data(), bytes.data(), size);
-      std::uint64_t word = 0;
-      for (std::size_t i = 8; i-- > 0;) word = word << 8 | part[i];
-      sum = (sum ^ word) * odd;
-      sum ^= sum >> 32;
-      bytes.remove_prefix(size);
-    }
+    for (; bytes.size() >= 8; bytes.remove_prefix(8)) fold(bytes.data());
+    if (bytes.empty()) return;
+    std::array<char, 8> rest{};
+    bytes.copy(rest.data(), bytes.size());
+    fold(rest.data());
   };
   take(head);
   take(content);
