@@ -28,7 +28,8 @@ class OperationQueue {
   void nudge();
 
   /// The taker: everything pushed so far, oldest first, linked by `next`; waits for a nudge() since
-  /// the last take(), for `until`, or for wake(). Null where there is nothing.
+  /// the last take(), for `until`, or for wake(). Null where there is nothing, also after a nudge
+  /// for what went with an earlier take().
   Operation* take(std::chrono::steady_clock::time_point until);
 
   /// Any thread: ends the taker's wait, the next one if it does not wait now.
