@@ -1,5 +1,7 @@
 #include "store/operation_queue.hpp"
 
+#include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -73,33 +75,39 @@ TEST_CASE("a nudge behind a push and a wake each end the taker's wait") {
 
 TEST_CASE("nothing is lost between many pushers and one taker") {
   OperationQueue queue;
-  constexpr std::uint64_t each = 5'000;
+  constexpr std::uint64_t pushers_count = 4;
+  constexpr std::uint64_t each = 3'000;
+  // Each pusher goes on once its operation was taken, so that no later nudge makes up for a lost
+  // one: the taker then waits for the deadline.
+  std::array<std::atomic<std::uint64_t>, pushers_count> served{};
   std::vector<std::thread> pushers;
-  for (int i = 0; i < 4; ++i) {
-    pushers.emplace_back([&] {
-      for (std::uint64_t n = 1; n <= each; ++n) {
-        static_cast<void>(queue.push(operation(n)));
+  for (std::uint64_t i = 0; i < pushers_count; ++i) {
+    pushers.emplace_back([&queue, &mine = served[i], i] {
+      for (std::uint64_t n = 0; n < each; ++n) {
+        static_cast<void>(queue.push(operation(n * pushers_count + i)));
         queue.nudge();
+        mine.wait(n);
       }
     });
   }
   std::uint64_t count = 0;
   std::uint64_t sum = 0;
   const auto deadline = in(60s);
-  // A nudge may be late: what it stands for was taken with somebody else's, and it ends a wait that
-  // finds nothing. A nudge that is lost ends none, and the deadline tells.
-  while (count < 4 * each && std::chrono::steady_clock::now() < deadline) {
+  while (count < pushers_count * each) {
+    // Null where a nudge comes behind what it stands for.
     Operation* taken = queue.take(deadline);
     while (taken != nullptr) {
       const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
       ++count;
       sum += one->fence;
+      auto& pusher = served[one->fence % pushers_count];
+      ++pusher;
+      pusher.notify_one();
     }
   }
   for (std::thread& pusher : pushers) pusher.join();
   CHECK(std::chrono::steady_clock::now() < deadline);
-  CHECK(count == 4 * each);
-  CHECK(sum == 4 * each * (each + 1) / 2);
+  CHECK(sum == (pushers_count * each - 1) * pushers_count * each / 2);
 }
 
 TEST_CASE("a sealed queue gives operations back, and only an empty one can be sealed") {
