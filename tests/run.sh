@@ -88,6 +88,7 @@ unit_tests() {
   if [ -n "$long" ]; then
     export ONCEPROXY_CRASH_ROUNDS=${ONCEPROXY_CRASH_ROUNDS:-50}
     export ONCEPROXY_MODEL_ROUNDS=${ONCEPROXY_MODEL_ROUNDS:-100}
+    export ONCEPROXY_MODEL_SEED=${ONCEPROXY_MODEL_SEED:-$RANDOM$RANDOM}
   fi
   expected+=("$results/$1-unit.xml")
   step "$1 unit tests" ctest --test-dir "$root/build/$1" -j "$jobs" --output-on-failure \

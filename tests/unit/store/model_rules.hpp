@@ -128,10 +128,12 @@ class Step : public Asking {
       entity.closed_until = std::max(entity.closed_until, state_.now + *terms.closes);
     }
     if (terms.sequence) {
-      const bool known = entity.highest && remembers(entity);
+      const bool forgot = entity.highest && !remembers(entity);
+      const bool known = entity.highest && !forgot;
       entity.highest = known ? std::max(*entity.highest, *terms.sequence) : *terms.sequence;
       entity.known_until = state_.now + window;
-      if (!known) entity.forgotten_from = Millis(0);
+      // A window that other completions brought lasts on, whether there was a sequence or not.
+      if (forgot) entity.forgotten_from = Millis(0);
     }
     entity.forgotten_from =
         std::max({entity.forgotten_from, state_.now + window, entity.closed_until});

@@ -1,6 +1,7 @@
 // Asks the store and a model of its rules the same random questions, and wants the same answers.
-// ONCEPROXY_MODEL_SEED repeats a run, ONCEPROXY_MODEL_ROUNDS makes it longer: a round is a store of
-// its own and 400 steps.
+// ONCEPROXY_MODEL_SEED makes it ask others, ONCEPROXY_MODEL_ROUNDS more: a round is a store of its
+// own and 400 steps. The seed is the same each time unless one is given: what a change broke is
+// told from what was never tried, and the long tier tries others.
 #include <stdlib.h>
 
 #include <catch2/catch.hpp>
@@ -273,7 +274,7 @@ class Run {
 
 TEST_CASE("whatever is asked of the store, it answers as its rules do") {
   const std::uint64_t rounds = from_environment("ONCEPROXY_MODEL_ROUNDS", 4);
-  const std::uint64_t seed = from_environment("ONCEPROXY_MODEL_SEED", std::random_device{}());
+  const std::uint64_t seed = from_environment("ONCEPROXY_MODEL_SEED", 1);
   std::cout << "ONCEPROXY_MODEL_SEED=" << seed << std::endl;
   for (std::uint64_t round = 0; round < rounds; ++round) {
     CHECK_NOTHROW(Run(seed + round).go(400));
