@@ -72,7 +72,7 @@ void EventLoop::wake() {
 }
 
 int EventLoop::wait_milliseconds() const {
-  if (!deferred_.empty()) return 0;
+  if (!deferred_.empty() || !writings_.empty()) return 0;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now_);
   return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
 }
@@ -87,6 +87,7 @@ void EventLoop::run() {
     deadlines_.set_now(now_);
     dispatch();
     run_deferred();
+    write_all();
     if (now_ >= next_tick_) tick();
     may_rest = on_round_(batch_size_ == 0);
   }
@@ -123,6 +124,23 @@ void EventLoop::run_deferred() {
     Deferred& deferred = now.front();
     now.pop_front();
     deferred.run();
+  }
+}
+
+/// What those that have written write next waits for the next round.
+void EventLoop::write_all() {
+  decltype(writings_) now;
+  decltype(writings_) done;
+  now.swap(writings_);
+  while (!now.empty()) {
+    Writing& writing = now.front();
+    now.pop_front();
+    if (writing.write_now()) done.push_back(writing);
+  }
+  while (!done.empty()) {
+    Writing& writing = done.front();
+    done.pop_front();
+    writing.written();
   }
 }
 

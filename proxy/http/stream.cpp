@@ -154,8 +154,22 @@ bool Stream::WriteAwaiter::advance() {
 void Stream::begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter) {
   writer_ = {waiter};
   writing_ = &writing;
+  write_guarded_ = false;
+  loop_.write_later(*this);
+}
+
+bool Stream::write_now() {
+  if (!writer_.waits()) return false;  // it was cut short, and is resumed for that
+  writer_.done = writing_->advance();
+  if (writer_.done) return true;
   write_guarded_ = !armed();
   guard_write();
+  return false;
+}
+
+void Stream::written() {
+  // Unless somebody resumed it meanwhile.
+  if (writer_.done) run();
 }
 
 void Stream::guard_write() {
@@ -237,7 +251,7 @@ void Stream::ready(std::uint32_t events) {
     if (news && reader_.waits()) reader_.done = read_some();
   }
   if (connector_.done || writer_.done || reader_.done) {
-    run();
+    loop_.defer(*this);
   } else if (news && !reader_.handle) {
     stirred();
   }

@@ -1,6 +1,6 @@
 // Stream: a connected socket, TCP or unix, with its buffer, awaitable reads and writes, and one
-// deadline over whatever is under way. Both are tried at once and wait only when the kernel says
-// so.
+// deadline over whatever is under way. A read is tried at once where something may be there, and
+// otherwise when the kernel says so; a write at the end of the loop's round.
 //
 // A stream that nobody reads still hears from its peer: that is how an idle upstream connection
 // learns that its peer closed it, or sent what nobody asked for, before it is used again.
@@ -42,7 +42,10 @@ struct SocketAddress {
   socklen_t size = 0;
 };
 
-class Stream : public Deadline, private EventLoop::Source, private EventLoop::Deferred {
+class Stream : public Deadline,
+               private EventLoop::Source,
+               private EventLoop::Deferred,
+               private EventLoop::Writing {
  public:
   /// Owns `descriptor`, a non-blocking socket, or -1. `stall`: how long a write may make no
   /// progress where no other deadline is armed.
@@ -98,7 +101,7 @@ class Stream : public Deadline, private EventLoop::Source, private EventLoop::De
   class WriteAwaiter {
    public:
     WriteAwaiter(Stream& stream, const Parts& parts) : stream_(stream), parts_(parts) {}
-    bool await_ready() { return advance(); }
+    bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter) { stream_.begin_write(*this, waiter); }
     IoResult await_resume() const { return result_; }
 
@@ -128,6 +131,8 @@ class Stream : public Deadline, private EventLoop::Source, private EventLoop::De
   void interrupt(IoError error);
   void ready(std::uint32_t events) override;
   void run() override;
+  bool write_now() override;
+  void written() override;
 
   /// A coroutine that awaits one of the three operations.
   struct Waiter {
