@@ -17,8 +17,15 @@ void append_number(const Selector& selector, std::string_view text, std::string&
   append_decimal(*number, out);
 }
 
-void append_string(const Selector& selector, std::string_view text, std::string& out) {
-  if (!modifies_scalars(selector)) return append_json_string(text, out);
+/// `quoted` is the string as it is written, empty where that is not its canonical form.
+void append_string(std::string_view quoted, std::string_view text, std::string& out) {
+  if (quoted.empty()) return append_json_string(text, out);
+  out.append(quoted);
+}
+
+void append_string(const Selector& selector, std::string_view quoted, std::string_view text,
+                   std::string& out) {
+  if (!modifies_scalars(selector)) return append_string(quoted, text, out);
   std::string modified;
   append_modified_text(selector, text, modified);
   append_json_string(modified, out);
@@ -53,7 +60,7 @@ void append_canonical(const JsonTree& tree, JsonTree::Index value, const Selecto
       }
       return;
     case Kind::string:
-      append_string(selector, tree.text(value), out);
+      append_string(selector, tree.quoted(value), tree.text(value), out);
       return;
     case Kind::array: {
       out += '[';
@@ -72,7 +79,7 @@ void append_canonical(const JsonTree& tree, JsonTree::Index value, const Selecto
       for (const JsonTree::Index member : tree.children(value)) {
         if (!first) out += ',';
         first = false;
-        append_json_string(tree.name(member), out);
+        append_string(tree.quoted_name(member), tree.name(member), out);
         out += ':';
         append_canonical(tree, member, selector, out);
       }

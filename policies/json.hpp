@@ -48,6 +48,15 @@ class JsonTree {
   std::string_view name(Index member) const {
     return view(nodes_[member].name_at, nodes_[member].name_size);
   }
+  /// A string, or a member's name, as it is written, quotes included; empty where it is written
+  /// with an escape. Without one that is its canonical form: what must be escaped is no JSON
+  /// otherwise.
+  std::string_view quoted(Index string) const {
+    return quoted(nodes_[string].at, nodes_[string].size);
+  }
+  std::string_view quoted_name(Index member) const {
+    return quoted(nodes_[member].name_at, nodes_[member].name_size);
+  }
   /// An object's member of that name, or nullptr.
   const Index* member(Index object, std::string_view name) const;
 
@@ -70,6 +79,10 @@ class JsonTree {
   std::string_view view(std::uint32_t at, std::uint32_t size) const {
     if (at < text_.size()) return text_.substr(at, size);
     return std::string_view(unescaped_).substr(at - text_.size(), size);
+  }
+
+  std::string_view quoted(std::uint32_t at, std::uint32_t size) const {
+    return at < text_.size() ? text_.substr(at - 1, size + 2) : std::string_view();
   }
 
   std::string_view text_;
