@@ -112,12 +112,14 @@ class DigestMemtable final : public MemTableRep {
       : MemTableRep(allocator), hashed_(std::move(hashed)), compare_(compare) {}
 
   rocksdb::KeyHandle Allocate(std::size_t size, char** buffer) override {
-    return hashed_->Allocate(size, buffer);
+    const rocksdb::KeyHandle handle = hashed_->Allocate(size, buffer);
+    allocated_ = *buffer;
+    return handle;
   }
   void Insert(rocksdb::KeyHandle handle) override {
     hashed_->Insert(handle);
-    // As RocksDB's own tables have it: the handle is the entry.
-    if (!entries_.full()) entries_.push_back(static_cast<const char*>(handle));
+    // The handle is the hash table's own business. One writer allocates and inserts in turns.
+    if (!entries_.full()) entries_.push_back(allocated_);
   }
   bool Contains(const char* key) const override { return hashed_->Contains(key); }
   void Get(const rocksdb::LookupKey& key, void* arguments,
@@ -150,13 +152,17 @@ class DigestMemtable final : public MemTableRep {
   const std::unique_ptr<MemTableRep> hashed_;
   const KeyComparator& compare_;
   Entries entries_;
+  /// What the next insert is of.
+  const char* allocated_ = nullptr;
   std::mutex rooms_mutex_;
   std::vector<std::unique_ptr<Room>> rooms_;
 };
 
 class Factory final : public rocksdb::MemTableRepFactory {
  public:
-  explicit Factory(std::size_t buckets) : hashed_(rocksdb::NewHashSkipListRepFactory(buckets)) {}
+  explicit Factory(std::size_t buckets)
+      : hashed_(rocksdb::NewHashLinkListRepFactory(buckets, huge_page_bytes, logged_from,
+                                                   log_distribution, list_max)) {}
 
   MemTableRep* CreateMemTableRep(const MemTableRep::KeyComparator& compare,
                                  rocksdb::Allocator* allocator,
@@ -169,6 +175,12 @@ class Factory final : public rocksdb::MemTableRepFactory {
   const char* Name() const override { return "onceproxy.digest_memtable"; }
 
  private:
+  static constexpr std::size_t huge_page_bytes = 0;
+  static constexpr int logged_from = 0;
+  static constexpr bool log_distribution = false;
+  /// A bucket that holds more becomes a skip list, whoever brought that about.
+  static constexpr std::uint32_t list_max = 16;
+
   const std::unique_ptr<rocksdb::MemTableRepFactory> hashed_;
 };
 

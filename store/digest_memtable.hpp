@@ -1,6 +1,6 @@
-// The memtable of families whose keys are digests: RocksDB's hash skip list, with an order of its
-// own making. A flush and a scan want all keys in order, for which the hash skip list inserts them
-// one by one into a skip list, each comparison two misses of the cache; here their first eight
+// The memtable of families whose keys are digests: RocksDB's hash table of linked lists, with an
+// order of its own making. A flush and a scan want all keys in order, for which that table inserts
+// them one by one into a skip list, each comparison two misses of the cache; here their first eight
 // bytes are put beside each other and sorted. Where keys are as good as random these decide nearly
 // every comparison.
 //
