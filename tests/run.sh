@@ -14,7 +14,8 @@ usage: tests/run.sh [options]
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
   --fuzz          only the fuzz targets, five minutes each
-  --long          every preset, 50 crash rounds, large transfers, soak and fuzzing (about two hours)
+  --long          every preset and the trained build, 50 crash rounds, large transfers, soak and
+                  fuzzing (about two hours)
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
 
@@ -134,6 +135,14 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
+# What a package would hold: other code than the release preset's, from the same source.
+if [ -n "$long" ] && [ -n "$integration" ]; then
+  if step "trained build" "$root/deploy/build.sh"; then
+    integration_tests trained
+  else
+    broken=$((broken + 1))
+  fi
+fi
 [ -z "$fuzz" ] || fuzz
 
 # Counts what the result files say. A build that failed and a result file that is missing (a runner

@@ -2,7 +2,7 @@
 # Measures onceproxy beside HAProxy, nginx and nginx with Lua and Redis. See --help. Not part of the
 # tests: its numbers need a quiet machine with two cores.
 #
-#   ONCEPROXY_BINARY=… tests/bench/run.sh   measures that program instead of building one
+#   ONCEPROXY_BINARY=… tests/bench/run.sh   measures that program instead of what deploy/build.sh makes
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,9 +11,7 @@ bench=$root/tests/bench
 
 binary=${ONCEPROXY_BINARY:-}
 if [ -z "$binary" ]; then
-  cmake --preset release -S "$root" >/dev/null
-  cmake --build "$root/build/release" --target onceproxy
-  binary=$root/build/release/proxy/onceproxy
+  binary=$("$root/deploy/build.sh")
 fi
 
 directory=$(mktemp -d)
