@@ -91,7 +91,7 @@ Task<void> Covered::run() {
     co_await passing.run();
     co_return;
   }
-  if (!bad) bad = co_await read_body();
+  if (!bad && !take_body()) bad = co_await collect_body();
   if (bad && bad->status == too_large.status && only_watched()) {
     watch_unread();
     client_.disarm();
@@ -136,19 +136,16 @@ Task<void> Covered::run() {
   }
 }
 
-Task<std::optional<BadHead>> Covered::read_body() {
+/// True: the body came with the head, as nearly all do, and is read where it lies; or there is
+/// none.
+bool Covered::take_body() {
   exchange_.begin_body();
   const Framing& framing = client_.head.framing;
-  if (framing.kind == Framing::Kind::none) co_return std::nullopt;
-  if (framing.kind == Framing::Kind::length && client_.buffer.size() >= framing.length) {
-    // It came with the head, as nearly all do, and is read where it lies.
-    body_ = client_.buffer.view().substr(0, framing.length);
-    client_.buffer.consume(framing.length);
-    co_return std::nullopt;
-  }
-  std::optional<BadHead> bad = co_await collect_body();
-  body_ = collected_;
-  co_return bad;
+  if (framing.kind == Framing::Kind::none) return true;
+  if (framing.kind != Framing::Kind::length || client_.buffer.size() < framing.length) return false;
+  body_ = client_.buffer.view().substr(0, framing.length);
+  client_.buffer.consume(framing.length);
+  return true;
 }
 
 Task<std::optional<BadHead>> Covered::collect_body() {
@@ -181,6 +178,7 @@ Task<std::optional<BadHead>> Covered::collect_body() {
       co_return BadHead{400, "client-left", "The client left within its body."};
   }
   client_.disarm();
+  body_ = collected_;
   co_return std::nullopt;
 }
 
@@ -274,6 +272,7 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
 gate::Answered Covered::answered(const UpstreamCall& call, bool whole) {
   whole_ = whole;
   answer_fields_.clear();
+  answer_fields_.reserve(call.head.fields.size() + 1);
   if (call.head.date < 0) answer_fields_.push_back({"Date", worker_.date()});
   for (std::size_t i = 0; i < call.head.fields.size(); ++i) {
     switch (call.head.known[i]) {

@@ -29,7 +29,7 @@ class Covered {
   bool only_watched() const;
   void watch_unread();
   std::optional<BadHead> check_head() const;
-  Task<std::optional<BadHead>> read_body();
+  bool take_body();
   Task<std::optional<BadHead>> collect_body();
   Task<void> forward(gate::Forward reservation);
   Task<gate::Outcome> ask_upstream(UpstreamCall& call, AnswerRelay& relay);

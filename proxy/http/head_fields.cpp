@@ -120,6 +120,10 @@ std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& li
   const auto first = [&](int& index) {
     if (index < 0) index = static_cast<int>(head.fields.size());
   };
+  // Most heads have fewer.
+  constexpr std::size_t usual_fields = 16;
+  head.fields.reserve(usual_fields);
+  head.known.reserve(usual_fields);
   while (true) {
     std::string_view line;
     if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
