@@ -36,9 +36,9 @@ void OperationQueue::nudge() {
   nudged_.store(true, std::memory_order_seq_cst);
   if (!waiting_.load(std::memory_order_seq_cst)) return;
   {
-    // Taking the lock makes sure that a taker that saw no nudge waits by now.
+    // A taker that saw no nudge waits by now. That it waits is for the taker alone to take back: it
+    // may have taken what this nudge stands for, and wait for the next one.
     const std::lock_guard lock(mutex_);
-    waiting_.store(false, std::memory_order_relaxed);
   }
   pushed_.notify_one();
 }
