@@ -1,7 +1,6 @@
 #include "store/committer.hpp"
 
 #include <pthread.h>
-#include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +10,10 @@
 namespace onceproxy::store {
 
 using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
+}  // namespace
 
 Committer::Committer(const Parts& parts)
     : parts_(parts),
@@ -110,21 +113,23 @@ bool Committer::needs_sync(const Operation& operation) const {
 }
 
 rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
-  rocksdb::WriteBatch batch;
+  batch_.Clear();
   bool sync = false;
   std::uint64_t highest = 0;
   for (const Operation* at = group; at != nullptr; at = at->next) {
     ++operations;
     sync = sync || needs_sync(*at);
     highest = std::max(highest, at->fence);
-    add(batch, *at);
+    add(batch_, *at);
   }
   const auto ceiling = parts_.fences.ceiling_for(highest);
   if (ceiling) {
-    parts_.database.add(batch, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
+    parts_.database.add(batch_, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
     sync = true;
   }
-  const rocksdb::Status status = parts_.database.write(batch, sync);
+  const rocksdb::Status status = parts_.database.write(batch_, sync);
+  // What one large group took must not stay.
+  if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch();
   if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
   return status;
 }

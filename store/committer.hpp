@@ -10,6 +10,8 @@
 // push(), settle_failed(), failing() and wake() are thread-safe.
 #pragma once
 
+#include <rocksdb/write_batch.h>
+
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -117,6 +119,8 @@ class Committer {
 
   // The committer thread's own.
   Delivery delivery_;
+  /// Kept for its memory.
+  rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
   Time next_upkeep_{};

@@ -77,7 +77,12 @@ class OrderedIterator final : public MemTableRep::Iterator {
 
   bool Valid() const override { return at_ < entries_.size(); }
   const char* key() const override { return entries_[at_].key; }
-  void Next() override { ++at_; }
+  void Next() override {
+    // In order of their keys entries lie anywhere: a flush would wait for the memory at each.
+    constexpr std::size_t ahead = 4;
+    if (at_ + ahead < entries_.size()) __builtin_prefetch(entries_[at_ + ahead].key);
+    ++at_;
+  }
   void Prev() override { at_ = at_ == 0 ? entries_.size() : at_ - 1; }
   void Seek(const Slice& internal_key, const char*) override {
     const auto found = std::partition_point(
