@@ -74,11 +74,17 @@ void append_canonical(const JsonTree& tree, JsonTree::Index value, const Selecto
       return;
     }
     case Kind::object: {
+      const bool as_they_are = !modifies_scalars(selector);
       out += '{';
       bool first = true;
       for (const JsonTree::Index member : tree.children(value)) {
         if (!first) out += ',';
         first = false;
+        const auto written = as_they_are ? tree.verbatim(member) : std::string_view();
+        if (!written.empty()) {
+          out.append(written);
+          continue;
+        }
         append_string(tree.quoted_name(member), tree.name(member), out);
         out += ':';
         append_canonical(tree, member, selector, out);

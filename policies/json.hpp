@@ -57,6 +57,18 @@ class JsonTree {
   std::string_view quoted_name(Index member) const {
     return quoted(nodes_[member].name_at, nodes_[member].name_size);
   }
+  /// A member as it is written, from its name to its value's end, where that is its canonical form;
+  /// empty where it is not, or where the value is an array or an object.
+  std::string_view verbatim(Index member) const {
+    const Node& node = nodes_[member];
+    const bool scalar = node.kind < Kind::number || node.kind == Kind::string ||
+                        (node.kind == Kind::number && node.canonical);
+    const std::uint32_t quote = node.kind == Kind::string ? 1 : 0;
+    const bool escaped = node.name_at >= text_.size() || node.at >= text_.size();
+    // Closing quote and colon.
+    if (!scalar || escaped || node.at - quote != node.name_at + node.name_size + 2) return {};
+    return text_.substr(node.name_at - 1, node.at + node.size + quote - node.name_at + 1);
+  }
   /// An object's member of that name, or nullptr.
   const Index* member(Index object, std::string_view name) const;
 

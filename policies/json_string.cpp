@@ -116,6 +116,39 @@ std::size_t first_of_eight(const char* bytes) {
   return static_cast<std::size_t>(std::countr_zero(found & ones * 0x80)) / 8;
 }
 
+template <typename Number>
+std::uint64_t big_endian(const char* bytes) {
+  Number number;
+  std::memcpy(&number, bytes, sizeof number);
+  if constexpr (std::endian::native == std::endian::big) return number;
+  return sizeof number == 8 ? __builtin_bswap64(number)
+                            : __builtin_bswap32(static_cast<std::uint32_t>(number));
+}
+
+/// The first eight bytes as a number, the first of them weighing most; zeros stand for what is not
+/// there. In two reads, since most names are neither long nor empty.
+std::uint64_t first_eight(std::string_view text) {
+  const std::size_t size = text.size();
+  if (size >= 8) return big_endian<std::uint64_t>(text.data());
+  if (size >= 4) {
+    const std::uint64_t last = big_endian<std::uint32_t>(text.data() + size - 4);
+    return big_endian<std::uint32_t>(text.data()) << 32 | last << 8 * (8 - size);
+  }
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    number |= std::uint64_t{static_cast<std::uint8_t>(text[i])} << 8 * (7 - i);
+  }
+  return number;
+}
+
+/// By which the bytes of UTF-8 sort as UTF-16 does. UTF-8 sorts by code point, and UTF-16 differs
+/// in one place: what it writes as surrogates (lead byte 0xF0 and up) sorts before U+E000 to U+FFFF
+/// (lead bytes 0xEE and 0xEF).
+constexpr std::uint8_t utf16_rank(char c) {
+  const auto byte = static_cast<std::uint8_t>(c);
+  return byte == 0xEE || byte == 0xEF ? byte + 0x10 : byte;
+}
+
 }  // namespace
 
 bool append_unescaped(std::string_view raw, std::string& out) {
@@ -167,12 +200,19 @@ bool utf16_less(std::string_view a, std::string_view b) {
   const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   if (in_b == b.end()) return false;
   if (in_a == a.end()) return true;
-  const auto x = static_cast<unsigned char>(*in_a);
-  const auto y = static_cast<unsigned char>(*in_b);
-  // UTF-8 sorts by code point. UTF-16 differs in one place: what it writes as surrogates (lead
-  // byte 0xF0 and up) sorts before U+E000 to U+FFFF (lead bytes 0xEE and 0xEF).
-  if (x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0)) return x >= 0xF0;
-  return x < y;
+  return utf16_rank(*in_a) < utf16_rank(*in_b);
+}
+
+std::uint64_t utf16_prefix(std::string_view text) {
+  const std::size_t size = std::min(text.size(), sizeof(std::uint64_t));
+  std::uint64_t prefix = first_eight(text);
+  constexpr std::uint64_t above_ascii = 0x8080808080808080;
+  if ((prefix & above_ascii) == 0) return prefix;
+  prefix = 0;
+  for (std::size_t i = 0; i < sizeof prefix; ++i) {
+    prefix = prefix << 8 | (i < size ? utf16_rank(text[i]) : 0);
+  }
+  return prefix;
 }
 
 }  // namespace onceproxy::policies

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,5 +22,9 @@ void append_json_string(std::string_view text, std::string& out);
 
 /// Whether `a` sorts before `b` by UTF-16 code units (RFC 8785 3.2.3). Both are valid UTF-8.
 bool utf16_less(std::string_view a, std::string_view b);
+
+/// A number for the first eight bytes, in that order too: where two texts have different ones, that
+/// of the lesser is lesser; where they have one, they may still differ.
+std::uint64_t utf16_prefix(std::string_view text);
 
 }  // namespace onceproxy::policies

@@ -34,3 +34,42 @@ TEST_CASE("names sort by UTF-16 code units") {
   }
   CHECK(utf16_less("aa", "a\u0300"));
 }
+
+TEST_CASE("the number for a name's beginning sorts as the name does") {
+  const std::vector<std::string> parts = {"",
+                                          "a",
+                                          "ab",
+                                          "abc",
+                                          "abcd",
+                                          "abcdefg",
+                                          "é",
+                                          "€",
+                                          "\n",
+                                          "\x7f",
+                                          "\ud7ff",
+                                          "\ue000",
+                                          "\uffff",
+                                          "\U00010000",
+                                          "😀",
+                                          "\U0010ffff",
+                                          std::string("\0", 1)};
+  std::vector<std::string> names;
+  for (const std::string& first : parts) {
+    for (const std::string& second : parts) {
+      for (const std::string& third : parts) names.push_back(first + second + third);
+    }
+  }
+  for (const std::string& a : names) {
+    // Every name against those that share nothing with it, or much.
+    for (std::size_t i = 0; i < names.size(); i += 7) {
+      const std::string& b = names[i];
+      if (utf16_prefix(a) == utf16_prefix(b)) continue;
+      if ((utf16_prefix(a) < utf16_prefix(b)) == utf16_less(a, b)) continue;
+      INFO(a << " and " << b);
+      FAIL("the numbers sort another way");
+    }
+  }
+  CHECK(utf16_prefix("") == 0);
+  CHECK(utf16_prefix("abcdefgh") == utf16_prefix("abcdefghi"));
+  CHECK(utf16_prefix("abcdefgh") != utf16_prefix("abcdefg"));
+}

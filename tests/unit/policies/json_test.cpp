@@ -228,3 +228,31 @@ TEST_CASE("members are found by their unescaped names") {
   CHECK(tree->member(0, "c") == nullptr);
   CHECK(tree->member(0, "") == nullptr);
 }
+
+TEST_CASE("a member is taken over as it is written only where that is its canonical form") {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"a":"b"})", R"("a":"b")"},
+      {R"({"a":""})", R"("a":"")"},
+      {R"({"":"b"})", R"("":"b")"},
+      {R"({"a":-12.5})", R"("a":-12.5)"},
+      {R"({"a":true})", R"("a":true)"},
+      {R"({"a":false})", R"("a":false)"},
+      {R"({"a":null })", R"("a":null)"},
+      {R"({ "a":"é"})", R"("a":"é")"},
+      {R"({"a" :1})", ""},
+      {R"({"a": 1})", ""},
+      {R"({"a":1.0})", ""},
+      {R"({"a":1e3})", ""},
+      {R"({"\u0061":1})", ""},
+      {R"({"a":"\u0062"})", ""},
+      {R"({"\u0061":"\u0062"})", ""},
+      {R"({"a":[]})", ""},
+      {R"({"a":{}})", ""},
+  };
+  for (const auto& [text, written] : cases) {
+    INFO(text);
+    const auto tree = JsonTree::parse(text);
+    REQUIRE(tree);
+    CHECK(tree->verbatim(tree->children(0)[0]) == written);
+  }
+}
