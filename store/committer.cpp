@@ -97,19 +97,12 @@ void Committer::commit(Operation* group) {
   succeed(group);
 }
 
+/// Beside what `sync: all` asks of every write. A release lost with the power leaves a reservation
+/// that ends with its lease.
 bool Committer::needs_sync(const Operation& operation) const {
-  switch (operation.kind) {
-    case Operation::Kind::reserve:
-    case Operation::Kind::entity:
-      return parts_.options.sync != Sync::none;
-    case Operation::Kind::complete:
-    case Operation::Kind::mark_unknown:
-      return parts_.options.sync == Sync::all;
-    // A release lost with the power leaves a reservation that ends with its lease.
-    case Operation::Kind::release:
-      return false;
-  }
-  return true;
+  const bool forwards = operation.kind == Operation::Kind::reserve;
+  const bool by_operator = operation.kind == Operation::Kind::entity;
+  return parts_.options.sync != Sync::none && (forwards || by_operator);
 }
 
 rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {

@@ -14,7 +14,8 @@ Database::Database(const RocksDbOptions& options, Tuning tuning, const Clock& cl
       tuning_(std::move(tuning)),
       observer_(observer),
       background_(std::make_shared<BackgroundFailures>(observer)),
-      database_options_(database_options(options_, tuning_, background_,
+      environment_(environment(options_, tuning_)),
+      database_options_(database_options(options_, *environment_, background_,
                                          std::make_shared<DatabaseLog>(observer))),
       families_(family_descriptors(options_, tuning_, clock)) {}
 
@@ -79,7 +80,7 @@ void Database::add(rocksdb::WriteBatch& batch, Family family, std::string_view k
 
 rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
-  options.sync = sync;
+  options.sync = sync || options_.sync == Sync::all;
   const rocksdb::Status status = db_->Write(options, &batch);
   write_failed_ = write_failed_ || !status.ok();
   return status;

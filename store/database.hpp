@@ -63,7 +63,8 @@ class Database {
 
   void add(rocksdb::WriteBatch& batch, Family family, std::string_view key,
            const std::optional<std::string>& value) const;
-  /// An error leaves it open whether the batch is on disk.
+  /// With `sync: all` always synced: prepared_log.hpp builds on that. An error leaves it open
+  /// whether the batch is on disk.
   rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
 
   /// A flush or compaction failed since the last open; RocksDB accepts no or few writes more.
@@ -94,6 +95,7 @@ class Database {
   const Tuning tuning_;
   const RocksDbObserver& observer_;
   const std::shared_ptr<BackgroundFailures> background_;
+  const std::unique_ptr<rocksdb::Env> environment_;
   const rocksdb::Options database_options_;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families_;
   bool lost_wal_ = false;

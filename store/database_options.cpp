@@ -2,6 +2,8 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/memtablerep.h>
 #include <rocksdb/slice_transform.h>
@@ -13,6 +15,7 @@
 #include "store/duplicates.hpp"
 #include "store/entity.hpp"
 #include "store/expiry_filter.hpp"
+#include "store/prepared_log.hpp"
 #include "store/rates.hpp"
 #include "store/record.hpp"
 
@@ -125,11 +128,18 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
 
 }  // namespace
 
-rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
+std::unique_ptr<rocksdb::Env> environment(const RocksDbOptions& options, const Tuning& tuning) {
+  std::shared_ptr<rocksdb::FileSystem> files =
+      std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), options.sync == Sync::all);
+  if (tuning.over) files = tuning.over(std::move(files));
+  return rocksdb::NewCompositeEnv(files);
+}
+
+rocksdb::Options database_options(const RocksDbOptions& options, rocksdb::Env& environment,
                                   std::shared_ptr<rocksdb::EventListener> listener,
                                   std::shared_ptr<rocksdb::Logger> log) {
   rocksdb::Options out;
-  if (tuning.env != nullptr) out.env = tuning.env;
+  out.env = &environment;
   out.create_if_missing = true;
   out.create_missing_column_families = true;
   // Refuses a damaged database rather than reading around the damage.

@@ -3,13 +3,18 @@
 
 #include <rocksdb/db.h>
 
+#include <memory>
 #include <vector>
 
 #include "store/tuning.hpp"
 
 namespace onceproxy::store {
 
-rocksdb::Options database_options(const RocksDbOptions& options, const Tuning& tuning,
+/// The system's threads and clock, and the file system of prepared_log.hpp. Must outlive the
+/// database.
+std::unique_ptr<rocksdb::Env> environment(const RocksDbOptions& options, const Tuning& tuning);
+
+rocksdb::Options database_options(const RocksDbOptions& options, rocksdb::Env& environment,
                                   std::shared_ptr<rocksdb::EventListener> listener,
                                   std::shared_ptr<rocksdb::Logger> log);
 

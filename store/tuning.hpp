@@ -10,14 +10,15 @@
 #include "store/rocksdb_store.hpp"
 
 namespace rocksdb {
-class Env;
+class FileSystem;
 }
 
 namespace onceproxy::store {
 
 struct Tuning {
-  /// The file system and threads RocksDB uses; null for the system's. Must outlive the store.
-  rocksdb::Env* env = nullptr;
+  /// Puts a file system of the caller's over the one RocksDB is to use; null for none. Called once
+  /// for each store.
+  std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> over;
   /// The system's wall clock, which purging is checked against.
   std::function<WallTime()> wall_clock = [] {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(

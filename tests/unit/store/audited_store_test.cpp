@@ -76,7 +76,7 @@ TEST_CASE("a permit that is dropped ends its forward as unknown") {
 TEST_CASE("a reservation that nobody was given is not in the audit log, a late outcome is") {
   FaultyEnvironment environment;
   Fixture fixture;
-  fixture.tuning.env = environment.env.get();
+  fixture.tuning.over = environment.over;
   fixture.open();
   Permit one = fixture.permit(request(1));
   environment.files->fault = FaultyFileSystem::Fault::log_append;

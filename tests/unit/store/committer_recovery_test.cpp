@@ -13,7 +13,7 @@ namespace {
 struct FailingFixture {
   FaultyEnvironment environment;
   Fixture fixture;
-  FailingFixture() { fixture.tuning.env = environment.env.get(); }
+  FailingFixture() { fixture.tuning.over = environment.over; }
 
   void break_with(Fault fault) { environment.files->fault = fault; }
   /// Keeps it broken until heal(): a failed database cannot be opened again.

@@ -26,7 +26,7 @@ ReserveRequest on_ride(std::uint64_t number, std::optional<std::int64_t> sequenc
 
 struct EntityFixture : Fixture {
   FaultyEnvironment environment;
-  EntityFixture() { tuning.env = environment.env.get(); }
+  EntityFixture() { tuning.over = environment.over; }
   // Before the environment that its database writes to.
   ~EntityFixture() { store.reset(); }
 

@@ -356,7 +356,7 @@ TEST_CASE("close answers everything that waits") {
 TEST_CASE("while the database fails those that are handed a claim are told so, one after another") {
   FaultyEnvironment environment;
   WaitingFixture fixture;
-  fixture.tuning.env = environment.env.get();
+  fixture.tuning.over = environment.over;
   fixture.open();
   Permit permit = fixture.permit(waiting(1));
   Permit turn = fixture.permit(in_turn(2));
@@ -384,7 +384,7 @@ TEST_CASE("while the database fails those that are handed a claim are told so, o
 TEST_CASE("while the database fails a duplicate of what is under way is still told so") {
   FaultyEnvironment environment;
   WaitingFixture fixture;
-  fixture.tuning.env = environment.env.get();
+  fixture.tuning.over = environment.over;
   fixture.open();
   Permit held = fixture.permit(request(1));
   Permit done = fixture.permit(request(2));

@@ -27,6 +27,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
 
   FaultyFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
   const char* Name() const override { return "faulty"; }
+  /// Before a store is opened on it.
+  void stand_on(std::shared_ptr<rocksdb::FileSystem> below) { target_ = std::move(below); }
   std::atomic<Fault> fault{Fault::none};
   /// Syncs of the log that have begun.
   std::atomic<int> log_syncs{0};
@@ -89,10 +91,13 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   };
 };
 
-/// The environment RocksDB takes it as. Must outlive the store.
+/// How a store comes to stand on it.
 struct FaultyEnvironment {
   std::shared_ptr<FaultyFileSystem> files = std::make_shared<FaultyFileSystem>();
-  std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+  decltype(Tuning::over) over = [this](std::shared_ptr<rocksdb::FileSystem> below) {
+    files->stand_on(std::move(below));
+    return files;
+  };
 };
 
 }  // namespace onceproxy::store::testing

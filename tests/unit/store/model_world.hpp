@@ -22,7 +22,7 @@ class World {
     options_.sync = sync;
     tuning_.tick = Millis(1);
     tuning_.reopen_first = tuning_.reopen_last = Millis(1);
-    tuning_.env = faulty_.env.get();
+    tuning_.over = faulty_.over;
     open();
   }
   World(const World&) = delete;

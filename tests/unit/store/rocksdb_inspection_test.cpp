@@ -232,7 +232,7 @@ TEST_CASE(
     "while an operator decides, a request is told to come back and not that it is in flight") {
   FaultyEnvironment environment;
   Fixture fixture;
-  fixture.tuning.env = environment.env.get();
+  fixture.tuning.over = environment.over;
   fixture.open();
   fixture.mark_unknown(fixture.permit(request(1)));
   fixture.clock.advance(31s);

@@ -1,0 +1,29 @@
+// Where a write-ahead log ends that was written over prepared space (prepared_log.hpp). Its file
+// goes on behind the end: with zeros, or with what there is of a write that a power cut
+// interrupted.
+//
+// The format is RocksDB's own ("Write Ahead Log File Format" in its documentation): blocks of 32
+// KiB, in them fragments of a checksum (4 bytes), a length (2), a type (1) and so many bytes; a
+// record is one whole fragment, or a first, middle ones and a last. Each is a WriteBatch, which
+// begins with its sequence number (8 bytes). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace onceproxy::store {
+
+struct LogEnd {
+  /// Behind the last whole record before anything that is none.
+  std::uint64_t at = 0;
+  /// Where a fragment should be and is neither one nor the trace of an interrupted write: a record
+  /// was there that had been on disk. What follows it is not the log's end.
+  std::optional<std::uint64_t> damage;
+};
+
+/// `log` is the whole file. Every write to it was on disk before the next began, so no more than
+/// the last can be interrupted, and of that any sector may have been written or not.
+LogEnd end_of_log(std::string_view log);
+
+}  // namespace onceproxy::store
