@@ -33,10 +33,11 @@ bool contains(const std::string& text, const std::string& part) {
 /// A small file system of its own, where root may mount one.
 class SmallFileSystem {
  public:
-  SmallFileSystem(fs::path path, const std::string& options) : path_(std::move(path)) {
+  SmallFileSystem(fs::path path, const std::string& options, const char* type = "tmpfs")
+      : path_(std::move(path)) {
     fs::create_directories(path_);
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) == 0;
-    if (!mounted_) WARN("skipped: no tmpfs can be mounted here");
+    mounted_ = ::mount(type, path_.c_str(), type, 0, options.c_str()) == 0;
+    if (!mounted_) WARN("skipped: no " << type << " can be mounted here");
   }
   ~SmallFileSystem() {
     if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
@@ -252,6 +253,25 @@ TEST_CASE("a log torn at its end opens: what was torn was never acknowledged") {
   fs::resize_file(logs.at(0), fs::file_size(logs.at(0)) - 7);
   CHECK(refusal(fixture).empty());
   for (std::uint64_t i = 0; i < 9; ++i) CHECK(is<Completed>(fixture.reserve(request(i))));
+}
+
+TEST_CASE("where a file system has no direct I/O the log grows, and is as good") {
+  Fixture fixture;
+  SmallFileSystem mount(fixture.options.path, "", "ramfs");
+  if (!mount.mounted()) return;
+  fixture.open();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    REQUIRE(fixture.complete(fixture.permit(request(i)), answer(200, "")) == Settled::done);
+  }
+  const auto logs = files_with(fixture.options.path, ".log");
+  CHECK(fs::file_size(logs.at(0)) < 64 * 1024);
+  const fs::path copy = fixture.directory.path() / "copy";
+  copy_open_store(fixture.options.path, copy);
+  fixture.store.reset();
+  fixture.options.path = copy;
+  CHECK(refusal(fixture).empty());
+  for (std::uint64_t i = 0; i < 10; ++i) CHECK(is<Completed>(fixture.reserve(request(i))));
+  fixture.store.reset();
 }
 
 TEST_CASE("a damaged manifest is no case for accepting a lost log") {
