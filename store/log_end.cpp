@@ -1,8 +1,9 @@
 #include "store/log_end.hpp"
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <cstddef>
+
+#include "store/crc32c.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -15,9 +16,6 @@ constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;
 
 enum Type : std::uint8_t { full = 1, first = 2, middle = 3, last = 4 };
-
-/// Castagnoli's (RFC 3720, appendix B.4).
-using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
 
 std::uint64_t little_endian(std::string_view bytes) {
   std::uint64_t number = 0;
@@ -54,10 +52,8 @@ std::optional<Header> header_at(std::string_view log, std::size_t at) {
 std::string_view fragment_at(std::string_view log, std::size_t at) {
   const auto header = header_at(log, at);
   if (!header || at + header_bytes + header->size > log.size()) return {};
-  Crc32c crc;
-  crc.process_bytes(log.data() + at + 6, 1 + header->size);
   // Stored rotated and shifted, so that a checksum of bytes that hold one is no special case.
-  const auto sum = static_cast<std::uint32_t>(crc.checksum());
+  const std::uint32_t sum = crc32c(log.substr(at + 6, 1 + header->size));
   if (header->checksum != (sum >> 15 | sum << 17) + 0xA282EAD8) return {};
   return log.substr(at, header_bytes + header->size);
 }
