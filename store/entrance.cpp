@@ -118,7 +118,12 @@ std::optional<ReserveResult> Entrance::look_without_claim(const ReserveRequest& 
     return InFlight{};
   }
   if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
-  if (const auto* const held = std::get_if<Held>(&looked)) return *held;
+  if (const auto* const held = std::get_if<Held>(&looked)) {
+    // It may be the record of a reservation that is over by now. Who can wait gets it from whoever
+    // looks with the claim.
+    if (glance.present && request.wait > 0ms) return InFlight{};
+    return *held;
+  }
   return std::get<Unavailable>(looked);
 }
 

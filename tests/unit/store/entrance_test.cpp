@@ -97,6 +97,24 @@ TEST_CASE("of those that wait for one that is released exactly one takes over, i
   CHECK(is<Completed>(fixture.reserve(request(1))));
 }
 
+TEST_CASE("what lies on disk while another looks may be over: who can wait waits for the look") {
+  WaitingFixture fixture;
+  fixture.open();
+  const ReserveRequest patient = waiting(1);
+  const ReserveRequest impatient = request(1);
+  std::optional<Permit> permit(fixture.permit(patient));
+  const auto heir = fixture.start(patient);
+  // Its record stays; the heir has the claim, and has not looked yet.
+  permit.reset();
+  const auto waits = fixture.start(patient);
+  const auto does_not = fixture.start(impatient);
+  CHECK_FALSE(waits->answered());
+  REQUIRE(does_not->answered());
+  CHECK(is<Held>(*does_not->result));
+  CHECK(is<Held>(fixture.answer_of(*heir)));
+  CHECK(is<Held>(fixture.answer_of(*waits)));
+}
+
 TEST_CASE("after an unknown outcome or a dropped permit all that wait are told that it is held") {
   WaitingFixture fixture;
   fixture.open();
