@@ -2,6 +2,7 @@
 
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/worker.hpp"
+#include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
 
@@ -31,6 +32,12 @@ ClientConnection::ClientConnection(Worker& home, int socket, std::string address
 ClientConnection::~ClientConnection() {
   close();
   worker.metrics().connection(telemetry::Side::client, -1);
+}
+
+void ClientConnection::awaited_twice(std::string_view operation) {
+  worker.metrics().connection_defect(telemetry::awaited_twice);
+  telemetry::log(telemetry::LogLevel::error, "connection closed: a second coroutine awaited it",
+                 {{"side", "client"}, {"operation", operation}});
 }
 
 void ClientConnection::drain() {

@@ -46,6 +46,7 @@ class ClientConnection final : public Stream {
   std::size_t index = 0;
 
  private:
+  void awaited_twice(std::string_view operation) override;
   enum class Next { request, end };
   /// As they are now; to be asked anew after a co_await.
   const LimitOptions& limits() const;

@@ -67,6 +67,16 @@ bool Stream::quiet(bool look) {
   return true;
 }
 
+void Stream::awaited_twice(std::string_view) {}
+
+/// True: the operation is awaited already. Whoever asked is not to wait for it.
+bool Stream::refuse_second(const Waiter& waiter, std::string_view operation) {
+  if (!waiter.handle) return false;
+  close();
+  awaited_twice(operation);
+  return true;
+}
+
 // --- reading
 
 bool Stream::begin_fill(std::size_t buffer_bytes_max) {
@@ -78,6 +88,7 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
   }
   if (!readable_ || !read_some()) {
     reads_in_a_row_ = 0;
+    guard_read();
     return false;
   }
   if (++reads_in_a_row_ < reads_in_a_row_max) return true;
@@ -114,6 +125,12 @@ bool Stream::read_some() {
   ended_ = true;
   read_error_ = IoError::broken;
   return true;
+}
+
+/// No read waits for ever, also where its owner's deadline struck while nobody read.
+void Stream::guard_read() {
+  read_guarded_ = !armed();
+  if (read_guarded_) arm(stall_);
 }
 
 // --- writing
@@ -154,7 +171,6 @@ bool Stream::WriteAwaiter::advance() {
 void Stream::begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter) {
   writer_ = {waiter};
   writing_ = &writing;
-  write_guarded_ = false;
   loop_.write_later(*this);
 }
 
@@ -162,7 +178,11 @@ bool Stream::write_now() {
   if (!writer_.waits()) return false;  // it was cut short, and is resumed for that
   writer_.done = writing_->advance();
   if (writer_.done) return true;
-  write_guarded_ = !armed();
+  if (writing_->listens_ && !reader_.handle && !quiet(true)) {
+    writing_->result_.error = IoError::peer_spoke;
+    writer_.done = true;
+    return true;
+  }
   guard_write();
   return false;
 }
@@ -173,7 +193,18 @@ void Stream::written() {
 }
 
 void Stream::guard_write() {
-  if (write_guarded_) arm(stall_);
+  if (!guard_) guard_.emplace(*this);
+  guard_->arm(stall_);
+  if (read_guarded_) arm(stall_);
+}
+
+/// There is something to read, and nobody who reads it.
+void Stream::heard() {
+  if (writer_.waits() && writing_->listens_) {
+    interrupt_writing(IoError::peer_spoke);
+  } else {
+    stirred();
+  }
 }
 
 // --- connecting
@@ -199,21 +230,25 @@ bool Stream::begin_connect(const SocketAddress& address) {
 
 // --- what wakes them
 
-void Stream::interrupt(IoError error) {
+// Whoever interrupts may be one of those whom resuming destroys: the loop resumes them later.
+
+void Stream::interrupt_reading(IoError error) {
   if (reader_.waits()) {
     read_error_ = error;
     reader_.done = true;
-  }
-  if (writer_.waits()) {
-    writing_->result_.error = error;
-    writer_.done = true;
   }
   if (connector_.waits()) {
     connect_error_ = error;
     connector_.done = true;
   }
-  // Whoever interrupts may be one of those whom resuming destroys.
-  if (reader_.done || writer_.done || connector_.done) loop_.defer(*this);
+  if (reader_.done || connector_.done) loop_.defer(*this);
+}
+
+void Stream::interrupt_writing(IoError error) {
+  if (!writer_.waits()) return;
+  writing_->result_.error = error;
+  writer_.done = true;
+  loop_.defer(*this);
 }
 
 /// Resumes one whose operation has ended. That may be the end of the stream, too: if another is to
@@ -223,8 +258,11 @@ void Stream::run() {
   if (!waiter.done) return;
   const std::coroutine_handle<> handle = std::exchange(waiter, Waiter{}).handle;
   if (&waiter == &writer_) {
-    if (write_guarded_) disarm();
+    guard_.reset();
     writing_ = nullptr;
+  } else if (read_guarded_) {
+    read_guarded_ = false;
+    disarm();
   }
   if (reader_.done || writer_.done) loop_.defer(*this);
   handle.resume();
@@ -253,7 +291,7 @@ void Stream::ready(std::uint32_t events) {
   if (connector_.done || writer_.done || reader_.done) {
     loop_.defer(*this);
   } else if (news && !reader_.handle) {
-    stirred();
+    heard();
   }
 }
 

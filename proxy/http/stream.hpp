@@ -1,9 +1,14 @@
-// Stream: a connected socket, TCP or unix, with its buffer, awaitable reads and writes, and one
-// deadline over whatever is under way. A read is tried at once where something may be there, and
-// otherwise when the kernel says so; a write at the end of the loop's round.
+// Stream: a connected socket, TCP or unix, with its buffer, awaitable reads and writes, a deadline
+// over what is read or connected, and a guard over writes that make no progress. A read is tried at
+// once where something may be there, and otherwise when the kernel says so; a write at the end of
+// the loop's round.
 //
 // A stream that nobody reads still hears from its peer: that is how an idle upstream connection
 // learns that its peer closed it, or sent what nobody asked for, before it is used again.
+//
+// Each of the three operations has at most one coroutine that awaits it. A second one is a defect
+// of the program: it gets `broken` at once, the stream is closed, and the first one ends as broken,
+// so that neither is lost together with what it owns.
 //
 // Not thread-safe: one event loop. Must not be destroyed while a coroutine awaits it.
 #pragma once
@@ -14,6 +19,7 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "proxy/http/buffer.hpp"
@@ -24,10 +30,11 @@ namespace onceproxy::http {
 
 enum class IoError {
   none,
-  eof,        ///< the peer has ended in order
-  broken,     ///< reset, refused, unreachable, cancelled
-  timed_out,  ///< the deadline struck
-  no_room,    ///< the buffer holds as much as it may
+  eof,         ///< the peer has ended in order
+  broken,      ///< reset, refused, unreachable, cancelled
+  timed_out,   ///< the deadline struck
+  no_room,     ///< the buffer holds as much as it may
+  peer_spoke,  ///< a write that listens: the peer sent or ended before it had taken all
 };
 
 struct IoResult {
@@ -48,12 +55,17 @@ class Stream : public Deadline,
                private EventLoop::Writing {
  public:
   /// Owns `descriptor`, a non-blocking socket, or -1. `stall`: how long a write may make no
-  /// progress where no other deadline is armed.
+  /// progress, and how long a read waits that was given no deadline; then they end as timed out.
   Stream(EventLoop& loop, int descriptor, std::chrono::milliseconds stall);
   virtual ~Stream();
 
-  /// Cuts short, as timed out, whatever is awaited `after` from now; disarm() takes it back.
-  void expire_after(std::chrono::milliseconds after) { arm(after); }
+  /// Cuts short, as timed out, a read or a connect that is awaited `after` from now, whenever it
+  /// began; disarm() takes it back. A read without a deadline ends when nothing moved on the
+  /// stream, either way, for the time of the stall. Writes have a guard of their own.
+  void expire_after(std::chrono::milliseconds after) {
+    read_guarded_ = false;
+    arm(after);
+  }
 
   /// What was read and not used yet.
   Buffer buffer;
@@ -64,8 +76,12 @@ class Stream : public Deadline,
   static constexpr std::size_t parts_max = 4;
   using Parts = std::array<std::string_view, parts_max>;
   /// co_await write(parts): writes all of it; gives an IoResult.
-  auto write(const Parts& parts) { return WriteAwaiter(*this, parts); }
-  auto write(std::string_view bytes) { return WriteAwaiter(*this, Parts{bytes}); }
+  auto write(const Parts& parts) { return WriteAwaiter(*this, parts, false); }
+  auto write(std::string_view bytes) { return WriteAwaiter(*this, Parts{bytes}, false); }
+  /// The same, but where the peer speaks or ends while it has not taken all, this ends as
+  /// peer_spoke, and the caller goes on with what is left. Costs nothing where the kernel takes all
+  /// at once.
+  auto write_listening(const Parts& parts) { return WriteAwaiter(*this, parts, true); }
 
   /// co_await connect(address): gives an IoError. Opens the socket.
   auto connect(const SocketAddress& address) { return ConnectAwaiter{*this, address}; }
@@ -76,7 +92,10 @@ class Stream : public Deadline,
 
   bool open() const { return descriptor_ >= 0; }
   /// What is awaited ends as broken, a little later.
-  void cancel() { interrupt(IoError::broken); }
+  void cancel() {
+    interrupt_reading(IoError::broken);
+    interrupt_writing(IoError::broken);
+  }
   /// The same, and the socket is gone at once.
   void close();
   /// Closes so that the peer sees a failure (RST), not an end.
@@ -85,23 +104,35 @@ class Stream : public Deadline,
   void shutdown_send();
 
  protected:
-  void expired() override { interrupt(IoError::timed_out); }
+  void expired() override { interrupt_reading(IoError::timed_out); }
   /// The peer sent or ended while nobody awaited a read. The stream may be destroyed in here.
   virtual void stirred() {}
+  /// A second coroutine awaited `operation` ("read", "write", "connect"); the stream is closed by
+  /// now. For the log and the metrics; must not destroy the stream.
+  virtual void awaited_twice(std::string_view operation);
 
  private:
   struct FillAwaiter {
     Stream& stream;
     std::size_t buffer_bytes_max;
-    bool await_ready() { return stream.begin_fill(buffer_bytes_max); }
+    bool refused = false;
+    bool await_ready() {
+      refused = stream.refuse_second(stream.reader_, "read");
+      return refused || stream.begin_fill(buffer_bytes_max);
+    }
     void await_suspend(std::coroutine_handle<> waiter) { stream.reader_.handle = waiter; }
-    IoError await_resume() const { return stream.read_error_; }
+    IoError await_resume() const { return refused ? IoError::broken : stream.read_error_; }
   };
 
   class WriteAwaiter {
    public:
-    WriteAwaiter(Stream& stream, const Parts& parts) : stream_(stream), parts_(parts) {}
-    bool await_ready() const noexcept { return false; }
+    WriteAwaiter(Stream& stream, const Parts& parts, bool listens)
+        : stream_(stream), parts_(parts), listens_(listens) {}
+    bool await_ready() {
+      const bool refused = stream_.refuse_second(stream_.writer_, "write");
+      if (refused) result_.error = IoError::broken;
+      return refused;
+    }
     void await_suspend(std::coroutine_handle<> waiter) { stream_.begin_write(*this, waiter); }
     IoResult await_resume() const { return result_; }
 
@@ -112,23 +143,33 @@ class Stream : public Deadline,
 
     Stream& stream_;
     Parts parts_;
+    const bool listens_;
     IoResult result_;
   };
 
   struct ConnectAwaiter {
     Stream& stream;
     const SocketAddress& address;
-    bool await_ready() { return stream.begin_connect(address); }
+    bool refused = false;
+    bool await_ready() {
+      refused = stream.refuse_second(stream.connector_, "connect");
+      return refused || stream.begin_connect(address);
+    }
     void await_suspend(std::coroutine_handle<> waiter) { stream.connector_ = {waiter}; }
-    IoError await_resume() const { return stream.connect_error_; }
+    IoError await_resume() const { return refused ? IoError::broken : stream.connect_error_; }
   };
 
+  struct Waiter;
+  bool refuse_second(const Waiter& waiter, std::string_view operation);
   bool begin_fill(std::size_t buffer_bytes_max);
   bool read_some();
   void begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter);
+  void guard_read();
   void guard_write();
+  void heard();
   bool begin_connect(const SocketAddress& address);
-  void interrupt(IoError error);
+  void interrupt_reading(IoError error);
+  void interrupt_writing(IoError error);
   void ready(std::uint32_t events) override;
   void run() override;
   bool write_now() override;
@@ -149,6 +190,8 @@ class Stream : public Deadline,
   Waiter reader_;
   std::size_t read_bytes_max_ = 0;
   IoError read_error_ = IoError::none;
+  /// The deadline is there only because the read was given none.
+  bool read_guarded_ = false;
   /// There may be something to read: bytes, an end, or an error.
   bool readable_ = true;
   /// Reads in a row that did not have to wait.
@@ -158,7 +201,16 @@ class Stream : public Deadline,
 
   Waiter writer_;
   WriteAwaiter* writing_ = nullptr;
-  bool write_guarded_ = false;
+  /// Ends a write that makes no progress. There is one only while a write has to wait.
+  class WriteGuard final : public Deadline {
+   public:
+    explicit WriteGuard(Stream& stream) : Deadline(stream.loop_.deadlines()), stream_(stream) {}
+
+   private:
+    void expired() override { stream_.interrupt_writing(IoError::timed_out); }
+    Stream& stream_;
+  };
+  std::optional<WriteGuard> guard_;
 
   Waiter connector_;
   IoError connect_error_ = IoError::none;

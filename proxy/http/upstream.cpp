@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/telemetry/log.hpp"
+
 namespace onceproxy::http {
 
 namespace {
@@ -86,6 +88,12 @@ void UpstreamConnection::expired() {
   } else {
     pool_.drop(*this);
   }
+}
+
+void UpstreamConnection::awaited_twice(std::string_view operation) {
+  pool_.metrics_.connection_defect(telemetry::awaited_twice);
+  telemetry::log(telemetry::LogLevel::error, "connection closed: a second coroutine awaited it",
+                 {{"side", "upstream"}, {"operation", operation}});
 }
 
 UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,

@@ -40,6 +40,7 @@ class UpstreamConnection final : public Stream {
   friend class UpstreamPool;
   void stirred() override;
   void expired() override;
+  void awaited_twice(std::string_view operation) override;
 
   UpstreamPool& pool_;
   bool lent_ = true;

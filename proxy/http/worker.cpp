@@ -48,6 +48,7 @@ Task<void> serve(ClientConnection& connection) {
   try {
     co_await connection.serve();
   } catch (const std::exception& error) {
+    connection.worker.metrics().connection_defect(telemetry::unforeseen_exception);
     telemetry::log(telemetry::LogLevel::error, "connection failed", {{"error", error.what()}});
   }
   connection.worker.connection_ended(connection);

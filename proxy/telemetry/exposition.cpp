@@ -161,6 +161,16 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
              MetricType::Counter);
   for (const auto& [reason, count] : reasons) bad.add({{"reason", reason}}, count);
   bad.move_to(families);
+
+  std::map<std::string_view, std::uint64_t> kinds;
+  for (const std::string_view kind : connection_defects) kinds[kind] = 0;
+  for (const WorkerCounters* worker : snapshot.workers)
+    worker->connection_defects.each(
+        [&](std::string_view kind, std::uint64_t count) { kinds[kind] += count; });
+  Family defects("onceproxy_connection_defects_total",
+                 "Connections that were ended by a defect of onceproxy.", MetricType::Counter);
+  for (const auto& [kind, count] : kinds) defects.add({{"kind", kind}}, count);
+  defects.move_to(families);
 }
 
 std::string compiler() {

@@ -6,6 +6,7 @@
 // itself is thread-safe.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +45,11 @@ enum class Unprotected {
   store,    ///< the store could not promise, and on_store_error is forward
 };
 
+/// What a defect of the program, which ends the connection that met it, may be.
+inline constexpr std::string_view awaited_twice = "awaited-twice";
+inline constexpr std::string_view unforeseen_exception = "exception";
+inline constexpr std::array connection_defects{awaited_twice, unforeseen_exception};
+
 class WorkerMetrics {
  public:
   void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
@@ -67,6 +73,8 @@ class WorkerMetrics {
   /// `reason` is one of a fixed set of words and must live for ever (a literal).
   void bad_request(std::string_view reason);
   void connection(Side side, int change);
+  /// A connection was ended by a defect of the program. `kind` is one of connection_defects.
+  void connection_defect(std::string_view kind);
 
  private:
   friend class Metrics;

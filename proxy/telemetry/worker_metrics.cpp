@@ -89,6 +89,10 @@ void WorkerMetrics::bad_request(std::string_view reason) {
   state_->bad_requests.add(reason);
 }
 
+void WorkerMetrics::connection_defect(std::string_view kind) {
+  state_->connection_defects.add(kind);
+}
+
 void WorkerMetrics::connection(Side side, int change) {
   add_alone(state_->connections[static_cast<std::size_t>(side)], std::int64_t{change});
 }

@@ -83,6 +83,7 @@ struct WorkerCounters {
   std::array<std::atomic<PolicyCounters*>, policies_max> policies{};
   std::array<std::atomic<std::int64_t>, 2> connections{};
   WordCounters bad_requests;
+  WordCounters connection_defects;
 
   /// Under the lock of the one Metrics that this belongs to.
   void add_policy(PolicyId id);

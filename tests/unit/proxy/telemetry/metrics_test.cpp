@@ -284,6 +284,15 @@ TEST_CASE("no label holds what does not look like a word of ours") {
   CHECK_FALSE(shown.mentions("secret"));
 }
 
+TEST_CASE("defects that end connections are counted by kind, and show from the start") {
+  Metrics metrics("1");
+  metrics.add_worker().connection_defect(awaited_twice);
+  metrics.add_worker().connection_defect(awaited_twice);
+  const Exposition shown(metrics.exposition());
+  CHECK(shown.at(R"(onceproxy_connection_defects_total{kind="awaited-twice"})") == 2);
+  CHECK(shown.at(R"(onceproxy_connection_defects_total{kind="exception"})") == 0);
+}
+
 TEST_CASE("words beyond the table's size count as other, and none is lost") {
   Metrics metrics("1");
   WorkerMetrics& worker = metrics.add_worker();

@@ -1,0 +1,229 @@
+#include "proxy/http/stream.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/gate/task.hpp"
+
+namespace onceproxy::http {
+namespace {
+
+using gate::Task;
+
+/// Notes which operation was awaited twice.
+struct Watched final : Stream {
+  using Stream::Stream;
+  void awaited_twice(std::string_view operation) override { twice = operation; }
+  std::string twice;
+};
+
+/// More than a socket takes while its peer reads nothing.
+const std::string too_much(1 << 20, 'x');
+
+/// A stream whose peer is the test, on a loop that makes a step of the test's whenever nothing
+/// happens, and ends after the last one.
+struct Fixture {
+  std::deque<std::function<void()>> steps;
+  EventLoop loop{[] {},
+                 [this](bool quiet) {
+                   if (quiet) next_step();
+                   return true;
+                 }};
+  int peer = -1;
+  std::optional<Watched> stream;
+
+  Fixture() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    peer = ends[1];
+    stream.emplace(loop, ends[0], std::chrono::minutes(1));
+  }
+  ~Fixture() { ::close(peer); }
+
+  void run(std::deque<std::function<void()>> made = {}) {
+    steps = std::move(made);
+    loop.run();
+  }
+  void next_step() {
+    if (steps.empty()) return loop.stop();
+    const auto step = std::move(steps.front());
+    steps.pop_front();
+    step();
+  }
+  void peer_sends() const { REQUIRE(::send(peer, "x", 1, 0) == 1); }
+  /// True: what came was read to its end.
+  bool peer_sees_the_end() const {
+    std::vector<char> bytes(1 << 20);
+    ssize_t got = 0;
+    while ((got = ::recv(peer, bytes.data(), bytes.size(), 0)) > 0) continue;
+    return got == 0;
+  }
+};
+
+Task<void> read(Stream& stream, std::optional<IoError>& ended) {
+  const IoError error = co_await stream.fill(1024);
+  ended = error;
+}
+
+Task<void> write(Stream& stream, std::string_view bytes, std::optional<IoError>& ended) {
+  const IoResult result = co_await stream.write(bytes);
+  ended = result.error;
+}
+
+Task<void> write_listening(Stream& stream, std::string_view bytes, std::optional<IoResult>& ended) {
+  const Stream::Parts parts{bytes};
+  const IoResult result = co_await stream.write_listening(parts);
+  ended = result;
+}
+
+}  // namespace
+
+TEST_CASE("a second read of a stream ends both and closes it") {
+  Fixture fixture;
+  std::optional<IoError> first;
+  std::optional<IoError> second;
+  gate::start(read(*fixture.stream, first));
+  REQUIRE_FALSE(first);
+  gate::start(read(*fixture.stream, second));
+  CHECK(second == IoError::broken);
+  CHECK_FALSE(fixture.stream->open());
+  fixture.run();
+  CHECK(first == IoError::broken);
+  CHECK(fixture.stream->twice == "read");
+  CHECK(fixture.peer_sees_the_end());
+}
+
+TEST_CASE("a second write to a stream ends both and closes it") {
+  Fixture fixture;
+  std::optional<IoError> first;
+  std::optional<IoError> second;
+  gate::start(write(*fixture.stream, too_much, first));
+  gate::start(write(*fixture.stream, "y", second));
+  CHECK(second == IoError::broken);
+  fixture.run();
+  CHECK(first == IoError::broken);
+  CHECK(fixture.stream->twice == "write");
+  CHECK(fixture.peer_sees_the_end());
+}
+
+TEST_CASE("a read that has ended but whose coroutine was not resumed yet cannot be joined") {
+  Fixture fixture;
+  std::optional<IoError> first;
+  std::optional<IoError> second;
+  gate::start(read(*fixture.stream, first));
+  fixture.stream->cancel();
+  gate::start(read(*fixture.stream, second));
+  CHECK(second == IoError::broken);
+  fixture.run();
+  CHECK(first == IoError::broken);
+  CHECK(fixture.stream->twice == "read");
+}
+
+TEST_CASE("one coroutine reads a stream while another writes to it") {
+  Fixture fixture;
+  std::optional<IoError> reading;
+  std::optional<IoError> writing;
+  gate::start(read(*fixture.stream, reading));
+  gate::start(write(*fixture.stream, "y", writing));
+  fixture.peer_sends();
+  fixture.run();
+  CHECK(reading == IoError::none);
+  CHECK(writing == IoError::none);
+  CHECK(fixture.stream->twice.empty());
+}
+
+TEST_CASE("a write that listens ends when the peer speaks before it has taken all") {
+  Fixture fixture;
+  std::optional<IoResult> ended;
+  gate::start(write_listening(*fixture.stream, too_much, ended));
+  SECTION("because the peer had spoken before") {
+    fixture.peer_sends();
+    fixture.run();
+  }
+  SECTION("because the peer speaks while the rest waits") {
+    fixture.run({[&] { CHECK_FALSE(ended); }, [&] { fixture.peer_sends(); }, [] {}});
+  }
+  SECTION("because the peer ends") {
+    fixture.run({[&] { ::shutdown(fixture.peer, SHUT_WR); }, [] {}});
+  }
+  REQUIRE(ended);
+  CHECK(ended->error == IoError::peer_spoke);
+  CHECK(ended->bytes > 0);
+  CHECK(ended->bytes < too_much.size());
+}
+
+TEST_CASE("a write that listens is made whole where the kernel takes it at once") {
+  Fixture fixture;
+  std::optional<IoResult> ended;
+  fixture.peer_sends();
+  gate::start(write_listening(*fixture.stream, "y", ended));
+  fixture.run();
+  REQUIRE(ended);
+  CHECK(ended->error == IoError::none);
+}
+
+TEST_CASE("the deadline of a read outlives a write that had to wait") {
+  Fixture fixture;
+  std::optional<IoError> writing;
+  std::optional<IoError> reading;
+  gate::start(write(*fixture.stream, too_much, writing));
+  std::deque<std::function<void()>> steps;
+  steps.emplace_back([&] {
+    CHECK_FALSE(writing);
+    fixture.stream->expire_after(std::chrono::minutes(1));
+    gate::start(read(*fixture.stream, reading));
+  });
+  std::function<void()> let_it_be_taken = [&] {
+    CHECK_FALSE(fixture.peer_sees_the_end());
+    if (!writing) fixture.steps.push_front(let_it_be_taken);
+  };
+  steps.push_back(let_it_be_taken);
+  steps.emplace_back([&] {
+    CHECK(writing == IoError::none);
+    CHECK_FALSE(reading);
+    CHECK(fixture.stream->armed());
+    fixture.stream->cancel();
+  });
+  fixture.run(std::move(steps));
+}
+
+TEST_CASE("a write that makes no progress ends by itself, and takes no read with it") {
+  Fixture fixture;
+  std::optional<IoError> writing;
+  std::optional<IoError> reading;
+  fixture.stream->expire_after(std::chrono::hours(1));
+  gate::start(write(*fixture.stream, too_much, writing));
+  gate::start(read(*fixture.stream, reading));
+  const auto after_a_while = [&] {
+    CHECK_FALSE(writing);
+    fixture.loop.deadlines().run(std::chrono::steady_clock::now() + std::chrono::minutes(2));
+  };
+  fixture.run({after_a_while, [&] {
+                 CHECK(writing == IoError::timed_out);
+                 CHECK_FALSE(reading);
+                 fixture.stream->cancel();
+               }});
+}
+
+TEST_CASE("a read that was given no deadline ends when nothing moves on the stream") {
+  Fixture fixture;
+  std::optional<IoError> reading;
+  gate::start(read(*fixture.stream, reading));
+  fixture.run({[&] {
+                 fixture.loop.deadlines().run(std::chrono::steady_clock::now() +
+                                              std::chrono::minutes(2));
+               },
+               [&] {
+                 CHECK(reading == IoError::timed_out);
+                 CHECK_FALSE(fixture.stream->armed());
+               }});
+}
+
+}  // namespace onceproxy::http
