@@ -1,5 +1,7 @@
-"""kill -9 under load, again and again, on one directory of data: nothing is executed twice."""
+"""kill -9 under load, again and again, on one directory of data: nothing is executed twice. What
+clients and service saw is judged as a history too."""
 
+import json
 import os
 import random
 import threading
@@ -8,17 +10,44 @@ import pytest
 
 from harness import Client, policy, request
 from harness.client import BrokenOff, once
+from harness.exactly_once import Terms, faults
+from harness.history import History
 
 ROUNDS = int(os.environ.get("ONCEPROXY_CRASH_ROUNDS", "5"))
 CONNECTIONS = 64
 KEYS = 2000  # of a round; far more than are sent before the kill
 
 
+def ask(client, history, key):
+    """One request, and its answer, in the history."""
+    operation = history.invoke(key)
+    try:
+        answer = client.call(key=key, body={"key": key}, headers={"X-Request-Id": operation.id})
+    except (BrokenOff, OSError):
+        operation.lost()
+        raise
+    operation.took(answer)
+    return answer
+
+
+def executed_in(history):
+    """A handler that answers as the default one, and tells the history."""
+
+    def handler(exchange):
+        execution = history.execute(exchange.request)
+        answer = json.dumps({"execution": exchange.execution})
+        execution.answers(200, answer.encode())
+        exchange.answer(200, answer, {"Content-Type": "application/json"})
+
+    return handler
+
+
 class Load:
     """64 connections sending keys, each key now and then twice, until the program is gone."""
 
-    def __init__(self, address, round_number):
+    def __init__(self, address, round_number, history):
         self.address = address
+        self.history = history
         self.round = round_number
         self.random = random.Random(round_number)
         self.sent = set()
@@ -43,7 +72,7 @@ class Load:
     def send_one(self, client, key):
         with self.changed:
             self.sent.add(key)
-        answer = client.call(key=key, body={"key": key})
+        answer = ask(client, self.history, key)
         with self.changed:
             if answer.decision in ("forwarded", "replayed"):
                 got = (answer.status, answer.body)
@@ -67,11 +96,11 @@ def check(proxy, upstream, load):
     assert not load.wrong
     with Client(proxy.data) as client:
         for key, (status, body) in load.answers.items():
-            again = client.call(key=key, body={"key": key})
+            again = ask(client, load.history, key)
             assert (again.decision, again.status, again.body) == ("replayed", status, body), key
         for key in load.sent - load.answers.keys():
             executed_before = upstream.executions[key]
-            answer = client.call(key=key, body={"key": key})
+            answer = ask(client, load.history, key)
             # Either it never was reserved, or its outcome is unknown, or it was completed and only
             # the answer got lost.
             assert answer.decision in ("forwarded", "held", "replayed"), (key, answer)
@@ -83,20 +112,27 @@ def check(proxy, upstream, load):
 
 @pytest.mark.parametrize("sync", ["all", "none"])
 def test_kill_9_under_load_executes_nothing_twice(stage, sync):
-    upstream = stage.upstream()
+    history = History()
+    upstream = stage.upstream(executed_in(history))
     proxy = stage.proxy(upstream, [policy(lease="1h")], store={"rocksdb": {"sync": sync}})
     loads = []
+    history.started()
     for number in range(ROUNDS):
-        load = Load(proxy.data, number)
+        load = Load(proxy.data, number, history)
         load.start()
         load.wait_for_answers(load.random.randint(50, 400))
+        history.killed()
         proxy.kill9()
         load.join()
         proxy.restart()
+        history.started()
         check(proxy, upstream, load)
         loads.append(load)
     for load in loads[:-1]:
         check(proxy, upstream, load)
+    # A policy's window is 24 hours unless it says otherwise.
+    wrong = faults(history, Terms(lease=3600, window=24 * 3600))
+    assert not wrong, f"{len(wrong)} keys, among them:\n" + "\n".join(wrong[:3])
 
 
 def test_a_reservation_whose_process_died_is_held_until_its_lease_ends(stage):
