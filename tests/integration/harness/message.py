@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+REQUEST_LINE = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*)")
 
 
@@ -100,6 +101,17 @@ def parse_head(data):
             raise Malformed(f"field value in {line!r}")
         headers.append((name.decode(), value.strip(b" \t").decode("latin-1")))
     return start, headers, end + 4
+
+
+def parse_request_head(data):
+    """(method, target, minor version, headers, length) of the request that `data` begins with."""
+    start, headers, size = parse_head(data)
+    match = REQUEST_LINE.fullmatch(start)
+    if not match:
+        raise Malformed(f"request line {start!r}")
+    if len([1 for name, _ in headers if name.lower() == "host"]) != 1:
+        raise Malformed(f"Host in {headers}")
+    return match[1].decode(), match[2].decode(), int(match[3]), headers, size
 
 
 def framing(headers):

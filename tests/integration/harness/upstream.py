@@ -7,12 +7,11 @@ fault of the proxy and fails the test when the upstream is closed.
 
 import collections
 import json
-import re
 import socket
 import threading
 
 from .connection import Connection, Request, read_body
-from .message import Incomplete, Malformed, parse_head
+from .message import Incomplete, Malformed, parse_request_head
 from .wait import PATIENCE
 
 
@@ -205,18 +204,12 @@ class Upstream:
         buffer = bytearray()
         while True:
             try:
-                start, headers, size = parse_head(buffer)
+                method, target, minor, headers, size = parse_request_head(buffer)
                 break
             except Incomplete:
                 data = connection.receive()
                 if not data:
                     return None
                 buffer += data
-        match = re.fullmatch(rb"([!-~]+) ([!-~]+) HTTP/1\.([01])", start)
-        if not match:
-            raise Malformed(f"request line {start!r}")
-        if len([1 for name, _ in headers if name.lower() == "host"]) != 1:
-            raise Malformed(f"Host in {headers}")
         connection.push_back(bytes(buffer[size:]))
-        return Request(match[1].decode(), match[2].decode(), int(match[3]), headers,
-                       bytes(buffer[:size]), connection=connection)
+        return Request(method, target, minor, headers, bytes(buffer[:size]), connection=connection)
