@@ -64,7 +64,7 @@ RIGHT = {
     "a death after it was kept": ([*CUT_OFF, ask("2", 6, 7, "replayed", A)], [4]),
     "a death before it was kept": ([*CUT_OFF, ask("3", 6, 7, "held"), *second(9.5)], [4]),
     "acknowledged before the death": ([*FIRST, ask("2", 6, 7, "replayed", A)], [4]),
-    "a death, and read afterwards": ([ask("1", 3.9, 4.1, ""), run("1", 4.2, 4.3, A), *second(9.5)], [4]),
+    "a death, and read afterwards": ([ask("1", 3.9, 4.1, ""), run("1", 4.2, 4.3, A), *second(9.1)], [4]),
 }
 
 WRONG = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from dataclasses import dataclass
 
 from harness.message import Incomplete, parse_response
@@ -12,12 +13,15 @@ READ = 64 * 1024
 # Seconds until the program must have closed a connection on which nothing comes any more. Its own
 # time-outs are a small part of it; the rest is for a busy machine.
 PATIENCE = 30.0
+# Seconds by which sending may take longer than planned without coming near the program's time-outs.
+LATE = 0.4
 
 
 @dataclass
 class Played:
     data: bytes
     end: str  # "closed", "reset", "left" (the script's own end) or "open" (not closed in time)
+    late: bool = False  # the machine was too busy to send as the script says
 
 
 async def connect(address):
@@ -47,6 +51,7 @@ async def _receive(sock, into):
 async def play(address, script):
     """Plays the whole of `script` while it reads, and then ends as the script says."""
     loop = asyncio.get_running_loop()
+    begin = time.monotonic()
     sock = await connect(address)
     data = bytearray()
     reading = asyncio.create_task(_receive(sock, data))
@@ -62,8 +67,9 @@ async def play(address, script):
             pass  # it was refused and closed in the middle of what it sent
         if script.ending in (Ending.CLOSE, Ending.RESET):
             return Played(bytes(data), "left")
+        late = time.monotonic() - begin - sum(pause for _, pause in script.pieces) > LATE
         done, _ = await asyncio.wait([reading], timeout=PATIENCE)
-        return Played(bytes(data), reading.result() if done else "open")
+        return Played(bytes(data), reading.result() if done else "open", late)
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)

@@ -30,8 +30,8 @@ async def right(campaign, generator, number, address):
     script = Script(in_pieces(generator, data), generator.choice([Ending.FINISH, Ending.WAIT]))
     played = await play(address, script)
     found, rest = read_answers(played.data, True, any(r.method == "HEAD" for r in pipeline))
-    if any(answer.status == 408 for answer in found):
-        return  # the machine was too busy to send it in time
+    if played.late or any(answer.status == 408 for answer in found):
+        return  # the machine was too busy
     if played.end != "closed":
         campaign.fault(f"the connection was {played.end}", data, played.data, case=number)
     expected = [request.token for request in pipeline]

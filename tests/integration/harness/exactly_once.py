@@ -118,11 +118,11 @@ class _Key:
                 return completed
             killed = self.killed(execution)
             # Whether the completion was on disk when the process died is not known.
-            return completed if killed is None else min(completed, max(killed, execution.began) + unknown)
+            return completed if killed is None else min(completed, killed + unknown)
         if execution.answer and execution.answer[0] in terms.released:
             return ended
         killed = self.killed(execution)
-        return (ended if killed is None else min(ended, max(killed, execution.began))) + unknown
+        return (ended if killed is None else min(ended, killed)) + unknown
 
     def killed(self, execution):
         """When the process that forwarded it was killed; None where it was not."""
