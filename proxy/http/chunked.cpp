@@ -48,32 +48,8 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
 bool ChunkedDecoder::take(char c) {
   switch (state_) {
     case State::size_first:
-    case State::size: {
-      const int digit = hex_value(c);
-      if (digit >= 0) {
-        // What could overflow is refused, not wrapped; so are zeros without end.
-        if (++size_digits_ > size_digits_max) return false;
-        chunk_left_ = chunk_left_ << 4 | static_cast<std::uint64_t>(digit);
-        state_ = State::size;
-        return true;
-      }
-      if (state_ == State::size_first) return false;
-      size_digits_ = 0;
-      extension_bytes_ = 0;
-      if (c == '\r') {
-        state_ = State::size_lf;
-        return true;
-      }
-      // BWS before an extension is allowed by RFC 9112 7.1.1; before the line's end it is not.
-      state_ = State::extension;
-      return c == ';';
-    }
-    case State::extension:
-      if (c == '\r') {
-        state_ = State::size_lf;
-        return true;
-      }
-      return ++extension_bytes_ <= extension_bytes_max && value_char(c);
+    case State::size:
+      return take_size(c);
     case State::size_lf:
       state_ = chunk_left_ == 0 ? State::trailer_start : State::data;
       return c == '\n';
@@ -83,8 +59,78 @@ bool ChunkedDecoder::take(char c) {
     case State::data_lf:
       state_ = State::size_first;
       return c == '\n';
-    default:
+    case State::trailer_start:
+    case State::trailer_name:
+    case State::trailer_value:
+    case State::trailer_lf:
+    case State::end_lf:
       return take_trailer(c);
+    default:
+      return take_extension(c);
+  }
+}
+
+bool ChunkedDecoder::take_size(char c) {
+  const int digit = hex_value(c);
+  if (digit >= 0) {
+    // What could overflow is refused, not wrapped; so are zeros without end.
+    if (++size_digits_ > size_digits_max) return false;
+    chunk_left_ = chunk_left_ << 4 | static_cast<std::uint64_t>(digit);
+    state_ = State::size;
+    return true;
+  }
+  if (state_ == State::size_first) return false;
+  size_digits_ = 0;
+  extension_bytes_ = 0;
+  // White space before the first semicolon is refused: parsers differ on it (RFC 9112 7.1.1: BWS).
+  state_ = c == '\r' ? State::size_lf : State::extension_start;
+  return c == '\r' || c == ';';
+}
+
+/// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), where the name is a
+/// token and the value a token or a quoted string (RFC 9112 7.1.1, RFC 9110 5.6.4).
+bool ChunkedDecoder::take_extension(char c) {
+  const bool white_space = c == ' ' || c == '\t';
+  const auto enter = [this](State next) {
+    state_ = next;
+    return true;
+  };
+  /// Another extension follows, or it is malformed.
+  const auto end = [&] { return c == ';' && enter(State::extension_start); };
+  if (c != '\r' && ++extension_bytes_ > extension_bytes_max) return false;
+  switch (state_) {
+    case State::extension_start:
+      if (white_space) return true;
+      return token_char(c) && enter(State::extension_name);
+    case State::extension_name:
+      if (token_char(c)) return true;
+      if (c == '\r') return enter(State::size_lf);
+      if (white_space) return enter(State::extension_name_end);
+      return c == '=' ? enter(State::extension_value_start) : end();
+    case State::extension_name_end:
+      if (white_space) return true;
+      return c == '=' ? enter(State::extension_value_start) : end();
+    case State::extension_value_start:
+      if (white_space) return true;
+      if (c == '"') return enter(State::extension_quoted);
+      return token_char(c) && enter(State::extension_value);
+    case State::extension_value:
+      if (token_char(c)) return true;
+      if (c == '\r') return enter(State::size_lf);
+      return white_space ? enter(State::extension_value_end) : end();
+    case State::extension_value_end:
+      return white_space || end();
+    case State::extension_quoted:
+      if (c == '\\') return enter(State::extension_escaped);
+      if (c == '"') return enter(State::extension_quoted_end);
+      return value_char(c);
+    case State::extension_escaped:
+      return value_char(c) && enter(State::extension_quoted);
+    case State::extension_quoted_end:
+      if (c == '\r') return enter(State::size_lf);
+      return white_space ? enter(State::extension_value_end) : end();
+    default:
+      return false;
   }
 }
 

@@ -1,6 +1,7 @@
 // ChunkedDecoder: the chunked transfer coding (RFC 9112 7.1), taken apart as it streams, strictly
-// and within bounds. Chunk extensions and trailers are read, bounded and dropped: nobody behind the
-// proxy asked for them, and fields smuggled in there must not become headers.
+// and within bounds. Chunk extensions (7.1.1: tokens and quoted strings) and trailers are read,
+// bounded and dropped: nobody behind the proxy asked for them, and fields smuggled in there must
+// not become headers.
 //
 // It copies nothing: feed() points at the data inside what it was given.
 // Not thread-safe.
@@ -42,7 +43,15 @@ class ChunkedDecoder {
   enum class State {
     size_first,
     size,
-    extension,
+    extension_start,
+    extension_name,
+    extension_name_end,
+    extension_value_start,
+    extension_value,
+    extension_value_end,
+    extension_quoted,
+    extension_escaped,
+    extension_quoted_end,
     size_lf,
     data,
     data_cr,
@@ -57,6 +66,8 @@ class ChunkedDecoder {
   };
 
   bool take(char c);
+  bool take_size(char c);
+  bool take_extension(char c);
   bool take_trailer(char c);
 
   const std::size_t trailer_bytes_max_;

@@ -15,10 +15,14 @@ std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimi
   if (auto error = parse_version(line.substr(0, 8), head.minor_version)) return error;
   // status-line = HTTP-version SP status-code SP [reason-phrase]; the last SP is often left out.
   if (line.size() < 12 || line[8] != ' ' || !digits_only(line.substr(9, 3)) ||
-      (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
+      (line.size() > 12 && line[12] != ' ')) {
     return bad("status-line", "The status line is malformed.");
   }
   head.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  // RFC 9110 15: 100 to 599. What is beyond means nothing that could be relied on.
+  if (head.status < 100 || head.status > 599) {
+    return bad("status-line", "The status is not within 100 to 599.");
+  }
   head.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   if (!all_of(head.reason, value_chars)) {
     return bad("status-line", "The reason phrase holds a control character.");
