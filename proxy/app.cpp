@@ -18,6 +18,7 @@
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
 #include "proxy/cores.hpp"
+#include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/options.hpp"
 #include "proxy/rules_in_force.hpp"
@@ -38,6 +39,9 @@ using telemetry::LogLevel;
 
 /// How often the configuration file is looked at.
 constexpr std::chrono::seconds look_interval{1};
+
+/// Beyond the drain time: for what was cut off to end, and for the store to flush and close.
+constexpr std::chrono::seconds end_time{10};
 
 /// Each connection costs up to two descriptors; the soft limit is often far below the hard one.
 void raise_descriptor_limit() {
@@ -108,7 +112,10 @@ class App {
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
   void wait_for_end(const sigset_t& signals);
+  telemetry::SlotsInUse slots_in_use() const;
 
+  /// Destroyed last: it watches how the rest ends.
+  std::optional<ForcedEnd> forced_end_;
   Configuration& configuration_;
   /// What the program began with: what cannot change live is read here.
   const config::Settings& settings_;
@@ -239,6 +246,11 @@ void App::start_admin_ports() {
   if (admin_port_) admin_port_->start();
 }
 
+telemetry::SlotsInUse App::slots_in_use() const {
+  const http::Server::UpstreamUse use = server_->upstream_use();
+  return {server_->clients(), use.connections, use.turns, rules_.get()->turns_in_use()};
+}
+
 /// Serves until SIGTERM or SIGINT; meanwhile SIGHUP and a change of the file reload.
 void App::wait_for_end(const sigset_t& signals) {
   auto next_look = steady_clock::now();
@@ -268,6 +280,7 @@ int App::serve(const sigset_t& signals) {
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
+  metrics_.slots_in_use([this] { return slots_in_use(); });
   state_ = admin::ServerState::live;
   telemetry::log(LogLevel::info, "ready",
                  {{"workers", static_cast<std::int64_t>(workers)},
@@ -276,6 +289,7 @@ int App::serve(const sigset_t& signals) {
                   {"store", settings_.store.path.native()}});
   wait_for_end(signals);
 
+  forced_end_.emplace(options_.drain_time + end_time);
   state_ = admin::ServerState::draining;
   telemetry::log(LogLevel::info, "draining",
                  {{"drain_time_ms", static_cast<std::int64_t>(options_.drain_time.count())}});
@@ -284,6 +298,7 @@ int App::serve(const sigset_t& signals) {
   }
   // Workers are gone: nobody calls the store any more, and it may flush and close.
   metrics_.store_gauges({});
+  metrics_.slots_in_use({});
   store_->close();
   if (admin_port_) admin_port_->stop();
   if (telemetry_port_) telemetry_port_->stop();

@@ -70,4 +70,13 @@ std::vector<std::shared_ptr<Slots>> Rules::Turns::of(const std::vector<Policy>& 
   return all;
 }
 
+std::size_t Rules::Turns::in_use() {
+  const std::lock_guard lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& [name, slots] : by_name_) {
+    if (const std::shared_ptr<Slots> turns = slots.lock()) sum += turns->used();
+  }
+  return sum;
+}
+
 }  // namespace onceproxy::gate

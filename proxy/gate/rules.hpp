@@ -39,6 +39,8 @@ class Rules {
   void enforce(const policies::Policy& policy, policies::Enforcement enforcement);
   /// What bounds this policy's requests under way; nullptr: nothing. Stays as long as the Rules.
   Slots* turns(const policies::Policy& policy) const { return kept_[policy.index].turns.get(); }
+  /// Turns taken, of all policies, those of earlier Rules included. Takes a lock.
+  std::size_t turns_in_use() const { return turns_->in_use(); }
 
  private:
   /// What bounds each policy, by name, for all Rules that follow one another: a limit counts the
@@ -48,6 +50,7 @@ class Rules {
     /// One for each policy, in order; nullptr where it has no limit. Forgets the names that nobody
     /// uses any more, and lifts the limit of those that have none now.
     std::vector<std::shared_ptr<Slots>> of(const std::vector<policies::Policy>& policies);
+    std::size_t in_use();
 
    private:
     std::mutex mutex_;

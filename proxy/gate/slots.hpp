@@ -2,7 +2,7 @@
 // upstream and of a policy. Whoever finds none free waits its turn, in order of arrival, until a
 // time it names. The limit may change at any time: what is taken beyond a smaller one stays taken.
 //
-// Thread-safe. A slot taken is an obligation to call release() once.
+// Thread-safe. A slot taken is an obligation to call release() once: Taken keeps it.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,20 @@ class Slots {
   /// One who waits. Resumed on its loop, through CallBase, when it was handed a slot.
   struct Waiter : store::CallBase, boost::intrusive::list_base_hook<> {
     store::Loop* loop = nullptr;
+  };
+
+  /// A slot that was taken; given back with this.
+  class Taken {
+   public:
+    explicit Taken(Slots* slots) : slots_(slots) {}
+    Taken(Taken&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)) {}
+    Taken& operator=(Taken&&) = delete;
+    ~Taken() {
+      if (slots_ != nullptr) slots_->release();
+    }
+
+   private:
+    Slots* slots_;
   };
 
   /// 0: no limit, now.

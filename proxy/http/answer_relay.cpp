@@ -60,6 +60,10 @@ Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
     whole = co_await flush(captured);
   }
   if (whole) whole = co_await relay_body(encode);
+  if (!whole && !begun_) {
+    co_await refuse_answer();
+    co_return;
+  }
   call_.count(status);
   if (!whole) {
     exchange_.keep_alive = false;
@@ -67,6 +71,13 @@ Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
     if (framing == BodyFraming::until_close) client_.reset();
   }
   exchange_.finish(decision, status, bytes_, error_, &call_);
+}
+
+/// The answer is malformed, and the client knows nothing of it yet.
+Task<void> AnswerRelay::refuse_answer() {
+  call_.count(0);
+  gate::Answer answer = gate::answer_unknown({call_.timed_out, call_.body_error});
+  co_await exchange_.answer(Decision::upstream_error, std::move(answer), call_.body_error, &call_);
 }
 
 Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
@@ -82,7 +93,9 @@ Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
 Task<bool> AnswerRelay::run_interim() {
   pending_.clear();
   write_interim_head(call_.head, false, pending_);
-  return flush({});
+  const bool sent = co_await flush({});
+  begun_ = false;
+  co_return sent;
 }
 
 Task<bool> AnswerRelay::run_switch() {
@@ -124,6 +137,7 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
 Task<bool> AnswerRelay::flush(std::string_view data) {
   if (pending_.empty() && data.empty()) co_return true;
   const Stream::Parts parts{pending_, data};
+  begun_ = true;
   const IoResult written = co_await client_.write(parts);
   pending_.clear();
   bytes_ += written.bytes;

@@ -1,6 +1,7 @@
 // AnswerRelay: carries an upstream's final answer to the client: head rewritten, body as it
 // streams, framed anew where the two sides differ. An answer that breaks off reaches the client as
-// broken off, never as complete. Not thread-safe: its worker's loop.
+// broken off, never as complete; where nothing of it went to the client yet, the client gets 502 or
+// 504 instead. Not thread-safe: its worker's loop.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,7 @@ class AnswerRelay {
   Task<void> stream(telemetry::Decision decision, std::string_view captured);
   Task<bool> relay_body(bool encode);
   Task<bool> flush(std::string_view data);
+  Task<void> refuse_answer();
 
   Exchange& exchange_;
   ClientConnection& client_;
@@ -44,6 +46,8 @@ class AnswerRelay {
   /// What is to be written; apart from client_.out, which the request may still use.
   std::string pending_;
   std::uint64_t bytes_ = 0;
+  /// Something of the final answer may have reached the client.
+  bool begun_ = false;
   std::string_view error_ = "";
 };
 

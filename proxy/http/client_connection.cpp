@@ -22,10 +22,11 @@ const LimitOptions& ClientConnection::limits() const {
   return worker.options().limits;
 }
 
-ClientConnection::ClientConnection(Worker& home, int socket, std::string address)
+ClientConnection::ClientConnection(Worker& home, int socket, std::string address, Slots::Taken slot)
     : Stream(home.loop(), socket, home.options().limits.idle_timeout),
       worker(home),
-      client(std::move(address)) {
+      client(std::move(address)),
+      slot_(std::move(slot)) {
   worker.metrics().connection(telemetry::Side::client, +1);
 }
 

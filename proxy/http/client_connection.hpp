@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/gate/slots.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/options.hpp"
@@ -19,14 +20,16 @@
 
 namespace onceproxy::http {
 
+using gate::Slots;
 using gate::Task;
 
 class Worker;
 
 class ClientConnection final : public Stream {
  public:
-  /// Owns `socket`. `client`: the peer's address, without its port.
-  ClientConnection(Worker& worker, int socket, std::string client);
+  /// Owns `socket`. `client`: the peer's address, without its port. `slot`: of the limit of
+  /// clients.
+  ClientConnection(Worker& worker, int socket, std::string client, Slots::Taken slot);
   ~ClientConnection() override;
 
   /// Serves until the connection ends; then the worker forgets it.
@@ -56,6 +59,7 @@ class ClientConnection final : public Stream {
   /// True: there were some.
   bool skip_empty_lines();
 
+  const Slots::Taken slot_;
   std::chrono::steady_clock::time_point began_{};
   /// Where the head in the buffer ends; meaningless with `bad_head_`.
   std::size_t head_end_ = 0;

@@ -194,6 +194,20 @@ Task<void> Covered::forward(gate::Forward reservation) {
   // Who only watches delays nobody.
   Slots* const turns = reservation.watched ? nullptr : exchange_.rules->turns(*exchange_.policy);
   UpstreamCall call(worker_, client_.head.method, exchange_.policy_id(), turns);
+  std::exception_ptr error;
+  try {
+    co_await forward_by(call, std::move(reservation));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (sending_.running()) {
+    call.connection->close();
+    co_await sending_.ended();
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+Task<void> Covered::forward_by(UpstreamCall& call, gate::Forward reservation) {
   AnswerRelay relay(exchange_, call);
   exchange_.trace.begin_forward();
   write_head(reservation);
@@ -223,11 +237,25 @@ Task<gate::Outcome> Covered::ask_upstream(UpstreamCall& call, AnswerRelay& relay
     if (const auto* not_sent = std::get_if<gate::NotSent>(&*failure)) co_return *not_sent;
     co_return std::get<gate::Unknown>(*failure);
   }
-  call.await_response();
+  if (call.unsent()) {
+    sending_.begin(send_rest(call));
+  } else {
+    call.await_response();
+  }
   const std::optional<gate::Unknown> unknown = co_await read_final_head(call, relay);
   if (unknown) co_return *unknown;
   gate::Outcome outcome = co_await capture(call);
   co_return outcome;
+}
+
+/// Runs beside the reading of the answer.
+Task<void> Covered::send_rest(UpstreamCall& call) {
+  const IoError error = co_await call.send_rest();
+  if (error == IoError::timed_out) {
+    call.give_up();
+  } else {
+    call.await_response();
+  }
 }
 
 Task<std::optional<gate::Unknown>> Covered::read_final_head(UpstreamCall& call,
@@ -251,7 +279,13 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
   call.begin_body();
   const bool too_long = framing.kind == Framing::Kind::length && framing.length > bytes_max;
   if (too_long || endless(call.head)) {
-    call.connection->disarm();
+    // What is broken already is no answer. More than what is there is not waited for.
+    BodyReader::Piece piece = call.take_body();
+    while (piece.state == State::data) {
+      captured_ += piece.data;
+      piece = call.take_body();
+    }
+    if (piece.state == State::malformed) co_return gate::Unknown{false, call.body_error};
     co_return answered(call, false);
   }
   while (true) {

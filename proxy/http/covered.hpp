@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/gate/side_task.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
 
@@ -32,6 +33,8 @@ class Covered {
   bool take_body();
   Task<std::optional<BadHead>> collect_body();
   Task<void> forward(gate::Forward reservation);
+  Task<void> forward_by(UpstreamCall& call, gate::Forward reservation);
+  Task<void> send_rest(UpstreamCall& call);
   Task<gate::Outcome> ask_upstream(UpstreamCall& call, AnswerRelay& relay);
   Task<std::optional<gate::Unknown>> read_final_head(UpstreamCall& call, AnswerRelay& relay);
   Task<gate::Outcome> capture(UpstreamCall& call);
@@ -52,6 +55,8 @@ class Covered {
   std::string captured_;
   std::vector<Field> answer_fields_;
   bool whole_ = false;
+  /// What is left of the request is sent beside the reading of the answer.
+  gate::SideTask sending_;
 };
 
 }  // namespace onceproxy::http

@@ -42,33 +42,57 @@ Passing::Passing(Exchange& exchange, std::string_view begun, BodyReader rest)
       request_body_(std::move(rest)) {}
 
 Task<void> Passing::run() {
+  if (websocket_ && client_.head.framing.kind != Framing::Kind::none) {
+    // Its bytes could not be told from those of the protocol that is switched to.
+    co_await exchange_.refuse(
+        {400, "upgrade-body", "A request that switches to WebSocket must not have a body."});
+    co_return;
+  }
   const Stream::Parts parts = first_parts();
   if (upload_ == Upload::malformed) {
     co_await exchange_.refuse({400, "chunked", "The body is not well-formed chunked coding."});
     co_return;
   }
   if (websocket_) call_.expect_upgrade();
+  std::exception_ptr error;
+  try {
+    co_await exchange(parts);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // Where it still runs, the request was answered before it was sent: what is left of it concerns
+  // nobody.
+  if (sending_.running()) exchange_.keep_alive = false;
+  co_await end_upload();
+  if (error) std::rethrow_exception(error);
+}
+
+Task<void> Passing::exchange(const Stream::Parts& parts) {
+  const bool whole = upload_ == Upload::done;
   UpstreamCall::Result failure = co_await call_.send(parts);
-  // What was written from where it lay is used up now: what follows is the next request.
-  if (!body_ && upload_ == Upload::done) request_body_.take(client_.buffer);
   if (failure) {
+    if (whole) use_up_body();
     co_await fail(*failure);
     co_return;
   }
-  if (upload_ == Upload::pending) {
-    upload_ = Upload::running;
-    gate::start(upload());
-  } else {
-    call_.await_response();
-  }
+  go_on(whole);
   co_await respond();
-  if (upload_ == Upload::running) {
-    // Answered before the request was sent: what is left of it concerns nobody.
-    exchange_.keep_alive = false;
-    if (call_.connection) call_.connection->close();
-    client_.cancel();
-    co_await upload_ended();
+}
+
+/// The first parts are on their way. `whole`: they hold the body to its end.
+void Passing::go_on(bool whole) {
+  if (whole && !call_.unsent()) {
+    use_up_body();
+    call_.await_response();
+  } else {
+    upload_ = Upload::running;
+    sending_.begin(upload(whole));
   }
+}
+
+/// What was written from where it lay is used up now: what follows is the next request.
+void Passing::use_up_body() {
+  if (!body_) request_body_.take(client_.buffer);
 }
 
 /// The request's head and as much of its body as has come with it.
@@ -139,53 +163,71 @@ Task<IoResult> Passing::upload_piece(std::string_view data) {
   co_return written;
 }
 
-Task<void> Passing::upload() {
-  Upload end = Upload::running;
-  while (end == Upload::running) {
-    const BodyReader::Piece piece = request_body_.take(client_.buffer);
-    if (piece.state == State::data) {
-      exchange_.request_bytes += piece.data.size();
-      const IoResult written = co_await upload_piece(piece.data);
-      if (written.error != IoError::none) end = Upload::upstream_failed;
-    } else if (piece.state == State::need_more) {
-      exchange_.keep_head();
-      client_.expire_after(exchange_.options().limits.body_timeout);
-      const IoError error = co_await client_.fill(body_buffer_bytes);
-      client_.disarm();
-      if (error != IoError::none) {
-        end = error == IoError::timed_out ? Upload::client_slow : Upload::client_failed;
-      }
-    } else if (piece.state == State::malformed) {
-      end = Upload::malformed;
-    } else {
-      end = Upload::done;
-      if (client_.head.framing.kind == Framing::Kind::chunked) {
-        const IoResult written = co_await call_.connection->write(last_chunk);
-        if (written.error != IoError::none) end = Upload::upstream_failed;
-      }
-    }
+/// Runs beside respond().
+Task<void> Passing::upload(bool whole) {
+  try {
+    const Upload end = co_await upload_rest(whole);
+    upload_ = end;
+  } catch (...) {
+    // respond() must not wait for an answer to a request that never ends.
+    call_.connection->close();
+    upload_ = Upload::upstream_failed;
+    throw;
   }
-  upload_ = end;
-  if (end != Upload::done && end != Upload::upstream_failed) {
-    // The upstream must see a request that broke off, never one that looks whole.
-    if (call_.connection) call_.connection->close();
-  } else if (call_.connection && !answering_) {
+  if (upload_ == Upload::done || upload_ == Upload::upstream_failed) {
     call_.await_response();
+  } else {
+    // The upstream must see a request that broke off, never one that looks whole.
+    call_.connection->close();
   }
-  if (upload_waiter_) std::exchange(upload_waiter_, nullptr).resume();
 }
 
-Task<void> Passing::upload_ended() {
-  struct Awaiter {
-    Passing& passing;
-    bool await_ready() const noexcept { return passing.upload_ != Upload::running; }
-    void await_suspend(std::coroutine_handle<> waiter) const noexcept {
-      passing.upload_waiter_ = waiter;
+Task<Passing::Upload> Passing::upload_rest(bool whole) {
+  if (call_.unsent()) {
+    const IoError error = co_await call_.send_rest();
+    if (error == IoError::timed_out) call_.give_up();
+    if (error != IoError::none) co_return Upload::upstream_failed;
+  }
+  if (whole) {
+    use_up_body();
+    co_return Upload::done;
+  }
+  const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
+  while (!stop_sending_) {
+    const BodyReader::Piece piece = request_body_.take(client_.buffer);
+    if (piece.state == State::malformed) co_return Upload::malformed;
+    if (piece.state == State::need_more) {
+      exchange_.keep_head();
+      const Options& options = exchange_.options();
+      client_.expire_after(options.limits.body_timeout);
+      // Until the request is whole the upstream need not answer: it is given the client's time, and
+      // its own to take what the client sends.
+      if (!call_.answering()) {
+        call_.connection->expire_after(options.limits.body_timeout + options.upstream.idle_timeout);
+      }
+      const IoError error = co_await client_.fill(body_buffer_bytes);
+      client_.disarm();
+      if (error == IoError::timed_out) co_return Upload::client_slow;
+      if (error != IoError::none) co_return Upload::client_failed;
+      continue;
     }
-    void await_resume() const noexcept {}
-  };
-  Awaiter awaiter{*this};
-  co_await awaiter;
+    if (piece.state == State::end && !chunked) co_return Upload::done;
+    exchange_.request_bytes += piece.data.size();
+    // Of no data, at the end, this makes the last chunk.
+    const IoResult written = co_await upload_piece(piece.data);
+    if (written.error != IoError::none) co_return Upload::upstream_failed;
+    if (piece.state == State::end) co_return Upload::done;
+  }
+  co_return Upload::upstream_failed;
+}
+
+/// Nobody needs the rest of the request. What it waits for ends at once.
+Task<void> Passing::end_upload() {
+  if (!sending_.running()) co_return;
+  stop_sending_ = true;
+  call_.connection->close();
+  client_.cancel();
+  co_await sending_.ended();
 }
 
 /// RFC 9110 9.2.2: a safe request that a kept connection did not answer may be sent again.
@@ -198,7 +240,8 @@ bool Passing::repeatable() const {
 Task<void> Passing::respond() {
   while (true) {
     UpstreamCall::HeadRead read = co_await call_.read_head();
-    if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable()) {
+    if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable() &&
+        !sending_.running()) {
       call_.connection.reset();
       const Stream::Parts again{client_.out};
       const UpstreamCall::Result failure = co_await call_.send(again);
@@ -206,7 +249,7 @@ Task<void> Passing::respond() {
         co_await fail(*failure);
         co_return;
       }
-      call_.await_response();
+      go_on(true);
       continue;
     }
     if (read.failure) {
@@ -221,8 +264,10 @@ Task<void> Passing::respond() {
     }
     call_.drop_interim();
   }
-  answering_ = true;
-  call_.connection->disarm();
+  if (call_.head.status == 101 && sending_.running()) {
+    co_await fail(gate::Unknown{false, "The upstream switched protocols within the request."});
+    co_return;
+  }
   if (upload_ != Upload::done) {
     exchange_.keep_alive = false;
     call_.spoiled = true;
@@ -251,11 +296,9 @@ Task<void> Passing::switch_protocols() {
 
 Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   // The deadline that cut the client short is told apart before the upload is awaited.
-  if (upload_ == Upload::running) {
+  if (sending_.running()) {
     exchange_.keep_alive = false;
-    if (call_.connection) call_.connection->close();
-    client_.cancel();
-    co_await upload_ended();
+    co_await end_upload();
     upload_ = Upload::upstream_failed;
   }
   call_.count(0);

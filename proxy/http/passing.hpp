@@ -4,10 +4,10 @@
 // Not thread-safe: its worker's loop.
 #pragma once
 
-#include <coroutine>
 #include <optional>
 #include <string_view>
 
+#include "proxy/gate/side_task.hpp"
 #include "proxy/http/answer_relay.hpp"
 #include "proxy/http/body_reader.hpp"
 #include "proxy/http/exchange.hpp"
@@ -39,9 +39,13 @@ class Passing {
 
   // The request.
   Stream::Parts first_parts();
-  Task<void> upload();
+  Task<void> exchange(const Stream::Parts& parts);
+  void go_on(bool whole);
+  Task<void> upload(bool whole);
+  Task<Upload> upload_rest(bool whole);
   Task<IoResult> upload_piece(std::string_view data);
-  Task<void> upload_ended();
+  Task<void> end_upload();
+  void use_up_body();
 
   // The answer.
   Task<void> respond();
@@ -59,9 +63,10 @@ class Passing {
   AnswerRelay relay_;
   BodyReader request_body_;
   Upload upload_ = Upload::done;
-  std::coroutine_handle<> upload_waiter_;
-  /// The final answer's head was read: the upload no longer sets the upstream's deadline.
-  bool answering_ = false;
+  /// What is left of the request is sent beside the reading of the answer.
+  gate::SideTask sending_;
+  /// Nobody needs the rest of the request any more.
+  bool stop_sending_ = false;
 };
 
 }  // namespace onceproxy::http

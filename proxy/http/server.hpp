@@ -48,6 +48,8 @@ class Server {
     std::size_t turns_max;
   };
   UpstreamUse upstream_use() const;
+  /// Connections of clients that are open.
+  std::size_t clients() const { return shared_.client_slots.used(); }
 
   void start();
   /// Stops accepting, from any thread, and returns at once. Nothing under way is ended.

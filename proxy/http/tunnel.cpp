@@ -9,22 +9,27 @@ constexpr std::size_t buffer_bytes = 64 * 1024;
 }  // namespace
 
 gate::Task<void> Tunnel::run() {
-  gate::start(pump_to_upstream());
-  co_await pump(upstream_, client_, to_client_);
-  struct Awaiter {
-    Tunnel& tunnel;
-    bool await_ready() const noexcept { return !tunnel.uploading_; }
-    void await_suspend(std::coroutine_handle<> waiter) const noexcept { tunnel.waiter_ = waiter; }
-    void await_resume() const noexcept {}
-  };
-  Awaiter other_direction{*this};
-  co_await other_direction;
+  upload_.begin(carry(client_, upstream_, to_upstream_));
+  std::exception_ptr error;
+  try {
+    co_await carry(upstream_, client_, to_client_);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // Both read only within the idle timeout, and a direction that fails closes both streams.
+  co_await upload_.ended();
+  if (error) std::rethrow_exception(error);
 }
 
-gate::Task<void> Tunnel::pump_to_upstream() {
-  co_await pump(client_, upstream_, to_upstream_);
-  uploading_ = false;
-  if (waiter_) std::exchange(waiter_, nullptr).resume();
+/// One direction. What it does not foresee ends the other one too.
+gate::Task<void> Tunnel::carry(Stream& from, Stream& to, std::uint64_t& moved) {
+  try {
+    co_await pump(from, to, moved);
+  } catch (...) {
+    from.close();
+    to.close();
+    throw;
+  }
 }
 
 gate::Task<void> Tunnel::pump(Stream& from, Stream& to, std::uint64_t& moved) {

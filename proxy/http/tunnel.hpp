@@ -1,12 +1,12 @@
 // Tunnel: bytes both ways between two connections that switched protocols, until both directions
-// ended or nothing moved for the idle timeout.
+// ended, nothing moved for the idle timeout, or the worker ends its connections.
 // Not thread-safe: its worker's loop.
 #pragma once
 
 #include <chrono>
-#include <coroutine>
 #include <cstdint>
 
+#include "proxy/gate/side_task.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/http/stream.hpp"
 
@@ -23,15 +23,14 @@ class Tunnel {
 
  private:
   gate::Task<void> pump(Stream& from, Stream& to, std::uint64_t& moved);
-  gate::Task<void> pump_to_upstream();
+  gate::Task<void> carry(Stream& from, Stream& to, std::uint64_t& moved);
 
   Stream& client_;
   Stream& upstream_;
   const std::chrono::milliseconds idle_;
   std::uint64_t to_client_ = 0;
   std::uint64_t to_upstream_ = 0;
-  bool uploading_ = true;
-  std::coroutine_handle<> waiter_;
+  gate::SideTask upload_;
 };
 
 }  // namespace onceproxy::http

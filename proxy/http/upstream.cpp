@@ -66,14 +66,16 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
 };
 
 UpstreamConnection::UpstreamConnection(UpstreamPool& pool, EventLoop& loop,
-                                       std::chrono::milliseconds stall)
-    : Stream(loop, -1, stall), pool_(pool) {
+                                       std::chrono::milliseconds stall, Slots::Taken slot)
+    : Stream(loop, -1, stall), pool_(pool), slot_(std::move(slot)) {
+  pool_.all_.push_back(*this);
   pool_.metrics_.connection(telemetry::Side::upstream, +1);
 }
 
 UpstreamConnection::~UpstreamConnection() {
   close();
-  pool_.connections_.release();
+  pool_.all_.erase(pool_.all_.iterator_to(*this));
+  if (!lent_) pool_.metrics_.idle_connection(-1);
   pool_.metrics_.connection(telemetry::Side::upstream, -1);
 }
 
@@ -115,6 +117,7 @@ Lease UpstreamPool::take_idle() {
     idle_.pop_back();
     connection->disarm();
     connection->lent_ = true;
+    metrics_.idle_connection(-1);
     const bool look = steady_clock::now() - connection->idle_since_ > surely_open;
     if (!leads_astray(*connection) && connection->quiet(look)) return connection;
   }
@@ -139,7 +142,8 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
     acquired.error = {Reason::busy, "No upstream connection became free in time."};
     co_return acquired;
   }
-  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout);
+  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout,
+                                                             Slots::Taken(&connections_));
   const std::optional<UpstreamAddress::Found> found = address_.get();
   IoError error = IoError::broken;
   if (found) {
@@ -170,9 +174,15 @@ void UpstreamPool::give_back(Lease connection) {
   if (connections_.anybody_waits()) return;
   connection->buffer.shrink();
   connection->lent_ = false;
+  metrics_.idle_connection(+1);
   connection->idle_since_ = steady_clock::now();
   connection->expire_after(options().idle_timeout);
   idle_.push_back(std::move(connection));
+}
+
+void UpstreamPool::close_all() {
+  close_idle();
+  for (UpstreamConnection& connection : all_) connection.close();
 }
 
 void UpstreamPool::trim() {

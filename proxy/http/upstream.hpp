@@ -6,6 +6,7 @@
 // Not thread-safe: one event loop. Slots and UpstreamAddress are shared by all workers.
 #pragma once
 
+#include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -27,10 +28,13 @@ using gate::Task;
 
 class UpstreamPool;
 
-class UpstreamConnection final : public Stream {
+class UpstreamConnection final
+    : public Stream,
+      public boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>> {
  public:
-  /// Not connected yet. Takes over one slot of the pool's connections.
-  UpstreamConnection(UpstreamPool& pool, EventLoop& loop, std::chrono::milliseconds stall);
+  /// Not connected yet. `slot`: of the pool's connections.
+  UpstreamConnection(UpstreamPool& pool, EventLoop& loop, std::chrono::milliseconds stall,
+                     Slots::Taken slot);
   ~UpstreamConnection() override;
 
   /// It carried a request before: its peer may be about to close it.
@@ -43,6 +47,7 @@ class UpstreamConnection final : public Stream {
   void awaited_twice(std::string_view operation) override;
 
   UpstreamPool& pool_;
+  const Slots::Taken slot_;
   bool lent_ = true;
   /// Of the upstream's address when it was made.
   std::uint64_t generation_ = 0;
@@ -74,24 +79,15 @@ class UpstreamPool {
   void give_back(Lease connection);
 
   /// One request under way, where the upstream's concurrency is limited.
-  class Turn {
-   public:
-    explicit Turn(Slots* slots) : slots_(slots) {}
-    Turn(Turn&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn() {
-      if (slots_ != nullptr) slots_->release();
-    }
-
-   private:
-    Slots* slots_;
-  };
+  using Turn = Slots::Taken;
   /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout.
   Task<std::optional<Turn>> turn(Slots& turns);
 
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
   void close_idle() { idle_.clear(); }
+  /// Closes every connection: whoever uses one finds it broken.
+  void close_all();
   /// Closes idle connections that lead to where the upstream was, or are too many by now.
   void trim();
 
@@ -112,6 +108,12 @@ class UpstreamPool {
   const UpstreamAddress& address_;
   Slots& connections_;
   telemetry::WorkerMetrics& metrics_;
+  /// All there are, lent or idle.
+  boost::intrusive::list<UpstreamConnection,
+                         boost::intrusive::base_hook<
+                             boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>>>,
+                         boost::intrusive::constant_time_size<false>>
+      all_;
   /// Most recently used last: that is the one whose peer is least likely to close it.
   std::vector<Lease> idle_;
   /// Requests of this worker that wait for a connection, in order of arrival.

@@ -1,5 +1,7 @@
 #include "proxy/http/upstream_call.hpp"
 
+#include <algorithm>
+
 #include "proxy/http/worker.hpp"
 
 namespace onceproxy::http {
@@ -55,8 +57,14 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
       connection = std::move(acquired.connection);
     }
     sent_at_ = steady_clock::now();
-    const IoResult written = co_await connection->write(parts);
+    unsent_ = false;
+    const IoResult written = co_await connection->write_listening(parts);
     if (written.error == IoError::none) co_return std::nullopt;
+    if (written.bytes > 0 && written.error != IoError::timed_out) {
+      // Also where the upstream closed: what it said before is still to be read.
+      keep_rest(parts, written.bytes);
+      co_return std::nullopt;
+    }
     const bool reused = connection->reused;
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
@@ -71,8 +79,28 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
   }
 }
 
+void UpstreamCall::keep_rest(const Stream::Parts& parts, std::size_t written) {
+  unsent_ = true;
+  rest_ = parts;
+  for (std::string_view& part : rest_) {
+    const std::size_t gone = std::min(written, part.size());
+    part.remove_prefix(gone);
+    written -= gone;
+  }
+}
+
+Task<IoError> UpstreamCall::send_rest() {
+  const IoResult written = co_await connection->write(rest_);
+  if (written.error == IoError::none) unsent_ = false;
+  co_return written.error;
+}
+
 void UpstreamCall::await_response() {
-  connection->expire_after(worker_.options().upstream.response_timeout);
+  if (!answering_) connection->expire_after(worker_.options().upstream.response_timeout);
+}
+
+void UpstreamCall::give_up() {
+  connection->expire_after(std::chrono::milliseconds(0));
 }
 
 Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
@@ -119,6 +147,9 @@ void UpstreamCall::drop_interim() {
 }
 
 void UpstreamCall::begin_body() {
+  answering_ = true;
+  connection->disarm();
+  if (unsent_) spoiled = true;
   head_begin_ = connection->buffer.view().data();
   connection->buffer.consume(head.size);
 }
@@ -135,7 +166,8 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
     const BodyReader::Piece piece = take_body();
     if (piece.state != BodyReader::State::need_more) co_return piece;
     keep_head();
-    connection->expire_after(worker_.options().upstream.idle_timeout);
+    // While the request is still being sent, an upstream that takes it is not idle.
+    if (!spoiled) connection->expire_after(worker_.options().upstream.idle_timeout);
     const IoError error = co_await connection->fill(body_buffer_bytes);
     connection->disarm();
     if (error == IoError::none) continue;
@@ -153,7 +185,10 @@ void UpstreamCall::finish() {
   connection->disarm();
   turn_.reset();
   policy_turn_.reset();
-  if (spoiled) return;
+  if (spoiled) {
+    connection->close();
+    return;
+  }
   if (head.keep_alive && !worker_.draining()) {
     worker_.upstream().give_back(std::move(connection));
   } else {

@@ -1,6 +1,8 @@
 // UpstreamCall: one request to the upstream and its answer, for whoever forwards: the turn, the
 // connection, the write that may be tried again as long as no byte was taken, the strict reading of
-// the answer, and what becomes of the connection.
+// the answer, and what becomes of the connection. The upstream is heard while the request is sent:
+// a final answer that comes early is the answer (RFC 9110 7.5), and its connection carries no other
+// request.
 //
 // A failure says what is known about the request: NotSent only where that is certain, Unknown in
 // every other case.
@@ -34,14 +36,22 @@ class UpstreamCall {
   using Failure = std::variant<gate::NotSent, gate::Unknown>;
   using Result = std::optional<Failure>;
 
-  /// Gets a connection and writes `parts` to it. Nothing: all of it was written.
+  /// Gets a connection and writes `parts` to it, which must stay while unsent(). Nothing: all of it
+  /// was written, or the upstream spoke before it had taken all.
   Task<Result> send(Stream::Parts parts);
+  /// send() left a rest, since the upstream may have answered already. Whoever reads the answer
+  /// lets send_rest() run beside that.
+  bool unsent() const { return unsent_; }
+  Task<IoError> send_rest();
 
   /// The request asks for an upgrade: a 101 will be an answer.
   void expect_upgrade() { asked_for_upgrade_ = true; }
 
-  /// From now on the upstream has response_timeout to send the answer's head.
+  /// From now on the upstream has response_timeout to send the answer's head, unless that is there
+  /// already.
   void await_response();
+  /// The upstream takes nothing more of the request: what is read from it ends as timed out.
+  void give_up();
 
   struct HeadRead {
     std::optional<gate::Unknown> failure;
@@ -51,6 +61,8 @@ class UpstreamCall {
   /// Reads the next head, an interim one (1xx) included, into `head`. Call again after an interim
   /// one, after using it up with drop_interim().
   Task<HeadRead> read_head();
+  /// The final answer's body was begun.
+  bool answering() const { return answering_; }
   bool interim() const { return head.status < 200 && head.status != 101; }
   void drop_interim();
 
@@ -88,6 +100,7 @@ class UpstreamCall {
 
  private:
   Task<bool> take_turns();
+  void keep_rest(const Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
 
   Worker& worker_;
@@ -100,6 +113,9 @@ class UpstreamCall {
   std::chrono::steady_clock::time_point sent_at_{};
   std::chrono::nanoseconds until_end_{-1};
   int interims_ = 0;
+  bool unsent_ = false;
+  Stream::Parts rest_;
+  bool answering_ = false;
   /// The head's bytes, once they are needed beyond the buffer.
   std::string kept_head_;
   const char* head_begin_ = nullptr;

@@ -23,6 +23,9 @@ using std::chrono::steady_clock;
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
 
+/// How long clients may be told that the time is over, before their sockets are closed.
+constexpr std::chrono::milliseconds polite_time{500};
+
 /// IMF-fixdate (RFC 9110 5.6.7).
 std::string date_now() {
   static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -86,14 +89,22 @@ void Worker::run() {
 }
 
 void Worker::tick() {
-  // Whatever is pending ends as timed out; each tick catches what went on meanwhile.
-  if (aborting_) loop_.deadlines().expire_all();
+  if (aborting_) end_all();
   // A name may resolve long after the reload that brought it.
   upstream_.trim();
   date_ = date_now();
   access_log_->flush();
   if (recorder_) recorder_->flush();
   gate_.hand_over_audit();
+}
+
+/// Whatever is pending ends as timed out, so that clients are told; each tick catches what went on
+/// meanwhile. What goes on all the same loses its sockets, and every further wait on them fails.
+void Worker::end_all() {
+  loop_.deadlines().expire_all();
+  if (loop_.now() - aborting_since_ < polite_time) return;
+  upstream_.close_all();
+  for (const auto& connection : connections_) connection->close();
 }
 
 void Worker::deliver(store::CallBase* first) noexcept {
@@ -156,7 +167,10 @@ void Worker::drain() {
 }
 
 void Worker::abort() {
-  loop_.post([this] { aborting_ = true; });
+  loop_.post([this] {
+    if (!aborting_) aborting_since_ = loop_.now();
+    aborting_ = true;
+  });
 }
 
 void Worker::reclaim_upstream() {
@@ -176,7 +190,8 @@ void Worker::accepted(int socket, std::string client) {
     refuse_overload(socket);
     return;
   }
-  auto connection = std::make_unique<ClientConnection>(*this, socket, std::move(client));
+  auto connection = std::make_unique<ClientConnection>(*this, socket, std::move(client),
+                                                       Slots::Taken(&shared_.client_slots));
   ClientConnection& started = *connection;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
@@ -206,7 +221,6 @@ void Worker::connection_ended(ClientConnection& connection) {
     connections_[index].swap(connections_.back());
     connections_[index]->index = index;
     connections_.pop_back();
-    shared_.client_slots.release();
     stop_when_drained();
   });
 }

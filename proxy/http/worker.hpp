@@ -94,6 +94,7 @@ class Worker final : public store::Loop {
  private:
   void refuse_overload(int socket);
   void tick();
+  void end_all();
   void run_delivered();
   bool end_round(bool quiet);
   void stop_when_drained();
@@ -110,6 +111,7 @@ class Worker final : public store::Loop {
   std::uint64_t random_[2];
   bool draining_ = false;
   bool aborting_ = false;
+  std::chrono::steady_clock::time_point aborting_since_;
   /// The store was called, and not told yet to begin.
   bool holds_calls_ = false;
   std::chrono::steady_clock::time_point held_since_;

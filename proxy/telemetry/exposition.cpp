@@ -153,6 +153,23 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
   }
   connections.move_to(families);
 
+  std::int64_t idle = 0;
+  for (const WorkerCounters* worker : snapshot.workers)
+    idle += worker->idle_connections.load(std::memory_order_relaxed);
+  Family kept("onceproxy_upstream_connections_idle",
+              "Upstream connections that are kept and carry no request.", MetricType::Gauge);
+  kept.add({}, static_cast<double>(std::max<std::int64_t>(idle, 0)));
+  kept.move_to(families);
+  if (snapshot.slots) {
+    Family slots("onceproxy_slots_in_use", "What is taken of what is limited across workers.",
+                 MetricType::Gauge);
+    slots.add({{"kind", "client-connection"}}, snapshot.slots->clients);
+    slots.add({{"kind", "upstream-connection"}}, snapshot.slots->upstreams);
+    slots.add({{"kind", "turn"}}, snapshot.slots->turns);
+    slots.add({{"kind", "policy-turn"}}, snapshot.slots->policy_turns);
+    slots.move_to(families);
+  }
+
   std::map<std::string_view, std::uint64_t> reasons;
   for (const WorkerCounters* worker : snapshot.workers)
     worker->bad_requests.each(

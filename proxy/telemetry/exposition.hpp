@@ -29,6 +29,7 @@ struct Snapshot {
   HistogramTotals<BatchSize> batch_size;
   std::map<std::string, std::uint64_t> store_errors;
   std::optional<StoreGauges> store;
+  std::optional<SlotsInUse> slots;
   std::uint64_t permits_dropped = 0;
   std::uint64_t access_log_dropped = 0;
   std::uint64_t spans_exported = 0;

@@ -48,6 +48,7 @@ struct Metrics::State final : prometheus::Collectable {
       } catch (...) {
         // A store that cannot tell its size must not take the other metrics with it.
       }
+      if (slots) snapshot.slots = slots();
     }
     return metric_families(snapshot);
   }
@@ -71,6 +72,7 @@ struct Metrics::State final : prometheus::Collectable {
   /// Its own: the function may be slow, and replacing it waits for it.
   mutable std::mutex gauges_mutex;
   std::function<StoreGauges()> gauges;
+  std::function<SlotsInUse()> slots;
 
   Histogram<CommitTime> commit_time;
   Histogram<BatchSize> batch_size;
@@ -122,6 +124,11 @@ void Metrics::store_error(std::string_view operation) {
 void Metrics::store_gauges(std::function<StoreGauges()> read) {
   const std::lock_guard lock(state_->gauges_mutex);
   state_->gauges = std::move(read);
+}
+
+void Metrics::slots_in_use(std::function<SlotsInUse()> read) {
+  const std::lock_guard lock(state_->gauges_mutex);
+  state_->slots = std::move(read);
 }
 
 void Metrics::permit_dropped() {

@@ -73,6 +73,8 @@ class WorkerMetrics {
   /// `reason` is one of a fixed set of words and must live for ever (a literal).
   void bad_request(std::string_view reason);
   void connection(Side side, int change);
+  /// An upstream connection is kept without a request, or no longer.
+  void idle_connection(int change);
   /// A connection was ended by a defect of the program. `kind` is one of connection_defects.
   void connection_defect(std::string_view kind);
 
@@ -114,6 +116,15 @@ struct StoreGauges {
   std::uint64_t blob_bytes = 0;
 };
 
+/// What is bounded across workers, as it is taken now; read when somebody scrapes.
+struct SlotsInUse {
+  std::size_t clients = 0;
+  std::size_t upstreams = 0;
+  /// Requests under way where their number is limited: of the upstream, and of policies together.
+  std::size_t turns = 0;
+  std::size_t policy_turns = 0;
+};
+
 class Metrics {
  public:
   explicit Metrics(std::string version);
@@ -133,6 +144,8 @@ class Metrics {
   /// `read` runs on the thread that scrapes, one at a time. When this returns, the function given
   /// before runs no more: whoever ends a store hands in {} first.
   void store_gauges(std::function<StoreGauges()> read);
+  /// The same for the slots of the data port.
+  void slots_in_use(std::function<SlotsInUse()> read);
   /// A permit was dropped unused: its reservation is left to its lease.
   void permit_dropped();
   /// Access log lines that could not be written in time.

@@ -89,6 +89,10 @@ void WorkerMetrics::bad_request(std::string_view reason) {
   state_->bad_requests.add(reason);
 }
 
+void WorkerMetrics::idle_connection(int change) {
+  add_alone(state_->idle_connections, std::int64_t{change});
+}
+
 void WorkerMetrics::connection_defect(std::string_view kind) {
   state_->connection_defects.add(kind);
 }

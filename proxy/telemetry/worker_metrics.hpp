@@ -82,6 +82,7 @@ struct WorkerCounters {
   /// Never null for a number that was handed out.
   std::array<std::atomic<PolicyCounters*>, policies_max> policies{};
   std::array<std::atomic<std::int64_t>, 2> connections{};
+  std::atomic<std::int64_t> idle_connections{0};
   WordCounters bad_requests;
   WordCounters connection_defects;
 

@@ -1,5 +1,8 @@
 """SIGTERM: what is under way finishes, nothing new begins, and the exit code is 0."""
 
+import ctypes
+import os
+import signal
 import threading
 import urllib.error
 import urllib.request
@@ -117,3 +120,33 @@ def test_ready_says_no_while_draining_and_live_says_yes(held_up):
         finish.set()
         client.ends()
     assert proxy.wait() == 0
+
+
+# ptrace(2): one thread is stopped, and the others go on.
+PTRACE_SEIZE, PTRACE_INTERRUPT, WAIT_ALL = 0x4206, 0x4207, 0x40000000
+
+
+def halt(thread):
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    for asked in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if ptrace(asked, thread, None, None) != 0:
+            pytest.skip(f"threads cannot be stopped here: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(thread, WAIT_ALL)
+
+
+def test_a_process_whose_threads_hang_ends_all_the_same(stage, upstream):
+    """Exit code 0, a word in the log, and nothing lost that was promised."""
+    proxy = stage.proxy(upstream, arguments=["--drain-time", "1s"])
+    assert once(proxy.data, request(key="a")).decision == "forwarded"
+    threads = [int(name) for name in os.listdir(f"/proc/{proxy.process.pid}/task")]
+    stopped = [thread for thread in threads if thread != proxy.process.pid]
+    for thread in stopped:
+        halt(thread)
+    proxy.process.send_signal(signal.SIGTERM)
+    for thread in stopped:
+        os.waitpid(thread, WAIT_ALL)  # its end: the kernel keeps a process with traced threads
+    assert proxy.wait() == 0
+    assert "the end takes too long" in proxy.stderr.text()
+    proxy.restart()
+    assert once(proxy.data, request(key="a")).decision == "replayed"

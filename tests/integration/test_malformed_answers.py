@@ -38,11 +38,15 @@ def test_bytes_behind_an_answer_reach_nobody(stage, junk, target):
         assert not client.buffer
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "no HTTP": b"hello there, this is no HTTP\r\n\r\n",
     "HTTP/2": b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     "status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
     "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+    "status 099": b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n",
+    "status 600": b"HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n",
+    "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "listed lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nab",
     "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -55,7 +59,11 @@ MALFORMED = {
     "head above 64 KiB": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
     "a 101 nobody asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "11 interim answers": b"HTTP/1.1 103 Hints\r\n\r\n" * 11 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-    "chunk size that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "chunk size that is none": CHUNKED + b"xyz\r\n",
+    "second chunk without a size": CHUNKED + b"5\r\nhello\r\n\r\n",
+    "chunk extension that is no token": CHUNKED + b"5;{a}\r\nhello\r\n0\r\n\r\n",
+    "events in no chunks": b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                           b"Transfer-Encoding: chunked\r\n\r\ndata: 1\n\n",
 }
 
 
@@ -74,9 +82,10 @@ def test_a_malformed_answer_is_502_and_an_unknown_outcome(stage, name):
     assert upstream.executions["a"] == 1
 
 
-@pytest.mark.parametrize("name", [n for n in MALFORMED if not n.startswith("chunk size")])
+@pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_answer_to_an_uncovered_request_is_502(stage, name):
     upstream = stage.upstream(lambda exchange: exchange.send(MALFORMED[name]))
     proxy = stage.proxy(upstream)
     assert send(proxy, target="/uncovered").status == 502
+    assert proxy.access_log(1)[0]["decision"] == "upstream-error"
     assert upstream.connections[0].closed_by_proxy()
