@@ -83,15 +83,14 @@ class Assault:
         return sorted(name for name in found if name.startswith("socket:"))
 
     def is_idle(self):
-        """Every connection and every reservation is given back."""
+        """Every connection, slot and reservation is given back."""
+        held = ("onceproxy_connections", "onceproxy_slots_in_use", "onceproxy_reservations_active")
 
         def free():
             metrics = self.proxy.metrics()
-            return (metrics.sum("onceproxy_connections", side="client") == 0
-                    and metrics.sum("onceproxy_connections", side="upstream") == 0
-                    and metrics.sum("onceproxy_reservations_active") == 0)
+            return not any(metrics.sum(name) for name in held)
 
-        eventually(free, "no connection and no reservation is left")
+        eventually(free, "no connection, slot or reservation is left")
         assert self.proxy.metrics().sum("onceproxy_connection_defects_total") == 0
 
     async def drains(self):
@@ -112,7 +111,8 @@ class Assault:
 
 
 def test_no_client_breaks_it(stage):
-    asyncio.run(Assault(stage, data_port.plan, lambda it: data_port.case(it.proxy.data)).run())
+    asyncio.run(Assault(stage, data_port.plan,
+                        lambda it: data_port.case(it.proxy.data, it.service)).run())
 
 
 def test_no_service_breaks_it(stage):

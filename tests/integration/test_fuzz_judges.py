@@ -43,7 +43,7 @@ def test_what_is_no_http_is_told(data):
 
 
 @pytest.mark.parametrize("data", [b"", OK[:-1], OK.replace(b"\r\n", b"\n"), HINTS, HINTS * 11 + OK,
-                                  OK.replace(b"200", b"20"), b"x" + OK])
+                                  OK.replace(b"200", b"20"), OK.replace(b"200", b"600"), b"x" + OK])
 def test_a_bad_answer_must_not_be_passed_on(data):
     assert verdict(exchange(data)) == "bad"
 

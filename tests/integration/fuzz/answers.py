@@ -42,7 +42,7 @@ def plan(generator, request):
     status = generator.choice([200] * 12 + [201, 404, 409, 429, 500, 502, 503, 204, 304])
     body = json.dumps({"echo": name_of(request), "pad": "y" * int(generator.expovariate(1 / 300))}).encode()
     if generator.random() < 0.03:
-        body = generator.randbytes(100_000)
+        body = generator.randbytes(100_000) * generator.choice([1, 1, 1, 30])
     minor = 0 if generator.random() < 0.05 else 1
     fields = [f"X-Echo: {name_of(request)}", f"X-Method: {request.method}"]
     way = generator.choice(["length"] * 4 + ["chunked"] * 3 + ["close"])

@@ -54,7 +54,8 @@ async def play(address, script):
     begin = time.monotonic()
     sock = await connect(address)
     data = bytearray()
-    reading = asyncio.create_task(_receive(sock, data))
+    deaf = script.ending is Ending.DEAF
+    reading = asyncio.create_task(asyncio.sleep(0.2) if deaf else _receive(sock, data))
     try:
         try:
             for piece, pause in script.pieces:
@@ -65,7 +66,9 @@ async def play(address, script):
                 sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it was refused and closed in the middle of what it sent
-        if script.ending in (Ending.CLOSE, Ending.RESET):
+        if deaf:
+            await reading
+        if script.ending in (Ending.CLOSE, Ending.RESET, Ending.DEAF):
             return Played(bytes(data), "left")
         late = time.monotonic() - begin - sum(pause for _, pause in script.pieces) > LATE
         done, _ = await asyncio.wait([reading], timeout=PATIENCE)
@@ -73,7 +76,7 @@ async def play(address, script):
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-        if script.ending is Ending.RESET:
+        if script.ending in (Ending.RESET, Ending.DEAF):
             reset(sock)
         sock.close()
 

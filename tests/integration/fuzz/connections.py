@@ -11,6 +11,7 @@ class Ending(enum.Enum):
     WAIT = "wait"      # leaves it to the other side to close
     CLOSE = "close"    # closes, whatever is still to be read
     RESET = "reset"    # the same, with a reset
+    DEAF = "deaf"      # never reads, and resets after a while
 
 
 @dataclass

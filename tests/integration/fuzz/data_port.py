@@ -10,6 +10,7 @@ from .connections import Ending, Script, in_pieces
 from .mutation import mutate
 from .reading import read_answers
 
+TIMED_OUT = (408, 503, 504)  # where the program says so itself
 MESSAGES = [b"ping", b"\x81\x85\x00\x00\x00\x00hello", b"x" * 5000]
 
 
@@ -19,18 +20,19 @@ def plan(request):
 
 
 def ending(generator):
-    return generator.choice([Ending.FINISH] * 5 + [Ending.WAIT] * 3 + [Ending.CLOSE, Ending.RESET])
+    return generator.choice([Ending.FINISH] * 5 + [Ending.WAIT] * 3 + [Ending.CLOSE, Ending.RESET, Ending.DEAF])
 
 
-async def right(campaign, generator, number, address):
+async def right(campaign, generator, number, address, service):
     """A pipeline as it should be: an answer to each request, in order, and not a byte more."""
     pipeline = requests.pipeline(generator, campaign.terms.seed, number)
     messages = generator.choice(MESSAGES) if pipeline[-1].websocket else b""
     data = b"".join(request.data for request in pipeline) + messages
     script = Script(in_pieces(generator, data), generator.choice([Ending.FINISH, Ending.WAIT]))
     played = await play(address, script)
+    exchanges = [service.exchanges.pop(request.token, []) for request in pipeline]
     found, rest = read_answers(played.data, True, any(r.method == "HEAD" for r in pipeline))
-    if played.late or any(answer.status == 408 for answer in found):
+    if played.late or any(answer.status in TIMED_OUT and not answer["x-echo"] for answer in found):
         return  # the machine was too busy
     if played.end != "closed":
         campaign.fault(f"the connection was {played.end}", data, played.data, case=number)
@@ -42,6 +44,19 @@ async def right(campaign, generator, number, address):
     if [answer["x-echo"] for answer in found] != expected or rest:
         seen = [(answer.status, answer["x-echo"]) for answer in found]
         campaign.fault(f"{expected} asked, {seen} answered", data, played.data, case=number)
+    for request, got in zip(pipeline[: len(found)], exchanges):
+        if not forwarded(request, got):
+            campaign.fault(f"{request.target} did not reach the service once, as it was", data,
+                           *(exchange.request.head for exchange in got), case=number)
+
+
+def forwarded(request, exchanges):
+    """The service got the request once, and what it got is what was sent."""
+    if len(exchanges) != 1:
+        return False
+    got, early = exchanges[0].request, exchanges[0].plan.early  # then its body may still be coming
+    return (got.method, got.target, early or got.body) == (request.method, request.target,
+                                                           early or request.body)
 
 
 def mutated(generator, seed, number):
@@ -54,10 +69,13 @@ def mutated(generator, seed, number):
         data = mutate(generator, b"".join(request.data for request in pipeline))
     if pipeline[-1].websocket:
         data += generator.choice(MESSAGES)
+    elif generator.random() < 0.05:
+        name = requests.token(seed, number, len(pipeline))
+        data += requests.make_websocket(generator, name, b"0123456789").data[: generator.choice([-5, None])]
     return Script(in_pieces(generator, data), ending(generator))
 
 
-async def wrong(campaign, generator, number, address):
+async def wrong(campaign, generator, number, address, _):
     """Anything: answered in well-formed HTTP, to nobody but who asked, and closed in time."""
     script = mutated(generator, campaign.terms.seed, number)
     played = await play(address, script)
@@ -74,9 +92,9 @@ async def wrong(campaign, generator, number, address):
             campaign.fault(f"another's answer, {name}", script.data, played.data, case=number)
 
 
-def case(address):
+def case(address, service):
     async def run(campaign, generator, number):
         one = right if generator.random() < 0.2 else wrong
-        await one(campaign, generator, number, address)
+        await one(campaign, generator, number, address, service)
 
     return run

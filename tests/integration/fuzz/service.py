@@ -11,6 +11,7 @@ from .answers import name_of
 from .connections import Ending, reset
 
 READ = 64 * 1024
+KEPT = 10_000  # exchanges
 
 
 class _Ended(Exception):
@@ -77,6 +78,8 @@ class Service:
         plan = self.plan(request)
         exchange = Exchange(request, plan, clean)
         self.exchanges.setdefault(name_of(request), []).append(exchange)
+        if len(self.exchanges) > KEPT:  # nobody asks for the oldest any more
+            del self.exchanges[next(iter(self.exchanges))]
         del buffer[:size]
         if plan.early and plan.websocket:  # whatever comes now belongs to the tunnel
             return await self._tunnel(reader, writer, buffer, plan)

@@ -18,7 +18,7 @@ LENIENT = re.compile(rb"HTTP/1.[01] [0-9]{3}\r\n|[0-9A-Fa-f][ \t]*;|\r\n0+\r\n(?
 # What Connection may name without being refused.
 OPTIONS = {"close", "keep-alive", "upgrade", ""}
 RELEASED = {408, 425, 429, *range(500, 600)} - {502, 504}
-HEAD = 60_000  # bytes of heads that are certainly not too many
+HEAD, FIELDS = 60_000, 90  # of heads: bytes and fields that are certainly not too many
 LATE = 2.6  # seconds; above the program's time-out
 
 
@@ -61,11 +61,11 @@ def verdict(exchange):
         return "unclear" if LENIENT.search(data) else "bad"
     except Malformed:
         return "unclear" if LENIENT.search(data) else "bad"
-    if len(answer.interim) > 10:
+    if answer.status >= 600 or len(answer.interim) > 10:
         return "bad"
-    if answer.status >= 600 or len(data) - len(answer.body) > HEAD:
-        return "unclear"
     interim = [field for _, headers in answer.interim for field in headers]
+    if len(data) - len(answer.body) > HEAD or len(answer.headers) > FIELDS or len(interim) > FIELDS:
+        return "unclear"
     if any(name.lower() in ("content-length", "transfer-encoding") for name, _ in interim):
         return "unclear"
     options = {option.strip(" \t").lower() for name, value in interim + answer.headers
