@@ -1,5 +1,6 @@
 // The command line: `run`, and the commands of proxy/cli. See the README and `onceproxy --help`.
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +17,18 @@ namespace {
 
 /// The configuration is good, but the program cannot start with it.
 constexpr int exit_failed = 3;
+
+/// SIGHUP asks for a reload. Until somebody waits for it, it must not end the program, as it would
+/// by default: it stays pending from the first moment on, and is obeyed when the start is over.
+/// Returns the signals that were blocked before.
+sigset_t hold_back_sighup() {
+  sigset_t hangup;
+  sigset_t before;
+  ::sigemptyset(&hangup);
+  ::sigaddset(&hangup, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &hangup, &before);
+  return before;
+}
 
 int serve(const onceproxy::RunOptions& options) {
   auto text = onceproxy::cli::read_file(options.config_file);
@@ -53,6 +66,7 @@ CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std:
 }  // namespace
 
 int main(int argc, char** argv) {
+  const sigset_t signals_before = hold_back_sighup();
   CLI::App app("onceproxy lets each operation through to a legacy service once.", "onceproxy");
   app.set_version_flag("--version", "onceproxy " ONCEPROXY_VERSION);
   app.require_subcommand(0, 1);
@@ -67,6 +81,11 @@ int main(int argc, char** argv) {
   int exit_code = onceproxy::cli::exit_good;
   onceproxy::cli::add_commands(app, {std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1},
                                exit_code);
+  // The other commands end with their terminal, as any command does.
+  app.parse_complete_callback([&] {
+    if (app.get_subcommands().empty() || run->parsed()) return;
+    ::pthread_sigmask(SIG_SETMASK, &signals_before, nullptr);
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
