@@ -143,6 +143,20 @@ Kind<milliseconds> duration(milliseconds min, milliseconds max) {
   return kind;
 }
 
+Kind<milliseconds> duration_or_zero(milliseconds max) {
+  const Kind<milliseconds> some = duration(milliseconds(0), max);
+  Kind<milliseconds> kind;
+  kind.read = [some](const Node& node) -> std::optional<milliseconds> {
+    if (node.is_scalar() && node.is_plain() && node.text() == "0") return milliseconds(0);
+    return some.read(node);
+  };
+  kind.schema = [some] {
+    return Json::object({{"anyOf", Json::array({some.schema(), Json::object({{"const", 0}})})}});
+  };
+  kind.print = some.print;
+  return kind;
+}
+
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max) {
   Kind<std::size_t> kind;
   kind.read = [min, max](const Node& node) -> std::optional<std::size_t> {

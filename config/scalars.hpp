@@ -31,6 +31,8 @@ std::string duration_text(milliseconds value);
 std::string size_text(std::uint64_t value);
 
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
+/// A duration of at least 1ms, or 0, with or without a unit, for what can be turned off.
+Kind<milliseconds> duration_or_zero(milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
 Kind<std::size_t> integer(std::int64_t min, std::int64_t max);
 /// The same for a member of another type; the bounds of `any` must fit into it.

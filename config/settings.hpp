@@ -33,6 +33,9 @@ struct UpstreamSettings {
   std::chrono::milliseconds connect_timeout{1'000};
   std::chrono::milliseconds response_timeout{30'000};
   std::chrono::milliseconds idle_timeout{60'000};
+  /// 0: no connection is used twice.
+  std::chrono::milliseconds keepalive_timeout{60'000};
+  std::chrono::milliseconds abandoned_timeout{600'000};
   std::size_t connections_max = 1024;
   /// 0: no limit.
   std::size_t concurrency_max = 0;
@@ -44,6 +47,7 @@ struct LimitSettings {
   std::size_t head_bytes = 16 * 1024;
   std::size_t headers = 100;
   std::size_t body_bytes = 1024 * 1024;
+  std::size_t buffered_bytes = 32 * 1024 * 1024;
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};
   std::chrono::milliseconds idle_timeout{75'000};

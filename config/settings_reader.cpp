@@ -63,7 +63,17 @@ Kind<UpstreamSettings> upstream() {
         key<U>("response_timeout", &U::response_timeout, timeout(),
                "How long the upstream may take to the last byte of the response head."),
         key<U>("idle_timeout", &U::idle_timeout, timeout(),
-               "How long the body of a response, or an unused connection, may stay silent."),
+               "How long the body of a response may stay silent."),
+        key<U>("keepalive_timeout", &U::keepalive_timeout, duration_or_zero(timeout_max),
+               "How long a connection is kept unused, for further requests. The upstream's own "
+               "Keep-Alive: timeout=N, less a margin, counts where it is shorter. 0: every request "
+               "gets a connection of its own."),
+        key<U>(
+            "abandoned_timeout", &U::abandoned_timeout, timeout(),
+            "Where max_concurrency, the upstream's or a policy's, bounds requests under way: how "
+            "long one that nobody waits for any more, since it took longer than "
+            "response_timeout, still counts while the upstream neither answers nor closes the "
+            "connection."),
         key<U>("max_connections", &U::connections_max, integer(1, 1'000'000),
                "Connections to the upstream. Further requests wait for one, bounded by "
                "connect_timeout, then get 503."),
@@ -191,6 +201,11 @@ Kind<LimitSettings> limits() {
         key<L>("headers", &L::headers, integer(1, 10'000), "Header fields a request; more is 431."),
         key<L>("body_bytes", &L::body_bytes, size(1, 4 * gib),
                "The largest body of a request that a policy covers; a larger one is 413."),
+        key<L>("buffered_bytes", &L::buffered_bytes, size(64 * kib, 64 * gib),
+               "What request bodies that policies cover may take in memory, all together, while "
+               "they are still arriving; above it the slowest gets 408. Answers that are being "
+               "kept have a bound of the same size, and so have requests that wait for the "
+               "upstream."),
         key<L>("head_timeout", &L::head_timeout, timeout(),
                "How long a request head may take; then 408."),
         key<L>("body_timeout", &L::body_timeout, timeout(),

@@ -38,6 +38,8 @@ http::Options http_options(const config::Settings& settings) {
   options.upstream.connect_timeout = settings.upstream.connect_timeout;
   options.upstream.response_timeout = settings.upstream.response_timeout;
   options.upstream.idle_timeout = settings.upstream.idle_timeout;
+  options.upstream.keepalive_timeout = settings.upstream.keepalive_timeout;
+  options.upstream.abandoned_timeout = settings.upstream.abandoned_timeout;
   options.upstream.connections_max = settings.upstream.connections_max;
   options.upstream.concurrency_max = settings.upstream.concurrency_max;
   options.upstream.head_bytes_max = settings.upstream.head_bytes_max;
@@ -45,6 +47,7 @@ http::Options http_options(const config::Settings& settings) {
   options.limits.head_bytes = settings.limits.head_bytes;
   options.limits.headers = settings.limits.headers;
   options.limits.body_bytes = settings.limits.body_bytes;
+  options.limits.buffered_bytes = settings.limits.buffered_bytes;
   options.limits.head_timeout = settings.limits.head_timeout;
   options.limits.body_timeout = settings.limits.body_timeout;
   options.limits.idle_timeout = settings.limits.idle_timeout;

@@ -38,6 +38,10 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.records_estimate = stats.records_estimate;
   gauges.reservations = stats.reservations_active;
   gauges.reservations_max = limits.pending_max;
+  gauges.waiting = stats.calls_waiting;
+  gauges.waiting_max = stats.calls_waiting_max;
+  gauges.waiting_bytes = stats.waiting_bytes;
+  gauges.waiting_bytes_max = stats.waiting_bytes_max;
   gauges.healthy = stats.healthy;
   gauges.audit_bytes = stats.audit_bytes;
   gauges.audit_dropped = stats.audit_dropped;

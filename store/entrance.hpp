@@ -43,6 +43,7 @@ class Entrance {
   bool reserve(const ReserveRequest& request, Call<ReserveResult>& call);
 
   std::size_t waiting() const { return room_.calls(); }
+  std::size_t waiting_bytes() const { return room_.bytes(); }
 
  private:
   /// Answered: the result is set, nothing is in hand any more. Else whoever has it now answers.

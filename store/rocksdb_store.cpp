@@ -207,6 +207,9 @@ RocksDbStats OpenStore::stats() const {
           committer_->records_estimate(),
           reservations_.size(),
           entrance_->waiting(),
+          tuning_.waiting_max,
+          entrance_->waiting_bytes(),
+          tuning_.waiting_bytes_max,
           !committer_->failing() && !closing_.load(std::memory_order_relaxed),
           audit_ ? audit_->bytes() : 0,
           audit_ ? audit_->dropped() : 0};

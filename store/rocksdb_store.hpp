@@ -57,6 +57,10 @@ struct RocksDbStats {
   std::uint64_t reservations_active = 0;
   /// Reserves that wait for another's outcome or for a turn.
   std::uint64_t calls_waiting = 0;
+  std::uint64_t calls_waiting_max = 0;
+  /// What their callers keep meanwhile.
+  std::uint64_t waiting_bytes = 0;
+  std::uint64_t waiting_bytes_max = 0;
   bool healthy = true;
   /// Of the audit log: what it takes on disk, and entries that were lost.
   std::uint64_t audit_bytes = 0;

@@ -49,6 +49,7 @@ class WaitingRoom {
     return {};
   }
   std::size_t calls() const { return calls_.load(std::memory_order_relaxed); }
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   void leave(std::size_t bytes) {

@@ -41,11 +41,11 @@ Task<void> AnswerRelay::run(Decision decision) {
   return stream(decision, {});
 }
 
-Task<void> AnswerRelay::run_captured(Decision decision, std::string_view captured) {
-  return stream(decision, captured);
+Task<void> AnswerRelay::run_captured(Decision decision, std::string captured) {
+  return stream(decision, std::move(captured));
 }
 
-Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
+Task<void> AnswerRelay::stream(Decision decision, std::string captured) {
   const BodyFraming framing = choose_framing();
   const bool encode = framing == BodyFraming::chunked || (framing == BodyFraming::as_it_came &&
                                                           call_.head.framing.kind == Kind::chunked);
@@ -55,9 +55,12 @@ Task<void> AnswerRelay::stream(Decision decision, std::string_view captured) {
   if (!captured.empty()) {
     if (encode) {
       write_chunk(captured, pending_);
-      captured = {};
+      captured.clear();
     }
     whole = co_await flush(captured);
+    // The rest may take long.
+    std::string().swap(captured);
+    std::string().swap(pending_);
   }
   if (whole) whole = co_await relay_body(encode);
   if (!whole && !begun_) {

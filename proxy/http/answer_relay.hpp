@@ -22,7 +22,7 @@ class AnswerRelay {
   /// exchange.
   Task<void> run(telemetry::Decision decision);
   /// The same where the beginning of the body, already taken, is `captured`.
-  Task<void> run_captured(telemetry::Decision decision, std::string_view captured);
+  Task<void> run_captured(telemetry::Decision decision, std::string captured);
   /// The same where `body` is all of it. The call may be finished already.
   Task<void> run_whole(telemetry::Decision decision, std::string_view body);
 
@@ -35,7 +35,7 @@ class AnswerRelay {
  private:
   BodyFraming choose_framing();
   void write_head(telemetry::Decision decision, BodyFraming framing, std::size_t body_bytes);
-  Task<void> stream(telemetry::Decision decision, std::string_view captured);
+  Task<void> stream(telemetry::Decision decision, std::string captured);
   Task<bool> relay_body(bool encode);
   Task<bool> flush(std::string_view data);
   Task<void> refuse_answer();

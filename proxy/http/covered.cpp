@@ -20,6 +20,17 @@ constexpr std::size_t request_id_bytes_max = 128;
 
 constexpr BadHead too_large{413, "body-too-large",
                             "The body is larger than a covered request's may be."};
+constexpr BadHead too_slow{408, "slow-body",
+                           "Too much is arriving at once, and this body is the slowest."};
+
+/// Memory for a body of `length` is taken in steps that double and end there. The first is at most
+/// this.
+constexpr std::size_t first_step_bytes = 64 * 1024;
+
+std::size_t first_step(std::uint64_t length) {
+  while (length > first_step_bytes) length = (length + 1) / 2;
+  return static_cast<std::size_t>(length);
+}
 
 /// A stream of events has no end to wait for: it is relayed as it comes and never replayed.
 bool endless(const ResponseHead& head) {
@@ -92,14 +103,17 @@ Task<void> Covered::run() {
     co_return;
   }
   if (!bad && !take_body()) bad = co_await collect_body();
-  if (bad && bad->status == too_large.status && only_watched()) {
+  const bool could_pass =
+      bad && (bad->status == too_large.status || bad->reason == too_slow.reason);
+  if (could_pass && only_watched()) {
     watch_unread();
     client_.disarm();
-    Passing passing(exchange_, collected_, std::move(*reader_));
+    Passing passing(exchange_, std::move(collected_), std::move(*reader_));
     co_await passing.run();
     co_return;
   }
   if (bad) {
+    std::string().swap(collected_);
     exchange_.policy = candidates_.front();
     co_await exchange_.refuse(*bad);
     co_return;
@@ -157,7 +171,8 @@ Task<std::optional<BadHead>> Covered::collect_body() {
   }
   exchange_.keep_head();
   reader_.emplace(client_.head.framing, HeadLimits{limits.head_bytes, limits.headers});
-  collected_.reserve(std::min<std::uint64_t>(client_.head.framing.length, limits.body_bytes));
+  collected_.reserve(first_step(client_.head.framing.length));
+  BufferBudget::Share share(worker_.bodies(), worker_, client_, worker_.metrics());
   client_.expire_after(limits.body_timeout);
   while (true) {
     const BodyReader::Piece piece = reader_->take(client_.buffer);
@@ -168,9 +183,12 @@ Task<std::optional<BadHead>> Covered::collect_body() {
     if (piece.state == State::data) {
       collected_ += piece.data;
       if (collected_.size() > limits.body_bytes) co_return too_large;
+      const bool kept = share.grow(piece.data.size(), collected_.capacity(), worker_.loop().now());
+      if (!kept) co_return shed_body();
       continue;
     }
     const IoError error = co_await client_.fill(body_buffer_bytes);
+    if (share.shed()) co_return shed_body();
     if (error == IoError::timed_out) {
       co_return BadHead{408, "body-timeout", "The body did not come in time."};
     }
@@ -180,6 +198,11 @@ Task<std::optional<BadHead>> Covered::collect_body() {
   client_.disarm();
   body_ = collected_;
   co_return std::nullopt;
+}
+
+BadHead Covered::shed_body() {
+  worker_.metrics().shed(telemetry::Buffered::bodies);
+  return too_slow;
 }
 
 void Covered::write_head(const gate::Forward& reservation) {
@@ -193,7 +216,7 @@ void Covered::write_head(const gate::Forward& reservation) {
 Task<void> Covered::forward(gate::Forward reservation) {
   // Who only watches delays nobody.
   Slots* const turns = reservation.watched ? nullptr : exchange_.rules->turns(*exchange_.policy);
-  UpstreamCall call(worker_, client_.head.method, exchange_.policy_id(), turns);
+  UpstreamCall call(worker_, exchange_.setup, client_.head.method, exchange_.policy_id(), turns);
   std::exception_ptr error;
   try {
     co_await forward_by(call, std::move(reservation));
@@ -226,7 +249,7 @@ Task<void> Covered::forward_by(UpstreamCall& call, gate::Forward reservation) {
   } else if (whole_) {
     co_await relay.run_whole(settlement.decision, captured_);
   } else {
-    co_await relay.run_captured(settlement.decision, captured_);
+    co_await relay.run_captured(settlement.decision, std::move(captured_));
   }
 }
 
@@ -288,18 +311,40 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
     if (piece.state == State::malformed) co_return gate::Unknown{false, call.body_error};
     co_return answered(call, false);
   }
+  // Only where not all of it is there yet.
+  std::optional<BufferBudget::Share> share;
   while (true) {
     BodyReader::Piece piece = call.take_body();
-    if (piece.state == State::need_more) piece = co_await call.read_body();
+    if (piece.state == State::need_more) {
+      if (!share) {
+        share.emplace(worker_.answers(), worker_, *call.connection, worker_.metrics());
+        share->grow(captured_.size(), captured_.capacity(), worker_.loop().now());
+      }
+      piece = co_await call.read_body();
+    }
+    if (share && share->shed() && piece.state != State::end) {
+      if (piece.state == State::data) captured_ += piece.data;
+      co_return shed_answer(call);
+    }
     if (piece.state == State::malformed) co_return gate::Unknown{call.timed_out, call.body_error};
     if (piece.state == State::end) break;
     captured_ += piece.data;
     if (captured_.size() > bytes_max) co_return answered(call, false);
+    if (!share) continue;
+    const bool kept = share->grow(piece.data.size(), captured_.capacity(), worker_.loop().now());
+    if (!kept) co_return shed_answer(call);
   }
   // The connection serves others while the completion becomes durable.
   call.keep_head();
   call.finish();
   co_return answered(call, true);
+}
+
+/// Too much is being kept at once, and this answer is the slowest: it goes on to the client, as one
+/// that is too large to be kept.
+gate::Answered Covered::shed_answer(const UpstreamCall& call) {
+  worker_.metrics().shed(telemetry::Buffered::answers);
+  return answered(call, false);
 }
 
 /// The answer as the gate remembers it.

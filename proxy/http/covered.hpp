@@ -38,6 +38,8 @@ class Covered {
   Task<gate::Outcome> ask_upstream(UpstreamCall& call, AnswerRelay& relay);
   Task<std::optional<gate::Unknown>> read_final_head(UpstreamCall& call, AnswerRelay& relay);
   Task<gate::Outcome> capture(UpstreamCall& call);
+  BadHead shed_body();
+  gate::Answered shed_answer(const UpstreamCall& call);
   gate::Answered answered(const UpstreamCall& call, bool whole);
   void write_head(const gate::Forward& reservation);
 

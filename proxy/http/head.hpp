@@ -7,6 +7,7 @@
 // Pure; thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -142,6 +143,10 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
 /// `to_method` is the method of the request that this answers: HEAD has no body (RFC 9110 9.3.2).
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head);
+
+/// For how long a response says that its connection is kept unused: the parameter `timeout` of
+/// Keep-Alive (RFC 2068 19.7.1.1), the least where it is there twice.
+std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& head);
 
 /// What is wrong with a head that did not end within its limit: 414 when the request line already
 /// fills it, else 431.

@@ -26,8 +26,12 @@ struct UpstreamOptions {
   milliseconds connect_timeout{1'000};
   /// From the request's last byte to the last byte of the answer's head.
   milliseconds response_timeout{30'000};
-  /// Between two reads of an answer's body, and how long a connection is kept unused.
+  /// Between two reads of an answer's body.
   milliseconds idle_timeout{60'000};
+  /// How long a connection is kept unused; 0: none is kept.
+  milliseconds keepalive_timeout{60'000};
+  /// How long a turn is kept for a request that nobody waits for any more.
+  milliseconds abandoned_timeout{600'000};
   std::size_t connections_max = 1024;
   /// Requests under way at once; 0: no limit.
   std::size_t concurrency_max = 0;
@@ -39,6 +43,9 @@ struct LimitOptions {
   std::size_t head_bytes = 16 * 1024;
   std::size_t headers = 100;
   std::size_t body_bytes = 1024 * 1024;
+  /// Of bodies still arriving, of all workers. The same for answers being kept, and for requests
+  /// that wait for the upstream.
+  std::size_t buffered_bytes = 32 * 1024 * 1024;
   milliseconds head_timeout{10'000};
   milliseconds body_timeout{30'000};
   milliseconds idle_timeout{75'000};

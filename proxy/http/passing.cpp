@@ -26,18 +26,18 @@ Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_bo
       worker_(exchange.worker),
       websocket_(wants_websocket(client_.head)),
       body_(buffered_body),
-      call_(worker_, client_.head.method, exchange.policy_id()),
+      call_(worker_, exchange.setup, client_.head.method, exchange.policy_id()),
       relay_(exchange, call_),
       request_body_(client_.head.framing,
                     {exchange_.options().limits.head_bytes, exchange_.options().limits.headers}) {}
 
-Passing::Passing(Exchange& exchange, std::string_view begun, BodyReader rest)
+Passing::Passing(Exchange& exchange, std::string begun, BodyReader rest)
     : exchange_(exchange),
       client_(exchange.client),
       worker_(exchange.worker),
       websocket_(false),
-      begun_(begun),
-      call_(worker_, client_.head.method, exchange.policy_id()),
+      begun_(std::move(begun)),
+      call_(worker_, exchange.setup, client_.head.method, exchange.policy_id()),
       relay_(exchange, call_),
       request_body_(std::move(rest)) {}
 
@@ -95,6 +95,13 @@ void Passing::use_up_body() {
   if (!body_) request_body_.take(client_.buffer);
 }
 
+/// What had been read of the body is sent; the rest may take long.
+void Passing::drop_begun() {
+  if (!begun_) return;
+  begun_.reset();
+  std::string().swap(client_.out);
+}
+
 /// The request's head and as much of its body as has come with it.
 Stream::Parts Passing::first_parts() {
   client_.out.clear();
@@ -117,8 +124,9 @@ Stream::Parts Passing::first_parts() {
   }
   if (begun_) {
     exchange_.request_bytes = begun_->size();
-    write_chunk(*begun_, client_.out);
     upload_ = Upload::pending;
+    if (!chunked) return {client_.out, *begun_};
+    if (!begun_->empty()) write_chunk(*begun_, client_.out);
     return {client_.out};
   }
   exchange_.begin_body();
@@ -188,6 +196,7 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     if (error == IoError::timed_out) call_.give_up();
     if (error != IoError::none) co_return Upload::upstream_failed;
   }
+  drop_begun();
   if (whole) {
     use_up_body();
     co_return Upload::done;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "proxy/gate/side_task.hpp"
@@ -21,9 +22,9 @@ class Passing {
   /// request is forwarded without a reservation.
   explicit Passing(Exchange& exchange,
                    std::optional<std::string_view> buffered_body = std::nullopt);
-  /// The request's head and the beginning of its chunked body have been read: `begun` is that
-  /// beginning, decoded, and `rest` reads on.
-  Passing(Exchange& exchange, std::string_view begun, BodyReader rest);
+  /// The request's head and the beginning of its body have been read: `begun` is that beginning,
+  /// decoded, and `rest` reads on.
+  Passing(Exchange& exchange, std::string begun, BodyReader rest);
   Task<void> run();
 
  private:
@@ -46,6 +47,7 @@ class Passing {
   Task<IoResult> upload_piece(std::string_view data);
   Task<void> end_upload();
   void use_up_body();
+  void drop_begun();
 
   // The answer.
   Task<void> respond();
@@ -58,7 +60,8 @@ class Passing {
   Worker& worker_;
   const bool websocket_;
   const std::optional<std::string_view> body_;
-  const std::optional<std::string_view> begun_;
+  /// Until it is sent.
+  std::optional<std::string> begun_;
   UpstreamCall call_;
   AnswerRelay relay_;
   BodyReader request_body_;

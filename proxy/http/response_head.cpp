@@ -1,8 +1,50 @@
+#include <algorithm>
+#include <charconv>
+
 #include "proxy/http/characters.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/head_fields.hpp"
 
 namespace onceproxy::http {
+
+namespace {
+
+using policies::equals_ignoring_case;
+
+constexpr std::string_view white_space = " \t";
+
+/// The parameter `timeout` in a Keep-Alive field's value; nothing where it is not a number of
+/// seconds.
+std::optional<std::chrono::seconds> timeout_in(std::string_view value) {
+  constexpr std::string_view parameter = "timeout=";
+  constexpr std::size_t digits_max = 9;
+  while (!value.empty()) {
+    std::string_view member = value.substr(0, value.find(','));
+    value.remove_prefix(std::min(value.size(), member.size() + 1));
+    member.remove_prefix(std::min(member.size(), member.find_first_not_of(white_space)));
+    member = member.substr(0, member.find_last_not_of(white_space) + 1);
+    if (!equals_ignoring_case(member.substr(0, parameter.size()), parameter)) continue;
+    member.remove_prefix(parameter.size());
+    if (member.empty() || member.size() > digits_max || !digits_only(member)) return std::nullopt;
+    long seconds = 0;
+    std::from_chars(member.data(), member.data() + member.size(), seconds);
+    return std::chrono::seconds(seconds);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& head) {
+  std::optional<std::chrono::seconds> least;
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (head.known[i] != Known::hop_by_hop) continue;
+    if (!equals_ignoring_case(head.fields[i].name, "keep-alive")) continue;
+    const auto timeout = timeout_in(head.fields[i].value);
+    if (timeout && (!least || *timeout < *least)) least = timeout;
+  }
+  return least;
+}
 
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head) {

@@ -23,6 +23,19 @@ std::shared_ptr<const Setup> setup_of(const Options& options,
       Setup{options, std::move(rules), upstream.unix_path.empty() ? upstream.text() : "localhost"});
 }
 
+/// What bounds the bodies that are kept: at least one always fits.
+std::size_t bodies_max(const Options& options) {
+  return std::max(options.limits.buffered_bytes, options.limits.body_bytes);
+}
+
+std::size_t answers_max(const Options& options, const gate::Rules& rules) {
+  std::size_t largest = options.limits.buffered_bytes;
+  for (const policies::Policy& policy : rules.policies().policies()) {
+    largest = std::max(largest, policy.replay.body_bytes_max);
+  }
+  return largest;
+}
+
 }  // namespace
 
 Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t workers,
@@ -40,7 +53,10 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
                     [this] {
                       for (const auto& worker : workers_) worker->reclaim_upstream();
                     }),
-              Slots(options.upstream.concurrency_max)} {
+              Slots(options.upstream.concurrency_max),
+              BufferBudget(telemetry::Buffered::bodies),
+              BufferBudget(telemetry::Buffered::answers)} {
+  set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, setup));
@@ -62,6 +78,7 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
   shared_.client_slots.set_limit(options.limits.connections);
   shared_.upstream_slots.set_limit(options.upstream.connections_max);
   shared_.turns.set_limit(options.upstream.concurrency_max);
+  set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   // Its own, since a worker may come to it when nobody waits any more.
   const auto adopted = std::make_shared<std::vector<bool>>(workers_.size());
@@ -81,6 +98,16 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
   };
   if (changed_.wait_for(lock, adopt_time, all_have)) return;
   telemetry::log(telemetry::LogLevel::warn, "a worker has not taken the new configuration yet");
+}
+
+void Server::set_buffer_limits(const Options& options, const gate::Rules& rules) {
+  const std::size_t bodies = bodies_max(options);
+  const std::size_t answers = answers_max(options, rules);
+  shared_.bodies.set_limit(bodies);
+  shared_.answers.set_limit(answers);
+  shared_.metrics.buffered_max(telemetry::Buffered::bodies, bodies);
+  shared_.metrics.buffered_max(telemetry::Buffered::answers, answers);
+  shared_.metrics.buffered_max(telemetry::Buffered::waiters, bodies);
 }
 
 Server::UpstreamUse Server::upstream_use() const {

@@ -59,6 +59,7 @@ class Server {
   bool drain(std::chrono::milliseconds patience);
 
  private:
+  void set_buffer_limits(const Options& options, const gate::Rules& rules);
   bool wait_for_workers(std::chrono::milliseconds patience);
 
   Shared shared_;

@@ -136,6 +136,10 @@ void Stream::guard_read() {
 // --- writing
 
 bool Stream::WriteAwaiter::advance() {
+  if (if_quiet_ && result_.bytes == 0 && !stream_.quiet(true)) {
+    result_.error = IoError::broken;
+    return true;
+  }
   while (true) {
     if (stream_.descriptor_ < 0) {
       result_.error = IoError::broken;

@@ -76,12 +76,15 @@ class Stream : public Deadline,
   static constexpr std::size_t parts_max = 4;
   using Parts = std::array<std::string_view, parts_max>;
   /// co_await write(parts): writes all of it; gives an IoResult.
-  auto write(const Parts& parts) { return WriteAwaiter(*this, parts, false); }
-  auto write(std::string_view bytes) { return WriteAwaiter(*this, Parts{bytes}, false); }
+  auto write(const Parts& parts) { return WriteAwaiter(*this, parts, false, false); }
+  auto write(std::string_view bytes) { return write(Parts{bytes}); }
   /// The same, but where the peer speaks or ends while it has not taken all, this ends as
   /// peer_spoke, and the caller goes on with what is left. Costs nothing where the kernel takes all
   /// at once.
-  auto write_listening(const Parts& parts) { return WriteAwaiter(*this, parts, true); }
+  auto write_listening(const Parts& parts) { return WriteAwaiter(*this, parts, true, false); }
+  /// write_listening(), where the peer must not have closed or sent anything when the write begins:
+  /// else not a byte is written, and the error is `broken`. Costs one more system call.
+  auto write_if_quiet(const Parts& parts) { return WriteAwaiter(*this, parts, true, true); }
 
   /// co_await connect(address): gives an IoError. Opens the socket.
   auto connect(const SocketAddress& address) { return ConnectAwaiter{*this, address}; }
@@ -126,8 +129,8 @@ class Stream : public Deadline,
 
   class WriteAwaiter {
    public:
-    WriteAwaiter(Stream& stream, const Parts& parts, bool listens)
-        : stream_(stream), parts_(parts), listens_(listens) {}
+    WriteAwaiter(Stream& stream, const Parts& parts, bool listens, bool if_quiet)
+        : stream_(stream), parts_(parts), listens_(listens), if_quiet_(if_quiet) {}
     bool await_ready() {
       const bool refused = stream_.refuse_second(stream_.writer_, "write");
       if (refused) result_.error = IoError::broken;
@@ -144,6 +147,7 @@ class Stream : public Deadline,
     Stream& stream_;
     Parts parts_;
     const bool listens_;
+    const bool if_quiet_;
     IoResult result_;
   };
 

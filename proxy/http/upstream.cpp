@@ -3,25 +3,32 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/http/abandoned_call.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
 
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// A connection unused for longer is looked at once more before a request is written to it: its
-/// peer's keep-alive time may be over, and the news of it still on the way to this loop.
-constexpr std::chrono::milliseconds surely_open{500};
+/// A peer that says it keeps a connection for so long closes it when that time is over; a request
+/// must be there before.
+milliseconds less_margin(std::chrono::seconds announced) {
+  constexpr milliseconds margin_max{1'000};
+  const milliseconds all(announced);
+  return all - std::min(margin_max, all / 2);
+}
 
 }  // namespace
 
 /// Awaits a slot, or a connection that this worker is done with, no longer than a time.
 class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoop::Deferred {
  public:
-  Wait(UpstreamPool& pool, Slots& slots)
-      : Deadline(pool.loop_.deadlines()), pool_(pool), slots_(slots) {
+  /// `bytes`: what the request takes in memory meanwhile.
+  Wait(UpstreamPool& pool, Slots& slots, std::size_t bytes)
+      : Deadline(pool.loop_.deadlines()), pool_(pool), slots_(slots), bytes_(bytes) {
     loop = &pool.home_;
     resume = [](store::CallBase& call) { static_cast<Wait&>(call).end(true); };
   }
@@ -31,10 +38,14 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
 
   bool await_ready() { return granted_ = slots_.try_take(); }
   bool await_suspend(std::coroutine_handle<> waiter) {
+    if (!pool_.wait_with(bytes_)) return false;
     waiter_ = waiter;
     arm(pool_.options().connect_timeout);
     granted_ = slots_.wait(*this);
-    if (granted_) disarm();
+    if (granted_) {
+      disarm();
+      pool_.wait_ended(bytes_);
+    }
     return !granted_;
   }
   /// True: a slot was taken.
@@ -55,12 +66,14 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
   void run() override { end(false); }
   void end(bool granted) {
     disarm();
+    pool_.wait_ended(bytes_);
     granted_ = granted;
     waiter_.resume();
   }
 
   UpstreamPool& pool_;
   Slots& slots_;
+  const std::size_t bytes_;
   std::coroutine_handle<> waiter_;
   bool granted_ = false;
 };
@@ -81,7 +94,10 @@ UpstreamConnection::~UpstreamConnection() {
 
 void UpstreamConnection::stirred() {
   // While it is lent, the answer may begin before anybody awaits it.
-  if (!lent_) pool_.drop(*this);
+  if (lent_) return;
+  const auto now = steady_clock::now();
+  pool_.reuse_age_.ended(now - idle_since_, now);
+  pool_.drop(*this);
 }
 
 void UpstreamConnection::expired() {
@@ -101,13 +117,15 @@ void UpstreamConnection::awaited_twice(std::string_view operation) {
 UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
                            const std::shared_ptr<const Setup>& setup,
                            const UpstreamAddress& address, Slots& connections,
+                           std::atomic<std::size_t>& waiting_bytes,
                            telemetry::WorkerMetrics& metrics)
     : loop_(loop),
       home_(home),
       setup_(setup),
       address_(address),
       connections_(connections),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      waiting_bytes_(waiting_bytes) {}
 
 UpstreamPool::~UpstreamPool() = default;
 
@@ -118,19 +136,59 @@ Lease UpstreamPool::take_idle() {
     connection->disarm();
     connection->lent_ = true;
     metrics_.idle_connection(-1);
-    const bool look = steady_clock::now() - connection->idle_since_ > surely_open;
-    if (!leads_astray(*connection) && connection->quiet(look)) return connection;
+    const auto now = steady_clock::now();
+    connection->idle_for_ = now - connection->idle_since_;
+    if (may_be_reused(*connection, now)) return connection;
   }
   return nullptr;
 }
 
-Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
+bool UpstreamPool::may_be_reused(const UpstreamConnection& connection,
+                                 steady_clock::time_point now) const {
+  const auto idle = connection.idle_for_;
+  if (idle >= options().keepalive_timeout || !reuse_age_.allows(idle, now)) return false;
+  return !leads_astray(connection) && (!connection.announced_ || idle < *connection.announced_);
+}
+
+void UpstreamPool::lost(const UpstreamConnection& connection) {
+  metrics_.reuse_lost();
+  const auto now = steady_clock::now();
+  if (!reuse_age_.ended(connection.idle_for_, now)) return;
+  const auto in_ms = [](steady_clock::duration time) {
+    return std::chrono::duration<double, std::milli>(time).count();
+  };
+  telemetry::log(telemetry::LogLevel::warn,
+                 "the upstream ended a kept connection as it was used again; for a while, only "
+                 "connections that were idle for less are used again",
+                 {{"idle_ms", in_ms(connection.idle_for_)},
+                  {"idle_ms_max", in_ms(reuse_age_.limit())},
+                  {"for_ms", in_ms(reuse_age_.until() - now)}});
+}
+
+bool UpstreamPool::wait_with(std::size_t bytes) {
+  const LimitOptions& limits = setup_->options.limits;
+  const std::size_t bytes_max = std::max(limits.buffered_bytes, limits.body_bytes);
+  if (waiting_bytes_.fetch_add(bytes) + bytes > bytes_max) {
+    waiting_bytes_ -= bytes;
+    metrics_.shed(telemetry::Buffered::waiters);
+    return false;
+  }
+  metrics_.buffered(telemetry::Buffered::waiters, static_cast<std::int64_t>(bytes));
+  return true;
+}
+
+void UpstreamPool::wait_ended(std::size_t bytes) {
+  waiting_bytes_ -= bytes;
+  metrics_.buffered(telemetry::Buffered::waiters, -static_cast<std::int64_t>(bytes));
+}
+
+Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
   using Reason = gate::NotSent::Reason;
   Acquired acquired;
   acquired.connection = take_idle();
   if (acquired.connection) co_return acquired;
 
-  Wait wait(*this, connections_);
+  Wait wait(*this, connections_, bytes);
   waits_.push_back(&wait);
   const bool granted = co_await wait;
   waits_.erase(std::ranges::find(waits_, &wait));
@@ -139,7 +197,8 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
     co_return acquired;
   }
   if (!granted) {
-    acquired.error = {Reason::busy, "No upstream connection became free in time."};
+    acquired.error = {Reason::busy,
+                      "No upstream connection became free in time, or too many wait."};
     co_return acquired;
   }
   acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout,
@@ -163,11 +222,19 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire() {
   co_return acquired;
 }
 
-void UpstreamPool::give_back(Lease connection) {
+void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::seconds> announced) {
   // Bytes behind the answer belong to nobody, and say that the two sides disagree about its end.
   if (!connection->buffer.empty() || !connection->quiet(false)) return;
   if (leads_astray(*connection) || connections_.crowded()) return;
+  milliseconds kept = options().keepalive_timeout;
+  connection->announced_.reset();
+  if (announced) {
+    connection->announced_ = less_margin(*announced);
+    kept = std::min(kept, *connection->announced_);
+  }
+  if (kept <= milliseconds(0) || !reuse_age_.allows({}, loop_.now())) return;
   connection->reused = true;
+  connection->idle_for_ = {};
   for (Wait* wait : waits_) {
     if (wait->hand_over(connection)) return;
   }
@@ -176,7 +243,7 @@ void UpstreamPool::give_back(Lease connection) {
   connection->lent_ = false;
   metrics_.idle_connection(+1);
   connection->idle_since_ = steady_clock::now();
-  connection->expire_after(options().idle_timeout);
+  connection->expire_after(kept);
   idle_.push_back(std::move(connection));
 }
 
@@ -186,6 +253,7 @@ void UpstreamPool::close_all() {
 }
 
 void UpstreamPool::trim() {
+  if (options().keepalive_timeout == milliseconds(0)) idle_.clear();
   std::erase_if(idle_, [this](const Lease& lease) { return leads_astray(*lease); });
   while (!idle_.empty() && connections_.crowded()) idle_.erase(idle_.begin());
 }
@@ -194,12 +262,35 @@ void UpstreamPool::drop(const UpstreamConnection& connection) {
   std::erase_if(idle_, [&](const Lease& lease) { return lease.get() == &connection; });
 }
 
-Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn(Slots& turns) {
+Task<std::optional<UpstreamPool::Turn>> UpstreamPool::turn(Slots& turns, std::size_t bytes) {
   std::optional<Turn> turn;
-  Wait wait(*this, turns);
+  Wait wait(*this, turns, bytes);
   const bool granted = co_await wait;
   if (granted) turn.emplace(&turns);
   co_return turn;
+}
+
+void UpstreamPool::abandon(std::unique_ptr<AbandonedCall> call) {
+  AbandonedCall& begun = *call;
+  abandoned_.push_back(std::move(call));
+  metrics_.abandoned(+1);
+  gate::start(end_abandoned(begun));
+}
+
+Task<void> UpstreamPool::end_abandoned(AbandonedCall& call) {
+  const telemetry::AbandonedEnd end = co_await call.run(options());
+  metrics_.abandoned(-1);
+  metrics_.abandoned_ended(end);
+  if (end == telemetry::AbandonedEnd::timed_out) {
+    telemetry::log(telemetry::LogLevel::warn,
+                   "upstream.abandoned_timeout is over: a turn is given on though the upstream has "
+                   "neither answered nor closed the connection");
+  }
+  std::erase_if(abandoned_, [&](const auto& each) { return each.get() == &call; });
+}
+
+void UpstreamPool::stop_abandoned() {
+  for (const auto& call : abandoned_) call->stop();
 }
 
 void UpstreamPool::reclaim() {

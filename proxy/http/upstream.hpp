@@ -1,11 +1,14 @@
 // The upstream as one worker sees it: connections, kept and reused, and the wait for a free one.
 //
 // A connection that is kept hears from its peer all the time: one that its peer closed, or on which
-// something arrives that nobody asked for, is gone before a request could be written to it.
+// something arrives that nobody asked for, is gone before a request could be written to it. How
+// long one is kept is what the configuration says, what the upstream has announced, or what was
+// learnt from connections that it closed, whichever is shortest.
 //
 // Not thread-safe: one event loop. Slots and UpstreamAddress are shared by all workers.
 #pragma once
 
+#include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <memory>
@@ -16,6 +19,7 @@
 #include "proxy/gate/slots.hpp"
 #include "proxy/gate/task.hpp"
 #include "proxy/http/options.hpp"
+#include "proxy/http/reuse_age.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/stream.hpp"
 #include "proxy/http/upstream_address.hpp"
@@ -26,6 +30,7 @@ namespace onceproxy::http {
 using gate::Slots;
 using gate::Task;
 
+class AbandonedCall;
 class UpstreamPool;
 
 class UpstreamConnection final
@@ -52,6 +57,10 @@ class UpstreamConnection final
   /// Of the upstream's address when it was made.
   std::uint64_t generation_ = 0;
   std::chrono::steady_clock::time_point idle_since_;
+  /// How long its peer keeps it, less a margin, where it says so.
+  std::optional<std::chrono::milliseconds> announced_;
+  /// Before it was lent.
+  std::chrono::steady_clock::duration idle_for_{0};
 };
 
 using Lease = std::unique_ptr<UpstreamConnection>;
@@ -61,7 +70,7 @@ class UpstreamPool {
   /// `setup` is looked at whenever an option is needed, and may be another one each time.
   UpstreamPool(EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
                const UpstreamAddress& address, Slots& connections,
-               telemetry::WorkerMetrics& metrics);
+               std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics);
   ~UpstreamPool();
 
   /// An idle connection, or nullptr.
@@ -72,16 +81,30 @@ class UpstreamPool {
     Lease connection;
     gate::NotSent error{};
   };
-  /// An idle connection or, within connect_timeout, a new one.
-  Task<Acquired> acquire();
+  /// An idle connection or, within connect_timeout, a new one. `bytes`: what the request takes in
+  /// memory if it has to wait.
+  Task<Acquired> acquire(std::size_t bytes);
 
   /// Ends the use of a connection that can carry another request. One that cannot is destroyed.
-  void give_back(Lease connection);
+  /// `announced`: for how long its peer says that it keeps it.
+  void give_back(Lease connection, std::optional<std::chrono::seconds> announced = std::nullopt);
+
+  /// A connection that was `reused` ended, or was found ended, before a byte of an answer.
+  void lost(const UpstreamConnection& connection);
 
   /// One request under way, where the upstream's concurrency is limited.
   using Turn = Slots::Taken;
-  /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout.
-  Task<std::optional<Turn>> turn(Slots& turns);
+  /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout, or those
+  /// that wait take too much memory already.
+  Task<std::optional<Turn>> turn(Slots& turns, std::size_t bytes);
+
+  /// Reads and discards what is left of a request that nobody waits for any more, and keeps its
+  /// turns until the upstream has answered or closed, or abandoned_timeout is over.
+  void abandon(std::unique_ptr<AbandonedCall> call);
+  /// How many of those there are.
+  std::size_t abandoned() const { return abandoned_.size(); }
+  /// Ends them, a little later.
+  void stop_abandoned();
 
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
@@ -99,6 +122,12 @@ class UpstreamPool {
   bool leads_astray(const UpstreamConnection& connection) const {
     return connection.generation_ != address_.generation();
   }
+  /// True: so many bytes more may wait.
+  bool wait_with(std::size_t bytes);
+  void wait_ended(std::size_t bytes);
+  Task<void> end_abandoned(AbandonedCall& call);
+  bool may_be_reused(const UpstreamConnection& connection,
+                     std::chrono::steady_clock::time_point now) const;
   /// Forgets a connection that nobody uses.
   void drop(const UpstreamConnection& connection);
 
@@ -114,10 +143,14 @@ class UpstreamPool {
                              boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>>>,
                          boost::intrusive::constant_time_size<false>>
       all_;
+  ReuseAge reuse_age_;
   /// Most recently used last: that is the one whose peer is least likely to close it.
   std::vector<Lease> idle_;
   /// Requests of this worker that wait for a connection, in order of arrival.
   std::vector<Wait*> waits_;
+  /// What those of all workers that wait for a turn or a connection take in memory.
+  std::atomic<std::size_t>& waiting_bytes_;
+  std::vector<std::unique_ptr<AbandonedCall>> abandoned_;
 };
 
 }  // namespace onceproxy::http

@@ -1,7 +1,9 @@
 #include "proxy/http/upstream_call.hpp"
 
 #include <algorithm>
+#include <new>
 
+#include "proxy/http/abandoned_call.hpp"
 #include "proxy/http/worker.hpp"
 
 namespace onceproxy::http {
@@ -20,21 +22,39 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 
 }  // namespace
 
-UpstreamCall::UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id,
-                           Slots* policy_turns)
-    : worker_(worker), method_(method), id_(id), policy_turns_(policy_turns) {}
+UpstreamCall::UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup,
+                           std::string_view method, telemetry::PolicyId id, Slots* policy_turns)
+    : worker_(worker), setup_(setup), method_(method), id_(id), policy_turns_(policy_turns) {}
 
-/// The policy's turn first, then the upstream's, for everybody: no two wait for each other. False:
-/// one did not come in time.
-Task<bool> UpstreamCall::take_turns() {
+/// Where the upstream has ended the connection, it is not.
+bool UpstreamCall::upstream_may_be_at_work() const {
+  const bool holds_turns = turn_.has_value() || policy_turn_.has_value();
+  return holds_turns && unfinished_ && !unsent_ && !spoiled && connection && connection->open();
+}
+
+UpstreamCall::~UpstreamCall() {
+  if (!upstream_may_be_at_work()) return;
+  try {
+    AbandonedCall::Rest rest{std::move(connection), std::move(policy_turn_),
+                             std::move(turn_),      setup_,
+                             std::string(method_),  std::move(body_)};
+    worker_.upstream().abandon(std::make_unique<AbandonedCall>(std::move(rest)));
+  } catch (const std::bad_alloc&) {
+    // The turns were given back while unwinding: less is kept to than should be, and all go on.
+  }
+}
+
+/// The policy's turn first, then the upstream's, for everybody: no two wait for each other. A
+/// request that is sent again has them already. False: one did not come in time.
+Task<bool> UpstreamCall::take_turns(std::size_t bytes) {
   UpstreamPool& pool = worker_.upstream();
-  if (policy_turns_ != nullptr) {
-    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*policy_turns_);
+  if (policy_turns_ != nullptr && !policy_turn_) {
+    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*policy_turns_, bytes);
     if (!turn) co_return false;
     policy_turn_.emplace(std::move(*turn));
   }
-  if (Slots* const turns = worker_.turns()) {
-    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*turns);
+  if (Slots* const turns = turn_ ? nullptr : worker_.turns()) {
+    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*turns, bytes);
     if (!turn) co_return false;
     turn_.emplace(std::move(*turn));
   }
@@ -43,29 +63,38 @@ Task<bool> UpstreamCall::take_turns() {
 
 Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
   UpstreamPool& pool = worker_.upstream();
+  std::size_t bytes = 0;
+  for (const std::string_view part : parts) bytes += part.size();
   if (policy_turns_ != nullptr || worker_.turns() != nullptr) {
-    const bool taken = co_await take_turns();
+    const bool taken = co_await take_turns(bytes);
     if (!taken) {
-      co_return Failure(NotSent{NotSent::Reason::busy, "A turn did not come in time."});
+      co_return Failure(
+          NotSent{NotSent::Reason::busy, "A turn did not come in time, or too many wait."});
     }
   }
   while (true) {
     connection = pool.take_idle();
     if (!connection) {
-      UpstreamPool::Acquired acquired = co_await pool.acquire();
+      UpstreamPool::Acquired acquired = co_await pool.acquire(bytes);
       if (!acquired.connection) co_return Failure(acquired.error);
       connection = std::move(acquired.connection);
     }
     sent_at_ = steady_clock::now();
     unsent_ = false;
-    const IoResult written = co_await connection->write_listening(parts);
+    const bool reused = connection->reused;
+    IoResult written;
+    if (reused) {
+      written = co_await connection->write_if_quiet(parts);
+    } else {
+      written = co_await connection->write_listening(parts);
+    }
     if (written.error == IoError::none) co_return std::nullopt;
     if (written.bytes > 0 && written.error != IoError::timed_out) {
       // Also where the upstream closed: what it said before is still to be read.
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
-    const bool reused = connection->reused;
+    if (reused && written.error != IoError::timed_out) pool.lost(*connection);
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
@@ -96,6 +125,7 @@ Task<IoError> UpstreamCall::send_rest() {
 }
 
 void UpstreamCall::await_response() {
+  unfinished_ = true;
   if (!answering_) connection->expire_after(worker_.options().upstream.response_timeout);
 }
 
@@ -114,14 +144,17 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
     searched = connection->buffer.size();
     const IoError error = co_await connection->fill(bytes_max);
     if (error == IoError::none) continue;
+    note_end(error);
     if (error == IoError::no_room) {
       co_return HeadRead{Unknown{false, "The answer's head is too large."}, false};
     }
     timed_out = error == IoError::timed_out;
+    const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
+    if (unanswered && connection->reused) worker_.upstream().lost(*connection);
     co_return HeadRead{
         Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
                                      : std::string_view("The connection ended without an answer.")},
-        connection->buffer.empty() && !timed_out};
+        unanswered};
   }
 }
 
@@ -129,8 +162,11 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
   const UpstreamOptions& options = worker_.options().upstream;
   const HeadLimits limits{options.head_bytes_max, 1000};
   if (const auto bad = parse_response_head(bytes, limits, method_, head)) {
+    unfinished_ = false;
     return Unknown{false, "The answer's head is malformed."};
   }
+  // Whatever comes behind that, it is an answer.
+  if (head.status == 101) unfinished_ = false;
   if (head.status == 101 && !asked_for_upgrade_) {
     return Unknown{false, "The upstream switched protocols unasked."};
   }
@@ -140,6 +176,14 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
   }
   body_.emplace(head.framing, limits);
   return std::nullopt;
+}
+
+/// A read failed. Whether the upstream may still be at work on the request.
+void UpstreamCall::note_end(IoError error) {
+  if (error == IoError::timed_out) return;
+  // What was cancelled here goes on there.
+  if (error == IoError::broken && connection->quiet(true)) return;
+  unfinished_ = false;
 }
 
 void UpstreamCall::drop_interim() {
@@ -174,6 +218,7 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
     if (error == IoError::eof && body_->whole_at_eof()) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
     }
+    note_end(error);
     timed_out = error == IoError::timed_out;
     body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
     co_return BodyReader::Piece{BodyReader::State::malformed, {}};
@@ -181,6 +226,7 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
 }
 
 void UpstreamCall::finish() {
+  unfinished_ = false;
   until_end_ = duration();
   connection->disarm();
   turn_.reset();
@@ -190,7 +236,7 @@ void UpstreamCall::finish() {
     return;
   }
   if (head.keep_alive && !worker_.draining()) {
-    worker_.upstream().give_back(std::move(connection));
+    worker_.upstream().give_back(std::move(connection), announced_keep_alive(head));
   } else {
     connection.reset();
   }

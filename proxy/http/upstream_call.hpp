@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/body_reader.hpp"
 #include "proxy/http/head.hpp"
+#include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 
 namespace onceproxy::http {
@@ -26,10 +28,14 @@ class Worker;
 
 class UpstreamCall {
  public:
-  /// `method` must stay; it decides whether the answer has a body. `id` is the policy's, for the
-  /// metrics. `policy_turns`: what bounds the policy's requests under way; nullptr: nothing.
-  UpstreamCall(Worker& worker, std::string_view method, telemetry::PolicyId id,
-               Slots* policy_turns = nullptr);
+  /// `setup` and `method` must stay; the method decides whether the answer has a body. `id` is the
+  /// policy's, for the metrics. `policy_turns`: what bounds the policy's requests under way, and
+  /// belongs to `setup`; nullptr: nothing.
+  UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup, std::string_view method,
+               telemetry::PolicyId id, Slots* policy_turns = nullptr);
+  /// A call that holds turns, and whose answer is not over, is left to the pool: see
+  /// abandoned_call.hpp. Any other ends its connection.
+  ~UpstreamCall();
   UpstreamCall(const UpstreamCall&) = delete;
   UpstreamCall& operator=(const UpstreamCall&) = delete;
 
@@ -99,11 +105,14 @@ class UpstreamCall {
   bool timed_out = false;
 
  private:
-  Task<bool> take_turns();
+  Task<bool> take_turns(std::size_t bytes);
+  bool upstream_may_be_at_work() const;
+  void note_end(IoError error);
   void keep_rest(const Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
 
   Worker& worker_;
+  const std::shared_ptr<const Setup>& setup_;
   const std::string_view method_;
   const telemetry::PolicyId id_;
   Slots* const policy_turns_;
@@ -120,6 +129,8 @@ class UpstreamCall {
   std::string kept_head_;
   const char* head_begin_ = nullptr;
   bool asked_for_upgrade_ = false;
+  /// The request was sent whole, and no answer was found malformed.
+  bool unfinished_ = false;
   bool counted_ = false;
   int status_ = 0;
 };

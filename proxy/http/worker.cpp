@@ -67,7 +67,8 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       access_log_(shared.access_log.add_writer()),
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
       gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, metrics_),
+      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots,
+                shared.waiting_bytes, metrics_),
       date_(date_now()) {
   if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
     throw std::runtime_error("cannot read random numbers from the kernel");
@@ -90,6 +91,7 @@ void Worker::run() {
 
 void Worker::tick() {
   if (aborting_) end_all();
+  stop_when_drained();
   // A name may resolve long after the reload that brought it.
   upstream_.trim();
   date_ = date_now();
@@ -101,6 +103,7 @@ void Worker::tick() {
 /// Whatever is pending ends as timed out, so that clients are told; each tick catches what went on
 /// meanwhile. What goes on all the same loses its sockets, and every further wait on them fails.
 void Worker::end_all() {
+  upstream_.stop_abandoned();
   loop_.deadlines().expire_all();
   if (loop_.now() - aborting_since_ < polite_time) return;
   upstream_.close_all();
@@ -139,6 +142,15 @@ bool Worker::end_round(bool quiet) {
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
                                             std::function<void()> expired) {
   return std::make_unique<LoopTimer>(loop_, after, std::move(expired));
+}
+
+void Worker::shares_shed() {
+  if (looks_at_shares_.exchange(true)) return;
+  loop_.post([this] {
+    looks_at_shares_ = false;
+    shared_.bodies.cancel_shed(*this);
+    shared_.answers.cancel_shed(*this);
+  });
 }
 
 void Worker::run_delivered() {
@@ -228,6 +240,9 @@ void Worker::connection_ended(ClientConnection& connection) {
 void Worker::stop_when_drained() {
   if (!draining_ || !connections_.empty()) return;
   upstream_.close_idle();
+  // Nobody is left who could take their turns. They end a little later; the next tick looks again.
+  upstream_.stop_abandoned();
+  if (upstream_.abandoned() > 0) return;
   loop_.stop();
 }
 

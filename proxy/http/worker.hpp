@@ -5,6 +5,7 @@
 // Thread-safety: run() belongs to the worker's thread; what says "from any thread" posts to it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "proxy/gate/gate.hpp"
+#include "proxy/http/buffer_budget.hpp"
 #include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/setup.hpp"
@@ -41,9 +43,13 @@ struct Shared {
   Slots client_slots;
   Slots upstream_slots;
   Slots turns;
+  BufferBudget bodies;
+  BufferBudget answers;
+  /// What the requests that wait for a turn or a connection take in memory.
+  std::atomic<std::size_t> waiting_bytes = 0;
 };
 
-class Worker final : public store::Loop {
+class Worker final : public store::Loop, public BufferBudget::Holder {
  public:
   Worker(Shared& shared, std::shared_ptr<const Setup> setup);
   ~Worker();
@@ -66,6 +72,7 @@ class Worker final : public store::Loop {
   bool submits() override;
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
                                       std::function<void()> expired) override;
+  void shares_shed() override;
 
   // On the worker's thread, for its connections:
   EventLoop& loop() { return loop_; }
@@ -83,6 +90,10 @@ class Worker final : public store::Loop {
   bool draining() const { return draining_; }
   /// What bounds the requests that the upstream has under way; nullptr: nothing.
   Slots* turns() { return shared_.turns.limit() > 0 ? &shared_.turns : nullptr; }
+  /// What bounds the bodies of covered requests that are still arriving, and answers that are being
+  /// kept.
+  BufferBudget& bodies() { return shared_.bodies; }
+  BufferBudget& answers() { return shared_.answers; }
   /// A new X-Request-Id: a random UUID (RFC 9562).
   std::string new_request_id();
 
@@ -112,6 +123,8 @@ class Worker final : public store::Loop {
   bool draining_ = false;
   bool aborting_ = false;
   std::chrono::steady_clock::time_point aborting_since_;
+  /// A look at the shares that were shed is on its way.
+  std::atomic<bool> looks_at_shares_ = false;
   /// The store was called, and not told yet to begin.
   bool holds_calls_ = false;
   std::chrono::steady_clock::time_point held_since_;

@@ -190,6 +190,64 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
   defects.move_to(families);
 }
 
+/// The sum over all workers. A scrape may see an end in one and not yet its beginning in another.
+template <typename Read>
+double gauge_of(const Snapshot& snapshot, Read read) {
+  std::int64_t sum = 0;
+  for (const WorkerCounters* worker : snapshot.workers)
+    sum += read(*worker).load(std::memory_order_relaxed);
+  return static_cast<double>(std::max<std::int64_t>(sum, 0));
+}
+
+template <typename Read>
+std::uint64_t count_of(const Snapshot& snapshot, Read read) {
+  std::uint64_t sum = 0;
+  for (const WorkerCounters* worker : snapshot.workers)
+    sum += read(*worker).load(std::memory_order_relaxed);
+  return sum;
+}
+
+void append_buffers(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family bytes("onceproxy_buffered_bytes",
+               "Held in memory: request bodies and answers still arriving, requests that wait for "
+               "the upstream.",
+               MetricType::Gauge);
+  Family limit("onceproxy_buffered_bytes_limit", "What each of them may take, all together.",
+               MetricType::Gauge);
+  Family shed("onceproxy_buffers_shed_total",
+              "Requests refused, or answers not kept, since all together took too much.",
+              MetricType::Counter);
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const Labels labels{{"of", buffers[i]}};
+    bytes.add(labels, gauge_of(
+                          snapshot, [i](const auto& of) -> auto& { return of.buffered[i]; }));
+    limit.add(labels, snapshot.buffered_max[i]);
+    shed.add(labels, count_of(
+                         snapshot, [i](const auto& of) -> auto& { return of.shed[i]; }));
+  }
+  for (Family* family : {&bytes, &limit, &shed}) family->move_to(families);
+}
+
+void append_upstream(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family abandoned("onceproxy_abandoned_requests",
+                   "Requests under way that nobody waits for any more, and whose turn is kept.",
+                   MetricType::Gauge);
+  abandoned.add({}, gauge_of(
+                        snapshot, [](const auto& of) -> auto& { return of.abandoned; }));
+  Family ended("onceproxy_abandoned_requests_total", "Those that are over, by how they ended.",
+               MetricType::Counter);
+  for (std::size_t i = 0; i < abandoned_ends.size(); ++i) {
+    ended.add({{"end", abandoned_ends[i]}},
+              count_of(
+                  snapshot, [i](const auto& of) -> auto& { return of.abandoned_ended[i]; }));
+  }
+  Family lost("onceproxy_upstream_reuses_lost_total",
+              "Kept connections that were lost before a byte of an answer.", MetricType::Counter);
+  lost.add({}, count_of(
+                   snapshot, [](const auto& of) -> auto& { return of.reuses_lost; }));
+  for (Family* family : {&abandoned, &ended, &lost}) family->move_to(families);
+}
+
 std::string compiler() {
 #if defined(__clang__)
   return "clang " __clang_version__;
@@ -230,6 +288,8 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
   std::vector<MetricFamily> families;
   append_policies(families, snapshot);
   append_connections(families, snapshot);
+  append_buffers(families, snapshot);
+  append_upstream(families, snapshot);
   append_store(families, snapshot);
   append_process(families, snapshot);
   return families;

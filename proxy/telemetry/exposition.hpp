@@ -7,6 +7,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,6 +31,7 @@ struct Snapshot {
   std::map<std::string, std::uint64_t> store_errors;
   std::optional<StoreGauges> store;
   std::optional<SlotsInUse> slots;
+  std::array<std::uint64_t, buffered_count> buffered_max{};
   std::uint64_t permits_dropped = 0;
   std::uint64_t access_log_dropped = 0;
   std::uint64_t spans_exported = 0;

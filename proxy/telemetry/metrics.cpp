@@ -3,6 +3,7 @@
 #include <prometheus/collectable.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -37,6 +38,9 @@ struct Metrics::State final : prometheus::Collectable {
     }
     snapshot.commit_time.add(commit_time);
     snapshot.batch_size.add(batch_size);
+    for (std::size_t i = 0; i < buffered_count; ++i) {
+      snapshot.buffered_max[i] = buffered_max[i].load(std::memory_order_relaxed);
+    }
     snapshot.permits_dropped = permits_dropped.load(std::memory_order_relaxed);
     snapshot.access_log_dropped = access_log_dropped.load(std::memory_order_relaxed);
     snapshot.spans_exported = spans_exported.load(std::memory_order_relaxed);
@@ -76,6 +80,7 @@ struct Metrics::State final : prometheus::Collectable {
 
   Histogram<CommitTime> commit_time;
   Histogram<BatchSize> batch_size;
+  std::array<std::atomic<std::uint64_t>, buffered_count> buffered_max{};
   std::atomic<std::uint64_t> permits_dropped{0};
   std::atomic<std::uint64_t> access_log_dropped{0};
   std::atomic<std::uint64_t> spans_exported{0};
@@ -145,6 +150,10 @@ void Metrics::spans_exported(std::uint64_t spans) {
 
 void Metrics::spans_dropped(std::uint64_t spans) {
   state_->spans_dropped.fetch_add(spans, std::memory_order_relaxed);
+}
+
+void Metrics::buffered_max(Buffered what, std::size_t bytes) {
+  state_->buffered_max[static_cast<std::size_t>(what)].store(bytes, std::memory_order_relaxed);
 }
 
 void Metrics::reloaded(bool successful) {

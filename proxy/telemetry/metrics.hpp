@@ -50,6 +50,22 @@ inline constexpr std::string_view awaited_twice = "awaited-twice";
 inline constexpr std::string_view unforeseen_exception = "exception";
 inline constexpr std::array connection_defects{awaited_twice, unforeseen_exception};
 
+/// What is held in memory, bounded, while a request is under way.
+inline constexpr std::size_t buffered_count = 3;
+enum class Buffered {
+  bodies,   ///< of covered requests, still arriving
+  answers,  ///< still arriving, to be kept for duplicates
+  waiters,  ///< requests that wait for a turn or a connection to the upstream
+};
+
+/// How a request that nobody waited for any more ended, where its turn was kept for it.
+enum class AbandonedEnd {
+  answered,   ///< the upstream answered after all; nobody got that answer
+  closed,     ///< the upstream ended the connection
+  timed_out,  ///< upstream.abandoned_timeout is over: its turn is another's, whatever it does
+  stopped,    ///< this process ends
+};
+
 class WorkerMetrics {
  public:
   void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
@@ -77,6 +93,14 @@ class WorkerMetrics {
   void idle_connection(int change);
   /// A connection was ended by a defect of the program. `kind` is one of connection_defects.
   void connection_defect(std::string_view kind);
+  /// `change` of the bytes held.
+  void buffered(Buffered what, std::int64_t change);
+  /// One was refused, or was not kept, because all of them together took too much.
+  void shed(Buffered what);
+  void abandoned(int change);
+  void abandoned_ended(AbandonedEnd end);
+  /// A connection that had been kept was lost before a byte of an answer.
+  void reuse_lost();
 
  private:
   friend class Metrics;
@@ -99,6 +123,12 @@ struct StoreGauges {
   /// Reservations under way, of whatever policy, and how many there may be.
   std::uint64_t reservations = 0;
   std::uint64_t reservations_max = 0;
+  /// Requests that wait in the store for another's outcome or a turn of their entity, and what they
+  /// take in memory.
+  std::uint64_t waiting = 0;
+  std::uint64_t waiting_max = 0;
+  std::uint64_t waiting_bytes = 0;
+  std::uint64_t waiting_bytes_max = 0;
   /// False: the store failed and is being reopened; it promises nothing.
   bool healthy = true;
   /// What the audit log takes on disk, and how many of its entries were lost since the start.
@@ -153,6 +183,9 @@ class Metrics {
   /// Spans that a collector took, and spans that none did.
   void spans_exported(std::uint64_t spans);
   void spans_dropped(std::uint64_t spans);
+
+  /// What that may hold, all workers together.
+  void buffered_max(Buffered what, std::size_t bytes);
 
   /// A configuration was loaded anew, or could not be. The one the process began with counts as a
   /// success at the time this object was made.

@@ -22,6 +22,13 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
         store.reservations);
   gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
         store.reservations_max);
+  gauge("onceproxy_store_waiting",
+        "Requests that wait for another's outcome or their entity's turn.", store.waiting);
+  gauge("onceproxy_store_waiting_limit", "Above it a request does not wait.", store.waiting_max);
+  gauge("onceproxy_store_waiting_bytes", "What those that wait take in memory.",
+        store.waiting_bytes);
+  gauge("onceproxy_store_waiting_bytes_limit", "Above it a request does not wait.",
+        store.waiting_bytes_max);
   gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
         store.writes_stopped);
   gauge("onceproxy_store_delayed_write_rate_bytes",

@@ -101,4 +101,24 @@ void WorkerMetrics::connection(Side side, int change) {
   add_alone(state_->connections[static_cast<std::size_t>(side)], std::int64_t{change});
 }
 
+void WorkerMetrics::buffered(Buffered what, std::int64_t change) {
+  add_alone(state_->buffered[static_cast<std::size_t>(what)], change);
+}
+
+void WorkerMetrics::shed(Buffered what) {
+  add_alone(state_->shed[static_cast<std::size_t>(what)], std::uint64_t{1});
+}
+
+void WorkerMetrics::abandoned(int change) {
+  add_alone(state_->abandoned, std::int64_t{change});
+}
+
+void WorkerMetrics::abandoned_ended(AbandonedEnd end) {
+  add_alone(state_->abandoned_ended[static_cast<std::size_t>(end)], std::uint64_t{1});
+}
+
+void WorkerMetrics::reuse_lost() {
+  add_alone(state_->reuses_lost, std::uint64_t{1});
+}
+
 }  // namespace onceproxy::telemetry

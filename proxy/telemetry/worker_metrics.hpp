@@ -30,6 +30,14 @@ inline constexpr std::array<std::string_view, 5> endings{"completed", "released"
 inline constexpr std::array<std::string_view, 4> unprotected_reasons{"off", "percent",
                                                                      "missing-key", "store-error"};
 
+/// By Buffered.
+inline constexpr std::array<std::string_view, buffered_count> buffers{"bodies", "answers",
+                                                                      "waiters"};
+
+/// By AbandonedEnd.
+inline constexpr std::array<std::string_view, 4> abandoned_ends{"answered", "closed", "timeout",
+                                                                "stopped"};
+
 /// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
 struct alignas(64) PolicyCounters {
   /// Their counts are requests_total too.
@@ -85,6 +93,11 @@ struct WorkerCounters {
   std::atomic<std::int64_t> idle_connections{0};
   WordCounters bad_requests;
   WordCounters connection_defects;
+  std::array<std::atomic<std::int64_t>, buffers.size()> buffered{};
+  std::array<std::atomic<std::uint64_t>, buffers.size()> shed{};
+  std::atomic<std::int64_t> abandoned{0};
+  std::array<std::atomic<std::uint64_t>, abandoned_ends.size()> abandoned_ended{};
+  std::atomic<std::uint64_t> reuses_lost{0};
 
   /// Under the lock of the one Metrics that this belongs to.
   void add_policy(PolicyId id);

@@ -13,6 +13,8 @@ TEST_CASE("The top level has the contract's defaults") {
   CHECK(settings.upstream.connect_timeout == 1s);
   CHECK(settings.upstream.response_timeout == 30s);
   CHECK(settings.upstream.idle_timeout == 60s);
+  CHECK(settings.upstream.keepalive_timeout == 60s);
+  CHECK(settings.upstream.abandoned_timeout == 10min);
   CHECK(settings.upstream.connections_max == 1024);
   CHECK(settings.upstream.concurrency_max == 0);
   CHECK(settings.upstream.head_bytes_max == 64 * 1024);
@@ -26,6 +28,7 @@ TEST_CASE("The top level has the contract's defaults") {
   CHECK(settings.limits.head_bytes == 16 * 1024);
   CHECK(settings.limits.headers == 100);
   CHECK(settings.limits.body_bytes == 1024 * 1024);
+  CHECK(settings.limits.buffered_bytes == 32 * 1024 * 1024);
   CHECK(settings.limits.head_timeout == 10s);
   CHECK(settings.limits.body_timeout == 30s);
   CHECK(settings.limits.idle_timeout == 75s);
@@ -45,6 +48,8 @@ upstream:
   connect_timeout: 2s
   response_timeout: 3s
   idle_timeout: 4s
+  keepalive_timeout: 41s
+  abandoned_timeout: 42s
   max_connections: 5
   max_concurrency: 6
   head_bytes: 7KiB
@@ -56,6 +61,7 @@ limits:
   head_bytes: 10KiB
   headers: 11
   body_bytes: 12
+  buffered_bytes: 121KiB
   head_timeout: 13s
   body_timeout: 14s
   idle_timeout: 15s
@@ -73,6 +79,8 @@ policies: []
   CHECK(result->upstream.connect_timeout == 2s);
   CHECK(result->upstream.response_timeout == 3s);
   CHECK(result->upstream.idle_timeout == 4s);
+  CHECK(result->upstream.keepalive_timeout == 41s);
+  CHECK(result->upstream.abandoned_timeout == 42s);
   CHECK(result->upstream.connections_max == 5);
   CHECK(result->upstream.concurrency_max == 6);
   CHECK(result->upstream.head_bytes_max == 7 * 1024);
@@ -86,6 +94,7 @@ policies: []
   CHECK(result->limits.head_bytes == 10 * 1024);
   CHECK(result->limits.headers == 11);
   CHECK(result->limits.body_bytes == 12);
+  CHECK(result->limits.buffered_bytes == 121 * 1024);
   CHECK(result->limits.head_timeout == 13s);
   CHECK(result->limits.body_timeout == 14s);
   CHECK(result->limits.idle_timeout == 15s);
@@ -94,6 +103,22 @@ policies: []
   CHECK(result->log.level == LogLevel::warn);
   CHECK(result->log.format == LogFormat::text);
   CHECK(result->workers == 17);
+}
+
+TEST_CASE("The time that unused connections are kept may be zero, with or without a unit") {
+  const auto with = [](const std::string& value) {
+    return "listen: a:0\nupstream: {address: \"a:1\", keepalive_timeout: " + value + "}\n";
+  };
+  for (const std::string value : {"0", "0s", "0ms"}) {
+    const auto result = load(with(value), "f.yaml", environment_of());
+    REQUIRE(result);
+    CHECK(result->upstream.keepalive_timeout == 0s);
+  }
+  CHECK(problems_in(with("5")) ==
+        Texts{"upstream.keepalive_timeout: expected a duration such as 500ms, 30s, 5m, 24h or 7d, "
+              "found \"5\"; a duration needs a unit"});
+  CHECK(problems_in(with("\"0\"")).size() == 1);
+  CHECK(problems_in(with("25h")).size() == 1);
 }
 
 TEST_CASE("What a file cannot do without is said") {

@@ -147,5 +147,35 @@ TEST_CASE("an answer's body ends where its head says") {
   }
 }
 
+TEST_CASE("how long a connection is kept is read from Keep-Alive") {
+  struct Case {
+    std::string fields;
+    std::optional<std::chrono::seconds> announced;
+  };
+  using std::chrono::seconds;
+  const Case cases[] = {
+      {"", std::nullopt},
+      {"Keep-Alive: timeout=5\r\n", seconds(5)},
+      {"Connection: keep-alive\r\nkeep-alive: Timeout=5, max=100\r\n", seconds(5)},
+      {"Keep-Alive: max=100 ,\ttimeout=5 \r\n", seconds(5)},
+      {"Keep-Alive: timeout=0\r\n", seconds(0)},
+      {"Keep-Alive: timeout=7\r\nKeep-Alive: timeout=5\r\nKeep-Alive: timeout=6\r\n", seconds(5)},
+      {"Keep-Alive: 300\r\n", std::nullopt},
+      {"Keep-Alive: timeout=\r\n", std::nullopt},
+      {"Keep-Alive: timeout=-1\r\n", std::nullopt},
+      {"Keep-Alive: timeout=5s\r\n", std::nullopt},
+      {"Keep-Alive: timeout=99999999999\r\n", std::nullopt},
+      {"Keep-Alive: timeout\r\n", std::nullopt},
+      {"Keep-Alive: ,\r\n", std::nullopt},
+      {"X-Keep-Alive: timeout=5\r\nTE: timeout=5\r\n", std::nullopt},
+  };
+  for (const Case& each : cases) {
+    INFO(shown(each.fields));
+    const Response response(ok(each.fields));
+    REQUIRE_FALSE(response.bad);
+    CHECK(announced_keep_alive(response.head) == each.announced);
+  }
+}
+
 }  // namespace
 }  // namespace onceproxy::http

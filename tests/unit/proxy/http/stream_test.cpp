@@ -83,6 +83,12 @@ Task<void> write_listening(Stream& stream, std::string_view bytes, std::optional
   ended = result;
 }
 
+Task<void> write_if_quiet(Stream& stream, std::string_view bytes, std::optional<IoResult>& ended) {
+  const Stream::Parts parts{bytes};
+  const IoResult result = co_await stream.write_if_quiet(parts);
+  ended = result;
+}
+
 }  // namespace
 
 TEST_CASE("a second read of a stream ends both and closes it") {
@@ -167,6 +173,35 @@ TEST_CASE("a write that listens is made whole where the kernel takes it at once"
   fixture.run();
   REQUIRE(ended);
   CHECK(ended->error == IoError::none);
+}
+
+TEST_CASE("what is written if the peer is quiet is written where it is") {
+  Fixture fixture;
+  std::optional<IoResult> ended;
+  gate::start(write_if_quiet(*fixture.stream, "y", ended));
+  fixture.run();
+  REQUIRE(ended);
+  CHECK(ended->error == IoError::none);
+  CHECK(ended->bytes == 1);
+}
+
+TEST_CASE("not a byte is written where the peer is not quiet when the write is made") {
+  Fixture fixture;
+  std::optional<IoResult> ended;
+  // The write is made at the round's end, before the loop hears of what the peer does now.
+  gate::start(write_if_quiet(*fixture.stream, "y", ended));
+  SECTION("since it has ended") {
+    ::shutdown(fixture.peer, SHUT_WR);
+  }
+  SECTION("since it has sent what nobody asked for") {
+    fixture.peer_sends();
+  }
+  fixture.run();
+  REQUIRE(ended);
+  CHECK(ended->error == IoError::broken);
+  CHECK(ended->bytes == 0);
+  char byte;
+  CHECK(::recv(fixture.peer, &byte, 1, MSG_DONTWAIT) < 0);
 }
 
 TEST_CASE("the deadline of a read outlives a write that had to wait") {

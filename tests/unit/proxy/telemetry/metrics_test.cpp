@@ -293,6 +293,39 @@ TEST_CASE("defects that end connections are counted by kind, and show from the s
   CHECK(shown.at(R"(onceproxy_connection_defects_total{kind="exception"})") == 0);
 }
 
+TEST_CASE("what is held in memory is shown by what it is, over all workers, with its limit") {
+  Metrics metrics("1");
+  WorkerMetrics& one = metrics.add_worker();
+  WorkerMetrics& other = metrics.add_worker();
+  metrics.buffered_max(Buffered::bodies, 1000);
+  one.buffered(Buffered::bodies, 300);
+  other.buffered(Buffered::bodies, 200);
+  one.buffered(Buffered::bodies, -100);
+  other.shed(Buffered::answers);
+  const Exposition shown(metrics.exposition());
+  CHECK(shown.at(R"(onceproxy_buffered_bytes{of="bodies"})") == 400);
+  CHECK(shown.at(R"(onceproxy_buffered_bytes_limit{of="bodies"})") == 1000);
+  CHECK(shown.at(R"(onceproxy_buffers_shed_total{of="answers"})") == 1);
+  for (const std::string of : {"bodies", "waiters"}) {
+    CHECK(shown.at("onceproxy_buffers_shed_total{of=\"" + of + "\"}") == 0);
+  }
+}
+
+TEST_CASE("requests that nobody waits for are shown while they last, and counted by their end") {
+  Metrics metrics("1");
+  WorkerMetrics& worker = metrics.add_worker();
+  worker.abandoned(+1);
+  worker.abandoned(+1);
+  worker.abandoned(-1);
+  worker.abandoned_ended(AbandonedEnd::timed_out);
+  worker.reuse_lost();
+  const Exposition shown(metrics.exposition());
+  CHECK(shown.at("onceproxy_abandoned_requests") == 1);
+  CHECK(shown.at(R"(onceproxy_abandoned_requests_total{end="timeout"})") == 1);
+  CHECK(shown.at(R"(onceproxy_abandoned_requests_total{end="answered"})") == 0);
+  CHECK(shown.at("onceproxy_upstream_reuses_lost_total") == 1);
+}
+
 TEST_CASE("words beyond the table's size count as other, and none is lost") {
   Metrics metrics("1");
   WorkerMetrics& worker = metrics.add_worker();
