@@ -99,7 +99,7 @@ class Assault:
         terms = Terms(f"{SEED}-drain", 10**9)
         attack = Campaign(terms, lambda: not draining.is_set())
         attacking = asyncio.create_task(attack.run(self.case(self)))
-        while attack.done < 100:
+        while attack.done < 100 and not attacking.done():
             await asyncio.sleep(0.01)
         draining.set()
         begin = time.monotonic()

@@ -43,8 +43,8 @@ class Campaign:
 
     def fault(self, what, *data, case="?"):
         """A claim is broken; `data` is what was sent and what came."""
-        if len(self.faults) >= 2 * FAULTS:
-            return
+        if len(self.faults) >= 2 * FAULTS or not self.alive():
+            return  # enough is seen; or it is because the program is gone, which is told by itself
         text = "".join(f"\n    {bytes(part[:SHOWN])!r}" for part in data)
         self.faults.append(f"case {case}: {what}{text}")
 
@@ -63,9 +63,9 @@ class Campaign:
             except Malformed as error:
                 self.fault(f"a client was sent what is no HTTP: {error}", case=number)
             except OSError as error:
-                if self.alive():
-                    self.fault(f"the connection could not be used: {error!r}", case=number)
-                return  # the program is gone; the cases under way are told
+                self.fault(f"the connection could not be used: {error!r}", case=number)
+            if not self.alive():
+                return  # one of the cases under way was its end
             self.under_way.discard(number)
             self.done += 1
 

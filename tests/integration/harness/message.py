@@ -170,6 +170,8 @@ def parse_response(data, method="GET", closed=False):
             continue
         break
     kind, length = framing(headers)
+    if kind == "chunked" and match[1] == b"0":
+        raise Malformed("chunked under HTTP/1.0")  # RFC 9112 6.1
     if method == "HEAD" or status in (204, 304, 101):
         if status in (204, 101) and kind:
             raise Malformed(f"a {status} that declares a body")
