@@ -11,6 +11,7 @@ import yaml
 from .admin import Admin
 from .metrics import scrape
 from .output import Lines
+from .rest import Rest
 from .wait import PATIENCE, eventually
 
 SANITIZER_REPORT = re.compile(r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error: ")
@@ -89,6 +90,7 @@ class Onceproxy:
             if line.get("message") == "listening":
                 host, _, port = line["address"].rpartition(":")
                 self.listeners.setdefault(line["listener"], (host, int(port)))
+        self.rest = Rest(self)
         return self
 
     def restart(self):
@@ -140,8 +142,11 @@ class Onceproxy:
         return self._ended()
 
     def close(self):
-        """The end of every test: the program must still be there, and must leave in good order."""
+        """The end of every test: the program must still be there, have given back what requests took,
+        and leave in good order."""
         if self.process is not None:
+            self.check_alive()
+            self.rest.check()
             code = self.terminate()
             assert code == 0, f"exit code {code} after SIGTERM:\n{self.stderr.text()}"
 
