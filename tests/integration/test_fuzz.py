@@ -21,7 +21,8 @@ MIB = 1024 * 1024
 GROWTH = 96 * MIB  # of memory, most of it the store's, whose records stay
 
 LIMITS = {"head_timeout": "1s", "body_timeout": "1s", "idle_timeout": "1s", "body_bytes": "64KiB"}
-UPSTREAM = {"response_timeout": "2s", "idle_timeout": "2s", "max_connections": 64}
+UPSTREAM = {"response_timeout": "2s", "idle_timeout": "2s", "keepalive_timeout": "2s",
+            "max_connections": 64}
 DRAIN = 5  # seconds
 
 
