@@ -36,7 +36,8 @@ TEST_CASE("A key misspelt in the wrong place says both") {
 TEST_CASE("Half a key names the whole ones") {
   CHECK(problems_in("listen: a:0\nupstream: {address: \"a:1\", timeout: 5s}\n") ==
         Texts{"upstream.timeout: unknown key \"timeout\"; did you mean \"connect_timeout\", "
-              "\"response_timeout\" or \"idle_timeout\"?"});
+              "\"response_timeout\", \"idle_timeout\", \"keepalive_timeout\" or "
+              "\"abandoned_timeout\"?"});
 }
 
 TEST_CASE("A key that is like no other lists what is known") {
