@@ -98,7 +98,8 @@ def make(generator, name):
         sent = b""
     if generator.random() < 0.2:
         fields.append(generator.choice(["TE: trailers", "Accept: */*", "Cookie: a=b", "Keep-Alive: timeout=5",
-                                        "X-Forwarded-For: 1.2.3.4", "Upgrade: h2c", "Authorization: Basic eA=="]))
+                                        "X-Forwarded-For: 1.2.3.4", "Upgrade: h2c",
+                                        "Authorization: Basic eA=="]))
         if fields[-1].startswith("Upgrade"):
             fields.append("Connection: Upgrade")
     made = _written(generator, method, target, name, minor, fields, body, sent)

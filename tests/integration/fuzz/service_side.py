@@ -14,7 +14,8 @@ from .reading import final_head
 # What the program takes and drops, and the strict parser refuses: chunk extensions, white space behind
 # a chunk's size, trailers, the length of a 204 or a 101, a status line that ends behind its number.
 # Such an answer is not judged.
-LENIENT = re.compile(rb"HTTP/1.[01] [0-9]{3}\r\n|[0-9A-Fa-f][ \t]*;|\r\n0+\r\n(?!\r\n)|[0-9A-Fa-f][ \t]+\r\n|HTTP/1.[01] (?:204|101)")
+LENIENT = re.compile(rb"[0-9A-Fa-f][ \t]*;|[0-9A-Fa-f][ \t]+\r\n|\r\n0+\r\n(?!\r\n)"
+                     rb"|HTTP/1.[01] (?:204|101|[0-9]{3}\r\n)")
 # What Connection may name without being refused.
 OPTIONS = {"close", "keep-alive", "upgrade", ""}
 RELEASED = {408, 425, 429, *range(500, 600)} - {502, 504}
