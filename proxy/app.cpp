@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "proxy/cores.hpp"
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
+#include "proxy/main_loop.hpp"
 #include "proxy/options.hpp"
 #include "proxy/rules_in_force.hpp"
 #include "proxy/store_telemetry.hpp"
@@ -34,7 +34,6 @@ namespace onceproxy {
 
 namespace {
 
-using std::chrono::steady_clock;
 using telemetry::LogLevel;
 
 /// How often the configuration file is looked at.
@@ -49,16 +48,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// The signals that run() waits for; blocked in every thread, so that only it gets them.
-sigset_t block_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, signal);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return set;
 }
 
 std::unique_ptr<telemetry::Tracer> make_tracer(const config::Settings& settings,
@@ -103,7 +92,7 @@ class App {
                               metrics_);
   }
 
-  int serve(const sigset_t& signals);
+  int serve(MainLoop& loop);
 
  private:
   void apply(const config::Settings& settings);
@@ -111,7 +100,6 @@ class App {
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
-  void wait_for_end(const sigset_t& signals);
   telemetry::SlotsInUse slots_in_use() const;
 
   /// Destroyed last: it watches how the rest ends.
@@ -251,28 +239,7 @@ telemetry::SlotsInUse App::slots_in_use() const {
   return {server_->clients(), use.connections, use.turns, rules_.get()->turns_in_use()};
 }
 
-/// Serves until SIGTERM or SIGINT; meanwhile SIGHUP and a change of the file reload.
-void App::wait_for_end(const sigset_t& signals) {
-  auto next_look = steady_clock::now();
-  while (true) {
-    const auto left = std::max(steady_clock::duration(0), next_look - steady_clock::now());
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
-    const timespec timeout{
-        whole.count(), std::chrono::duration_cast<std::chrono::nanoseconds>(left - whole).count()};
-    const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
-    if (signal == SIGHUP) {
-      configuration_.reload("signal");
-    } else if (signal > 0) {
-      return;
-    }
-    // However many signals come, the file gets its look.
-    if (steady_clock::now() < next_look) continue;
-    configuration_.look();
-    next_look = steady_clock::now() + look_interval;
-  }
-}
-
-int App::serve(const sigset_t& signals) {
+int App::serve(MainLoop& loop) {
   const std::size_t workers = settings_.workers > 0 ? settings_.workers : usable_cores();
   server_ = std::make_unique<http::Server>(http_options(settings_), data_endpoints(settings_),
                                            workers, *store_, clock_, metrics_, access_log_,
@@ -287,7 +254,9 @@ int App::serve(const sigset_t& signals) {
                   {"policies", static_cast<std::int64_t>(settings_.policies.size())},
                   {"upstream", settings_.upstream.address.text()},
                   {"store", settings_.store.path.native()}});
-  wait_for_end(signals);
+  loop.run({.reload = [this] { configuration_.reload("signal"); },
+            .look = [this] { configuration_.look(); },
+            .look_interval = look_interval});
 
   forced_end_.emplace(options_.drain_time + end_time);
   state_ = admin::ServerState::draining;
@@ -311,14 +280,15 @@ int App::serve(const sigset_t& signals) {
 int run(Configuration& configuration, const RunOptions& options) {
   const config::Settings& settings = configuration.started_with();
   telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
-  const sigset_t signals = block_signals();
+  MainLoop loop;
+  ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   telemetry::log(LogLevel::info, "starting",
                  {{"version", ONCEPROXY_VERSION},
                   {"config", options.config_file},
                   {"pid", static_cast<std::int64_t>(::getpid())}});
   App app(configuration, options);
-  return app.serve(signals);
+  return app.serve(loop);
 }
 
 }  // namespace onceproxy

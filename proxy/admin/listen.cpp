@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -20,12 +21,6 @@ namespace {
 [[noreturn]] void fail(int error, const std::string& address) {
   throw std::system_error(error, std::generic_category(), "cannot listen on " + address);
 }
-
-class ResolveCategory : public std::error_category {
- public:
-  const char* name() const noexcept override { return "getaddrinfo"; }
-  std::string message(int code) const override { return gai_strerror(code); }
-};
 
 std::string without_brackets(const std::string& host) {
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
@@ -104,20 +99,21 @@ void ListeningSocket::listen_tcp(const Endpoint& endpoint) {
   const std::string port = std::to_string(endpoint.port);
   address_ = with_port(host, port);
   if (host.empty()) fail(EINVAL, address_);
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); code != 0) {
-    static const ResolveCategory category;
-    throw std::system_error(code, category, "cannot listen on " + address_);
+  using boost::asio::ip::tcp;
+  boost::asio::io_context context;
+  tcp::resolver resolver(context);
+  boost::system::error_code error;
+  const auto found =
+      resolver.resolve(host, port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  if (error || found.empty()) {
+    throw std::system_error(static_cast<std::error_code>(error), "cannot listen on " + address_);
   }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
-  family_ = found->ai_family;
+  const tcp::endpoint at = found.begin()->endpoint();
+  family_ = at.protocol().family();
   descriptor_ = socket(family_, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int on = 1;
   if (descriptor_ < 0 || setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      bind(descriptor_, found->ai_addr, found->ai_addrlen) != 0 ||
+      bind(descriptor_, at.data(), static_cast<socklen_t>(at.size())) != 0 ||
       listen(descriptor_, SOMAXCONN) != 0)
     fail(errno, address_);
   address_ = bound_address(descriptor_, address_);

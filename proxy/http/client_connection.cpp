@@ -22,8 +22,9 @@ const LimitOptions& ClientConnection::limits() const {
   return worker.options().limits;
 }
 
-ClientConnection::ClientConnection(Worker& home, int socket, std::string address, Slots::Taken slot)
-    : Stream(home.loop(), socket, home.options().limits.idle_timeout),
+ClientConnection::ClientConnection(Worker& home, Socket socket, std::string address,
+                                   Slots::Taken slot)
+    : Stream(home.loop(), std::move(socket), home.options().limits.idle_timeout),
       worker(home),
       client(std::move(address)),
       slot_(std::move(slot)) {

@@ -27,9 +27,9 @@ class Worker;
 
 class ClientConnection final : public Stream {
  public:
-  /// Owns `socket`. `client`: the peer's address, without its port. `slot`: of the limit of
+  /// `client`: the peer's address, without its port. `slot`: of the limit of
   /// clients.
-  ClientConnection(Worker& worker, int socket, std::string client, Slots::Taken slot);
+  ClientConnection(Worker& worker, Socket socket, std::string client, Slots::Taken slot);
   ~ClientConnection() override;
 
   /// Serves until the connection ends; then the worker forgets it.

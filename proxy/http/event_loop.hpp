@@ -1,41 +1,30 @@
-// EventLoop: one thread's epoll loop. Descriptors are registered once, for reading and writing,
-// edge-triggered: a Source remembers what it was told, so that a read is tried only when there is
-// something to read. Against Asio's reactor, which tries each read and usually learns that there is
-// nothing yet, this saves two system calls of six on a forwarded request.
+// EventLoop: one thread's rounds on a boost::asio::io_context.
 //
-// A round is: wait, tell the sources what happened (they read), run what was deferred (requests go
-// on), and make the round's writes together. Each phase stays in its part of the caches, and who is
-// written to wakes once for several writes instead of for each.
+// A round is: wait for events and hear of them, 64 at most (streams read), run what was deferred
+// (requests go on), and make the round's writes together. Each phase stays in its part of the
+// caches, and who is written to wakes once for several writes instead of for each.
 //
-// Thread-safety: post() and stop() from any thread; everything else on the loop's thread.
+// Thread-safety: post() and stop() from any thread; everything else, and every socket, timer and
+// acceptor on context(), on the loop's thread, or before run(): the reactor takes no locks for them
+// (BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO).
 #pragma once
 
-#include <sys/epoll.h>
-
-#include <array>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <functional>
-#include <mutex>
-#include <vector>
+#include <utility>
 
 #include "proxy/http/deadline.hpp"
+#include "proxy/http/socket.hpp"
 
 namespace onceproxy::http {
 
 class EventLoop {
  public:
-  /// What a descriptor's events are told to. Must be removed before it is destroyed.
-  class Source {
-   public:
-    /// `events` as epoll(7) gives them. Runs on the loop's thread; may destroy any source.
-    virtual void ready(std::uint32_t events) = 0;
-
-   protected:
-    ~Source() = default;
-  };
-
   struct DeferredTag;
   struct WritingTag;
   template <typename Tag>
@@ -63,21 +52,22 @@ class EventLoop {
     ~Writing() = default;
   };
 
-  /// Runs whenever a batch of events is dealt with; `quiet`: there were none. False: something is
-  /// held back for as long as there are events, so the next wait must not last.
+  /// Runs whenever a round is over; `quiet`: nothing had happened. False: something is held back
+  /// for as long as there are events, so the next wait must not last.
   using OnRound = std::function<bool(bool quiet)>;
 
-  /// `on_tick` runs every Deadlines::tick, after the deadlines. Throws std::system_error when the
-  /// kernel has no descriptors left.
+  /// `on_tick` runs every Deadlines::tick, after the deadlines. Throws boost::system::system_error
+  /// when the kernel has no descriptors left.
   EventLoop(std::function<void()> on_tick, OnRound on_round);
-  ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// False: the kernel refused (out of memory or watches).
-  bool add(int descriptor, Source& source);
-  /// No event of a batch under way reaches `source` any more. Its descriptor must be closed next.
-  void remove(Source& source);
+  /// What sockets, acceptors and timers are made on. Whatever runs as a handler calls woke() first.
+  asio::io_context& context() { return context_; }
+  void woke() {
+    if (std::exchange(asleep_, false)) note_time();
+  }
+
   void defer(Deferred& deferred) {
     if (!deferred.Hook<DeferredTag>::is_linked()) deferred_.push_back(deferred);
   }
@@ -86,8 +76,14 @@ class EventLoop {
   }
   Deadlines& deadlines() { return deadlines_; }
 
-  /// Runs `task` on the loop's thread, soon.
-  void post(std::function<void()> task);
+  /// Runs `task` on the loop's thread, soon, in the order of the calls.
+  template <typename Task>
+  void post(Task task) {
+    asio::post(context_, [this, task = std::move(task)]() mutable {
+      woke();
+      task();
+    });
+  }
   void stop();
 
   /// Returns after stop().
@@ -97,37 +93,32 @@ class EventLoop {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
   template <typename Of, typename Tag>
   using List = boost::intrusive::list<Of, boost::intrusive::base_hook<Hook<Tag>>,
                                       boost::intrusive::constant_time_size<false>>;
   /// A round's calls to the store begin when it is over: it must not last.
-  static constexpr int batch_max = 64;
+  static constexpr std::size_t round_max = 64;
 
-  int wait_milliseconds() const;
-  void dispatch();
-  void run_posted();
+  bool hear_events(bool may_wait);
   void run_deferred();
   void write_all();
-  void tick();
-  void wake();
+  void wait_for_tick();
+  void note_time();
 
-  const int epoll_;
-  const int wakeup_;
+  asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  Timer ticker_{context_.get_executor()};
   const std::function<void()> on_tick_;
   const OnRound on_round_;
   Deadlines deadlines_;
   List<Deferred, DeferredTag> deferred_;
   List<Writing, WritingTag> writings_;
-
-  std::array<epoll_event, batch_max> batch_;
-  int batch_size_ = 0;
-  int batch_next_ = 0;
   Clock::time_point now_ = Clock::now();
-  Clock::time_point next_tick_;
+  /// Waited, and noted no time since.
+  bool asleep_ = false;
+  /// Of this round.
+  std::size_t ticks_ = 0;
   bool stopped_ = false;
-
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;
 };
 
 }  // namespace onceproxy::http

@@ -1,17 +1,11 @@
 #include "proxy/http/listener.hpp"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <boost/asio/ip/v6_only.hpp>
 #include <cerrno>
-#include <cstring>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
-#include "proxy/http/stream.hpp"
 #include "proxy/http/worker.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -19,144 +13,101 @@ namespace onceproxy::http {
 
 namespace {
 
-/// Accepted in a row before other events get their turn.
-constexpr int accept_max = 64;
+using asio::ip::tcp;
 
-[[noreturn]] void fail(const Endpoint& endpoint, int error) {
+[[noreturn]] void fail(const Endpoint& endpoint, const ErrorCode& error) {
   std::string what = "cannot listen on " + endpoint.text();
-  if (error == EADDRINUSE) what += " (another process listens there)";
-  throw std::system_error(error, std::generic_category(), what);
+  if (error == asio::error::address_in_use) what += " (another process listens there)";
+  throw std::system_error(error.value(), std::generic_category(), what);
 }
 
-/// A bound descriptor, or throws.
-int bind_one(const Endpoint& endpoint, const SocketAddress& at, bool share) {
-  const int descriptor =
-      ::socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) fail(endpoint, errno);
-  const int on = 1;
-  // Without SO_REUSEADDR a restart would wait for the connections of the process before.
-  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (share) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  if (at.storage.ss_family == AF_INET6) {
-    ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+/// A bound socket, or throws.
+Acceptor bind_one(const Endpoint& endpoint, EventLoop& loop, const tcp::endpoint& at, bool share) {
+  Acceptor acceptor(loop.context());
+  ErrorCode error;
+  acceptor.open(at.protocol(), error);
+  if (error) fail(endpoint, error);
+  ErrorCode ignored;
+  // Without it a restart would wait for the connections of the process before.
+  acceptor.set_option(Acceptor::reuse_address(true), ignored);
+  if (share) acceptor.set_option(ReusePort(), ignored);
+  if (at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), ignored);
+  acceptor.bind(at, error);
+  if (error) fail(endpoint, error);
+  return acceptor;
+}
+
+tcp::endpoint resolve(const Endpoint& endpoint) {
+  asio::io_context context;
+  tcp::resolver resolver(context);
+  ErrorCode error;
+  const auto found =
+      resolver.resolve(endpoint.host, std::to_string(endpoint.port),
+                       tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  if (error || found.empty()) {
+    throw std::runtime_error("cannot listen on " + endpoint.text() + ": " + error.message());
   }
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&at.storage), at.size) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    fail(endpoint, error);
-  }
-  return descriptor;
+  return found.begin()->endpoint();
 }
 
-SocketAddress resolve(const Endpoint& endpoint) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  const int error = ::getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
-  if (error != 0) {
-    throw std::runtime_error("cannot listen on " + endpoint.text() + ": " + ::gai_strerror(error));
-  }
-  SocketAddress out;
-  std::memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
-  out.size = found->ai_addrlen;
-  ::freeaddrinfo(found);
-  return out;
-}
-
-SocketAddress bound_to(int descriptor) {
-  SocketAddress out;
-  out.size = sizeof out.storage;
-  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&out.storage), &out.size);
-  return out;
-}
-
-std::uint16_t port_of(const SocketAddress& address) {
-  // sin_port and sin6_port lie at the same place (RFC 3493 3.3).
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
-}
-
-std::string host_of(const SocketAddress& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.storage.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-    // An IPv4 client of a dual-stack socket is known by its IPv4 address.
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-      ::inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, text, sizeof text);
-    } else {
-      ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-    }
-  } else {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-    ::inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-  }
-  return text;
+std::string host_of(const asio::ip::address& address) {
+  if (!address.is_v6()) return address.to_string();
+  const asio::ip::address_v6 v6 = address.to_v6();
+  // An IPv4 client of a dual-stack socket is known by its IPv4 address.
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  // Without the number of the interface, which means something on this machine alone.
+  return asio::ip::address_v6(v6.to_bytes()).to_string();
 }
 
 }  // namespace
 
-BoundAddress bind_listeners(const Endpoint& endpoint, std::size_t count) {
-  SocketAddress at = resolve(endpoint);
+BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<EventLoop*>& loops) {
+  tcp::endpoint at = resolve(endpoint);
+  ErrorCode error;
   if (endpoint.port != 0) {
     // SO_REUSEPORT would let a second process of the same user share the port unnoticed. A bind
     // without it tells whether anybody is there.
-    const int probe = bind_one(endpoint, at, false);
-    const bool taken = ::listen(probe, 1) != 0;
-    const int error = errno;
-    ::close(probe);
-    if (taken) fail(endpoint, error);
+    Acceptor probe = bind_one(endpoint, *loops.front(), at, false);
+    probe.listen(1, error);
+    if (error) fail(endpoint, error);
   }
   BoundAddress bound;
-  for (std::size_t i = 0; i < count; ++i) {
-    const int descriptor = bind_one(endpoint, at, true);
-    at = bound_to(descriptor);
-    if (::listen(descriptor, SOMAXCONN) != 0) fail(endpoint, errno);
-    bound.descriptors.push_back(descriptor);
+  for (EventLoop* const loop : loops) {
+    Acceptor acceptor = bind_one(endpoint, *loop, at, true);
+    at = acceptor.local_endpoint(error);
+    if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
+    if (error) fail(endpoint, error);
+    bound.acceptors.push_back(std::move(acceptor));
   }
-  bound.text = Endpoint{host_of(at), port_of(at), ""}.text();
+  bound.text = Endpoint{host_of(at.address()), at.port(), ""}.text();
   return bound;
 }
 
-Listener::Listener(Worker& worker, int descriptor)
-    : Deadline(worker.loop().deadlines()), worker_(worker), descriptor_(descriptor) {}
-
-Listener::~Listener() {
-  stop();
-}
-
-void Listener::start() {
-  if (!worker_.loop().add(descriptor_, *this)) {
-    telemetry::log(telemetry::LogLevel::error, "cannot watch a listening socket");
-  }
-}
+Listener::Listener(Worker& worker, Acceptor acceptor)
+    : Deadline(worker.loop().deadlines()), worker_(worker), acceptor_(std::move(acceptor)) {}
 
 void Listener::stop() {
-  if (descriptor_ < 0) return;
   disarm();
-  worker_.loop().remove(*this);
-  ::close(std::exchange(descriptor_, -1));
+  ErrorCode ignored;
+  acceptor_.close(ignored);
 }
 
-void Listener::accept_some() {
-  for (int i = 0; i < accept_max && descriptor_ >= 0; ++i) {
-    SocketAddress peer;
-    peer.size = sizeof peer.storage;
-    const int accepted = ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer.storage),
-                                   &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted >= 0) {
-      worker_.accepted(accepted, host_of(peer));
-      continue;
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-    if (errno == ECONNABORTED || errno == EINTR) continue;
-    telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
-                   {{"error", std::strerror(errno)}});
-    arm(std::chrono::milliseconds(0));
-    return;
-  }
-  // Edge-triggered: whoever still waits in the queue makes no further event.
-  if (descriptor_ >= 0) worker_.loop().defer(*this);
+void Listener::accept_next() {
+  if (!acceptor_.is_open()) return;
+  acceptor_.async_accept(worker_.loop().context(), peer_,
+                         [this](ErrorCode error, asio::basic_stream_socket<tcp, Executor> socket) {
+                           worker_.loop().woke();
+                           if (!acceptor_.is_open()) return;
+                           if (!error) {
+                             worker_.accepted(std::move(socket), host_of(peer_.address()));
+                           } else if (error != asio::error::connection_aborted) {
+                             telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
+                                            {{"error", error.message()}});
+                             arm(std::chrono::milliseconds(0));
+                             return;
+                           }
+                           accept_next();
+                         });
 }
 
 }  // namespace onceproxy::http

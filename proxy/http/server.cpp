@@ -47,7 +47,8 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
               metrics,
               access_log,
               tracer,
-              UpstreamAddress(options.upstream.endpoint),
+              UpstreamAddress(options.upstream.endpoint,
+                              [&metrics] { metrics.upstream_lookup_failed(); }),
               Slots(options.limits.connections),
               Slots(options.upstream.connections_max,
                     [this] {
@@ -58,14 +59,16 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
               BufferBudget(telemetry::Buffered::answers)} {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
+  std::vector<EventLoop*> loops;
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, setup));
+    loops.push_back(&workers_.back()->loop());
     serving_.push_back(false);
   }
   for (const Endpoint& endpoint : listen) {
-    const BoundAddress bound = bind_listeners(endpoint, workers);
-    addresses_.push_back(bound.text);
-    for (std::size_t i = 0; i < workers; ++i) workers_[i]->listen(bound.descriptors[i]);
+    BoundAddress bound = bind_listeners(endpoint, loops);
+    addresses_.push_back(std::move(bound.text));
+    for (std::size_t i = 0; i < workers; ++i) workers_[i]->listen(std::move(bound.acceptors[i]));
   }
 }
 

@@ -1,12 +1,10 @@
 #include "proxy/http/stream.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <span>
 #include <utility>
 
 namespace onceproxy::http {
@@ -15,55 +13,61 @@ namespace {
 
 constexpr int reads_in_a_row_max = 16;
 
-bool would_block(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
-/// Small writes go out at once: an answer must not wait for the client's acknowledgement. Fails on
-/// a unix socket, which has no Nagle algorithm.
-void send_at_once(int descriptor) {
-  const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+bool would_block(const ErrorCode& error) {
+  return error == asio::error::would_block || error == asio::error::interrupted;
 }
 
 }  // namespace
 
-Stream::Stream(EventLoop& loop, int descriptor, std::chrono::milliseconds stall)
-    : Deadline(loop.deadlines()), loop_(loop), descriptor_(descriptor), stall_(stall) {
-  if (descriptor_ < 0) return;
-  send_at_once(descriptor_);
-  if (!loop_.add(descriptor_, *this)) close();
+Stream::Stream(EventLoop& loop, std::chrono::milliseconds stall)
+    : Deadline(loop.deadlines()), loop_(loop), stall_(stall) {}
+
+Stream::Stream(EventLoop& loop, Socket socket, std::chrono::milliseconds stall)
+    : Stream(loop, stall) {
+  adopt(std::move(socket));
 }
 
 Stream::~Stream() {
   close();
 }
 
+void Stream::adopt(Socket socket) {
+  ErrorCode error;
+  socket.non_blocking(true, error);
+  // Small writes go out at once: an answer must not wait for the client's acknowledgement. Fails on
+  // a unix socket, which has no Nagle algorithm.
+  socket.set_option(asio::ip::tcp::no_delay(true), error);
+  tcp_ = !error;
+  watch_ = new Watch(std::move(socket), *this);
+}
+
 void Stream::close() {
-  if (descriptor_ < 0) return;
+  if (watch_ == nullptr && connecting_ == nullptr) return;
   cancel();
   disarm();
-  loop_.remove(*this);
-  ::close(std::exchange(descriptor_, -1));
+  connecting_.reset();
+  if (watch_ != nullptr) std::exchange(watch_, nullptr)->close();
 }
 
 void Stream::reset() {
-  const linger now{1, 0};
-  if (descriptor_ >= 0) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  ErrorCode ignored;
+  if (open()) watch_->socket.set_option(Socket::linger(true, 0), ignored);
   close();
 }
 
 void Stream::shutdown_send() {
-  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+  ErrorCode ignored;
+  if (open()) watch_->socket.shutdown(Socket::shutdown_send, ignored);
 }
 
 bool Stream::quiet(bool look) {
-  if (descriptor_ < 0 || ended_) return false;
+  if (!open() || ended_) return false;
   if (!readable_ && !look) return true;
   char byte;
-  const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got >= 0 || !would_block(errno)) return false;
-  readable_ = false;
+  ErrorCode error;
+  watch_->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
+  if (!would_block(error)) return false;
+  expect_more();
   return true;
 }
 
@@ -82,13 +86,17 @@ bool Stream::refuse_second(const Waiter& waiter, std::string_view operation) {
 bool Stream::begin_fill(std::size_t buffer_bytes_max) {
   read_bytes_max_ = buffer_bytes_max;
   read_error_ = IoError::none;
-  if (descriptor_ < 0) {
+  if (!open()) {
     read_error_ = IoError::broken;
     return true;
   }
   if (!readable_ || !read_some()) {
     reads_in_a_row_ = 0;
     guard_read();
+    if (begun_ && tcp_) {
+      ErrorCode ignored;
+      watch_->socket.set_option(AcknowledgeNow(), ignored);
+    }
     return false;
   }
   if (++reads_in_a_row_ < reads_in_a_row_max) return true;
@@ -106,24 +114,21 @@ bool Stream::read_some() {
     read_error_ = IoError::no_room;
     return true;
   }
-  const ssize_t got = ::recv(descriptor_, room.data, room.size, 0);
+  ErrorCode error;
+  const std::size_t got = watch_->socket.read_some(asio::buffer(room.data, room.size), error);
   if (got > 0) {
-    buffer.commit(static_cast<std::size_t>(got));
-    // Less than there was room for: the kernel has no more, and will say so when it has.
-    if (static_cast<std::size_t>(got) < room.size && !ended_) readable_ = false;
+    buffer.commit(got);
+    begun_ = true;
+    // Less than there was room for: the kernel has no more for now.
+    if (got < room.size) expect_more();
     return true;
   }
-  if (got == 0) {
-    ended_ = true;
-    read_error_ = IoError::eof;
-    return true;
-  }
-  if (would_block(errno)) {
-    readable_ = false;
+  if (would_block(error)) {
+    expect_more();
     return false;
   }
   ended_ = true;
-  read_error_ = IoError::broken;
+  read_error_ = error == asio::error::eof ? IoError::eof : IoError::broken;
   return true;
 }
 
@@ -131,6 +136,12 @@ bool Stream::read_some() {
 void Stream::guard_read() {
   read_guarded_ = !armed();
   if (read_guarded_) arm(stall_);
+}
+
+/// All that had come was read: the kernel says when there is more.
+void Stream::expect_more() {
+  readable_ = false;
+  if (!ended_) watch_->wait_readable();
 }
 
 // --- writing
@@ -141,28 +152,25 @@ bool Stream::WriteAwaiter::advance() {
     return true;
   }
   while (true) {
-    if (stream_.descriptor_ < 0) {
+    if (!stream_.open()) {
       result_.error = IoError::broken;
       return true;
     }
-    std::array<iovec, parts_max> vectors;
+    std::array<asio::const_buffer, parts_max> buffers;
     std::size_t count = 0;
     for (const std::string_view part : parts_) {
-      if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+      if (!part.empty()) buffers[count++] = asio::const_buffer(part.data(), part.size());
     }
     if (count == 0) return true;
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = count == 1 ? ::send(stream_.descriptor_, vectors[0].iov_base,
-                                             vectors[0].iov_len, MSG_NOSIGNAL)
-                                    : ::sendmsg(stream_.descriptor_, &message, MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (would_block(errno)) return false;
+    Socket& socket = stream_.watch_->socket;
+    ErrorCode error;
+    std::size_t left = count == 1 ? socket.write_some(buffers[0], error)
+                                  : socket.write_some(std::span(buffers.data(), count), error);
+    if (error) {
+      if (would_block(error)) return false;
       result_.error = IoError::broken;
       return true;
     }
-    auto left = static_cast<std::size_t>(sent);
     result_.bytes += left;
     for (std::string_view& part : parts_) {
       const std::size_t taken = std::min(left, part.size());
@@ -175,6 +183,7 @@ bool Stream::WriteAwaiter::advance() {
 void Stream::begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter) {
   writer_ = {waiter};
   writing_ = &writing;
+  begun_ = false;
   loop_.write_later(*this);
 }
 
@@ -188,6 +197,7 @@ bool Stream::write_now() {
     return true;
   }
   guard_write();
+  watch_->wait_writable();
   return false;
 }
 
@@ -213,23 +223,32 @@ void Stream::heard() {
 
 // --- connecting
 
-bool Stream::begin_connect(const SocketAddress& address) {
+bool Stream::begin_connect(const std::vector<SocketAddress>& addresses,
+                           std::chrono::milliseconds within) {
   connect_error_ = IoError::none;
-  const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
-  descriptor_ = ::socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor_ < 0) {
-    connect_error_ = IoError::broken;
-    return true;
-  }
-  send_at_once(descriptor_);
-  const bool connected = ::connect(descriptor_, to, address.size) == 0;
-  const bool under_way = !connected && errno == EINPROGRESS;
-  if (!(connected || under_way) || !loop_.add(descriptor_, *this)) {
-    close();
-    connect_error_ = IoError::broken;
-    return true;
-  }
-  return connected;
+  Connecting::Owner& told = *this;
+  connecting_ = std::make_unique<Connecting>(loop_.context(), told, addresses, within);
+  if (connecting_->start()) return false;
+  connecting_.reset();
+  connect_error_ = IoError::broken;
+  return true;
+}
+
+void Stream::connected(Socket socket, std::size_t index) {
+  loop_.woke();
+  connecting_.reset();
+  connected_to_ = index;
+  adopt(std::move(socket));
+  connector_.done = true;
+  loop_.defer(*this);
+}
+
+void Stream::not_connected() {
+  loop_.woke();
+  connecting_.reset();
+  connect_error_ = IoError::broken;
+  connector_.done = true;
+  loop_.defer(*this);
 }
 
 // --- what wakes them
@@ -242,6 +261,7 @@ void Stream::interrupt_reading(IoError error) {
     reader_.done = true;
   }
   if (connector_.waits()) {
+    connecting_.reset();
     connect_error_ = error;
     connector_.done = true;
   }
@@ -272,31 +292,38 @@ void Stream::run() {
   handle.resume();
 }
 
-void Stream::ready(std::uint32_t events) {
-  constexpr std::uint32_t failed = EPOLLERR | EPOLLHUP;
-  if ((events & (EPOLLRDHUP | failed)) != 0) ended_ = true;
-  const bool news = (events & (EPOLLIN | EPOLLRDHUP | failed)) != 0;
-  if (news) readable_ = true;
-  if (connector_.waits()) {
-    if ((events & (EPOLLOUT | failed)) == 0) return;
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) connect_error_ = IoError::broken;
-    connector_.done = true;
-  } else {
-    if (writer_.waits() && (events & (EPOLLOUT | failed)) != 0) {
-      const std::size_t before = writing_->result_.bytes;
-      writer_.done = writing_->advance();
-      if (!writer_.done && writing_->result_.bytes > before) guard_write();
-    }
-    if (news && reader_.waits()) reader_.done = read_some();
+void Stream::readable(ErrorCode error) {
+  loop_.woke();
+  readable_ = true;
+  if (error) {
+    // There will be no news any more.
+    ended_ = true;
+    interrupt_reading(IoError::broken);
+  } else if (reader_.waits()) {
+    reader_.done = read_some();
   }
-  if (connector_.done || writer_.done || reader_.done) {
+  if (reader_.done) {
     loop_.defer(*this);
-  } else if (news && !reader_.handle) {
+  } else if (!reader_.handle) {
     heard();
   }
+}
+
+void Stream::writable(ErrorCode error) {
+  loop_.woke();
+  if (!writer_.waits()) return;
+  if (error) {
+    interrupt_writing(IoError::broken);
+    return;
+  }
+  const std::size_t before = writing_->result_.bytes;
+  writer_.done = writing_->advance();
+  if (writer_.done) {
+    loop_.defer(*this);
+    return;
+  }
+  if (writing_->result_.bytes > before) guard_write();
+  watch_->wait_writable();
 }
 
 }  // namespace onceproxy::http

@@ -4,7 +4,13 @@
 // the loop's round.
 //
 // A stream that nobody reads still hears from its peer: that is how an idle upstream connection
-// learns that its peer closed it, or sent what nobody asked for, before it is used again.
+// learns that its peer closed it, or sent what nobody asked for, before it is used again. Either
+// there may be something to read, or a wait for that is under way.
+//
+// A peer that sends a message in pieces may hold the next one back until the one before is
+// acknowledged (RFC 896, Nagle), and the kernel may put off the acknowledgement (RFC 1122 4.2.3.2):
+// together they cost 40 ms. So whoever waits for the rest of what has begun to come acknowledges at
+// once.
 //
 // Each of the three operations has at most one coroutine that awaits it. A second one is a defect
 // of the program: it gets `broken` at once, the stream is closed, and the first one ends as broken,
@@ -13,18 +19,21 @@
 // Not thread-safe: one event loop. Must not be destroyed while a coroutine awaits it.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <array>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "proxy/http/buffer.hpp"
+#include "proxy/http/connecting.hpp"
 #include "proxy/http/deadline.hpp"
 #include "proxy/http/event_loop.hpp"
+#include "proxy/http/socket.hpp"
+#include "proxy/http/watch.hpp"
 
 namespace onceproxy::http {
 
@@ -43,20 +52,17 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
-/// An address to connect to.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
 class Stream : public Deadline,
-               private EventLoop::Source,
+               private Watch::Owner,
+               private Connecting::Owner,
                private EventLoop::Deferred,
                private EventLoop::Writing {
  public:
-  /// Owns `descriptor`, a non-blocking socket, or -1. `stall`: how long a write may make no
-  /// progress, and how long a read waits that was given no deadline; then they end as timed out.
-  Stream(EventLoop& loop, int descriptor, std::chrono::milliseconds stall);
+  /// Not connected. `stall`: how long a write may make no progress, and how long a read waits that
+  /// was given no deadline; then they end as timed out.
+  Stream(EventLoop& loop, std::chrono::milliseconds stall);
+  /// Connected by `socket`, which is on the loop's context.
+  Stream(EventLoop& loop, Socket socket, std::chrono::milliseconds stall);
   virtual ~Stream();
 
   /// Cuts short, as timed out, a read or a connect that is awaited `after` from now, whenever it
@@ -86,14 +92,19 @@ class Stream : public Deadline,
   /// else not a byte is written, and the error is `broken`. Costs one more system call.
   auto write_if_quiet(const Parts& parts) { return WriteAwaiter(*this, parts, true, true); }
 
-  /// co_await connect(address): gives an IoError. Opens the socket.
-  auto connect(const SocketAddress& address) { return ConnectAwaiter{*this, address}; }
+  /// co_await connect(addresses, within): to the first of them that answers, gives an IoError. The
+  /// addresses must stay. `within`: how long the deadline, which is the caller's to set, leaves.
+  auto connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within) {
+    return ConnectAwaiter{*this, addresses, within};
+  }
+  /// Which of the addresses connect() came to.
+  std::size_t connected_to() const { return connected_to_; }
 
   /// True when the peer has neither closed nor sent anything, as far as is known here; `look` asks
   /// the kernel once more.
   bool quiet(bool look);
 
-  bool open() const { return descriptor_ >= 0; }
+  bool open() const { return watch_ != nullptr; }
   /// What is awaited ends as broken, a little later.
   void cancel() {
     interrupt_reading(IoError::broken);
@@ -153,11 +164,12 @@ class Stream : public Deadline,
 
   struct ConnectAwaiter {
     Stream& stream;
-    const SocketAddress& address;
+    const std::vector<SocketAddress>& addresses;
+    std::chrono::milliseconds within;
     bool refused = false;
     bool await_ready() {
       refused = stream.refuse_second(stream.connector_, "connect");
-      return refused || stream.begin_connect(address);
+      return refused || stream.begin_connect(addresses, within);
     }
     void await_suspend(std::coroutine_handle<> waiter) { stream.connector_ = {waiter}; }
     IoError await_resume() const { return refused ? IoError::broken : stream.connect_error_; }
@@ -171,10 +183,15 @@ class Stream : public Deadline,
   void guard_read();
   void guard_write();
   void heard();
-  bool begin_connect(const SocketAddress& address);
+  bool begin_connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within);
+  void adopt(Socket socket);
+  void expect_more();
   void interrupt_reading(IoError error);
   void interrupt_writing(IoError error);
-  void ready(std::uint32_t events) override;
+  void readable(ErrorCode error) override;
+  void writable(ErrorCode error) override;
+  void connected(Socket socket, std::size_t index) override;
+  void not_connected() override;
   void run() override;
   bool write_now() override;
   void written() override;
@@ -188,7 +205,8 @@ class Stream : public Deadline,
   };
 
   EventLoop& loop_;
-  int descriptor_;
+  /// None: closed, or not connected yet.
+  Watch::Pointer watch_;
   const std::chrono::milliseconds stall_;
 
   Waiter reader_;
@@ -198,9 +216,12 @@ class Stream : public Deadline,
   bool read_guarded_ = false;
   /// There may be something to read: bytes, an end, or an error.
   bool readable_ = true;
+  /// Bytes came since the last write: of a message that may have more.
+  bool begun_ = false;
+  bool tcp_ = false;
   /// Reads in a row that did not have to wait.
   int reads_in_a_row_ = 0;
-  /// The peer has ended: what is left can be read up to its end.
+  /// The peer has ended.
   bool ended_ = false;
 
   Waiter writer_;
@@ -217,6 +238,8 @@ class Stream : public Deadline,
   std::optional<WriteGuard> guard_;
 
   Waiter connector_;
+  std::unique_ptr<Connecting> connecting_;
+  std::size_t connected_to_ = 0;
   IoError connect_error_ = IoError::none;
 };
 

@@ -80,7 +80,7 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
 
 UpstreamConnection::UpstreamConnection(UpstreamPool& pool, EventLoop& loop,
                                        std::chrono::milliseconds stall, Slots::Taken slot)
-    : Stream(loop, -1, stall), pool_(pool), slot_(std::move(slot)) {
+    : Stream(loop, stall), pool_(pool), slot_(std::move(slot)) {
   pool_.all_.push_back(*this);
   pool_.metrics_.connection(telemetry::Side::upstream, +1);
 }
@@ -115,9 +115,8 @@ void UpstreamConnection::awaited_twice(std::string_view operation) {
 }
 
 UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
-                           const std::shared_ptr<const Setup>& setup,
-                           const UpstreamAddress& address, Slots& connections,
-                           std::atomic<std::size_t>& waiting_bytes,
+                           const std::shared_ptr<const Setup>& setup, UpstreamAddress& address,
+                           Slots& connections, std::atomic<std::size_t>& waiting_bytes,
                            telemetry::WorkerMetrics& metrics)
     : loop_(loop),
       home_(home),
@@ -128,6 +127,14 @@ UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
       waiting_bytes_(waiting_bytes) {}
 
 UpstreamPool::~UpstreamPool() = default;
+
+bool UpstreamPool::leads_astray(UpstreamConnection& connection) const {
+  const std::uint64_t generation = address_.generation();
+  if (connection.generation_ == generation) return false;
+  if (!address_.has(connection.peer_)) return true;
+  connection.generation_ = generation;
+  return false;
+}
 
 Lease UpstreamPool::take_idle() {
   while (!idle_.empty()) {
@@ -143,7 +150,7 @@ Lease UpstreamPool::take_idle() {
   return nullptr;
 }
 
-bool UpstreamPool::may_be_reused(const UpstreamConnection& connection,
+bool UpstreamPool::may_be_reused(UpstreamConnection& connection,
                                  steady_clock::time_point now) const {
   const auto idle = connection.idle_for_;
   if (idle >= options().keepalive_timeout || !reuse_age_.allows(idle, now)) return false;
@@ -203,13 +210,16 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
   }
   acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout,
                                                              Slots::Taken(&connections_));
-  const std::optional<UpstreamAddress::Found> found = address_.get();
+  const std::shared_ptr<const UpstreamAddress::Found> found = address_.get();
   IoError error = IoError::broken;
   if (found) {
-    acquired.connection->generation_ = found->generation;
-    acquired.connection->expire_after(options().connect_timeout);
-    error = co_await acquired.connection->connect(found->address);
-    acquired.connection->disarm();
+    UpstreamConnection& connection = *acquired.connection;
+    connection.expire_after(options().connect_timeout);
+    error = co_await connection.connect(found->addresses, options().connect_timeout);
+    connection.disarm();
+    connection.generation_ = found->generation;
+    connection.peer_ = found->addresses[connection.connected_to()];
+    if (error == IoError::none && connection.connected_to() > 0) address_.prefer(connection.peer_);
   }
   if (error != IoError::none) {
     acquired.connection.reset();

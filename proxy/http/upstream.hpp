@@ -54,7 +54,8 @@ class UpstreamConnection final
   UpstreamPool& pool_;
   const Slots::Taken slot_;
   bool lent_ = true;
-  /// Of the upstream's address when it was made.
+  /// Where it leads, and of which of the upstream's generations that was when it was looked at.
+  SocketAddress peer_;
   std::uint64_t generation_ = 0;
   std::chrono::steady_clock::time_point idle_since_;
   /// How long its peer keeps it, less a margin, where it says so.
@@ -69,7 +70,7 @@ class UpstreamPool {
  public:
   /// `setup` is looked at whenever an option is needed, and may be another one each time.
   UpstreamPool(EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
-               const UpstreamAddress& address, Slots& connections,
+               UpstreamAddress& address, Slots& connections,
                std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics);
   ~UpstreamPool();
 
@@ -119,14 +120,13 @@ class UpstreamPool {
   class Wait;
 
   const UpstreamOptions& options() const { return setup_->options.upstream; }
-  bool leads_astray(const UpstreamConnection& connection) const {
-    return connection.generation_ != address_.generation();
-  }
+  /// It leads to an address that is not the upstream's any more.
+  bool leads_astray(UpstreamConnection& connection) const;
   /// True: so many bytes more may wait.
   bool wait_with(std::size_t bytes);
   void wait_ended(std::size_t bytes);
   Task<void> end_abandoned(AbandonedCall& call);
-  bool may_be_reused(const UpstreamConnection& connection,
+  bool may_be_reused(UpstreamConnection& connection,
                      std::chrono::steady_clock::time_point now) const;
   /// Forgets a connection that nobody uses.
   void drop(const UpstreamConnection& connection);
@@ -134,7 +134,7 @@ class UpstreamPool {
   EventLoop& loop_;
   store::Loop& home_;
   const std::shared_ptr<const Setup>& setup_;
-  const UpstreamAddress& address_;
+  UpstreamAddress& address_;
   Slots& connections_;
   telemetry::WorkerMetrics& metrics_;
   /// All there are, lent or idle.

@@ -1,13 +1,14 @@
 #include "proxy/http/upstream_address.hpp"
 
-#include <netdb.h>
-#include <sys/un.h>
+#include <signal.h>
 
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "proxy/telemetry/log.hpp"
@@ -16,45 +17,42 @@ namespace onceproxy::http {
 
 namespace {
 
+using asio::ip::tcp;
+
 /// As often as HAProxy's default "hold valid" and more often than most records live.
 constexpr std::chrono::seconds lookup_interval{10};
 
+/// More than anybody waits for, and a bound on what a resolver can make of a name.
+constexpr std::size_t addresses_max = 16;
+
 SocketAddress unix_address(const std::string& path) {
-  sockaddr_un address{};
-  if (path.size() >= sizeof address.sun_path) {
+  try {
+    return asio::local::stream_protocol::endpoint(path);
+  } catch (const boost::system::system_error&) {
     throw std::invalid_argument("upstream.address: the unix socket's path is too long: " + path);
   }
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  SocketAddress out;
-  std::memcpy(&out.storage, &address, sizeof address);
-  out.size = sizeof address;
-  return out;
 }
 
-std::optional<SocketAddress> resolve(const Endpoint& endpoint, int flags) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = flags | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  if (::getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found) != 0) return std::nullopt;
-  SocketAddress out;
-  std::memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
-  out.size = found->ai_addrlen;
-  ::freeaddrinfo(found);
-  return out;
+/// Where no name has to be looked up.
+std::optional<SocketAddress> known_address(const Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) return unix_address(endpoint.unix_path);
+  ErrorCode error;
+  const auto address = asio::ip::make_address(endpoint.host, error);
+  if (error) return std::nullopt;
+  return tcp::endpoint(address, endpoint.port);
 }
 
 std::string text_of(const SocketAddress& address) {
-  if (address.storage.ss_family == AF_UNIX) {
-    return std::string("unix:") + reinterpret_cast<const sockaddr_un*>(&address.storage)->sun_path;
+  if (address.protocol().family() == AF_UNIX) {
+    asio::local::stream_protocol::endpoint local;
+    std::memcpy(local.data(), address.data(), address.size());
+    local.resize(address.size());
+    return "unix:" + local.path();
   }
-  char host[NI_MAXHOST] = "";
-  char port[NI_MAXSERV] = "";
-  ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage), address.size, host,
-                sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-  return Endpoint{host, static_cast<std::uint16_t>(std::strtoul(port, nullptr, 10)), ""}.text();
+  tcp::endpoint ip;
+  std::memcpy(ip.data(), address.data(), address.size());
+  ip.resize(address.size());
+  return Endpoint{ip.address().to_string(), ip.port(), ""}.text();
 }
 
 }  // namespace
@@ -65,47 +63,95 @@ std::string Endpoint::text() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::vector<SocketAddress> in_order_of_trial(const std::vector<SocketAddress>& resolved) {
+  std::vector<SocketAddress> first, second;
+  for (const SocketAddress& address : resolved) {
+    const bool leads = address.protocol().family() == resolved.front().protocol().family();
+    std::vector<SocketAddress>& family = leads ? first : second;
+    if (std::ranges::find(family, address) == family.end()) family.push_back(address);
+  }
+  std::vector<SocketAddress> order;
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size()) order.push_back(first[i]);
+    if (i < second.size()) order.push_back(second[i]);
+  }
+  if (order.size() > addresses_max) order.resize(addresses_max);
+  return order;
+}
+
+UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed)
+    : lookup_failed_(std::move(lookup_failed)) {
+  move(endpoint);
+}
+
+UpstreamAddress::~UpstreamAddress() {
+  lookups_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
 void UpstreamAddress::move(const Endpoint& endpoint) {
   {
     const std::lock_guard lock(mutex_);
     if (endpoint == endpoint_) return;
   }
-  const std::optional<SocketAddress> known = endpoint.unix_path.empty()
-                                                 ? resolve(endpoint, AI_NUMERICHOST)
-                                                 : unix_address(endpoint.unix_path);
+  const std::optional<SocketAddress> known = known_address(endpoint);
   {
     const std::lock_guard lock(mutex_);
     endpoint_ = endpoint;
     is_name_ = !known;
     moving_ = !known;
-    if (known) {
-      address_ = known;
-      ++generation_;
-    }
+    if (known) put({*known}, true);
   }
   if (known) return;
   look_up();
-  if (!thread_.joinable()) thread_ = std::thread([this] { keep_looking(); });
+  if (thread_.joinable()) return;
+  look_up_later();
+  // Signals are for the main thread.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { lookups_.run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-UpstreamAddress::~UpstreamAddress() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  if (thread_.joinable()) thread_.join();
+/// With the lock held. `moved`: they are those of another endpoint.
+void UpstreamAddress::put(std::vector<SocketAddress> addresses, bool moved) {
+  // A resolver that turns the order round with each answer changes nothing for connections.
+  const bool same = !moved && found_ && std::ranges::is_permutation(found_->addresses, addresses);
+  const std::uint64_t generation = same ? found_->generation : generation_ + 1;
+  found_ = std::make_shared<const Found>(Found{std::move(addresses), generation});
+  generation_ = generation;
 }
 
-std::optional<UpstreamAddress::Found> UpstreamAddress::get() const {
+std::shared_ptr<const UpstreamAddress::Found> UpstreamAddress::get() const {
   const std::lock_guard lock(mutex_);
-  if (!address_) return std::nullopt;
-  return Found{*address_, generation_};
+  return found_;
+}
+
+bool UpstreamAddress::has(const SocketAddress& address) const {
+  const std::lock_guard lock(mutex_);
+  return found_ && std::ranges::find(found_->addresses, address) != found_->addresses.end();
+}
+
+void UpstreamAddress::prefer(const SocketAddress& address) {
+  const std::lock_guard lock(mutex_);
+  if (!found_) return;
+  std::vector<SocketAddress> addresses = found_->addresses;
+  const auto place = std::ranges::find(addresses, address);
+  if (place == addresses.end()) return;
+  std::rotate(addresses.begin(), place, place + 1);
+  put(std::move(addresses), false);
 }
 
 UpstreamAddress::Place UpstreamAddress::place() const {
   const std::lock_guard lock(mutex_);
-  return {endpoint_, address_ ? text_of(*address_) : ""};
+  Place place{endpoint_, ""};
+  if (!found_) return place;
+  for (const SocketAddress& address : found_->addresses) {
+    if (!place.found.empty()) place.found += ", ";
+    place.found += text_of(address);
+  }
+  return place;
 }
 
 void UpstreamAddress::look_up() {
@@ -115,26 +161,32 @@ void UpstreamAddress::look_up() {
     if (!is_name_) return;
     endpoint = endpoint_;
   }
-  const std::optional<SocketAddress> found = resolve(endpoint, AI_ADDRCONFIG);
-  if (!found) {
+  tcp::resolver resolver(lookups_);
+  ErrorCode error;
+  const auto results =
+      resolver.resolve(endpoint.host, std::to_string(endpoint.port),
+                       tcp::resolver::address_configured | tcp::resolver::numeric_service, error);
+  if (error || results.empty()) {
     telemetry::log(telemetry::LogLevel::warn, "cannot resolve the upstream's name",
-                   {{"upstream", endpoint.text()}});
+                   {{"upstream", std::string_view(endpoint.text())},
+                    {"error", std::string_view(error.message())}});
+    if (lookup_failed_) lookup_failed_();
     return;
   }
+  std::vector<SocketAddress> resolved;
+  for (const auto& result : results) resolved.emplace_back(result.endpoint());
   const std::lock_guard lock(mutex_);
   // It may have moved on while the resolver took its time.
-  if (endpoint_ != endpoint) return;
-  address_ = found;
-  if (std::exchange(moving_, false)) ++generation_;
+  if (endpoint_ == endpoint) put(in_order_of_trial(resolved), std::exchange(moving_, false));
 }
 
-void UpstreamAddress::keep_looking() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_.wait_for(lock, lookup_interval, [this] { return stopped_; })) {
-    lock.unlock();
+void UpstreamAddress::look_up_later() {
+  next_lookup_.expires_after(lookup_interval);
+  next_lookup_.async_wait([this](const ErrorCode& error) {
+    if (error) return;
     look_up();
-    lock.lock();
-  }
+    look_up_later();
+  });
 }
 
 }  // namespace onceproxy::http

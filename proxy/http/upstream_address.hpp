@@ -2,38 +2,53 @@
 // name is looked up when it is given and again and again by a thread of its own, so that a lookup
 // never holds up a request and a moved upstream is found.
 //
+// A name may have several addresses. All are kept, in the order in which they are to be tried.
+//
 // Thread-safe, but for move(), which one thread calls at a time.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "proxy/http/options.hpp"
-#include "proxy/http/stream.hpp"
+#include "proxy/http/socket.hpp"
 
 namespace onceproxy::http {
 
+/// In the order of RFC 8305 4: as the resolver sorted them (RFC 6724), and from there on the two
+/// families take turns. None stands twice, and there are at most 16.
+std::vector<SocketAddress> in_order_of_trial(const std::vector<SocketAddress>& resolved);
+
 class UpstreamAddress {
  public:
-  /// Throws as move() does.
-  explicit UpstreamAddress(const Endpoint& endpoint) { move(endpoint); }
+  /// `lookup_failed` is called, on any thread, when a name could not be resolved. Throws as move()
+  /// does.
+  explicit UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed = {});
   ~UpstreamAddress();
 
   struct Found {
-    SocketAddress address;
-    /// Of the endpoint it belongs to.
+    /// At least one.
+    std::vector<SocketAddress> addresses;
     std::uint64_t generation;
   };
   /// Nothing while a name does not resolve. The last answer is kept when a later lookup fails.
-  std::optional<Found> get() const;
+  std::shared_ptr<const Found> get() const;
 
-  /// Grows whenever another endpoint is found: connections that were made before lead elsewhere.
+  /// Grows whenever other addresses are found: connections that were made before may lead
+  /// elsewhere, which has() tells.
   std::uint64_t generation() const { return generation_.load(); }
+  bool has(const SocketAddress& address) const;
+
+  /// `address` answered where others did not: until the next lookup it is tried first.
+  void prefer(const SocketAddress& address);
 
   /// Another endpoint from now on. What was found of the one before stays in use until the new one
   /// is found: for a name that is when it resolves, which is tried once before this returns.
@@ -43,26 +58,30 @@ class UpstreamAddress {
 
   struct Place {
     Endpoint endpoint;
-    /// host:port or unix:/path as found, numeric; empty while nothing is.
+    /// host:port or unix:/path as found, numeric, several with ", " between; empty while nothing
+    /// is.
     std::string found;
   };
   /// For operators.
   Place place() const;
 
  private:
+  void put(std::vector<SocketAddress> addresses, bool moved);
   void look_up();
-  void keep_looking();
+  void look_up_later();
 
+  const std::function<void()> lookup_failed_;
   mutable std::mutex mutex_;
   Endpoint endpoint_;
   /// `endpoint_` has to be looked up.
   bool is_name_ = false;
-  /// `address_` is still that of the endpoint before.
+  /// `found_` is still that of the endpoint before.
   bool moving_ = false;
-  std::optional<SocketAddress> address_;
+  std::shared_ptr<const Found> found_;
   std::atomic<std::uint64_t> generation_ = 0;
-  std::condition_variable stopping_;
-  bool stopped_ = false;
+
+  asio::io_context lookups_{1};
+  asio::steady_timer next_lookup_{lookups_};
   std::thread thread_;
 };
 

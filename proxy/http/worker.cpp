@@ -1,10 +1,9 @@
 #include "proxy/http/worker.hpp"
 
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
+#include <boost/asio/buffer.hpp>
 #include <ctime>
 #include <stdexcept>
 
@@ -77,8 +76,8 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
 
 Worker::~Worker() = default;
 
-void Worker::listen(int descriptor) {
-  listeners_.push_back(std::make_unique<Listener>(*this, descriptor));
+void Worker::listen(Acceptor acceptor) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(acceptor)));
 }
 
 void Worker::run() {
@@ -197,12 +196,12 @@ void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> ado
   });
 }
 
-void Worker::accepted(int socket, std::string client) {
+void Worker::accepted(Socket socket, std::string client) {
   if (!shared_.client_slots.try_take()) {
-    refuse_overload(socket);
+    refuse_overload(std::move(socket));
     return;
   }
-  auto connection = std::make_unique<ClientConnection>(*this, socket, std::move(client),
+  auto connection = std::make_unique<ClientConnection>(*this, std::move(socket), std::move(client),
                                                        Slots::Taken(&shared_.client_slots));
   ClientConnection& started = *connection;
   connection->index = connections_.size();
@@ -211,12 +210,14 @@ void Worker::accepted(int socket, std::string client) {
 }
 
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
-void Worker::refuse_overload(int socket) {
+void Worker::refuse_overload(Socket socket) {
   std::string out;
   const ClientSide side{1, false, false, date_};
   write_answer(gate::busy("Too many connections."), side, telemetry::Decision::busy, out);
-  [[maybe_unused]] const ssize_t sent = ::send(socket, out.data(), out.size(), MSG_NOSIGNAL);
-  ::close(socket);
+  ErrorCode ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(out), ignored);
+  socket.close(ignored);
   metrics_.request(telemetry::no_policy, telemetry::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
   record.decision = telemetry::Decision::busy;

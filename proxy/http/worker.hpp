@@ -54,8 +54,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   Worker(Shared& shared, std::shared_ptr<const Setup> setup);
   ~Worker();
 
-  /// Takes connections from a listening descriptor, which it owns from now on. Before run().
-  void listen(int descriptor);
+  /// Takes connections from a socket that listens, on the worker's loop. Before run().
+  void listen(Acceptor acceptor);
 
   /// Serves until the worker is drained. Call once, on the worker's own thread.
   void run();
@@ -98,12 +98,11 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::string new_request_id();
 
   // For its listeners and connections:
-  /// `socket` is the worker's from now on.
-  void accepted(int socket, std::string client);
+  void accepted(Socket socket, std::string client);
   void connection_ended(ClientConnection& connection);
 
  private:
-  void refuse_overload(int socket);
+  void refuse_overload(Socket socket);
   void tick();
   void end_all();
   void run_delivered();

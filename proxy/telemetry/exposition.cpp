@@ -271,6 +271,9 @@ void append_process(std::vector<MetricFamily>& families, const Snapshot& snapsho
          MetricType::Counter, {}, static_cast<double>(snapshot.spans_exported));
   append("onceproxy_spans_dropped_total", "Spans that could not be exported.", MetricType::Counter,
          {}, static_cast<double>(snapshot.spans_dropped));
+  append("onceproxy_upstream_lookup_failures_total",
+         "Lookups of the upstream's name that failed; what was found before stays in use.",
+         MetricType::Counter, {}, static_cast<double>(snapshot.upstream_lookup_failures));
   append("onceproxy_config_last_reload_successful",
          "Whether the last attempt to load the configuration succeeded.", MetricType::Gauge, {},
          snapshot.reload_successful ? 1 : 0);

@@ -36,6 +36,7 @@ struct Snapshot {
   std::uint64_t access_log_dropped = 0;
   std::uint64_t spans_exported = 0;
   std::uint64_t spans_dropped = 0;
+  std::uint64_t upstream_lookup_failures = 0;
   bool reload_successful = true;
   double reload_success_time = 0;
 };

@@ -45,6 +45,7 @@ struct Metrics::State final : prometheus::Collectable {
     snapshot.access_log_dropped = access_log_dropped.load(std::memory_order_relaxed);
     snapshot.spans_exported = spans_exported.load(std::memory_order_relaxed);
     snapshot.spans_dropped = spans_dropped.load(std::memory_order_relaxed);
+    snapshot.upstream_lookup_failures = upstream_lookup_failures.load(std::memory_order_relaxed);
     {
       const std::lock_guard lock(gauges_mutex);
       try {
@@ -85,6 +86,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::atomic<std::uint64_t> access_log_dropped{0};
   std::atomic<std::uint64_t> spans_exported{0};
   std::atomic<std::uint64_t> spans_dropped{0};
+  std::atomic<std::uint64_t> upstream_lookup_failures{0};
 };
 
 Metrics::Metrics(std::string version) : state_(std::make_unique<State>(std::move(version))) {}
@@ -154,6 +156,10 @@ void Metrics::spans_dropped(std::uint64_t spans) {
 
 void Metrics::buffered_max(Buffered what, std::size_t bytes) {
   state_->buffered_max[static_cast<std::size_t>(what)].store(bytes, std::memory_order_relaxed);
+}
+
+void Metrics::upstream_lookup_failed() {
+  state_->upstream_lookup_failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Metrics::reloaded(bool successful) {

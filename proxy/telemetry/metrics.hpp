@@ -183,6 +183,8 @@ class Metrics {
   /// Spans that a collector took, and spans that none did.
   void spans_exported(std::uint64_t spans);
   void spans_dropped(std::uint64_t spans);
+  /// The upstream's name could not be resolved; from any thread.
+  void upstream_lookup_failed();
 
   /// What that may hold, all workers together.
   void buffered_max(Buffered what, std::size_t bytes);

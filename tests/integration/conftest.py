@@ -36,7 +36,8 @@ class Stage:
         self.upstreams.append(made)
         return made
 
-    def proxy(self, target, policies=None, start=True, arguments=None, variables=None, **changes):
+    def proxy(self, target, policies=None, start=True, arguments=None, variables=None, prefix=(),
+              **changes):
         """The program in front of `target`, with one policy on POST /orders unless told.
 
         `changes` are merged into the configuration.
@@ -47,7 +48,7 @@ class Stage:
         config = settings(getattr(target, "address", target), directory / "data",
                           [policy()] if policies is None else policies, **changes)
         options = {} if arguments is None else {"arguments": arguments}
-        made = Onceproxy(config, directory, variables=variables, **options)
+        made = Onceproxy(config, directory, variables=variables, prefix=prefix, **options)
         made.settings = config
         self.proxies.append(made)
         return made.start() if start else made

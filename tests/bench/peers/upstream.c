@@ -1,5 +1,5 @@
 // The upstream of the benchmark: answers every HTTP/1.1 request with the same 200 bytes, from one
-// thread with epoll, so that it costs next to nothing beside what is measured. It trusts its peers.
+// thread with poll, so that it costs next to nothing beside what is measured. It trusts its peers.
 //
 //     upstream PORT
 #define _GNU_SOURCE
@@ -7,21 +7,26 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { body_bytes = 200, buffer_bytes = 64 * 1024, events_max = 256 };
+enum { body_bytes = 200, buffer_bytes = 64 * 1024, connections_max = 4096 };
 
 struct connection {
   int descriptor;
   size_t size;
   char data[buffer_bytes];
 };
+
+// The listener comes first, and has no connection.
+static struct pollfd polled[1 + connections_max];
+static struct connection* connections[1 + connections_max];
+static nfds_t polled_count;
 
 static char answer[1024];
 static int answer_size;
@@ -52,18 +57,30 @@ static int listen_on(int port) {
   return listener;
 }
 
-static void accept_all(int epoll, int listener) {
+static void accept_all(int listener) {
   const int on = 1;
   for (;;) {
     const int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (descriptor < 0) return;
+    if (polled_count > connections_max) {
+      close(descriptor);
+      continue;
+    }
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct connection* connection = malloc(sizeof *connection);
     connection->descriptor = descriptor;
     connection->size = 0;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+    connections[polled_count] = connection;
+    polled[polled_count++] = (struct pollfd){.fd = descriptor, .events = POLLIN};
   }
+}
+
+/// The last one takes its place.
+static void end(nfds_t i) {
+  close(connections[i]->descriptor);
+  free(connections[i]);
+  connections[i] = connections[--polled_count];
+  polled[i] = polled[polled_count];
 }
 
 /// The bytes of the first whole request in the buffer, or 0.
@@ -99,20 +116,13 @@ int main(int count, char** arguments) {
   if (count != 2) return 2;
   make_answer();
   const int listener = listen_on(atoi(arguments[1]));
-  const int epoll = epoll_create1(0);
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-  struct epoll_event events[events_max];
+  polled[polled_count++] = (struct pollfd){.fd = listener, .events = POLLIN};
   for (;;) {
-    const int ready = epoll_wait(epoll, events, events_max, -1);
-    for (int i = 0; i < ready; ++i) {
-      struct connection* connection = events[i].data.ptr;
-      if (connection == NULL) {
-        accept_all(epoll, listener);
-      } else if (!serve(connection)) {
-        close(connection->descriptor);
-        free(connection);
-      }
+    poll(polled, polled_count, -1);
+    // From the end: what takes the place of one that ended was served already.
+    for (nfds_t i = polled_count - 1; i > 0; --i) {
+      if (polled[i].revents != 0 && !serve(connections[i])) end(i);
     }
+    if (polled[0].revents != 0) accept_all(listener);
   }
 }

@@ -55,11 +55,13 @@ class StartFailed(Exception):
 class Onceproxy:
     """One configuration and its data; start() and kill9() or terminate() any number of times.
 
-    `config` is a dictionary or the path of a file.
+    `config` is a dictionary or the path of a file. `prefix`: a command that runs the program.
     """
 
-    def __init__(self, config, directory, arguments=("--drain-time", "20s"), variables=None):
+    def __init__(self, config, directory, arguments=("--drain-time", "20s"), variables=None,
+                 prefix=()):
         self.directory = pathlib.Path(directory)
+        self.prefix = list(prefix)
         self.arguments = list(arguments)
         self.variables = variables or {}
         if isinstance(config, dict):
@@ -77,7 +79,7 @@ class Onceproxy:
 
     def start(self):
         assert self.process is None, "runs already"
-        command = [binary(), "run", "-c", str(self.config), *self.arguments]
+        command = [*self.prefix, binary(), "run", "-c", str(self.config), *self.arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, cwd=self.directory,
                                         env=environment(**self.variables))

@@ -74,11 +74,12 @@ class Upstream:
 
     `streams`: the handler reads the body itself. `accepts`: is called with each new connection
     before anything is read; False means that it has dealt with the connection. `path`: a unix
-    socket instead of a port. A client that expects it is told to continue before its body is read.
+    socket instead of a port. `nagle`: the kernel holds small writes back while earlier ones are not
+    acknowledged, as it does where a service says nothing about it. A client that expects it is told to continue before its body is read.
     """
 
     def __init__(self, handler=executed, key=None, streams=False, accepts=None, listening=True,
-                 path=None):
+                 path=None, host="127.0.0.1", port=0, nagle=False):
         self.handler = handler
         self.key = key or (lambda request: request["idempotency-key"] or request.target)
         self.streams = streams
@@ -90,8 +91,10 @@ class Upstream:
         self._executed = 0
         self._changed = threading.Condition()
         self._listener = None
-        self._port = 0
+        self._port = port
         self._path = path
+        self._host = host
+        self._nagle = nagle
         self._bind()
         if listening:
             self.listen()
@@ -103,12 +106,16 @@ class Upstream:
             return
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", self._port))
+        self._listener.bind((self._host, self._port))
         self._port = self._listener.getsockname()[1]
 
     @property
     def address(self):
-        return f"unix:{self._path}" if self._path else f"127.0.0.1:{self._port}"
+        return f"unix:{self._path}" if self._path else f"{self._host}:{self._port}"
+
+    @property
+    def port(self):
+        return self._port
 
     @property
     def bytes_received(self):
@@ -158,7 +165,7 @@ class Upstream:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            if not self._path:
+            if not self._path and not self._nagle:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock)
             with self._changed:

@@ -18,7 +18,7 @@ struct Holder final : BufferBudget::Holder {
 
 struct Fixture {
   EventLoop loop{[] {}, [](bool) { return true; }};
-  Stream stream{loop, -1, 1s};
+  Stream stream{loop, 1s};
   telemetry::Metrics metrics{"test"};
   telemetry::WorkerMetrics& worker = metrics.add_worker();
   Holder holder;

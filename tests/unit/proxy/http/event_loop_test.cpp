@@ -1,13 +1,17 @@
 #include "proxy/http/event_loop.hpp"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <catch2/catch.hpp>
 #include <optional>
 #include <string>
 #include <thread>
+
+#include "proxy/http/watch.hpp"
 
 namespace onceproxy::http {
 namespace {
@@ -26,27 +30,36 @@ struct Step {
   std::function<void()> then;
 };
 
-struct Event final : EventLoop::Source, Step {
-  Event(EventLoop& loop, Log& log, std::string name)
-      : Step(log, std::move(name)), loop_(loop), descriptor_(::eventfd(0, EFD_NONBLOCK)) {
-    REQUIRE(loop.add(descriptor_, *this));
+/// A client that sends something.
+struct Event final : Watch::Owner, Step {
+  Event(EventLoop& loop, Log& log, std::string name) : Step(log, std::move(name)), loop_(loop) {
+    Pair::socket peer(context_);
+    Pair::socket ours(context_);
+    asio::local::connect_pair(peer, ours);
+    peer_ = peer.release();
+    Socket socket(loop.context());
+    socket.assign(Pair(), ours.release());
+    watch_ = new Watch(std::move(socket), *this);
+    watch_->wait_readable();
   }
   ~Event() {
-    loop_.remove(*this);
-    ::close(descriptor_);
+    watch_->close();
+    ::close(peer_);
   }
-  void happen() const {
-    const std::uint64_t one = 1;
-    REQUIRE(::write(descriptor_, &one, sizeof one) == sizeof one);
+  void happen() const { REQUIRE(::write(peer_, "x", 1) == 1); }
+  void readable(ErrorCode error) override {
+    REQUIRE_FALSE(error);
+    loop_.woke();
+    note("reads");
   }
-  void ready(std::uint32_t events) override {
-    // What can be written to is told once, when it is added.
-    if ((events & EPOLLIN) != 0) note("reads");
-  }
+  void writable(ErrorCode) override {}
 
  private:
+  using Pair = asio::local::stream_protocol;
   EventLoop& loop_;
-  const int descriptor_;
+  asio::io_context context_;
+  int peer_ = -1;
+  Watch::Pointer watch_;
 };
 
 struct Later final : EventLoop::Deferred, Step {

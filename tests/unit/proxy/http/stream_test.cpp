@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/local/stream_protocol.hpp>
 #include <catch2/catch.hpp>
 #include <deque>
 #include <functional>
@@ -17,11 +18,18 @@ namespace {
 
 using gate::Task;
 
-/// Notes which operation was awaited twice.
+/// Notes which operation was awaited twice, and what nobody awaited.
 struct Watched final : Stream {
   using Stream::Stream;
+  ~Watched() { close(); }
   void awaited_twice(std::string_view operation) override { twice = operation; }
+  void stirred() override {
+    ++times_stirred;
+    if (then) then();
+  }
   std::string twice;
+  int times_stirred = 0;
+  std::function<void()> then;
 };
 
 /// More than a socket takes while its peer reads nothing.
@@ -43,7 +51,9 @@ struct Fixture {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     peer = ends[1];
-    stream.emplace(loop, ends[0], std::chrono::minutes(1));
+    Socket socket(loop.context());
+    socket.assign(asio::local::stream_protocol(), ends[0]);
+    stream.emplace(loop, std::move(socket), std::chrono::minutes(1));
   }
   ~Fixture() { ::close(peer); }
 
@@ -87,6 +97,12 @@ Task<void> write_if_quiet(Stream& stream, std::string_view bytes, std::optional<
   const Stream::Parts parts{bytes};
   const IoResult result = co_await stream.write_if_quiet(parts);
   ended = result;
+}
+
+Task<void> connect_to(Stream& stream, const std::vector<SocketAddress>& addresses,
+                      std::optional<IoError>& ended) {
+  const IoError error = co_await stream.connect(addresses, std::chrono::seconds(1));
+  ended = error;
 }
 
 }  // namespace
@@ -259,6 +275,96 @@ TEST_CASE("a read that was given no deadline ends when nothing moves on the stre
                  CHECK(reading == IoError::timed_out);
                  CHECK_FALSE(fixture.stream->armed());
                }});
+}
+
+TEST_CASE("a stream that nobody reads hears its peer send, and end") {
+  Fixture fixture;
+  REQUIRE(fixture.stream->quiet(false));
+  std::function<void()> happen;
+  SECTION("send") {
+    happen = [&] { fixture.peer_sends(); };
+  }
+  SECTION("end") {
+    happen = [&] { ::shutdown(fixture.peer, SHUT_WR); };
+  }
+  fixture.run({[&] { CHECK(fixture.stream->quiet(false)); }, happen, [] {}});
+  CHECK(fixture.stream->times_stirred == 1);
+  CHECK_FALSE(fixture.stream->quiet(false));
+}
+
+TEST_CASE("a stream that was read hears of what comes next") {
+  Fixture fixture;
+  std::optional<IoError> reading;
+  fixture.peer_sends();
+  gate::start(read(*fixture.stream, reading));
+  CHECK(reading == IoError::none);
+  fixture.run({[&] { fixture.peer_sends(); }, [] {}});
+  CHECK(fixture.stream->times_stirred == 1);
+}
+
+TEST_CASE("a stream may be destroyed when it hears from its peer") {
+  Fixture fixture;
+  REQUIRE(fixture.stream->quiet(false));
+  fixture.stream->then = [&] { fixture.stream.reset(); };
+  fixture.run({[&] { fixture.peer_sends(); }, [] {}});
+  CHECK_FALSE(fixture.stream);
+}
+
+TEST_CASE("a stream that is gone is told nothing of what it waited for") {
+  Fixture fixture;
+  std::optional<IoError> writing;
+  fixture.stream->then = [] { FAIL("told"); };
+  REQUIRE(fixture.stream->quiet(false));
+  gate::start(write(*fixture.stream, too_much, writing));
+  // Both waits have something to tell by the time the stream is gone.
+  fixture.run({[&] { fixture.stream->cancel(); },
+               [&] {
+                 CHECK(writing == IoError::broken);
+                 fixture.peer_sends();
+                 CHECK_FALSE(fixture.peer_sees_the_end());
+                 fixture.stream.reset();
+               },
+               [] {}});
+  CHECK_FALSE(fixture.stream);
+}
+
+TEST_CASE("what waits when the stream is gone is forgotten with the loop") {
+  Fixture fixture;
+  REQUIRE(fixture.stream->quiet(false));
+  fixture.stream.reset();
+}
+
+TEST_CASE("a stream connects to the first address that answers") {
+  using asio::ip::tcp;
+  const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
+  Fixture fixture;
+  Acceptor acceptor(fixture.loop.context(), any);
+  std::vector<SocketAddress> addresses{Acceptor(fixture.loop.context(), any).local_endpoint()};
+  std::optional<IoError> ended;
+  Watched made(fixture.loop, std::chrono::minutes(1));
+  CHECK_FALSE(made.open());
+  SECTION("one does") {
+    addresses.emplace_back(acceptor.local_endpoint());
+    gate::start(connect_to(made, addresses, ended));
+    fixture.run({[] {}, [] {}});
+    CHECK(ended == IoError::none);
+    CHECK(made.connected_to() == 1);
+    CHECK(made.open());
+    CHECK(made.quiet(true));
+  }
+  SECTION("none does") {
+    gate::start(connect_to(made, addresses, ended));
+    fixture.run({[] {}, [] {}});
+    CHECK(ended == IoError::broken);
+    CHECK_FALSE(made.open());
+  }
+  SECTION("who waits is cut short") {
+    gate::start(connect_to(made, addresses, ended));
+    made.close();
+    fixture.run();
+    CHECK(ended == IoError::broken);
+    CHECK_FALSE(made.open());
+  }
 }
 
 }  // namespace onceproxy::http

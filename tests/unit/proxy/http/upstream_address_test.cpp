@@ -17,13 +17,13 @@ TEST_CASE("an address is known at once, and tells itself as an operator writes i
   CHECK(UpstreamAddress(there).place().found == "[::1]:8082");
   const UpstreamAddress socket(Endpoint{"", 0, "/run/app.sock"});
   CHECK(socket.place().found == "unix:/run/app.sock");
-  CHECK(socket.get().has_value());
+  CHECK(socket.get() != nullptr);
 }
 
 TEST_CASE("each move to another endpoint is another generation") {
   UpstreamAddress address(here);
   const auto before = address.get();
-  REQUIRE(before);
+  REQUIRE(before != nullptr);
   CHECK(before->generation == address.generation());
   address.move(here);
   CHECK(address.generation() == before->generation);
@@ -48,10 +48,10 @@ TEST_CASE("while a new name does not resolve, the place before stays in use") {
 
 TEST_CASE("nothing is known while the first name does not resolve") {
   UpstreamAddress address(nowhere);
-  CHECK_FALSE(address.get().has_value());
+  CHECK(address.get() == nullptr);
   CHECK(address.place().found.empty());
   address.move(here);
-  CHECK(address.get().has_value());
+  CHECK(address.get() != nullptr);
 }
 
 TEST_CASE("a name that is found is another generation") {
@@ -68,6 +68,55 @@ TEST_CASE("a unix path that the kernel does not take changes nothing") {
                   std::invalid_argument);
   CHECK(address.place().endpoint == here);
   CHECK(address.place().found == "127.0.0.1:8081");
+}
+
+SocketAddress ip(const char* address) {
+  return asio::ip::tcp::endpoint(asio::ip::make_address(address), 80);
+}
+
+TEST_CASE("the families take turns, and the resolver's first leads") {
+  CHECK(in_order_of_trial({ip("2001:db8::1"), ip("2001:db8::2"), ip("2001:db8::3"), ip("192.0.2.1"),
+                           ip("192.0.2.2")}) == std::vector{ip("2001:db8::1"), ip("192.0.2.1"),
+                                                            ip("2001:db8::2"), ip("192.0.2.2"),
+                                                            ip("2001:db8::3")});
+  CHECK(in_order_of_trial({ip("192.0.2.1"), ip("2001:db8::1")}) ==
+        std::vector{ip("192.0.2.1"), ip("2001:db8::1")});
+  CHECK(in_order_of_trial({}).empty());
+}
+
+TEST_CASE("an address that a resolver tells twice is tried once, and no more than 16 are") {
+  CHECK(in_order_of_trial({ip("192.0.2.1"), ip("192.0.2.1")}) == std::vector{ip("192.0.2.1")});
+  std::vector<SocketAddress> many;
+  for (unsigned i = 0; i < 100; ++i) {
+    many.push_back(asio::ip::tcp::endpoint(asio::ip::address_v4(0xC0000200 + i), 80));
+  }
+  CHECK(in_order_of_trial(many).size() == 16);
+}
+
+TEST_CASE("a lookup that fails is counted, and what was known stays in use") {
+  int failures = 0;
+  UpstreamAddress address(here, [&failures] { ++failures; });
+  CHECK(failures == 0);
+  address.move(nowhere);
+  CHECK(failures == 1);
+  CHECK(address.has(address.get()->addresses.front()));
+}
+
+TEST_CASE("an address that is preferred comes first, and leads where it led before") {
+  UpstreamAddress address(here);
+  const auto generation = address.generation();
+  address.prefer(ip("192.0.2.9"));  // one that vanished meanwhile
+  CHECK(address.place().found == "127.0.0.1:8081");
+  address.prefer(address.get()->addresses.front());
+  CHECK(address.generation() == generation);
+}
+
+TEST_CASE("an address that vanished is known as such") {
+  UpstreamAddress address(here);
+  const SocketAddress before = address.get()->addresses.front();
+  CHECK(address.has(before));
+  address.move(there);
+  CHECK_FALSE(address.has(before));
 }
 
 }  // namespace
