@@ -19,10 +19,9 @@ constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 constexpr std::uint64_t gib = 1024 * mib;
 
-/// A section that holds one thing: the owner is that thing.
-constexpr auto itself = [](auto& owner) -> auto& {
-  return owner;
-};
+/// Less is a time zone, more is no limit.
+constexpr std::chrono::hours clock_ahead_least{1};
+constexpr std::chrono::hours clock_ahead_most{3650 * 24};
 
 Kind<milliseconds> timeout() {
   return duration(timeout_min, timeout_max);
@@ -119,9 +118,32 @@ Kind<RocksDbOptions> rocksdb() {
                "answer.")}});
 }
 
+/// What stands in the section, before it becomes the store's options.
+struct StoreSection {
+  RocksDbOptions rocksdb;
+  milliseconds clock_ahead_max = RocksDbOptions().clock_ahead_max;
+};
+
 Kind<RocksDbOptions> store_section() {
-  return section<RocksDbOptions>(
-      {"store", {key<RocksDbOptions>("rocksdb", itself, rocksdb(), "RocksDB, in this process.")}});
+  using S = StoreSection;
+  const Kind<S> draft = section<S>(
+      {"store",
+       {key<S>("rocksdb", &S::rocksdb, rocksdb(), "RocksDB, in this process."),
+        key<S>("clock_ahead_max", &S::clock_ahead_max,
+               duration(clock_ahead_least, clock_ahead_most),
+               "How far ahead of the time that the store kept a start believes the wall clock: the "
+               "longest downtime. Beyond that, or behind, nothing is purged until the clock is set "
+               "right, or until a start with --accept-clock. From 1h to 3650d.")}});
+  Kind<RocksDbOptions> kind;
+  kind.names = draft.names;
+  kind.schema = draft.schema;
+  kind.read = [draft](const Node& node) -> std::optional<RocksDbOptions> {
+    auto value = draft.read(node);
+    if (!value) return std::nullopt;
+    value->rocksdb.clock_ahead_max = value->clock_ahead_max;
+    return std::move(value->rocksdb);
+  };
+  return kind;
 }
 
 /// A listener that is there or not.

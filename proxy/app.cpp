@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,8 +28,8 @@
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
-#include "store/clock.hpp"
 #include "store/rocksdb_store.hpp"
+#include "store/store_clock.hpp"
 
 namespace onceproxy {
 
@@ -60,6 +61,13 @@ std::unique_ptr<telemetry::Tracer> make_tracer(const config::Settings& settings,
   return std::make_unique<telemetry::Tracer>(*options, std::move(counts));
 }
 
+store::RocksDbOptions store_options(const config::Settings& settings, const RunOptions& options) {
+  store::RocksDbOptions out = onceproxy::store_options(settings);
+  out.accept_wal_loss = options.accept_wal_loss;
+  out.accept_clock = options.accept_clock;
+  return out;
+}
+
 void log_listening(std::string_view listener, std::string_view address) {
   telemetry::log(LogLevel::info, "listening", {{"listener", listener}, {"address", address}});
 }
@@ -83,7 +91,7 @@ class App {
         access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         tracer_(make_tracer(settings_, metrics_)),
-        store_options_(store_options(settings_, options.accept_wal_loss)),
+        store_options_(store_options(settings_, options)),
         store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
         rules_(settings_.policies, metrics_) {
     metrics_.store_gauges([this] { return store_gauges(*store_, store_options_); });
@@ -97,6 +105,7 @@ class App {
  private:
   void apply(const config::Settings& settings);
   std::optional<std::string> why_not_ready() const;
+  std::string ready_note() const;
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
@@ -108,7 +117,7 @@ class App {
   /// What the program began with: what cannot change live is read here.
   const config::Settings& settings_;
   const RunOptions& options_;
-  store::SystemClock clock_;
+  store::StoreClock clock_;
   telemetry::Metrics metrics_;
   telemetry::AccessLog access_log_;
   /// None: nothing is traced.
@@ -137,6 +146,15 @@ std::optional<std::string> App::why_not_ready() const {
   return std::nullopt;
 }
 
+std::string App::ready_note() const {
+  const store::ClockStanding clock = store_->stats().clock;
+  if (!clock.doubted) return {};
+  const auto apart = std::chrono::duration_cast<std::chrono::seconds>(clock.wall_ahead).count();
+  return "clock in doubt: the wall clock is " + std::to_string(std::abs(apart)) + " s " +
+         (apart < 0 ? "behind" : "ahead of") +
+         " the store's time; nothing that has expired is purged";
+}
+
 /// Everything that can change live, or nothing if the upstream's address cannot be used.
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
@@ -159,6 +177,7 @@ admin::AdminHooks App::admin_hooks() {
                              {"drain_time", std::to_string(options_.drain_time.count()) + "ms"}};
   };
   hooks.ready = [this] { return why_not_ready(); };
+  hooks.ready_note = [this] { return ready_note(); };
   hooks.listeners = [this] {
     admin::NamedTexts listeners;
     for (const std::string& address : server_->addresses()) listeners.emplace_back("data", address);
@@ -211,7 +230,9 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
 void App::start_admin_ports() {
   if (settings_.telemetry) {
     telemetry_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.telemetry));
-    admin::add_telemetry_endpoints(*telemetry_port_, metrics_, [this] { return why_not_ready(); });
+    admin::add_telemetry_endpoints(
+        *telemetry_port_, metrics_, [this] { return why_not_ready(); },
+        [this] { return ready_note(); });
     log_listening("telemetry", telemetry_port_->address());
   }
   if (settings_.admin) {

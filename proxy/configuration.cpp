@@ -45,6 +45,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
     if (before != after) kept.emplace_back(key);
   };
   compare("listen", text_of(started.listen), text_of(fresh.listen));
+  compare("store.clock_ahead_max", started.store.clock_ahead_max, fresh.store.clock_ahead_max);
   compare("store.rocksdb.path", started.store.path, fresh.store.path);
   compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
   compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);

@@ -59,6 +59,8 @@ CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std:
       ->type_name("DURATION");
   app.add_flag("--accept-wal-loss", options.accept_wal_loss,
                "Open a store whose write-ahead log is corrupt, losing what cannot be read");
+  app.add_flag("--accept-clock", options.accept_clock,
+               "The wall clock is right, however far it is from the time that the store kept");
   return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)")
       ->type_name("FILE");
 }

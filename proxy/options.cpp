@@ -75,10 +75,9 @@ std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& s
   return options;
 }
 
-store::RocksDbOptions store_options(const config::Settings& settings, bool accept_wal_loss) {
+store::RocksDbOptions store_options(const config::Settings& settings) {
   store::RocksDbOptions options = settings.store;
   options.pending_max = settings.limits.pending;
-  options.accept_wal_loss = accept_wal_loss;
   options.audit = settings.audit;
   return options;
 }

@@ -20,6 +20,7 @@ std::vector<http::Endpoint> data_endpoints(const config::Settings& settings);
 admin::Endpoint admin_endpoint(const config::Address& address);
 /// Nothing: nothing is traced.
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);
-store::RocksDbOptions store_options(const config::Settings& settings, bool accept_wal_loss);
+/// Without what the command line adds.
+store::RocksDbOptions store_options(const config::Settings& settings);
 
 }  // namespace onceproxy

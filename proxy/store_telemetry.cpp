@@ -43,6 +43,8 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.waiting_bytes = stats.waiting_bytes;
   gauges.waiting_bytes_max = stats.waiting_bytes_max;
   gauges.healthy = stats.healthy;
+  gauges.clock_offset_seconds = std::chrono::duration<double>(stats.clock.wall_ahead).count();
+  gauges.clock_doubted = stats.clock.doubted;
   gauges.audit_bytes = stats.audit_bytes;
   gauges.audit_dropped = stats.audit_dropped;
   gauges.writes_stopped = figures.writes_stopped;

@@ -92,6 +92,7 @@ class AuditLog {
   void put(Outlet& outlet, std::string_view entries, std::size_t count);
   void enqueue(Outlet& outlet, std::string entries, std::size_t count);
   void write_waiting(std::unique_lock<std::mutex>& lock);
+  bool knows_ages() const;
   void keep_house();
   void report(std::string_view detail) const;
 

@@ -13,6 +13,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
+/// Where nothing else is written: so much less a start knows of how long it was idle. Not each
+/// second, which would keep a disk awake.
+constexpr std::chrono::milliseconds time_age_idle{60'000};
 }  // namespace
 
 Committer::Committer(const Parts& parts)
@@ -43,6 +46,7 @@ void Committer::run() {
     if (!finishing_.load(std::memory_order_acquire)) continue;
     if (failing()) end_while_failing();
     while (!failing() && write_duplicates()) continue;
+    if (!failing()) write_time(std::chrono::milliseconds(0));
     if (queue_.seal()) return;
   }
 }
@@ -115,6 +119,7 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
     highest = std::max(highest, at->fence);
     add(batch_, *at);
   }
+  keep_time(batch_);
   const auto ceiling = parts_.fences.ceiling_for(highest);
   if (ceiling) {
     parts_.database.add(batch_, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
@@ -237,6 +242,32 @@ std::unique_ptr<Operation> Committer::retain(std::unique_ptr<Operation> operatio
   return nullptr;
 }
 
+void Committer::keep_time(rocksdb::WriteBatch& batch, std::chrono::milliseconds age) {
+  const auto memory = parts_.clock.memory();
+  if (!memory) return;
+  // By the boot's clock: it may have slept since.
+  if (kept_time_ && memory->since_boot - kept_time_->since_boot < age &&
+      memory->doubted == kept_time_->doubted) {
+    return;
+  }
+  parts_.database.add(batch, Family::meta, meta::clock, encode(*memory));
+  kept_time_ = memory;
+}
+
+void Committer::follow_clock() {
+  const std::string said = parts_.clock.tick();
+  if (!said.empty() && parts_.observer.event) parts_.observer.event(said);
+  write_time(time_age_idle);
+}
+
+void Committer::write_time(std::chrono::milliseconds age) {
+  rocksdb::WriteBatch batch;
+  keep_time(batch, age);
+  if (batch.Count() == 0) return;
+  const auto status = parts_.database.write(batch, false);
+  if (!status.ok()) start_failing("clock", status);
+}
+
 void Committer::upkeep() {
   parts_.space.measure();
   records_estimate_.store(parts_.database.records_estimate(), std::memory_order_relaxed);
@@ -247,6 +278,8 @@ void Committer::upkeep() {
   extend_leases();
   if (failing()) return;
   write_duplicates();
+  if (failing()) return;
+  follow_clock();
   Delivery out;
   parts_.entities.end_dead_turns(parts_.clock.now(), out);
   out.send();
@@ -260,9 +293,11 @@ void Committer::extend_leases() {
     parts_.database.add(batch, Family::records, extension.fingerprint.view(),
                         encode(extension.record));
     if (!extension.entity) continue;
-    const auto entity = parts_.entities.extended(*extension.entity, extension.record.lease_ends);
+    const auto entity =
+        parts_.entities.extended(*extension.entity, lease_end_max(extension.record));
     if (entity) parts_.database.add(batch, Family::entities, extension.entity->view(), entity);
   }
+  keep_time(batch);
   const auto status = parts_.database.write(batch, parts_.options.sync != Sync::none);
   if (!status.ok()) {
     start_failing("extend", status);

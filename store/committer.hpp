@@ -1,7 +1,8 @@
 // Committer: the one thread that writes. What was pushed while it wrote forms the next group; a
 // group is one batch, one sync, and one wake for each loop that waits for results. On the same
 // thread, between groups: leases are extended and the directory is measured, so that neither can
-// get in the way of a settlement's order.
+// get in the way of a settlement's order. What is known of time goes with a batch about each
+// second, and by itself once a minute where nothing else is written.
 //
 // A failed write leaves open what is on disk. From then on it promises nothing, reopens the
 // database until that works, reads back what was in doubt, writes what was retained, and only then
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,7 +49,7 @@ class Committer {
     PermitOwner& permit_owner;
     const RocksDbOptions& options;
     const Tuning& tuning;
-    const Clock& clock;
+    Clock& clock;
     const RocksDbObserver& observer;
     AuditLog* audit;  ///< null: there is none
   };
@@ -100,6 +102,13 @@ class Committer {
   void add(rocksdb::WriteBatch& batch, const Operation& operation) const;
   void add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const;
 
+  /// Puts what is known of time into the batch where what is on disk is older than `age`, or than
+  /// the batch may leave it.
+  void keep_time(rocksdb::WriteBatch& batch, std::chrono::milliseconds age);
+  void keep_time(rocksdb::WriteBatch& batch) { keep_time(batch, ClockMemory::lag_max / 2); }
+  void write_time(std::chrono::milliseconds age);
+  void follow_clock();
+
   void upkeep();
   void extend_leases();
   /// So many a call. False where there is nothing to write, or it failed.
@@ -123,6 +132,8 @@ class Committer {
   rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
+  /// As it was last put into a batch.
+  std::optional<ClockMemory> kept_time_;
   Time next_upkeep_{};
   Time next_attempt_{};
   std::chrono::milliseconds reopen_pause_{};

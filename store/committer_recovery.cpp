@@ -13,6 +13,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 void Committer::start_failing(std::string_view operation, const rocksdb::Status& status) {
   retained_.start();
+  kept_time_.reset();  // nobody knows whether it is on disk
   reopen_pause_ = parts_.tuning.reopen_first;
   next_attempt_ = SteadyClock::now();
   if (parts_.observer.failed) parts_.observer.failed(operation, status.ToString());
@@ -41,9 +42,12 @@ bool Committer::try_recover() {
     rocksdb::WriteBatch batch;
     bool good = true;
     for (const auto& operation : operations) read_back(*operation, batch, good);
-    if (good && batch.Count() > 0) {
+    const std::size_t changes = batch.Count();
+    if (good && changes > 0) {
+      keep_time(batch);
       const auto status = parts_.database.write(batch, true);
       good = status.ok();
+      if (!good) kept_time_.reset();
       if (!good && parts_.observer.failed) parts_.observer.failed("write", status.ToString());
     }
     if (!good) {
@@ -51,7 +55,7 @@ bool Committer::try_recover() {
       delivery_.send();
       return false;
     }
-    written += batch.Count();
+    written += changes;
     for (const auto& operation : operations) {
       // A reservation in doubt was told to nobody.
       if (operation->kind != Operation::Kind::reserve) note(*operation);

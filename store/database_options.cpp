@@ -97,12 +97,11 @@ rocksdb::ColumnFamilyOptions digest_family(const RocksDbOptions& options, const 
   out.level0_slowdown_writes_trigger = tuning.level0_trigger * 4;
   out.level0_stop_writes_trigger = tuning.level0_trigger * 6;
   out.bottommost_compression = best_of({rocksdb::kLZ4Compression});
-  out.compaction_filter_factory = make_expiry_filter(clock, tuning.wall_clock, expiry_of, false);
+  out.compaction_filter_factory = make_expiry_filter(clock, expiry_of, false);
   return out;
 }
 
-rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const Tuning& tuning,
-                                            const Clock& clock,
+rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const Clock& clock,
                                             const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions out = common(options);
   rocksdb::BlockBasedTableOptions table;
@@ -121,8 +120,7 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
   out.blob_garbage_collection_age_cutoff = 0.5;
   out.blob_garbage_collection_force_threshold = 0.5;
   out.compaction_filter_factory = make_expiry_filter(
-      clock, tuning.wall_clock,
-      [](std::string_view key, std::string_view) { return answer_key_expiry(key); }, true);
+      clock, [](std::string_view key, std::string_view) { return answer_key_expiry(key); }, true);
   return out;
 }
 
@@ -182,7 +180,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOpt
                                     [](std::string_view, std::string_view value) {
                                       return decode_expiry(value);
                                     })},
-          {"answers", answers_family(options, tuning, clock, cache)},
+          {"answers", answers_family(options, clock, cache)},
           {"entities", digest_family(options, tuning, clock, cache,
                                      [](std::string_view, std::string_view value) {
                                        return decode_entity_expiry(value);

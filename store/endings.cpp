@@ -17,7 +17,7 @@ void Endings::drop(const Fingerprint& fingerprint, const Nonce& nonce) {
   const auto dropped = reservations_.drop(fingerprint, nonce, out);
   if (dropped && dropped->ties) {
     if (const auto& entity = dropped->ties->entity; entity && entity->turn) {
-      entities_.abandon(entity->key, dropped->lease_ends);
+      entities_.abandon(entity->key, dropped->lease_end);
     } else if (entity) {
       entities_.leave(entity->key, false, out);
     }

@@ -36,10 +36,10 @@ std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
     return Unavailable{Unavailable::Reason::failed};
   }
   const auto record = found.present() ? decode(found.value()) : std::nullopt;
-  if (record && record->state == Record::State::reserved &&
-      record->nonce == entry.entity.holder->nonce && record->lease_ends > now) {
+  if (record && record->nonce == entry.entity.holder->nonce &&
+      state_at(*record, era_, now, false) == Record::State::reserved) {
     entry.taken = true;
-    entry.dead_until = record->lease_ends;
+    entry.dead_until = lease_end(*record, era_);
   } else {
     entry.entity.holder.reset();
   }
@@ -122,11 +122,11 @@ void Entities::leave(const EntityKey& key, bool turn, Delivery& out) {
   leave(home, found);
 }
 
-void Entities::abandon(const EntityKey& key, WallTime lease_ends) {
+void Entities::abandon(const EntityKey& key, WallTime lease_end) {
   Table::Shard& home = table_.of(key);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(key);
-  found->second.dead_until = lease_ends;
+  found->second.dead_until = lease_end;
   dead_turns_.fetch_add(1);
   leave(home, found);
 }
@@ -137,12 +137,12 @@ EntityVerdict Entities::judge(const EntityTerms& terms, WallTime now) const {
   return store::judge(home.entries.at(terms.key).entity, terms, now);
 }
 
-void Entities::hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_ends) {
+void Entities::hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_end) {
   Table::Shard& home = table_.of(key);
   const std::lock_guard lock(home.mutex);
   Entity& entity = home.entries.at(key).entity;
   entity.holder = holder;
-  entity.expires = std::max(entity.expires, lease_ends);
+  entity.expires = std::max(entity.expires, lease_end);
 }
 
 void Entities::completed(const Ties::OfEntity& operation, std::chrono::milliseconds window,
@@ -158,13 +158,13 @@ std::string Entities::encoded(const EntityKey& key) const {
   return encode(home.entries.at(key).entity);
 }
 
-std::optional<std::string> Entities::extended(const EntityKey& key, WallTime lease_ends) {
+std::optional<std::string> Entities::extended(const EntityKey& key, WallTime lease_end) {
   Table::Shard& home = table_.of(key);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(key);
   if (found == home.entries.end()) return std::nullopt;
   Entity& entity = found->second.entity;
-  entity.expires = std::max(entity.expires, lease_ends);
+  entity.expires = std::max(entity.expires, lease_end);
   return encode(entity);
 }
 

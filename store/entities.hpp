@@ -19,15 +19,17 @@
 #include "store/delivery.hpp"
 #include "store/entity.hpp"
 #include "store/inspection.hpp"
+#include "store/lease.hpp"
 #include "store/shards.hpp"
 
 namespace onceproxy::store {
 
 class Entities {
  public:
-  /// Both outlive it.
-  Entities(const Database& database, const RocksDbObserver& observer, std::size_t queue_max)
-      : database_(database), observer_(observer), queue_max_(queue_max) {}
+  /// All outlive it.
+  Entities(const Database& database, const RocksDbObserver& observer, const Era& era,
+           std::size_t queue_max)
+      : database_(database), observer_(observer), era_(era), queue_max_(queue_max) {}
 
   enum class Entered {
     yes,     ///< a user, with the turn where the terms ask for one
@@ -44,18 +46,18 @@ class Entities {
   /// A user goes; `turn` it had goes to whoever waits longest.
   void leave(const EntityKey& key, bool turn, Delivery& out);
   /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
-  void abandon(const EntityKey& key, WallTime lease_ends);
+  void abandon(const EntityKey& key, WallTime lease_end);
 
   // For users only:
   EntityVerdict judge(const EntityTerms& terms, WallTime now) const;
-  /// Its turn belongs to a reservation now, whose lease ends then.
-  void hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_ends);
+  /// Its turn belongs to a reservation now, whose lease can be over then at the latest.
+  void hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_end);
   void completed(const Ties::OfEntity& operation, std::chrono::milliseconds window, WallTime now);
   std::string encoded(const EntityKey& key) const;
 
-  /// The lease of the reservation that has the turn now ends then: what is to be written. Nothing
-  /// where nobody uses the entity any more.
-  std::optional<std::string> extended(const EntityKey& key, WallTime lease_ends);
+  /// The lease of the reservation that has the turn can now be over then at the latest: what is to
+  /// be written. Nothing where nobody uses the entity any more.
+  std::optional<std::string> extended(const EntityKey& key, WallTime lease_end);
   /// Gives on the turns of dead processes whose leases are over.
   void end_dead_turns(WallTime now, Delivery& out);
   /// The same for the one of this reservation, before its lease is over.
@@ -90,6 +92,7 @@ class Entities {
 
   const Database& database_;
   const RocksDbObserver& observer_;
+  const Era& era_;
   const std::size_t queue_max_;
   Table table_;
   std::atomic<std::size_t> dead_turns_{0};

@@ -203,7 +203,7 @@ Entrance::Step Entrance::send(Attempt& attempt, Free free, WallTime now) {
   if (const auto& entity = request.entity) {
     ties->entity = Ties::OfEntity{entity->key, attempt.turn, entity->sequence, entity->closes};
     if (attempt.turn) {
-      parts_.entities.hold(entity->key, {request.fingerprint, record.nonce}, record.lease_ends);
+      parts_.entities.hold(entity->key, {request.fingerprint, record.nonce}, lease_end_max(record));
     }
   }
   operation->kind = Operation::Kind::reserve;

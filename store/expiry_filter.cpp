@@ -1,14 +1,12 @@
 #include "store/expiry_filter.hpp"
 
 #include <chrono>
-#include <utility>
 
 namespace onceproxy::store {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto clocks_apart_max = 1min;
 /// A reader that has just found a record alive still finds its answer, which lies apart.
 constexpr auto grace = 1min;
 
@@ -48,12 +46,8 @@ class ExpiryFilter final : public rocksdb::CompactionFilter {
 
 class ExpiryFilterFactory final : public rocksdb::CompactionFilterFactory {
  public:
-  ExpiryFilterFactory(const Clock& clock, std::function<WallTime()> wall_clock, ExpiryOf expiry_of,
-                      bool expiry_in_key)
-      : clock_(clock),
-        wall_clock_(std::move(wall_clock)),
-        expiry_of_(expiry_of),
-        expiry_in_key_(expiry_in_key) {}
+  ExpiryFilterFactory(const Clock& clock, ExpiryOf expiry_of, bool expiry_in_key)
+      : clock_(clock), expiry_of_(expiry_of), expiry_in_key_(expiry_in_key) {}
 
   const char* Name() const override { return "onceproxy.expiry"; }
 
@@ -65,26 +59,22 @@ class ExpiryFilterFactory final : public rocksdb::CompactionFilterFactory {
 
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
-    const WallTime now = clock_.now();
-    const auto apart = std::chrono::abs(wall_clock_() - now);
-    if (apart > clocks_apart_max) return nullptr;
-    return std::make_unique<ExpiryFilter>(now - grace, expiry_of_, expiry_in_key_);
+    if (!clock_.may_purge()) return nullptr;
+    return std::make_unique<ExpiryFilter>(clock_.now() - grace, expiry_of_, expiry_in_key_);
   }
 
  private:
   const Clock& clock_;
-  const std::function<WallTime()> wall_clock_;
   const ExpiryOf expiry_of_;
   const bool expiry_in_key_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::CompactionFilterFactory> make_expiry_filter(
-    const Clock& clock, std::function<WallTime()> wall_clock, ExpiryOf expiry_of,
-    bool expiry_in_key) {
-  return std::make_shared<ExpiryFilterFactory>(clock, std::move(wall_clock), expiry_of,
-                                               expiry_in_key);
+std::shared_ptr<rocksdb::CompactionFilterFactory> make_expiry_filter(const Clock& clock,
+                                                                     ExpiryOf expiry_of,
+                                                                     bool expiry_in_key) {
+  return std::make_shared<ExpiryFilterFactory>(clock, expiry_of, expiry_in_key);
 }
 
 }  // namespace onceproxy::store

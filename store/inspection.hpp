@@ -19,6 +19,7 @@ namespace onceproxy::store {
 
 /// A record as an operator sees it: everything but what was answered.
 struct RecordView {
+  /// A reservation that nobody holds is unknown once its lease is over.
   enum class State { reserved, completed, unknown };
 
   Fingerprint fingerprint;

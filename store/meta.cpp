@@ -26,6 +26,14 @@ namespace {
   throw std::runtime_error("store " + path.string() + ": " + what + "; " + way_out);
 }
 
+void write(Database& database, const std::filesystem::path& path, std::string_view key,
+           const std::string& value) {
+  rocksdb::WriteBatch batch;
+  database.add(batch, Family::meta, key, value);
+  const rocksdb::Status status = database.write(batch, true);
+  if (!status.ok()) refuse(path, "not writable (" + status.ToString() + ")", "see the reason");
+}
+
 /// 0 where there is none.
 std::uint64_t read(const Database& database, const std::filesystem::path& path,
                    std::string_view key) {
@@ -47,10 +55,7 @@ std::uint64_t read(const Database& database, const std::filesystem::path& path,
 std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
   const std::uint64_t found = read(database, path, format);
   if (found == 0) {
-    rocksdb::WriteBatch batch;
-    database.add(batch, Family::meta, format, encode(format_now));
-    const rocksdb::Status status = database.write(batch, true);
-    if (!status.ok()) refuse(path, "not writable (" + status.ToString() + ")", "see the reason");
+    write(database, path, format, encode(format_now));
   } else if (found != format_now) {
     refuse(path,
            "written in format " + std::to_string(found) + ", this program knows format " +
@@ -61,6 +66,24 @@ std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
   // With a part of the log, ceilings may have gone; far fewer numbers than this fit into one.
   constexpr std::uint64_t lost_at_most = std::uint64_t{1} << 32;
   return database.lost_wal() ? ceiling + lost_at_most : ceiling;
+}
+
+std::optional<ClockMemory> kept_clock(const Database& database, const std::filesystem::path& path) {
+  Database::Found found;
+  database.get(Family::meta, clock, found);
+  if (!found.failed() && !found.present()) return std::nullopt;
+  auto memory = found.present() ? decode_clock(found.value()) : std::nullopt;
+  if (!memory) {
+    refuse(path,
+           "cannot read \"" + std::string(clock) + "\" (" +
+               (found.failed() ? found.error() : "written by another version, or damaged") + ")",
+           "use the program that wrote it or restore the directory from a copy");
+  }
+  return memory;
+}
+
+void keep_clock(Database& database, const std::filesystem::path& path, const ClockMemory& memory) {
+  write(database, path, clock, store::encode(memory));
 }
 
 }  // namespace onceproxy::store::meta

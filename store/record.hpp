@@ -26,11 +26,13 @@ struct Record {
   std::uint64_t fence = 0;
   std::uint32_t attempt = 1;
   WallTime created{};
-  /// Until then a reservation whose holder is gone, or an unknown outcome, is left alone.
+  /// Until then a reservation whose holder is gone, or an unknown outcome, is left alone; lease.hpp
+  /// says for how long beyond.
   WallTime lease_ends{};
   /// From then on the record counts as not there.
   WallTime expires{};
-  /// When it became completed or unknown.
+  /// When it became completed or unknown; of a reservation, when its lease was begun or renewed
+  /// last. 1970: a reservation that a version wrote which did not say so.
   WallTime settled{};
   std::string policy;
   std::string request_id;

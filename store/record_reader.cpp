@@ -19,7 +19,7 @@ Looked RecordReader::look(const ReserveRequest& request, WallTime now) const {
   }
   const bool apart = record && record->answer_apart;
   const std::string key = apart ? answer_key(request.fingerprint, *record) : std::string();
-  auto verdict = judge(std::move(record), request, now);
+  auto verdict = judge(std::move(record), request, era_, now);
   if (auto* const completed = std::get_if<Completed>(&verdict); completed && apart) {
     Database::Found found;
     database_.get(Family::answers, key, found);

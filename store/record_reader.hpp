@@ -14,9 +14,9 @@ using Looked = std::variant<Free, Mismatch, Held, Completed, Unavailable>;
 
 class RecordReader {
  public:
-  /// Both outlive it.
-  RecordReader(const Database& database, const RocksDbObserver& observer)
-      : database_(database), observer_(observer) {}
+  /// All outlive it.
+  RecordReader(const Database& database, const RocksDbObserver& observer, const Era& era)
+      : database_(database), observer_(observer), era_(era) {}
 
   /// What the disk says, whoever holds the reservation. A read that failed and a record that
   /// cannot be read are reported to the observer.
@@ -28,6 +28,7 @@ class RecordReader {
 
   const Database& database_;
   const RocksDbObserver& observer_;
+  const Era& era_;
 };
 
 }  // namespace onceproxy::store

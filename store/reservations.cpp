@@ -4,11 +4,6 @@
 
 namespace onceproxy::store {
 
-void start_lease(Record& record, const Terms& terms, WallTime now) {
-  record.lease_ends = now + terms.lease;
-  record.expires = record.lease_ends + terms.window;
-}
-
 bool differ(const std::optional<PayloadDigest>& one, const std::optional<PayloadDigest>& other) {
   return one && other && *one != *other;
 }
@@ -176,8 +171,8 @@ std::optional<Reservations::Dropped> Reservations::drop(const Fingerprint& finge
       found->second.holding.record.nonce != nonce) {
     return std::nullopt;
   }
-  const WallTime lease_ends = found->second.holding.record.lease_ends;
-  return Dropped{end(home, found, false, out), lease_ends};
+  const WallTime lease_end = lease_end_max(found->second.holding.record);
+  return Dropped{end(home, found, false, out), lease_end};
 }
 
 std::vector<Reservations::Extension> Reservations::due(WallTime now) const {
@@ -187,7 +182,7 @@ std::vector<Reservations::Extension> Reservations::due(WallTime now) const {
     for (const auto& [fingerprint, entry] : home.entries) {
       if (entry.stage != Stage::held) continue;
       const auto& [record, terms] = entry.holding;
-      if (record.lease_ends - now >= terms.lease - terms.lease / 4) continue;
+      if (now - record.settled <= renewed_after(terms.lease)) continue;
       const auto* const entity = entry.ties && entry.ties->entity ? &*entry.ties->entity : nullptr;
       const bool turn = entity != nullptr && entity->turn;
       out.push_back({fingerprint, record, turn ? std::optional(entity->key) : std::nullopt});
@@ -205,6 +200,7 @@ void Reservations::extended(const Extension& extension) {
       found->second.holding.record.nonce != extension.record.nonce) {
     return;
   }
+  found->second.holding.record.settled = extension.record.settled;
   found->second.holding.record.lease_ends = extension.record.lease_ends;
   found->second.holding.record.expires = extension.record.expires;
 }

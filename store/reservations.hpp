@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "store/delivery.hpp"
+#include "store/lease.hpp"
 #include "store/record.hpp"
 #include "store/shards.hpp"
 #include "store/ties.hpp"
@@ -92,7 +93,7 @@ class Reservations {
   std::unique_ptr<const Ties> end(const Fingerprint& fingerprint, bool completed, Delivery& out);
   struct Dropped {
     std::unique_ptr<const Ties> ties;
-    WallTime lease_ends{};
+    WallTime lease_end{};  ///< when it can be over at the latest
   };
   /// The permit was dropped: the record is left to its lease. Nothing where it held nothing.
   std::optional<Dropped> drop(const Fingerprint& fingerprint, const Nonce& nonce, Delivery& out);
@@ -134,10 +135,6 @@ class Reservations {
   std::atomic<bool> stopped_{false};
   Table table_;
 };
-
-/// Terms put to work: when a reservation made or extended at `now` is left alone until, and when
-/// it is forgotten. It must outlive its lease by a window, since from then on it counts as unknown.
-void start_lease(Record& record, const Terms& terms, WallTime now);
 
 /// Both known and different.
 bool differ(const std::optional<PayloadDigest>& one, const std::optional<PayloadDigest>& other);

@@ -27,8 +27,8 @@ class BlockingLoop final : public Loop {
   bool delivered_ = false;
 };
 
-RecordView::State state_of(const Record& record) {
-  switch (record.state) {
+RecordView::State shown(Record::State state) {
+  switch (state) {
     case Record::State::reserved:
       return RecordView::State::reserved;
     case Record::State::completed:
@@ -38,6 +38,9 @@ RecordView::State state_of(const Record& record) {
   }
   return RecordView::State::unknown;
 }
+
+/// Of a reservation whose lease is over: nothing else was written.
+constexpr std::string_view holder_gone = "nobody holds the reservation any more";
 
 std::unique_ptr<Operation> operation_on(const Fingerprint& fingerprint, Operation::Kind kind,
                                         const Record& record) {
@@ -63,21 +66,28 @@ std::variant<std::optional<Record>, Unreadable> RocksDbInspection::read(
   if (!found.present()) return std::nullopt;
   auto record = decode(found.value());
   if (!record) return Unreadable{"the record is damaged"};
-  if (record->expires <= parts_.clock.now()) return std::nullopt;
+  if (expiry(fingerprint, *record) <= parts_.clock.now()) return std::nullopt;
   return record;
 }
 
-RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record) const {
+WallTime RocksDbInspection::expiry(const Fingerprint& fingerprint, const Record& record) const {
+  return is_held(fingerprint, record) ? record.expires : store::expiry(record, parts_.era);
+}
+
+RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record,
+                                   WallTime now) const {
   RecordView view;
   view.fingerprint = fingerprint;
-  view.state = state_of(record);
-  view.held = parts_.reservations.is_held(fingerprint, record.nonce);
+  view.held = is_held(fingerprint, record);
+  const Record::State state = state_at(record, parts_.era, now, view.held);
+  view.state = shown(state);
+  if (state != record.state) record.error = holder_gone;
   view.policy = std::move(record.policy);
   view.request_id = std::move(record.request_id);
   view.error = std::move(record.error);
   view.created = record.created;
-  view.lease_ends = record.lease_ends;
-  view.expires = record.expires;
+  view.lease_ends = view.held ? record.lease_ends : lease_end(record, parts_.era);
+  view.expires = view.held ? record.expires : store::expiry(record, parts_.era);
   view.attempts = record.attempt;
   view.fence = record.fence;
   if (record.state == Record::State::completed && record.answer.status != 0) {
@@ -122,10 +132,11 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         std::copy(key.begin(), key.end(), last.bytes.begin());
         auto record = decode(value);
         // A damaged one is an error of whoever asks for it, and must not end the list.
-        if (!record || record->expires <= now) return true;
+        if (!record || expiry(last, *record) <= now) return true;
         if (filter.policy && record->policy != *filter.policy) return true;
-        if (filter.state && state_of(*record) != *filter.state) return true;
-        page.items.push_back(view(last, *std::move(record)));
+        RecordView item = view(last, *std::move(record), now);
+        if (filter.state && item.state != *filter.state) return true;
+        page.items.push_back(std::move(item));
         return true;
       });
   if (!status.ok()) return Unreadable{status.ToString()};
@@ -142,7 +153,7 @@ std::variant<std::optional<RecordView>, Unreadable> RocksDbInspection::record(
   if (auto* const why = std::get_if<Unreadable>(&found)) return std::move(*why);
   auto& record = std::get<std::optional<Record>>(found);
   if (!record) return std::nullopt;
-  RecordView out = view(fingerprint, *std::move(record));
+  RecordView out = view(fingerprint, *std::move(record), parts_.clock.now());
   add_duplicates(out);
   return out;
 }
@@ -216,17 +227,23 @@ Changed RocksDbInspection::resolve(const Fingerprint& fingerprint) {
   Changed why_not{};
   auto record = claim(fingerprint, why_not);
   if (!record) return why_not;
-  if (record->state != Record::State::unknown) return give_back(fingerprint, Changed::conflict);
-  const auto window = record->expires - record->settled;
+  const WallTime now = parts_.clock.now();
+  if (state_at(*record, parts_.era, now, false) != Record::State::unknown) {
+    return give_back(fingerprint, Changed::conflict);
+  }
+  const bool reserved = record->state == Record::State::reserved;
+  const auto window = record->expires - (reserved ? lease_end_max(*record) : record->settled);
   record->state = Record::State::completed;
-  record->settled = parts_.clock.now();
+  record->settled = now;
   record->expires = record->settled + window;
   record->error.clear();
   record->answer = {};
   record->answer.replayable = false;
   auto operation = operation_on(fingerprint, Operation::Kind::complete, *record);
   operation->record = encode(*record);
-  return settle(std::move(operation));
+  const Changed result = settle(std::move(operation));
+  if (result == Changed::done && reserved) parts_.endings.turn_is_over(fingerprint);
+  return result;
 }
 
 Changed RocksDbInspection::forget(const Fingerprint& fingerprint) {

@@ -26,6 +26,7 @@ class RocksDbInspection final : public Inspection {
     Committer& committer;
     const Tuning& tuning;
     const Clock& clock;
+    const Era& era;
     const std::atomic<bool>& closing;
   };
   explicit RocksDbInspection(const Parts& parts) : parts_(parts) {}
@@ -43,7 +44,11 @@ class RocksDbInspection final : public Inspection {
 
  private:
   std::variant<std::optional<Record>, Unreadable> read(const Fingerprint& fingerprint) const;
-  RecordView view(const Fingerprint& fingerprint, Record record) const;
+  bool is_held(const Fingerprint& fingerprint, const Record& record) const {
+    return parts_.reservations.is_held(fingerprint, record.nonce);
+  }
+  WallTime expiry(const Fingerprint& fingerprint, const Record& record) const;
+  RecordView view(const Fingerprint& fingerprint, Record record, WallTime now) const;
   void add_duplicates(RecordView& view) const;
   std::optional<Record> claim(const Fingerprint& fingerprint, Changed& why_not);
   Changed give_back(const Fingerprint& fingerprint, Changed result);

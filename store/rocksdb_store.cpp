@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/entrance.hpp"
+#include "store/lease.hpp"
 #include "store/meta.hpp"
 #include "store/rocksdb_inspection.hpp"
 
@@ -15,21 +16,23 @@ namespace {
 /// The verbs: they decide and encode on the caller's thread; the committer writes.
 class OpenStore final : public RocksDbStore {
  public:
-  OpenStore(RocksDbOptions options, Tuning tuning, const Clock& clock, RocksDbObserver observer)
+  OpenStore(RocksDbOptions options, Tuning tuning, Clock& clock, RocksDbObserver observer)
       : options_(std::move(options)),
         tuning_(std::move(tuning)),
         clock_(clock),
         observer_(std::move(observer)),
         database_(options_, tuning_, clock_, observer_),
-        records_(database_, observer_),
+        records_(database_, observer_, era_),
         reservations_(options_.pending_max),
-        entities_(database_, observer_, tuning_.entity_queue_max),
+        entities_(database_, observer_, era_, tuning_.entity_queue_max),
         rates_(database_, observer_),
         endings_(reservations_, entities_, rates_),
-        space_(options_, tuning_, database_, observer_),
+        space_(options_, tuning_, database_, clock_, observer_),
         duplicates_(tuning_.duplicates_max) {
     database_.open();
-    fences_.start_above(meta::prepare(database_, options_.path));
+    era_.fences_before = meta::prepare(database_, options_.path);
+    fences_.start_above(era_.fences_before);
+    start_clock();
     space_.measure();
     if (options_.audit.enabled) {
       // After the database: that is what tells two processes on one directory apart.
@@ -45,7 +48,7 @@ class OpenStore final : public RocksDbStore {
                                       duplicates_, space_, *committer_, tuning_, clock_, closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
                                                  endings_, duplicates_, *committer_, tuning_,
-                                                 clock_, closing_});
+                                                 clock_, era_, closing_});
   }
   ~OpenStore() override { OpenStore::close(); }
 
@@ -62,6 +65,7 @@ class OpenStore final : public RocksDbStore {
   void close() override;
 
  private:
+  void start_clock();
   std::string ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                      std::string_view error) const;
   bool settle(std::unique_ptr<Operation> operation, Call<Settled>& call);
@@ -69,8 +73,9 @@ class OpenStore final : public RocksDbStore {
 
   const RocksDbOptions options_;
   const Tuning tuning_;
-  const Clock& clock_;
+  Clock& clock_;
   const RocksDbObserver observer_;
+  Era era_;  // fixed once the database is open
   Database database_;
   const RecordReader records_;
   Reservations reservations_;
@@ -96,6 +101,15 @@ bool answer_now(Call<Result>& call, Value&& value) {
 
 bool OpenStore::reserve(const ReserveRequest& request, Call<ReserveResult>& call) {
   return entrance_->reserve(request, call);
+}
+
+/// What comes of it is kept at once: an operator's word, or a doubt, is not to be lost.
+void OpenStore::start_clock() {
+  const std::string said = clock_.start(meta::kept_clock(database_, options_.path),
+                                        {options_.clock_ahead_max, options_.accept_clock});
+  if (!said.empty() && observer_.event) observer_.event(said);
+  if (const auto memory = clock_.memory()) meta::keep_clock(database_, options_.path, *memory);
+  era_.begun = clock_.now();
 }
 
 /// Uses up the permit; answers the call where it holds nothing, or the store is closing.
@@ -212,7 +226,8 @@ RocksDbStats OpenStore::stats() const {
           tuning_.waiting_bytes_max,
           !committer_->failing() && !closing_.load(std::memory_order_relaxed),
           audit_ ? audit_->bytes() : 0,
-          audit_ ? audit_->dropped() : 0};
+          audit_ ? audit_->dropped() : 0,
+          clock_.standing()};
 }
 
 void OpenStore::close() {
@@ -228,11 +243,11 @@ void OpenStore::close() {
 }  // namespace
 
 std::unique_ptr<RocksDbStore> open_tuned(const RocksDbOptions& options, const Tuning& tuning,
-                                         const Clock& clock, RocksDbObserver observer) {
+                                         Clock& clock, RocksDbObserver observer) {
   return std::make_unique<OpenStore>(options, tuning, clock, std::move(observer));
 }
 
-std::unique_ptr<RocksDbStore> RocksDbStore::open(const RocksDbOptions& options, const Clock& clock,
+std::unique_ptr<RocksDbStore> RocksDbStore::open(const RocksDbOptions& options, Clock& clock,
                                                  RocksDbObserver observer) {
   return open_tuned(options, Tuning{}, clock, std::move(observer));
 }

@@ -34,6 +34,11 @@ struct RocksDbOptions {
   /// Opens a database whose write-ahead log is corrupt, losing what cannot be read. An operator's
   /// decision (--accept-wal-loss); without it open() refuses.
   bool accept_wal_loss = false;
+  /// How far ahead of the time that the database kept a start believes the wall clock; above zero.
+  std::chrono::milliseconds clock_ahead_max = ClockTrust().ahead_max;
+  /// The wall clock is right, however far it is from that. An operator's decision for one start
+  /// (--accept-clock).
+  bool accept_clock = false;
   /// The audit log, beside the database in `path`/audit. It has its own limit.
   AuditOptions audit;
 };
@@ -46,7 +51,8 @@ struct RocksDbObserver {
   std::function<void(std::string_view operation, std::string_view detail)> failed;
   /// A permit was dropped unused.
   std::function<void()> permit_dropped;
-  /// An event worth a log line: reopened, over the cap, back under it, compaction, recovery.
+  /// An event worth a log line: reopened, over the cap, back under it, compaction, recovery, the
+  /// clock.
   std::function<void(std::string_view)> event;
 };
 
@@ -65,6 +71,7 @@ struct RocksDbStats {
   /// Of the audit log: what it takes on disk, and entries that were lost.
   std::uint64_t audit_bytes = 0;
   std::uint64_t audit_dropped = 0;
+  ClockStanding clock;
 };
 
 /// RocksDB's insides, since it was last opened. Takes its lock for a moment: for whoever scrapes,
@@ -87,8 +94,8 @@ class RocksDbStore : public Store {
  public:
   /// Opens or creates the database. Throws std::runtime_error with a message that names the
   /// directory, what is wrong (in use by another process, read-only, corrupt, not a directory)
-  /// and the way out.
-  static std::unique_ptr<RocksDbStore> open(const RocksDbOptions& options, const Clock& clock,
+  /// and the way out. `clock` outlives the store, which starts it with what the database kept.
+  static std::unique_ptr<RocksDbStore> open(const RocksDbOptions& options, Clock& clock,
                                             RocksDbObserver observer);
 
   virtual RocksDbStats stats() const = 0;

@@ -23,8 +23,8 @@ std::uint64_t bytes_in(const std::filesystem::path& directory) {
 }  // namespace
 
 Space::Space(const RocksDbOptions& options, const Tuning& tuning, const Database& database,
-             const RocksDbObserver& observer)
-    : options_(options), tuning_(tuning), database_(database), observer_(observer) {}
+             const Clock& clock, const RocksDbObserver& observer)
+    : options_(options), tuning_(tuning), database_(database), clock_(clock), observer_(observer) {}
 
 Space::~Space() {
   stop_reclaiming();
@@ -42,7 +42,8 @@ void Space::measure() {
     observer_.event(is_full ? "over the cap: new fingerprints are refused"
                             : "back under the cap: new fingerprints are taken again");
   }
-  if (is_full) start_reclaiming();
+  // While nothing may be purged it would rewrite everything for nothing.
+  if (is_full && clock_.may_purge()) start_reclaiming();
 }
 
 void Space::start_reclaiming() {

@@ -17,7 +17,7 @@ class Space {
  public:
   /// All must outlive it.
   Space(const RocksDbOptions& options, const Tuning& tuning, const Database& database,
-        const RocksDbObserver& observer);
+        const Clock& clock, const RocksDbObserver& observer);
   ~Space();
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
@@ -36,6 +36,7 @@ class Space {
   const RocksDbOptions& options_;
   const Tuning& tuning_;
   const Database& database_;
+  const Clock& clock_;
   const RocksDbObserver& observer_;
   std::atomic<bool> full_{false};
   std::atomic<std::uint64_t> bytes_{0};

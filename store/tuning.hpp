@@ -19,11 +19,6 @@ struct Tuning {
   /// Puts a file system of the caller's over the one RocksDB is to use; null for none. Called once
   /// for each store.
   std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> over;
-  /// The system's wall clock, which purging is checked against.
-  std::function<WallTime()> wall_clock = [] {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now());
-  };
   /// How often leases are extended and the directory is measured.
   std::chrono::milliseconds tick{1'000};
   /// Between two attempts to reopen the database after a failure; doubles from first to last.
@@ -57,6 +52,6 @@ struct Tuning {
 };
 
 std::unique_ptr<RocksDbStore> open_tuned(const RocksDbOptions& options, const Tuning& tuning,
-                                         const Clock& clock, RocksDbObserver observer);
+                                         Clock& clock, RocksDbObserver observer);
 
 }  // namespace onceproxy::store

@@ -7,15 +7,16 @@
 namespace onceproxy::store {
 
 std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record,
-                                                    const ReserveRequest& request, WallTime now) {
-  if (!record || record->expires <= now) return Free{};
+                                                    const ReserveRequest& request, const Era& era,
+                                                    WallTime now) {
+  if (!record || expiry(*record, era) <= now) return Free{};
   if (differ(record->payload, request.payload)) return Mismatch{};
   if (record->state == Record::State::completed) {
     return Completed{std::move(record->answer), record->settled, std::move(record->trace)};
   }
   // Where time does not free it, a duplicate is not told to come back when the lease is over.
   if (request.terms.unknown == OnUnknown::hold) return Held{};
-  if (record->lease_ends > now) return Held{record->lease_ends - now};
+  if (const WallTime end = lease_end(*record, era); end > now) return Held{end - now};
   return Free{std::move(record)};
 }
 

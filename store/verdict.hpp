@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "store/lease.hpp"
 #include "store/record.hpp"
 
 namespace onceproxy::store {
@@ -15,8 +16,10 @@ struct Free {
 };
 
 /// `record` is what was found, for a request that asks at `now` under `terms`. A record that is
-/// still `reserved` belongs to nobody in this process: the caller has made sure of that.
+/// still `reserved` belongs to nobody in this process, the one of `era`: the caller has made sure
+/// of that.
 std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record,
-                                                    const ReserveRequest& request, WallTime now);
+                                                    const ReserveRequest& request, const Era& era,
+                                                    WallTime now);
 
 }  // namespace onceproxy::store

@@ -67,8 +67,8 @@ _onceproxy() {
   done
 
   case $command in
-    "") options="--help --version --config --drain-time --accept-wal-loss" ;;
-    run) options="--help --config --drain-time --accept-wal-loss" ;;
+    "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
+    run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
     check) options="--help --format" ;;
     explain) options="--help --config" ;;
     backtest) options="--help --config --format --max-operations" ;;

@@ -24,6 +24,7 @@ complete -c onceproxy -n $no_command -a records -d 'Look at the records of a run
 complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from explain backtest" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
+complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or begin; $in_action; end" -l format -x -a 'text json' -d 'Form of what is printed'
 complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'

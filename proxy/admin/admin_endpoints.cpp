@@ -123,8 +123,9 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   server.add("GET", "/memory", "what the allocator and the process take",
              [](const Request&) { return json(200, memory_json()); });
   if (hooks->ready)
-    server.add("GET", "/ready", "200 when ready for traffic, else 503 and why",
-               [hooks](const Request&) { return readiness_response(hooks->ready); });
+    server.add(
+        "GET", "/ready", "200 when ready for traffic, else 503 and why",
+        [hooks](const Request&) { return readiness_response(hooks->ready, hooks->ready_note); });
   if (hooks->state)
     server.add("GET", "/server_info", "version, state, uptime and options",
                [hooks](const Request&) { return server_info(*hooks); });

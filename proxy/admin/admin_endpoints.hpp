@@ -54,6 +54,7 @@ struct AdminHooks {
   std::function<NamedTexts()> options;
   /// GET /ready.
   Readiness ready;
+  ReadyNote ready_note;
   /// GET /clusters.
   std::function<UpstreamState()> upstream;
   /// GET /config_dump: the configuration in force as JSON, secrets redacted.

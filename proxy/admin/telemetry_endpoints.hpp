@@ -14,13 +14,18 @@ namespace onceproxy::admin {
 /// the server's thread.
 using Readiness = std::function<std::optional<std::string>()>;
 
-/// 200 "LIVE", or 503 with the reason.
-Response readiness_response(const Readiness& ready);
+/// What is wrong and takes no traffic away, in words that may be shown to anybody; empty: nothing.
+using ReadyNote = std::function<std::string()>;
+
+/// 200 "LIVE", with the note behind it where there is one, or 503 with the reason. `note` may be
+/// empty.
+Response readiness_response(const Readiness& ready, const ReadyNote& note);
 /// The text exposition format.
 Response metrics_response(const telemetry::Metrics& metrics);
 
 /// `metrics` outlives the server. /live is 200 while the process serves at all: a probe that
 /// restarts the process must not fail because the upstream or the store does.
-void add_telemetry_endpoints(Server& server, const telemetry::Metrics& metrics, Readiness ready);
+void add_telemetry_endpoints(Server& server, const telemetry::Metrics& metrics, Readiness ready,
+                             ReadyNote note = {});
 
 }  // namespace onceproxy::admin

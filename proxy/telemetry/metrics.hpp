@@ -131,6 +131,10 @@ struct StoreGauges {
   std::uint64_t waiting_bytes_max = 0;
   /// False: the store failed and is being reopened; it promises nothing.
   bool healthy = true;
+  /// How far the wall clock is ahead of the store's time; below zero: behind.
+  double clock_offset_seconds = 0;
+  /// The wall clock is not believed, and nothing that has expired is purged.
+  bool clock_doubted = false;
   /// What the audit log takes on disk, and how many of its entries were lost since the start.
   std::uint64_t audit_bytes = 0;
   std::uint64_t audit_dropped = 0;

@@ -9,12 +9,19 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
-  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+  const auto gauge = [&](const char* name, const char* help, auto value) {
     Family family(name, help, MetricType::Gauge);
     family.add({}, value);
     family.move_to(families);
   };
-  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.", store.healthy);
+  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.",
+        std::uint64_t{store.healthy});
+  gauge("onceproxy_store_clock_offset_seconds",
+        "How far the wall clock is ahead of the store's time; below zero: behind.",
+        store.clock_offset_seconds);
+  gauge("onceproxy_store_clock_doubted",
+        "1 while the wall clock is not believed and nothing that has expired is purged.",
+        std::uint64_t{store.clock_doubted});
   gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
   gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
         store.bytes_max);
@@ -30,7 +37,7 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   gauge("onceproxy_store_waiting_bytes_limit", "Above it a request does not wait.",
         store.waiting_bytes_max);
   gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
-        store.writes_stopped);
+        std::uint64_t{store.writes_stopped});
   gauge("onceproxy_store_delayed_write_rate_bytes",
         "Bytes a second that RocksDB takes while it is behind; 0 where as many as come.",
         store.delayed_write_rate);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "store/rocksdb_store.hpp"
+#include "store/store_clock.hpp"
 #include "store/tuning.hpp"
 
 using namespace onceproxy::store;
@@ -217,7 +218,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "failed %.*s: %.*s\n", static_cast<int>(operation.size()),
                  operation.data(), static_cast<int>(detail.size()), detail.data());
   };
-  const SystemClock clock;
+  StoreClock clock;
   auto store = open_tuned(options, tuning, clock, observer);
   {
     Bench bench{*store, {}, std::mt19937_64{42}, std::string(std::stoul(arguments["body"]), 'x')};

@@ -16,6 +16,7 @@
 
 #include "crash_entities.hpp"
 #include "crash_keys.hpp"
+#include "store/store_clock.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -78,7 +79,7 @@ int main(int argc, char** argv) {
   RocksDbOptions options;
   options.path = argv[1];
   options.sync = std::string(argv[2]) == "none" ? Sync::none : Sync::all;
-  const SystemClock clock;
+  StoreClock clock;
   const auto store = RocksDbStore::open(options, clock, {});
   if (argc > 4) {
     DirectLoop loop;

@@ -18,6 +18,7 @@
 
 #include "crash_entities.hpp"
 #include "crash_keys.hpp"
+#include "store/store_clock.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -128,7 +129,7 @@ TEST_CASE("kill -9 at any moment loses nothing that was acknowledged") {
   Fixture fixture;
   Told told;
   std::uint64_t fence_highest = 0;
-  const SystemClock clock;
+  StoreClock clock;
   for (std::uint64_t round = 0; round < rounds; ++round) {
     const std::uint64_t first = round * 10'000'000;
     {

@@ -228,9 +228,11 @@ def test_what_cannot_change_live_is_said_and_kept(proxy):
     answer = reload(proxy, changed(
         proxy, listen="127.0.0.1:1", workers=1, admin={"listen": "127.0.0.1:2"},
         telemetry={"listen": "127.0.0.1:3"}, limits={"pending": 7},
-        store={"rocksdb": {"path": "/elsewhere", "sync": "none", "max_bytes": "1GiB"}}))
-    kept = ["listen", "store.rocksdb.path", "store.rocksdb.sync", "store.rocksdb.max_bytes",
-            "admin.listen", "telemetry.listen", "limits.pending", "workers"]
+        store={"clock_ahead_max": "7d",
+               "rocksdb": {"path": "/elsewhere", "sync": "none", "max_bytes": "1GiB"}}))
+    kept = ["listen", "store.clock_ahead_max", "store.rocksdb.path", "store.rocksdb.sync",
+            "store.rocksdb.max_bytes", "admin.listen", "telemetry.listen", "limits.pending",
+            "workers"]
     assert answer["kept"] == kept
     wait_for_line(proxy, "configuration reloaded")
     assert [line["key"] for line in lines(proxy, "a changed key waits for a restart")] == kept

@@ -132,6 +132,7 @@ TEST_CASE("Each key has a description, and most have the default that the reader
   CHECK(fallback({"listen"}) == "none");
   CHECK(fallback({"upstream", "response_timeout"}) == "30s");
   CHECK(fallback({"upstream", "address"}) == "none");
+  CHECK(fallback({"store", "clock_ahead_max"}) == "30d");
   CHECK(fallback({"store", "rocksdb", "sync"}) == "all");
   CHECK(fallback({"store", "rocksdb", "max_bytes"}) == "4GiB");
   CHECK(fallback({"limits", "encoded_slashes"}) == "reject");

@@ -53,7 +53,7 @@ upstream:
   max_connections: 5
   max_concurrency: 6
   head_bytes: 7KiB
-store: {rocksdb: {path: data, sync: reservations, max_bytes: 8GiB}}
+store: {clock_ahead_max: 18d, rocksdb: {path: data, sync: reservations, max_bytes: 8GiB}}
 admin: {listen: "unix:/run/admin"}
 telemetry: {listen: "127.0.0.1:2"}
 limits:
@@ -90,6 +90,7 @@ policies: []
   CHECK(result->store.pending_max == 16);
   CHECK(result->admin->text() == "unix:/run/admin");
   CHECK(result->telemetry->text() == "127.0.0.1:2");
+  CHECK(result->store.clock_ahead_max == 18 * 24h);
   CHECK(result->limits.connections == 9);
   CHECK(result->limits.head_bytes == 10 * 1024);
   CHECK(result->limits.headers == 11);

@@ -116,3 +116,25 @@ TEST_CASE("a directory that cannot be made is an error that names the way out") 
   CHECK_THROWS_WITH(logs.open(), Catch::Contains("cannot open the audit log in") &&
                                      Catch::Contains("audit: {enabled: false}"));
 }
+
+TEST_CASE("what is too old goes, unless the clocks may be wrong about its age") {
+  Logs logs;
+  logs.options.retention = 8h;
+  const auto log = logs.open();
+  logs.clock.advance(2h);
+  log->write(bytes_of(forward(1, logs.clock.now())), 1);
+  REQUIRE(log->forwards().files().size() == 2);
+  logs.clock.advance(7h);
+  bool goes = false;
+  SECTION("as a rule") {
+    goes = true;
+  }
+  SECTION("a clock that is not believed") {
+    logs.clock.doubt(true);
+  }
+  SECTION("a wall clock that stands elsewhere, by which files are dated") {
+    logs.clock.set_wall_ahead(GENERATE(-2h, 2h));
+  }
+  log->close();
+  CHECK(log->forwards().files().size() == (goes ? 1 : 2));
+}

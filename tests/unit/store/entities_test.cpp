@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "faulty_file_system.hpp"
+#include "store/lease.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -73,7 +74,7 @@ TEST_CASE("what failed, was released or is unknown raises no sequence and closes
   }
   SECTION("dropped") {
     { const Permit gone = std::move(permit); }
-    fixture.clock.advance(40s);
+    fixture.clock.advance(40s + renewal_max(40s));
   }
   ReserveRequest low = on_ride(1, 1);
   low.entity->unless_closed = true;
@@ -144,7 +145,7 @@ TEST_CASE("a dropped permit leaves its turn to its lease, whether somebody waits
   { const Permit gone = std::move(permit); }
   CHECK(hands.delivered() == 0);
   CHECK(is<NoTurn>(fixture.reserve(on_ride(3))));
-  fixture.clock.advance(40s);
+  fixture.clock.advance(40s + renewal_max(40s));
   if (somebody) {
     REQUIRE(hands.run_until([&] { return call.answered(); }));
     CHECK(is<Reserved>(*call.result));

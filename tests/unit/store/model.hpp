@@ -54,7 +54,10 @@ struct Record {
   std::uint32_t attempt = 1;
   Millis lease_ends{0};
   Millis expires{0};
+  /// Of a reservation: when its lease began, or was renewed last.
   Millis settled{0};
+  /// A process made it that is gone.
+  bool earlier = false;
   int answer = 0;
 
   bool operator==(const Record&) const = default;
@@ -97,6 +100,7 @@ struct Todo {
 
 struct State {
   Millis now{0};
+  Millis begun{0};  ///< when the process that runs opened the store
   std::map<int, Record> records;
   std::map<int, Entry> entries;
   std::map<int, Entity> entities;

@@ -70,8 +70,24 @@ class Asking {
 
   const Record* live_record(int fingerprint) const {
     const auto found = state_.records.find(fingerprint);
-    if (found == state_.records.end() || found->second.expires <= state_.now) return nullptr;
+    if (found == state_.records.end() || expiry(found->second) <= state_.now) return nullptr;
     return &found->second;
+  }
+
+  /// A holder that died may have lived on until just before it would have renewed its lease again.
+  static Millis lease_end_max(const Record& record) {
+    if (record.state != Record::State::reserved) return record.lease_ends;
+    return record.lease_ends + (record.lease_ends - record.settled) / 4 + Millis(2'000);
+  }
+  /// But no longer than until the next process began.
+  Millis lease_end(const Record& record) const {
+    const Millis end = lease_end_max(record);
+    return record.earlier ? std::min(end, state_.begun + (record.lease_ends - record.settled))
+                          : end;
+  }
+  Millis expiry(const Record& record) const {
+    if (record.state != Record::State::reserved) return record.expires;
+    return record.expires - (lease_end_max(record) - lease_end(record));
   }
 
   /// What is known of the fingerprint, which nobody here has; nothing where it may be tried.
@@ -79,7 +95,7 @@ class Asking {
     if (differ(record.payload, ask.payload)) return "Mismatch";
     if (record.state == Record::State::completed) return completed(record.answer, record.settled);
     if (ask.terms.unknown == OnUnknown::hold) return held(std::nullopt);
-    if (record.lease_ends > state_.now) return held(record.lease_ends - state_.now);
+    if (lease_end(record) > state_.now) return held(lease_end(record) - state_.now);
     return std::nullopt;
   }
 
@@ -145,6 +161,12 @@ class Asking {
     arrival -= interval(rate);
   }
 
+  void renew(Record& record, const Terms& terms) const {
+    record.settled = state_.now;
+    record.lease_ends = state_.now + terms.lease;
+    record.expires = lease_end_max(record) + terms.window;
+  }
+
   void make(int call, const Record* previous) {
     const Ask& ask = asks_.at(call);
     Record record;
@@ -154,8 +176,7 @@ class Asking {
       record.attempt = previous->attempt + 1;
       if (!record.payload) record.payload = previous->payload;
     }
-    record.lease_ends = state_.now + ask.terms.lease;
-    record.expires = record.lease_ends + ask.terms.window;
+    renew(record, ask.terms);
     state_.records[ask.fingerprint] = record;
     Entry& entry = state_.entries.at(ask.fingerprint);
     entry.reserved = true;

@@ -85,6 +85,8 @@ class Step : public Asking {
     state_.waiting.clear();
     state_.hands.clear();
     state_.entries.clear();
+    state_.begun = state_.now;
+    for (auto& [fingerprint, record] : state_.records) record.earlier = true;
     for (auto& [key, entity] : state_.entities) {
       entity.queue.clear();
       entity.turn = Entity::Turn::open;
@@ -101,13 +103,13 @@ class Step : public Asking {
     if (found == state_.records.end()) return nullptr;
     const Record& record = found->second;
     const bool alive = record.state == Record::State::reserved && record.permit == permit &&
-                       record.lease_ends > state_.now;
+                       lease_end(record) > state_.now;
     return alive ? &record : nullptr;
   }
 
-  static void die(Entity& entity, const Record& record) {
+  void die(Entity& entity, const Record& record) const {
     entity.turn = Entity::Turn::dead;
-    entity.dead_until = record.lease_ends;
+    entity.dead_until = lease_end(record);
   }
 
   Record* settling(int verb, int permit) {
@@ -147,9 +149,7 @@ class Step : public Asking {
   }
 
   void extend(Record& record, const Terms& terms) const {
-    if (record.lease_ends - state_.now >= terms.lease - terms.lease / 4) return;
-    record.lease_ends = state_.now + terms.lease;
-    record.expires = record.lease_ends + terms.window;
+    if (state_.now - record.settled > terms.lease / 4) renew(record, terms);
   }
 };
 

@@ -103,7 +103,8 @@ TEST_CASE("a lease is due once more than a quarter of it has passed") {
   const auto due = table.due(at(11s));
   REQUIRE(due.size() == 1);
   CHECK(due[0].record.lease_ends == at(51s));
-  CHECK(due[0].record.expires == at(151s));
+  CHECK(due[0].record.settled == at(11s));
+  CHECK(due[0].record.expires == at(163s));
   table.extended(due[0]);
   CHECK(table.due(at(21s)).empty());
   CHECK(table.due(at(22s)).size() == 1);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "faulty_file_system.hpp"
+#include "store/lease.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -135,6 +136,57 @@ TEST_CASE_METHOD(InspectionFixture, "a list is by policy and state, without what
   CHECK(page(filter).items.empty());
   clock.advance(2s);
   CHECK(page().items.size() == 3);
+}
+
+TEST_CASE_METHOD(InspectionFixture, "a reservation that nobody holds is unknown after its lease") {
+  ReserveRequest lost = request(1);
+  lost.terms = {30s, 100s, OnUnknown::hold};
+  Permit permit_of_lost = permit(lost);
+  SECTION("its process died") {
+    permit_of_lost.use();
+    open();
+    CHECK(record(1)->lease_ends == clock.now() + 30s);
+    clock.advance(30s - 1ms);
+  }
+  SECTION("its permit is gone") {
+    { const Permit gone = std::move(permit_of_lost); }
+    CHECK(record(1)->lease_ends == clock.now() + 30s + renewal_max(30s));
+    clock.advance(30s + renewal_max(30s) - 1ms);
+  }
+  Permit held = permit(request(2));
+  RecordFilter reserved;
+  reserved.state = RecordView::State::reserved;
+  RecordFilter unknown;
+  unknown.state = RecordView::State::unknown;
+  CHECK(page(reserved).items.size() == 2);
+  CHECK(page(unknown).items.empty());
+  CHECK(inspection().resolve(fingerprint(1)) == Changed::conflict);
+
+  clock.advance(1ms);
+  REQUIRE(page(unknown).items.size() == 1);
+  CHECK(page(unknown).items[0].fingerprint == fingerprint(1));
+  CHECK(page(reserved).items.size() == 1);
+  CHECK(record(1)->state == RecordView::State::unknown);
+  CHECK_FALSE(record(1)->error.empty());
+  CHECK(record(1)->expires == clock.now() + 100s);
+
+  clock.advance(1s);
+  CHECK(inspection().resolve(fingerprint(1)) == Changed::done);
+  CHECK(record(1)->state == RecordView::State::completed);
+  CHECK(record(1)->expires == clock.now() + 100s);
+  CHECK(record(1)->error.empty());
+  CHECK(is<Completed>(reserve(lost)));
+  held.use();
+}
+
+TEST_CASE_METHOD(InspectionFixture, "who is resolved after its process died keeps no turn") {
+  ReserveRequest lost = on_entity(1);
+  permit(lost).use();
+  open();
+  CHECK(is<NoTurn>(reserve(on_entity(2))));
+  clock.advance(lost.terms.lease);
+  CHECK(inspection().resolve(fingerprint(1)) == Changed::done);
+  CHECK(is<Reserved>(reserve(on_entity(2))));
 }
 
 TEST_CASE_METHOD(InspectionFixture, "a page looks at so much and says that more may follow") {

@@ -22,7 +22,6 @@ TEST_CASE("over the cap new fingerprints are refused, known ones answered, and e
   Fixture fixture;
   fixture.options.sync = Sync::none;
   fixture.options.bytes_max = 4 << 20;
-  fixture.tuning.wall_clock = [&] { return fixture.clock.now(); };
   fixture.open();
   std::uint64_t number = 0;
   ReserveRequest lasting = request(number);
@@ -48,4 +47,33 @@ TEST_CASE("over the cap new fingerprints are refused, known ones answered, and e
   CHECK(fixture.seen.wait_for_event("back under the cap"));
   CHECK(is<Reserved>(fixture.reserve(request(number))));
   CHECK(std::get<Completed>(fixture.reserve(lasting)).answer.body == "kept");
+}
+
+TEST_CASE("while the clock is in doubt nothing is purged, however full the store is") {
+  Fixture fixture;
+  fixture.options.sync = Sync::none;
+  fixture.options.bytes_max = 1 << 20;
+  fixture.open();
+  std::vector<Permit> permits;
+  for (std::uint64_t n = 0; n < 50; ++n) permits.push_back(fixture.permit(request(1'000 + n)));
+  fixture.clock.doubt(true);
+  std::uint64_t number = 0;
+  for (;;) {
+    ReserveRequest brief = request(++number);
+    brief.terms.window = 1s;
+    ReserveResult result = fixture.reserve(brief);
+    if (is_unavailable(result, Unavailable::Reason::full)) break;
+    REQUIRE(number < 1'000);
+    fixture.complete(std::move(std::get<Reserved>(result).permit), answer(200, noise(64 << 10)));
+  }
+  fixture.clock.advance(3min);
+  // The store goes on meanwhile.
+  for (Permit& permit : permits) {
+    REQUIRE(fixture.complete(std::move(permit), answer(200, "")) == Settled::done);
+  }
+  CHECK(is_unavailable(fixture.reserve(request(5'000)), Unavailable::Reason::full));
+  CHECK_FALSE(
+      fixture.seen.signal.read([&] { return Seen::contains(fixture.seen.events, "reclaimed"); }));
+  fixture.clock.doubt(false);
+  CHECK(fixture.seen.wait_for_event("back under the cap"));
 }

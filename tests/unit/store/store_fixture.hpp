@@ -50,11 +50,17 @@ class ManualClock final : public Clock {
     return WallTime(std::chrono::milliseconds(now_.load(std::memory_order_relaxed)));
   }
   void advance(std::chrono::milliseconds by) { now_.fetch_add(by.count()); }
+  bool may_purge() const override { return !doubted_.load(); }
+  ClockStanding standing() const override { return {wall_ahead_.load(), doubted_.load()}; }
+  void doubt(bool doubted) { doubted_.store(doubted); }
+  void set_wall_ahead(std::chrono::milliseconds by) { wall_ahead_.store(by); }
 
  private:
   std::atomic<std::int64_t> now_{std::chrono::duration_cast<std::chrono::milliseconds>(
                                      std::chrono::system_clock::now().time_since_epoch())
                                      .count()};
+  std::atomic<bool> doubted_{false};
+  std::atomic<std::chrono::milliseconds> wall_ahead_{0ms};
 };
 
 /// A condition that other threads make true, and a test waits for.

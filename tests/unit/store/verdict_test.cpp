@@ -32,8 +32,8 @@ ReserveRequest asking(std::uint8_t byte, OnUnknown unknown = OnUnknown::retry) {
 }  // namespace
 
 TEST_CASE("no record and an expired one leave the fingerprint free") {
-  CHECK(std::holds_alternative<Free>(judge(std::nullopt, asking(1), at(0s))));
-  const auto expired = judge(of(Record::State::completed), asking(2), at(1000s));
+  CHECK(std::holds_alternative<Free>(judge(std::nullopt, asking(1), {}, at(0s))));
+  const auto expired = judge(of(Record::State::completed), asking(2), {}, at(1000s));
   REQUIRE(std::holds_alternative<Free>(expired));
   CHECK_FALSE(std::get<Free>(expired).previous);
 }
@@ -41,21 +41,22 @@ TEST_CASE("no record and an expired one leave the fingerprint free") {
 TEST_CASE("another payload comes before every other verdict") {
   for (const auto state :
        {Record::State::reserved, Record::State::completed, Record::State::unknown}) {
-    CHECK(std::holds_alternative<Mismatch>(judge(of(state), asking(2), at(50s))));
-    CHECK(std::holds_alternative<Mismatch>(judge(of(state), asking(2), at(500s))));
+    CHECK(std::holds_alternative<Mismatch>(judge(of(state), asking(2), {}, at(50s))));
+    CHECK(std::holds_alternative<Mismatch>(judge(of(state), asking(2), {}, at(500s))));
   }
 }
 
 TEST_CASE("a reservation that nobody holds is judged as an unknown outcome is") {
   for (const auto state : {Record::State::reserved, Record::State::unknown}) {
-    const auto early = judge(of(state), asking(1), at(99s));
+    const auto early = judge(of(state), asking(1), {}, at(99s));
     REQUIRE(std::holds_alternative<Held>(early));
     CHECK(std::get<Held>(early).lease_left == 1s);
-    CHECK_FALSE(std::get<Held>(judge(of(state), asking(1, OnUnknown::hold), at(99s))).lease_left);
-    const auto retried = judge(of(state), asking(1), at(100s));
+    CHECK_FALSE(
+        std::get<Held>(judge(of(state), asking(1, OnUnknown::hold), {}, at(99s))).lease_left);
+    const auto retried = judge(of(state), asking(1), {}, at(100s));
     REQUIRE(std::holds_alternative<Free>(retried));
     CHECK(std::get<Free>(retried).previous.has_value());
-    const auto held = judge(of(state), asking(1, OnUnknown::hold), at(100s));
+    const auto held = judge(of(state), asking(1, OnUnknown::hold), {}, at(100s));
     REQUIRE(std::holds_alternative<Held>(held));
     CHECK_FALSE(std::get<Held>(held).lease_left);
   }

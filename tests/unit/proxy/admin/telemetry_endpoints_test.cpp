@@ -40,5 +40,20 @@ TEST_CASE("the telemetry port shows metrics, readiness and liveness, and changes
   CHECK(status(fetch(server.address(), "POST", "/quitquitquit")) == 404);
 }
 
+TEST_CASE("what is wrong without taking traffic away is told behind the readiness") {
+  std::string note;
+  std::optional<std::string> reason;
+  const auto answer = [&] {
+    return readiness_response([&] { return reason; }, [&] { return note; });
+  };
+  CHECK(answer().body == "LIVE\n");
+  note = "clock in doubt";
+  CHECK(answer().status == 200);
+  CHECK(answer().body == "LIVE\nclock in doubt\n");
+  reason = "draining";
+  CHECK(answer().status == 503);
+  CHECK(answer().body == "draining\nclock in doubt\n");
+}
+
 }  // namespace
 }  // namespace onceproxy::admin

@@ -95,8 +95,9 @@ TEST_CASE("every way an operation can end has a word of its own, shown at zero")
 
 TEST_CASE("what may fail in the store shows at zero, so that the first failure is a rise") {
   Metrics metrics("1");
-  for (const std::string word : {"audit", "background", "close", "compact", "decode", "duplicates",
-                                 "extend", "flush", "open", "read", "retain", "write"}) {
+  for (const std::string word :
+       {"audit", "background", "clock", "close", "compact", "decode", "duplicates", "extend",
+        "flush", "open", "read", "retain", "write"}) {
     INFO(word);
     const std::string series = "onceproxy_store_errors_total{operation=" + quoted(word) + "}";
     CHECK(Exposition(metrics.exposition()).at(series) == 0);
@@ -130,6 +131,7 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
                      .bytes_max = 3,
                      .reservations = 4,
                      .reservations_max = 5,
+                     .clock_offset_seconds = -1.5,
                      .audit_bytes = 6,
                      .audit_dropped = 14,
                      .delayed_write_rate = 7,
@@ -146,6 +148,8 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_store_reservations") == 4);
   CHECK(shown.at("onceproxy_store_reservations_limit") == 5);
   CHECK(shown.at("onceproxy_store_healthy") == 1);
+  CHECK(shown.at("onceproxy_store_clock_offset_seconds") == -1.5);
+  CHECK(shown.at("onceproxy_store_clock_doubted") == 0);
   CHECK(shown.at("onceproxy_store_writes_stopped") == 0);
   CHECK(shown.at("onceproxy_store_delayed_write_rate_bytes") == 7);
   CHECK(shown.at("onceproxy_store_background_errors") == 8);
@@ -157,9 +161,11 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_audit_bytes") == 6);
   CHECK(shown.at("onceproxy_audit_dropped_total") == 14);
   gauges.healthy = false;
+  gauges.clock_doubted = true;
   gauges.writes_stopped = true;
   const Exposition ill(metrics.exposition());
   CHECK(ill.at("onceproxy_store_healthy") == 0);
+  CHECK(ill.at("onceproxy_store_clock_doubted") == 1);
   CHECK(ill.at("onceproxy_store_writes_stopped") == 1);
 }
 
