@@ -36,6 +36,10 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.bytes = stats.bytes;
   gauges.bytes_max = limits.bytes_max;
   gauges.records_estimate = stats.records_estimate;
+  gauges.records_counted = stats.records.known;
+  gauges.records_reserved = stats.records.reserved;
+  gauges.records_completed = stats.records.completed;
+  gauges.records_unknown = stats.records.unknown;
   gauges.reservations = stats.reservations_active;
   gauges.reservations_max = limits.pending_max;
   gauges.waiting = stats.calls_waiting;

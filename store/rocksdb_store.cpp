@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "store/census.hpp"
 #include "store/entrance.hpp"
 #include "store/lease.hpp"
 #include "store/meta.hpp"
@@ -49,6 +50,7 @@ class OpenStore final : public RocksDbStore {
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
                                                  endings_, duplicates_, *committer_, tuning_,
                                                  clock_, era_, closing_});
+    census_.emplace(Census::Parts{database_, reservations_, clock_, era_, tuning_});
   }
   ~OpenStore() override { OpenStore::close(); }
 
@@ -91,6 +93,7 @@ class OpenStore final : public RocksDbStore {
   std::optional<Committer> committer_;
   std::optional<Entrance> entrance_;
   std::optional<RocksDbInspection> inspection_;
+  std::optional<Census> census_;
 };
 
 template <typename Result, typename Value>
@@ -219,6 +222,7 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 RocksDbStats OpenStore::stats() const {
   return {space_.bytes(),
           committer_->records_estimate(),
+          census_->counts(),
           reservations_.size(),
           entrance_->waiting(),
           tuning_.waiting_max,
@@ -237,6 +241,7 @@ void OpenStore::close() {
   if (committer_) committer_->finish();
   if (audit_) audit_->close();
   space_.stop_reclaiming();
+  if (census_) census_->stop();
   database_.close();
 }
 

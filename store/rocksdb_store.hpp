@@ -56,10 +56,20 @@ struct RocksDbObserver {
   std::function<void(std::string_view)> event;
 };
 
+/// Records by what they amount to: a reservation that nobody holds is unknown after its lease.
+struct RecordCounts {
+  bool known = false;  ///< they were looked at, at least in part
+  std::uint64_t reserved = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t unknown = 0;
+};
+
 /// Cheap to take; for gauges.
 struct RocksDbStats {
   std::uint64_t bytes = 0;
+  /// RocksDB's own, and counted by state some seconds ago (census.hpp).
   std::uint64_t records_estimate = 0;
+  RecordCounts records;
   std::uint64_t reservations_active = 0;
   /// Reserves that wait for another's outcome or for a turn.
   std::uint64_t calls_waiting = 0;

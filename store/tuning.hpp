@@ -44,7 +44,9 @@ struct Tuning {
   /// Operations whose duplicates are counted in memory, and are written with each tick.
   std::size_t duplicates_max = 65'536;
   std::size_t duplicates_per_tick = 2'048;
-  /// Records that are looked at for one page of a list.
+  /// Between two parts of the walk that counts records by their state.
+  std::chrono::milliseconds census_pause{10'000};
+  /// Records that are looked at for one page of a list, and about for one part of that walk.
   std::size_t scan_max = 20'000;
   /// One group holds no more than this.
   std::size_t group_max = 1'024;

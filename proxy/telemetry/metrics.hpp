@@ -118,6 +118,11 @@ class WorkerMetrics {
 struct StoreGauges {
   std::uint64_t bytes = 0;
   std::uint64_t records_estimate = 0;
+  /// Records in each state; known once they were counted, at least in part.
+  bool records_counted = false;
+  std::uint64_t records_reserved = 0;
+  std::uint64_t records_completed = 0;
+  std::uint64_t records_unknown = 0;
   /// The cap on `bytes` above which new operations are refused.
   std::uint64_t bytes_max = 0;
   /// Reservations under way, of whatever policy, and how many there may be.

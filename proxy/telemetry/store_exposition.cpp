@@ -57,7 +57,13 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   dropped.add({}, store.audit_dropped);
   dropped.move_to(families);
   Family records("onceproxy_store_records", "Records in the store, estimated.", MetricType::Gauge);
-  records.add({{"state", "all"}}, store.records_estimate);
+  if (store.records_counted) {
+    records.add({{"state", "reserved"}}, store.records_reserved);
+    records.add({{"state", "completed"}}, store.records_completed);
+    records.add({{"state", "unknown"}}, store.records_unknown);
+  } else {
+    records.add({{"state", "all"}}, store.records_estimate);
+  }
   records.move_to(families);
 }
 

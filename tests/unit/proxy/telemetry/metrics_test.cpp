@@ -161,11 +161,19 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_audit_bytes") == 6);
   CHECK(shown.at("onceproxy_audit_dropped_total") == 14);
   gauges.healthy = false;
+  CHECK(shown.at(R"(onceproxy_store_records{state="all"})") == 2);
+  gauges.records_counted = true;
+  gauges.records_reserved = 21;
+  gauges.records_completed = 22;
+  gauges.records_unknown = 23;
   gauges.clock_doubted = true;
   gauges.writes_stopped = true;
   const Exposition ill(metrics.exposition());
   CHECK(ill.at("onceproxy_store_healthy") == 0);
   CHECK(ill.at("onceproxy_store_clock_doubted") == 1);
+  CHECK(ill.at(R"(onceproxy_store_records{state="reserved"})") == 21);
+  CHECK(ill.at(R"(onceproxy_store_records{state="completed"})") == 22);
+  CHECK(ill.at(R"(onceproxy_store_records{state="unknown"})") == 23);
   CHECK(ill.at("onceproxy_store_writes_stopped") == 1);
 }
 
