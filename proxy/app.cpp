@@ -142,7 +142,10 @@ std::optional<std::string> App::why_not_ready() const {
       break;
   }
   if (failed_by_operator_) return "health check failed by an operator";
-  if (!store_->stats().healthy) return "the store failed and is being reopened";
+  if (!store_->stats().healthy) {
+    const std::string why = store_->failure();
+    return "the store failed and is being reopened" + (why.empty() ? "" : ": " + why);
+  }
   return std::nullopt;
 }
 

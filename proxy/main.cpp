@@ -1,6 +1,7 @@
 // The command line: `run`, and the commands of proxy/cli. See the README and `onceproxy --help`.
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -42,6 +43,9 @@ int serve(const onceproxy::RunOptions& options) {
     for (const auto& problem : settings.error()) std::cerr << problem.text() << "\n";
     return onceproxy::cli::exit_bad;
   }
+  // The store holds answers, and what it writes is for nobody else. The umask alone reaches every
+  // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
+  ::umask(S_IRWXG | S_IRWXO);
   try {
     onceproxy::Configuration configuration(options.config_file, *std::move(text),
                                            *std::move(settings));

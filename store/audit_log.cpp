@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "store/private_files.hpp"
+
 namespace onceproxy::store {
 namespace {
 
@@ -30,6 +32,7 @@ AuditLog::AuditLog(std::filesystem::path directory, const AuditOptions& options,
       refusals_{{directory, "refusals", limits(options, options.bytes_max / 4)}, {}, {}} {
   try {
     std::filesystem::create_directories(directory);
+    make_private(directory, {failed_, failed_});
     forwards_.series.open();
     refusals_.series.open();
   } catch (const std::system_error& error) {
@@ -143,6 +146,7 @@ bool AuditLog::knows_ages() const {
 void AuditLog::keep_house() {
   const WallTime now = clock_.now();
   for (Outlet* const outlet : {&forwards_, &refusals_}) {
+    if (const auto problem = outlet->series.check()) report(*problem);
     outlet->series.expire(knows_ages() ? now : WallTime());
     if (const auto problem = outlet->series.sync()) report(*problem);
   }

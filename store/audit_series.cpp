@@ -28,6 +28,12 @@ WallTime modified(const struct stat& status) {
                                             status.st_mtim.tv_nsec / 1'000'000));
 }
 
+std::optional<std::pair<dev_t, ino_t>> identity(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return std::pair(status.st_dev, status.st_ino);
+}
+
 }  // namespace
 
 class AuditSeries::Descriptor {
@@ -56,6 +62,7 @@ std::filesystem::path AuditSeries::path_of(std::uint64_t number) const {
 
 void AuditSeries::open() {
   const std::lock_guard lock(mutex_);
+  parent_ = identity(directory_.parent_path());
   const std::string prefix = name_ + "-";
   for (const auto& found : std::filesystem::directory_iterator(directory_)) {
     const std::string name = found.path().filename().string();
@@ -121,6 +128,31 @@ std::optional<std::string> AuditSeries::open_last() {
   if (descriptor < 0) return failure("cannot open", path);
   current_ = std::make_shared<Descriptor>(descriptor);
   return std::nullopt;
+}
+
+/// Only where it was: in what has come in the place of a volume that is gone, it would hide the
+/// loss. False where there is none now.
+bool AuditSeries::make_directory_again() const {
+  if (identity(directory_)) return true;
+  const bool same = parent_ && identity(directory_.parent_path()) == parent_;
+  return same && ::mkdir(directory_.c_str(), S_IRWXU) == 0;
+}
+
+std::optional<std::string> AuditSeries::check() {
+  const std::lock_guard lock(mutex_);
+  // Whoever appends next is told where this fails.
+  const bool there = make_directory_again();
+  if (current_ == nullptr) return std::nullopt;
+  struct stat status {};
+  const std::filesystem::path path = path_of(files_.back().number);
+  if (::fstat(current_->number(), &status) != 0) return failure("cannot look at", path);
+  const auto named = there ? identity(path) : std::nullopt;
+  if (named == std::pair(status.st_dev, status.st_ino)) return std::nullopt;
+  current_.reset();
+  if (named) return path.string() + " was replaced, and what it held is lost";
+  bytes_ -= files_.back().bytes;
+  files_.pop_back();
+  return path.string() + " is gone, with what it held";
 }
 
 std::optional<std::string> AuditSeries::sync() {

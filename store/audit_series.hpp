@@ -8,6 +8,8 @@
 // Thread-safe.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -17,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/store.hpp"
@@ -46,6 +49,9 @@ class AuditSeries {
 
   /// What was appended before the call is on disk after it. Returns what went wrong.
   std::optional<std::string> sync();
+  /// Looks whether what is appended to still has its name, and else begins a new file with the next
+  /// append: what nobody can find is lost. Returns what was wrong.
+  std::optional<std::string> check();
   /// Removes what is older than the retention, and makes room ahead of need, so that append()
   /// seldom has to.
   void expire(WallTime now);
@@ -71,12 +77,15 @@ class AuditSeries {
   std::filesystem::path path_of(std::uint64_t number) const;
   std::optional<std::string> begin_file(WallTime now);
   std::optional<std::string> open_last();
+  bool make_directory_again() const;
   void forget_above(std::uint64_t bytes_max);
   void forget_first();
 
   const std::filesystem::path directory_;
   const std::string name_;
   const AuditLimits limits_;
+  /// Of the directory that ours lies in, once ours is open.
+  std::optional<std::pair<dev_t, ino_t>> parent_;
   /// Where a file ends and the next begins.
   const std::uint64_t file_bytes_max_;
 

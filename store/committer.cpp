@@ -275,6 +275,10 @@ void Committer::upkeep() {
     start_failing("background", rocksdb::Status::Aborted("a flush or compaction failed"));
     return;
   }
+  if (const auto missing = parts_.database.missing()) {
+    start_failing("files", rocksdb::Status::IOError(*missing));
+    return;
+  }
   extend_leases();
   if (failing()) return;
   write_duplicates();

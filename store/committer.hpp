@@ -8,7 +8,7 @@
 // database until that works, reads back what was in doubt, writes what was retained, and only then
 // goes back to work.
 //
-// push(), settle_failed(), failing() and wake() are thread-safe.
+// push(), settle_failed(), failing(), failure() and wake() are thread-safe.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -16,8 +16,10 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -73,6 +75,8 @@ class Committer {
 
   /// The database has failed and is not back yet: nothing can be promised.
   bool failing() const { return retained_.active(); }
+  /// Why; empty while it does not fail.
+  std::string failure() const;
 
   /// While failing: keeps a settlement for later instead of pushing it. Gives it back where the
   /// database works again meanwhile; takes it for good otherwise.
@@ -115,6 +119,7 @@ class Committer {
   bool write_duplicates();
 
   void start_failing(std::string_view operation, const rocksdb::Status& status);
+  void failed(std::string_view operation, std::string_view detail);
   void recover();
   bool try_recover();
   void read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good);
@@ -125,6 +130,8 @@ class Committer {
   Retained retained_;
   std::atomic<bool> finishing_{false};
   std::atomic<std::uint64_t> records_estimate_{0};
+  mutable std::mutex failure_mutex_;
+  std::string failure_;
 
   // The committer thread's own.
   Delivery delivery_;

@@ -16,7 +16,20 @@ void Committer::start_failing(std::string_view operation, const rocksdb::Status&
   kept_time_.reset();  // nobody knows whether it is on disk
   reopen_pause_ = parts_.tuning.reopen_first;
   next_attempt_ = SteadyClock::now();
-  if (parts_.observer.failed) parts_.observer.failed(operation, status.ToString());
+  failed(operation, status.ToString());
+}
+
+void Committer::failed(std::string_view operation, std::string_view detail) {
+  {
+    const std::lock_guard lock(failure_mutex_);
+    failure_ = detail;
+  }
+  if (parts_.observer.failed) parts_.observer.failed(operation, detail);
+}
+
+std::string Committer::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failing() ? failure_ : std::string();
 }
 
 void Committer::recover() {
@@ -32,7 +45,7 @@ void Committer::recover() {
 bool Committer::try_recover() {
   parts_.space.stop_reclaiming();
   if (const auto status = parts_.database.reopen(); !status.ok()) {
-    if (parts_.observer.failed) parts_.observer.failed("open", status.ToString());
+    failed("open", status.ToString());
     return false;
   }
   std::size_t written = 0;
@@ -48,7 +61,7 @@ bool Committer::try_recover() {
       const auto status = parts_.database.write(batch, true);
       good = status.ok();
       if (!good) kept_time_.reset();
-      if (!good && parts_.observer.failed) parts_.observer.failed("write", status.ToString());
+      if (!good) failed("write", status.ToString());
     }
     if (!good) {
       retained_.give_back(std::move(operations));
@@ -85,7 +98,7 @@ void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch
     parts_.database.get(Family::records, operation.fingerprint.view(), found);
     if (found.failed()) {
       good = false;
-      if (parts_.observer.failed) parts_.observer.failed("read", found.error());
+      failed("read", found.error());
       return;
     }
     if (found.present()) record = decode(found.value());

@@ -5,6 +5,7 @@
 
 #include "store/database_events.hpp"
 #include "store/database_options.hpp"
+#include "store/guarded_files.hpp"
 
 namespace onceproxy::store {
 
@@ -14,7 +15,10 @@ Database::Database(const RocksDbOptions& options, Tuning tuning, const Clock& cl
       tuning_(std::move(tuning)),
       observer_(observer),
       background_(std::make_shared<BackgroundFailures>(observer)),
-      environment_(environment(options_, tuning_)),
+      directory_(options.path),
+      log_notes_(options.path),
+      files_(guarded_files(options, directory_, log_notes_)),
+      environment_(environment(files_, tuning_)),
       database_options_(database_options(options_, *environment_, background_,
                                          std::make_shared<DatabaseLog>(observer))),
       families_(family_descriptors(options_, tuning_, clock)) {}
@@ -23,9 +27,10 @@ Database::~Database() {
   close();
 }
 
-rocksdb::Status Database::try_open(rocksdb::WALRecoveryMode mode) {
+rocksdb::Status Database::try_open(rocksdb::WALRecoveryMode mode, bool create) {
   rocksdb::Options options = database_options_;
   options.wal_recovery_mode = mode;
+  options.create_if_missing = create;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
@@ -106,21 +111,30 @@ void Database::forget_handles() {
   if (!status.ok() && observer_.failed) observer_.failed("close", status.ToString());
 }
 
+std::optional<std::string> Database::missing() const {
+  auto problem = files_->missing();
+  return problem ? problem : log_notes_.problem();
+}
+
 rocksdb::Status Database::reopen() {
+  if (const auto problem = missing()) return rocksdb::Status::IOError(*problem);
   forget_handles();
   background_->forget();
   write_failed_ = false;
-  return try_open(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  return open_checked(false);
 }
 
 void Database::close() {
-  // A log whose write failed is not to be touched again; nothing in it was promised.
-  if (db_ && !write_failed_ && !background_failed()) {
+  // A log whose write failed is not to be touched again; nothing in it was promised. And what is
+  // written where something is missing would not be found again.
+  if (db_ && !write_failed_ && !background_failed() && !missing()) {
     rocksdb::Status status = db_->FlushWAL(true);
     if (status.ok()) status = db_->Flush(rocksdb::FlushOptions(), handles_);
     if (!status.ok() && observer_.failed) observer_.failed("flush", status.ToString());
   }
   forget_handles();
+  log_notes_.close();
+  directory_.give_back();
 }
 
 rocksdb::Status Database::reclaim(std::atomic<bool>& stop) const {

@@ -3,7 +3,7 @@
 //
 // Thread-safety: get(), reclaim(), records_estimate() and figures() from any thread, during a
 // reopen too (they then find it closed). Everything else belongs to one thread, the committer's
-// once it runs.
+// once it runs. The directory is locked from open() to close() (directory_lock.hpp).
 #pragma once
 
 #include <rocksdb/db.h>
@@ -16,12 +16,15 @@
 #include <string_view>
 #include <vector>
 
+#include "store/directory_lock.hpp"
+#include "store/log_notes.hpp"
 #include "store/operation.hpp"
 #include "store/tuning.hpp"
 
 namespace onceproxy::store {
 
 class BackgroundFailures;
+class GuardedFiles;
 
 class Database {
  public:
@@ -70,9 +73,17 @@ class Database {
   /// A flush or compaction failed since the last open; RocksDB accepts no or few writes more.
   bool background_failed() const;
 
-  /// Closes, dropping what RocksDB holds in memory beside the log, and opens again.
+  /// What is missing of the directory: it, or the first file in it that is gone or was replaced.
+  /// What was promised would not be found by the next start, so nothing may be promised any more.
+  /// A system call for each file.
+  std::optional<std::string> missing() const;
+
+  /// Closes, dropping what RocksDB holds in memory beside the log, and opens again. Never makes a
+  /// new database: one that is not there any more may come back. While missing() says something it
+  /// does nothing but fail.
   rocksdb::Status reopen();
-  /// Syncs the log, writes the memtables, closes. Idempotent.
+  /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing where something is
+  /// missing.
   void close();
 
   /// Rewrites everything but what has expired. Minutes for gigabytes; ends soon after `stop`.
@@ -82,9 +93,15 @@ class Database {
   RocksDbFigures figures() const;
 
  private:
-  void prepare_directory() const;
-  rocksdb::Status try_open(rocksdb::WALRecoveryMode mode);
+  void prepare_directory();
+  void lock_directory();
+  void refuse_without_current() const;
+  rocksdb::Status open_checked(bool create);
+  rocksdb::Status try_open(rocksdb::WALRecoveryMode mode, bool create);
+  std::optional<std::string> cut_log() const;
+  void forget_missing_logs();
   [[noreturn]] void explain(const rocksdb::Status& status) const;
+  std::optional<std::uint64_t> oldest_log_needed() const;
   bool log_is_the_corrupt_part() const;
   void forget_handles();
   rocksdb::ColumnFamilyHandle* handle(Family family) const {
@@ -95,6 +112,9 @@ class Database {
   const Tuning tuning_;
   const RocksDbObserver& observer_;
   const std::shared_ptr<BackgroundFailures> background_;
+  DirectoryLock directory_;
+  LogNotes log_notes_;
+  const std::shared_ptr<GuardedFiles> files_;
   const std::unique_ptr<rocksdb::Env> environment_;
   const rocksdb::Options database_options_;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families_;

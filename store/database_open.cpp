@@ -2,13 +2,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
 
 #include "store/database.hpp"
+#include "store/private_files.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -18,17 +18,13 @@ namespace {
   throw std::runtime_error("store " + path.string() + ": " + what + "; " + way_out);
 }
 
-/// The process that holds the lock on RocksDB's LOCK file, or 0. Only for a file on which this
-/// process holds no lock: closing it would give that up.
-pid_t lock_holder(const std::filesystem::path& directory) {
-  const int file = ::open((directory / "LOCK").c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return 0;
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const bool told = ::fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  ::close(file);
-  return told ? lock.l_pid : 0;
+[[noreturn]] void refuse_in_use(const std::filesystem::path& path, DirectoryLock::Holder holder) {
+  if (holder.is_this_process) {
+    refuse(path, "in use by this process already", "give every store a directory of its own");
+  }
+  const std::string process =
+      holder.process > 0 ? " (" + std::to_string(holder.process) + ")" : std::string();
+  refuse(path, "in use by another process" + process, "stop that process or choose another path");
 }
 
 /// 0, or the errno that creating a file ends with. Being allowed to is not enough: the file system
@@ -44,7 +40,35 @@ int try_to_write(const std::filesystem::path& directory) {
 
 }  // namespace
 
-void Database::prepare_directory() const {
+void Database::lock_directory() {
+  std::optional<DirectoryLock::Holder> holder;
+  try {
+    holder = directory_.take();
+  } catch (const std::system_error& error) {
+    refuse(options_.path, "cannot be opened (" + error.code().message() + ")",
+           "let this user read and write it");
+  }
+  if (holder) refuse_in_use(options_.path, *holder);
+}
+
+/// RocksDB would make a new database there, and remove what is left of the old one. Before CURRENT
+/// is on disk there is nothing but IDENTITY and the first MANIFEST beside it.
+void Database::refuse_without_current() const {
+  const std::filesystem::path& path = options_.path;
+  if (std::filesystem::exists(path / "CURRENT")) return;
+  for (const auto& file : std::filesystem::directory_iterator(path)) {
+    const std::string name = file.path().filename().string();
+    const bool later = name.ends_with(".sst") || name.ends_with(".blob") ||
+                       name.ends_with(".log") || name == LogNotes::name ||
+                       (name.starts_with("MANIFEST-") && name != "MANIFEST-000001");
+    if (!later) continue;
+    refuse(path, "the database is corrupt (CURRENT is gone, and " + name + " is still there)",
+           "restore the directory from a copy, or move it away to start empty: every operation "
+           "may then run again");
+  }
+}
+
+void Database::prepare_directory() {
   const std::filesystem::path& path = options_.path;
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
@@ -56,6 +80,7 @@ void Database::prepare_directory() const {
     refuse(path, "cannot be created (" + error.message() + ")",
            "create it, or let this user write to its parent");
   }
+  lock_directory();
   if (const int number = try_to_write(path); number != 0) {
     const std::string reason = std::strerror(number);
     if (number == EROFS) {
@@ -66,42 +91,20 @@ void Database::prepare_directory() const {
     }
     refuse(path, "not writable (" + reason + ")", "let this user write to it");
   }
-}
-
-bool Database::log_is_the_corrupt_part() const {
-  rocksdb::Options options = database_options_;
-  options.create_if_missing = false;
-  options.listeners.clear();
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  // Those that are there: a directory of an earlier version has fewer, and read-only makes none.
-  std::vector<std::string> names;
-  auto status = rocksdb::DB::ListColumnFamilies(options, options_.path.string(), &names);
-  if (!status.ok()) return false;
-  auto families = families_;
-  std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
-    return std::find(names.begin(), names.end(), family.name) == names.end();
-  });
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  status = rocksdb::DB::OpenForReadOnly(options, options_.path.string(), families, &handles, &db);
-  if (!status.ok()) return false;
-  for (rocksdb::ColumnFamilyHandle* const handle : handles) db->DestroyColumnFamilyHandle(handle);
-  delete db;
-  return true;
+  make_private(path, {[this](std::string_view detail) {
+                        if (observer_.failed) observer_.failed("permissions", detail);
+                      },
+                      [this](std::string_view detail) {
+                        if (observer_.event) observer_.event(detail);
+                      }});
+  refuse_without_current();
 }
 
 void Database::explain(const rocksdb::Status& status) const {
   const std::filesystem::path& path = options_.path;
   const std::string reason = status.ToString();
-  if (status.IsIOError() && reason.find("lock hold by current process") != std::string::npos) {
-    refuse(path, "in use by this process already", "give every store a directory of its own");
-  }
-  if (status.IsIOError() && reason.find("lock") != std::string::npos) {
-    const pid_t holder = lock_holder(path);
-    refuse(path,
-           "in use by another process" + (holder > 0 ? " (" + std::to_string(holder) + ")" : ""),
-           "stop that process or choose another path");
-  }
+  // The directory's lock is ours: this is a process that knows only RocksDB's, on LOCK.
+  if (status.IsIOError() && reason.find("lock") != std::string::npos) refuse_in_use(path, {});
   if (status.IsNoSpace() || reason.find("No space left") != std::string::npos) {
     refuse(path, "the disk is full (" + reason + ")", "free some space");
   }
@@ -118,19 +121,30 @@ void Database::explain(const rocksdb::Status& status) const {
   refuse(path, "cannot be opened (" + reason + ")", "see the reason given");
 }
 
+rocksdb::Status Database::open_checked(bool create) {
+  if (const auto problem = cut_log()) return rocksdb::Status::Corruption(*problem);
+  return try_open(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords, create);
+}
+
 void Database::open() {
   prepare_directory();
-  rocksdb::Status status = try_open(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  try {
+    log_notes_.read();
+  } catch (const std::system_error& error) {
+    refuse(options_.path, std::string("cannot read ") + error.what(), "see the reason given");
+  }
+  rocksdb::Status status = open_checked(true);
   if (status.IsCorruption() && options_.accept_wal_loss && log_is_the_corrupt_part()) {
     // Every record stands for itself: what lies behind the damage is as good as what lies before,
     // and each kept record is an operation that does not run again.
-    status = try_open(rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords);
+    status = try_open(rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords, true);
     lost_wal_ = status.ok();
     if (lost_wal_ && observer_.event) {
       observer_.event("recovery: a corrupt part of the write-ahead log was dropped");
     }
   }
   if (!status.ok()) explain(status);
+  forget_missing_logs();
 }
 
 }  // namespace onceproxy::store

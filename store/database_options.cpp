@@ -126,9 +126,15 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> environment(const RocksDbOptions& options, const Tuning& tuning) {
-  std::shared_ptr<rocksdb::FileSystem> files =
-      std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), options.sync == Sync::all);
+std::shared_ptr<GuardedFiles> guarded_files(const RocksDbOptions& options,
+                                            const DirectoryLock& directory, LogNotes& notes) {
+  auto logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(),
+                                             options.sync == Sync::all, &notes);
+  return std::make_shared<GuardedFiles>(std::move(logs), directory);
+}
+
+std::unique_ptr<rocksdb::Env> environment(std::shared_ptr<rocksdb::FileSystem> files,
+                                          const Tuning& tuning) {
   if (tuning.over) files = tuning.over(std::move(files));
   return rocksdb::NewCompositeEnv(files);
 }
@@ -142,7 +148,7 @@ rocksdb::Options database_options(const RocksDbOptions& options, rocksdb::Env& e
   out.create_missing_column_families = true;
   // Refuses a damaged database rather than reading around the damage.
   out.paranoid_checks = true;
-  // False alarms in this version, and no help: the log is one per family set and always replayed.
+  // False alarms in this version. LogNotes does what it is for.
   out.track_and_verify_wals_in_manifest = false;
   // After a failed write nobody knows what is on disk. RocksDB must not carry on by itself: the
   // store reopens the database and reads back.

@@ -6,13 +6,20 @@
 #include <memory>
 #include <vector>
 
+#include "store/guarded_files.hpp"
+#include "store/log_notes.hpp"
 #include "store/tuning.hpp"
 
 namespace onceproxy::store {
 
-/// The system's threads and clock, and the file system of prepared_log.hpp. Must outlive the
-/// database.
-std::unique_ptr<rocksdb::Env> environment(const RocksDbOptions& options, const Tuning& tuning);
+/// The file system that the database stands on: guarded_files.hpp over prepared_log.hpp over the
+/// system's. `directory` and `notes` must outlive it.
+std::shared_ptr<GuardedFiles> guarded_files(const RocksDbOptions& options,
+                                            const DirectoryLock& directory, LogNotes& notes);
+
+/// The system's threads and clock, and these files. Must outlive the database.
+std::unique_ptr<rocksdb::Env> environment(std::shared_ptr<rocksdb::FileSystem> files,
+                                          const Tuning& tuning);
 
 rocksdb::Options database_options(const RocksDbOptions& options, rocksdb::Env& environment,
                                   std::shared_ptr<rocksdb::EventListener> listener,

@@ -107,7 +107,7 @@ std::size_t past_filler(std::size_t at) {
 
 }  // namespace
 
-LogEnd end_of_log(std::string_view log) {
+LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced) {
   LogEnd end;
   std::uint64_t sequence = 0;
   std::size_t at = 0;
@@ -115,7 +115,8 @@ LogEnd end_of_log(std::string_view log) {
   while (at < log.size()) {
     const std::string_view fragment = fragment_at(log, at);
     if (fragment.empty()) {
-      if (!is_interrupted(log, at) || record_follows(log, at + 1, sequence)) end.damage = at;
+      const bool was_on_disk = synced ? at < *synced : record_follows(log, at + 1, sequence);
+      if (was_on_disk || !is_interrupted(log, at)) end.damage = at;
       break;
     }
     const Header header = *header_at(log, at);

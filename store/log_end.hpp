@@ -22,8 +22,10 @@ struct LogEnd {
   std::optional<std::uint64_t> damage;
 };
 
-/// `log` is the whole file. Every write to it was on disk before the next began, so no more than
-/// the last can be interrupted, and of that any sector may have been written or not.
-LogEnd end_of_log(std::string_view log);
+/// `log` is the whole file. Without `synced`, every write to it was on disk before the next began:
+/// no more than the last can be interrupted, and of that any sector may have been written or not.
+/// With `synced`, this holds for everything behind so many bytes, however many writes it were;
+/// those were on disk.
+LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced = std::nullopt);
 
 }  // namespace onceproxy::store

@@ -1,22 +1,21 @@
 #include "store/prepared_log.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <utility>
 
-#include "store/log_end.hpp"
+#include "store/log_view.hpp"
+#include "store/noted_log.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -27,9 +26,6 @@ using rocksdb::Slice;
 /// What direct I/O is aligned to. Where sectors are larger the first write fails, and the log is
 /// written as RocksDB does it.
 constexpr std::size_t page = 4096;
-/// The file is prepared in pieces of this size: some thirty syncs of a busy store, or all of a
-/// quiet one.
-constexpr std::size_t piece = std::size_t{1} << 20;
 /// A buffer that a large group made larger than this is given back.
 constexpr std::size_t buffer_kept = std::size_t{1} << 20;
 
@@ -42,12 +38,6 @@ constexpr std::uint64_t up(std::uint64_t at) {
 
 /// Written out as often as it takes, and never written to: iovec knows no constants.
 alignas(page) std::array<char, 64 * 1024> zeros;
-
-IOStatus failed(const char* what, int number) {
-  const std::string reason = std::string(what) + ": " + std::strerror(number);
-  return number == ENOSPC || number == EDQUOT ? IOStatus::NoSpace(reason)
-                                              : IOStatus::IOError(reason);
-}
 
 IOStatus no_memory() {
   return IOStatus::IOError("no memory to write the log");
@@ -87,14 +77,14 @@ class PageBuffer {
 
 class PreparedLog final : public rocksdb::FSWritableFile {
  public:
-  explicit PreparedLog(int file) : file_(file) {}
+  PreparedLog(int file, Noting noting) : file_(file), noting_(noting) {}
   ~PreparedLog() override {
     if (file_ >= 0) ::close(file_);
   }
   PreparedLog(const PreparedLog&) = delete;
   PreparedLog& operator=(const PreparedLog&) = delete;
 
-  /// Prepares the first piece, and so learns whether the file system can do it.
+  /// Prepares the first log_piece, and so learns whether the file system can do it.
   IOStatus begin() { return write_out(); }
 
   IOStatus Append(const Slice& data, const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
@@ -121,8 +111,9 @@ class PreparedLog final : public rocksdb::FSWritableFile {
   IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
     IOStatus status = Sync(options, debug);
     const std::lock_guard lock(mutex_);
+    if (status.ok()) status = noting_.note(size_);
     if (status.ok() && ::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
-      status = failed("truncating the log", errno);
+      status = log_failure("truncating the log", errno);
     }
     ::close(std::exchange(file_, -1));
     return status;
@@ -138,28 +129,34 @@ class PreparedLog final : public rocksdb::FSWritableFile {
                     static_cast<off_t>(size)) == 0) {
       return IOStatus::OK();
     }
-    return failed("allocating the log", errno);
+    return log_failure("allocating the log", errno);
   }
 
  private:
-  /// Whole pages, the last one filled up with zeros; and where the file ends, a further piece.
+  /// Whole pages, the last one filled up with zeros; and where the file ends, a further log_piece.
   IOStatus write_out() {
     const std::size_t used = size_ - start_;
     const std::size_t pages = up(used);
     if (!buffer_.make_room(std::max(pages, page), used)) return no_memory();
     std::memset(buffer_.data() + used, 0, pages - used);
-    std::array<iovec, piece / zeros.size() + 1> parts;
+    std::array<iovec, log_piece / zeros.size() + 1> parts;
     std::size_t count = 0;
     if (pages != 0) parts[count++] = {buffer_.data(), pages};
     std::uint64_t end = start_ + pages;
     if (end > prepared_ || prepared_ == 0) {
-      for (std::size_t i = 0; i < piece / zeros.size(); ++i, end += zeros.size()) {
+      for (std::size_t i = 0; i < log_piece / zeros.size(); ++i, end += zeros.size()) {
         parts[count++] = {zeros.data(), zeros.size()};
       }
     }
     if (const IOStatus status = write(parts.data(), count, end - start_); !status.ok())
       return status;
-    prepared_ = std::max(prepared_, end);
+    if (end > prepared_) {
+      // The first log_piece is noted by whoever made the file, once its name is on disk.
+      if (prepared_ != 0) {
+        if (const IOStatus status = noting_.note(end); !status.ok()) return status;
+      }
+      prepared_ = end;
+    }
     synced_ = size_;
     // The last page is written again with what comes next.
     const std::uint64_t kept = down(size_);
@@ -174,14 +171,15 @@ class PreparedLog final : public rocksdb::FSWritableFile {
     do {
       written = ::pwritev(file_, parts, static_cast<int>(count), static_cast<off_t>(start_));
     } while (written < 0 && errno == EINTR);
-    if (written < 0) return failed("writing the log", errno);
+    if (written < 0) return log_failure("writing the log", errno);
     // A direct write ends early where the disk does.
-    if (static_cast<std::size_t>(written) != bytes) return failed("writing the log", ENOSPC);
+    if (static_cast<std::size_t>(written) != bytes) return log_failure("writing the log", ENOSPC);
     return IOStatus::OK();
   }
 
   std::mutex mutex_;
   int file_;
+  Noting noting_;
   /// Of the log; what of it is on disk; and the file's.
   std::uint64_t size_ = 0;
   std::uint64_t synced_ = 0;
@@ -191,60 +189,16 @@ class PreparedLog final : public rocksdb::FSWritableFile {
   std::uint64_t start_ = 0;
 };
 
-/// A log as it is to be read: up to its end, or where it is damaged whole and in a way that RocksDB
-/// sees too, which passes over zeros without a word.
-class LogView final : public rocksdb::FSSequentialFileOwnerWrapper {
- public:
-  LogView(std::unique_ptr<rocksdb::FSSequentialFile> file, LogEnd end)
-      : FSSequentialFileOwnerWrapper(std::move(file)), end_(end) {}
-
-  IOStatus Read(std::size_t size, const rocksdb::IOOptions& options, Slice* result, char* scratch,
-                rocksdb::IODebugContext* debug) override {
-    if (!end_.damage) size = std::min<std::uint64_t>(size, end_.at - std::min(end_.at, position_));
-    const IOStatus status =
-        FSSequentialFileOwnerWrapper::Read(size, options, result, scratch, debug);
-    if (!status.ok()) return status;
-    if (end_.damage) spoil(*result, scratch);
-    position_ += result->size();
-    return status;
-  }
-  IOStatus Skip(std::uint64_t size) override {
-    position_ += size;
-    return FSSequentialFileOwnerWrapper::Skip(size);
-  }
-
- private:
-  /// A fragment's type is its seventh byte. No fragment has this one.
-  void spoil(Slice& read, char* scratch) const {
-    const std::uint64_t type_at = *end_.damage + 6;
-    if (type_at < position_ || type_at - position_ >= read.size()) return;
-    if (read.data() != scratch) std::memcpy(scratch, read.data(), read.size());
-    scratch[type_at - position_] = static_cast<char>(0xFF);
-    read = Slice(scratch, read.size());
-  }
-
-  const LogEnd end_;
-  std::uint64_t position_ = 0;
-};
-
 bool is_log(const std::string& name) {
   return name.ends_with(".log");
 }
 
-/// Nothing where the file cannot be read, which whoever opens it next will say better.
-std::optional<LogEnd> read_end(const std::string& name) {
-  const int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
-  struct stat status {};
-  const bool known = ::fstat(file, &status) == 0 && status.st_size > 0;
-  const auto size = known ? static_cast<std::size_t>(status.st_size) : 0;
-  void* const mapped = known ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-  ::close(file);
-  if (mapped == MAP_FAILED) return std::nullopt;
-  ::madvise(mapped, size, MADV_SEQUENTIAL);
-  const LogEnd end = end_of_log({static_cast<const char*>(mapped), size});
-  ::munmap(mapped, size);
-  return end;
+/// Of a path that ends in "<number>.log".
+std::uint64_t log_number(const std::string& name) {
+  const std::size_t begin = name.rfind('/') + 1;
+  std::uint64_t number = 0;
+  std::from_chars(name.data() + begin, name.data() + name.size(), number);
+  return number;
 }
 
 }  // namespace
@@ -252,18 +206,44 @@ std::optional<LogEnd> read_end(const std::string& name) {
 IOStatus PreparedLogs::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                        std::unique_ptr<rocksdb::FSWritableFile>* result,
                                        rocksdb::IODebugContext* debug) {
-  if (prepare_ && is_log(name)) {
+  if (!is_log(name)) return FileSystemWrapper::NewWritableFile(name, options, result, debug);
+  // A file of this name, if there is one, ends here.
+  if (const IOStatus status = forget(name); !status.ok()) return status;
+  if (prepare_) {
     const int file =
-        ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT | O_DSYNC | O_CLOEXEC, 0644);
+        ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT | O_DSYNC | O_CLOEXEC, 0600);
     if (file >= 0) {
-      auto log = std::make_unique<PreparedLog>(file);
+      auto log = std::make_unique<PreparedLog>(file, Noting(notes_, log_number(name), true));
       if (log->begin().ok()) {
         *result = std::move(log);
-        return IOStatus::OK();
+        return note_new(name, {log_piece, true});
       }
     }
   }
-  return FileSystemWrapper::NewWritableFile(name, options, result, debug);
+  const IOStatus status = FileSystemWrapper::NewWritableFile(name, options, result, debug);
+  if (!status.ok() || notes_ == nullptr) return status;
+  *result = noted_log(std::move(*result), Noting(notes_, log_number(name), prepare_));
+  return note_new(name, {0, prepare_});
+}
+
+IOStatus PreparedLogs::note_new(const std::string& name, LogNotes::Note note) {
+  if (notes_ == nullptr) return IOStatus::OK();
+  const std::error_code error = notes_->note_new(log_number(name), note);
+  return error ? log_failure("noting a new log", error.value()) : IOStatus::OK();
+}
+
+IOStatus PreparedLogs::forget(const std::string& name) {
+  if (notes_ == nullptr) return IOStatus::OK();
+  const std::error_code error = notes_->forget(log_number(name));
+  return error ? log_failure("taking back the note of a log", error.value()) : IOStatus::OK();
+}
+
+IOStatus PreparedLogs::DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                                  rocksdb::IODebugContext* debug) {
+  if (is_log(name)) {
+    if (const IOStatus status = forget(name); !status.ok()) return status;
+  }
+  return FileSystemWrapper::DeleteFile(name, options, debug);
 }
 
 IOStatus PreparedLogs::NewSequentialFile(const std::string& name,
@@ -272,9 +252,12 @@ IOStatus PreparedLogs::NewSequentialFile(const std::string& name,
                                          rocksdb::IODebugContext* debug) {
   const IOStatus status = FileSystemWrapper::NewSequentialFile(name, options, result, debug);
   if (!status.ok() || !is_log(name)) return status;
-  if (const auto end = read_end(name)) {
-    *result = std::make_unique<LogView>(std::move(*result), *end);
+  std::optional<std::uint64_t> synced;
+  if (notes_ != nullptr) {
+    const auto note = notes_->find(log_number(name));
+    if (note && !note->strict) synced = note->bytes;
   }
+  *result = view_of_log(std::move(*result), name, synced);
   return status;
 }
 

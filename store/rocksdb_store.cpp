@@ -63,6 +63,7 @@ class OpenStore final : public RocksDbStore {
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
   RocksDbFigures figures() const override { return database_.figures(); }
+  std::string failure() const override { return committer_->failure(); }
   Inspection& inspection() override { return *inspection_; }
   void close() override;
 

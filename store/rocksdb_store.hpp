@@ -111,6 +111,9 @@ class RocksDbStore : public Store {
   virtual RocksDbStats stats() const = 0;
   virtual RocksDbFigures figures() const = 0;
 
+  /// Why the store promises nothing just now, for operators; empty while it is healthy.
+  virtual std::string failure() const = 0;
+
   /// For operators; lives as long as the store.
   virtual Inspection& inspection() = 0;
 

@@ -68,9 +68,9 @@ struct Metrics::State final : prometheus::Collectable {
   /// The words that the store uses while somebody may scrape stand here from the start: to an alert
   /// a series that begins at 1 is no rise, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{
-      {"audit", 0},  {"background", 0}, {"close", 0},  {"compact", 0}, {"clock", 0},
-      {"decode", 0}, {"duplicates", 0}, {"extend", 0}, {"flush", 0},   {"open", 0},
-      {"read", 0},   {"retain", 0},     {"write", 0}};
+      {"audit", 0},  {"background", 0},  {"clock", 0},  {"close", 0},  {"compact", 0},
+      {"decode", 0}, {"duplicates", 0},  {"extend", 0}, {"files", 0},  {"flush", 0},
+      {"open", 0},   {"permissions", 0}, {"read", 0},   {"retain", 0}, {"write", 0}};
   bool reload_successful = true;
   double reload_success_time = now_seconds();
 

@@ -143,3 +143,48 @@ TEST_CASE("a write that fails is told, and the next one begins a new file") {
   REQUIRE_FALSE(series->append("three", files.now + 2h));
   CHECK(series->read(2) == "three");
 }
+
+TEST_CASE("a file that vanished or was replaced is told once, and followed by another") {
+  Files files;
+  const auto series = files.open();
+  REQUIRE_FALSE(series->append("one", files.now));
+  CHECK_FALSE(series->check());
+  const auto path = files.directory.path() / "forwards-1.audit";
+  SECTION("vanished") {
+    std::filesystem::remove(path);
+    CHECK(series->check() == path.string() + " is gone, with what it held");
+    CHECK(series->bytes() == 0);
+  }
+  SECTION("replaced") {
+    std::ofstream(path.string() + ".new") << "another";
+    std::filesystem::rename(path.string() + ".new", path);
+    CHECK(series->check() == path.string() + " was replaced, and what it held is lost");
+  }
+  CHECK_FALSE(series->check());
+  CHECK_FALSE(series->append("two", files.now));
+  CHECK_FALSE(series->check());
+  std::string all;
+  for (const auto& file : series->files()) all += series->read(file.number).value_or("");
+  CHECK_THAT(all, Catch::EndsWith("two"));
+}
+
+TEST_CASE("a directory that vanished is made again where it was, and nowhere else") {
+  TemporaryDirectory outer;
+  const auto store = outer.path() / "store";
+  const auto audit = store / "audit";
+  std::filesystem::create_directories(audit);
+  AuditSeries series(audit, "forwards", {mib, 8h});
+  series.open();
+  const WallTime now{std::chrono::hours(500'000)};
+  REQUIRE_FALSE(series.append("one", now));
+  std::filesystem::remove_all(audit);
+  CHECK(series.check());
+  CHECK_FALSE(series.append("two", now));
+  CHECK(series.read(1) == "two");
+
+  std::filesystem::rename(store, outer.path() / "away");
+  std::filesystem::create_directory(store);
+  CHECK(series.check());
+  CHECK(series.append("three", now));
+  CHECK_FALSE(std::filesystem::exists(audit));
+}

@@ -97,7 +97,7 @@ TEST_CASE("what may fail in the store shows at zero, so that the first failure i
   Metrics metrics("1");
   for (const std::string word :
        {"audit", "background", "clock", "close", "compact", "decode", "duplicates", "extend",
-        "flush", "open", "read", "retain", "write"}) {
+        "files", "flush", "open", "permissions", "read", "retain", "write"}) {
     INFO(word);
     const std::string series = "onceproxy_store_errors_total{operation=" + quoted(word) + "}";
     CHECK(Exposition(metrics.exposition()).at(series) == 0);
