@@ -14,8 +14,8 @@ usage: tests/run.sh [options]
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
   --fuzz          only the fuzz targets, five minutes each
-  --long          every preset and the trained build, 50 crash rounds, large transfers, soak and
-                  fuzzing (about two hours)
+  --long          every preset and the trained build, 50 crash rounds, 10,000 power cuts, large
+                  transfers, soak and fuzzing (about two hours)
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
 
@@ -86,13 +86,16 @@ build() {
 }
 
 unit_tests() {
+  local cuts=""
   if [ -n "$long" ]; then
     export ONCEPROXY_CRASH_ROUNDS=${ONCEPROXY_CRASH_ROUNDS:-50}
     export ONCEPROXY_MODEL_ROUNDS=${ONCEPROXY_MODEL_ROUNDS:-100}
     export ONCEPROXY_MODEL_SEED=${ONCEPROXY_MODEL_SEED:-$RANDOM$RANDOM}
+    case $1 in asan | tsan) cuts=1000 ;; *) cuts=10000 ;; esac
   fi
   expected+=("$results/$1-unit.xml")
-  step "$1 unit tests" ctest --test-dir "$root/build/$1" -j "$jobs" --output-on-failure \
+  ONCEPROXY_POWER_CUTS=${ONCEPROXY_POWER_CUTS:-${cuts:-100}} \
+    step "$1 unit tests" ctest --test-dir "$root/build/$1" -j "$jobs" --output-on-failure \
     --timeout 600 --output-junit "$results/$1-unit.xml" || true
 }
 
