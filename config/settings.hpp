@@ -79,6 +79,8 @@ struct Settings {
   std::optional<Address> admin;
   /// Where the admin port's bearer token stands; empty: none is asked for.
   std::string admin_token_file;
+  /// What Host may say where no token is asked for, besides loopback and the bound address.
+  std::vector<std::string> admin_hosts;
   std::optional<Address> telemetry;
   /// Absent: nothing is traced.
   std::optional<TracingSettings> tracing;

@@ -170,11 +170,32 @@ Kind<Address> listener(std::string place, std::string description) {
 
 struct AdminListener : Listener {
   std::string token_file;
+  std::vector<std::string> hosts;
 };
 
 std::optional<std::string> wrong_file(std::string_view path) {
   if (!path.empty()) return std::nullopt;
   return "is empty; it is the path of a file";
+}
+
+std::optional<std::string> wrong_host(std::string_view host) {
+  static constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  if (host.empty()) return "is empty; it is a host name or an address";
+  // An IPv6 address, without brackets as elsewhere inside.
+  if (host.find(':') != host.rfind(':')) {
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos) {
+      return std::nullopt;
+    }
+    return "is no address; an IPv6 address stands without brackets and port";
+  }
+  if (host.find(':') != std::string_view::npos) {
+    return "has a port, and every port is good; leave it out";
+  }
+  if (host.find_first_not_of(allowed) != std::string_view::npos) {
+    return "is no host name; write each name by itself, without wildcards";
+  }
+  return std::nullopt;
 }
 
 Kind<AdminListener> admin_listener() {
@@ -188,10 +209,13 @@ Kind<AdminListener> admin_listener() {
             Need::required),
         key<A>("token_file", &A::token_file, text("a file's path", wrong_file),
                "A file with the bearer token that each request to the admin API must bring. Read "
-               "for each request, so that a new one counts at once.")}});
+               "for each request, so that a new one counts at once."),
+        key<A>("hosts", &A::hosts, list("host names", text("a host name", wrong_host)),
+               "Without token_file, what Host may say besides localhost, a loopback address and "
+               "the bound address; other requests are 421. Names and addresses without a port.")}});
 }
 
-/// Puts `admin` where it belongs: it is two members of Settings.
+/// Puts `admin` where it belongs: it is several members of Settings.
 Key<Settings> admin_row() {
   const Kind<AdminListener> kind = admin_listener();
   Key<Settings> row;
@@ -208,6 +232,7 @@ Key<Settings> admin_row() {
     if (!value || value->listen.text() == Address{}.text()) return;
     settings.admin = std::move(value->listen);
     settings.admin_token_file = std::move(value->token_file);
+    settings.admin_hosts = std::move(value->hosts);
   };
   return row;
 }

@@ -242,6 +242,9 @@ void App::start_admin_ports() {
     admin_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.admin));
     if (!settings_.admin_token_file.empty()) {
       admin_port_->require(admin::Bearer(settings_.admin_token_file));
+    } else if (settings_.admin->unix_path.empty()) {
+      // No web page reaches a unix socket.
+      admin_port_->answer_only_to(admin::Hosts(settings_.admin->host, settings_.admin_hosts));
     }
     admin::add_admin_endpoints(*admin_port_, metrics_, admin_hooks());
     admin::PolicyHooks hooks;

@@ -51,6 +51,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
   compare("admin.listen", text_of(started.admin), text_of(fresh.admin));
   compare("admin.token_file", started.admin_token_file, fresh.admin_token_file);
+  compare("admin.hosts", started.admin_hosts, fresh.admin_hosts);
   compare("telemetry.listen", text_of(started.telemetry), text_of(fresh.telemetry));
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);

@@ -48,6 +48,11 @@ int status_of(const error_code& error) {
   return error.category() == make_error_code(http::error::bad_method).category() ? 400 : 0;
 }
 
+/// RFC 9110 15.5.20. Names the way out, and not the Host, which is anybody's text.
+constexpr const char* misdirected =
+    "without a token this port answers only to a Host that is localhost, a loopback address or "
+    "listed in admin.hosts\n";
+
 /// What is wrong with a head, before its body is read.
 std::optional<Response> refuse(const Parser& parser) {
   const auto& head = parser.get();
@@ -127,6 +132,9 @@ asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, con
   std::optional<Routed> refusal;
   if (!error) {
     if (std::optional<Response> response = refuse(parser)) refusal = Routed{*response, {}};
+    if (!refusal && !routes.answers_to(parser.get()[http::field::host])) {
+      refusal = Routed{plain(421, misdirected), {}};
+    }
     if (!refusal && !routes.admits(parser.get()[http::field::authorization])) {
       refusal = Routed{plain(401, "a bearer token is needed\n"), {}, true};
     }

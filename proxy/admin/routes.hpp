@@ -28,6 +28,9 @@ class Routes {
   bool admits(std::string_view authorization) const {
     return !bearer_ || bearer_->admits(authorization);
   }
+  void answer_only_to(Hosts hosts) { hosts_.emplace(std::move(hosts)); }
+  /// `host`: the field's value, or empty.
+  bool answers_to(std::string_view host) const { return !hosts_ || hosts_->admits(host); }
   void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
   /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
@@ -50,6 +53,7 @@ class Routes {
   std::map<std::string, Methods, std::less<>> paths_;
   Watcher watcher_;
   std::optional<Bearer> bearer_;
+  std::optional<Hosts> hosts_;
 };
 
 /// A plain text answer.

@@ -166,6 +166,10 @@ void Server::require(Bearer bearer) {
   state_->routes.require(std::move(bearer));
 }
 
+void Server::answer_only_to(Hosts hosts) {
+  state_->routes.answer_only_to(std::move(hosts));
+}
+
 void Server::watch(Watcher watcher) {
   state_->routes.watch(std::move(watcher));
 }

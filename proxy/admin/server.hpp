@@ -4,8 +4,9 @@
 //
 // What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
 // asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
-// on the operator's machine reaches a loopback port too. There is no TLS; who may ask is asked for
-// where require() says so.
+// on the operator's machine reaches a loopback port too; for the same reason answer_only_to()
+// bounds the names that the port answers to. There is no TLS; who may ask is asked for where
+// require() says so.
 //
 // Thread-safety: add() before start(); stop() from any thread. Handlers run on the server's
 // thread, one at a time, and must be quick.
@@ -18,6 +19,7 @@
 #include <string_view>
 
 #include "proxy/admin/bearer.hpp"
+#include "proxy/admin/hosts.hpp"
 
 namespace onceproxy::admin {
 
@@ -71,6 +73,9 @@ class Server {
 
   /// Each request must bring this token; others are 401. Before start().
   void require(Bearer bearer);
+
+  /// Only requests whose Host these admit are answered; others are 421. Before start().
+  void answer_only_to(Hosts hosts);
 
   /// `watcher` runs after each handler of another method than GET, on the server's thread. Before
   /// start().

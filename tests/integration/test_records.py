@@ -1,6 +1,7 @@
 """What an operator sees of the store and changes in it, over the admin port and on the command
 line."""
 
+import http.client
 import json
 import threading
 
@@ -266,6 +267,36 @@ def test_an_admin_port_with_a_token_answers_only_who_brings_it(stage, upstream, 
     token.write_text("second\n")
     assert Admin(address, "first").call("GET", "/records")[0] == 401
     assert Admin(address, "second").get("/records") == {"items": []}
+
+
+def by_host(address, host, method="GET", target="/records"):
+    """The status of a request to the admin port that calls it `host`."""
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    try:
+        connection.request(method, target, headers={"Host": host})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_without_a_token_the_admin_port_answers_only_to_names_it_knows(stage, upstream):
+    """A page whose name was made to resolve to this machine reads nothing."""
+    proxy = stage.proxy(upstream, admin={"listen": "127.0.0.1:0", "hosts": ["ops.example"]})
+    for host in ("attacker.example", "attacker.example:9901", "localhost.attacker.example", "10.0.0.1"):
+        assert by_host(proxy.admin, host) == 421
+        assert by_host(proxy.admin, host, "POST", "/healthcheck/fail") == 421
+    assert proxy.operator.call("GET", "/ready")[0] == 200
+    for host in ("localhost", "127.0.0.1:1", "[::1]:9901", "ops.example", "OPS.example:80"):
+        assert by_host(proxy.admin, host) == 200
+    assert by_host(proxy.admin, "ops.example", target="/stats/prometheus") == 200
+    assert by_host(proxy.telemetry, "attacker.example", target="/metrics") == 200
+
+
+def test_with_a_token_the_name_does_not_matter(stage, upstream, directory):
+    token = directory / "token"
+    token.write_text("first")
+    proxy = stage.proxy(upstream, admin={"listen": "127.0.0.1:0", "token_file": str(token)})
+    assert by_host(proxy.admin, "attacker.example") == 401
 
 
 def test_a_token_that_is_not_there_stops_the_start(stage, upstream, directory):

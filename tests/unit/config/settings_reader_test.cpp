@@ -133,6 +133,19 @@ TEST_CASE("What a file cannot do without is said") {
         Texts{"store.rocksdb.path: \"\" is no directory"});
 }
 
+TEST_CASE("The admin port's hosts are names and addresses without a port") {
+  CHECK(problems("admin: {listen: \"127.0.0.1:0\", hosts: [ops.example, 10.0.0.7, \"fd00::7\"]}") ==
+        Texts{});
+  CHECK(
+      problems(
+          "admin: {listen: \"127.0.0.1:0\", hosts: [\"a:80\", \"*.b\", \"\", \"[::1]:80\"]}") ==
+      Texts{"admin.hosts[0]: \"a:80\" has a port, and every port is good; leave it out",
+            "admin.hosts[1]: \"*.b\" is no host name; write each name by itself, without wildcards",
+            "admin.hosts[2]: \"\" is empty; it is a host name or an address",
+            "admin.hosts[3]: \"[::1]:80\" is no address; an IPv6 address stands without brackets "
+            "and port"});
+}
+
 TEST_CASE("All problems are told at once, in the file's order") {
   CHECK(problems("policies:\n- name: A\n  lease: 1\n  fingerprint: [{body: x}]\n"
                  "workers: x\nlog: {level: y}\n") ==
