@@ -127,7 +127,8 @@ struct OutcomeRules {
 struct ReplayRules {
   std::size_t body_bytes_max = std::size_t{256} * 1024;
   /// Lower case.
-  std::vector<std::string> drop_headers{"set-cookie", "www-authenticate"};
+  std::vector<std::string> drop_headers{"set-cookie", "set-cookie2", "www-authenticate",
+                                        "authentication-info", "clear-site-data"};
 };
 
 struct Enforcement {

@@ -20,6 +20,7 @@ constexpr Name names[] = {
     {"proxy-connection", Known::hop_by_hop},
     {"proxy-authenticate", Known::hop_by_hop},
     {"proxy-authorization", Known::hop_by_hop},
+    {"proxy-authentication-info", Known::hop_by_hop},
     {"te", Known::hop_by_hop},
     {"trailer", Known::hop_by_hop},
     {"upgrade", Known::upgrade},

@@ -64,6 +64,16 @@ def test_set_cookie_and_www_authenticate_are_not_replayed(stage):
     assert (second["set-cookie"], second["www-authenticate"], second["x-k"]) == (None, None, "1")
 
 
+def test_what_was_for_the_first_client_alone_is_not_replayed(stage):
+    alone = {"Authentication-Info": "nextnonce=x", "Set-Cookie2": "s=1", "Clear-Site-Data": '"*"',
+             "Proxy-Authentication-Info": "x", "Connection": "X-Named", "X-Named": "1"}
+    proxy = stage.proxy(stage.upstream(lambda exchange: exchange.answer(200, b"ok", alone)))
+    first, second = send(proxy, key="a"), send(proxy, key="a")
+    assert (first["authentication-info"], first["clear-site-data"]) == ("nextnonce=x", '"*"')
+    for name in alone:
+        assert second[name] is None, name
+
+
 def test_drop_headers_names_what_is_not_replayed(stage):
     upstream = stage.upstream(lambda exchange: exchange.answer(200, b"ok", {"X-Secret": "s"}))
     proxy = stage.proxy(upstream, [policy(replay={"drop_headers": ["X-Secret"]})])

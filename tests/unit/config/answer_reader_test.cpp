@@ -86,7 +86,9 @@ TEST_CASE("What is kept of a response has bounds, and names in lower case") {
   const auto rules = loaded_policy("replay: {max_body: 1KiB, drop_headers: [X-A]}").replay;
   CHECK(rules.body_bytes_max == 1024);
   CHECK(rules.drop_headers == Texts{"x-a"});
-  CHECK(loaded_policy("").replay.drop_headers == Texts{"set-cookie", "www-authenticate"});
+  CHECK(loaded_policy("").replay.drop_headers == Texts{"set-cookie", "set-cookie2",
+                                                       "www-authenticate", "authentication-info",
+                                                       "clear-site-data"});
   CHECK(loaded_policy("replay: {drop_headers: []}").replay.drop_headers.empty());
   CHECK(policy_problems("replay: {drop_headers: [\"a b\", content-length]}") ==
         Texts{"replay.drop_headers[0]: \"a b\" is no header name",

@@ -177,9 +177,15 @@ TEST_CASE_METHOD(Fixture, "a malformed key is refused whatever the policy says o
 
 TEST_CASE_METHOD(Fixture, "an answer completes the operation before the client has it") {
   store.at_once = GENERATE(true, false);
-  const policies::Field fields[] = {
-      {"Date", "x"},   {"Content-Type", "text/plain"}, {"SET-Cookie", "session=1"},
-      {"X-Empty", ""}, {"www-authenticate", "Basic"},  {"Set-Cookie2", "kept"}};
+  const policies::Field fields[] = {{"Date", "x"},
+                                    {"Content-Type", "text/plain"},
+                                    {"SET-Cookie", "session=1"},
+                                    {"X-Empty", ""},
+                                    {"www-authenticate", "Basic"},
+                                    {"Set-Cookie2", "a=b"},
+                                    {"Authentication-Info", "x"},
+                                    {"clear-site-data", "*"},
+                                    {"Set-Cookie3", "kept"}};
   settle(Answered{201, fields, "body", true});
   CHECK(settlement->decision == Decision::forwarded);
   CHECK_FALSE(settlement->answer);
@@ -189,7 +195,7 @@ TEST_CASE_METHOD(Fixture, "an answer completes the operation before the client h
   CHECK(store.asked[0].answer.replayable);
   CHECK(store.asked[0].answer.body == "body");
   CHECK(store.asked[0].answer.head ==
-        "Date: x\r\nContent-Type: text/plain\r\nX-Empty: \r\nSet-Cookie2: kept\r\n");
+        "Date: x\r\nContent-Type: text/plain\r\nX-Empty: \r\nSet-Cookie3: kept\r\n");
 }
 
 TEST_CASE_METHOD(Fixture, "only what the policy drops is left out of a replay") {
