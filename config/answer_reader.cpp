@@ -74,6 +74,8 @@ Kind<Responses> respond() {
         problem_key(Refusal::mismatch, "mismatch", 422, "whose payload differs"),
         problem_key(Refusal::missing_key, "missing-key", 400, "that lacks a selected field"),
         problem_key(Refusal::bad_key, "bad-key", 400, "whose client key is malformed"),
+        problem_key(Refusal::unreadable, "unreadable", 400,
+                    "whose body cannot be read where the policy asks it"),
         problem_key(Refusal::held, "held", 409, "while the outcome is unknown"),
         refusal_key(Refusal::stale, "stale",
                     json_answer(200, R"({"status":"ignored","reason":"stale"})"),

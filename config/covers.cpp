@@ -71,10 +71,12 @@ bool covers(const Match& earlier, const Match& later) {
   const bool methods =
       earlier.methods.empty() ||
       (!later.methods.empty() &&
-       std::all_of(later.methods.begin(), later.methods.end(), [&](const std::string& method) {
-         return std::find(earlier.methods.begin(), earlier.methods.end(), method) !=
-                earlier.methods.end();
-       }));
+       std::all_of(later.methods.begin(), later.methods.end(),
+                   [&](const std::string& method) {
+                     return std::find(earlier.methods.begin(), earlier.methods.end(), method) !=
+                            earlier.methods.end();
+                   }) &&
+       (earlier.method_override || !later.method_override));
   const bool any_path = !earlier.has_path && !earlier.path_regex;
   const bool path = any_path ||
                     (earlier.path_regex && same_regex(earlier.path_regex, later.path_regex)) ||

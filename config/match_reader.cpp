@@ -189,6 +189,10 @@ Kind<Match> match() {
       {"match",
        {key<MatchDraft>("methods", in(&Match::methods), methods(),
                         "The methods covered, in upper case."),
+        key<MatchDraft>("method_override", in(&Match::method_override), flag(),
+                        "Whether a request is covered also where its overriding method is listed: "
+                        "of X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override, or of "
+                        "_method in the query or in an application/x-www-form-urlencoded body."),
         key<MatchDraft>("path", in(&Match::path), path_template(),
                         "The paths covered: /v1/rides/{ride_id}/dispatch; {name} captures one "
                         "segment, a trailing /** matches any rest. Default: every path. Paths "

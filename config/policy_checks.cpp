@@ -75,6 +75,8 @@ void check_bodies(const Node& node, const Policy& policy) {
   const auto written = match ? match->get("methods") : std::nullopt;
   // A method that could not be read may have been one with a body.
   if (written && written->items().size() != methods.size()) return;
+  // Whatever overrides its method, a request of another method may have a body.
+  if (policy.match.method_override) return;
   if (methods.empty() || !std::all_of(methods.begin(), methods.end(), has_no_body)) return;
   for (const Node& item : selector_nodes(node)) {
     for (const char* key : {"body", "form"}) {

@@ -32,6 +32,7 @@ std::vector<Selector> whole_request() {
 void complete(const Node& node, PolicyDraft& draft) {
   Policy& policy = draft.policy;
   if (!node.get("namespace")) policy.name_space = policy.name;
+  if (!node.get("on_unreadable")) policy.on_unreadable = policy.on_missing;
   if (!node.get("payload") && has_client_key(policy)) policy.payload = whole_request();
   read_overrides(node, draft);
   check_policy(node, policy);

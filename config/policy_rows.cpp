@@ -60,6 +60,22 @@ Kind<Enforcement> enforcement() {
                          "off. One fingerprint is always on the same side.")}});
 }
 
+/// Left out, it is what on_missing says, so the schema shows no default.
+Key<PolicyDraft> on_unreadable_row() {
+  Key<PolicyDraft> row = key<PolicyDraft>(
+      "on_unreadable", in(&Policy::on_unreadable),
+      word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
+      "What a request gets whose body cannot be read where the policy asks it: its "
+      "Content-Encoding cannot be undone, or it says that it is JSON, or begins like it, and is "
+      "not valid. reject: 400. pass: it is forwarded unprotected. Default: what on_missing says.");
+  row.schema = [schema = row.schema] {
+    Json json = schema();
+    json.remove("default");
+    return json;
+  };
+  return row;
+}
+
 Kind<std::string> preset() {
   std::vector<std::pair<std::string, std::string>> choices;
   for (const std::string& name : preset_names()) choices.emplace_back(name, name);
@@ -129,6 +145,7 @@ std::vector<Key<PolicyDraft>> naming_rows() {
                        word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
                        "What a request without a selected field gets. reject: 400. pass: it is "
                        "forwarded unprotected."),
+      on_unreadable_row(),
   };
 }
 

@@ -19,7 +19,7 @@ void append_number(const Selector& selector, std::string_view text, std::string&
 
 /// `quoted` is the string as it is written, empty where that is not its canonical form.
 void append_string(std::string_view quoted, std::string_view text, std::string& out) {
-  if (quoted.empty()) return append_json_string(text, out);
+  if (quoted.empty()) return append_unescaped_json_string(text, out);
   out.append(quoted);
 }
 
@@ -28,7 +28,7 @@ void append_string(const Selector& selector, std::string_view quoted, std::strin
   if (!modifies_scalars(selector)) return append_string(quoted, text, out);
   std::string modified;
   append_modified_text(selector, text, modified);
-  append_json_string(modified, out);
+  append_unescaped_json_string(modified, out);
 }
 
 }  // namespace

@@ -23,17 +23,25 @@ std::string_view joined(const RequestView& request, std::string_view name, const
 
 }  // namespace
 
-bool holds(const Condition& condition, const Subject& subject) {
+Truth holds(const Condition& condition, const Subject& subject) {
   std::string text;
-  if (!append_field(condition.selector, subject, text)) return false;
-  if (condition.regex) return matches(*condition.regex, text);
-  return std::find(condition.any_of.begin(), condition.any_of.end(), text) !=
-         condition.any_of.end();
+  if (const auto field = append_field(condition.selector, subject, text); !field) {
+    return field.error().kind == SelectError::Kind::unreadable ? Truth::unreadable : Truth::no;
+  }
+  const bool met = condition.regex
+                       ? matches(*condition.regex, text)
+                       : std::ranges::find(condition.any_of, text) != condition.any_of.end();
+  return met ? Truth::yes : Truth::no;
 }
 
-bool all_hold(std::span<const Condition> conditions, const Subject& subject) {
-  return std::all_of(conditions.begin(), conditions.end(),
-                     [&](const Condition& condition) { return holds(condition, subject); });
+Truth all_hold(std::span<const Condition> conditions, const Subject& subject) {
+  Truth all = Truth::yes;
+  for (const Condition& condition : conditions) {
+    const Truth one = holds(condition, subject);
+    if (one == Truth::no) return one;
+    if (one == Truth::unreadable) all = one;
+  }
+  return all;
 }
 
 bool holds(const HeaderCondition& condition, const RequestView& request) {

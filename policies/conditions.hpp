@@ -9,12 +9,15 @@
 
 namespace onceproxy::policies {
 
+/// Whether something holds; unreadable: that depends on a body that cannot be read.
+enum class Truth { no, yes, unreadable };
+
 /// Whether the field's text equals one of `any_of`, or all of it matches `regex`. A field that is
 /// missing, or a malformed client key, meets no condition.
-bool holds(const Condition& condition, const Subject& subject);
+Truth holds(const Condition& condition, const Subject& subject);
 
-/// Whether every one holds; true for none.
-bool all_hold(std::span<const Condition> conditions, const Subject& subject);
+/// Whether every one holds; yes for none. One that does not settles it, whatever the others are.
+Truth all_hold(std::span<const Condition> conditions, const Subject& subject);
 
 /// Whether the header field, repeated ones joined with ", ", is as the condition wants it.
 bool holds(const HeaderCondition& condition, const RequestView& request);

@@ -1,5 +1,10 @@
 // Document: the body of a covered request, parsed when first asked for and at most once, with
 // Content-Encoding gzip and deflate undone. Not thread-safe; lives for one request.
+//
+// A body is unreadable when its coding cannot be undone, or when it is not empty, says that it is
+// JSON or begins like it, and is not valid JSON. Whoever asks about its fields gets neither yes nor
+// no: the service behind may read it otherwise. Anything else that is not JSON (nothing, a form,
+// text) is readable and has no fields of JSON.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +12,10 @@
 #include <string>
 #include <string_view>
 
+#include "policies/json.hpp"
 #include "policies/request_view.hpp"
 
 namespace onceproxy::policies {
-
-class JsonTree;
 
 class Document {
  public:
@@ -26,6 +30,11 @@ class Document {
   const std::string_view* content();
   /// The body as JSON; nullptr when it is none (RFC 8259, no repeated member names).
   const JsonTree* json();
+  /// Why the body is unreadable, as a sentence that names the place and repeats nothing of it;
+  /// nullptr when it is readable.
+  const std::string* unreadable();
+  /// Whether somebody asked for fields of the body and found it unreadable. Costs nothing.
+  bool is_known_unreadable() const { return unreadable_known_ == Known::present; }
 
  private:
   /// Whether a member was worked out, and whether there is one.
@@ -36,9 +45,12 @@ class Document {
   std::size_t decoded_bytes_max_;
   Known content_known_ = Known::not_yet;
   Known json_known_ = Known::not_yet;
+  Known unreadable_known_ = Known::not_yet;
   /// Empty unless the body came encoded.
   std::string decoded_;
   std::unique_ptr<const JsonTree> json_;
+  JsonFault fault_;
+  std::string unreadable_;
 };
 
 }  // namespace onceproxy::policies

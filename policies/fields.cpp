@@ -10,6 +10,8 @@
 #include "policies/form.hpp"
 #include "policies/json.hpp"
 #include "policies/json_string.hpp"
+#include "policies/media_type.hpp"
+#include "policies/method_override.hpp"
 #include "policies/path_template.hpp"
 #include "policies/pointer.hpp"
 
@@ -94,45 +96,63 @@ Found append_json(const JsonTree& tree, JsonTree::Index value, const Selector& s
   return ValueType::json;
 }
 
-Found append_body(const Selector& selector, Document& body, std::string& out) {
-  const JsonTree* tree = body.json();
-  if (tree == nullptr) return std::nullopt;
-  if (has_wildcard(selector.pointer)) {
-    if (selector.sort) return append_set(*tree, 0, selector, out);
-    if (!append_every(*tree, 0, selector.pointer, selector, out)) return std::nullopt;
-    return ValueType::json;
-  }
-  const auto value = resolve(*tree, 0, selector.pointer);
-  if (!value) return std::nullopt;
-  if (selector.sort && tree->kind(*value) == JsonTree::Kind::array) {
-    return append_set(*tree, 0, selector, out);
-  }
-  return append_json(*tree, *value, selector, out);
+/// No field of JSON or of a form: it is missing, or the body is unreadable.
+tl::expected<Found, SelectError> no_field(Document& body) {
+  const std::string* const why = body.unreadable();
+  if (why == nullptr) return Found();
+  return tl::unexpected(SelectError{SelectError::Kind::unreadable, *why});
 }
 
-Found append_content(const Selector& selector, Document& body, std::string& out) {
+Found append_member(const Selector& selector, const JsonTree& tree, std::string& out) {
+  if (has_wildcard(selector.pointer)) {
+    if (selector.sort) return append_set(tree, 0, selector, out);
+    if (!append_every(tree, 0, selector.pointer, selector, out)) return std::nullopt;
+    return ValueType::json;
+  }
+  const auto value = resolve(tree, 0, selector.pointer);
+  if (!value) return std::nullopt;
+  if (selector.sort && tree.kind(*value) == JsonTree::Kind::array) {
+    return append_set(tree, 0, selector, out);
+  }
+  return append_json(tree, *value, selector, out);
+}
+
+tl::expected<Found, SelectError> append_body(const Selector& selector, Document& body,
+                                             std::string& out) {
+  const JsonTree* const tree = body.json();
+  return tree == nullptr ? no_field(body) : append_member(selector, *tree, out);
+}
+
+tl::expected<Found, SelectError> append_content(const Selector& selector, Document& body,
+                                                std::string& out) {
   if (const JsonTree* tree = body.json()) {
     append_canonical(*tree, 0, selector, out);
     return ValueType::json;
   }
   const std::string_view* content = body.content();
-  if (content == nullptr) return std::nullopt;
+  if (content == nullptr) return no_field(body);
   out.append(*content);
   return ValueType::bytes;
 }
 
-bool is_form(const RequestView& request) {
-  const Field* type = request.header("content-type");
-  if (type == nullptr) return false;
-  const std::string_view media = type->value.substr(0, type->value.find(';'));
-  return equals_ignoring_case(trimmed(media, optional_space), "application/x-www-form-urlencoded");
+tl::expected<Found, SelectError> append_form(const Selector& selector, const Subject& subject,
+                                             std::string& out) {
+  const std::string_view* content = subject.body.content();
+  if (content == nullptr) return no_field(subject.body);
+  if (!says_form(subject.request)) return Found();
+  return append_texts(selector, form_values(*content, selector.name), out);
 }
 
-Found append_form(const Selector& selector, const Subject& subject, std::string& out) {
-  if (!is_form(subject.request)) return std::nullopt;
-  const std::string_view* content = subject.body.content();
-  if (content == nullptr) return std::nullopt;
-  return append_texts(selector, form_values(*content, selector.name), out);
+/// What overrides the method is part of it where the policy minds: a POST and a POST that stands
+/// for a DELETE must not be one.
+tl::expected<Found, SelectError> append_method(const Selector& selector, const Subject& subject,
+                                               std::string& out) {
+  if (!subject.match.method_override) return append_text(selector, subject.request.method, out);
+  std::string text(subject.request.method);
+  const auto overriding = overriding_methods(subject.request, subject.body);
+  if (!overriding) return no_field(subject.body);
+  for (const std::string& method : *overriding) text.append(", ").append(method);
+  return append_text(selector, text, out);
 }
 
 Found append_capture(const Selector& selector, const Subject& subject, std::string& out) {
@@ -192,7 +212,7 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
     case Source::form:
       return append_form(selector, subject, out);
     case Source::method:
-      return append_text(selector, request.method, out);
+      return append_method(selector, subject, out);
     case Source::target:
       return append_text(selector, request.target, out);
     case Source::content:

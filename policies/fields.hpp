@@ -16,9 +16,10 @@ namespace onceproxy::policies {
 
 /// Why a field has no value.
 struct SelectError {
-  enum class Kind { missing, bad_key } kind = Kind::missing;
+  enum class Kind { missing, bad_key, unreadable } kind = Kind::missing;
   /// missing: the selector as written, and what the field must be where it was something else.
   /// bad_key: what is wrong with the key, without the key.
+  /// unreadable: Document::unreadable().
   std::string detail;
 };
 
@@ -46,7 +47,8 @@ struct Subject {
 
 /// Appends the field's text to `out` and says what it is. Where a field is missing the next of the
 /// chain of `otherwise` is read, and at its end stands the last one's default; the error names the
-/// first. On an error `out` is as it was.
+/// first. A field of an unreadable body is not missing, so nothing stands in for it. On an error
+/// `out` is as it was.
 tl::expected<ValueType, SelectError> append_field(const Selector& selector, const Subject& subject,
                                                   std::string& out);
 

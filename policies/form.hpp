@@ -9,7 +9,8 @@
 
 namespace onceproxy::policies {
 
-/// The values of every pair of that name, decoded, in order.
+/// The values of every pair of that name, decoded, in order. A byte order mark at the front is
+/// skipped.
 std::vector<std::string> form_values(std::string_view text, std::string_view name);
 
 }  // namespace onceproxy::policies

@@ -1,19 +1,30 @@
 // JsonTree: a JSON document (RFC 8259) as a flat tree, read once and whole. Numbers stay as they
 // are written. Stricter than the RFC where readers differ, so that two of them cannot see two
-// things in one body: repeated member names (after their escapes are undone), halves of surrogate
-// pairs and invalid UTF-8 make it no JSON; so do bounds that no honest sender meets: nesting above
-// `depth_max`, exponents beyond number.hpp's.
+// things in one body: repeated member names (after their escapes are undone) and invalid UTF-8 make
+// it invalid; so do bounds that no honest sender meets: nesting above `depth_max`, exponents beyond
+// number.hpp's. A byte order mark before the document is skipped (RFC 8259 8.1), and an escape of
+// half a surrogate pair is read as that half (8.2): senders that cut text write such escapes.
 // Immutable and thread-safe once parsed. It views the text it was parsed from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
 namespace onceproxy::policies {
+
+/// What is wrong with a text that is not a JSON document.
+struct JsonFault {
+  /// The byte at which it was found, counted from 0.
+  std::size_t at = 0;
+  /// A literal that names the fault: "a member name is repeated".
+  std::string_view what;
+};
 
 class JsonTree {
  public:
@@ -32,11 +43,14 @@ class JsonTree {
     object
   };
 
-  /// nullptr when `text` is no JSON document. `text` must outlive the tree.
+  /// `text` must outlive the tree.
+  static tl::expected<std::unique_ptr<const JsonTree>, JsonFault> read(std::string_view text);
+  /// The same; nullptr when `text` is not a JSON document.
   static std::unique_ptr<const JsonTree> parse(std::string_view text);
 
   Kind kind(Index value) const { return nodes_[value].kind; }
-  /// string: without quotes and escapes. number, true, false, null: as written.
+  /// string: without quotes and escapes; half a surrogate pair is three bytes, as UTF-8 would write
+  /// its code point. number, true, false, null: as written.
   std::string_view text(Index scalar) const { return view(nodes_[scalar].at, nodes_[scalar].size); }
   /// number: whether it is written in canonical form, so that nobody needs to ask again.
   bool is_canonical(Index number) const { return nodes_[number].canonical; }

@@ -23,14 +23,15 @@ std::int32_t take_code_unit(std::string_view& rest) {
   return unit;
 }
 
-/// The code point of \uXXXX, the second half of a pair included; `rest` stands after the `u`.
+/// The code point of \uXXXX, the second half of a pair included, or a half that stands alone;
+/// `rest` stands after the `u`.
 std::int32_t take_code_point(std::string_view& rest) {
   const std::int32_t first = take_code_unit(rest);
-  if (first < 0xD800 || first > 0xDFFF) return first;
-  if (first > 0xDBFF || rest.substr(0, 2) != "\\u") return -1;
-  rest.remove_prefix(2);
-  const std::int32_t second = take_code_unit(rest);
-  if (second < 0xDC00 || second > 0xDFFF) return -1;
+  if (first < 0xD800 || first > 0xDBFF || rest.substr(0, 2) != "\\u") return first;
+  std::string_view behind = rest.substr(2);
+  const std::int32_t second = take_code_unit(behind);
+  if (second < 0xDC00 || second > 0xDFFF) return first;
+  rest = behind;
   return 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
 }
 
@@ -99,8 +100,32 @@ void append_escaped(char c, std::string& out) {
   }
 }
 
+/// Half a surrogate pair, from the three bytes that stand for it.
+void append_half(std::string_view bytes, std::string& out) {
+  static constexpr char digits[] = "0123456789abcdef";
+  const auto second = static_cast<std::uint8_t>(bytes[1]);
+  const auto third = static_cast<std::uint8_t>(bytes[2]);
+  out += {'\\',
+          'u',
+          'd',
+          digits[second >> 2 & 15],
+          digits[(second << 2 & 12) | (third >> 4 & 3)],
+          digits[third & 15]};
+}
+
 constexpr bool needs_escape(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+}
+
+/// A JSON string's text without the quotes around it.
+void append_escaped_text(std::string_view text, std::string& out) {
+  for (;;) {
+    const std::size_t plain = first_to_escape(text);
+    out.append(text.data(), plain);
+    if (plain == text.size()) return;
+    append_escaped(text[plain], out);
+    text.remove_prefix(plain + 1);
+  }
 }
 
 /// Where in eight bytes the first stands that needs an escape, or 8: a bit trick that looks at all
@@ -186,13 +211,25 @@ std::size_t first_to_escape(std::string_view text) {
 
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
-  for (;;) {
-    const std::size_t plain = first_to_escape(text);
-    out.append(text.data(), plain);
-    if (plain == text.size()) break;
-    append_escaped(text[plain], out);
-    text.remove_prefix(plain + 1);
+  append_escaped_text(text, out);
+  out += '"';
+}
+
+void append_unescaped_json_string(std::string_view text, std::string& out) {
+  // In UTF-8 no byte above 0x9F follows 0xED: it begins half a pair, and two more bytes end it.
+  const auto is_half = [&](std::size_t at) {
+    return at + 2 < text.size() && static_cast<std::uint8_t>(text[at + 1]) >= 0xA0;
+  };
+  out += '"';
+  std::size_t from = 0;
+  for (std::size_t at = text.find('\xED'); at != std::string_view::npos;
+       at = text.find('\xED', at + 1)) {
+    if (!is_half(at)) continue;
+    append_escaped_text(text.substr(from, at - from), out);
+    append_half(text.substr(at, 3), out);
+    from = at + 3;
   }
+  append_escaped_text(text.substr(from), out);
   out += '"';
 }
 

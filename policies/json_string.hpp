@@ -10,7 +10,8 @@
 namespace onceproxy::policies {
 
 /// Appends what stands between the quotes of a JSON string, escapes undone. False for an escape
-/// that RFC 8259 does not know and for a surrogate without its other half. `raw` is valid UTF-8.
+/// that RFC 8259 does not know. `raw` is valid UTF-8. An escape of half a surrogate pair (RFC 8259
+/// 8.2) becomes three bytes, as UTF-8 would write its code point; nothing else becomes these bytes.
 bool append_unescaped(std::string_view raw, std::string& out);
 
 /// Where the first character stands that a JSON string must escape (a quote, a backslash, a control
@@ -20,7 +21,12 @@ std::size_t first_to_escape(std::string_view text);
 /// Appends a JSON string, quotes included, as RFC 8785 3.2.2.2 writes it.
 void append_json_string(std::string_view text, std::string& out);
 
-/// Whether `a` sorts before `b` by UTF-16 code units (RFC 8785 3.2.3). Both are valid UTF-8.
+/// The same for text that append_unescaped made. Half a surrogate pair, of which RFC 8785 says
+/// nothing, is written as ECMAScript's JSON.stringify writes it: \ud83d.
+void append_unescaped_json_string(std::string_view text, std::string& out);
+
+/// Whether `a` sorts before `b` by UTF-16 code units (RFC 8785 3.2.3). Both are valid UTF-8, or
+/// hold halves of surrogate pairs, which sort before every whole pair.
 bool utf16_less(std::string_view a, std::string_view b);
 
 /// A number for the first eight bytes, in that order too: where two texts have different ones, that

@@ -87,6 +87,8 @@ struct PathSegment {
 struct Match {
   /// Empty: every method. Upper case.
   std::vector<std::string> methods;
+  /// Also a request whose overriding method (method_override.hpp) is one of `methods`.
+  bool method_override = false;
   /// Empty with no `path_regex`: every path. `rest` only at the end.
   std::vector<PathSegment> path;
   bool has_path = false;
@@ -96,6 +98,7 @@ struct Match {
   std::vector<Condition> where;
 };
 
+/// What becomes of a request that lacks a selected field, or whose body cannot be read.
 enum class OnMissing { reject, pass };
 enum class OnStoreError { reject, forward };
 
@@ -139,6 +142,9 @@ struct Enforcement {
   } mode = Mode::enforce;
   /// The share of fingerprints that `mode` holds for; the others pass as with `off`. 0 to 100.
   int percent = 100;
+
+  /// Whether the policy may refuse a request before its fingerprint is known.
+  bool holds_for_all() const { return mode == Mode::enforce && percent == 100; }
 };
 
 /// What a duplicate gets while the first request is under way.
@@ -173,6 +179,7 @@ enum class Refusal {
   mismatch,
   missing_key,
   bad_key,
+  unreadable,
   held,
   stale,
   closed,
@@ -203,6 +210,7 @@ struct Policy {
   /// Empty: requests with one fingerprint are never told apart.
   std::vector<Selector> payload;
   OnMissing on_missing = OnMissing::reject;
+  OnMissing on_unreadable = OnMissing::reject;
   store::Terms terms;
   InFlightRule in_flight;
   /// Absent: replay the stored answer.

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "policies/conditions.hpp"
+#include "policies/media_type.hpp"
+#include "policies/method_override.hpp"
 #include "policies/path_index.hpp"
 
 namespace onceproxy::policies {
@@ -16,17 +18,35 @@ bool contains(const std::vector<std::string>& methods, std::string_view method) 
   return std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
-bool head_matches(const Match& match, const RequestView& request) {
-  if (!match.methods.empty() && !contains(match.methods, request.method)) return false;
+/// Without the body; unreadable: a form may say that it does.
+Truth method_matches(const Match& match, const RequestView& request) {
+  if (match.methods.empty() || contains(match.methods, request.method)) return Truth::yes;
+  if (!match.method_override) return Truth::no;
+  if (head_overrides(request, match.methods)) return Truth::yes;
+  return says_form(request) ? Truth::unreadable : Truth::no;
+}
+
+/// The same with the body.
+Truth method_matches(const Match& match, const RequestView& request, Document& body) {
+  const Truth of_head = method_matches(match, request);
+  if (of_head != Truth::unreadable) return of_head;
+  const auto overriding = overriding_methods(request, body);
+  if (!overriding) return Truth::unreadable;
+  const bool listed = std::ranges::any_of(
+      *overriding, [&](const std::string& method) { return contains(match.methods, method); });
+  return listed ? Truth::yes : Truth::no;
+}
+
+bool fields_match(const Match& match, const RequestView& request) {
   return std::all_of(match.headers.begin(), match.headers.end(),
                      [&](const HeaderCondition& condition) { return holds(condition, request); });
 }
 
-/// Every method that some policy names; empty when one of them takes all.
+/// Every method that some policy names; empty when one of them takes all, or asks more than it.
 std::vector<std::string> all_methods(const std::vector<Policy>& policies) {
   std::vector<std::string> methods;
   for (const Policy& policy : policies) {
-    if (policy.match.methods.empty()) return {};
+    if (policy.match.methods.empty() || policy.match.method_override) return {};
     for (const std::string& method : policy.match.methods) {
       if (!contains(methods, method)) methods.push_back(method);
     }
@@ -71,19 +91,33 @@ std::vector<const Policy*> PolicySet::candidates(const RequestView& request) con
   std::sort(found.begin(), found.end());
   for (const std::uint32_t i : found) {
     const Policy& policy = policies_[i];
-    if (!head_matches(policy.match, request)) continue;
+    const Truth method = method_matches(policy.match, request);
+    if (method == Truth::no || !fields_match(policy.match, request)) continue;
     out.push_back(&policy);
-    if (policy.match.where.empty()) break;
+    if (method == Truth::yes && policy.match.where.empty()) break;
   }
   return out;
 }
 
-const Policy* PolicySet::choose(const std::vector<const Policy*>& candidates,
-                                const RequestView& request, Document& body) const {
+Choice PolicySet::choose(const std::vector<const Policy*>& candidates, const RequestView& request,
+                         Document& body) const {
+  Choice choice;
   for (const Policy* policy : candidates) {
-    if (all_hold(policy->match.where, Subject{policy->match, request, body})) return policy;
+    const Truth covers = body_matches(policy->match, request, body);
+    if (covers == Truth::yes) {
+      choice.covering = policy;
+      break;
+    }
+    if (covers == Truth::unreadable) choice.unclear.push_back(policy);
   }
-  return nullptr;
+  return choice;
+}
+
+Truth body_matches(const Match& match, const RequestView& request, Document& body) {
+  const Truth method = method_matches(match, request, body);
+  if (method == Truth::no) return method;
+  const Truth where = all_hold(match.where, Subject{match, request, body});
+  return where == Truth::yes ? method : where;
 }
 
 }  // namespace onceproxy::policies

@@ -5,6 +5,7 @@
 #include "policies/conditions.hpp"
 #include "policies/digest.hpp"
 #include "policies/grammar.hpp"
+#include "policies/policy_set.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -17,6 +18,10 @@ constexpr std::string_view rate_tag = "onceproxy/rate/1\n";
 /// A thread keeps its buffer between requests up to this size.
 constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
 
+/// The answer to HEAD has no body, so it must not be given to another method, nor the other way
+/// round: HEAD is an operation of its own, whatever the selectors say.
+constexpr std::string_view head_method = "HEAD";
+
 /// The bytes the fingerprint is the digest of.
 tl::expected<void, SelectError> append_identity(const Policy& policy, const Subject& subject,
                                                 std::string& out) {
@@ -24,6 +29,7 @@ tl::expected<void, SelectError> append_identity(const Policy& policy, const Subj
   append_counted(policy.name_space, out);
   auto scope = append_values(policy.scope, subject, out);
   auto fields = append_values(policy.fingerprint, subject, out);
+  if (subject.request.method == head_method) append_counted(head_method, out);
   // A client that left out both its key and its credentials hears of the key.
   return fields ? scope : fields;
 }
@@ -42,10 +48,27 @@ tl::expected<void, SelectError> append_bucket(const std::string& name_space, con
   return values;
 }
 
-const Policy& effective(const Policy& policy, const Subject& subject) {
-  const auto applies = [&](const Override& one) { return all_hold(one.where, subject); };
-  const auto found = std::find_if(policy.overrides.begin(), policy.overrides.end(), applies);
-  return found == policy.overrides.end() ? policy : *found->policy;
+/// What depends on a condition that asks an unreadable body.
+tl::unexpected<SelectError> unreadable(Document& body) {
+  return tl::unexpected(SelectError{SelectError::Kind::unreadable, *body.unreadable()});
+}
+
+/// nullptr: whether an override applies depends on an unreadable body.
+const Policy* effective(const Policy& policy, const Subject& subject) {
+  for (const Override& one : policy.overrides) {
+    const Truth applies = all_hold(one.where, subject);
+    if (applies == Truth::yes) return one.policy.get();
+    if (applies == Truth::unreadable) return nullptr;
+  }
+  return &policy;
+}
+
+/// Whether the policy covers the request depends on an unreadable body. Whoever chose the policy
+/// has asked its conditions before, so a readable body costs nothing more.
+bool is_unclear(const Policy& policy, const Subject& subject) {
+  const bool may_be = policy.match.method_override ||
+                      (!policy.match.where.empty() && subject.body.is_known_unreadable());
+  return may_be && body_matches(policy.match, subject.request, subject.body) == Truth::unreadable;
 }
 
 /// `scratch` holds the bytes of one digest after the other.
@@ -53,6 +76,7 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
                                             std::string& scratch) {
   tl::expected<Operation, SelectError> out;
   Operation& operation = *out;
+  if (is_unclear(policy, subject)) return unreadable(subject.body);
   if (auto identity = append_identity(policy, subject, scratch); !identity) {
     return tl::unexpected(std::move(identity.error()));
   }
@@ -69,7 +93,8 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
     if (!entity) return tl::unexpected(std::move(entity.error()));
     operation.entity = *std::move(entity);
   }
-  operation.policy = &effective(policy, subject);
+  operation.policy = effective(policy, subject);
+  if (operation.policy == nullptr) return unreadable(subject.body);
   if (const auto& rate = operation.policy->rate_limit) {
     scratch.clear();
     auto bucket = append_bucket(policy.name_space, *rate, operation.fingerprint, subject, scratch);
@@ -90,14 +115,27 @@ tl::expected<Operation, SelectError> select_operation(const Policy& policy,
   return operation;
 }
 
-std::vector<std::pair<std::string, std::optional<std::string>>> selected_fields(
-    const std::vector<Selector>& selectors, const Policy& policy, const RequestView& request,
-    Document& body) {
-  std::vector<std::pair<std::string, std::optional<std::string>>> out;
+bool lets_pass(const Policy& policy, SelectError::Kind why) {
+  switch (why) {
+    case SelectError::Kind::missing:
+      return policy.on_missing == OnMissing::pass;
+    case SelectError::Kind::unreadable:
+      return policy.on_unreadable == OnMissing::pass;
+    case SelectError::Kind::bad_key:
+      break;
+  }
+  return false;
+}
+
+std::vector<SelectedField> selected_fields(const std::vector<Selector>& selectors,
+                                           const Policy& policy, const RequestView& request,
+                                           Document& body) {
+  std::vector<SelectedField> out;
   const Subject subject{policy.match, request, body};
   for (const Selector& selector : selectors) {
-    auto& field = out.emplace_back(selector.text, std::string());
-    if (!append_field(selector, subject, *field.second)) field.second.reset();
+    auto& [name, value] = out.emplace_back(selector.text, std::string());
+    const auto type = append_field(selector, subject, *value);
+    if (!type) value = tl::unexpected(type.error());
   }
   return out;
 }

@@ -30,14 +30,21 @@ struct Operation {
 };
 
 /// The error is the first of the fingerprint's, the scope's, the payload's, the entity's, the rate
-/// limit's. The grammar of what is digested stands in policies/README.md.
+/// limit's. Before them, and between the entity's and the rate limit's, comes a condition of the
+/// match or of an override that asks a body which cannot be read. The grammar of what is digested
+/// stands in policies/README.md.
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body);
 
-/// The selected fields as text, in order, for `explain`: selector and canonical value, or nothing
-/// where the field is missing.
-std::vector<std::pair<std::string, std::optional<std::string>>> selected_fields(
-    const std::vector<Selector>& selectors, const Policy& policy, const RequestView& request,
-    Document& body);
+/// Whether the policy lets a request pass unprotected whose selection failed.
+bool lets_pass(const Policy& policy, SelectError::Kind why);
+
+/// A selector as it is written, and what it finds: the canonical value as text.
+using SelectedField = std::pair<std::string, tl::expected<std::string, SelectError>>;
+
+/// The selected fields in order, for `explain`.
+std::vector<SelectedField> selected_fields(const std::vector<Selector>& selectors,
+                                           const Policy& policy, const RequestView& request,
+                                           Document& body);
 
 }  // namespace onceproxy::policies

@@ -114,7 +114,10 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
   if (!candidates.empty() && body->size() > settings.limits.body_bytes) {
     return refuse(err, {413, "the body is larger than limits.body_bytes"});
   }
-  const Policy* policy = policies.choose(candidates, view, document);
+  const Policy* policy =
+      policies.choose(candidates, view, document).deciding([](const Policy& one) {
+        return one.enforcement;
+      });
   print_line(out, "request", printable(head.method) + " " + printable(view.path));
   if (policy == nullptr) {
     print_line(out, "policy", "none: the request passes through untouched");

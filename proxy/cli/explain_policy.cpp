@@ -104,11 +104,24 @@ class Explanation {
                           : "replay");
   }
 
+  /// As what the body is read; a selector that finds nothing may have that reason.
+  void body() const {
+    const std::string* const unreadable = body_.unreadable();
+    if (unreadable != nullptr) return line("body", *unreadable);
+    if (body_.json() != nullptr) return line("body", "JSON");
+    line("body", body_.content()->empty() ? "none" : "not JSON");
+  }
+
   void refusal(const policies::SelectError& error) const {
     if (error.kind == policies::SelectError::Kind::bad_key) {
       return line("decision", "400 bad-key: " + printable(error.detail));
     }
-    const bool pass = policy_.on_missing == policies::OnMissing::pass;
+    const bool pass = policies::lets_pass(policy_, error.kind);
+    if (error.kind == policies::SelectError::Kind::unreadable) {
+      return line("decision",
+                  (pass ? "forwarded unprotected (on_unreadable: pass): " : "400 unreadable: ") +
+                      error.detail);
+    }
     line("decision", (pass ? "forwarded unprotected (on_missing: pass): " : "400 missing-key: ") +
                          printable(error.detail) + " is missing");
   }
@@ -125,9 +138,14 @@ class Explanation {
   void fields(const std::vector<Selector>& selectors) const {
     for (const auto& [selector, value] :
          policies::selected_fields(selectors, policy_, request_, body_)) {
-      out_ << "  " << printable(selector) << (value ? " = " + printable(*value) : " is missing")
-           << "\n";
+      out_ << "  " << printable(selector)
+           << (value ? " = " + printable(*value) : without_value(value.error())) << "\n";
     }
+  }
+
+  static std::string without_value(const policies::SelectError& why) {
+    if (why.kind != policies::SelectError::Kind::unreadable) return " is missing";
+    return " cannot be read: " + why.detail;
   }
 
   void condition_line(const Condition& condition) const {
@@ -194,6 +212,7 @@ void print_policy(std::ostream& out, const Policy& policy, const RequestView& re
   explanation.overrides(operation);
   explanation.rate_limit(operation, effective);
   explanation.terms(effective);
+  explanation.body();
   if (!selected) explanation.refusal(selected.error());
 }
 

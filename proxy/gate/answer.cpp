@@ -84,6 +84,10 @@ Answer bad_key(std::string_view detail) {
   return problem(400, "bad-key", "Idempotency-Key is malformed", detail);
 }
 
+Answer unreadable(std::string_view detail) {
+  return problem(400, "unreadable-body", "The body cannot be read", detail);
+}
+
 Answer held(std::optional<std::chrono::milliseconds> lease_left) {
   return problem(409, "outcome-unknown", "The outcome of this operation is unknown",
                  lease_left ? "An earlier request for this operation was forwarded and its outcome "

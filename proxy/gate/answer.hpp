@@ -33,6 +33,7 @@ Answer in_flight();
 Answer mismatch();
 Answer missing_key(std::string_view selector);
 Answer bad_key(std::string_view detail);
+Answer unreadable(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);
 /// 202: the first request is under way, and whoever sends it need not come again.

@@ -12,7 +12,6 @@ namespace onceproxy::gate {
 
 namespace {
 
-using policies::OnMissing;
 using policies::OnStoreError;
 using policies::Policy;
 using telemetry::Decision;
@@ -133,12 +132,7 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   if (!operation) {
     // A request without a fingerprint belongs to no share of them.
     if (enforcement.percent < 100) co_return unprotected(rules, policy, Unprotected::percent);
-    const bool pass = operation.error().kind == policies::SelectError::Kind::missing &&
-                      policy.on_missing == OnMissing::pass;
-    Verdict verdict;
-    if (!pass) verdict = refuse(policy, operation.error());
-    if (pass && !watch) metrics_.unprotected(rules.id(policy), Unprotected::missing);
-    Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
+    Admission admission = unnamed(rules, policy, operation.error(), watch);
     note(policy, asking, admission);
     co_return admission;
   }
@@ -165,6 +159,22 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   admission.origin = std::move(origin);
   note(policy, asking, admission);
   co_return admission;
+}
+
+Admission Gate::unnamed(const Rules& rules, const Policy& policy, const policies::SelectError& why,
+                        bool watch) {
+  using Kind = policies::SelectError::Kind;
+  const bool unreadable = why.kind == Kind::unreadable;
+  const bool pass = policies::lets_pass(policy, why.kind);
+  Verdict verdict;
+  if (!pass) verdict = refuse(policy, why);
+  if (pass && !watch) {
+    metrics_.unprotected(rules.id(policy),
+                         unreadable ? Unprotected::unreadable : Unprotected::missing);
+  }
+  Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
+  if (unreadable) admission.error = why.detail;
+  return admission;
 }
 
 void Gate::note(const Policy& policy, const Asking& asking, const Admission& admission) {

@@ -50,6 +50,8 @@ struct Admission {
   std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
   std::optional<telemetry::Decision> shadow = std::nullopt;
+  /// For the log: why the request's body could not be read; empty where it could.
+  std::string error = {};
 };
 
 /// The upstream answered. Views are read during settle() only.
@@ -123,6 +125,9 @@ class Gate {
   /// Lets a covered request pass, and counts why.
   Admission unprotected(const Rules& rules, const policies::Policy& policy,
                         telemetry::Unprotected reason);
+  /// What becomes of a request whose operation cannot be named. `watch`: the policy only watches.
+  Admission unnamed(const Rules& rules, const policies::Policy& policy,
+                    const policies::SelectError& why, bool watch);
   Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
                      store::ReserveResult result);
   /// The audit log learns of forwards from the store, and of everything else here.

@@ -34,6 +34,9 @@ Reply refuse(const Policy& policy, const policies::SelectError& error) {
   if (error.kind == policies::SelectError::Kind::bad_key) {
     return {Decision::bad_key, refusal(policy, Refusal::bad_key, bad_key(error.detail))};
   }
+  if (error.kind == policies::SelectError::Kind::unreadable) {
+    return {Decision::unreadable, refusal(policy, Refusal::unreadable, unreadable(error.detail))};
+  }
   return {Decision::missing_key, refusal(policy, Refusal::missing_key, missing_key(error.detail))};
 }
 

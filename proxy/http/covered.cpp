@@ -120,7 +120,10 @@ Task<void> Covered::run() {
   }
   exchange_.request_bytes = body_.size();
   policies::Document document(exchange_.view, body_, exchange_.options().limits.body_bytes);
-  exchange_.policy = exchange_.rules->policies().choose(candidates_, exchange_.view, document);
+  const policies::Choice choice =
+      exchange_.rules->policies().choose(candidates_, exchange_.view, document);
+  exchange_.policy = choice.deciding(
+      [&](const policies::Policy& policy) { return exchange_.rules->enforcement(policy); });
   if (exchange_.policy == nullptr) {
     Passing passing(exchange_, body_);
     co_await passing.run();
@@ -143,7 +146,7 @@ Task<void> Covered::run() {
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
     co_await forward(std::move(*reservation));
   } else if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
-    co_await exchange_.answer(reply->decision, std::move(reply->answer));
+    co_await exchange_.answer(reply->decision, std::move(reply->answer), admission.error);
   } else {
     Passing passing(exchange_, body_);
     co_await passing.run();

@@ -16,7 +16,7 @@ using telemetry::Decision;
 /// A policy that is off and asks nothing of the body lets the request stream by untouched.
 bool switched_off(const gate::Rules& rules, const policies::Policy& policy) {
   return rules.enforcement(policy).mode == policies::Enforcement::Mode::off &&
-         policy.match.where.empty();
+         policy.match.where.empty() && !policy.match.method_override;
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ std::string_view colour_of(Decision decision) {
     case Decision::in_flight:
     case Decision::mismatch:
     case Decision::missing_key:
+    case Decision::unreadable:
     case Decision::bad_key:
     case Decision::held:
     case Decision::rate_limited:

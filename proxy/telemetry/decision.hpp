@@ -18,6 +18,7 @@ enum class Decision {
   mismatch,
   missing_key,
   bad_key,
+  unreadable,
   held,
   stale,
   closed,
@@ -34,9 +35,10 @@ inline constexpr std::size_t decision_count = static_cast<std::size_t>(Decision:
 /// As users read it: "in-flight". Never empty.
 constexpr std::string_view name(Decision decision) {
   constexpr std::string_view names[] = {
-      "passed",       "forwarded",      "replayed", "suppressed",  "in-flight",      "acknowledged",
-      "mismatch",     "missing-key",    "bad-key",  "held",        "stale",          "closed",
-      "rate-limited", "not-replayable", "busy",     "store-error", "upstream-error", "bad-request"};
+      "passed",       "forwarded",   "replayed",       "suppressed",   "in-flight",
+      "acknowledged", "mismatch",    "missing-key",    "bad-key",      "unreadable",
+      "held",         "stale",       "closed",         "rate-limited", "not-replayable",
+      "busy",         "store-error", "upstream-error", "bad-request"};
   static_assert(sizeof names / sizeof *names == decision_count);
   return names[static_cast<std::size_t>(decision)];
 }

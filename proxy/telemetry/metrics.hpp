@@ -39,10 +39,11 @@ enum class Ending {
 
 /// Why a request that a policy covers was forwarded without protection.
 enum class Unprotected {
-  off,      ///< the policy is off
-  percent,  ///< the policy's share leaves the operation out
-  missing,  ///< a field is missing, and on_missing is pass
-  store,    ///< the store could not promise, and on_store_error is forward
+  off,         ///< the policy is off
+  percent,     ///< the policy's share leaves the operation out
+  missing,     ///< a field is missing, and on_missing is pass
+  store,       ///< the store could not promise, and on_store_error is forward
+  unreadable,  ///< the body cannot be read, and on_unreadable is pass
 };
 
 /// What a defect of the program, which ends the connection that met it, may be.

@@ -27,8 +27,8 @@ inline constexpr std::array<std::string_view, 5> endings{"completed", "released"
                                                          "unknown", "unsaved"};
 
 /// By Unprotected.
-inline constexpr std::array<std::string_view, 4> unprotected_reasons{"off", "percent",
-                                                                     "missing-key", "store-error"};
+inline constexpr std::array<std::string_view, 5> unprotected_reasons{
+    "off", "percent", "missing-key", "store-error", "unreadable"};
 
 /// By Buffered.
 inline constexpr std::array<std::string_view, buffered_count> buffers{"bodies", "answers",

@@ -1,5 +1,6 @@
 // Selection: a request cut out of the input meets a set of policies that use every selector. The
-// same request gives the same answer twice, and white space around a JSON body changes nothing.
+// same request gives the same answer twice, white space around a JSON body or a byte order mark
+// before it changes nothing, and only a body that cannot be read leaves a condition open.
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ PolicySet make_set() {
   policies.back().fingerprint = {selector(Source::client_key, "k")};
   policies.back().payload = {selector(Source::method, ""), selector(Source::target, ""),
                              selector(Source::content, "")};
+  policies.push_back(policy("/b/**"));
+  policies.back().match.methods = {"DELETE"};
+  policies.back().match.method_override = true;
+  policies.back().fingerprint = {selector(Source::method, "")};
   policies.push_back(policy("/**"));
   for (const Source source : {Source::header, Source::query, Source::cookie, Source::form}) {
     policies.back().fingerprint.push_back(modified(selector(source, "a")));
@@ -99,9 +104,15 @@ struct Result {
 Result run(const PolicySet& set, const RequestView& request, std::string_view bytes) {
   Document body(request, bytes, decoded_bytes_max);
   Result result;
-  result.policy = set.choose(set.candidates(request), request, body);
+  const Choice choice = set.choose(set.candidates(request), request, body);
+  claim(choice.unclear.empty() || body.unreadable() != nullptr,
+        "only an unreadable body is unclear");
+  result.policy = choice.deciding([](const Policy& policy) { return policy.enforcement; });
   if (result.policy != nullptr) {
     result.operation = select_operation(*result.policy, request, body);
+    const bool unreadable =
+        !result.operation && result.operation.error().kind == SelectError::Kind::unreadable;
+    claim(!unreadable || body.unreadable() != nullptr, "what is called unreadable is");
     selected_fields(result.policy->fingerprint, *result.policy, request, body);
   }
   return result;
@@ -140,9 +151,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   Document body(request, parts.body, decoded_bytes_max);
   const bool encoded = request.header("content-encoding") != nullptr;
   const bool form = request.header("content-type") != nullptr;
-  if (body.json() != nullptr && !encoded && !form) {
+  const bool marked = parts.body.starts_with("\xEF\xBB\xBF");
+  if (body.json() != nullptr && !encoded && !form && !marked) {
     claim_equal(first, run(set, request, " \t\r\n" + parts.body + "\n"),
                 "white space around JSON changes nothing");
+    claim_equal(first, run(set, request, "\xEF\xBB\xBF" + parts.body),
+                "a byte order mark before JSON changes nothing");
   }
   return 0;
 }

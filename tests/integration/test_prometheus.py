@@ -24,8 +24,8 @@ RESULTS = pathlib.Path(__file__).parents[2] / "build" / "test-results"
 
 RIDE = {"type": "ride", "id": [{"path": "ride_id"}], "unless_closed": True}
 DECISIONS = {"passed", "forwarded", "replayed", "suppressed", "in-flight", "acknowledged",
-             "mismatch", "missing-key", "bad-key", "held", "stale", "closed", "rate-limited",
-             "not-replayable", "busy", "store-error", "upstream-error", "bad-request"}
+             "mismatch", "missing-key", "bad-key", "unreadable", "held", "stale", "closed",
+             "rate-limited", "not-replayable", "busy", "store-error", "upstream-error", "bad-request"}
 ROUNDS = 6
 
 STEPS = policy(name="rides", match={"path": "/rides/{ride_id}/{step}"},
@@ -95,6 +95,7 @@ class Traffic:
                        f"/watched/{number}"):
             self.send(target, key=f"b-{number}")
         self.send("/loose")
+        self.send(f"/rides/{number}/step", body=b"{")
         self.send("/uncovered")
         self.send("/a%2Fb")
         for sequence in (2, 2, 1):

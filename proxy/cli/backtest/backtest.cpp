@@ -35,10 +35,17 @@ policies::Verdict ending_of(const Policy& policy, const LoggedRequest& request) 
   return policies::classify(policy.outcome, *request.status);
 }
 
+/// A policy that only watches, or for a share, is counted as if it were in force.
+policies::Enforcement as_if_enforced(const Policy& policy) {
+  const bool off = policy.enforcement.mode == policies::Enforcement::Mode::off;
+  return off ? policy.enforcement : policies::Enforcement{};
+}
+
 Decision refused(const Policy& policy, const policies::SelectError& error) {
-  if (error.kind == policies::SelectError::Kind::bad_key) return Decision::bad_key;
-  const bool pass = policy.on_missing == policies::OnMissing::pass;
-  return pass ? Decision::passed : Decision::missing_key;
+  using Kind = policies::SelectError::Kind;
+  if (policies::lets_pass(policy, error.kind)) return Decision::passed;
+  if (error.kind == Kind::bad_key) return Decision::bad_key;
+  return error.kind == Kind::unreadable ? Decision::unreadable : Decision::missing_key;
 }
 
 }  // namespace
@@ -91,7 +98,7 @@ bool Backtest::add(const LoggedRequest& request) {
     ++report_.bad_requests;
     return true;
   }
-  const Policy* policy = policies_.choose(candidates, view, document);
+  const Policy* policy = policies_.choose(candidates, view, document).deciding(as_if_enforced);
   if (policy == nullptr) {
     ++report_.uncovered;
   } else if (!add_covered(now, *policy, view, document, request)) {

@@ -33,6 +33,7 @@ TEST_CASE("Each refusal can be given an answer, and keeps its status where none 
       {Refusal::mismatch, "mismatch", 422, "refused"},
       {Refusal::missing_key, "missing-key", 400, "refused"},
       {Refusal::bad_key, "bad-key", 400, "refused"},
+      {Refusal::unreadable, "unreadable", 400, "refused"},
       {Refusal::held, "held", 409, "refused"},
       {Refusal::stale, "stale", 200, "ignored"},
       {Refusal::closed, "closed", 200, "ignored"},

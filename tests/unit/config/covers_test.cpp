@@ -33,6 +33,12 @@ TEST_CASE("A policy that an earlier one leaves nothing to is refused") {
                "where: [{body: /t, otherwise: {body: /u}, equals: a}], path: /a"));
 }
 
+TEST_CASE("A policy that minds overriding methods covers more than one that does not") {
+  CHECK(!hidden("methods: [POST]", "methods: [POST], method_override: true"));
+  CHECK(hidden("methods: [POST], method_override: true", "methods: [POST]"));
+  CHECK(hidden("methods: [POST], method_override: true", "methods: [POST], method_override: true"));
+}
+
 TEST_CASE("A policy that some request still reaches is fine") {
   CHECK(!hidden("path: /a", ""));
   CHECK(!hidden("path: /a", "path: /a/"));

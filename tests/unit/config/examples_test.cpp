@@ -51,7 +51,7 @@ class Example {
     headers.push_back({"content-type", "application/json"});
     request.headers = headers;
     policies::Document document(request, body, 1 << 20);
-    const auto* policy = set_.choose(set_.candidates(request), request, document);
+    const auto* policy = set_.choose(set_.candidates(request), request, document).covering;
     if (policy == nullptr) return {};
     const auto operation = policies::select_operation(*policy, request, document);
     Outcome out;

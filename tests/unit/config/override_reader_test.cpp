@@ -129,8 +129,8 @@ TEST_CASE("An override replaces something, and nothing that is the policy's alon
   CHECK(wrong("[{" + critical + "}]") ==
         Texts{"overrides[0]: the override replaces nothing; give it one of " + can});
   for (const std::string key :
-       {"name", "namespace", "match", "fingerprint", "scope", "payload", "on_missing", "entity",
-        "enforcement", "max_concurrency", "overrides"}) {
+       {"name", "namespace", "match", "fingerprint", "scope", "payload", "on_missing",
+        "on_unreadable", "entity", "enforcement", "max_concurrency", "overrides"}) {
     CHECK(wrong("[{" + critical + ", " + key + ": {}}]",
                 "fingerprint: client_key\nscope: shared\n") ==
           Texts{"overrides[0]." + key + ": `" + key +

@@ -13,6 +13,8 @@ TEST_CASE("A policy has the contract's defaults") {
   CHECK(policy.name == "p");
   CHECK(policy.name_space == "p");
   CHECK(policy.on_missing == policies::OnMissing::reject);
+  CHECK(policy.on_unreadable == policies::OnMissing::reject);
+  CHECK_FALSE(policy.match.method_override);
   CHECK(policy.on_store_error == policies::OnStoreError::reject);
   CHECK(policy.enforcement.mode == policies::Enforcement::Mode::enforce);
   CHECK(policy.terms.lease == 30s);
@@ -39,6 +41,15 @@ TEST_CASE("Every key of a policy is read") {
   CHECK(policy.terms.window == 168h);
   CHECK(policy.enforcement.mode == policies::Enforcement::Mode::off);
   CHECK(policy.on_store_error == policies::OnStoreError::forward);
+}
+
+TEST_CASE("What becomes of an unreadable body is what becomes of a missing field, unless said") {
+  using policies::OnMissing;
+  CHECK(loaded_policy("on_missing: pass").on_unreadable == OnMissing::pass);
+  CHECK(loaded_policy("on_missing: pass\non_unreadable: reject").on_unreadable ==
+        OnMissing::reject);
+  CHECK(loaded_policy("on_unreadable: pass").on_unreadable == OnMissing::pass);
+  CHECK(loaded_policy("on_unreadable: pass").on_missing == OnMissing::reject);
 }
 
 TEST_CASE("With a client's key, the whole request must not differ") {

@@ -10,11 +10,15 @@ using test::selector;
 
 namespace {
 
-bool holds_for(const Condition& condition, Request request) {
+Truth truth_for(const Condition& condition, Request request) {
   const Match match;
   const RequestView view = request.view();
   Document body(view, request.body, 1 << 20);
   return holds(condition, Subject{match, view, body});
+}
+
+bool holds_for(const Condition& condition, Request request) {
+  return truth_for(condition, std::move(request)) == Truth::yes;
 }
 
 bool body_equals(std::string body, std::string text) {
@@ -69,9 +73,9 @@ TEST_CASE("all of several must hold, and none is no obstacle") {
   const Subject subject{match, view, body};
   const Condition a{selector(Source::header, "a"), {"0", "1"}, nullptr};
   const Condition b{selector(Source::header, "b"), {"1"}, nullptr};
-  CHECK(all_hold({}, subject));
-  CHECK(all_hold(std::vector{a}, subject));
-  CHECK_FALSE(all_hold(std::vector{a, b}, subject));
+  CHECK(all_hold({}, subject) == Truth::yes);
+  CHECK(all_hold(std::vector{a}, subject) == Truth::yes);
+  CHECK(all_hold(std::vector{a, b}, subject) == Truth::no);
 }
 
 TEST_CASE("a header condition sees repeated fields as one list") {
@@ -80,4 +84,29 @@ TEST_CASE("a header condition sees repeated fields as one list") {
   CHECK(holds(HeaderCondition{"a", std::string("1, 2")}, request.view()));
   CHECK_FALSE(holds(HeaderCondition{"a", std::string("1")}, request.view()));
   CHECK(holds(HeaderCondition{"a", test::regex("1.*")}, request.view()));
+}
+
+TEST_CASE("a condition on an unreadable body neither holds nor fails") {
+  const Condition asks_body{selector(Source::body, "/a"), {"x"}, nullptr};
+  Request request;
+  request.body = R"({"a":"x","a":"x"})";
+  CHECK(truth_for(asks_body, request) == Truth::unreadable);
+  request.body = "a=x";
+  CHECK(truth_for(asks_body, request) == Truth::no);
+
+  const Condition asks_header{selector(Source::header, "x"), {"1"}, nullptr};
+  const Match match;
+  const auto all = [&](std::vector<Condition> conditions, std::string header) {
+    Request asked;
+    asked.headers = {{"x", std::move(header)}};
+    asked.body = "{";
+    const RequestView view = asked.view();
+    Document body(view, asked.body, 1 << 20);
+    return all_hold(conditions, Subject{match, view, body});
+  };
+  CHECK(all({}, "1") == Truth::yes);
+  CHECK(all({asks_body, asks_header}, "1") == Truth::unreadable);
+  CHECK(all({asks_header, asks_body}, "1") == Truth::unreadable);
+  CHECK(all({asks_body, asks_header}, "2") == Truth::no);
+  CHECK(all({asks_header, asks_body}, "2") == Truth::no);
 }

@@ -36,3 +36,68 @@ TEST_CASE("an empty body has content but no JSON") {
   CHECK(document.content()->empty());
   CHECK(document.json() == nullptr);
 }
+
+namespace {
+
+/// Document::unreadable(), or "readable".
+std::string why_unreadable(std::string body, std::string type = "", std::string coding = "") {
+  Request request;
+  if (!type.empty()) request.headers.emplace_back("Content-Type", type);
+  if (!coding.empty()) request.headers.emplace_back("Content-Encoding", coding);
+  request.body = std::move(body);
+  const RequestView view = request.view();
+  Document document(view, request.body, 1 << 20);
+  const std::string* const why = document.unreadable();
+  CHECK(document.is_known_unreadable() == (why != nullptr));
+  CHECK(document.unreadable() == why);
+  return why == nullptr ? "readable" : *why;
+}
+
+}  // namespace
+
+TEST_CASE("what is no JSON and does not claim to be is readable") {
+  CHECK(why_unreadable("") == "readable");
+  CHECK(why_unreadable("", "application/json") == "readable");
+  CHECK(why_unreadable("", "application/json", "gzip") == "readable");
+  CHECK(why_unreadable("text") == "readable");
+  CHECK(why_unreadable("text [1]", "text/plain") == "readable");
+  CHECK(why_unreadable("a=1", "application/x-www-form-urlencoded") == "readable");
+  CHECK(why_unreadable("\xff\xd8\xff", "image/jpeg") == "readable");
+  CHECK(why_unreadable("<a/>", "application/jsonp") == "readable");
+  CHECK(why_unreadable(R"({"a":1})") == "readable");
+  CHECK(why_unreadable("7", "application/json") == "readable");
+}
+
+TEST_CASE("what says that it is JSON, or begins like it, and is not valid is unreadable") {
+  CHECK(why_unreadable(R"({"id":"e1","cpu":NaN})") ==
+        "The body is not valid JSON: there is no JSON value at byte 17.");
+  const std::string twice = R"({"a":1,"a":1})";
+  for (const char* type : {"application/json", "text/plain", "Application/JSON; charset=utf-8",
+                           "text/json", "application/cloudevents+json"}) {
+    INFO(type);
+    CHECK(why_unreadable(twice, type) ==
+          "The body is not valid JSON: a member name is repeated at byte 7.");
+  }
+  for (const std::string& begin :
+       {std::string("["), std::string(" \r\n\t{"), std::string("\v\f["),
+        std::string("\xef\xbb\xbf ["), std::string("\xff\xfe{\0", 4), std::string("\xfe\xff\0{", 4),
+        std::string("\0\0\0[", 4), std::string("{\0", 2), std::string("\0 \0\n\0{", 6)}) {
+    INFO(begin);
+    CHECK(why_unreadable(begin) != "readable");
+  }
+  for (const char* body : {"text", " ", "\xef\xbb\xbf", "'a'", "\"open"}) {
+    INFO(body);
+    CHECK(why_unreadable(body) == "readable");
+    CHECK(why_unreadable(body, "application/json") != "readable");
+  }
+}
+
+TEST_CASE("a body whose coding cannot be undone is unreadable, whatever it is") {
+  for (const char* coding : {"br", "gzip", "deflate", "gzip, gzip, gzip", "identity, zstd"}) {
+    INFO(coding);
+    CHECK(why_unreadable(R"({"a":1})", "", coding).find("Content-Encoding") != std::string::npos);
+    CHECK(why_unreadable("text", "text/plain", coding).find("Content-Encoding") !=
+          std::string::npos);
+  }
+  CHECK(why_unreadable(R"({"a":1})", "", "identity") == "readable");
+}

@@ -10,8 +10,8 @@ using test::selector;
 
 namespace {
 
-/// The value as its type's letter, a colon and its text; "missing" or "bad key" where there is
-/// none.
+/// The value as its type's letter, a colon and its text; "missing", "unreadable" or
+/// "bad key" where there is none.
 std::string read(const Selector& selector, Request request, const Match& match = {}) {
   const RequestView view = request.view();
   Document body(view, request.body, 1 << 20);
@@ -20,6 +20,7 @@ std::string read(const Selector& selector, Request request, const Match& match =
   REQUIRE(out.substr(0, 6) == "before");
   if (type) return std::string(1, static_cast<char>(*type)) + ":" + out.substr(6);
   CHECK(out == "before");
+  if (type.error().kind == SelectError::Kind::unreadable) return "unreadable";
   return type.error().kind == SelectError::Kind::missing ? "missing" : "bad key";
 }
 
@@ -103,11 +104,32 @@ TEST_CASE("body: strings are text, other values JSON, and nothing passes for som
   CHECK(read_body("", R"( {"b":1,"a":2} )") == R"(j:{"a":2,"b":1})");
   CHECK(read_body("", "7e0") == "j:7");
   CHECK(read_body("/a/*/n", R"({"a":[{"n":"x"},{"n":2.0}]})") == R"(j:["x",2])");
-  for (const char* text : {"{}", "[]", "", "no json", R"({"b":{"a":1}})", R"({"a":1,"a":1})"}) {
+  for (const char* text : {"{}", "[]", "", "no json", R"({"b":{"a":1}})"}) {
     INFO(text);
     CHECK(read_body("/a", text) == "missing");
   }
   CHECK(read_body("/a/*/n", R"({"a":[{"n":"x"},{}]})") == "missing");
+  CHECK(read_body("/a", R"({"a":1,"a":1})") == "unreadable");
+  CHECK(read_body("/a", R"({"a":"\ud83d"})") == "t:\xed\xa0\xbd");
+  CHECK(read_body("/a", "\xef\xbb\xbf{\"a\":1}") == "j:1");
+}
+
+TEST_CASE("nothing stands in for a field of an unreadable body") {
+  const Selector chained = with(selector(Source::body, "/a"), [](Selector& s) {
+    s.otherwise = std::make_shared<const Selector>(selector(Source::header, "a"));
+  });
+  const Selector defaulted =
+      with(selector(Source::body, "/a"), [](Selector& s) { s.default_value = "x"; });
+  Request request = headers({{"a", "1"}});
+  request.body = R"({"a":1,)";
+  CHECK(read(chained, request) == "unreadable");
+  CHECK(read(defaulted, request) == "unreadable");
+  const Selector behind = with(selector(Source::header, "a"), [](Selector& s) {
+    s.otherwise = std::make_shared<const Selector>(selector(Source::body, "/a"));
+  });
+  CHECK(read(behind, request) == "t:1");
+  request.headers.clear();
+  CHECK(read(behind, request) == "unreadable");
 }
 
 TEST_CASE("form: only in a body that says it is one") {
@@ -121,6 +143,27 @@ TEST_CASE("form: only in a body that says it is one") {
   CHECK(read(selector(Source::form, "id"), request) == "missing");
   request.headers.clear();
   CHECK(read(selector(Source::form, "id"), request) == "missing");
+  request.headers = {{"content-type", "text/plain"},
+                     {"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = "\xef\xbb\xbfid=1";
+  CHECK(read(selector(Source::form, "id"), request) == "t:1");
+  request.headers.push_back({"content-encoding", "gzip"});
+  CHECK(read(selector(Source::form, "id"), request) == "unreadable");
+}
+
+TEST_CASE("method: with what overrides it, where the policy minds") {
+  Match match;
+  Request request = target("/a?_method=Patch");
+  request.headers = {{"X-HTTP-Method-Override", "delete, PUT"},
+                     {"x-method-override", " "},
+                     {"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = "x=1&_method=put";
+  CHECK(read(selector(Source::method), request, match) == "t:POST");
+  match.method_override = true;
+  CHECK(read(selector(Source::method), request, match) == "t:POST, DELETE, PUT, PATCH, PUT");
+  CHECK(read(selector(Source::method), target("/"), match) == "t:POST");
+  request.headers.push_back({"content-encoding", "gzip"});
+  CHECK(read(selector(Source::method), request, match) == "unreadable");
 }
 
 TEST_CASE("method, target and constant are taken as they are") {
@@ -140,7 +183,7 @@ TEST_CASE("content: canonical JSON, else bytes, and never missing unless it cann
   CHECK(read(content, body("")) == "b:");
   Request encoded = headers({{"content-encoding", "br"}});
   encoded.body = "{}";
-  CHECK(read(content, encoded) == "missing");
+  CHECK(read(content, encoded) == "unreadable");
 }
 
 TEST_CASE("modifiers reach text and every string and number of a JSON value") {

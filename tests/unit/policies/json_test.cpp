@@ -84,13 +84,9 @@ TEST_CASE("what two readers could read differently is no JSON") {
       R"([{"b":{"c":1,"d":2,"c":3}}])",
       R"({"":1,"":2})",
       // strings
-      R"(["\ud800"])",
-      R"(["\udc00"])",
-      R"(["\ud800\ud800"])",
-      R"(["\ud800x"])",
-      R"(["\ud800\n"])",
-      R"(["\udc00\ud800"])",
-      R"({"\ud800":1})",
+      R"({"\ud800":1,"\uD800":2})",
+      R"(["\ud83d\u12"])",
+      R"(["\ud83d\u"])",
       R"(["\x41"])",
       R"(["\u12g4"])",
       R"(["\u123"])",
@@ -173,16 +169,95 @@ TEST_CASE("what two readers could read differently is no JSON") {
       "[-true]",
       "[1-2]",
       "[1e99999999999999999999]",
-      // comments, byte order marks
+      // comments, byte order marks that are not at the front
       "[1] // x",
       "/* x */ [1]",
-      "\xef\xbb\xbf[1]",
+      "[1]\xef\xbb\xbf",
+      "\xef\xbb\xbf\xef\xbb\xbf[1]",
+      " \xef\xbb\xbf[1]",
       std::string("[1]\0", 4),
       std::string("\0[1]", 4),
   };
   for (const std::string& text : cases) {
     INFO(text);
     CHECK_FALSE(JsonTree::parse(text));
+  }
+}
+
+TEST_CASE("half a surrogate pair is read, and written as the escape it was") {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"(["\uD83D"])", R"(["\ud83d"])"},
+      {R"(["\udc00"])", R"(["\udc00"])"},
+      {R"(["\uDFFF!"])", R"(["\udfff!"])"},
+      {R"(["a\ud800\n"])", R"(["a\ud800\n"])"},
+      {R"(["\ud800\ud800"])", R"(["\ud800\ud800"])"},
+      {R"(["\udc00\ud800"])", R"(["\udc00\ud800"])"},
+      {R"(["\ud83d\ud83d\ude00"])", "[\"\\ud83d😀\"]"},
+      {R"(["\ud83d\u0041\ud7ff\ue000"])", "[\"\\ud83dA\ud7ff\ue000\"]"},
+      {R"({"\ud83d":1,"a":2,"\ud83d\ude00":3})", "{\"a\":2,\"\\ud83d\":1,\"😀\":3}"},
+  };
+  for (const auto& [text, expected] : cases) {
+    INFO(text);
+    const auto first = canonical(text);
+    REQUIRE(first);
+    CHECK(*first == expected);
+    CHECK(canonical(*first) == first);
+  }
+  CHECK(canonical(R"(["\ud83d"])") != canonical(R"(["\ud83e"])"));
+  CHECK(canonical(R"(["\ud83d"])") != canonical(R"(["\\ud83d"])"));
+}
+
+TEST_CASE("a byte order mark before the document is skipped") {
+  CHECK(canonical("\xef\xbb\xbf[1]") == "[1]");
+  CHECK(canonical("\xef\xbb\xbf \n{\"a\":1}\n") == "{\"a\":1}");
+  CHECK(canonical("[\"\xef\xbb\xbf\"]") == "[\"\xef\xbb\xbf\"]");
+}
+
+TEST_CASE("a fault has a name and the place where it was found") {
+  struct Case {
+    std::string text;
+    std::size_t at;
+    std::string_view what;
+  };
+  const Case cases[] = {
+      {R"({"id":"e1","cpu":NaN})", 17, "there is no JSON value"},
+      {R"({"id":"e1","tag":1,"tag":2})", 19, "a member name is repeated"},
+      {R"({"\u0061":1,"b":2,"a":3})", 18, "a member name is repeated"},
+      {R"({"a":1,"b":2,"\u0061":3})", 13, "a member name is repeated"},
+      {R"([{"a":{"x":1,"x":2}},{"a":1,"a":2}])", 13, "a member name is repeated"},
+      {R"({"id":"e1","text":"abc)", 22, "the document ends too early"},
+      {R"({"id":"e1)", 9, "the document ends too early"},
+      {R"({"id":"\)", 8, "the document ends too early"},
+      {R"({"id")", 5, "the document ends too early"},
+      {R"({"id":)", 6, "the document ends too early"},
+      {R"({"id":1)", 7, "the document ends too early"},
+      {R"({"id":1,})", 8, "a member has no name in quotes"},
+      {R"({id:1})", 1, "a member has no name in quotes"},
+      {R"({"id" 1})", 6, "a colon is missing"},
+      {R"({"id":1 "b":2})", 8, "a comma or } is missing"},
+      {R"([1 2])", 3, "a comma or ] is missing"},
+      {R"([1,])", 3, "there is no JSON value"},
+      {R"([01])", 1, "a number is malformed"},
+      {R"([1e9999999999999999])", 1, "a number is malformed"},
+      {R"(["a","\x"])", 6, "a string holds an invalid escape"},
+      {"[\"a\nb\"]", 3, "a string holds a control character"},
+      {"[1] x", 4, "something follows the document"},
+      {"  [1]\n]", 6, "something follows the document"},
+      {"\xef\xbb\xbf[,]", 4, "there is no JSON value"},
+      {"{\"name\":\"M\xfcller\"}", 10, "this is not UTF-8"},
+      {"\xff\xfe{", 0, "this is not UTF-8"},
+      {std::string(9'000, ' ') + "[\"é\xed\xa0\x80\"]", 9'004, "this is not UTF-8"},
+      {"[\"" + std::string(9'000, 'x') + "\xc3", 9'002, "this is not UTF-8"},
+      {std::string("{\0\"\0", 4), 1, "a member has no name in quotes"},
+      {nested(65, "[", "]", ""), 64, "arrays and objects are nested too deeply"},
+      {"", 0, "there is no JSON value"},
+  };
+  for (const Case& one : cases) {
+    INFO(one.text.substr(0, 60));
+    const auto tree = JsonTree::read(one.text);
+    REQUIRE_FALSE(tree);
+    CHECK(tree.error().at == one.at);
+    CHECK(tree.error().what == one.what);
   }
 }
 

@@ -50,7 +50,10 @@ std::vector<std::string> names(const PolicySet& set, Request request) {
 std::string chosen(const PolicySet& set, Request request) {
   const RequestView view = request.view();
   Document body(view, request.body, 1 << 20);
-  const Policy* policy = set.choose(set.candidates(view), view, body);
+  const Policy* policy =
+      set.choose(set.candidates(view), view, body).deciding([](const Policy& one) {
+        return one.enforcement;
+      });
   return policy == nullptr ? "none" : policy->name;
 }
 
@@ -293,4 +296,78 @@ TEST_CASE("overrides have their policy's place, and the ones they came from are 
   REQUIRE(set.policies()[1].overrides.size() == 2);
   for (const Override& one : set.policies()[1].overrides) CHECK(one.policy->index == 1);
   CHECK(with->index == 0);
+}
+
+namespace {
+
+Policy enforced(Policy base, std::string name, Enforcement::Mode mode, int percent = 100) {
+  base.name = std::move(name);
+  base.enforcement = {mode, percent};
+  return base;
+}
+
+Request unreadable(std::string target) {
+  Request request;
+  request.target = std::move(target);
+  request.body = R"({"type":"x","type":"x"})";
+  return request;
+}
+
+Request form(std::string body) {
+  Request request;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.target = "/a";
+  request.body = std::move(body);
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("an unreadable body is decided by the first policy that may cover it and is enforced") {
+  using Mode = Enforcement::Mode;
+  const Policy asks = when(at("/a"), equals(test::selector(Source::body, "/type"), {"x"}));
+  const Policy other = when(at("/a"), equals(test::selector(Source::body, "/other"), {"y"}));
+  std::vector<Policy> policies = {enforced(asks, "first", Mode::enforce), at("/a")};
+  CHECK(chosen(PolicySet(policies), unreadable("/a")) == "first");
+  CHECK(chosen(PolicySet(policies), unreadable("/b")) == "none");
+  for (const auto& [mode, percent] :
+       {std::pair(Mode::shadow, 100), {Mode::off, 100}, {Mode::enforce, 99}}) {
+    policies = {enforced(asks, "first", mode, percent)};
+    CHECK(chosen(PolicySet(policies), unreadable("/a")) == "first");
+    policies.push_back(enforced(other, "second", Mode::enforce));
+    CHECK(chosen(PolicySet(policies), unreadable("/a")) == "second");
+    policies = {enforced(asks, "first", mode, percent), at("/a")};
+    CHECK(chosen(PolicySet(policies), unreadable("/a")) == "/a");
+  }
+  // What does not depend on the body settles it.
+  policies = {when(asks, equals(test::selector(Source::header, "x"), {"1"}))};
+  CHECK(chosen(PolicySet(policies), unreadable("/a")) == "none");
+}
+
+TEST_CASE("an overriding method is as good as a request's own, where the policy minds") {
+  Policy policy = at("/a");
+  policy.match.methods = {"DELETE"};
+  const PolicySet blind({policy});
+  policy.match.method_override = true;
+  const PolicySet set({policy, at("/b")});
+  for (const char* name : {"X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE"}) {
+    INFO(name);
+    Request request = get("/a");
+    request.headers = {{name, "PUT, delete"}};
+    CHECK(chosen(set, request) == "/a");
+    CHECK(chosen(blind, request) == "none");
+    request.headers = {{name, "PUT"}};
+    CHECK(chosen(set, request) == "none");
+  }
+  CHECK(chosen(set, get("/a?_method=Delete")) == "/a");
+  CHECK(chosen(set, get("/a?method=DELETE")) == "none");
+  Request own = get("/a");
+  own.method = "DELETE";
+  own.headers = {{"x-http-method", "GET"}};
+  CHECK(chosen(set, own) == "/a");
+  CHECK(chosen(set, form("x=1&_method=DELETE")) == "/a");
+  CHECK(chosen(set, form("x=1&_method=PUT")) == "none");
+  Request encoded = form("_method=PUT");
+  encoded.headers.emplace_back("Content-Encoding", "gzip");
+  CHECK(chosen(set, encoded) == "/a");
 }

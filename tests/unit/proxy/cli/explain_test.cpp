@@ -120,6 +120,20 @@ TEST_CASE("A missing field is named, with what the request gets") {
         "forwarded unprotected (on_missing: pass): body: /id is missing");
 }
 
+TEST_CASE("It is told as what the body is read, and where it cannot be read") {
+  CHECK(value_of(said(post("/pass", R"({"id":1})")).out, "body") == "JSON");
+  CHECK(value_of(said(post("/pass", "")).out, "body") == "none");
+  CHECK(value_of(said(post("/pass", "id=1")).out, "body") == "not JSON");
+  const std::string why = "The body is not valid JSON: a member name is repeated at byte 8.";
+  const Said passed = said(post("/pass", R"({"id":1,"id":1})"));
+  CHECK(value_of(passed.out, "body") == why);
+  CHECK(has(passed.out, "\n  body: /id cannot be read: " + why + "\n"));
+  CHECK(value_of(passed.out, "decision") == "forwarded unprotected (on_unreadable: pass): " + why);
+  const Said refused = said(post("/v1/rides/r1/dispatch", R"({"driver_id":NaN})"));
+  CHECK(value_of(refused.out, "decision") ==
+        "400 unreadable: The body is not valid JSON: there is no JSON value at byte 13.");
+}
+
 TEST_CASE("A malformed key says what is wrong with it") {
   const Said result = said(post("/keyed", "", "Idempotency-Key: a,b\r\n"));
   CHECK(result.code == exit_good);

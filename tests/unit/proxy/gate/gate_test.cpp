@@ -159,6 +159,30 @@ TEST_CASE_METHOD(Fixture, "a request without its key is refused or passed, as th
   CHECK(store.asked.empty());
 }
 
+TEST_CASE_METHOD(Fixture, "an unreadable body is refused or passed, as the policy says") {
+  policy.overrides = {
+      {{{policies::test::selector(policies::Source::body, "/type"), {"x"}, nullptr}},
+       std::make_shared<const policies::Policy>(policy)}};
+  request.body = R"({"type":"x","type":"x"})";
+  SECTION("reject") {
+    admit();
+    CHECK(reply().decision == Decision::unreadable);
+    CHECK(reply().answer.status == 400);
+    CHECK(reply().answer.body ==
+          R"({"type":"urn:onceproxy:problem:unreadable-body","title":"The body cannot be read",)"
+          R"("status":400,"detail":"The body is not valid JSON: a member name is repeated at byte )"
+          R"(12."})");
+  }
+  SECTION("pass") {
+    policy.on_unreadable = policies::OnMissing::pass;
+    admit();
+    CHECK(passes());
+  }
+  CHECK(admission->error == "The body is not valid JSON: a member name is repeated at byte 12.");
+  CHECK_FALSE(admission->fingerprint);
+  CHECK(store.asked.empty());
+}
+
 TEST_CASE_METHOD(Fixture, "a malformed key is refused whatever the policy says of missing ones") {
   policy.on_missing = GENERATE(policies::OnMissing::reject, policies::OnMissing::pass);
   const std::string key = GENERATE("", "a b", "\"a", "a,b");

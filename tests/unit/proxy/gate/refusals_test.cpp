@@ -74,6 +74,8 @@ TEST_CASE("each refusal can be given an answer of the policy's, and keeps its de
   check(refuse(policy, SelectError{Kind::missing, "x"}), Decision::missing_key,
         Refusal::missing_key);
   check(refuse(policy, SelectError{Kind::bad_key, "x"}), Decision::bad_key, Refusal::bad_key);
+  check(refuse(policy, SelectError{Kind::unreadable, "x"}), Decision::unreadable,
+        Refusal::unreadable);
   check(refuse(policy, store::InFlight{}), Decision::in_flight, Refusal::in_flight);
   check(refuse(policy, store::Mismatch{}), Decision::mismatch, Refusal::mismatch);
   check(refuse(policy, store::Held{1s}), Decision::held, Refusal::held);

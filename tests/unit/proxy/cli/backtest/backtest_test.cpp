@@ -95,6 +95,24 @@ TEST_CASE("a missing key passes where the policy says so") {
   CHECK(count(report, Decision::passed) == 1);
 }
 
+TEST_CASE("an unreadable body is decided as it would have been") {
+  const auto asking = [](const std::string& more) {
+    return R"(
+  - name: asking
+    match: {path: "/orders/{id}", where: [{body: /type, equals: a}]}
+    fingerprint: client_key
+    scope: shared
+)" + more;
+  };
+  const std::string broken = post(1, R"("headers":{"idempotency-key":"k"},"body":"{\"type\":")");
+  CHECK(count(run(settings(asking("")), {broken}), Decision::unreadable) == 1);
+  CHECK(count(run(settings(asking("    enforcement: {mode: shadow}\n")), {broken}),
+              Decision::unreadable) == 1);
+  CHECK(count(run(settings(asking("    on_unreadable: pass\n")), {broken}), Decision::passed) == 1);
+  const Report off = run(settings(asking("    enforcement: {mode: off}\n") + orders), {broken});
+  CHECK(count(off, Decision::forwarded, 1) == 1);
+}
+
 TEST_CASE("what the data port refuses reaches no policy") {
   const Report report = run(
       settings(orders),
@@ -131,7 +149,7 @@ TEST_CASE("text is decoded already, bytes are not") {
       run(by_body, {post(1, gzip + R"("body_base64":"H4sIAAAAAAACA6tWykxRsjKsBQDF+F1ECAAAAA==")"),
                     post(2, gzip + R"("body_base64":"e30=")")});
   CHECK(count(bytes, Decision::forwarded) == 1);
-  CHECK(count(bytes, Decision::missing_key) == 1);
+  CHECK(count(bytes, Decision::unreadable) == 1);
 }
 
 TEST_CASE("time does not go back, and requests that do are counted") {
