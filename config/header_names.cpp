@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "policies/request_view.hpp"
 
@@ -12,6 +13,31 @@ namespace {
 bool is_own(std::string_view name) {
   static constexpr std::string_view prefix = "onceproxy-";
   return policies::equals_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
+constexpr std::array<std::string_view, 8> framing{"content-length",   "transfer-encoding",
+                                                  "connection",       "keep-alive",
+                                                  "proxy-connection", "te",
+                                                  "trailer",          "upgrade"};
+
+/// Further fields of requests that belong to the connection, or that onceproxy writes itself.
+constexpr std::array<std::string_view, 5> written_anew{
+    "expect", "proxy-authenticate", "proxy-authorization", "proxy-authentication-info",
+    "x-envoy-expected-rq-timeout-ms"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view each) {
+    return policies::equals_ignoring_case(name, each);
+  });
+}
+
+/// Fields whose other spellings are removed from requests (proxy/http/guarded_fields.hpp).
+bool is_guarded(std::string_view name) {
+  static constexpr std::string_view forwarded = "x-forwarded-";
+  static constexpr std::array<std::string_view, 4> names{
+      "x-request-id", "content-type", "content-encoding", "x-envoy-upstream-service-time"};
+  return is_framing_field(name) || is_one_of(name, names) || is_one_of(name, written_anew) ||
+         policies::equals_ignoring_case(name.substr(0, forwarded.size()), forwarded);
 }
 
 }  // namespace
@@ -26,18 +52,21 @@ bool is_token(std::string_view text) {
 }
 
 bool is_framing_field(std::string_view name) {
-  static constexpr std::array<std::string_view, 8> names{"content-length",   "transfer-encoding",
-                                                         "connection",       "keep-alive",
-                                                         "proxy-connection", "te",
-                                                         "trailer",          "upgrade"};
-  return std::any_of(names.begin(), names.end(), [&](std::string_view each) {
-    return policies::equals_ignoring_case(name, each);
-  });
+  return is_one_of(name, framing);
 }
 
 std::optional<std::string> wrong_request_field(std::string_view name) {
   if (!is_token(name)) return "is no header name";
-  if (is_own(name)) return "is removed from every request: clients cannot send it";
+  std::string with_dashes(name);
+  std::replace(with_dashes.begin(), with_dashes.end(), '_', '-');
+  if (is_own(with_dashes)) return "is removed from every request: clients cannot send it";
+  if (with_dashes != name && is_guarded(with_dashes)) {
+    return "is removed from every request: services may take it for " + with_dashes;
+  }
+  if (is_framing_field(name) || is_one_of(name, written_anew)) {
+    return "never reaches the service as it came, so no operation can be known by it; select "
+           "another field";
+  }
   return std::nullopt;
 }
 

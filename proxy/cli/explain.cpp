@@ -8,6 +8,7 @@
 #include "proxy/cli/explain_policy.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/http/chunked.hpp"
+#include "proxy/http/guarded_fields.hpp"
 #include "proxy/http/head.hpp"
 
 namespace onceproxy::cli {
@@ -97,7 +98,9 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
           http::parse_request_head(std::string_view(request).substr(0, end), limits, head)) {
     return refuse(err, {bad->status, std::string(bad->detail)});
   }
-  RequestView view{head.method, head.target, head.path, head.query, head.fields};
+  std::vector<policies::Field> kept;
+  RequestView view{head.method, head.target, head.path, head.query,
+                   http::delivered_fields(head, kept)};
   std::string scratch;
   if (head.path != "*") {
     const auto path =
@@ -113,6 +116,12 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
   const auto candidates = policies.candidates(view);
   if (!candidates.empty() && body->size() > settings.limits.body_bytes) {
     return refuse(err, {413, "the body is larger than limits.body_bytes"});
+  }
+  for (const Policy* candidate : candidates) {
+    if (!candidate->enforcement.holds_for_all()) continue;
+    if (const auto changed = http::changed_on_the_way(head, *candidate)) {
+      return refuse(err, {changed->status, std::string(changed->detail)});
+    }
   }
   const Policy* policy =
       policies.choose(candidates, view, document).deciding([](const Policy& one) {

@@ -15,9 +15,6 @@ using telemetry::Decision;
 
 constexpr std::size_t body_buffer_bytes = 64 * 1024;
 
-/// A request id longer than this is not kept but replaced: it goes into logs and records.
-constexpr std::size_t request_id_bytes_max = 128;
-
 constexpr BadHead too_large{413, "body-too-large",
                             "The body is larger than a covered request's may be."};
 constexpr BadHead too_slow{408, "slow-body",
@@ -45,28 +42,14 @@ bool endless(const ResponseHead& head) {
   return false;
 }
 
-/// Connection names the client's key: it would be gone on the way (contract of the client key).
-bool drops_client_key(const RequestHead& head, const policies::Policy& policy) {
-  for (const policies::Selector& selector : policy.fingerprint) {
-    if (selector.source != policies::Source::client_key) continue;
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-      if (head.dropped(i) && policies::equals_ignoring_case(head.fields[i].name, selector.name)) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::optional<BadHead> Covered::check_head() const {
-  if (client_.head.has_named) {
-    for (const policies::Policy* candidate : candidates_) {
-      if (drops_client_key(client_.head, *candidate)) {
-        return BadHead{400, "connection", "Connection names the field of the client's key."};
-      }
-    }
+  // Who only watches some or all requests does not have the others refused.
+  const bool watched = only_watched();
+  for (const policies::Policy* candidate : candidates_) {
+    if (!watched && !exchange_.rules->enforcement(*candidate).holds_for_all()) continue;
+    if (const auto changed = changed_on_the_way(client_.head, *candidate)) return changed;
   }
   if (wants_websocket(client_.head)) {
     return BadHead{501, "upgrade", "A covered request cannot switch protocols."};

@@ -35,6 +35,9 @@ Exchange::Exchange(ClientConnection& connection, Clock::time_point began)
       trace(worker.recorder(), connection.head.traceparent),
       keep_alive(connection.head.keep_alive),
       began_(began) {
+  if (const std::size_t twins = setup->guarded.drop_twins(client.head); twins > 0) {
+    worker.metrics().twins_dropped(twins);
+  }
   see_head();
 }
 
@@ -43,7 +46,7 @@ void Exchange::see_head() {
   view.method = head.method;
   view.target = head.target;
   view.query = head.query;
-  view.headers = head.fields;
+  view.headers = delivered_fields(head, delivered_);
   if (head.request_id >= 0) {
     request_id = head.fields[static_cast<std::size_t>(head.request_id)].value;
   }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policies/request_view.hpp"
 #include "proxy/gate/gate.hpp"
@@ -80,6 +81,8 @@ class Exchange {
 
   const Clock::time_point began_;
   const char* head_begin_ = nullptr;
+  /// What `view.headers` shows where Connection drops some of the head's fields.
+  std::vector<Field> delivered_;
   std::string kept_head_;
 };
 

@@ -41,7 +41,7 @@ enum class Known : std::uint8_t {
   service_time,      ///< X-Envoy-Upstream-Service-Time
   traceparent,       ///< W3C Trace Context's
   tracestate,
-  ours,  ///< Onceproxy-*
+  ours,  ///< Onceproxy-*; in requests also other spellings of guarded fields (guarded_fields.hpp)
 };
 
 Known known_field(std::string_view name);

@@ -19,8 +19,10 @@ constexpr std::chrono::seconds adopt_time{5};
 std::shared_ptr<const Setup> setup_of(const Options& options,
                                       std::shared_ptr<const gate::Rules> rules) {
   const Endpoint& upstream = options.upstream.endpoint;
+  GuardedFields guarded(rules->policies().policies());
   return std::make_shared<const Setup>(
-      Setup{options, std::move(rules), upstream.unix_path.empty() ? upstream.text() : "localhost"});
+      Setup{options, std::move(rules), upstream.unix_path.empty() ? upstream.text() : "localhost",
+            std::move(guarded)});
 }
 
 /// What bounds the bodies that are kept: at least one always fits.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "proxy/gate/rules.hpp"
+#include "proxy/http/guarded_fields.hpp"
 #include "proxy/http/options.hpp"
 
 namespace onceproxy::http {
@@ -17,6 +18,8 @@ struct Setup {
   std::shared_ptr<const gate::Rules> rules;
   /// The Host of a request that came without one.
   std::string upstream_name;
+  /// Those of `rules`.
+  GuardedFields guarded;
 };
 
 }  // namespace onceproxy::http

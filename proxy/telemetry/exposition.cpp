@@ -142,6 +142,18 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
     family->move_to(families);
 }
 
+void append_twins(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  std::uint64_t dropped = 0;
+  for (const WorkerCounters* worker : snapshot.workers)
+    dropped += worker->twins_dropped.load(std::memory_order_relaxed);
+  Family twins("onceproxy_twin_fields_dropped_total",
+               "Request fields dropped because a service that takes _ and - for one may mistake "
+               "them for others.",
+               MetricType::Counter);
+  twins.add({}, dropped);
+  twins.move_to(families);
+}
+
 void append_connections(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   Family connections("onceproxy_connections", "Open connections.", MetricType::Gauge);
   for (const auto& [side, label] :
@@ -293,6 +305,7 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
   append_connections(families, snapshot);
   append_buffers(families, snapshot);
   append_upstream(families, snapshot);
+  append_twins(families, snapshot);
   append_store(families, snapshot);
   append_process(families, snapshot);
   return families;

@@ -89,6 +89,8 @@ class WorkerMetrics {
   void entity_wait(PolicyId policy, std::chrono::nanoseconds duration);
   /// `reason` is one of a fixed set of words and must live for ever (a literal).
   void bad_request(std::string_view reason);
+  /// Fields of a request that were dropped because a service may take them for others.
+  void twins_dropped(std::size_t fields);
   void connection(Side side, int change);
   /// An upstream connection is kept without a request, or no longer.
   void idle_connection(int change);

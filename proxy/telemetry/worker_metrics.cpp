@@ -97,6 +97,10 @@ void WorkerMetrics::connection_defect(std::string_view kind) {
   state_->connection_defects.add(kind);
 }
 
+void WorkerMetrics::twins_dropped(std::size_t fields) {
+  add_alone(state_->twins_dropped, std::uint64_t{fields});
+}
+
 void WorkerMetrics::connection(Side side, int change) {
   add_alone(state_->connections[static_cast<std::size_t>(side)], std::int64_t{change});
 }

@@ -116,6 +116,85 @@ def test_connection_cannot_name_a_field_that_is_for_everybody(proxy, upstream, n
     assert upstream.bytes_received == 0
 
 
+READS = {
+    "a fingerprint": {"fingerprint": [{"header": "x-read"}]},
+    "a client's key": {"fingerprint": [{"client_key": "X-Read"}]},
+    "a field that stands in": {"fingerprint": [{"query": "q", "otherwise": {"header": "x-read"}}]},
+    "a default": {"fingerprint": [{"header": "x-read", "default": "none"}]},
+    "a scope": {"scope": [{"header": "x-read"}]},
+    "a payload": {"payload": [{"header": "x-read"}]},
+    "a condition": {"match": {"where": [{"header": "x-read", "equals": "1"}]}},
+    "a condition on headers": {"match": {"headers": {"x-read": "1"}}},
+    "an entity": {"entity": {"type": "order", "id": [{"header": "x-read"}]}},
+    "a rate limit": {"rate_limit": {"limit": 9, "per": "1h", "by": [{"header": "x-read"}]}},
+    "an override": {"overrides": [{"where": {"header": "x-read", "equals": "1"}, "window": "5m"}]},
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_connection_cannot_name_a_field_that_a_policy_reads(stage, upstream, read):
+    proxy = stage.proxy(upstream, [policy(**READS[read])])
+    named = {"X-Read": "1", "Connection": "keep-alive, x-read"}
+    refused = once(proxy.data, request(key="a", headers=named))
+    if read != "a condition on headers":
+        # Without the field the policy does not cover the request, and the service has it without.
+        assert (refused.status, refused.problem) == (400, "bad-request")
+        assert upstream.bytes_received == 0
+    else:
+        assert (refused.status, refused.decision) == (200, None)
+        assert upstream.requests[0]["x-read"] is None
+    assert once(proxy.data, request(key="a", headers={"X-Read": "1"})).decision == "forwarded"
+    uncovered = once(proxy.data, request(target="/uncovered", headers=named))
+    assert (uncovered.status, upstream.requests[-1]["x-read"]) == (200, None)
+
+
+@pytest.mark.parametrize("enforcement, decision", [
+    ({"mode": "shadow"}, "forwarded;shadow=bad-request"), ({"percent": 50}, "passed")])
+def test_who_is_not_enforced_for_all_has_it_dropped_and_reads_nothing(stage, upstream, enforcement,
+                                                                      decision):
+    proxy = stage.proxy(upstream, [policy(**READS["a fingerprint"], enforcement=enforcement)])
+    answer = once(proxy.data, request(headers={"X-Read": "1", "Connection": "x-read"}))
+    assert (answer.status, answer.decision) == (200, decision)
+    assert upstream.requests[0]["x-read"] is None
+
+
+@pytest.mark.parametrize("ids", [["x" * 129], ["a", "a"], [""]])
+def test_a_request_id_that_would_be_replaced_is_refused_where_a_policy_reads_it(stage, upstream,
+                                                                                ids):
+    headers = [("X-Request-Id", one) for one in ids]
+    proxy = stage.proxy(upstream, [policy(fingerprint=[{"header": "x-request-id"}])])
+    refused = once(proxy.data, request(headers=headers))
+    assert (refused.status, refused.problem) == (400, "bad-request")
+    assert "X-Request-Id" in refused.json["detail"]
+    kept = once(proxy.data, request(headers={"X-Request-Id": "x" * 128}))
+    assert (kept.decision, upstream.requests[0]["x-request-id"]) == ("forwarded", "x" * 128)
+
+
+TWINS = ["Onceproxy_Fence", "ONCEPROXY_Fingerprint", "onceproxy_anything", "X_Forwarded_For",
+         "X-Forwarded_Proto", "x_forwarded_port", "X_Request-Id", "X_Envoy_Expected_Rq_Timeout_Ms",
+         "Transfer_Encoding", "Content_Length", "Content_Type", "Idempotency_Key", "X_Order-Id",
+         "X_Tier"]
+
+
+@pytest.mark.parametrize("target", ["/orders", "/uncovered"])
+def test_a_service_that_takes_underscores_for_dashes_is_not_fooled(stage, upstream, target):
+    """CGI, WSGI and PHP know fields as HTTP_ONCEPROXY_FENCE."""
+    gold = policy(name="gold", match={"headers": {"x-tier": "gold"}},
+                  fingerprint=[{"header": "x-order-id"}])
+    proxy = stage.proxy(upstream, [gold, policy()])
+    headers = [(name, "forged") for name in TWINS] + [("X_Mine", "1"), ("x_other_", "2")]
+    seen = sent(proxy, upstream, target=target, headers=headers)
+    assert not [pair for pair in seen.headers if pair[1] == "forged"]
+    assert (seen["x_mine"], seen["x_other_"]) == ("1", "2")
+    assert proxy.metrics().sum("onceproxy_twin_fields_dropped_total") == len(TWINS)
+
+
+def test_a_field_that_a_policy_reads_by_a_name_with_an_underscore_has_twins_too(stage, upstream):
+    proxy = stage.proxy(upstream, [policy(fingerprint=[{"header": "order_id"}])])
+    seen = sent(proxy, upstream, headers={"Order_Id": "1", "Order-Id": "2"})
+    assert (seen["order_id"], seen["order-id"]) == ("1", None)
+
+
 def test_the_head_goes_through_as_it_came(proxy, upstream):
     """Names keep their case, values their bytes, repeated fields their order."""
     odd = [("X-oDD", "a  b"), ("x-odd", "\xe9t\xe9"), ("X-Empty", "")]

@@ -90,6 +90,22 @@ TEST_CASE("What no request can carry is refused") {
   CHECK(wrong("{header: Onceproxy-Fence}") ==
         Texts{"fingerprint[0].header: \"Onceproxy-Fence\" is removed from every request: clients "
               "cannot send it"});
+  CHECK(wrong("{header: onceproxy_fence}").size() == 1);
+  CHECK(wrong("{header: X_Request_Id}") ==
+        Texts{"fingerprint[0].header: \"X_Request_Id\" is removed from every request: services may "
+              "take it for X-Request-Id"});
+  for (const char* name : {"x_forwarded_for", "content-type_", "Idempotency_Key", "x_mine"}) {
+    CHECK(wrong("{header: " + std::string(name) + "}").size() ==
+          (name[1] == '_' && name[2] == 'f'));
+  }
+  for (const char* name :
+       {"Connection", "keep-alive", "TE", "trailer", "Upgrade", "expect", "Proxy-Authorization",
+        "Content-Length", "Transfer-Encoding", "X-Envoy-Expected-Rq-Timeout-Ms"}) {
+    CHECK(wrong("{header: " + std::string(name) + "}") ==
+          Texts{"fingerprint[0].header: \"" + std::string(name) +
+                "\" never reaches the service as it came, so no operation can be known by it; "
+                "select another field"});
+  }
   CHECK(wrong("{cookie: \"a;b\"}") == Texts{"fingerprint[0].cookie: \"a;b\" is no cookie name"});
   CHECK(wrong("{query: \"\"}") == Texts{"fingerprint[0].query: \"\" is no name"});
   CHECK(wrong("{method: false}") == Texts{"fingerprint[0].method: expected true, found \"false\""});

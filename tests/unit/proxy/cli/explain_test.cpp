@@ -34,6 +34,10 @@ policies:
   on_missing: pass
   on_duplicate: {status: 202}
   outcome: {unknown: hold}
+- name: named
+  match: {path: /named}
+  fingerprint: [{header: x-id}]
+  scope: shared
 - name: off
   match: {path: /off}
   fingerprint: [{body: /id}]
@@ -132,6 +136,14 @@ TEST_CASE("It is told as what the body is read, and where it cannot be read") {
   const Said refused = said(post("/v1/rides/r1/dispatch", R"({"driver_id":NaN})"));
   CHECK(value_of(refused.out, "decision") ==
         "400 unreadable: The body is not valid JSON: there is no JSON value at byte 13.");
+}
+
+TEST_CASE("What the service would not get is refused, as on the way") {
+  const Said refused = said(post("/named", "", "X-Id: a\r\nConnection: x-id\r\n"));
+  CHECK(refused.code == exit_bad);
+  CHECK(refused.err == "bad request (400): Connection names a field that a policy reads.\n");
+  const Said other = said(post("/pass", R"({"id":1})", "Connection: x-id\r\nX-Id: a\r\n"));
+  CHECK(other.code == exit_good);
 }
 
 TEST_CASE("A malformed key says what is wrong with it") {
