@@ -29,23 +29,28 @@ class Buffer {
 
   /// Room to read into, at least one byte and at most what keeps the whole within `bytes_max`;
   /// empty when the buffer holds that much already. Grows, or moves the bytes to the front, only
-  /// when the room at the end is used up.
+  /// when the room at the end is used up. Grows also when the last read used up all the room there
+  /// was and was consumed since: a peer that sends a large body is read in ever larger pieces.
   struct Room {
     char* data = nullptr;
     std::size_t size = 0;
   };
   Room prepare(std::size_t bytes_max) {
     if (size() >= bytes_max) return {};
-    if (end_ == capacity_) make_room(bytes_max);
+    if (end_ == capacity_ || (filled_ && empty() && capacity_ < bytes_max)) make_room(bytes_max);
     return {memory_.get() + end_, std::min(capacity_ - end_, bytes_max - size())};
   }
-  void commit(std::size_t bytes) { end_ += bytes; }
+  void commit(std::size_t bytes) {
+    end_ += bytes;
+    filled_ = end_ == capacity_;
+  }
 
   /// Gives back what a large message needed. Only while empty.
   void shrink() {
     if (capacity_ <= kept_bytes) return;
     memory_.reset();
     begin_ = end_ = capacity_ = 0;
+    filled_ = false;
   }
 
  private:
@@ -67,6 +72,8 @@ class Buffer {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  /// The last commit used up the room at the end.
+  bool filled_ = false;
 };
 
 }  // namespace onceproxy::http

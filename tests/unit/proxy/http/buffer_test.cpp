@@ -40,6 +40,23 @@ TEST_CASE("a buffer never holds more than it may") {
   CHECK(buffer.prepare(50'001).size == 1);
 }
 
+TEST_CASE("reads that fill the buffer become larger up to the bound, and others do not") {
+  Buffer buffer;
+  const std::string bytes(100'000, 'x');
+  std::size_t largest = 0;
+  for (int i = 0; i < 10; ++i) {
+    largest = read(buffer, bytes, 50'000);
+    buffer.consume(largest);
+  }
+  CHECK(largest == 50'000);
+  buffer.shrink();
+  for (int i = 0; i < 10; ++i) {
+    CHECK(read(buffer, std::string_view(bytes).substr(0, 1'000), 50'000) == 1'000);
+    buffer.consume(1'000);
+  }
+  CHECK(buffer.prepare(50'000).size == Buffer::initial_bytes);
+}
+
 TEST_CASE("whatever is written comes out in order, however it is consumed") {
   std::mt19937 random(7);
   const auto up_to = [&](std::size_t most) {
