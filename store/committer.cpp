@@ -134,6 +134,7 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
 
 void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) const {
   if (operation.kind != Operation::Kind::entity) {
+    parts_.completed.remove(operation.fingerprint);
     parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
   }
   for (const Write& more : operation.also) {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "store/audit_log.hpp"
+#include "store/completed_cache.hpp"
 #include "store/database.hpp"
 #include "store/delivery.hpp"
 #include "store/duplicates.hpp"
@@ -48,6 +49,7 @@ class Committer {
     Fences& fences;
     Space& space;
     Duplicates& duplicates;
+    CompletedCache& completed;
     PermitOwner& permit_owner;
     const RocksDbOptions& options;
     const Tuning& tuning;

@@ -102,7 +102,7 @@ Entrance::Stop Entrance::claim(Attempt& attempt, WaiterPtr& waiter, WallTime now
 /// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
 std::optional<ReserveResult> Entrance::look_without_claim(const ReserveRequest& request,
                                                           WallTime now, bool at_limit) {
-  Looked looked = parts_.records.look(request, now);
+  Looked looked = parts_.records.look(request, now, false);
   if (auto* const completed = std::get_if<Completed>(&looked)) return std::move(*completed);
   const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
   if (!glance.present && !at_limit) return std::nullopt;
@@ -130,7 +130,7 @@ std::optional<ReserveResult> Entrance::look_without_claim(const ReserveRequest& 
 /// With the claim in hand.
 Entrance::Step Entrance::look(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
-  Looked looked = parts_.records.look(request, now);
+  Looked looked = parts_.records.look(request, now, true);
   if (auto* const completed = std::get_if<Completed>(&looked)) {
     return refuse(attempt, std::move(*completed), true);
   }

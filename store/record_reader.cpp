@@ -4,9 +4,18 @@
 #include <string>
 #include <utility>
 
+#include "store/reservations.hpp"
+
 namespace onceproxy::store {
 
-Looked RecordReader::look(const ReserveRequest& request, WallTime now) const {
+Looked RecordReader::look(const ReserveRequest& request, WallTime now, bool claimed) const {
+  const auto kept = cache_.find(request.fingerprint);
+  if (kept == nullptr || expiry(*kept, era_) <= now) return read(request, now, claimed);
+  auto verdict = judge(*kept, request, era_, now);
+  return std::visit([](auto&& what) -> Looked { return std::move(what); }, std::move(verdict));
+}
+
+Looked RecordReader::read(const ReserveRequest& request, WallTime now, bool claimed) const {
   std::optional<Record> record;
   {
     Database::Found found;
@@ -17,17 +26,19 @@ Looked RecordReader::look(const ReserveRequest& request, WallTime now) const {
       if (!record) return undecodable(request.fingerprint);
     }
   }
-  const bool apart = record && record->answer_apart;
-  const std::string key = apart ? answer_key(request.fingerprint, *record) : std::string();
-  auto verdict = judge(std::move(record), request, era_, now);
-  if (auto* const completed = std::get_if<Completed>(&verdict); completed && apart) {
+  const bool completed = record && record->state == Record::State::completed &&
+                         expiry(*record, era_) > now && !differ(record->payload, request.payload);
+  if (completed && record->answer_apart) {
     Database::Found found;
-    database_.get(Family::answers, key, found);
+    database_.get(Family::answers, answer_key(request.fingerprint, *record), found);
     if (found.failed()) return read_failed(found.error());
-    if (!found.present() || !decode_answer(found.value(), completed->answer)) {
+    if (!found.present() || !decode_answer(found.value(), record->answer)) {
       return undecodable(request.fingerprint);
     }
+    record->answer_apart = false;
   }
+  if (completed && claimed) cache_.add(request.fingerprint, *record);
+  auto verdict = judge(std::move(record), request, era_, now);
   return std::visit([](auto&& what) -> Looked { return std::move(what); }, std::move(verdict));
 }
 

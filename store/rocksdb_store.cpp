@@ -23,7 +23,8 @@ class OpenStore final : public RocksDbStore {
         clock_(clock),
         observer_(std::move(observer)),
         database_(options_, tuning_, clock_, observer_),
-        records_(database_, observer_, era_),
+        completed_(tuning_.completed_cache_bytes),
+        records_(database_, completed_, observer_, era_),
         reservations_(options_.pending_max),
         entities_(database_, observer_, era_, tuning_.entity_queue_max),
         rates_(database_, observer_),
@@ -43,8 +44,8 @@ class OpenStore final : public RocksDbStore {
                      });
     }
     committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, endings_,
-                                        fences_, space_, duplicates_, *this, options_, tuning_,
-                                        clock_, observer_, audit()});
+                                        fences_, space_, duplicates_, completed_, *this, options_,
+                                        tuning_, clock_, observer_, audit()});
     entrance_.emplace(Entrance::Parts{records_, reservations_, entities_, rates_, endings_, fences_,
                                       duplicates_, space_, *committer_, tuning_, clock_, closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
@@ -80,6 +81,7 @@ class OpenStore final : public RocksDbStore {
   const RocksDbObserver observer_;
   Era era_;  // fixed once the database is open
   Database database_;
+  CompletedCache completed_;
   const RecordReader records_;
   Reservations reservations_;
   Entities entities_;

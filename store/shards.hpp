@@ -9,12 +9,15 @@
 
 namespace onceproxy::store {
 
-template <typename Key, typename Entry>
+struct NothingMore {};
+
+/// `More`: what each part has beside its entries, under the same mutex.
+template <typename Key, typename Entry, typename More = NothingMore>
 class Shards {
  public:
   static constexpr std::size_t size = 64;
 
-  struct alignas(64) Shard {
+  struct alignas(64) Shard : More {
     mutable std::mutex mutex;
     std::unordered_map<Key, Entry> entries;
   };

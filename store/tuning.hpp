@@ -41,6 +41,8 @@ struct Tuning {
   int level0_trigger = 8;
   /// What of the tables is kept in memory, indexes and filters included, whatever the store holds.
   std::size_t cache_bytes = std::size_t{96} << 20;
+  /// Completed records that were asked for again, kept beside that with their answers.
+  std::size_t completed_cache_bytes = std::size_t{32} << 20;
   /// Operations whose duplicates are counted in memory, and are written with each tick.
   std::size_t duplicates_max = 65'536;
   std::size_t duplicates_per_tick = 2'048;
