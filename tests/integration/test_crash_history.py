@@ -111,8 +111,7 @@ class Fleet:
 def test_the_history_of_clients_and_service_is_right_across_kill_9(stage, sync, in_flight):
     history = History()
     upstream = stage.upstream(Service(history))
-    # A lease runs from its last renewal, which a death may follow by a part of the lease.
-    terms = Terms(LEASE / 2, WINDOW, kept=KEPT)
+    terms = Terms(LEASE, WINDOW, kept=KEPT)
     orders = policy(lease=f"{LEASE}s", window=f"{WINDOW}s", in_flight=in_flight,
                     replay={"max_body": KEPT})
     proxy = stage.proxy(upstream, [orders], store={"rocksdb": {"sync": sync}})
