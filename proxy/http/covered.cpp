@@ -13,7 +13,9 @@ namespace {
 using State = BodyReader::State;
 using telemetry::Decision;
 
-constexpr std::size_t body_buffer_bytes = 64 * 1024;
+/// What one read may bring in. Small, since every client whose body is still arriving keeps a buffer
+/// of this size beside what `limits.buffered_bytes` bounds.
+constexpr std::size_t body_buffer_bytes = 16 * 1024;
 
 constexpr BadHead too_large{413, "body-too-large",
                             "The body is larger than a covered request's may be."};
