@@ -51,17 +51,34 @@ bool is_local(const Address& address) {
   return !address.unix_path.empty() || (is_this_machine(address) && !is_every_interface(address));
 }
 
-void check_admin(const Node& admin) {
-  const auto listen = admin.get("listen");
-  if (!listen || !listen->is_scalar() || listen->is_broken() || admin.get("token_file")) return;
-  const auto address = parse_address(listen->text());
-  if (!address || is_local(*address)) return;
-  listen->problem(
-      "whoever reaches this address has full control; listen on 127.0.0.1 or unix:/path, or give "
-      "admin.token_file, a file with the bearer token that each request must bring");
+/// The node that holds the address, which may stand in a map beside its TLS.
+std::optional<Node> address_node(const std::optional<Node>& node) {
+  return node && node->is_map() ? node->get("address") : node;
 }
 
-void add(std::vector<Listener>& listeners, const std::optional<Node>& node) {
+/// Clients that show no certificate are turned away.
+bool requires_certificates(const Node& listen) {
+  const auto tls = listen.get("tls");
+  if (!tls || !tls->get("client_ca")) return false;
+  const auto mode = tls->get("client_certificate");
+  return !mode || mode->text() == "required";
+}
+
+void check_admin(const Node& admin) {
+  const auto listen = admin.get("listen");
+  const auto node = address_node(listen);
+  if (!node || !node->is_scalar() || node->is_broken()) return;
+  if (admin.get("token_file") || admin.get("read_token_file")) return;
+  const auto address = parse_address(node->text());
+  if (!address || is_local(*address) || requires_certificates(*listen)) return;
+  node->problem(
+      "whoever reaches this address has full control; listen on 127.0.0.1 or unix:/path, or give "
+      "admin.token_file, a file with the bearer token that each request must bring, or let tls "
+      "require client certificates");
+}
+
+void add(std::vector<Listener>& listeners, const std::optional<Node>& found) {
+  const auto node = address_node(found);
   if (!node || !node->is_scalar() || node->is_broken()) return;
   // What is no address has been reported where it was read.
   if (auto address = parse_address(node->text())) {

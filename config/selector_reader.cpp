@@ -30,6 +30,9 @@ const std::vector<SourceName>& source_names() {
       {"target", Source::target, {}},
       {"content", Source::content, {}},
       {"const", Source::constant, {}},
+      {"client_certificate",
+       Source::client_certificate,
+       {"lower", "trim", "sort", "default", "otherwise"}},
       {"client_key", Source::client_key, {"pattern"}},
   };
   return names;

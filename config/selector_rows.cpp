@@ -20,6 +20,13 @@ std::optional<std::string> wrong_name(std::string_view name) {
   return std::nullopt;
 }
 
+Kind<std::string> certificate_name() {
+  return word<std::string>({{"san_uri", "san_uri"},
+                            {"san_dns", "san_dns"},
+                            {"subject", "subject"},
+                            {"sha256", "sha256"}});
+}
+
 Kind<int> decimal_places() {
   Kind<int> kind = as<int>(integer(0, 18));
   kind.print = [](const int&) { return Json(); };

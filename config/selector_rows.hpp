@@ -23,6 +23,9 @@ std::optional<std::string> wrong_pointer(std::string_view pointer);
 std::optional<std::string> wrong_cookie(std::string_view name);
 std::optional<std::string> wrong_name(std::string_view name);
 
+/// Of `client_certificate`: which of its names.
+Kind<std::string> certificate_name();
+
 /// Of `round`, which is an int in the Selector.
 Kind<int> decimal_places();
 
@@ -98,6 +101,10 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
       source_key<Owner>("content", policies::Source::content, only_true(),
                         "The body: canonical when it is JSON, its bytes otherwise."),
       source_key<Owner>("const", policies::Source::constant, text("text"), "This text."),
+      source_key<Owner>("client_certificate", policies::Source::client_certificate,
+                        certificate_name(),
+                        "What the client's certificate says, where a listener asks for one: "
+                        "san_uri, san_dns, subject or sha256."),
   };
   if (with_client_key) {
     rows.push_back(source_key<Owner>(

@@ -26,10 +26,46 @@ struct Address {
 
   /// As the configuration writes it.
   std::string text() const;
+  bool operator==(const Address&) const = default;
+};
+
+enum class TlsVersion { tls_1_2, tls_1_3 };
+
+/// Names of files in PEM form; what is in them is read by proxy/tls.
+struct ListenerTlsSettings {
+  std::string certificate;
+  std::string key;
+  /// Empty: clients are asked for no certificate.
+  std::string client_ca;
+  bool client_certificate_required = true;
+  TlsVersion version_min = TlsVersion::tls_1_2;
+
+  bool operator==(const ListenerTlsSettings&) const = default;
+};
+
+/// Where a port listens, and whether it speaks TLS there.
+struct ListenSettings : Address {
+  std::optional<ListenerTlsSettings> tls;
+
+  bool operator==(const ListenSettings&) const = default;
+};
+
+struct UpstreamTlsSettings {
+  /// A file, or the word `system`.
+  std::string ca = "system";
+  /// Once the whole section was read: never empty.
+  std::string server_name;
+  /// Both or neither.
+  std::string certificate;
+  std::string key;
+
+  bool operator==(const UpstreamTlsSettings&) const = default;
 };
 
 struct UpstreamSettings {
   Address address;
+  /// Absent: plain HTTP.
+  std::optional<UpstreamTlsSettings> tls;
   std::chrono::milliseconds connect_timeout{1'000};
   std::chrono::milliseconds response_timeout{30'000};
   std::chrono::milliseconds idle_timeout{60'000};
@@ -73,15 +109,17 @@ struct TracingSettings {
 };
 
 struct Settings {
-  std::vector<Address> listen;
+  std::vector<ListenSettings> listen;
   UpstreamSettings upstream;
   store::RocksDbOptions store;
-  std::optional<Address> admin;
+  std::optional<ListenSettings> admin;
   /// Where the admin port's bearer token stands; empty: none is asked for.
   std::string admin_token_file;
+  /// Where the token stands that may read and change nothing; empty: there is none.
+  std::string admin_read_token_file;
   /// What Host may say where no token is asked for, besides loopback and the bound address.
   std::vector<std::string> admin_hosts;
-  std::optional<Address> telemetry;
+  std::optional<ListenSettings> telemetry;
   /// Absent: nothing is traced.
   std::optional<TracingSettings> tracing;
   store::AuditOptions audit;

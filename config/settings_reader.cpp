@@ -4,6 +4,7 @@
 #include "config/audit_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
+#include "config/tls_reader.hpp"
 #include "config/tracing_reader.hpp"
 
 namespace onceproxy::config {
@@ -28,21 +29,22 @@ Kind<milliseconds> timeout() {
 }
 
 /// One address or a list of them.
-Kind<std::vector<Address>> addresses() {
-  Kind<Address> one = address(PortZero::allowed);
-  one.read = [any = one.read](const Node& node) -> std::optional<Address> {
+Kind<std::vector<ListenSettings>> addresses() {
+  Kind<ListenSettings> one = listen_address();
+  one.read = [any = one.read](const Node& node) -> std::optional<ListenSettings> {
     auto value = any(node);
     if (!value || value->unix_path.empty()) return value;
     node.problem("the data port is TCP alone; unix:/path is for upstream, admin and telemetry");
     return std::nullopt;
   };
-  const Kind<std::vector<Address>> several = list("addresses", one, Empty::refused);
-  Kind<std::vector<Address>> kind;
-  kind.read = [one, several](const Node& node) -> std::optional<std::vector<Address>> {
+  const Kind<std::vector<ListenSettings>> several = list("addresses", one, Empty::refused);
+  Kind<std::vector<ListenSettings>> kind;
+  kind.names = one.names;
+  kind.read = [one, several](const Node& node) -> std::optional<std::vector<ListenSettings>> {
     if (node.is_list()) return several.read(node);
     auto value = one.read(node);
     if (!value) return std::nullopt;
-    return std::vector<Address>{*std::move(value)};
+    return std::vector<ListenSettings>{*std::move(value)};
   };
   kind.schema = [one, several] {
     return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
@@ -80,7 +82,11 @@ Kind<UpstreamSettings> upstream() {
                "Requests under way at once; 0 is no limit, 1 is for a service that is not "
                "thread-safe."),
         key<U>("head_bytes", &U::head_bytes_max, size(256, 16 * mib),
-               "The largest response head; a larger one is 502.")}});
+               "The largest response head; a larger one is 502."),
+        key<U>("tls", &U::tls, upstream_tls(),
+               "TLS towards the upstream, {} for all defaults. Left out: plain "
+               "HTTP.")}},
+      complete_upstream_tls);
 }
 
 Kind<RocksDbOptions> rocksdb() {
@@ -148,21 +154,21 @@ Kind<RocksDbOptions> store_section() {
 
 /// A listener that is there or not.
 struct Listener {
-  Address listen;
+  ListenSettings listen;
 };
 
-Kind<Address> listener(std::string place, std::string description) {
+Kind<ListenSettings> listener(std::string place, std::string description) {
   const Kind<Listener> draft =
       section<Listener>({std::move(place),
-                         {key<Listener>("listen", &Listener::listen, address(PortZero::allowed),
+                         {key<Listener>("listen", &Listener::listen, listen_address(),
                                         std::move(description), Need::required)}});
-  Kind<Address> kind;
+  Kind<ListenSettings> kind;
   kind.names = draft.names;
   kind.schema = draft.schema;
-  kind.read = [draft](const Node& node) -> std::optional<Address> {
+  kind.read = [draft](const Node& node) -> std::optional<ListenSettings> {
     auto value = draft.read(node);
     // An address that could not be read has been reported.
-    if (!value || value->listen.text() == Address{}.text()) return std::nullopt;
+    if (!value || value->listen == ListenSettings{}) return std::nullopt;
     return std::move(value->listen);
   };
   return kind;
@@ -170,13 +176,9 @@ Kind<Address> listener(std::string place, std::string description) {
 
 struct AdminListener : Listener {
   std::string token_file;
+  std::string read_token_file;
   std::vector<std::string> hosts;
 };
-
-std::optional<std::string> wrong_file(std::string_view path) {
-  if (!path.empty()) return std::nullopt;
-  return "is empty; it is the path of a file";
-}
 
 std::optional<std::string> wrong_host(std::string_view host) {
   static constexpr std::string_view allowed =
@@ -203,15 +205,18 @@ Kind<AdminListener> admin_listener() {
   return section<A>(
       {"admin",
        {key<A>(
-            "listen", [](A& admin) -> Address& { return admin.listen; }, address(PortZero::allowed),
+            "listen", [](A& admin) -> ListenSettings& { return admin.listen; }, listen_address(),
             "The admin API's address: full control, so a local one or unix:/path, unless "
-            "token_file is given.",
+            "token_file is given or clients must show a certificate.",
             Need::required),
-        key<A>("token_file", &A::token_file, text("a file's path", wrong_file),
+        key<A>("token_file", &A::token_file, file_path(),
                "A file with the bearer token that each request to the admin API must bring. Read "
                "for each request, so that a new one counts at once."),
+        key<A>("read_token_file", &A::read_token_file, file_path(),
+               "The same for a token that may only read: GET and HEAD. A change is 403."),
         key<A>("hosts", &A::hosts, list("host names", text("a host name", wrong_host)),
-               "Without token_file, what Host may say besides localhost, a loopback address and "
+               "Without a token and without TLS, what Host may say besides localhost, a loopback "
+               "address and "
                "the bound address; other requests are 421. Names and addresses without a port.")}});
 }
 
@@ -229,10 +234,11 @@ Key<Settings> admin_row() {
   row.read = [kind](const Node& node, Settings& settings) {
     auto value = kind.read(node);
     // An address that could not be read has been reported.
-    if (!value || value->listen.text() == Address{}.text()) return;
+    if (!value || value->listen == ListenSettings{}) return;
     settings.admin = std::move(value->listen);
     settings.admin_token_file = std::move(value->token_file);
     settings.admin_hosts = std::move(value->hosts);
+    settings.admin_read_token_file = std::move(value->read_token_file);
   };
   return row;
 }
@@ -317,6 +323,7 @@ const Kind<Settings>& settings() {
       section<Settings>(top_level(), [](const Node& node, Settings& value) {
         value.store.pending_max = value.limits.pending;
         check_addresses(node);
+        check_certificate_selectors(node);
       });
   return kind;
 }

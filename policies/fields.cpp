@@ -195,6 +195,18 @@ tl::expected<Found, SelectError> append_client_key(const Selector& selector,
   return append_text(selector, *key, out);
 }
 
+Found append_certificate(const Selector& selector, const ClientCertificate* certificate,
+                         std::string& out) {
+  if (certificate == nullptr) return std::nullopt;
+  if (selector.name == "san_uri") return append_texts(selector, certificate->uris, out);
+  if (selector.name == "san_dns") return append_texts(selector, certificate->hosts, out);
+  const std::string_view text =
+      selector.name == "subject" ? certificate->subject : certificate->sha256;
+  // A certificate may have no subject; it is then no name that two could share.
+  if (text.empty()) return std::nullopt;
+  return append_text(selector, text, out);
+}
+
 tl::expected<Found, SelectError> append_found(const Selector& selector, const Subject& subject,
                                               std::string& out) {
   const RequestView& request = subject.request;
@@ -219,6 +231,8 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
       return append_content(selector, subject.body, out);
     case Source::constant:
       return append_text(selector, selector.name, out);
+    case Source::client_certificate:
+      return append_certificate(selector, request.certificate, out);
     case Source::client_key:
       return append_client_key(selector, request, out);
   }

@@ -37,6 +37,7 @@ enum class Source {
   content,
   constant,
   client_key,
+  client_certificate,
 };
 
 /// Names one field of a request.
@@ -44,6 +45,7 @@ struct Selector {
   Source source = Source::constant;
   /// header, query, path, cookie, form: the field's name. body: the JSON Pointer (RFC 6901), where
   /// a segment `*` is every element of an array. constant: the text. client_key: the header.
+  /// client_certificate: san_uri, san_dns, subject or sha256.
   std::string name;
   /// body: `name` split into its reference tokens, unescaped.
   std::vector<std::string> pointer;

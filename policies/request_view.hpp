@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace onceproxy::policies {
@@ -11,6 +12,17 @@ namespace onceproxy::policies {
 struct Field {
   std::string_view name;
   std::string_view value;
+};
+
+/// What the certificate says that the client proved to own when it connected.
+struct ClientCertificate {
+  /// The subject's alternative names that are URIs, and those that are host names.
+  std::span<const std::string> uris;
+  std::span<const std::string> hosts;
+  /// RFC 4514.
+  std::string_view subject;
+  /// 64 lower-case hexadecimal digits.
+  std::string_view sha256;
 };
 
 struct RequestView {
@@ -22,6 +34,8 @@ struct RequestView {
   /// What follows the first '?', without it; empty when there is none.
   std::string_view query;
   std::span<const Field> headers;
+  /// nullptr: the client showed none.
+  const ClientCertificate* certificate = nullptr;
 
   /// The first field of that name, or nullptr.
   const Field* header(std::string_view name) const;

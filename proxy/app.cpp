@@ -17,6 +17,7 @@
 #include "proxy/admin/record_endpoints.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
+#include "proxy/certificates.hpp"
 #include "proxy/cores.hpp"
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
@@ -27,6 +28,7 @@
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "store/rocksdb_store.hpp"
 #include "store/store_clock.hpp"
@@ -91,6 +93,7 @@ class App {
         access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         tracer_(make_tracer(settings_, metrics_)),
+        certificates_(settings_, metrics_.tls()),
         store_options_(store_options(settings_, options)),
         store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
         rules_(settings_.policies, metrics_) {
@@ -122,6 +125,7 @@ class App {
   telemetry::AccessLog access_log_;
   /// None: nothing is traced.
   const std::unique_ptr<telemetry::Tracer> tracer_;
+  Certificates certificates_;
   const store::RocksDbOptions store_options_;
   std::unique_ptr<store::RocksDbStore> store_;
   RulesInForce rules_;
@@ -161,7 +165,10 @@ std::string App::ready_note() const {
 /// Everything that can change live, or nothing if the upstream's address cannot be used.
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
-  server_->configure(http_options(settings), next);
+  server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
+                                  certificates_.identify_clients()),
+                     next);
+  certificates_.adopt_upstream();
   rules_.follow_with(next);
   telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
   access_log_.set_level(log_level(settings.log.level));
@@ -232,18 +239,30 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
 
 void App::start_admin_ports() {
   if (settings_.telemetry) {
-    telemetry_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.telemetry));
+    telemetry_port_ =
+        std::make_unique<admin::Server>(admin_endpoint(*settings_.telemetry),
+                                        admin::ServerTls{certificates_.telemetry(), &metrics_.tls(),
+                                                         telemetry::TlsPort::telemetry});
     admin::add_telemetry_endpoints(
         *telemetry_port_, metrics_, [this] { return why_not_ready(); },
         [this] { return ready_note(); });
     log_listening("telemetry", telemetry_port_->address());
   }
   if (settings_.admin) {
-    admin_port_ = std::make_unique<admin::Server>(admin_endpoint(*settings_.admin));
+    admin_port_ = std::make_unique<admin::Server>(
+        admin_endpoint(*settings_.admin),
+        admin::ServerTls{certificates_.admin(), &metrics_.tls(), telemetry::TlsPort::admin});
     if (!settings_.admin_token_file.empty()) {
       admin_port_->require(admin::Bearer(settings_.admin_token_file));
-    } else if (settings_.admin->unix_path.empty()) {
-      // No web page reaches a unix socket.
+    }
+    if (!settings_.admin_read_token_file.empty()) {
+      admin_port_->require_to_read(
+          admin::Bearer(settings_.admin_read_token_file, "admin.read_token_file"));
+    }
+    const bool token =
+        !settings_.admin_token_file.empty() || !settings_.admin_read_token_file.empty();
+    // No web page reaches a unix socket, and none has a certificate for a name of its own here.
+    if (!token && settings_.admin->unix_path.empty() && !settings_.admin->tls) {
       admin_port_->answer_only_to(admin::Hosts(settings_.admin->host, settings_.admin_hosts));
     }
     admin::add_admin_endpoints(*admin_port_, metrics_, admin_hooks());
@@ -268,9 +287,10 @@ telemetry::SlotsInUse App::slots_in_use() const {
 
 int App::serve(MainLoop& loop) {
   const std::size_t workers = settings_.workers > 0 ? settings_.workers : usable_cores();
-  server_ = std::make_unique<http::Server>(http_options(settings_), data_endpoints(settings_),
-                                           workers, *store_, clock_, metrics_, access_log_,
-                                           rules_.get(), tracer_.get());
+  server_ = std::make_unique<http::Server>(
+      http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
+      data_listeners(settings_, certificates_), workers, *store_, clock_, metrics_, access_log_,
+      rules_.get(), tracer_.get());
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
@@ -282,7 +302,11 @@ int App::serve(MainLoop& loop) {
                   {"upstream", settings_.upstream.address.text()},
                   {"store", settings_.store.path.native()}});
   loop.run({.reload = [this] { configuration_.reload("signal"); },
-            .look = [this] { configuration_.look(); },
+            .look =
+                [this] {
+                  configuration_.look();
+                  certificates_.look();
+                },
             .look_interval = look_interval});
 
   forced_end_.emplace(options_.drain_time + end_time);

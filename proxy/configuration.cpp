@@ -27,16 +27,6 @@ constexpr std::size_t problems_logged_max = 50;
 constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
                                                "telemetry", "tracing", "workers"};
 
-std::string text_of(const std::vector<config::Address>& addresses) {
-  std::string all;
-  for (const config::Address& address : addresses) all += address.text() + " ";
-  return all;
-}
-
-std::string text_of(const std::optional<config::Address>& address) {
-  return address ? address->text() : "";
-}
-
 /// The keys in which `fresh` differs from what the program began with and keeps until it ends:
 /// sockets that are bound, a store that is open, threads that run.
 std::vector<std::string> fixed_keys(const Settings& started, const Settings& fresh) {
@@ -44,15 +34,16 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   const auto compare = [&kept](std::string_view key, const auto& before, const auto& after) {
     if (before != after) kept.emplace_back(key);
   };
-  compare("listen", text_of(started.listen), text_of(fresh.listen));
+  compare("listen", started.listen, fresh.listen);
   compare("store.clock_ahead_max", started.store.clock_ahead_max, fresh.store.clock_ahead_max);
   compare("store.rocksdb.path", started.store.path, fresh.store.path);
   compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
   compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
-  compare("admin.listen", text_of(started.admin), text_of(fresh.admin));
+  compare("admin.listen", started.admin, fresh.admin);
   compare("admin.token_file", started.admin_token_file, fresh.admin_token_file);
+  compare("admin.read_token_file", started.admin_read_token_file, fresh.admin_read_token_file);
   compare("admin.hosts", started.admin_hosts, fresh.admin_hosts);
-  compare("telemetry.listen", text_of(started.telemetry), text_of(fresh.telemetry));
+  compare("telemetry.listen", started.telemetry, fresh.telemetry);
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);
   compare("audit", started.audit, fresh.audit);

@@ -1,5 +1,7 @@
 #include "proxy/options.hpp"
 
+#include <utility>
+
 namespace onceproxy {
 
 namespace {
@@ -32,8 +34,11 @@ telemetry::LogFormat log_format(config::LogFormat format) {
                                            : telemetry::LogFormat::json;
 }
 
-http::Options http_options(const config::Settings& settings) {
+http::Options http_options(const config::Settings& settings,
+                           std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients) {
   http::Options options;
+  options.upstream.tls = std::move(tls);
+  options.identifies_clients = identifies_clients;
   options.upstream.endpoint = endpoint(settings.upstream.address);
   options.upstream.connect_timeout = settings.upstream.connect_timeout;
   options.upstream.response_timeout = settings.upstream.response_timeout;
@@ -55,9 +60,12 @@ http::Options http_options(const config::Settings& settings) {
   return options;
 }
 
-std::vector<http::Endpoint> data_endpoints(const config::Settings& settings) {
-  std::vector<http::Endpoint> all;
-  for (const config::Address& address : settings.listen) all.push_back(endpoint(address));
+std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
+                                                const Certificates& certificates) {
+  std::vector<http::ListenOptions> all;
+  for (std::size_t i = 0; i < settings.listen.size(); ++i) {
+    all.push_back({endpoint(settings.listen[i]), certificates.data(i)});
+  }
   return all;
 }
 

@@ -1,11 +1,13 @@
 // From the settings of the configuration to what each part of the program wants to be told. Pure.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "config/settings.hpp"
 #include "proxy/admin/server.hpp"
+#include "proxy/certificates.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/tracer.hpp"
@@ -15,8 +17,12 @@ namespace onceproxy {
 
 telemetry::LogLevel log_level(config::LogLevel level);
 telemetry::LogFormat log_format(config::LogFormat format);
-http::Options http_options(const config::Settings& settings);
-std::vector<http::Endpoint> data_endpoints(const config::Settings& settings);
+/// `tls`: towards the upstream, or nullptr. `identifies_clients`: as the listeners that are bound
+/// do, whatever the settings say by now.
+http::Options http_options(const config::Settings& settings,
+                           std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients);
+std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
+                                                const Certificates& certificates);
 admin::Endpoint admin_endpoint(const config::Address& address);
 /// Nothing: nothing is traced.
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);

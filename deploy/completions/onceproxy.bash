@@ -31,8 +31,8 @@ _onceproxy_value() {
     -c | --config) _onceproxy_files .yaml .yml ;;
     --format) _onceproxy_words "text json" ;;
     --state) _onceproxy_words "reserved completed unknown" ;;
-    --token-file) _onceproxy_files ;;
-    --drain-time | --max-operations | --admin | --policy | --limit) ;;
+    --token-file | --ca | --certificate | --key) _onceproxy_files ;;
+    --drain-time | --max-operations | --admin | --server-name | --policy | --limit) ;;
     *) return 1 ;;
   esac
 }
@@ -40,6 +40,7 @@ _onceproxy_value() {
 _onceproxy() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" options i
+  local tls="--ca --server-name --certificate --key"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -52,7 +53,7 @@ _onceproxy() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -c | --config | --format | --state | --token-file | --drain-time | --max-operations | \
-        --admin | --policy | --limit)
+        --admin | --policy | --limit | --ca | --server-name | --certificate | --key)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
@@ -70,12 +71,12 @@ _onceproxy() {
     "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
     run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
     check) options="--help --format" ;;
-    explain) options="--help --config" ;;
+    explain) options="--help --config --certificate" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema | records) options="--help" ;;
-    "records list") options="--help --admin --token-file --format --policy --state --limit" ;;
-    "records show") options="--help --admin --token-file --format" ;;
-    "records "*) options="--help --admin --token-file --format --dry-run" ;;
+    "records list") options="--help --admin --token-file $tls --format --policy --state --limit" ;;
+    "records show") options="--help --admin --token-file $tls --format" ;;
+    "records "*) options="--help --admin --token-file $tls --format --dry-run" ;;
   esac
   case $cur in
     -*)

@@ -28,6 +28,7 @@ complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or begin; $in_action; end" -l format -x -a 'text json' -d 'Form of what is printed'
 complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'
+complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain backtest' -F
 complete -c onceproxy -n '__fish_seen_subcommand_from backtest' -l max-operations -x -a 2000000 -d 'How much to remember at once'
 
@@ -38,6 +39,10 @@ complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $acti
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a forget -d 'Remove a record'
 complete -c onceproxy -n $in_action -l admin -x -a 127.0.0.1:9901 -d 'The admin port'
 complete -c onceproxy -n $in_action -l token-file -rF -d 'A file with the bearer token of the admin port'
+complete -c onceproxy -n $in_action -l ca -rF -a system -d 'Speak TLS, and trust the issuers in this file'
+complete -c onceproxy -n $in_action -l server-name -x -d 'What the certificate of the admin port is for'
+complete -c onceproxy -n $in_action -l certificate -rF -d 'A file with the certificate to show'
+complete -c onceproxy -n $in_action -l key -rF -d 'A file with the private key of that certificate'
 complete -c onceproxy -n $in_list -l policy -x -d 'Only those of this policy'
 complete -c onceproxy -n $in_list -l state -x -a 'reserved completed unknown' -d 'Only those in this state'
 complete -c onceproxy -n $in_list -l limit -x -a 50 -d 'At most so many; 0 is all'

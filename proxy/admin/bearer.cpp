@@ -39,18 +39,18 @@ bool same(std::string_view given, std::string_view wanted) {
 
 }  // namespace
 
-Bearer::Bearer(std::string path) : path_(std::move(path)) {
+Bearer::Bearer(std::string path, std::string key) : path_(std::move(path)), key_(std::move(key)) {
   errno = 0;
   if (!token_in(path_).empty()) return;
   const std::string why = errno == 0 ? "it is empty" : std::generic_category().message(errno);
-  throw std::runtime_error("admin.token_file " + path_ + ": no token can be read: " + why);
+  throw std::runtime_error(key_ + " " + path_ + ": no token can be read: " + why);
 }
 
 bool Bearer::admits(std::string_view authorization) const {
   const std::string token = token_in(path_);
   if (token.empty()) {
     telemetry::log(telemetry::LogLevel::error, "the admin port lets nobody in",
-                   {{"error", "no token can be read"}, {"token_file", path_}});
+                   {{"error", "no token can be read"}, {"key", key_}, {"file", path_}});
     return false;
   }
   if (authorization.size() < scheme.size() ||

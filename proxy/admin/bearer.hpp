@@ -10,14 +10,16 @@ namespace onceproxy::admin {
 
 class Bearer {
  public:
-  /// Throws std::runtime_error, naming the file, where there is no token in it now.
-  explicit Bearer(std::string path);
+  /// Throws std::runtime_error, naming the file, where there is no token in it now. `key` is what
+  /// the configuration calls the file.
+  explicit Bearer(std::string path, std::string key = "admin.token_file");
 
   /// `authorization` is the field's value, or empty.
   bool admits(std::string_view authorization) const;
 
  private:
   const std::string path_;
+  const std::string key_;
 };
 
 }  // namespace onceproxy::admin

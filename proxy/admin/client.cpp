@@ -6,11 +6,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <vector>
+
+#include "proxy/tls/failure.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -89,16 +92,30 @@ tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
   message.set(http::field::connection, "close");
   if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
   message.prepare_payload();
-  http::write(socket, message, error);
-  if (error) return failed("cannot send", error);
 
-  boost::beast::flat_buffer buffer;
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(body_bytes_max);
-  http::read(socket, buffer, parser, error);
-  if (error) return failed("no answer", error);
-  auto response = parser.release();
-  return ClientResponse{static_cast<int>(response.result_int()), std::move(response.body())};
+  const auto asked = [&](auto& stream) -> tl::expected<ClientResponse, std::string> {
+    http::write(stream, message, error);
+    if (error) return failed("cannot send", error);
+    boost::beast::flat_buffer buffer;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(body_bytes_max);
+    http::read(stream, buffer, parser, error);
+    if (error) return failed("no answer", error);
+    auto response = parser.release();
+    return ClientResponse{static_cast<int>(response.result_int()), std::move(response.body())};
+  };
+  if (!request.tls) return asked(socket);
+  tls::Connection connection = request.tls->connect();
+  if (!connection) return tl::unexpected(std::string("no memory for TLS"));
+  asio::ssl::stream<Protocol::socket&> stream(socket, connection.release());
+  stream.handshake(asio::ssl::stream_base::client, error);
+  if (error.category() == asio::error::get_ssl_category() && error) {
+    const auto code = static_cast<unsigned long>(error.value());
+    return tl::unexpected(text_of(endpoint) + ": no TLS connection: " +
+                          tls::failure_of(stream.native_handle(), code).message);
+  }
+  if (error) return failed("no TLS connection", error);
+  return asked(stream);
 }
 
 std::string encode_segment(std::string_view text) {

@@ -1,14 +1,16 @@
 // Client: one request to an admin port, for the commands that use it. Waits for the answer, with a
-// bound. No TLS, as the port has none.
+// bound.
 // Thread-safety: none needed; a call owns its connection.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 
 #include "proxy/admin/server.hpp"
+#include "proxy/tls/context.hpp"
 
 namespace onceproxy::admin {
 
@@ -18,6 +20,8 @@ struct ClientRequest {
   std::string target;
   /// Sent as "Authorization: Bearer …" unless empty.
   std::string token;
+  /// Speaks TLS with it; nullptr: plain HTTP.
+  std::shared_ptr<const tls::ClientContext> tls = nullptr;
 };
 
 struct ClientResponse {

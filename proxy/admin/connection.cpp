@@ -1,6 +1,5 @@
 #include "proxy/admin/connection.hpp"
 
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,6 +13,7 @@
 
 #include "proxy/admin/listen.hpp"
 #include "proxy/admin/target.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -31,6 +31,7 @@ constexpr std::chrono::seconds answer_time{10};
 /// How long what a refused client still sends is read and thrown away, so that the answer reaches
 /// it before a reset does.
 constexpr std::chrono::seconds linger_time{1};
+constexpr std::chrono::seconds handshake_time{10};
 
 /// How an answer is to be sent.
 struct Manner {
@@ -53,6 +54,11 @@ constexpr const char* misdirected =
     "without a token this port answers only to a Host that is localhost, a loopback address or "
     "listed in admin.hosts\n";
 
+bool reads(const Parser& parser) {
+  const http::verb method = parser.get().method();
+  return method == http::verb::get || method == http::verb::head;
+}
+
 /// What is wrong with a head, before its body is read.
 std::optional<Response> refuse(const Parser& parser) {
   const auto& head = parser.get();
@@ -60,8 +66,7 @@ std::optional<Response> refuse(const Parser& parser) {
     return plain(400, "one Host is needed\n");
   // Beast 1.81 throws on large trailers and accepts any amount of chunk extensions.
   if (parser.chunked()) return plain(411, "a Content-Length is needed\n");
-  const bool reads = head.method() == http::verb::get || head.method() == http::verb::head;
-  if (!reads && head.count(http::field::origin) > 0)
+  if (!reads(parser) && head.count(http::field::origin) > 0)
     return plain(403, "web pages may not change anything here\n");
   return std::nullopt;
 }
@@ -94,15 +99,10 @@ asio::awaitable<error_code> send(Connection& connection, Routed answer, Manner m
 asio::awaitable<void> send_last(Connection& connection, Routed answer, Manner manner) {
   connection.busy = true;
   manner.keep_alive = false;
-  error_code error = co_await send(connection, std::move(answer), manner);
+  const error_code error = co_await send(connection, std::move(answer), manner);
   if (error) co_return;
-  connection.stream.socket().shutdown(Connection::Socket::shutdown_send, error);
   connection.stream.expires_after(linger_time);
-  std::array<char, 4096> rest;
-  while (!error) {
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    co_await connection.stream.async_read_some(asio::buffer(rest), token);
-  }
+  co_await connection.stream.finish();
 }
 
 /// Reads the body behind a head that was accepted.
@@ -120,6 +120,20 @@ asio::awaitable<error_code> read_body(Connection& connection, Parser& parser) {
 
 }  // namespace
 
+asio::awaitable<bool> open(Connection& connection, const ServerTls& tls) {
+  if (!connection.stream.encrypted()) co_return true;
+  connection.stream.expires_after(handshake_time);
+  const std::optional<tls::Failure> failure = co_await connection.stream.handshake();
+  if (failure) {
+    tls.metrics->failed(tls.which, peer_address(connection.stream.socket().native_handle()),
+                        failure->reason, failure->message);
+    co_return false;
+  }
+  tls.metrics->handshake(tls.which, connection.stream.resumed());
+  connection.subject = connection.stream.subject();
+  co_return true;
+}
+
 asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, const bool& stopping) {
   Parser parser;
   parser.header_limit(head_bytes_max);
@@ -135,9 +149,7 @@ asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, con
     if (!refusal && !routes.answers_to(parser.get()[http::field::host])) {
       refusal = Routed{plain(421, misdirected), {}};
     }
-    if (!refusal && !routes.admits(parser.get()[http::field::authorization])) {
-      refusal = Routed{plain(401, "a bearer token is needed\n"), {}, true};
-    }
+    if (!refusal) refusal = routes.refuse(parser.get()[http::field::authorization], reads(parser));
     if (!refusal) error = co_await read_body(connection, parser);
   }
   if (error) {
@@ -157,11 +169,17 @@ asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, con
   manner.keep_alive = message.keep_alive() && !stopping;
   manner.head_only = message.method() == http::verb::head;
   std::optional<Target> target = parse_target(message.target());
+  std::string peer = peer_address(connection.stream.socket().native_handle());
+  if (!connection.subject.empty()) peer += " (" + connection.subject + ")";
   Routed answer{plain(400, "malformed request target\n"), {}};
   if (target)
     answer = routes.answer({std::string(message.method_string()), std::move(target->path),
-                            std::move(target->query), message.body(),
-                            peer_address(connection.stream.socket().native_handle())});
+                            std::move(target->query), message.body(), std::move(peer)});
+  if (!manner.keep_alive && connection.stream.encrypted()) {
+    // A client may take an end without close_notify for an answer that was cut off.
+    co_await send_last(connection, std::move(answer), manner);
+    co_return false;
+  }
   error = co_await send(connection, std::move(answer), manner);
   co_return !error && manner.keep_alive;
 }

@@ -5,13 +5,14 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <cstddef>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "proxy/admin/routes.hpp"
+#include "proxy/admin/transport.hpp"
 
 namespace onceproxy::admin {
 
@@ -19,21 +20,25 @@ inline constexpr std::size_t head_bytes_max = 16 * 1024;
 inline constexpr std::size_t body_bytes_max = 64 * 1024;
 
 struct Connection {
-  using Socket = boost::asio::generic::stream_protocol::socket;
-
-  explicit Connection(Socket socket) : stream(std::move(socket)) {}
+  Connection(Transport::Socket socket, std::shared_ptr<const tls::ServerContext> context)
+      : stream(std::move(socket), std::move(context)) {}
 
   void close() {
     closed = true;
     stream.close();
   }
 
-  boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream;
+  Transport stream;
+  /// Who the client's certificate says it is; empty without one.
+  std::string subject;
   boost::beast::flat_buffer buffer{head_bytes_max + body_bytes_max};
   /// Between the end of a request and the end of its answer.
   bool busy = false;
   bool closed = false;
 };
+
+/// The TLS handshake, where there is one; false where it failed, which has been told to `tls`.
+boost::asio::awaitable<bool> open(Connection& connection, const ServerTls& tls);
 
 /// One request and its answer; false where the connection ends. `stopping` is looked at once the
 /// request is read; it and `routes` outlive the call.

@@ -62,6 +62,16 @@ void Routes::add(std::string method, std::string path, std::string help, Handler
   paths_[std::move(path)][std::move(method)] = {std::move(help), std::move(handler)};
 }
 
+std::optional<Routed> Routes::refuse(std::string_view authorization, bool reads) const {
+  if (!bearer_ && !read_bearer_) return std::nullopt;
+  if (bearer_ && bearer_->admits(authorization)) return std::nullopt;
+  if (!read_bearer_ || !read_bearer_->admits(authorization)) {
+    return Routed{plain(401, "a bearer token is needed\n"), {}, true};
+  }
+  if (reads) return std::nullopt;
+  return Routed{plain(403, "this token may only read\n")};
+}
+
 const Routes::Methods* Routes::find(std::string_view path, Captures& captures) const {
   if (const auto exact = paths_.find(path); exact != paths_.end()) return &exact->second;
   for (const auto& [pattern, methods] : paths_) {

@@ -24,10 +24,10 @@ class Routes {
  public:
   void add(std::string method, std::string path, std::string help, Handler handler);
   void require(Bearer bearer) { bearer_.emplace(std::move(bearer)); }
-  /// `authorization`: the field's value, or empty.
-  bool admits(std::string_view authorization) const {
-    return !bearer_ || bearer_->admits(authorization);
-  }
+  void require_to_read(Bearer bearer) { read_bearer_.emplace(std::move(bearer)); }
+  /// What a request gets that brings no token, or not the one it takes. `authorization`: the
+  /// field's value, or empty. `reads`: it asks for no change.
+  std::optional<Routed> refuse(std::string_view authorization, bool reads) const;
   void answer_only_to(Hosts hosts) { hosts_.emplace(std::move(hosts)); }
   /// `host`: the field's value, or empty.
   bool answers_to(std::string_view host) const { return !hosts_ || hosts_->admits(host); }
@@ -53,6 +53,7 @@ class Routes {
   std::map<std::string, Methods, std::less<>> paths_;
   Watcher watcher_;
   std::optional<Bearer> bearer_;
+  std::optional<Bearer> read_bearer_;
   std::optional<Hosts> hosts_;
 };
 

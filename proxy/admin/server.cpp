@@ -40,8 +40,12 @@ using Connections = std::list<Connection>;
 }  // namespace
 
 struct Server::State {
-  explicit State(const Endpoint& endpoint)
-      : listening(endpoint), acceptor(context), accept_timer(context), stop_timer(context) {
+  State(const Endpoint& endpoint, ServerTls server_tls)
+      : listening(endpoint),
+        tls(std::move(server_tls)),
+        acceptor(context),
+        accept_timer(context),
+        stop_timer(context) {
     acceptor.assign(Protocol(listening.family(), 0), listening.release());
   }
 
@@ -55,6 +59,7 @@ struct Server::State {
 
   asio::io_context context{1};
   ListeningSocket listening;
+  const ServerTls tls;
   asio::basic_socket_acceptor<Protocol> acceptor;
   asio::steady_timer accept_timer;
   asio::steady_timer stop_timer;
@@ -93,7 +98,8 @@ void Server::State::admit(Protocol::socket socket) {
     if (idle == connections.end()) return;
     idle->close();
   }
-  const auto connection = connections.emplace(connections.end(), std::move(socket));
+  const auto connection = connections.emplace(connections.end(), std::move(socket),
+                                              tls.port ? tls.port->context() : nullptr);
   asio::co_spawn(context, serve(connection), asio::detached);
 }
 
@@ -105,7 +111,7 @@ asio::awaitable<void> Server::State::serve(Connections::iterator connection) {
     ~Guard() { state.end(connection); }
   } const guard{*this, connection};
   try {
-    bool more = true;
+    bool more = co_await open(*connection, tls);
     while (more) {
       more = co_await exchange(*connection, routes, stopping);
       connection->busy = false;
@@ -152,7 +158,8 @@ void Server::State::run() {
   }
 }
 
-Server::Server(const Endpoint& endpoint) : state_(std::make_unique<State>(endpoint)) {}
+Server::Server(const Endpoint& endpoint, ServerTls tls)
+    : state_(std::make_unique<State>(endpoint, std::move(tls))) {}
 
 Server::~Server() {
   stop();
@@ -164,6 +171,10 @@ void Server::add(std::string method, std::string path, std::string help, Handler
 
 void Server::require(Bearer bearer) {
   state_->routes.require(std::move(bearer));
+}
+
+void Server::require_to_read(Bearer bearer) {
+  state_->routes.require_to_read(std::move(bearer));
 }
 
 void Server::answer_only_to(Hosts hosts) {

@@ -5,8 +5,8 @@
 // What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
 // asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
 // on the operator's machine reaches a loopback port too; for the same reason answer_only_to()
-// bounds the names that the port answers to. There is no TLS; who may ask is asked for where
-// require() says so.
+// bounds the names that the port answers to. Who may ask is asked for where require() says so, and
+// by TLS where it asks for certificates.
 //
 // Thread-safety: add() before start(); stop() from any thread. Handlers run on the server's
 // thread, one at a time, and must be quick.
@@ -20,6 +20,8 @@
 
 #include "proxy/admin/bearer.hpp"
 #include "proxy/admin/hosts.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
+#include "proxy/tls/port.hpp"
 
 namespace onceproxy::admin {
 
@@ -56,11 +58,20 @@ struct Endpoint {
   std::string unix_path;
 };
 
+/// TLS on a server's port.
+struct ServerTls {
+  /// nullptr: plain HTTP.
+  std::shared_ptr<const tls::ServerPort> port;
+  /// Where handshakes are counted, and as whose; outlives the server.
+  telemetry::TlsMetrics* metrics = nullptr;
+  telemetry::TlsPort which{};
+};
+
 class Server {
  public:
   /// Binds at once; throws std::system_error with a message that names the address. A unix socket
   /// that nobody listens on any more is replaced; any other file is left alone and is an error.
-  explicit Server(const Endpoint& endpoint);
+  explicit Server(const Endpoint& endpoint, ServerTls tls = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -73,6 +84,8 @@ class Server {
 
   /// Each request must bring this token; others are 401. Before start().
   void require(Bearer bearer);
+  /// The same for a token that may only read: with it, other methods than GET and HEAD are 403.
+  void require_to_read(Bearer bearer);
 
   /// Only requests whose Host these admit are answered; others are 421. Before start().
   void answer_only_to(Hosts hosts);

@@ -3,6 +3,7 @@
 #include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/read_file.hpp"
+#include "proxy/cli/tls_files.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -26,10 +27,18 @@ int check(const std::string& path, bool json, std::ostream& out, std::ostream& e
     return exit_unreadable;
   }
   const auto settings = config::load(*text, path, config::process_environment());
-  if (json) return print_json(path, settings ? std::vector<Problem>{} : settings.error(), out);
-  if (!settings) {
-    for (const Problem& problem : settings.error()) err << problem.text() << "\n";
-    const std::size_t count = settings.error().size();
+  // Files are worth reading where it is known which.
+  TlsFindings found;
+  if (settings) {
+    found = check_tls_files(*settings, path);
+  } else {
+    found.problems = settings.error();
+  }
+  if (json) return print_json(path, found.problems, out);
+  for (const Problem& problem : found.problems) err << problem.text() << "\n";
+  for (const std::string& note : found.notes) err << note << "\n";
+  if (!found.problems.empty()) {
+    const std::size_t count = found.problems.size();
     err << count << (count == 1 ? " problem" : " problems") << "\n";
     return exit_bad;
   }

@@ -33,6 +33,7 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   struct Arguments {
     std::string config;
     std::string file;
+    std::string certificate;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
@@ -40,6 +41,10 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();
+  command
+      ->add_option("--certificate", arguments->certificate,
+                   "A file with the certificate that the client shows (PEM)")
+      ->type_name("FILE");
   command->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
       ->type_name("")
       ->required();
@@ -47,7 +52,7 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
       "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
       "Exit code 0: explained; 1: the configuration or the request is bad; 2: cannot be read.");
   command->callback([arguments, streams, &exit_code] {
-    exit_code = explain(arguments->config, arguments->file, streams);
+    exit_code = explain(arguments->config, arguments->file, arguments->certificate, streams);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "config/load.hpp"
+#include "policies/request_view.hpp"
 
 namespace CLI {
 class App;
@@ -28,8 +29,10 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-/// `onceproxy check FILE`: every problem to `err`, or one line to `out`. With `json`, one JSON
-/// object to `out` either way, {"file":…,"valid":…,"problems":[…]}, for editors and CI.
+/// `onceproxy check FILE`: every problem to `err`, or one line to `out`; what is wrong with the TLS
+/// files that it names is one, what may be meant about them a note that changes nothing. With
+/// `json`, one JSON object to `out` either way, {"file":…,"valid":…,"problems":[…]}, for editors
+/// and CI.
 int check(const std::string& path, bool json, std::ostream& out, std::ostream& err);
 
 /// `onceproxy schema`: the JSON Schema of the configuration.
@@ -37,12 +40,13 @@ int schema(std::ostream& out);
 
 /// `onceproxy explain -c CONFIG REQUEST`: what the request in the file (or `-`, `in`) stands for.
 /// A request that would be refused for its form is `exit_bad`; any decision of a policy is not.
+/// `certificate_path`: a file with the certificate that the client shows, in PEM form; empty: none.
 int explain(const std::string& config_path, const std::string& request_path,
-            const Streams& streams);
+            const std::string& certificate_path, const Streams& streams);
 
 /// The same on what has been read.
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
-            std::ostream& err);
+            std::ostream& err, const policies::ClientCertificate* certificate = nullptr);
 
 struct BacktestArguments {
   std::string config;

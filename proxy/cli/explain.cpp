@@ -10,6 +10,8 @@
 #include "proxy/http/chunked.hpp"
 #include "proxy/http/guarded_fields.hpp"
 #include "proxy/http/head.hpp"
+#include "proxy/tls/peer.hpp"
+#include "proxy/tls/pem.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -88,7 +90,7 @@ int refuse(std::ostream& err, const Refused& why) {
 }  // namespace
 
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
-            std::ostream& err) {
+            std::ostream& err, const policies::ClientCertificate* certificate) {
   request = with_line_ends(request);
   const http::HeadLimits limits{settings.limits.head_bytes, settings.limits.headers};
   const std::size_t end = http::find_head_end(request);
@@ -99,8 +101,9 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
     return refuse(err, {bad->status, std::string(bad->detail)});
   }
   std::vector<policies::Field> kept;
-  RequestView view{head.method, head.target, head.path, head.query,
-                   http::delivered_fields(head, kept)};
+  RequestView view{
+      head.method, head.target, head.path, head.query, http::delivered_fields(head, kept),
+      certificate};
   std::string scratch;
   if (head.path != "*") {
     const auto path =
@@ -137,7 +140,7 @@ int explain(const config::Settings& settings, std::string request, std::ostream&
 }
 
 int explain(const std::string& config_path, const std::string& request_path,
-            const Streams& streams) {
+            const std::string& certificate_path, const Streams& streams) {
   const auto text = read_file(config_path);
   if (!text) {
     streams.err << "onceproxy: " << text.error() << "\n";
@@ -155,7 +158,18 @@ int explain(const std::string& config_path, const std::string& request_path,
     streams.err << "onceproxy: " << request.error() << "\n";
     return exit_unreadable;
   }
-  return explain(*settings, *std::move(request), streams.out, streams.err);
+  if (certificate_path.empty()) {
+    return explain(*settings, *std::move(request), streams.out, streams.err);
+  }
+  const auto pem = tls::read_file(certificate_path);
+  const auto chain = pem.and_then(tls::certificates_in);
+  if (!chain) {
+    streams.err << "onceproxy: " << certificate_path << " " << chain.error() << "\n";
+    return exit_unreadable;
+  }
+  const tls::Peer peer = tls::identity_of(*chain->front());
+  const policies::ClientCertificate shown{peer.uris, peer.hosts, peer.subject, peer.sha256};
+  return explain(*settings, *std::move(request), streams.out, streams.err, &shown);
 }
 
 }  // namespace onceproxy::cli

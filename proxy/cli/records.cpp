@@ -10,6 +10,7 @@
 #include "proxy/admin/client.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/records_text.hpp"
+#include "proxy/tls/context.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -42,6 +43,7 @@ class Records {
     const auto address = config::parse_address(arguments_.admin);
     if (!address) return tl::unexpected(Ending{exit_bad, "--admin: " + address.error()});
     endpoint_ = {address->host, address->port, address->unix_path};
+    if (auto tls = read_tls(); !tls) return tls;
     if (arguments_.token_file.empty()) return {};
     auto token = read_file(arguments_.token_file);
     if (!token) return tl::unexpected(Ending{exit_unreadable, token.error()});
@@ -50,9 +52,32 @@ class Records {
     return {};
   }
 
+  tl::expected<void, Ending> read_tls() {
+    const RecordsArguments& given = arguments_;
+    const bool any = !given.certificate.empty() || !given.key.empty() || !given.server_name.empty();
+    if (given.ca.empty()) {
+      if (!any) return {};
+      return tl::unexpected(Ending{exit_bad, "TLS is spoken with --ca FILE or --ca system alone"});
+    }
+    if (given.certificate.empty() != given.key.empty()) {
+      return tl::unexpected(Ending{exit_bad, "--certificate and --key belong together"});
+    }
+    tls::ClientOptions options{given.ca, given.server_name, given.certificate, given.key};
+    if (options.server_name.empty()) options.server_name = endpoint_.host;
+    if (options.server_name.empty()) {
+      return tl::unexpected(Ending{exit_bad, "a unix socket has no name: give --server-name"});
+    }
+    tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
+    if (!read.usable()) return tl::unexpected(Ending{exit_unreadable, "--" + read.complaint()});
+    auto context = tls::ClientContext::make(options, std::move(read));
+    if (!context) return tl::unexpected(Ending{exit_unreadable, context.error()});
+    tls_ = *std::move(context);
+    return {};
+  }
+
   /// The body of a 200; everything else ends the command.
   tl::expected<std::string, Ending> ask(const std::string& method, const std::string& target) {
-    auto response = admin::ask(endpoint_, {method, target, token_});
+    auto response = admin::ask(endpoint_, {method, target, token_, tls_});
     if (!response) return tl::unexpected(Ending{exit_unreadable, response.error()});
     if (response->status == 200) return std::move(response->body);
     const auto tree = JsonTree::parse(response->body);
@@ -157,6 +182,7 @@ class Records {
   std::ostream& err_;
   admin::Endpoint endpoint_;
   std::string token_;
+  std::shared_ptr<const tls::ClientContext> tls_;
 };
 
 }  // namespace

@@ -15,6 +15,13 @@ struct RecordsArguments {
   std::string admin = "127.0.0.1:9901";
   /// A file with the admin port's bearer token; empty: none is sent.
   std::string token_file;
+  /// Whom the admin port's certificate is trusted from, a file or `system`; empty: plain HTTP.
+  std::string ca;
+  /// What that certificate is for; empty: the host of `admin`.
+  std::string server_name;
+  /// Files with a certificate to show, and its key; both or neither.
+  std::string certificate;
+  std::string key;
   bool json = false;
 
   // list:

@@ -15,6 +15,13 @@ CLI::App* add_action(CLI::App& parent, const std::string& name, const std::strin
                       "The admin port: host:port or unix:/path (default 127.0.0.1:9901)");
   command->add_option("--token-file", arguments->token_file,
                       "A file with the admin port's bearer token");
+  command->add_option("--ca", arguments->ca,
+                      "Speak TLS, and trust the issuers in this file, or `system`");
+  command->add_option("--server-name", arguments->server_name,
+                      "What the admin port's certificate is for (default the host of --admin)");
+  command->add_option("--certificate", arguments->certificate,
+                      "A file with the certificate to show, where the port asks for one");
+  command->add_option("--key", arguments->key, "A file with that certificate's private key");
   const auto format = std::make_shared<std::string>("text");
   command->add_option("--format", *format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));

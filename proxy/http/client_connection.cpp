@@ -3,6 +3,8 @@
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/worker.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
+#include "proxy/tls/session.hpp"
 
 namespace onceproxy::http {
 
@@ -23,11 +25,12 @@ const LimitOptions& ClientConnection::limits() const {
 }
 
 ClientConnection::ClientConnection(Worker& home, Socket socket, std::string address,
-                                   Slots::Taken slot)
+                                   Slots::Taken slot, std::shared_ptr<const tls::ServerContext> tls)
     : Stream(home.loop(), std::move(socket), home.options().limits.idle_timeout),
       worker(home),
       client(std::move(address)),
-      slot_(std::move(slot)) {
+      slot_(std::move(slot)),
+      tls_context_(std::move(tls)) {
   worker.metrics().connection(telemetry::Side::client, +1);
 }
 
@@ -42,12 +45,21 @@ void ClientConnection::awaited_twice(std::string_view operation) {
                  {{"side", "client"}, {"operation", operation}});
 }
 
+void ClientConnection::give_way() {
+  gave_way_ = true;
+  cancel();
+}
+
 void ClientConnection::drain() {
   if (idle_) cancel();
 }
 
 Task<void> ClientConnection::serve() {
   bool go_on = true;
+  if (tls_context_) {
+    const bool secured = co_await shake_hands();
+    if (!secured) co_return;
+  }
   while (go_on) {
     const Next next = co_await read_head();
     if (next == Next::end) co_return;
@@ -61,6 +73,38 @@ Task<void> ClientConnection::serve() {
     }
   }
   co_await linger();
+}
+
+/// The TLS handshake; false: it failed, which was counted and told.
+Task<bool> ClientConnection::shake_hands() {
+  const bool asks = tls_context_->asks_for_certificates();
+  if (!open()) co_return false;
+  speak_tls(std::move(tls_context_));
+  tls_context_ = nullptr;
+  worker.shaking(*this);
+  expire_after(limits().head_timeout);
+  idle_ = true;
+  const IoError error = co_await handshake();
+  idle_ = false;
+  disarm();
+  worker.shaken(*this);
+  telemetry::TlsMetrics& metrics = worker.tls_metrics();
+  if (error == IoError::none) {
+    metrics.handshake(telemetry::TlsPort::data, tls()->resumed());
+    if (asks) peer = tls::peer_of(tls()->native());
+    if (peer) certificate = {peer->uris, peer->hosts, peer->subject, peer->sha256};
+    co_return true;
+  }
+  if (gave_way_) {
+    metrics.failed(telemetry::TlsPort::data, client, "crowded",
+                   "too many handshakes at once, and this one was the oldest");
+  } else if (error == IoError::timed_out) {
+    metrics.failed(telemetry::TlsPort::data, client, "timeout", "the handshake took too long");
+  } else if (!worker.draining()) {
+    const tls::Failure& failure = tls()->failure();
+    metrics.failed(telemetry::TlsPort::data, client, failure.reason, failure.message);
+  }
+  co_return false;
 }
 
 std::optional<BadHead> ClientConnection::parse() {

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "proxy/http/head.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/stream.hpp"
+#include "proxy/tls/peer.hpp"
 
 namespace onceproxy::http {
 
@@ -27,19 +29,26 @@ class Worker;
 
 class ClientConnection final : public Stream {
  public:
-  /// `client`: the peer's address, without its port. `slot`: of the limit of
-  /// clients.
-  ClientConnection(Worker& worker, Socket socket, std::string client, Slots::Taken slot);
+  /// `client`: the peer's address, without its port. `slot`: of the limit of clients. `tls`: what a
+  /// handshake is made with before the first request; nullptr: none is.
+  ClientConnection(Worker& worker, Socket socket, std::string client, Slots::Taken slot,
+                   std::shared_ptr<const tls::ServerContext> tls);
   ~ClientConnection() override;
 
   /// Serves until the connection ends; then the worker forgets it.
   Task<void> serve();
 
+  /// Ends a handshake that takes long, in favour of one that has just begun.
+  void give_way();
   /// Ends now if nothing is under way; else after the answer under way.
   void drain();
 
   Worker& worker;
   const std::string client;
+  /// Who the client's certificate says it is; nullptr: it showed none.
+  std::unique_ptr<const tls::Peer> peer;
+  /// The same as policies see it; with `peer` alone.
+  policies::ClientCertificate certificate;
   RequestHead head;
   /// Scratch for what is written; valid until the write ended.
   std::string out;
@@ -54,12 +63,15 @@ class ClientConnection final : public Stream {
   /// As they are now; to be asked anew after a co_await.
   const LimitOptions& limits() const;
   Task<Next> read_head();
+  Task<bool> shake_hands();
   std::optional<BadHead> parse();
   Task<void> linger();
   /// True: there were some.
   bool skip_empty_lines();
 
   const Slots::Taken slot_;
+  std::shared_ptr<const tls::ServerContext> tls_context_;
+  bool gave_way_ = false;
   std::chrono::steady_clock::time_point began_{};
   /// Where the head in the buffer ends; meaningless with `bad_head_`.
   std::size_t head_end_ = 0;

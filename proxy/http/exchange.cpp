@@ -1,5 +1,8 @@
 #include "proxy/http/exchange.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "policies/path.hpp"
 #include "proxy/http/covered.hpp"
 #include "proxy/http/passing.hpp"
@@ -47,9 +50,23 @@ void Exchange::see_head() {
   view.target = head.target;
   view.query = head.query;
   view.headers = delivered_fields(head, delivered_);
+  if (options().identifies_clients) hide_certificate_claims();
+  view.certificate = client.peer ? &client.certificate : nullptr;
   if (head.request_id >= 0) {
     request_id = head.fields[static_cast<std::size_t>(head.request_id)].value;
   }
+}
+
+/// What a client says of its certificate goes no further where we look at it ourselves, and what
+/// the service does not get no policy reads.
+void Exchange::hide_certificate_claims() {
+  if (std::ranges::count(client.head.known, Known::client_certificate) == 0) return;
+  std::vector<Field> others;
+  std::ranges::copy_if(view.headers, std::back_inserter(others), [](const Field& field) {
+    return known_field(field.name) != Known::client_certificate;
+  });
+  delivered_ = std::move(others);
+  view.headers = delivered_;
 }
 
 void Exchange::begin_body() {
@@ -76,11 +93,18 @@ ClientSide Exchange::client_side() const {
           worker.date()};
 }
 
+CertificateField Exchange::certificate_field() const {
+  return {options().identifies_clients,
+          client.peer ? std::string_view(client.peer->forwarded) : std::string_view()};
+}
+
 CoveredFields Exchange::covered_fields(std::size_t body_bytes) const {
   CoveredFields fields;
   fields.request_id = request_id;
   fields.client = client.client;
   fields.response_timeout = options().upstream.response_timeout;
+  fields.secure = client.tls() != nullptr;
+  fields.certificate = certificate_field();
   fields.body_bytes = body_bytes;
   fields.trace = trace.fields();
   return fields;

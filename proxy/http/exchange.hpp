@@ -62,6 +62,8 @@ class Exchange {
     return shadow ? telemetry::Decision::forwarded : telemetry::Decision::passed;
   }
   ClientSide client_side() const;
+  CertificateField certificate_field() const;
+  void hide_certificate_claims();
   /// What a covered request carries to the upstream, but for a reservation's fields.
   CoveredFields covered_fields(std::size_t body_bytes) const;
 

@@ -34,6 +34,7 @@ constexpr Name names[] = {
     {"x-envoy-upstream-service-time", Known::service_time},
     {"traceparent", Known::traceparent},
     {"tracestate", Known::tracestate},
+    {"x-forwarded-client-cert", Known::client_certificate},
 };
 
 constexpr std::string_view own_prefix = "onceproxy-";

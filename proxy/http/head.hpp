@@ -41,6 +41,7 @@ enum class Known : std::uint8_t {
   service_time,      ///< X-Envoy-Upstream-Service-Time
   traceparent,       ///< W3C Trace Context's
   tracestate,
+  client_certificate,  ///< X-Forwarded-Client-Cert, as Envoy names it
   ours,  ///< Onceproxy-*; in requests also other spellings of guarded fields (guarded_fields.hpp)
 };
 

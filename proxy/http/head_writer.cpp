@@ -73,6 +73,15 @@ bool keeps(const TraceFields& trace, Known known) {
   return known != Known::traceparent && (known != Known::tracestate || trace.keep_tracestate);
 }
 
+bool keeps(const CertificateField& certificate, Known known) {
+  return known != Known::client_certificate || !certificate.ours;
+}
+
+void append_certificate(const CertificateField& certificate, std::string& out) {
+  if (certificate.value.empty()) return;
+  out.append("x-forwarded-client-cert: ").append(certificate.value).append("\r\n");
+}
+
 void append_trace(const TraceFields& trace, std::string& out) {
   if (trace.traceparent.empty()) return;
   out.append("traceparent: ").append(trace.traceparent).append("\r\n");
@@ -106,9 +115,10 @@ void write_request_head(const RequestHead& head, const Kept& kept, std::string_v
   append_fields(head, out, [&](Known known) {
     return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
            known != Known::upgrade && (known != Known::expect || kept.expect) &&
-           keeps(trace, known);
+           keeps(trace, known) && keeps(kept.certificate, known);
   });
   append_trace(trace, out);
+  append_certificate(kept.certificate, out);
   if (kept.upgrade) {
     out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
@@ -133,7 +143,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
       case Known::expected_timeout:
         return false;
       default:
-        return keeps(fields.trace, known);
+        return keeps(fields.trace, known) && keeps(fields.certificate, known);
     }
   });
   if (fields.body_bytes > 0 || head.framing.kind != Framing::Kind::none || head.method == "POST" ||
@@ -148,7 +158,9 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
     }
   }
   out.append(fields.client).append("\r\n");
-  if (head.forwarded_proto < 0) out += "x-forwarded-proto: http\r\n";
+  if (head.forwarded_proto < 0) {
+    out += fields.secure ? "x-forwarded-proto: https\r\n" : "x-forwarded-proto: http\r\n";
+  }
   if (head.forwarded_host < 0) {
     out.append("x-forwarded-host: ").append(host_or(head, authority)).append("\r\n");
   }
@@ -163,6 +175,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
     out += "\r\n";
   }
   append_trace(fields.trace, out);
+  append_certificate(fields.certificate, out);
   out += "\r\n";
 }
 

@@ -24,11 +24,22 @@ struct TraceFields {
   bool keep_tracestate = true;
 };
 
+/// What the upstream is told of the client's certificate, in X-Forwarded-Client-Cert.
+struct CertificateField {
+  /// It is told here and nowhere else: a client's own field goes no further.
+  bool ours = false;
+  /// Empty: the client showed no certificate.
+  std::string_view value;
+};
+
 /// What a covered request carries to the upstream besides its own fields.
 struct CoveredFields {
   std::string_view request_id;
   /// The address the connection came from.
   std::string_view client;
+  /// It came through TLS.
+  bool secure = false;
+  CertificateField certificate;
   std::chrono::milliseconds response_timeout;
   /// Of the body that is sent.
   std::size_t body_bytes = 0;
@@ -42,6 +53,7 @@ struct CoveredFields {
 struct Kept {
   bool upgrade = false;
   bool expect = false;
+  CertificateField certificate = {};
 };
 
 /// A request that goes on as it came, but for its connection's own fields and those of a trace.

@@ -83,8 +83,11 @@ BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<EventLoo
   return bound;
 }
 
-Listener::Listener(Worker& worker, Acceptor acceptor)
-    : Deadline(worker.loop().deadlines()), worker_(worker), acceptor_(std::move(acceptor)) {}
+Listener::Listener(Worker& worker, Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls)
+    : Deadline(worker.loop().deadlines()),
+      worker_(worker),
+      acceptor_(std::move(acceptor)),
+      tls_(std::move(tls)) {}
 
 void Listener::stop() {
   disarm();
@@ -99,7 +102,8 @@ void Listener::accept_next() {
                            worker_.loop().woke();
                            if (!acceptor_.is_open()) return;
                            if (!error) {
-                             worker_.accepted(std::move(socket), host_of(peer_.address()));
+                             worker_.accepted(std::move(socket), host_of(peer_.address()),
+                                              tls_.get());
                            } else if (error != asio::error::connection_aborted) {
                              telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
                                             {{"error", error.message()}});

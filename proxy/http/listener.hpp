@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/socket.hpp"
+#include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
 
@@ -29,7 +31,8 @@ BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<EventLoo
 
 class Listener final : private Deadline {
  public:
-  Listener(Worker& worker, Acceptor acceptor);
+  /// `tls`: connections begin with a handshake; nullptr: they do not.
+  Listener(Worker& worker, Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
 
   void start() { accept_next(); }
   void stop();
@@ -41,6 +44,7 @@ class Listener final : private Deadline {
 
   Worker& worker_;
   Acceptor acceptor_;
+  const std::shared_ptr<const tls::ServerPort> tls_;
   asio::ip::tcp::endpoint peer_;
 };
 

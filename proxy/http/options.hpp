@@ -4,7 +4,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+
+#include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
 
@@ -18,6 +21,13 @@ struct Endpoint {
 
   std::string text() const;
   bool operator==(const Endpoint&) const = default;
+};
+
+/// Where the data port listens, and what connections there begin with.
+struct ListenOptions {
+  Endpoint endpoint;
+  /// nullptr: no TLS.
+  std::shared_ptr<const tls::ServerPort> tls = nullptr;
 };
 
 struct UpstreamOptions {
@@ -36,6 +46,8 @@ struct UpstreamOptions {
   /// Requests under way at once; 0: no limit.
   std::size_t concurrency_max = 0;
   std::size_t head_bytes_max = 64 * 1024;
+  /// What connections to it begin with; nullptr: no TLS.
+  std::shared_ptr<const tls::ClientPort> tls;
 };
 
 struct LimitOptions {
@@ -55,6 +67,8 @@ struct LimitOptions {
 struct Options {
   UpstreamOptions upstream;
   LimitOptions limits;
+  /// Some listener asks clients for certificates: what the upstream is told of them is believed.
+  bool identifies_clients = false;
 };
 
 }  // namespace onceproxy::http

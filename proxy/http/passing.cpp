@@ -113,8 +113,8 @@ Stream::Parts Passing::first_parts() {
   }
   // Whoever read the body has asked for it already.
   const bool expect = client_.head.expects_continue && !body_ && !begun_;
-  write_request_head(client_.head, {websocket_, expect}, exchange_.setup->upstream_name,
-                     exchange_.trace.fields(), client_.out);
+  write_request_head(client_.head, {websocket_, expect, exchange_.certificate_field()},
+                     exchange_.setup->upstream_name, exchange_.trace.fields(), client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};

@@ -167,7 +167,7 @@ void RequestTrace::record_request(const Exchange& exchange, const Ending& ending
 
   const auto [host, port] = split_authority(head.host);
   add_method(record.method, span.attributes);
-  span.attributes.text("url.scheme", "http");
+  span.attributes.text("url.scheme", exchange.client.tls() != nullptr ? "https" : "http");
   span.attributes.text("url.path", record.path);
   span.attributes.text("http.route", route);
   span.attributes.text("server.address", host);

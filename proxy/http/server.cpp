@@ -40,7 +40,7 @@ std::size_t answers_max(const Options& options, const gate::Rules& rules) {
 
 }  // namespace
 
-Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t workers,
+Server::Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
                telemetry::Tracer* tracer)
@@ -58,7 +58,8 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
                     }),
               Slots(options.upstream.concurrency_max),
               BufferBudget(telemetry::Buffered::bodies),
-              BufferBudget(telemetry::Buffered::answers)} {
+              BufferBudget(telemetry::Buffered::answers),
+              workers} {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<EventLoop*> loops;
@@ -67,10 +68,12 @@ Server::Server(Options options, const std::vector<Endpoint>& listen, std::size_t
     loops.push_back(&workers_.back()->loop());
     serving_.push_back(false);
   }
-  for (const Endpoint& endpoint : listen) {
-    BoundAddress bound = bind_listeners(endpoint, loops);
+  for (const ListenOptions& each : listen) {
+    BoundAddress bound = bind_listeners(each.endpoint, loops);
     addresses_.push_back(std::move(bound.text));
-    for (std::size_t i = 0; i < workers; ++i) workers_[i]->listen(std::move(bound.acceptors[i]));
+    for (std::size_t i = 0; i < workers; ++i) {
+      workers_[i]->listen(std::move(bound.acceptors[i]), each.tls);
+    }
   }
 }
 

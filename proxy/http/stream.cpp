@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "proxy/tls/session.hpp"
+
 namespace onceproxy::http {
 
 namespace {
@@ -46,23 +48,29 @@ void Stream::close() {
   cancel();
   disarm();
   connecting_.reset();
+  // As far as the kernel takes it: nobody waits for more.
+  if (tls_ && watch_ != nullptr) tls_->finish();
   if (watch_ != nullptr) std::exchange(watch_, nullptr)->close();
 }
 
 void Stream::reset() {
   ErrorCode ignored;
   if (open()) watch_->socket.set_option(Socket::linger(true, 0), ignored);
+  if (tls_) tls_->give_up();
   close();
 }
 
 void Stream::shutdown_send() {
   ErrorCode ignored;
-  if (open()) watch_->socket.shutdown(Socket::shutdown_send, ignored);
+  if (!open()) return;
+  if (tls_) finish_tls();
+  if (!finishing_) watch_->socket.shutdown(Socket::shutdown_send, ignored);
 }
 
 bool Stream::quiet(bool look) {
   if (!open() || ended_) return false;
   if (!readable_ && !look) return true;
+  if (tls_) return tls_is_quiet();
   char byte;
   ErrorCode error;
   watch_->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
@@ -109,6 +117,7 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
 
 /// True: the read ended, well or not. False: there is nothing to read now.
 bool Stream::read_some() {
+  if (tls_) return read_through_tls();
   const Buffer::Room room = buffer.prepare(read_bytes_max_);
   if (room.size == 0) {
     read_error_ = IoError::no_room;
@@ -156,6 +165,7 @@ bool Stream::WriteAwaiter::advance() {
       result_.error = IoError::broken;
       return true;
     }
+    if (stream_.tls_) return stream_.write_through_tls(*this);
     std::array<asio::const_buffer, parts_max> buffers;
     std::size_t count = 0;
     for (const std::string_view part : parts_) {
@@ -197,7 +207,7 @@ bool Stream::write_now() {
     return true;
   }
   guard_write();
-  watch_->wait_writable();
+  wait_to_write();
   return false;
 }
 
@@ -262,6 +272,7 @@ void Stream::interrupt_reading(IoError error) {
   }
   if (connector_.waits()) {
     connecting_.reset();
+    shaking_ = false;
     connect_error_ = error;
     connector_.done = true;
   }
@@ -299,6 +310,8 @@ void Stream::readable(ErrorCode error) {
     // There will be no news any more.
     ended_ = true;
     interrupt_reading(IoError::broken);
+  } else if (tls_ && moved_by_reading()) {
+    return;
   } else if (reader_.waits()) {
     reader_.done = read_some();
   }
@@ -311,6 +324,7 @@ void Stream::readable(ErrorCode error) {
 
 void Stream::writable(ErrorCode error) {
   loop_.woke();
+  if (tls_ && !error && moved_by_writing()) return;
   if (!writer_.waits()) return;
   if (error) {
     interrupt_writing(IoError::broken);
@@ -323,7 +337,7 @@ void Stream::writable(ErrorCode error) {
     return;
   }
   if (writing_->result_.bytes > before) guard_write();
-  watch_->wait_writable();
+  wait_to_write();
 }
 
 }  // namespace onceproxy::http

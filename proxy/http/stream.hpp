@@ -16,6 +16,9 @@
 // of the program: it gets `broken` at once, the stream is closed, and the first one ends as broken,
 // so that neither is lost together with what it owns.
 //
+// With speak_tls() all of it goes through TLS: what is read and written is the plain text, and an
+// end is the peer's close_notify; one without it is `broken`.
+//
 // Not thread-safe: one event loop. Must not be destroyed while a coroutine awaits it.
 #pragma once
 
@@ -34,6 +37,11 @@
 #include "proxy/http/event_loop.hpp"
 #include "proxy/http/socket.hpp"
 #include "proxy/http/watch.hpp"
+#include "proxy/tls/context.hpp"
+
+namespace onceproxy::tls {
+class Session;
+}
 
 namespace onceproxy::http {
 
@@ -50,6 +58,11 @@ struct IoResult {
   IoError error = IoError::none;
   /// Bytes moved, also where there is an error.
   std::size_t bytes = 0;
+  /// Of more than these something may have left: through TLS, part of a record.
+  bool some_left = false;
+
+  /// Certainly not a byte has left the process.
+  bool nothing_left() const { return bytes == 0 && !some_left; }
 };
 
 class Stream : public Deadline,
@@ -97,6 +110,14 @@ class Stream : public Deadline,
   auto connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within) {
     return ConnectAwaiter{*this, addresses, within};
   }
+  /// From now on TLS is spoken, once co_await handshake() has given IoError::none. On a connected
+  /// stream, before anything is read or written.
+  void speak_tls(std::shared_ptr<const tls::ServerContext> context);
+  void speak_tls(std::shared_ptr<const tls::ClientContext> context);
+  auto handshake() { return HandshakeAwaiter{*this}; }
+  /// nullptr: plain.
+  const tls::Session* tls() const { return tls_.get(); }
+
   /// Which of the addresses connect() came to.
   std::size_t connected_to() const { return connected_to_; }
 
@@ -114,7 +135,7 @@ class Stream : public Deadline,
   void close();
   /// Closes so that the peer sees a failure (RST), not an end.
   void reset();
-  /// Nothing more will be sent (FIN).
+  /// Nothing more will be sent (FIN, and close_notify before it).
   void shutdown_send();
 
  protected:
@@ -177,6 +198,17 @@ class Stream : public Deadline,
 
   struct Waiter;
   bool refuse_second(const Waiter& waiter, std::string_view operation);
+  struct HandshakeAwaiter {
+    Stream& stream;
+    bool refused = false;
+    bool await_ready() {
+      refused = stream.refuse_second(stream.connector_, "handshake");
+      return refused || stream.begin_handshake();
+    }
+    void await_suspend(std::coroutine_handle<> waiter) { stream.connector_ = {waiter}; }
+    IoError await_resume() const { return refused ? IoError::broken : stream.connect_error_; }
+  };
+
   bool begin_fill(std::size_t buffer_bytes_max);
   bool read_some();
   void begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter);
@@ -188,6 +220,16 @@ class Stream : public Deadline,
   void expect_more();
   void interrupt_reading(IoError error);
   void interrupt_writing(IoError error);
+  bool begin_handshake();
+  bool shake_on();
+  void handshake_moved();
+  bool read_through_tls();
+  bool tls_is_quiet();
+  bool write_through_tls(WriteAwaiter& writing);
+  void wait_to_write();
+  void finish_tls();
+  bool moved_by_reading();
+  bool moved_by_writing();
   void readable(ErrorCode error) override;
   void writable(ErrorCode error) override;
   void connected(Socket socket, std::size_t index) override;
@@ -208,6 +250,12 @@ class Stream : public Deadline,
   /// None: closed, or not connected yet.
   Watch::Pointer watch_;
   const std::chrono::milliseconds stall_;
+
+  std::unique_ptr<tls::Session> tls_;
+  bool shaking_ = false;
+  /// close_notify waits for room, and FIN behind it.
+  bool finishing_ = false;
+  bool write_waits_to_read_ = false;
 
   Waiter reader_;
   std::size_t read_bytes_max_ = 0;

@@ -5,6 +5,8 @@
 
 #include "proxy/http/abandoned_call.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
+#include "proxy/tls/session.hpp"
 
 namespace onceproxy::http {
 
@@ -117,18 +119,20 @@ void UpstreamConnection::awaited_twice(std::string_view operation) {
 UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
                            const std::shared_ptr<const Setup>& setup, UpstreamAddress& address,
                            Slots& connections, std::atomic<std::size_t>& waiting_bytes,
-                           telemetry::WorkerMetrics& metrics)
+                           telemetry::WorkerMetrics& metrics, telemetry::TlsMetrics& tls_metrics)
     : loop_(loop),
       home_(home),
       setup_(setup),
       address_(address),
       connections_(connections),
       metrics_(metrics),
+      tls_metrics_(tls_metrics),
       waiting_bytes_(waiting_bytes) {}
 
 UpstreamPool::~UpstreamPool() = default;
 
 bool UpstreamPool::leads_astray(UpstreamConnection& connection) const {
+  if (connection.tls_port_ != options().tls) return true;
   const std::uint64_t generation = address_.generation();
   if (connection.generation_ == generation) return false;
   if (!address_.has(connection.peer_)) return true;
@@ -216,20 +220,39 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
     UpstreamConnection& connection = *acquired.connection;
     connection.expire_after(options().connect_timeout);
     error = co_await connection.connect(found->addresses, options().connect_timeout);
+    if (error == IoError::none && options().tls) error = co_await secure(connection);
     connection.disarm();
     connection.generation_ = found->generation;
     connection.peer_ = found->addresses[connection.connected_to()];
     if (error == IoError::none && connection.connected_to() > 0) address_.prefer(connection.peer_);
   }
   if (error != IoError::none) {
-    acquired.connection.reset();
     acquired.error = error == IoError::timed_out
                          ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
+                     : acquired.connection->tls() != nullptr
+                         ? gate::NotSent{Reason::unreachable, "No TLS with the upstream."}
                      : found
                          ? gate::NotSent{Reason::unreachable, "The upstream refuses connections."}
                          : gate::NotSent{Reason::unreachable, "The upstream's name is unknown."};
+    acquired.connection.reset();
   }
   co_return acquired;
+}
+
+Task<IoError> UpstreamPool::secure(UpstreamConnection& connection) {
+  using telemetry::TlsPort;
+  connection.tls_port_ = options().tls;
+  connection.speak_tls(connection.tls_port_->context());
+  const IoError error = co_await connection.handshake();
+  if (error == IoError::none) {
+    tls_metrics_.handshake(TlsPort::upstream, connection.tls()->resumed());
+  } else if (error == IoError::timed_out) {
+    tls_metrics_.failed(TlsPort::upstream, {}, "timeout", "the handshake took too long");
+  } else {
+    const tls::Failure& failure = connection.tls()->failure();
+    tls_metrics_.failed(TlsPort::upstream, {}, failure.reason, failure.message);
+  }
+  co_return error;
 }
 
 void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::seconds> announced) {

@@ -57,6 +57,8 @@ class UpstreamConnection final
   /// Where it leads, and of which of the upstream's generations that was when it was looked at.
   SocketAddress peer_;
   std::uint64_t generation_ = 0;
+  /// What it began with; nullptr: it is plain.
+  std::shared_ptr<const tls::ClientPort> tls_port_;
   std::chrono::steady_clock::time_point idle_since_;
   /// How long its peer keeps it, less a margin, where it says so.
   std::optional<std::chrono::milliseconds> announced_;
@@ -71,7 +73,8 @@ class UpstreamPool {
   /// `setup` is looked at whenever an option is needed, and may be another one each time.
   UpstreamPool(EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
                UpstreamAddress& address, Slots& connections,
-               std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics);
+               std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics,
+               telemetry::TlsMetrics& tls_metrics);
   ~UpstreamPool();
 
   /// An idle connection, or nullptr.
@@ -128,6 +131,9 @@ class UpstreamPool {
   Task<void> end_abandoned(AbandonedCall& call);
   bool may_be_reused(UpstreamConnection& connection,
                      std::chrono::steady_clock::time_point now) const;
+  /// TLS on a connection that was just made; false: the handshake failed, which was counted and
+  /// told, or took longer than the deadline that is armed.
+  Task<IoError> secure(UpstreamConnection& connection);
   /// Forgets a connection that nobody uses.
   void drop(const UpstreamConnection& connection);
 
@@ -137,6 +143,7 @@ class UpstreamPool {
   UpstreamAddress& address_;
   Slots& connections_;
   telemetry::WorkerMetrics& metrics_;
+  telemetry::TlsMetrics& tls_metrics_;
   /// All there are, lent or idle.
   boost::intrusive::list<UpstreamConnection,
                          boost::intrusive::base_hook<

@@ -89,7 +89,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
       written = co_await connection->write_listening(parts);
     }
     if (written.error == IoError::none) co_return std::nullopt;
-    if (written.bytes > 0 && written.error != IoError::timed_out) {
+    if (!written.nothing_left() && written.error != IoError::timed_out) {
       // Also where the upstream closed: what it said before is still to be read.
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
@@ -98,8 +98,8 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
-    if (written.bytes == 0 && reused) continue;
-    if (written.bytes == 0) {
+    if (written.nothing_left() && reused) continue;
+    if (written.nothing_left()) {
       co_return Failure(
           NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
     }

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <ctime>
@@ -24,6 +25,10 @@ constexpr std::chrono::microseconds calls_held_max{500};
 
 /// How long clients may be told that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
+
+/// Of limits.connections, at most a quarter may be handshakes; each worker may have a few.
+constexpr std::size_t handshakes_share = 4;
+constexpr std::size_t handshakes_min = 16;
 
 /// IMF-fixdate (RFC 9110 5.6.7).
 std::string date_now() {
@@ -67,7 +72,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
       gate_(shared.store, *this, shared.clock, metrics_),
       upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots,
-                shared.waiting_bytes, metrics_),
+                shared.waiting_bytes, metrics_, shared.metrics.tls()),
       date_(date_now()) {
   if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
     throw std::runtime_error("cannot read random numbers from the kernel");
@@ -76,8 +81,8 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
 
 Worker::~Worker() = default;
 
-void Worker::listen(Acceptor acceptor) {
-  listeners_.push_back(std::make_unique<Listener>(*this, std::move(acceptor)));
+void Worker::listen(Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(acceptor), std::move(tls)));
 }
 
 void Worker::run() {
@@ -196,13 +201,14 @@ void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> ado
   });
 }
 
-void Worker::accepted(Socket socket, std::string client) {
+void Worker::accepted(Socket socket, std::string client, const tls::ServerPort* tls) {
   if (!shared_.client_slots.try_take()) {
-    refuse_overload(std::move(socket));
+    refuse_overload(std::move(socket), tls != nullptr);
     return;
   }
   auto connection = std::make_unique<ClientConnection>(*this, std::move(socket), std::move(client),
-                                                       Slots::Taken(&shared_.client_slots));
+                                                       Slots::Taken(&shared_.client_slots),
+                                                       tls != nullptr ? tls->context() : nullptr);
   ClientConnection& started = *connection;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
@@ -210,13 +216,14 @@ void Worker::accepted(Socket socket, std::string client) {
 }
 
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
-void Worker::refuse_overload(Socket socket) {
+void Worker::refuse_overload(Socket socket, bool secure) {
   std::string out;
   const ClientSide side{1, false, false, date_};
   write_answer(gate::busy("Too many connections."), side, telemetry::Decision::busy, out);
   ErrorCode ignored;
   socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(out), ignored);
+  // Before a handshake, an answer would be read as a broken one.
+  if (!secure) socket.write_some(asio::buffer(out), ignored);
   socket.close(ignored);
   metrics_.request(telemetry::no_policy, telemetry::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
@@ -236,6 +243,20 @@ void Worker::connection_ended(ClientConnection& connection) {
     connections_.pop_back();
     stop_when_drained();
   });
+}
+
+void Worker::shaking(ClientConnection& connection) {
+  const std::size_t share = options().limits.connections / handshakes_share / shared_.workers;
+  if (shaking_.size() >= std::max(handshakes_min, share)) {
+    shaking_.front()->give_way();
+    // It ends a little later, when the next one may have come.
+    shaking_.erase(shaking_.begin());
+  }
+  shaking_.push_back(&connection);
+}
+
+void Worker::shaken(ClientConnection& connection) {
+  std::erase(shaking_, &connection);
 }
 
 void Worker::stop_when_drained() {

@@ -23,6 +23,7 @@
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
+#include "proxy/tls/port.hpp"
 #include "store/clock.hpp"
 #include "store/store.hpp"
 
@@ -45,6 +46,7 @@ struct Shared {
   Slots turns;
   BufferBudget bodies;
   BufferBudget answers;
+  std::size_t workers = 1;
   /// What the requests that wait for a turn or a connection take in memory.
   std::atomic<std::size_t> waiting_bytes = 0;
 };
@@ -54,8 +56,9 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   Worker(Shared& shared, std::shared_ptr<const Setup> setup);
   ~Worker();
 
-  /// Takes connections from a socket that listens, on the worker's loop. Before run().
-  void listen(Acceptor acceptor);
+  /// Takes connections from a socket that listens, on the worker's loop; `tls`: they begin with a
+  /// handshake. Before run().
+  void listen(Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
 
   /// Serves until the worker is drained. Call once, on the worker's own thread.
   void run();
@@ -98,11 +101,16 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::string new_request_id();
 
   // For its listeners and connections:
-  void accepted(Socket socket, std::string client);
+  void accepted(Socket socket, std::string client, const tls::ServerPort* tls);
   void connection_ended(ClientConnection& connection);
+  /// A handshake begins, and ends. When too many are under way at once, the oldest gives way: a
+  /// client that is served needs milliseconds, and one that only keeps a place has had its time.
+  void shaking(ClientConnection& connection);
+  void shaken(ClientConnection& connection);
+  telemetry::TlsMetrics& tls_metrics() { return shared_.metrics.tls(); }
 
  private:
-  void refuse_overload(Socket socket);
+  void refuse_overload(Socket socket, bool secure);
   void tick();
   void end_all();
   void run_delivered();
@@ -134,6 +142,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
 
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  /// Whose handshake is under way, the oldest first.
+  std::vector<ClientConnection*> shaking_;
 };
 
 }  // namespace onceproxy::http

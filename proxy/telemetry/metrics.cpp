@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/telemetry/exposition.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/telemetry/worker_metrics.hpp"
 
 namespace onceproxy::telemetry {
@@ -55,7 +56,9 @@ struct Metrics::State final : prometheus::Collectable {
       }
       if (slots) snapshot.slots = slots();
     }
-    return metric_families(snapshot);
+    std::vector<prometheus::MetricFamily> families = metric_families(snapshot);
+    tls.append(families);
+    return families;
   }
 
   const std::string version;
@@ -87,6 +90,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::atomic<std::uint64_t> spans_exported{0};
   std::atomic<std::uint64_t> spans_dropped{0};
   std::atomic<std::uint64_t> upstream_lookup_failures{0};
+  TlsMetrics tls;
 };
 
 Metrics::Metrics(std::string version) : state_(std::make_unique<State>(std::move(version))) {}
@@ -160,6 +164,10 @@ void Metrics::buffered_max(Buffered what, std::size_t bytes) {
 
 void Metrics::upstream_lookup_failed() {
   state_->upstream_lookup_failures.fetch_add(1, std::memory_order_relaxed);
+}
+
+TlsMetrics& Metrics::tls() {
+  return state_->tls;
 }
 
 void Metrics::reloaded(bool successful) {

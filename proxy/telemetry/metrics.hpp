@@ -26,6 +26,8 @@ inline constexpr PolicyId no_policy = 0;
 /// More policies than this in a process's life (reloads included) are counted as no_policy.
 inline constexpr std::size_t policies_max = 4096;
 
+class TlsMetrics;
+
 enum class Side { client, upstream };
 
 /// How an operation that was let through ended.
@@ -200,6 +202,9 @@ class Metrics {
 
   /// What that may hold, all workers together.
   void buffered_max(Buffered what, std::size_t bytes);
+
+  /// What ports that speak TLS count; lives as long as this object.
+  TlsMetrics& tls();
 
   /// A configuration was loaded anew, or could not be. The one the process began with counts as a
   /// success at the time this object was made.

@@ -5,15 +5,20 @@ import json
 
 
 class Admin:
-    """`address` is (host, port)."""
+    """`address` is (host, port). `context`: speaks TLS with it."""
 
-    def __init__(self, address, token=None):
+    def __init__(self, address, token=None, context=None):
         self.address = address
         self.token = token
+        self.context = context
 
     def call(self, method, target, body=None):
         """(status, body as JSON where it is JSON, else as text)."""
-        connection = http.client.HTTPConnection(*self.address, timeout=60)
+        if self.context:
+            connection = http.client.HTTPSConnection(*self.address, timeout=60,
+                                                     context=self.context)
+        else:
+            connection = http.client.HTTPConnection(*self.address, timeout=60)
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         data = None if body is None else json.dumps(body)
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 
 from .message import Incomplete, parse_response, request
@@ -19,12 +20,19 @@ class BrokenOff(Exception):
 
 
 class Client:
-    """One connection. Not thread-safe."""
+    """One connection; with a `context` through TLS. Not thread-safe."""
 
-    def __init__(self, address, timeout=PATIENCE):
+    def __init__(self, address, timeout=PATIENCE, context=None, name="localhost"):
         self.socket = socket.create_connection(address, timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        if context:
+            try:
+                self.socket = context.wrap_socket(self.socket, server_hostname=name,
+                                                  suppress_ragged_eofs=False)
+            except OSError:
+                self.socket.close()
+                raise
 
     def __enter__(self):
         return self
@@ -45,6 +53,11 @@ class Client:
     def finish(self):
         """Nothing more will be sent; answers can still come."""
         self.socket.shutdown(socket.SHUT_WR)
+
+    @property
+    def secure(self):
+        """What TLS came to; None where it is plain."""
+        return self.socket if isinstance(self.socket, ssl.SSLSocket) else None
 
     def receive(self):
         """Whatever comes next, at least a byte, into `buffer`; False at the end."""

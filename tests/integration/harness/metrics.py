@@ -41,8 +41,11 @@ class Metrics:
         return {v for _, found in self.samples for k, v in found if k == label}
 
 
-def scrape(address):
+def scrape(address, context=None):
+    """With a `context` through TLS."""
     host, port = address
-    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=30) as response:
+    scheme = "https" if context else "http"
+    with urllib.request.urlopen(f"{scheme}://{host}:{port}/metrics", timeout=30,
+                                context=context) as response:
         assert response.headers["Content-Type"].startswith("text/plain"), response.headers
         return Metrics(response.read().decode())

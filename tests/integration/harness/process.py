@@ -72,6 +72,8 @@ class Onceproxy:
         self.process = None
         self.stdout = self.stderr = None
         self.listeners = {}
+        # Set where the telemetry port speaks TLS.
+        self.telemetry_context = None
 
     def configure(self, config):
         """Writes the configuration anew, as a reload or the next start will read it."""
@@ -170,7 +172,7 @@ class Onceproxy:
         return Admin(self.admin)
 
     def metrics(self):
-        return scrape(self.telemetry)
+        return scrape(self.telemetry, self.telemetry_context)
 
     def decided(self, decision, count=1, policy="orders"):
         """Waits until the metrics show so many of a decision."""

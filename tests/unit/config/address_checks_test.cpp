@@ -40,7 +40,7 @@ TEST_CASE("An admin port that strangers reach needs a token") {
   const std::string words =
       "admin.listen: whoever reaches this address has full control; listen on 127.0.0.1 or "
       "unix:/path, or give admin.token_file, a file with the bearer token that each request must "
-      "bring";
+      "bring, or let tls require client certificates";
   for (const char* strange :
        {"0.0.0.0:9901", "[::]:9901", "10.1.2.3:9901", "admin.internal:9901"}) {
     const std::string listen = "{listen: \"" + std::string(strange) + "\"";

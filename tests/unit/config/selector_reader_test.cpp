@@ -67,7 +67,7 @@ TEST_CASE("The word client_key is short for the draft's header") {
 TEST_CASE("A selector names exactly one field") {
   CHECK(wrong("{lower: true}") ==
         Texts{"fingerprint[0]: a selector names one of header, query, path, cookie, body, form, "
-              "method, target, content, const or client_key"});
+              "method, target, content, const, client_certificate or client_key"});
   CHECK(wrong("{header: a, query: b}") ==
         Texts{"fingerprint[0].query: a selector names one field, and `header` names one already; "
               "write two selectors"});
@@ -196,7 +196,7 @@ TEST_CASE("A condition without a test, with two, or on a constant is refused") {
         Texts{"match.where[0]: a condition has one of equals, in or regex"});
   CHECK(policy_problems("match: {where: [{equals: a}]}") ==
         Texts{"match.where[0]: a selector names one of header, query, path, cookie, body, form, "
-              "method, target, content or const"});
+              "method, target, content, const or client_certificate"});
   CHECK(policy_problems("match: {where: [{}]}").size() == 2);
   CHECK(policy_problems("match: {where: [{boddy: /a, equals: b}]}") ==
         Texts{"match.where[0].boddy: unknown key \"boddy\"; did you mean \"body\"?"});

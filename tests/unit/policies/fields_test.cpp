@@ -309,3 +309,29 @@ TEST_CASE("lists of selectors are read in order, up to the first error") {
   REQUIRE_FALSE(error);
   CHECK(error.error().detail == "selector: c");
 }
+
+TEST_CASE("A certificate's names are read; what it lacks, and a client without one, is missing") {
+  const std::vector<std::string> uris{"spiffe://a/b"};
+  const std::vector<std::string> hosts{"b.example", "a.example"};
+  ClientCertificate certificate{uris, hosts, "CN=caller", "00ff"};
+  const auto says = [&](const std::string& name, const ClientCertificate* shown) {
+    Request request;
+    RequestView view = request.view();
+    view.certificate = shown;
+    Document body(view, request.body, 1 << 20);
+    std::string out;
+    const Match match;
+    const auto type =
+        append_field(selector(Source::client_certificate, name), Subject{match, view, body}, out);
+    return type ? std::string(1, static_cast<char>(*type)) + ":" + out : "missing";
+  };
+  CHECK(says("san_uri", &certificate) == "t:spiffe://a/b");
+  CHECK(says("san_dns", &certificate) == "j:[\"b.example\",\"a.example\"]");
+  CHECK(says("subject", &certificate) == "t:CN=caller");
+  CHECK(says("sha256", &certificate) == "t:00ff");
+  certificate = {{}, {}, "", "00ff"};
+  for (const char* name : {"san_uri", "san_dns", "subject"}) {
+    CHECK(says(name, &certificate) == "missing");
+  }
+  CHECK(says("sha256", nullptr) == "missing");
+}

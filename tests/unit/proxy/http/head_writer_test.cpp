@@ -424,5 +424,27 @@ TEST_CASE("a chunk has its size in front") {
   CHECK(out == "1\r\na\r\n1a2b\r\n" + std::string(0x1a2b, 'x') + "\r\n0\r\n\r\n");
 }
 
+TEST_CASE("what a client says of its certificate goes on only where nobody looks at it here") {
+  const Request request("GET /a HTTP/1.1\r\nHost: h\r\nX-Forwarded-Client-Cert: Hash=00\r\n\r\n");
+  REQUIRE_FALSE(request.bad);
+  const auto passed_with = [&](CertificateField field) {
+    std::string out;
+    write_request_head(request.head, {false, false, field}, "upstream:8081", {}, out);
+    return out;
+  };
+  CHECK(has(passed_with({}), "X-Forwarded-Client-Cert: Hash=00\r\n"));
+  CHECK_FALSE(has(passed_with({true, ""}), "lient-"));
+  const std::string told = passed_with({true, "Hash=ff"});
+  CHECK_FALSE(has(told, "Hash=00"));
+  CHECK(has(told, "x-forwarded-client-cert: Hash=ff\r\n"));
+  CoveredFields fields = covered_fields();
+  fields.certificate = {true, "Hash=ff"};
+  fields.secure = true;
+  const std::string out = covered(request, fields);
+  CHECK_FALSE(has(out, "Hash=00"));
+  CHECK(has(out, "x-forwarded-client-cert: Hash=ff\r\n"));
+  CHECK(has(out, "x-forwarded-proto: https\r\n"));
+}
+
 }  // namespace
 }  // namespace onceproxy::http

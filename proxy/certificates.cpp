@@ -1,0 +1,192 @@
+#include "proxy/certificates.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "proxy/cli/tls_files.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy {
+
+namespace {
+
+using std::chrono::system_clock;
+using telemetry::LogLevel;
+using telemetry::TlsPort;
+
+std::vector<std::string> files_of(const tls::ServerOptions& options) {
+  return {options.certificate, options.key, options.client_ca};
+}
+
+std::vector<std::string> files_of(const tls::ClientOptions& options) {
+  return {options.ca == tls::system_ca ? "" : options.ca, options.certificate, options.key};
+}
+
+auto made(const tls::ServerOptions& options, tls::Credentials read, tls::TicketKeys& tickets) {
+  return tls::ServerContext::make(options, std::move(read), tickets);
+}
+
+auto made(const tls::ClientOptions& options, tls::Credentials read, tls::TicketKeys&) {
+  return tls::ClientContext::make(options, std::move(read));
+}
+
+}  // namespace
+
+/// One side of TLS with its files.
+template <typename Options, typename Context>
+struct Certificates::Watched {
+  Watched(TlsPort which, std::string where, Options from, tls::TicketKeys& keys)
+      : port(which), place(std::move(where)), options(std::move(from)), tickets(keys) {
+    for (const std::string& file : files_of(options)) {
+      if (!file.empty()) watches.emplace_back(file);
+    }
+    tls::Credentials read = read_now();
+    const std::string complaint = read.complaint();
+    expires = read.expires;
+    last_read = in_force = read.digest;
+    auto context = made(options, std::move(read), tickets);
+    if (!context) throw std::runtime_error(place + ": " + context.error());
+    current = std::make_shared<tls::Port<Context>>(*std::move(context));
+    if (complaint.empty()) return;
+    telemetry::log(LogLevel::error, "a certificate is not good; peers will refuse it",
+                   {{"key", place}, {"error", complaint}});
+  }
+
+  tls::Credentials read_now() const { return tls::read_credentials(options, system_clock::now()); }
+
+  /// Nothing: nothing is to be done. Else whether the new files are in force.
+  std::optional<bool> look() {
+    bool changed = false;
+    for (FileWatch& watch : watches) {
+      const FileWatch::Seen seen = watch.look();
+      changed = changed || seen == FileWatch::Seen::changed;
+      if (seen == FileWatch::Seen::gone) tell("a file is not there or cannot be watched");
+    }
+    if (!changed) return std::nullopt;
+    tls::Credentials read = read_now();
+    if (read.digest == last_read) return std::nullopt;
+    last_read = read.digest;
+    if (read.digest == in_force) {
+      telemetry::log(LogLevel::info, "certificates are again those in force", {{"key", place}});
+      return std::nullopt;
+    }
+    return put_in_force(std::move(read));
+  }
+
+  const TlsPort port;
+  const std::string place;
+  const Options options;
+  tls::TicketKeys& tickets;
+  std::shared_ptr<tls::Port<Context>> current;
+  Time expires;
+
+ private:
+  bool put_in_force(tls::Credentials read) {
+    const Time end = read.expires;
+    const std::string digest = read.digest;
+    if (const std::string complaint = read.complaint(); !complaint.empty()) return tell(complaint);
+    auto context = made(options, std::move(read), tickets);
+    if (!context) return tell(context.error());
+    current->put(*std::move(context));
+    expires = end;
+    in_force = digest;
+    telemetry::log(LogLevel::info, "certificates loaded", {{"key", place}});
+    return true;
+  }
+
+  bool tell(const std::string& error) const {
+    telemetry::log(LogLevel::error, "certificates not loaded; those in force stay",
+                   {{"key", place}, {"error", error}});
+    return false;
+  }
+
+  std::vector<FileWatch> watches;
+  std::string in_force;
+  std::string last_read;
+};
+
+Certificates::Certificates(const config::Settings& settings, telemetry::TlsMetrics& metrics)
+    : metrics_(metrics) {
+  for (std::size_t i = 0; i < settings.listen.size(); ++i) {
+    data_.push_back(listen(TlsPort::data, cli::tls_place(settings, i), settings.listen[i].tls));
+  }
+  if (settings.admin) admin_ = listen(TlsPort::admin, "admin.listen.tls", settings.admin->tls);
+  if (settings.telemetry) {
+    telemetry_ = listen(TlsPort::telemetry, "telemetry.listen.tls", settings.telemetry->tls);
+  }
+  prepare_upstream(settings);
+  adopt_upstream();
+  tell_ends();
+}
+
+Certificates::~Certificates() = default;
+
+std::shared_ptr<tls::ServerPort> Certificates::listen(
+    TlsPort port, std::string place, const std::optional<config::ListenerTlsSettings>& tls) {
+  if (!tls) return nullptr;
+  listeners_.push_back(
+      std::make_unique<Listener>(port, std::move(place), cli::tls_options(*tls), tickets_));
+  metrics_.speaks(port);
+  return listeners_.back()->current;
+}
+
+bool Certificates::identify_clients() const {
+  return std::ranges::any_of(data_, [](const std::shared_ptr<tls::ServerPort>& port) {
+    return port && port->context()->asks_for_certificates();
+  });
+}
+
+std::shared_ptr<const tls::ServerPort> Certificates::data(std::size_t listener) const {
+  return data_[listener];
+}
+
+std::shared_ptr<const tls::ClientPort> Certificates::upstream() const {
+  const std::lock_guard lock(mutex_);
+  return upstream_ ? upstream_->current : nullptr;
+}
+
+std::shared_ptr<const tls::ClientPort> Certificates::prepare_upstream(
+    const config::Settings& settings) {
+  const std::lock_guard lock(mutex_);
+  next_upstream_.reset();
+  if (!settings.upstream.tls) return nullptr;
+  const tls::ClientOptions options = cli::tls_options(*settings.upstream.tls);
+  const bool same = upstream_ && upstream_->options == options;
+  next_upstream_ =
+      same ? upstream_
+           : std::make_shared<Upstream>(TlsPort::upstream, "upstream.tls", options, tickets_);
+  return next_upstream_->current;
+}
+
+void Certificates::adopt_upstream() {
+  const std::lock_guard lock(mutex_);
+  upstream_ = next_upstream_;
+  if (upstream_) metrics_.speaks(TlsPort::upstream);
+}
+
+template <typename Entry>
+void Certificates::look_at(Entry& entry) {
+  if (const std::optional<bool> loaded = entry.look()) metrics_.reloaded(entry.port, *loaded);
+}
+
+void Certificates::look() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& listener : listeners_) look_at(*listener);
+  if (upstream_) look_at(*upstream_);
+  tell_ends();
+}
+
+/// Of several listeners with one name, the first end counts.
+void Certificates::tell_ends() {
+  for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry}) {
+    std::optional<Time> first;
+    for (const auto& listener : listeners_) {
+      if (listener->port == port) first = std::min(first.value_or(Time::max()), listener->expires);
+    }
+    if (first) metrics_.certificate(port, *first);
+  }
+  metrics_.certificate(TlsPort::upstream, upstream_ ? upstream_->expires : Time{});
+}
+
+}  // namespace onceproxy

@@ -1,0 +1,30 @@
+// The TLS files that a configuration names: where, and what each side of TLS is to be made from.
+// Pure; thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+#include "config/settings.hpp"
+#include "proxy/tls/options.hpp"
+
+namespace onceproxy::cli {
+
+/// As tls wants to be told.
+tls::ServerOptions tls_options(const config::ListenerTlsSettings& settings);
+tls::ClientOptions tls_options(const config::UpstreamTlsSettings& settings);
+
+/// "listen[1].tls", or "listen.tls" where there is one address.
+std::string tls_place(const config::Settings& settings, std::size_t listener);
+
+/// Reads every file that the configuration names and tells what is wrong with it.
+struct TlsFindings {
+  std::vector<config::Problem> problems;
+  /// What may be meant: whole lines.
+  std::vector<std::string> notes;
+};
+TlsFindings check_tls_files(const config::Settings& settings, const std::string& config_file);
+
+}  // namespace onceproxy::cli

@@ -1,0 +1,81 @@
+#include "proxy/telemetry/tls_metrics.hpp"
+
+#include <algorithm>
+
+#include "proxy/telemetry/family.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy::telemetry {
+namespace {
+
+using prometheus::MetricType;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+std::size_t index_of(std::string_view reason) {
+  const auto* const found = std::ranges::find(tls_failures, reason);
+  return found == tls_failures.end() ? tls_failures.size() - 1
+                                     : static_cast<std::size_t>(found - tls_failures.begin());
+}
+
+}  // namespace
+
+void TlsMetrics::handshake(TlsPort port, bool resumed) {
+  Counters& counters = at(port);
+  (resumed ? counters.resumed : counters.full).fetch_add(1, relaxed);
+}
+
+void TlsMetrics::failed(TlsPort port, std::string_view peer, std::string_view reason,
+                        std::string_view message) {
+  at(port).failures[index_of(reason)].fetch_add(1, relaxed);
+  // Anybody may fail a handshake of ours; one of our own to the upstream is trouble.
+  const LogLevel level = port == TlsPort::upstream ? LogLevel::warn : LogLevel::info;
+  log(level, "TLS handshake failed",
+      {{"listener", tls_ports[static_cast<std::size_t>(port)]},
+       {"peer", peer},
+       {"reason", reason},
+       {"error", message}});
+}
+
+void TlsMetrics::certificate(TlsPort port, std::chrono::system_clock::time_point expires) {
+  at(port).expires.store(std::chrono::system_clock::to_time_t(expires), relaxed);
+}
+
+void TlsMetrics::reloaded(TlsPort port, bool successful) {
+  Counters& counters = at(port);
+  (successful ? counters.reloads : counters.reloads_failed).fetch_add(1, relaxed);
+}
+
+void TlsMetrics::append(std::vector<prometheus::MetricFamily>& families) const {
+  Family handshakes("onceproxy_tls_handshakes_total",
+                    "TLS handshakes that made a connection, whole or of a resumed session.",
+                    MetricType::Counter);
+  Family failures("onceproxy_tls_handshake_failures_total",
+                  "TLS handshakes that made none, by the reason.", MetricType::Counter);
+  Family expires("onceproxy_tls_certificate_expires_timestamp_seconds",
+                 "When the first certificate of the chain ends that is shown, in seconds since the "
+                 "epoch.",
+                 MetricType::Gauge);
+  Family reloads("onceproxy_tls_reloads_total",
+                 "Changed certificate files that were put in force, or were not good enough.",
+                 MetricType::Counter);
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const Counters& counters = ports_[i];
+    if (!counters.speaks.load(relaxed)) continue;
+    const std::string_view port = tls_ports[i];
+    handshakes.add({{"listener", port}, {"kind", "full"}}, counters.full.load(relaxed));
+    handshakes.add({{"listener", port}, {"kind", "resumed"}}, counters.resumed.load(relaxed));
+    for (std::size_t reason = 0; reason < tls_failures.size(); ++reason) {
+      failures.add({{"listener", port}, {"reason", tls_failures[reason]}},
+                   counters.failures[reason].load(relaxed));
+    }
+    if (const std::int64_t end = counters.expires.load(relaxed); end != 0) {
+      expires.add({{"listener", port}}, static_cast<double>(end));
+    }
+    reloads.add({{"listener", port}, {"result", "loaded"}}, counters.reloads.load(relaxed));
+    reloads.add({{"listener", port}, {"result", "failed"}}, counters.reloads_failed.load(relaxed));
+  }
+  for (Family* family : {&handshakes, &failures, &expires, &reloads}) family->move_to(families);
+}
+
+}  // namespace onceproxy::telemetry

@@ -1,0 +1,63 @@
+// Contexts: what handshakes are made with, built from files and never changed; whoever holds one
+// ends its connections with it when another has taken its place (port.hpp).
+//
+// Both sides: TLS 1.2 and 1.3, forward secret ciphers with authentication (AEAD) alone, no
+// compression, no renegotiation, no early data (a request in it could be sent twice by whoever
+// recorded it: RFC 8446, section 8), ALPN http/1.1, sessions resumed. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "proxy/tls/credentials.hpp"
+#include "proxy/tls/handles.hpp"
+#include "proxy/tls/options.hpp"
+#include "proxy/tls/ticket_keys.hpp"
+
+namespace onceproxy::tls {
+
+class ServerContext {
+ public:
+  /// `tickets` must outlive the context and its connections. The error says what OpenSSL refuses.
+  static tl::expected<std::shared_ptr<const ServerContext>, std::string> make(
+      const ServerOptions& options, Credentials credentials, TicketKeys& tickets);
+
+  /// A new connection's state; nullptr where there is no memory.
+  Connection accept() const;
+  /// For whoever speaks TLS through a library of its own.
+  SSL_CTX* native() const { return context_.get(); }
+  bool asks_for_certificates() const { return asks_; }
+
+ private:
+  ServerContext(Context context, bool asks) : context_(std::move(context)), asks_(asks) {}
+
+  const Context context_;
+  const bool asks_;
+};
+
+class ClientContext {
+ public:
+  static tl::expected<std::shared_ptr<const ClientContext>, std::string> make(
+      const ClientOptions& options, Credentials credentials);
+
+  /// A new connection's state, with the session that the server gave last; nullptr where there is
+  /// no memory. The context must outlive it.
+  Connection connect() const;
+  SSL_CTX* native() const { return context_.get(); }
+
+ private:
+  explicit ClientContext(Context context) : context_(std::move(context)) {}
+  static int keep(SSL* ssl, SSL_SESSION* session);
+
+  const Context context_;
+  /// What is sent as the server's name; empty where it is an address (RFC 6066, section 3).
+  std::string sent_name_;
+  mutable std::mutex mutex_;
+  /// OpenSSL changes a session that is in use, so each connection gets a copy.
+  mutable SessionState session_;
+};
+
+}  // namespace onceproxy::tls

@@ -1,0 +1,51 @@
+// Credentials: what a side of TLS shows and trusts, read from its files, and everything that is
+// wrong with them, in words for an operator. Reads files; makes no connection. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "proxy/tls/handles.hpp"
+#include "proxy/tls/options.hpp"
+
+namespace onceproxy::tls {
+
+struct Fault {
+  enum class Gravity {
+    unusable,  ///< no handshake can be made with it
+    bad,       ///< peers will refuse it: it is expired, its chain is broken
+    note,      ///< it may be meant
+  } gravity = Gravity::unusable;
+  /// The option that names the file: "certificate", "key", "client_ca", "ca".
+  std::string key;
+  /// A whole sentence, with the file's name.
+  std::string message;
+};
+
+struct Credentials {
+  /// The own certificate first; empty where there is none.
+  std::vector<Certificate> chain;
+  Key key;
+  /// Who is trusted; empty where nobody is asked, or the system's store is trusted.
+  std::vector<Certificate> trusted;
+  /// The first of the chain's ends.
+  std::chrono::system_clock::time_point expires{};
+  std::vector<Fault> faults;
+  /// Of what the files say: the same for the same.
+  std::string digest;
+
+  /// No fault but notes: may take the place of others that are good.
+  bool good() const;
+  /// A handshake can be made with it.
+  bool usable() const;
+  /// Of the faults that are no notes, in one line; empty where there is none.
+  std::string complaint() const;
+};
+
+Credentials read_credentials(const ServerOptions& options,
+                             std::chrono::system_clock::time_point now);
+Credentials read_credentials(const ClientOptions& options,
+                             std::chrono::system_clock::time_point now);
+
+}  // namespace onceproxy::tls

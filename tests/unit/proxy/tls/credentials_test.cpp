@@ -1,0 +1,156 @@
+#include "proxy/tls/credentials.hpp"
+
+#include "authority.hpp"
+
+namespace onceproxy::tls {
+namespace {
+
+using namespace testing;
+using std::chrono::system_clock;
+using Gravity = Fault::Gravity;
+
+struct Files {
+  Directory directory;
+  Issued root = Issued::make({.name = "Root", .authority = true});
+  Issued middle = Issued::make({.name = "Middle", .authority = true}, &root);
+  Issued own = Issued::make({.name = "own"}, &middle);
+
+  Credentials read(const std::string& certificate, const std::string& key,
+                   const std::string& client_ca = "") {
+    ServerOptions options;
+    options.certificate = directory.write("tls.crt", certificate);
+    options.key = directory.write("tls.key", key);
+    if (!client_ca.empty()) options.client_ca = directory.write("ca.crt", client_ca);
+    return read_credentials(options, system_clock::now());
+  }
+  std::string chain() const { return own.pem() + middle.pem() + root.pem(); }
+  std::string certificate() const { return directory.path("tls.crt"); }
+  std::string key() const { return directory.path("tls.key"); }
+};
+
+std::string only_fault(const Credentials& read, Gravity gravity = Gravity::unusable) {
+  REQUIRE(read.faults.size() == 1);
+  CHECK(read.faults[0].gravity == gravity);
+  return read.faults[0].key + ": " + read.faults[0].message;
+}
+
+TEST_CASE_METHOD(Files, "a whole chain with its key has no fault and tells its end") {
+  const Credentials read = this->read(chain(), own.key_pem());
+  CHECK(read.faults.empty());
+  CHECK(read.chain.size() == 3);
+  CHECK(read.good());
+  CHECK(read.expires > system_clock::now() + 23h);
+  CHECK(read.expires < system_clock::now() + 25h);
+}
+
+TEST_CASE_METHOD(Files, "a file that is not there is named with the reason") {
+  ServerOptions options;
+  options.certificate = directory.path("none.crt");
+  options.key = directory.path("none.key");
+  const Credentials read = read_credentials(options, system_clock::now());
+  REQUIRE(read.faults.size() == 2);
+  CHECK(read.faults[0].message ==
+        options.certificate + " cannot be read: No such file or directory");
+  CHECK_FALSE(read.usable());
+}
+
+TEST_CASE_METHOD(Files, "a directory is no file") {
+  ServerOptions options;
+  options.certificate = directory.path("");
+  options.key = directory.write("tls.key", own.key_pem());
+  CHECK(only_fault(read_credentials(options, system_clock::now())) ==
+        "certificate: " + options.certificate + " cannot be read: it is not a regular file");
+}
+
+TEST_CASE_METHOD(Files, "what is not PEM is said to be so") {
+  CHECK(only_fault(read("hello", own.key_pem())) ==
+        "certificate: " + certificate() + " holds no certificate in PEM form");
+  CHECK(only_fault(read("", own.key_pem())) == "certificate: " + certificate() + " is empty");
+  CHECK(only_fault(read("\x30\x82\x01\x02 and so on", own.key_pem())) ==
+        "certificate: " + certificate() +
+            " holds no certificate in PEM form; it is in DER form, which `openssl x509 -inform "
+            "der` converts");
+  CHECK(only_fault(read(chain(), "hello")) ==
+        "key: " + key() + " holds no private key in PEM form");
+}
+
+TEST_CASE_METHOD(Files, "a certificate that is cut short is named by its number") {
+  const std::string text = chain();
+  const Credentials read = this->read(text.substr(0, text.size() - 200), own.key_pem());
+  CHECK_THAT(only_fault(read), Catch::Contains("certificate 3 in it"));
+}
+
+TEST_CASE_METHOD(Files, "an encrypted key is an error that says what to do") {
+  CHECK_THAT(only_fault(read(chain(), pem_of(*own.key, "secret"))),
+             Catch::Contains("is encrypted") && Catch::Contains("openssl pkey"));
+}
+
+TEST_CASE_METHOD(Files, "a key of another certificate does not fit") {
+  CHECK(only_fault(read(chain(), root.key_pem())).find("tls.crt is in the wrong order") !=
+        std::string::npos);
+  CHECK(only_fault(read(chain(), pem_of(*make_key()))) ==
+        "key: " + key() + " does not fit the certificate in " + certificate());
+}
+
+TEST_CASE_METHOD(Files, "expired and not yet valid are told with their times, and usable") {
+  const Issued old = Issued::make({.name = "old", .begins = -48h, .ends = -24h}, &root);
+  const Credentials expired = read(old.pem() + root.pem(), old.key_pem());
+  CHECK_THAT(only_fault(expired, Gravity::bad), Catch::Contains("expired on 20"));
+  CHECK(expired.usable());
+  CHECK_FALSE(expired.good());
+  const Issued early = Issued::make({.name = "early", .begins = 24h, .ends = 48h}, &root);
+  CHECK_THAT(only_fault(read(early.pem() + root.pem(), early.key_pem()), Gravity::bad),
+             Catch::Contains("is not valid before 20"));
+}
+
+TEST_CASE_METHOD(Files, "an expired certificate further up the chain is found") {
+  const Issued old =
+      Issued::make({.name = "Old", .authority = true, .begins = -48h, .ends = -24h}, &root);
+  const Issued below = Issued::make({.name = "below"}, &old);
+  const Credentials read = this->read(below.pem() + old.pem() + root.pem(), below.key_pem());
+  CHECK_THAT(only_fault(read, Gravity::bad), Catch::Contains("certificate 2 of it expired on"));
+  CHECK(read.expires < system_clock::now());
+}
+
+TEST_CASE_METHOD(Files, "a chain in the wrong order says what comes where") {
+  CHECK_THAT(only_fault(read(own.pem() + root.pem() + middle.pem(), own.key_pem()), Gravity::bad),
+             Catch::Contains("behind certificate 1 must come number 3, which issued it"));
+}
+
+TEST_CASE_METHOD(Files, "a chain with a gap is incomplete") {
+  CHECK_THAT(only_fault(read(own.pem() + root.pem(), own.key_pem()), Gravity::bad),
+             Catch::Contains("holds an incomplete chain: behind certificate 1 must come the one "
+                             "that issued it, \"CN=Middle\""));
+}
+
+TEST_CASE_METHOD(Files, "a missing issuer that can be fetched is a gap, another may be a root") {
+  const Issued from_public = Issued::make(
+      {.name = "site", .access = "caIssuers;URI:http://ca.example/middle.der"}, &middle);
+  CHECK_THAT(only_fault(read(from_public.pem(), from_public.key_pem()), Gravity::bad),
+             Catch::Contains("holds an incomplete chain") && Catch::Contains("\"CN=Middle\""));
+  const Credentials of_private = read(own.pem(), own.key_pem());
+  CHECK_THAT(only_fault(of_private, Gravity::note), Catch::Contains("\"CN=Middle\""));
+  CHECK(of_private.good());
+  CHECK(of_private.complaint().empty());
+}
+
+TEST_CASE_METHOD(Files, "a CA file holds at least one certificate that is not expired") {
+  CHECK_THAT(only_fault(read(chain(), own.key_pem(), own.key_pem())),
+             Catch::StartsWith("client_ca: ") && Catch::Contains("holds no certificate"));
+  const Issued old = Issued::make({.name = "Old", .authority = true, .begins = -48h, .ends = -24h});
+  CHECK_THAT(only_fault(read(chain(), own.key_pem(), old.pem()), Gravity::bad),
+             Catch::Contains("holds only certificates that are expired"));
+  CHECK(read(chain(), own.key_pem(), old.pem() + root.pem()).faults.empty());
+}
+
+TEST_CASE_METHOD(Files, "a client needs no certificate of its own") {
+  ClientOptions options;
+  options.server_name = "localhost";
+  CHECK(read_credentials(options, system_clock::now()).faults.empty());
+  options.ca = directory.path("none.crt");
+  CHECK_THAT(only_fault(read_credentials(options, system_clock::now())),
+             Catch::StartsWith("ca: ") && Catch::Contains("cannot be read"));
+}
+
+}  // namespace
+}  // namespace onceproxy::tls
