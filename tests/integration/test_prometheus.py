@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from harness import Client, eventually, policy, request
+from harness.certificates import Authority, client_context
 from harness.client import once
 from harness.monitoring import Prometheus, promtool
 
@@ -53,7 +54,13 @@ class Traffic:
     def __init__(self, stage):
         self.go_on = threading.Event()
         self.upstream = stage.upstream(self.answer)
-        self.proxy = stage.proxy(self.upstream, POLICIES)
+        authority = Authority()
+        self.context = client_context(authority)
+        certificate, key = authority.issue().write(stage.directory, "tls")
+        secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}
+        self.proxy = stage.proxy(self.upstream, POLICIES, listen=["127.0.0.1:0", secure])
+        self.secure = [line["address"] for line in self.proxy.stderr.json()
+                       if line.get("listener") == "data"][1]
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
         self.full = stage.proxy(self.upstream, [policy(), STEPS],
                                 store={"rocksdb": {"max_bytes": "64KiB"}})
@@ -87,6 +94,9 @@ class Traffic:
 
     def round(self, number):
         """What needs nobody to wait."""
+        host, _, port = self.secure.rpartition(":")
+        with Client((host, int(port)), context=self.context) as client:
+            assert client.call("GET", "/uncovered").status == 200
         for key, body in (("a", {"n": 1}), ("a", {"n": 1}), ("a", {"n": 2}), (None, None),
                           ("a,b", None), ("lost", None), ("lost", None), ("big", None),
                           ("big", None), ("failed", None)):
