@@ -26,7 +26,7 @@ Result = collections.namedtuple("Result", "cpu_us per_second p50_us p99_us error
 def load(bench, kind, seed, seconds):
     """One run of wrk; its numbers."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(PEERS / "load.lua"),
-               f"http://127.0.0.1:{bench.port}/", "--", kind, seed, bench.path]
+               f"{bench.scheme}://127.0.0.1:{bench.port}/", "--", kind, seed, bench.path]
     if bench.pinned:
         command = ["taskset", "-c", "1", *command]
     output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30).stdout
@@ -91,6 +91,8 @@ TARGETS = [
     ("first request CPU, sync all / HAProxy stick table", ("onceproxy-all", "unique"), ("haproxy-stick", "unique"), "cpu_us", 1.5, "<="),
     ("first request CPU, sync all / nginx+Lua+Redis", ("onceproxy-all", "unique"), ("nginx-lua-redis", "unique"), "cpu_us", 0.4, "<="),
     ("replay CPU / HAProxy stick table's bare 409", ("onceproxy-all", "dup"), ("haproxy-stick", "dup"), "cpu_us", 1.0, "<="),
+    ("TLS: pass-through CPU / HAProxy", ("onceproxy-tls-pass", "unique"), ("haproxy-tls", "unique"), "cpu_us", 1.0, "<="),
+    ("TLS: replay CPU / HAProxy", ("onceproxy-tls-all", "dup"), ("haproxy-tls", "unique"), "cpu_us", 1.0, "<="),
     ("first request req/s / nginx+Lua+Redis", ("onceproxy-all", "unique"), ("nginx-lua-redis", "unique"), "per_second", 3.0, ">="),
 ]
 

@@ -18,11 +18,26 @@ CONTENDERS = {
     "nginx-lua-redis": ("nginx-lua-redis.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
     "onceproxy-pass": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/other"),
     "onceproxy-all": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/dispatch"),
+    "haproxy-tls": ("haproxy-tls.cfg", ["haproxy", "-db", "-f", "{config}"], {}, "/dispatch"),
+    "nginx-tls": ("nginx-tls.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
+    "onceproxy-tls-pass": ("onceproxy-tls.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/other"),
+    "onceproxy-tls-all": ("onceproxy-tls.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/dispatch"),
     "onceproxy-none": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "none"}, "/dispatch"),
 }
 
 # Those that remember nothing have no duplicates to be asked for.
-WITHOUT_MEMORY = {"haproxy-http", "nginx-proxy", "onceproxy-pass"}
+WITHOUT_MEMORY = {"haproxy-http", "nginx-proxy", "onceproxy-pass", "haproxy-tls", "nginx-tls",
+                  "onceproxy-tls-pass"}
+
+
+def make_certificate(directory):
+    """tls.crt and tls.key, and both in one file, as HAProxy wants them."""
+    names = [directory / name for name in ("tls.crt", "tls.key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", names[0], "-keyout",
+                    names[1]], check=True, capture_output=True)
+    (directory / "tls.pem").write_bytes(b"".join(name.read_bytes() for name in names))
 
 
 def free_ports(count):
@@ -45,6 +60,7 @@ class Bench:
         self.programs = {"onceproxy": onceproxy, "upstream": upstream}
         self.port, self.upstream_port, self.redis_port = free_ports(3)
         self.path = CONTENDERS[name][3]
+        self.scheme = "https" if "-tls" in name else "http"
         self._processes = []
         self._measured = []
 
@@ -60,6 +76,8 @@ class Bench:
 
     def _start_all(self):
         config, command, values, _ = CONTENDERS[self.name]
+        if self.scheme == "https":
+            make_certificate(self.directory)
         self._start([self.programs["upstream"], str(self.upstream_port)], core=1)
         if "redis" in self.name:
             redis = self._configure("redis.conf", {})
