@@ -15,6 +15,10 @@ constexpr std::size_t header_bytes = 7;
 /// The sequence number and the count of a WriteBatch.
 constexpr std::size_t batch_header_bytes = 12;
 
+/// More than one change of the set of files takes in a MANIFEST: some hundred bytes for each file,
+/// and few files change at once.
+constexpr std::size_t manifest_change_bytes_max = 64 * 1024;
+
 enum Type : std::uint8_t { full = 1, first = 2, middle = 3, last = 4 };
 
 std::uint64_t little_endian(std::string_view bytes) {
@@ -107,16 +111,19 @@ std::size_t past_filler(std::size_t at) {
 
 }  // namespace
 
-LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced) {
+namespace {
+
+/// Reads fragments up to the first place where none is intact. `interrupted` says of that place
+/// whether it may be the trace of an interrupted write; `seen` is told of each record's begin.
+template <typename Seen, typename Interrupted>
+LogEnd find_end(std::string_view log, Seen seen, Interrupted interrupted) {
   LogEnd end;
-  std::uint64_t sequence = 0;
   std::size_t at = 0;
   bool within_record = false;
   while (at < log.size()) {
     const std::string_view fragment = fragment_at(log, at);
     if (fragment.empty()) {
-      const bool was_on_disk = synced ? at < *synced : record_follows(log, at + 1, sequence);
-      if (was_on_disk || !is_interrupted(log, at)) end.damage = at;
+      if (!interrupted(at)) end.damage = at;
       break;
     }
     const Header header = *header_at(log, at);
@@ -124,13 +131,34 @@ LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced) {
       end.damage = at;
       break;
     }
-    if (header.begins_record()) sequence = sequence_of(fragment).value_or(sequence);
+    if (header.begins_record()) seen(fragment);
     at += fragment.size();
     within_record = !header.ends_record();
     if (!within_record) end.at = at;
     at = past_filler(at);
   }
   return end;
+}
+
+}  // namespace
+
+LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced) {
+  std::uint64_t sequence = 0;
+  const auto seen = [&](std::string_view fragment) {
+    sequence = sequence_of(fragment).value_or(sequence);
+  };
+  return find_end(log, seen, [&](std::size_t at) {
+    const bool was_on_disk = synced ? at < *synced : record_follows(log, at + 1, sequence);
+    return !was_on_disk && is_interrupted(log, at);
+  });
+}
+
+LogEnd end_of_manifest(std::string_view manifest) {
+  return find_end(
+      manifest, [](std::string_view) {},
+      [&](std::size_t at) {
+        return manifest.size() - at <= manifest_change_bytes_max && is_interrupted(manifest, at);
+      });
 }
 
 }  // namespace onceproxy::store

@@ -28,4 +28,10 @@ struct LogEnd {
 /// those were on disk.
 LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced = std::nullopt);
 
+/// The same for a MANIFEST, which has the log's format and grows. RocksDB syncs it after each
+/// change of the set of files, and acts on the change only then. So a change that a power cut
+/// interrupted is one that never happened, and must not keep the store from opening. What is longer
+/// than one change can be, and what lacks no sector, is damage.
+LogEnd end_of_manifest(std::string_view manifest);
+
 }  // namespace onceproxy::store

@@ -52,7 +52,8 @@ class LogView final : public rocksdb::FSSequentialFileOwnerWrapper {
   std::uint64_t position_ = 0;
 };
 
-std::optional<LogEnd> read_end(const std::string& name, std::optional<std::uint64_t> synced) {
+template <typename EndOf>
+std::optional<LogEnd> read_end(const std::string& name, EndOf end_of) {
   const int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   struct stat status {};
@@ -62,9 +63,17 @@ std::optional<LogEnd> read_end(const std::string& name, std::optional<std::uint6
   ::close(file);
   if (mapped == MAP_FAILED) return std::nullopt;
   ::madvise(mapped, size, MADV_SEQUENTIAL);
-  const LogEnd end = end_of_log({static_cast<const char*>(mapped), size}, synced);
+  const LogEnd end = end_of(std::string_view(static_cast<const char*>(mapped), size));
   ::munmap(mapped, size);
   return end;
+}
+
+template <typename EndOf>
+std::unique_ptr<rocksdb::FSSequentialFile> view_of(std::unique_ptr<rocksdb::FSSequentialFile> file,
+                                                   const std::string& name, EndOf end_of) {
+  const auto end = read_end(name, end_of);
+  if (!end) return file;
+  return std::make_unique<LogView>(std::move(file), *end);
 }
 
 }  // namespace
@@ -72,9 +81,13 @@ std::optional<LogEnd> read_end(const std::string& name, std::optional<std::uint6
 std::unique_ptr<rocksdb::FSSequentialFile> view_of_log(
     std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name,
     std::optional<std::uint64_t> synced) {
-  const auto end = read_end(name, synced);
-  if (!end) return file;
-  return std::make_unique<LogView>(std::move(file), *end);
+  return view_of(std::move(file), name,
+                 [&](std::string_view log) { return end_of_log(log, synced); });
+}
+
+std::unique_ptr<rocksdb::FSSequentialFile> view_of_manifest(
+    std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name) {
+  return view_of(std::move(file), name, end_of_manifest);
 }
 
 }  // namespace onceproxy::store

@@ -1,5 +1,5 @@
-// A write-ahead log as RocksDB is to read it: up to its end (log_end.hpp), which may lie before its
-// file's; or, where it is damaged, whole, and in a way that RocksDB sees too.
+// A write-ahead log or a MANIFEST as RocksDB is to read it: up to its end (log_end.hpp), which may
+// lie before its file's; or, where it is damaged, whole, and in a way that RocksDB sees too.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -16,5 +16,9 @@ namespace onceproxy::store {
 std::unique_ptr<rocksdb::FSSequentialFile> view_of_log(
     std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name,
     std::optional<std::uint64_t> synced);
+
+/// The same for a MANIFEST (end_of_manifest()).
+std::unique_ptr<rocksdb::FSSequentialFile> view_of_manifest(
+    std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name);
 
 }  // namespace onceproxy::store

@@ -193,6 +193,10 @@ bool is_log(const std::string& name) {
   return name.ends_with(".log");
 }
 
+bool is_manifest(const std::string& name) {
+  return name.compare(name.rfind('/') + 1, 9, "MANIFEST-") == 0;
+}
+
 /// Of a path that ends in "<number>.log".
 std::uint64_t log_number(const std::string& name) {
   const std::size_t begin = name.rfind('/') + 1;
@@ -251,6 +255,7 @@ IOStatus PreparedLogs::NewSequentialFile(const std::string& name,
                                          std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                          rocksdb::IODebugContext* debug) {
   const IOStatus status = FileSystemWrapper::NewSequentialFile(name, options, result, debug);
+  if (status.ok() && is_manifest(name)) *result = view_of_manifest(std::move(*result), name);
   if (!status.ok() || !is_log(name)) return status;
   std::optional<std::uint64_t> synced;
   if (notes_ != nullptr) {

@@ -58,6 +58,12 @@ struct LogFixture {
     return {};
   }
   std::string log() const { return contents(log_file()); }
+  fs::path manifest_file() const {
+    for (const auto& file : fs::directory_iterator(directory.path())) {
+      if (file.path().filename().string().starts_with("MANIFEST-")) return file.path();
+    }
+    return {};
+  }
 
   std::string value(std::size_t size) {
     std::string out(size, '\0');
@@ -249,6 +255,68 @@ TEST_CASE("what a client sent is no record, whatever it looks like") {
     CHECK_FALSE(end.damage);
     CHECK(end.at == before);
   }
+}
+
+TEST_CASE("a change that was interrupted in the manifest never happened") {
+  LogFixture fixture;
+  // Keys of a kilobyte, so that a change, which names a file's first and last key, has sectors.
+  const auto flush = [&](char begin) {
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    for (const char end : {'a', 'z'}) {
+      REQUIRE(fixture.db->Put(synced, begin + std::string(1'000, end), "value").ok());
+    }
+    REQUIRE(fixture.db->Flush({}).ok());
+  };
+  flush('1');
+  const std::uint64_t before = contents(fixture.manifest_file()).size();
+  flush('2');
+  const fs::path file = fixture.manifest_file();
+  const std::string manifest = contents(file);
+  const std::uint64_t after = manifest.size();
+  REQUIRE(after > before + 4 * sector);
+  REQUIRE(end_of_manifest(manifest).at == after);
+  const fs::path copy = fixture.directory.path() / "copy";
+  const std::size_t first = before / sector;
+  const std::size_t sectors = (after - 1) / sector - first + 1;
+  REQUIRE(sectors <= 10);
+  for (unsigned mask = 0; mask + 1 < 1U << sectors; ++mask) {
+    const std::string torn = interrupted(
+        manifest, before, after, [&](std::size_t at) { return (mask >> (at - first) & 1) != 0; });
+    INFO("sectors " << mask);
+    const LogEnd end = end_of_manifest(torn);
+    CHECK_FALSE(end.damage);
+    CHECK(end.at == before);
+  }
+
+  // RocksDB opens what is left, with the log that held the keys, and refuses damage.
+  const auto opens = [&](const std::string& bytes) {
+    fs::remove_all(copy);
+    fs::create_directories(copy);
+    for (const char* const name : {"CURRENT", "IDENTITY"}) {
+      fs::copy_file(fixture.directory.path() / name, copy / name);
+    }
+    for (const auto& entry : fs::directory_iterator(fixture.directory.path())) {
+      if (entry.path().extension() == ".sst") fs::copy_file(entry, copy / entry.path().filename());
+    }
+    write_file(copy / file.filename(), bytes);
+    return fixture.open(copy) != nullptr;
+  };
+  const auto last_missing = [&](std::size_t at) { return at != first + sectors - 2; };
+  CHECK(opens(interrupted(manifest, before, after, last_missing)));
+  for (const std::uint64_t at : {before - 10, before + 100}) {
+    std::string damaged = manifest;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    CHECK(end_of_manifest(damaged).damage);
+    CHECK_FALSE(opens(damaged));
+  }
+}
+
+TEST_CASE("what is missing before later changes of the manifest is damage") {
+  const std::string change(20, 'x');
+  // Nothing but a lost sector, and more behind it than one change takes.
+  CHECK_FALSE(end_of_manifest(std::string(60'000, '\0')).damage);
+  CHECK(end_of_manifest(std::string(70'000, '\0') + change).damage == 0);
 }
 
 TEST_CASE("files that are no log of ours end at once, and never read beyond themselves") {
