@@ -139,6 +139,16 @@ def test_a_new_certificate_is_shown_and_a_bad_one_is_not(stage, upstream, direct
                                result="failed") >= 1
 
 
+def test_an_expired_certificate_does_not_take_the_place_of_a_good_one(stage, upstream, directory,
+                                                                      authority, files):
+    proxy = stage.proxy(upstream, admin={"listen": listen(files)})
+    authority.issue("old", begins=-9 * DAY, ends=-DAY).write(directory, "tls")
+    assert proxy.stderr.wait_for(
+        lambda line: line.get("message") == "certificates not loaded; those in force stay"
+        and "expired on" in line["error"], "the reason")
+    assert Admin(proxy.admin, context=client_context(authority)).get("/server_info")
+
+
 def test_a_start_with_files_that_fit_nothing_ends_with_their_names(stage, upstream, directory,
                                                                    authority, files):
     put(files[1], authority.issue().key_pem)

@@ -55,8 +55,12 @@ class SecureUpstream:
     def _serve(self, sock):
         self.connections += 1
         try:
-            secure = self.context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
-            self.resumed.append(secure.session_reused)
+            secure = sock
+            # Whoever begins as TLS does is spoken to in TLS.
+            if sock.recv(1, socket.MSG_PEEK) == b"\x16":
+                secure = self.context.wrap_socket(sock, server_side=True,
+                                                  suppress_ragged_eofs=False)
+                self.resumed.append(secure.session_reused)
             while True:
                 head = b""
                 while b"\r\n\r\n" not in head:
@@ -312,6 +316,18 @@ def test_a_reload_moves_from_plain_to_tls_and_back(stage, upstream, directory, a
         assert client.call("GET", "/plain").status == 200
     assert secure.requests == 2
     assert len(upstream.requests) == 2
+
+
+def test_a_kept_connection_is_not_used_across_a_change_of_tls(stage, secure, directory, authority):
+    upstream = secure()
+    proxy = stage.proxy(upstream.address)
+    tls = {"ca": authority.write_ca(directory)}
+    with Client(proxy.data) as client:
+        for number, target in enumerate([{}, {"tls": tls}, {}, {"tls": tls}]):
+            proxy.configure({**proxy.settings, "upstream": {"address": upstream.address, **target}})
+            assert proxy.operator.post("/reload")[0] == 200
+            assert client.call("GET", f"/{number}").status == 200
+            assert len(upstream.resumed) == (number + 1) // 2
 
 
 def test_an_authority_that_is_taken_away_is_believed_no_more(stage, secure, directory, authority):
