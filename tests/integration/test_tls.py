@@ -188,6 +188,17 @@ def test_an_answer_that_breaks_off_ends_without_close_notify(stage, files, conte
     assert not in_order, data
 
 
+def test_a_refusal_reaches_a_client_that_goes_on_sending(stage, upstream, files, context):
+    proxy = stage.proxy(upstream, listen=listen(files), limits={"body_bytes": "1KiB"})
+    with SecureClient(proxy.data, context) as client:
+        client.send(b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
+                    b"Content-Length: 200000\r\n\r\n")
+        for _ in range(10):
+            client.send(b"x" * 20_000)
+        data, in_order = client.all()
+    assert data.startswith(b"HTTP/1.1 413") and in_order
+
+
 def test_a_pipelining_client_and_bytes_split_anywhere_are_served(proxy, context):
     wanted = request("GET", "/a") + request("GET", "/b")
     with SecureClient(proxy.data, context) as client:

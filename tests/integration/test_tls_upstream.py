@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from harness import Client, eventually
-from harness.certificates import DAY, Authority, put
+from harness.certificates import DAY, Authority, client_context, put
 from harness.process import run
+from harness.secure import SecureClient
 from harness.wait import PATIENCE
 
 FAILURES = "onceproxy_tls_handshake_failures_total"
@@ -292,6 +293,45 @@ def test_a_kept_connection_that_the_upstream_closed_costs_no_request(stage, secu
             assert client.call(key=f"k{number}").decision == "forwarded"
             eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="upstream") == 0,
                        "the close is noticed")
+
+
+def test_a_web_socket_is_tunnelled_from_tls_to_tls_with_its_ends(stage, secure, directory,
+                                                                 authority):
+    ended = threading.Event()
+
+    def switches(sock, number):
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                     b"Upgrade: websocket\r\n\r\nhello")
+        while data := sock.recv(65536):
+            sock.sendall(data.upper())
+        # close_notify came; an end without it would have raised.
+        ended.set()
+        sock.sendall(b"bye")
+        sock.unwrap()
+        return False
+
+    upstream = secure(answer=switches)
+    certificate, key = authority.issue().write(directory, "tls")
+    proxy = stage.proxy(
+        upstream.address, upstream={"tls": {"ca": authority.write_ca(directory)}},
+        listen={"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}})
+    with SecureClient(proxy.data, client_context(authority)) as client:
+        client.send(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        seen = b""
+        while not seen.endswith(b"hello"):
+            seen += client.receive()
+        assert seen.startswith(b"HTTP/1.1 101")
+        large = b"abcdefgh" * 40_000
+        client.send(large)
+        seen = b""
+        while len(seen) < len(large):
+            seen += client.receive()
+        assert seen == large.upper()
+        client.finish()
+        rest, in_order = client.all()
+    assert ended.is_set() and rest == b"bye" and in_order
 
 
 def test_a_reload_moves_from_plain_to_tls_and_back(stage, upstream, directory, authority):
