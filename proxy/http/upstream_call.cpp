@@ -35,9 +35,9 @@ bool UpstreamCall::upstream_may_be_at_work() const {
 UpstreamCall::~UpstreamCall() {
   if (!upstream_may_be_at_work()) return;
   try {
-    AbandonedCall::Rest rest{std::move(connection), std::move(policy_turn_),
-                             std::move(turn_),      setup_,
-                             std::string(method_),  std::move(body_)};
+    AbandonedCall::Rest rest{
+        std::move(connection), std::move(policy_turn_), std::move(turn_), setup_, method_,
+        std::move(body_)};
     worker_.upstream().abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
     // The turns were given back while unwinding: less is kept to than should be, and all go on.

@@ -113,7 +113,8 @@ class UpstreamCall {
 
   Worker& worker_;
   const std::shared_ptr<const Setup>& setup_;
-  const std::string_view method_;
+  /// A copy: the request's head may move out of its buffer while the body is read.
+  const std::string method_;
   const telemetry::PolicyId id_;
   Slots* const policy_turns_;
   std::optional<UpstreamPool::Turn> policy_turn_;
