@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "policies/policy.hpp"
-#include "store/rocksdb_store.hpp"
+#include "store/rocksdb/options.hpp"
 
 namespace onceproxy::config {
 

@@ -30,7 +30,7 @@
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
-#include "store/rocksdb_store.hpp"
+#include "store/rocksdb/rocksdb_store.hpp"
 #include "store/store_clock.hpp"
 
 namespace onceproxy {

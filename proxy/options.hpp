@@ -11,7 +11,7 @@
 #include "proxy/http/options.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/tracer.hpp"
-#include "store/rocksdb_store.hpp"
+#include "store/rocksdb/options.hpp"
 
 namespace onceproxy {
 

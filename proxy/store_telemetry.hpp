@@ -3,7 +3,7 @@
 #pragma once
 
 #include "proxy/telemetry/metrics.hpp"
-#include "store/rocksdb_store.hpp"
+#include "store/rocksdb/rocksdb_store.hpp"
 
 namespace onceproxy {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/store.hpp"
+#include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 

@@ -11,7 +11,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "store/store.hpp"
+#include "store/permit.hpp"
+#include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 

@@ -33,7 +33,7 @@ EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now
   return {};
 }
 
-void complete(Entity& entity, const Ties::OfEntity& operation, std::chrono::milliseconds window,
+void complete(Entity& entity, const EntityOperation& operation, std::chrono::milliseconds window,
               WallTime now) {
   if (entity.sequence_until <= now) entity.highest.reset();
   if (operation.sequence) {

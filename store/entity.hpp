@@ -4,14 +4,16 @@
 // is.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "store/store.hpp"
-#include "store/ties.hpp"
+#include "store/request.hpp"
+#include "store/result.hpp"
+#include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 
@@ -34,6 +36,14 @@ struct Entity {
   std::string id;
 };
 
+/// What one operation has to do with its entity. `turn`: it has the turn. Then as EntityTerms says.
+struct EntityOperation {
+  EntityKey key;
+  bool turn = false;
+  std::optional<std::int64_t> sequence;
+  std::optional<std::chrono::milliseconds> closes;
+};
+
 inline constexpr std::size_t entity_type_bytes_max = 63;
 inline constexpr std::size_t entity_id_bytes_max = 255;
 
@@ -42,7 +52,7 @@ using EntityVerdict = std::variant<std::monostate, Stale, Closed>;
 EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now);
 
 /// The operation completed at `now`, and is remembered for `window`.
-void complete(Entity& entity, const Ties::OfEntity& operation, std::chrono::milliseconds window,
+void complete(Entity& entity, const EntityOperation& operation, std::chrono::milliseconds window,
               WallTime now);
 
 std::string encode(const Entity& entity);

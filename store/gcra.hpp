@@ -6,7 +6,7 @@
 #include <chrono>
 #include <optional>
 
-#include "store/store.hpp"
+#include "store/request.hpp"
 
 namespace onceproxy::store {
 

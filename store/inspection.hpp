@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "store/fingerprint.hpp"
-#include "store/store.hpp"
+#include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 

@@ -7,9 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "store/answer.hpp"
 #include "store/fingerprint.hpp"
 #include "store/permit.hpp"
-#include "store/store.hpp"
+#include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 

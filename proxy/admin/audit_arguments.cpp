@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -67,8 +67,8 @@ std::optional<WallTime> date_time(std::string_view text) {
 }
 
 bool is_decision(std::string_view word) {
-  for (std::size_t i = 0; i < telemetry::decision_count; ++i) {
-    if (telemetry::name(static_cast<telemetry::Decision>(i)) == word) return true;
+  for (std::size_t i = 0; i < gate::decision_count; ++i) {
+    if (name(static_cast<gate::Decision>(i)) == word) return true;
   }
   return word == store::audit_operator || word == store::audit_started;
 }

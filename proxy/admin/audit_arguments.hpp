@@ -6,7 +6,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
-#include "store/audit_query.hpp"
+#include "store/audit/query.hpp"
 
 namespace onceproxy::admin {
 

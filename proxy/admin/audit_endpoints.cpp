@@ -5,7 +5,7 @@
 #include "proxy/admin/audit_arguments.hpp"
 #include "proxy/admin/json_object.hpp"
 #include "proxy/admin/routes.hpp"
-#include "store/audit_query.hpp"
+#include "store/audit/query.hpp"
 
 namespace onceproxy::admin {
 namespace {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "proxy/admin/server.hpp"
-#include "store/audit_log.hpp"
+#include "store/audit/log.hpp"
 
 namespace onceproxy::admin {
 

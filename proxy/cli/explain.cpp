@@ -7,9 +7,9 @@
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/explain_policy.hpp"
 #include "proxy/cli/read_file.hpp"
-#include "proxy/http/chunked.hpp"
+#include "proxy/http/grammar/chunked.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/guarded_fields.hpp"
-#include "proxy/http/head.hpp"
 #include "proxy/tls/peer.hpp"
 #include "proxy/tls/pem.hpp"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "policies/policy.hpp"
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 #include "store/store.hpp"
 
 namespace onceproxy::gate {

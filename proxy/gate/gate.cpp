@@ -14,7 +14,6 @@ namespace {
 
 using policies::OnStoreError;
 using policies::Policy;
-using telemetry::Decision;
 using telemetry::Ending;
 using telemetry::Unprotected;
 
@@ -39,29 +38,20 @@ struct Finished {
   Result await_resume() const { return std::move(*call.result); }
 };
 
-/// The field without which a client cannot make sense of the status (RFC 9110 15.5.2, 15.5.8).
-bool is_challenge(int status, std::string_view name) {
-  return (status == 401 && policies::equals_ignoring_case(name, "www-authenticate")) ||
-         (status == 407 && policies::equals_ignoring_case(name, "proxy-authenticate"));
-}
-
 /// The lines of the upstream's answer that a replay repeats.
-std::string stored_head(const Policy& policy, const Answered& answered) {
+std::string stored_head(const Policy& policy, std::span<const policies::Field> headers) {
   std::string head;
-  for (const policies::Field& field : answered.headers) {
-    const bool dropped =
-        std::ranges::any_of(policy.replay.drop_headers,
-                            [&](const std::string& name) {
-                              return policies::equals_ignoring_case(name, field.name);
-                            }) &&
-        !is_challenge(answered.status, field.name);
+  for (const policies::Field& field : headers) {
+    const bool dropped = std::ranges::any_of(
+        policy.replay.drop_headers,
+        [&](const std::string& name) { return policies::equals_ignoring_case(name, field.name); });
     if (!dropped) head.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   return head;
 }
 
 /// Where the policy only watches: everything goes on, and what would have been decided is noted.
-Admission watched(Verdict verdict) {
+Admission watched(AdmissionKind verdict) {
   Admission admission;
   admission.shadow = Decision::passed;
   if (auto* forward = std::get_if<Forward>(&verdict)) {
@@ -129,9 +119,9 @@ store::ReserveRequest Gate::reserve_request(const policies::Operation& operation
   return request;
 }
 
-Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
-                            const policies::RequestView& request, policies::Document& body,
-                            const Asking& asking) {
+io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
+                                const policies::RequestView& request, policies::Document& body,
+                                const Asking& asking) {
   const policies::Enforcement enforcement = rules.enforcement(policy);
   if (enforcement.mode == policies::Enforcement::Mode::off) {
     co_return unprotected(rules, policy, Unprotected::off);
@@ -158,7 +148,7 @@ Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   std::string origin;
   if (auto* completed = std::get_if<store::Completed>(&result))
     origin = std::move(completed->trace);
-  Verdict verdict = verdict_of(rules, *operation->policy, std::move(result));
+  AdmissionKind verdict = verdict_of(rules, *operation->policy, std::move(result));
   // The store's results let pass where it failed and the policy forwards then, and nowhere else.
   if (!watch && std::holds_alternative<PassThrough>(verdict)) {
     metrics_.unprotected(rules.id(policy), Unprotected::store);
@@ -175,7 +165,7 @@ Admission Gate::unnamed(const Rules& rules, const Policy& policy, const policies
   using Kind = policies::SelectError::Kind;
   const bool unreadable = why.kind == Kind::unreadable;
   const bool pass = policies::lets_pass(policy, why.kind);
-  Verdict verdict;
+  AdmissionKind verdict;
   if (!pass) verdict = refuse(policy, why);
   if (pass && !watch) {
     metrics_.unprotected(rules.id(policy),
@@ -193,8 +183,8 @@ void Gate::note(const Policy& policy, const Asking& asking, const Admission& adm
   refusal.time = clock_.now();
   refusal.fingerprint = admission.fingerprint;
   const Decision unreserved = admission.shadow ? Decision::forwarded : Decision::passed;
-  refusal.decision = telemetry::name(reply != nullptr ? reply->decision : unreserved);
-  if (admission.shadow) refusal.shadow = telemetry::name(*admission.shadow);
+  refusal.decision = name(reply != nullptr ? reply->decision : unreserved);
+  if (admission.shadow) refusal.shadow = name(*admission.shadow);
   refusal.policy = policy.name;
   refusal.request_id = asking.request_id;
   refusal.trace_id = asking.trace_id;
@@ -206,7 +196,8 @@ Admission Gate::unprotected(const Rules& rules, const Policy& policy, Unprotecte
   return Admission{};
 }
 
-Verdict Gate::verdict_of(const Rules& rules, const Policy& policy, store::ReserveResult result) {
+AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
+                               store::ReserveResult result) {
   if (auto* reserved = std::get_if<store::Reserved>(&result)) {
     // A further attempt means that the one before it never ended and its lease did.
     if (reserved->attempt > 1) metrics_.lease_expired(rules.id(policy));
@@ -222,7 +213,7 @@ Verdict Gate::verdict_of(const Rules& rules, const Policy& policy, store::Reserv
     if (!pending && policy.on_store_error == OnStoreError::forward) return PassThrough{};
   }
   return std::visit(
-      [&]<typename Refused>(const Refused& refused) -> Verdict {
+      [&]<typename Refused>(const Refused& refused) -> AdmissionKind {
         if constexpr (std::is_same_v<Refused, store::Reserved> ||
                       std::is_same_v<Refused, store::Completed>) {
           return PassThrough{};  // dealt with above
@@ -233,14 +224,14 @@ Verdict Gate::verdict_of(const Rules& rules, const Policy& policy, store::Reserv
       result);
 }
 
-Task<store::Settled> Gate::complete(Forward forward, const Answered& answered) {
+io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answered) {
   store::StoredAnswer stored;
   stored.status = answered.status;
   // With a fixed answer nothing is kept to replay; should the policy change its mind within the
   // window, the duplicate is told so instead of getting an empty body.
   stored.replayable = answered.whole && !forward.policy->on_duplicate;
   if (stored.replayable) {
-    stored.head = stored_head(*forward.policy, answered);
+    stored.head = stored_head(*forward.policy, answered.headers);
     stored.body = answered.body;
   }
   AwaitedCall<store::Settled> call(loop_);
@@ -250,21 +241,21 @@ Task<store::Settled> Gate::complete(Forward forward, const Answered& answered) {
   co_return settled;
 }
 
-Task<store::Settled> Gate::release(store::Permit permit, store::NotDone why) {
+io::Task<store::Settled> Gate::release(store::Permit permit, store::NotDone why) {
   AwaitedCall<store::Settled> call(loop_);
   Finished<store::Settled> finished{call, store_.release(std::move(permit), why, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
 
-Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_view detail) {
+io::Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_view detail) {
   AwaitedCall<store::Settled> call(loop_);
   Finished<store::Settled> finished{call, store_.mark_unknown(std::move(permit), detail, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
 
-Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome& outcome) {
+io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome& outcome) {
   const telemetry::PolicyId id = rules.id(*forward.policy);
   const bool watched = forward.watched;
   store::Settled settled{};

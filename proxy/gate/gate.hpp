@@ -19,9 +19,9 @@
 #include "proxy/gate/answer.hpp"
 #include "proxy/gate/refusals.hpp"
 #include "proxy/gate/rules.hpp"
-#include "proxy/gate/task.hpp"
+#include "proxy/io/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
-#include "store/audit_pad.hpp"
+#include "store/audit/pad.hpp"
 #include "store/clock.hpp"
 #include "store/store.hpp"
 
@@ -40,16 +40,16 @@ struct Forward {
   bool watched = false;
 };
 
-using Verdict = std::variant<PassThrough, Forward, Reply>;
+using AdmissionKind = std::variant<PassThrough, Forward, Reply>;
 
 struct Admission {
-  Verdict verdict;
+  AdmissionKind verdict;
   /// What the request stands for, where that could be worked out.
   std::optional<store::Fingerprint> fingerprint = std::nullopt;
   /// Asking::trace of the request whose answer this one repeats; empty where it had none.
   std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
-  std::optional<telemetry::Decision> shadow = std::nullopt;
+  std::optional<Decision> shadow = std::nullopt;
   /// For the log: why the request's body could not be read; empty where it could.
   std::string error = {};
 };
@@ -79,7 +79,7 @@ struct Unknown {
 using Outcome = std::variant<Answered, NotSent, Unknown>;
 
 /// Decision and answer where the request was forwarded and failed.
-telemetry::Decision decision_of(const NotSent& not_sent);
+Decision decision_of(const NotSent& not_sent);
 Answer answer_not_sent(const NotSent& not_sent);
 Answer answer_unknown(const Unknown& unknown);
 
@@ -94,7 +94,7 @@ struct Asking {
 };
 
 struct Settlement {
-  telemetry::Decision decision;
+  Decision decision;
   /// Absent: the upstream's answer goes to the client.
   std::optional<Answer> answer;
 };
@@ -108,13 +108,13 @@ class Gate {
 
   /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
   /// Everything passed by reference must stay until the task ends.
-  Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
-                        const policies::RequestView& request, policies::Document& body,
-                        const Asking& asking);
+  io::Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
+                            const policies::RequestView& request, policies::Document& body,
+                            const Asking& asking);
 
   /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
   /// the completion is durable then, or the settlement says otherwise.
-  Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
+  io::Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
 
   /// Gives the audit log what was refused since. To be called a few times a second.
   void hand_over_audit() { audit_.hand_over(); }
@@ -128,13 +128,13 @@ class Gate {
   /// What becomes of a request whose operation cannot be named. `watch`: the policy only watches.
   Admission unnamed(const Rules& rules, const policies::Policy& policy,
                     const policies::SelectError& why, bool watch);
-  Verdict verdict_of(const Rules& rules, const policies::Policy& policy,
-                     store::ReserveResult result);
+  AdmissionKind verdict_of(const Rules& rules, const policies::Policy& policy,
+                           store::ReserveResult result);
   /// The audit log learns of forwards from the store, and of everything else here.
   void note(const policies::Policy& policy, const Asking& asking, const Admission& admission);
-  Task<store::Settled> complete(Forward forward, const Answered& answered);
-  Task<store::Settled> release(store::Permit permit, store::NotDone why);
-  Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);
+  io::Task<store::Settled> complete(Forward forward, const Answered& answered);
+  io::Task<store::Settled> release(store::Permit permit, store::NotDone why);
+  io::Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);
 
   store::Store& store_;
   store::Loop& loop_;

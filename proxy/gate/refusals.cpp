@@ -9,7 +9,6 @@ namespace {
 using policies::InFlightRule;
 using policies::Policy;
 using policies::Refusal;
-using telemetry::Decision;
 
 std::string_view words(store::Unavailable::Reason reason) {
   using Reason = store::Unavailable::Reason;

@@ -14,7 +14,7 @@ namespace onceproxy::gate {
 
 /// Do not forward: this is the answer.
 struct Reply {
-  telemetry::Decision decision;
+  Decision decision;
   Answer answer;
 };
 

@@ -18,7 +18,7 @@
 
 #include "policies/policy.hpp"
 #include "policies/policy_set.hpp"
-#include "proxy/gate/slots.hpp"
+#include "proxy/io/slots.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::gate {
@@ -33,12 +33,14 @@ class Rules {
   const policies::PolicySet& policies() const { return policies_; }
 
   // `policy` is one of these policies, or an override of one.
-  telemetry::PolicyId id(const policies::Policy& policy) const { return kept_[policy.index].id; }
+  telemetry::PolicyId id(const policies::Policy& policy) const { return states_[policy.index].id; }
   /// As the configuration says, unless an operator said otherwise since.
   policies::Enforcement enforcement(const policies::Policy& policy) const;
   void enforce(const policies::Policy& policy, policies::Enforcement enforcement);
   /// What bounds this policy's requests under way; nullptr: nothing. Stays as long as the Rules.
-  Slots* turns(const policies::Policy& policy) const { return kept_[policy.index].turns.get(); }
+  io::Slots* turns(const policies::Policy& policy) const {
+    return states_[policy.index].turns.get();
+  }
   /// Turns taken, of all policies, those of earlier Rules included. Takes a lock.
   std::size_t turns_in_use() const { return turns_->in_use(); }
 
@@ -49,17 +51,17 @@ class Rules {
    public:
     /// One for each policy, in order; nullptr where it has no limit. Forgets the names that nobody
     /// uses any more, and lifts the limit of those that have none now.
-    std::vector<std::shared_ptr<Slots>> of(const std::vector<policies::Policy>& policies);
+    std::vector<std::shared_ptr<io::Slots>> of(const std::vector<policies::Policy>& policies);
     std::size_t in_use();
 
    private:
     std::mutex mutex_;
-    std::map<std::string, std::weak_ptr<Slots>, std::less<>> by_name_;
+    std::map<std::string, std::weak_ptr<io::Slots>, std::less<>> by_name_;
   };
 
-  struct Kept {
+  struct PolicyState {
     telemetry::PolicyId id = telemetry::no_policy;
-    std::shared_ptr<Slots> turns;
+    std::shared_ptr<io::Slots> turns;
     /// Mode and percent in one word, so that nobody sees the one without the other.
     std::atomic<std::uint32_t> enforcement = 0;
   };
@@ -67,7 +69,7 @@ class Rules {
   const policies::PolicySet policies_;
   const std::shared_ptr<Turns> turns_;
   /// By the policy's index.
-  std::vector<Kept> kept_;
+  std::vector<PolicyState> states_;
 };
 
 }  // namespace onceproxy::gate

@@ -11,7 +11,7 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 
 /// Uses up heads until the final one. True: the answer is over, or is none.
 bool AbandonedCall::take_heads(const HeadLimits& limits) {
-  Buffer& buffer = rest_.connection->buffer;
+  io::Buffer& buffer = rest_.connection->buffer;
   while (!rest_.body) {
     const std::size_t end = find_head_end(buffer.view());
     if (end == 0) return false;
@@ -39,12 +39,12 @@ Task<AbandonedCall::End> AbandonedCall::run(const UpstreamOptions& options) {
   rest_.connection->expire_after(options.abandoned_timeout);
   while (!take(limits)) {
     const std::size_t bytes_max = rest_.body ? body_buffer_bytes : limits.bytes;
-    const IoError error = co_await rest_.connection->fill(bytes_max);
-    if (error == IoError::none) continue;
+    const io::IoError error = co_await rest_.connection->fill(bytes_max);
+    if (error == io::IoError::none) continue;
     if (stopped_) co_return End::stopped;
-    if (error == IoError::timed_out) co_return End::timed_out;
+    if (error == io::IoError::timed_out) co_return End::timed_out;
     // A head that is too large is an answer too, if one that nobody could have used.
-    if (error == IoError::no_room) co_return End::answered;
+    if (error == io::IoError::no_room) co_return End::answered;
     co_return rest_.body&& rest_.body->whole_at_eof() ? End::answered : End::closed;
   }
   co_return End::answered;

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "proxy/http/body_reader.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 

@@ -9,8 +9,8 @@ namespace {
 
 using Kind = Framing::Kind;
 using State = BodyReader::State;
+using gate::Decision;
 using std::chrono::milliseconds;
-using telemetry::Decision;
 
 /// Encoded chunks are collected up to this before they are written.
 constexpr std::size_t write_bytes = 64 * 1024;
@@ -139,13 +139,13 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
 /// Writes what is pending, and `data` behind it.
 Task<bool> AnswerRelay::flush(std::string_view data) {
   if (pending_.empty() && data.empty()) co_return true;
-  const Stream::Parts parts{pending_, data};
+  const io::Stream::Parts parts{pending_, data};
   begun_ = true;
-  const IoResult written = co_await client_.write(parts);
+  const io::IoResult written = co_await client_.write(parts);
   pending_.clear();
   bytes_ += written.bytes;
-  if (written.error != IoError::none) error_ = "The client left before it was answered.";
-  co_return written.error == IoError::none;
+  if (written.error != io::IoError::none) error_ = "The client left before it was answered.";
+  co_return written.error == io::IoError::none;
 }
 
 }  // namespace onceproxy::http

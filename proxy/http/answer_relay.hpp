@@ -20,11 +20,11 @@ class AnswerRelay {
 
   /// Relays the answer whose head `call` has read and whose body it has begun, and finishes the
   /// exchange.
-  Task<void> run(telemetry::Decision decision);
+  Task<void> run(gate::Decision decision);
   /// The same where the beginning of the body, already taken, is `captured`.
-  Task<void> run_captured(telemetry::Decision decision, std::string captured);
+  Task<void> run_captured(gate::Decision decision, std::string captured);
   /// The same where `body` is all of it. The call may be finished already.
-  Task<void> run_whole(telemetry::Decision decision, std::string_view body);
+  Task<void> run_whole(gate::Decision decision, std::string_view body);
 
   /// Writes a 1xx to the client, which must speak HTTP/1.1. False: the client is gone.
   Task<bool> run_interim();
@@ -34,8 +34,8 @@ class AnswerRelay {
 
  private:
   BodyFraming choose_framing();
-  void write_head(telemetry::Decision decision, BodyFraming framing, std::size_t body_bytes);
-  Task<void> stream(telemetry::Decision decision, std::string captured);
+  void write_head(gate::Decision decision, BodyFraming framing, std::size_t body_bytes);
+  Task<void> stream(gate::Decision decision, std::string captured);
   Task<bool> relay_body(bool encode);
   Task<bool> flush(std::string_view data);
   Task<void> refuse_answer();

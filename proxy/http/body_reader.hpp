@@ -8,9 +8,9 @@
 #include <optional>
 #include <string_view>
 
-#include "proxy/http/buffer.hpp"
-#include "proxy/http/chunked.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/chunked.hpp"
+#include "proxy/http/grammar/head.hpp"
+#include "proxy/io/buffer.hpp"
 
 namespace onceproxy::http {
 
@@ -34,7 +34,7 @@ class BodyReader {
   }
 
   /// The next piece. Uses up the one before: its view is valid until then.
-  Piece take(Buffer& buffer) {
+  Piece take(io::Buffer& buffer) {
     buffer.consume(std::exchange(taken_, 0));
     switch (framing_.kind) {
       case Framing::Kind::none:
@@ -54,14 +54,14 @@ class BodyReader {
   bool whole_at_eof() const { return framing_.kind == Framing::Kind::until_close; }
 
  private:
-  Piece take_counted(Buffer& buffer) {
+  Piece take_counted(io::Buffer& buffer) {
     if (left_ == 0) return {State::end, {}};
     taken_ = static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer.size()));
     left_ -= taken_;
     return {taken_ > 0 ? State::data : State::need_more, buffer.view().substr(0, taken_)};
   }
 
-  Piece take_chunked(Buffer& buffer) {
+  Piece take_chunked(io::Buffer& buffer) {
     const ChunkedDecoder::Step step = chunks_->feed(buffer.view());
     using Kind = ChunkedDecoder::Step::Kind;
     if (step.kind == Kind::data) {

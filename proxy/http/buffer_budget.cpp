@@ -16,7 +16,7 @@ constexpr Seconds half_life{1.0};
 
 }  // namespace
 
-BufferBudget::Share::Share(BufferBudget& budget, Holder& holder, Stream& from,
+BufferBudget::Share::Share(BufferBudget& budget, Holder& holder, io::Stream& from,
                            telemetry::WorkerMetrics& metrics)
     : budget_(budget), holder_(holder), from_(from), metrics_(metrics) {
   const std::lock_guard lock(budget_.mutex_);

@@ -18,7 +18,7 @@
 #include <cstddef>
 #include <mutex>
 
-#include "proxy/http/stream.hpp"
+#include "proxy/io/stream.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::http {
@@ -43,7 +43,8 @@ class BufferBudget {
    public:
     /// All must outlive the share. `from`: where the body comes from; what it awaits when the share
     /// is shed is cancelled.
-    Share(BufferBudget& budget, Holder& holder, Stream& from, telemetry::WorkerMetrics& metrics);
+    Share(BufferBudget& budget, Holder& holder, io::Stream& from,
+          telemetry::WorkerMetrics& metrics);
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -59,7 +60,7 @@ class BufferBudget {
 
     BufferBudget& budget_;
     Holder& holder_;
-    Stream& from_;
+    io::Stream& from_;
     telemetry::WorkerMetrics& metrics_;
     /// As the metrics know it; its worker's alone.
     std::size_t counted_ = 0;

@@ -24,9 +24,9 @@ const LimitOptions& ClientConnection::limits() const {
   return worker.options().limits;
 }
 
-ClientConnection::ClientConnection(Worker& home, Socket socket, std::string address,
+ClientConnection::ClientConnection(Worker& home, io::Socket socket, std::string address,
                                    Slots::Taken slot, std::shared_ptr<const tls::ServerContext> tls)
-    : Stream(home.loop(), std::move(socket), home.options().limits.idle_timeout),
+    : io::Stream(home.loop(), std::move(socket), home.options().limits.idle_timeout),
       worker(home),
       client(std::move(address)),
       slot_(std::move(slot)),
@@ -84,12 +84,12 @@ Task<bool> ClientConnection::shake_hands() {
   worker.shaking(*this);
   expire_after(limits().head_timeout);
   idle_ = true;
-  const IoError error = co_await handshake();
+  const io::IoError error = co_await handshake();
   idle_ = false;
   disarm();
   worker.shaken(*this);
   telemetry::TlsMetrics& metrics = worker.tls_metrics();
-  if (error == IoError::none) {
+  if (error == io::IoError::none) {
     metrics.handshake(telemetry::TlsPort::data, tls()->resumed());
     if (asks) peer = tls::peer_of(tls()->native());
     if (peer) certificate = {peer->uris, peer->hosts, peer->subject, peer->sha256};
@@ -98,7 +98,7 @@ Task<bool> ClientConnection::shake_hands() {
   if (gave_way_) {
     metrics.failed(telemetry::TlsPort::data, client, "crowded",
                    "too many handshakes at once, and this one was the oldest");
-  } else if (error == IoError::timed_out) {
+  } else if (error == io::IoError::timed_out) {
     metrics.failed(telemetry::TlsPort::data, client, "timeout", "the handshake took too long");
   } else if (!worker.draining()) {
     const tls::Failure& failure = tls()->failure();
@@ -133,12 +133,12 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     if (worker.draining()) co_return Next::end;
     buffer.shrink();
     // What one large answer took must not stay with every idle connection.
-    if (out.capacity() > Buffer::kept_bytes) std::string().swap(out);
+    if (out.capacity() > io::Buffer::kept_bytes) std::string().swap(out);
     expire_after(served_any_ ? limits().idle_timeout : limits().head_timeout);
     idle_ = true;
-    const IoError error = co_await fill(limits().head_bytes);
+    const io::IoError error = co_await fill(limits().head_bytes);
     idle_ = false;
-    if (error != IoError::none) co_return Next::end;
+    if (error != io::IoError::none) co_return Next::end;
     skip_empty_lines();
   }
   began_ = steady_clock::now();
@@ -149,14 +149,14 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     searched = buffer.size();
     if (!waiting) expire_after(limits().head_timeout);
     waiting = true;
-    const IoError error = co_await fill(limits().head_bytes);
-    if (error == IoError::none) {
+    const io::IoError error = co_await fill(limits().head_bytes);
+    if (error == io::IoError::none) {
       if (skip_empty_lines()) searched = 0;
       continue;
     }
-    if (error == IoError::no_room) {
+    if (error == io::IoError::no_room) {
       bad_head_ = oversized_head(buffer.view());
-    } else if (error == IoError::timed_out && !buffer.empty()) {
+    } else if (error == io::IoError::timed_out && !buffer.empty()) {
       bad_head_ = BadHead{408, "head-timeout", "The head did not come in time."};
     } else {
       co_return Next::end;
@@ -175,8 +175,8 @@ Task<void> ClientConnection::linger() {
   std::size_t discarded = 0;
   while (discarded < linger_bytes) {
     buffer.consume(buffer.size());
-    const IoError error = co_await fill(Buffer::initial_bytes);
-    if (error != IoError::none) co_return;
+    const io::IoError error = co_await fill(io::Buffer::initial_bytes);
+    if (error != io::IoError::none) co_return;
     discarded += buffer.size();
   }
 }

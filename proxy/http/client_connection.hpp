@@ -13,25 +13,25 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/gate/slots.hpp"
-#include "proxy/gate/task.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/stream.hpp"
+#include "proxy/io/slots.hpp"
+#include "proxy/io/stream.hpp"
+#include "proxy/io/task.hpp"
 #include "proxy/tls/peer.hpp"
 
 namespace onceproxy::http {
 
-using gate::Slots;
-using gate::Task;
+using io::Slots;
+using io::Task;
 
 class Worker;
 
-class ClientConnection final : public Stream {
+class ClientConnection final : public io::Stream {
  public:
   /// `client`: the peer's address, without its port. `slot`: of the limit of clients. `tls`: what a
   /// handshake is made with before the first request; nullptr: none is.
-  ClientConnection(Worker& worker, Socket socket, std::string client, Slots::Taken slot,
+  ClientConnection(Worker& worker, io::Socket socket, std::string client, Slots::Taken slot,
                    std::shared_ptr<const tls::ServerContext> tls);
   ~ClientConnection() override;
 

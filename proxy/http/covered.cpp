@@ -11,10 +11,10 @@ namespace onceproxy::http {
 namespace {
 
 using State = BodyReader::State;
-using telemetry::Decision;
+using gate::Decision;
 
-/// What one read may bring in. Small, since every client whose body is still arriving keeps a buffer
-/// of this size beside what `limits.buffered_bytes` bounds.
+/// What one read may bring in. Small, since every client whose body is still arriving keeps a
+/// buffer of this size beside what `limits.buffered_bytes` bounds.
 constexpr std::size_t body_buffer_bytes = 16 * 1024;
 
 constexpr BadHead too_large{413, "body-too-large",
@@ -153,8 +153,8 @@ bool Covered::take_body() {
 Task<std::optional<BadHead>> Covered::collect_body() {
   const LimitOptions& limits = exchange_.options().limits;
   if (client_.head.expects_continue && client_.head.minor_version == 1 && client_.buffer.empty()) {
-    const IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
-    if (written.error != IoError::none)
+    const io::IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (written.error != io::IoError::none)
       co_return BadHead{400, "client-left", "The client left before its body."};
   }
   exchange_.keep_head();
@@ -175,12 +175,12 @@ Task<std::optional<BadHead>> Covered::collect_body() {
       if (!kept) co_return shed_body();
       continue;
     }
-    const IoError error = co_await client_.fill(body_buffer_bytes);
+    const io::IoError error = co_await client_.fill(body_buffer_bytes);
     if (share.shed()) co_return shed_body();
-    if (error == IoError::timed_out) {
+    if (error == io::IoError::timed_out) {
       co_return BadHead{408, "body-timeout", "The body did not come in time."};
     }
-    if (error != IoError::none)
+    if (error != io::IoError::none)
       co_return BadHead{400, "client-left", "The client left within its body."};
   }
   client_.disarm();
@@ -242,7 +242,7 @@ Task<void> Covered::forward_by(UpstreamCall& call, gate::Forward reservation) {
 }
 
 Task<gate::Outcome> Covered::ask_upstream(UpstreamCall& call, AnswerRelay& relay) {
-  const Stream::Parts parts{client_.out, body_};
+  const io::Stream::Parts parts{client_.out, body_};
   const UpstreamCall::Result failure = co_await call.send(parts);
   if (failure) {
     if (const auto* not_sent = std::get_if<gate::NotSent>(&*failure)) co_return *not_sent;
@@ -261,8 +261,8 @@ Task<gate::Outcome> Covered::ask_upstream(UpstreamCall& call, AnswerRelay& relay
 
 /// Runs beside the reading of the answer.
 Task<void> Covered::send_rest(UpstreamCall& call) {
-  const IoError error = co_await call.send_rest();
-  if (error == IoError::timed_out) {
+  const io::IoError error = co_await call.send_rest();
+  if (error == io::IoError::timed_out) {
     call.give_up();
   } else {
     call.await_response();

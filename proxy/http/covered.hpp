@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/gate/side_task.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
+#include "proxy/io/side_task.hpp"
 
 namespace onceproxy::http {
 
@@ -58,7 +58,7 @@ class Covered {
   std::vector<Field> answer_fields_;
   bool whole_ = false;
   /// What is left of the request is sent beside the reading of the answer.
-  gate::SideTask sending_;
+  io::SideTask sending_;
 };
 
 }  // namespace onceproxy::http

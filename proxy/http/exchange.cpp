@@ -13,8 +13,8 @@ namespace onceproxy::http {
 
 namespace {
 
+using gate::Decision;
 using policies::equals_ignoring_case;
-using telemetry::Decision;
 
 /// A policy that is off and asks nothing of the body lets the request stream by untouched.
 bool switched_off(const gate::Rules& rules, const policies::Policy& policy) {
@@ -154,11 +154,11 @@ Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_
                             const UpstreamCall* call) {
   const bool covered = policy != nullptr || decision == Decision::bad_request;
   client.out.clear();
-  std::optional<telemetry::Decided> decided;
+  std::optional<gate::Decided> decided;
   if (covered) decided.emplace(decision, shadow);
   write_answer(answer, client_side(), decided, client.out);
-  const IoResult written = co_await client.write(client.out);
-  if (written.error != IoError::none) keep_alive = false;
+  const io::IoResult written = co_await client.write(client.out);
+  if (written.error != io::IoError::none) keep_alive = false;
   finish(decision, answer.status, written.bytes, error, call);
 }
 

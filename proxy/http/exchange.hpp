@@ -42,7 +42,7 @@ class Exchange {
   const policies::Policy* policy = nullptr;
   std::optional<store::Fingerprint> fingerprint;
   /// What would have been decided, where the policy only watches.
-  std::optional<telemetry::Decision> shadow;
+  std::optional<gate::Decision> shadow;
   std::string_view request_id;
   RequestTrace trace;
   /// Of the request's body, decoded; for the log.
@@ -58,8 +58,8 @@ class Exchange {
   const Options& options() const { return setup->options; }
   telemetry::PolicyId policy_id() const;
   /// Of a request that goes on without a reservation.
-  telemetry::Decision unreserved() const {
-    return shadow ? telemetry::Decision::forwarded : telemetry::Decision::passed;
+  gate::Decision unreserved() const {
+    return shadow ? gate::Decision::forwarded : gate::Decision::passed;
   }
   ClientSide client_side() const;
   CertificateField certificate_field() const;
@@ -69,12 +69,12 @@ class Exchange {
 
   /// Sends an answer of onceproxy's own and finishes.
   /// `call`: the one that failed, if there was one.
-  Task<void> answer(telemetry::Decision decision, gate::Answer answer, std::string_view error = "",
+  Task<void> answer(gate::Decision decision, gate::Answer answer, std::string_view error = "",
                     const UpstreamCall* call = nullptr);
   /// The same for a request that is malformed, or not taken; the connection ends behind it.
   Task<void> refuse(const BadHead& why);
   /// Logs and counts. Called once.
-  void finish(telemetry::Decision decision, int status, std::uint64_t response_bytes,
+  void finish(gate::Decision decision, int status, std::uint64_t response_bytes,
               std::string_view error = "", const UpstreamCall* call = nullptr);
 
  private:

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "policies/policy.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 
 namespace onceproxy::http {
 

@@ -95,9 +95,9 @@ void append_persistence(const ClientSide& client, std::string& out) {
   }
 }
 
-void append_decision(const telemetry::Decided& decided, std::string& out) {
-  out.append("Onceproxy-Decision: ").append(telemetry::name(decided.decision));
-  if (decided.shadow) out.append(";shadow=").append(telemetry::name(*decided.shadow));
+void append_decision(const gate::Decided& decided, std::string& out) {
+  out.append("Onceproxy-Decision: ").append(name(decided.decision));
+  if (decided.shadow) out.append(";shadow=").append(name(*decided.shadow));
   out += "\r\n";
 }
 
@@ -109,8 +109,8 @@ void append_status_line(int status, std::string_view reason, std::string& out) {
 
 }  // namespace
 
-void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
-                        const TraceFields& trace, std::string& out) {
+void write_request_head(const RequestHead& head, const ConnectionFields& kept,
+                        std::string_view authority, const TraceFields& trace, std::string& out) {
   append_request_line(head, authority, out);
   append_fields(head, out, [&](Known known) {
     return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
@@ -234,7 +234,7 @@ void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out
 }
 
 void write_answer(const gate::Answer& answer, const ClientSide& client,
-                  std::optional<telemetry::Decided> decided, std::string& out) {
+                  std::optional<gate::Decided> decided, std::string& out) {
   append_status_line(answer.status, gate::reason_phrase(answer.status), out);
   out += answer.head;
   if (!answer.dated) out.append("Date: ").append(client.date).append("\r\n");

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "proxy/gate/answer.hpp"
-#include "proxy/http/head.hpp"
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
+#include "proxy/http/grammar/head.hpp"
 
 namespace onceproxy::http {
 
@@ -50,7 +50,7 @@ struct CoveredFields {
 };
 
 /// Fields that depend on what the connection is used for.
-struct Kept {
+struct ConnectionFields {
   bool upgrade = false;
   bool expect = false;
   CertificateField certificate = {};
@@ -58,8 +58,8 @@ struct Kept {
 
 /// A request that goes on as it came, but for its connection's own fields and those of a trace.
 /// `authority` is the Host of an HTTP/1.0 request that has none.
-void write_request_head(const RequestHead& head, const Kept& kept, std::string_view authority,
-                        const TraceFields& trace, std::string& out);
+void write_request_head(const RequestHead& head, const ConnectionFields& kept,
+                        std::string_view authority, const TraceFields& trace, std::string& out);
 
 /// A request that a policy covers, its body buffered and so of known length.
 void write_covered_request_head(const RequestHead& head, const CoveredFields& fields,
@@ -77,7 +77,7 @@ struct ClientSide {
 
 /// What an upstream's answer to a covered request carries besides its own fields.
 struct DecisionFields {
-  telemetry::Decided decided;
+  gate::Decided decided;
   /// Negative: not a real upstream answer.
   std::chrono::milliseconds service_time{-1};
 };
@@ -94,7 +94,7 @@ void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out
 
 /// An answer of onceproxy's own. `decided` absent: the request is not covered.
 void write_answer(const gate::Answer& answer, const ClientSide& client,
-                  std::optional<telemetry::Decided> decided, std::string& out);
+                  std::optional<gate::Decided> decided, std::string& out);
 
 /// One chunk (RFC 9112 7.1); `data` must not be empty.
 void write_chunk(std::string_view data, std::string& out);

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "proxy/http/deadline.hpp"
-#include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/socket.hpp"
+#include "proxy/io/deadline.hpp"
+#include "proxy/io/event_loop.hpp"
+#include "proxy/io/socket.hpp"
 #include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
@@ -22,17 +22,17 @@ class Worker;
 /// 0).
 struct BoundAddress {
   std::string text;
-  std::vector<Acceptor> acceptors;
+  std::vector<io::Acceptor> acceptors;
 };
 
 /// Throws std::system_error with a message that names the address: in use (by whomever: a second
 /// onceproxy must not share this one's traffic unnoticed), not ours, not allowed.
-BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<EventLoop*>& loops);
+BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<io::EventLoop*>& loops);
 
-class Listener final : private Deadline {
+class Listener final : private io::Deadline {
  public:
   /// `tls`: connections begin with a handshake; nullptr: they do not.
-  Listener(Worker& worker, Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
+  Listener(Worker& worker, io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
 
   void start() { accept_next(); }
   void stop();
@@ -43,9 +43,9 @@ class Listener final : private Deadline {
   void expired() override { accept_next(); }
 
   Worker& worker_;
-  Acceptor acceptor_;
+  io::Acceptor acceptor_;
   const std::shared_ptr<const tls::ServerPort> tls_;
-  asio::ip::tcp::endpoint peer_;
+  io::asio::ip::tcp::endpoint peer_;
 };
 
 }  // namespace onceproxy::http

@@ -11,7 +11,7 @@ namespace onceproxy::http {
 namespace {
 
 using State = BodyReader::State;
-using telemetry::Decision;
+using gate::Decision;
 
 /// What one read of a streamed body may bring in.
 constexpr std::size_t body_buffer_bytes = 64 * 1024;
@@ -48,7 +48,7 @@ Task<void> Passing::run() {
         {400, "upgrade-body", "A request that switches to WebSocket must not have a body."});
     co_return;
   }
-  const Stream::Parts parts = first_parts();
+  const io::Stream::Parts parts = first_parts();
   if (upload_ == Upload::malformed) {
     co_await exchange_.refuse({400, "chunked", "The body is not well-formed chunked coding."});
     co_return;
@@ -67,7 +67,7 @@ Task<void> Passing::run() {
   if (error) std::rethrow_exception(error);
 }
 
-Task<void> Passing::exchange(const Stream::Parts& parts) {
+Task<void> Passing::exchange(const io::Stream::Parts& parts) {
   const bool whole = upload_ == Upload::done;
   UpstreamCall::Result failure = co_await call_.send(parts);
   if (failure) {
@@ -103,7 +103,7 @@ void Passing::drop_begun() {
 }
 
 /// The request's head and as much of its body as has come with it.
-Stream::Parts Passing::first_parts() {
+io::Stream::Parts Passing::first_parts() {
   client_.out.clear();
   exchange_.trace.begin_forward();
   if (body_ && exchange_.policy != nullptr) {
@@ -156,18 +156,18 @@ Stream::Parts Passing::first_parts() {
   }
 }
 
-Task<IoResult> Passing::upload_piece(std::string_view data) {
+Task<io::IoResult> Passing::upload_piece(std::string_view data) {
   if (client_.head.framing.kind != Framing::Kind::chunked) {
-    const IoResult written = co_await call_.connection->write(data);
+    const io::IoResult written = co_await call_.connection->write(data);
     co_return written;
   }
   char size[20];
   const auto end = std::to_chars(size, size + sizeof size - 2, data.size(), 16).ptr;
   end[0] = '\r';
   end[1] = '\n';
-  const Stream::Parts parts{std::string_view(size, static_cast<std::size_t>(end + 2 - size)), data,
-                            "\r\n"};
-  const IoResult written = co_await call_.connection->write(parts);
+  const io::Stream::Parts parts{std::string_view(size, static_cast<std::size_t>(end + 2 - size)),
+                                data, "\r\n"};
+  const io::IoResult written = co_await call_.connection->write(parts);
   co_return written;
 }
 
@@ -192,9 +192,9 @@ Task<void> Passing::upload(bool whole) {
 
 Task<Passing::Upload> Passing::upload_rest(bool whole) {
   if (call_.unsent()) {
-    const IoError error = co_await call_.send_rest();
-    if (error == IoError::timed_out) call_.give_up();
-    if (error != IoError::none) co_return Upload::upstream_failed;
+    const io::IoError error = co_await call_.send_rest();
+    if (error == io::IoError::timed_out) call_.give_up();
+    if (error != io::IoError::none) co_return Upload::upstream_failed;
   }
   drop_begun();
   if (whole) {
@@ -214,17 +214,17 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
       if (!call_.answering()) {
         call_.connection->expire_after(options.limits.body_timeout + options.upstream.idle_timeout);
       }
-      const IoError error = co_await client_.fill(body_buffer_bytes);
+      const io::IoError error = co_await client_.fill(body_buffer_bytes);
       client_.disarm();
-      if (error == IoError::timed_out) co_return Upload::client_slow;
-      if (error != IoError::none) co_return Upload::client_failed;
+      if (error == io::IoError::timed_out) co_return Upload::client_slow;
+      if (error != io::IoError::none) co_return Upload::client_failed;
       continue;
     }
     if (piece.state == State::end && !chunked) co_return Upload::done;
     exchange_.request_bytes += piece.data.size();
     // Of no data, at the end, this makes the last chunk.
-    const IoResult written = co_await upload_piece(piece.data);
-    if (written.error != IoError::none) co_return Upload::upstream_failed;
+    const io::IoResult written = co_await upload_piece(piece.data);
+    if (written.error != io::IoError::none) co_return Upload::upstream_failed;
     if (piece.state == State::end) co_return Upload::done;
   }
   co_return Upload::upstream_failed;
@@ -252,7 +252,7 @@ Task<void> Passing::respond() {
     if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable() &&
         !sending_.running()) {
       call_.connection.reset();
-      const Stream::Parts again{client_.out};
+      const io::Stream::Parts again{client_.out};
       const UpstreamCall::Result failure = co_await call_.send(again);
       if (failure) {
         co_await fail(*failure);

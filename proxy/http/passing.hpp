@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/gate/side_task.hpp"
 #include "proxy/http/answer_relay.hpp"
 #include "proxy/http/body_reader.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
+#include "proxy/io/side_task.hpp"
 
 namespace onceproxy::http {
 
@@ -39,12 +39,12 @@ class Passing {
   };
 
   // The request.
-  Stream::Parts first_parts();
-  Task<void> exchange(const Stream::Parts& parts);
+  io::Stream::Parts first_parts();
+  Task<void> exchange(const io::Stream::Parts& parts);
   void go_on(bool whole);
   Task<void> upload(bool whole);
   Task<Upload> upload_rest(bool whole);
-  Task<IoResult> upload_piece(std::string_view data);
+  Task<io::IoResult> upload_piece(std::string_view data);
   Task<void> end_upload();
   void use_up_body();
   void drop_begun();
@@ -67,7 +67,7 @@ class Passing {
   BodyReader request_body_;
   Upload upload_ = Upload::done;
   /// What is left of the request is sent beside the reading of the answer.
-  gate::SideTask sending_;
+  io::SideTask sending_;
   /// Nobody needs the rest of the request any more.
   bool stop_sending_ = false;
 };

@@ -179,8 +179,8 @@ void RequestTrace::record_request(const Exchange& exchange, const Ending& ending
   if (record.status != 0) span.attributes.number("http.response.status_code", record.status);
   const StatusText status(record.status);
   if (span.failed) span.attributes.text("error.type", status.view());
-  span.attributes.text("onceproxy.decision", telemetry::name(record.decision));
-  if (record.shadow) span.attributes.text("onceproxy.shadow", telemetry::name(*record.shadow));
+  span.attributes.text("onceproxy.decision", gate::name(record.decision));
+  if (record.shadow) span.attributes.text("onceproxy.shadow", gate::name(*record.shadow));
   span.attributes.text("onceproxy.policy", record.policy);
   span.attributes.text("onceproxy.fingerprint", record.fingerprint);
   span.attributes.text("onceproxy.request_id", record.request_id);
@@ -198,10 +198,10 @@ void RequestTrace::record_step(std::string_view name, TraceMark begins, TraceMar
   span.attributes.text("onceproxy.policy", ending.record.policy);
   // Whatever the store failed at was the last thing that was asked of it.
   const bool last = ends == TraceMark::settle_ends || !reached(TraceMark::settle_ends);
-  if (last && ending.record.decision == telemetry::Decision::store_error) {
+  if (last && ending.record.decision == gate::Decision::store_error) {
     span.failed = true;
     span.error = ending.record.error;
-    span.attributes.text("error.type", telemetry::name(ending.record.decision));
+    span.attributes.text("error.type", gate::name(ending.record.decision));
   }
   recorder_->record(span);
 }

@@ -62,7 +62,7 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               workers} {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
-  std::vector<EventLoop*> loops;
+  std::vector<io::EventLoop*> loops;
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, setup));
     loops.push_back(&workers_.back()->loop());

@@ -8,7 +8,7 @@ constexpr std::size_t buffer_bytes = 64 * 1024;
 
 }  // namespace
 
-gate::Task<void> Tunnel::run() {
+io::Task<void> Tunnel::run() {
   upload_.begin(carry(client_, upstream_, to_upstream_));
   std::exception_ptr error;
   try {
@@ -22,7 +22,7 @@ gate::Task<void> Tunnel::run() {
 }
 
 /// One direction. What it does not foresee ends the other one too.
-gate::Task<void> Tunnel::carry(Stream& from, Stream& to, std::uint64_t& moved) {
+io::Task<void> Tunnel::carry(io::Stream& from, io::Stream& to, std::uint64_t& moved) {
   try {
     co_await pump(from, to, moved);
   } catch (...) {
@@ -32,14 +32,14 @@ gate::Task<void> Tunnel::carry(Stream& from, Stream& to, std::uint64_t& moved) {
   }
 }
 
-gate::Task<void> Tunnel::pump(Stream& from, Stream& to, std::uint64_t& moved) {
+io::Task<void> Tunnel::pump(io::Stream& from, io::Stream& to, std::uint64_t& moved) {
   while (true) {
     while (!from.buffer.empty()) {
       const std::string_view bytes = from.buffer.view();
-      const IoResult written = co_await to.write(bytes);
+      const io::IoResult written = co_await to.write(bytes);
       moved += written.bytes;
       from.buffer.consume(written.bytes);
-      if (written.error != IoError::none) {
+      if (written.error != io::IoError::none) {
         // Nobody takes what comes from here any more: end both directions.
         from.cancel();
         to.cancel();
@@ -48,12 +48,12 @@ gate::Task<void> Tunnel::pump(Stream& from, Stream& to, std::uint64_t& moved) {
     }
     const std::uint64_t before = to_client_ + to_upstream_;
     from.expire_after(idle_);
-    const IoError error = co_await from.fill(buffer_bytes);
+    const io::IoError error = co_await from.fill(buffer_bytes);
     from.disarm();
-    if (error == IoError::none) continue;
+    if (error == io::IoError::none) continue;
     // Silence here is no end while the other direction moves.
-    if (error == IoError::timed_out && to_client_ + to_upstream_ != before) continue;
-    if (error == IoError::eof) {
+    if (error == io::IoError::timed_out && to_client_ + to_upstream_ != before) continue;
+    if (error == io::IoError::eof) {
       to.shutdown_send();
     } else {
       to.cancel();

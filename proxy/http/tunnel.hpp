@@ -6,31 +6,31 @@
 #include <chrono>
 #include <cstdint>
 
-#include "proxy/gate/side_task.hpp"
-#include "proxy/gate/task.hpp"
-#include "proxy/http/stream.hpp"
+#include "proxy/io/side_task.hpp"
+#include "proxy/io/stream.hpp"
+#include "proxy/io/task.hpp"
 
 namespace onceproxy::http {
 
 class Tunnel {
  public:
   /// Both must outlive the tunnel; what their buffers hold already is sent on first.
-  Tunnel(Stream& client, Stream& upstream, std::chrono::milliseconds idle)
+  Tunnel(io::Stream& client, io::Stream& upstream, std::chrono::milliseconds idle)
       : client_(client), upstream_(upstream), idle_(idle) {}
 
-  gate::Task<void> run();
+  io::Task<void> run();
   std::uint64_t bytes_to_client() const { return to_client_; }
 
  private:
-  gate::Task<void> pump(Stream& from, Stream& to, std::uint64_t& moved);
-  gate::Task<void> carry(Stream& from, Stream& to, std::uint64_t& moved);
+  io::Task<void> pump(io::Stream& from, io::Stream& to, std::uint64_t& moved);
+  io::Task<void> carry(io::Stream& from, io::Stream& to, std::uint64_t& moved);
 
-  Stream& client_;
-  Stream& upstream_;
+  io::Stream& client_;
+  io::Stream& upstream_;
   const std::chrono::milliseconds idle_;
   std::uint64_t to_client_ = 0;
   std::uint64_t to_upstream_ = 0;
-  gate::SideTask upload_;
+  io::SideTask upload_;
 };
 
 }  // namespace onceproxy::http

@@ -26,11 +26,13 @@ milliseconds less_margin(std::chrono::seconds announced) {
 }  // namespace
 
 /// Awaits a slot, or a connection that this worker is done with, no longer than a time.
-class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoop::Deferred {
+class UpstreamPool::Wait final : public io::Deadline,
+                                 public Slots::Waiter,
+                                 io::EventLoop::Deferred {
  public:
   /// `bytes`: what the request takes in memory meanwhile.
   Wait(UpstreamPool& pool, Slots& slots, std::size_t bytes)
-      : Deadline(pool.loop_.deadlines()), pool_(pool), slots_(slots), bytes_(bytes) {
+      : io::Deadline(pool.loop_.deadlines()), pool_(pool), slots_(slots), bytes_(bytes) {
     loop = &pool.home_;
     resume = [](store::CallBase& call) { static_cast<Wait&>(call).end(true); };
   }
@@ -80,9 +82,9 @@ class UpstreamPool::Wait final : public Deadline, public Slots::Waiter, EventLoo
   bool granted_ = false;
 };
 
-UpstreamConnection::UpstreamConnection(UpstreamPool& pool, EventLoop& loop,
+UpstreamConnection::UpstreamConnection(UpstreamPool& pool, io::EventLoop& loop,
                                        std::chrono::milliseconds stall, Slots::Taken slot)
-    : Stream(loop, stall), pool_(pool), slot_(std::move(slot)) {
+    : io::Stream(loop, stall), pool_(pool), slot_(std::move(slot)) {
   pool_.all_.push_back(*this);
   pool_.metrics_.connection(telemetry::Side::upstream, +1);
 }
@@ -94,7 +96,7 @@ UpstreamConnection::~UpstreamConnection() {
   pool_.metrics_.connection(telemetry::Side::upstream, -1);
 }
 
-void UpstreamConnection::stirred() {
+void UpstreamConnection::heard_unasked() {
   // While it is lent, the answer may begin before anybody awaits it.
   if (lent_) return;
   const auto now = steady_clock::now();
@@ -104,7 +106,7 @@ void UpstreamConnection::stirred() {
 
 void UpstreamConnection::expired() {
   if (lent_) {
-    Stream::expired();
+    io::Stream::expired();
   } else {
     pool_.drop(*this);
   }
@@ -116,7 +118,7 @@ void UpstreamConnection::awaited_twice(std::string_view operation) {
                  {{"side", "upstream"}, {"operation", operation}});
 }
 
-UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
+UpstreamPool::UpstreamPool(io::EventLoop& loop, store::Loop& home,
                            const std::shared_ptr<const Setup>& setup, UpstreamAddress& address,
                            Slots& connections, std::atomic<std::size_t>& waiting_bytes,
                            telemetry::WorkerMetrics& metrics, telemetry::TlsMetrics& tls_metrics)
@@ -131,7 +133,7 @@ UpstreamPool::UpstreamPool(EventLoop& loop, store::Loop& home,
 
 UpstreamPool::~UpstreamPool() = default;
 
-bool UpstreamPool::leads_astray(UpstreamConnection& connection) const {
+bool UpstreamPool::address_outdated(UpstreamConnection& connection) const {
   if (connection.tls_port_ != options().tls) return true;
   const std::uint64_t generation = address_.generation();
   if (connection.generation_ == generation) return false;
@@ -158,7 +160,7 @@ bool UpstreamPool::may_be_reused(UpstreamConnection& connection,
                                  steady_clock::time_point now) const {
   const auto idle = connection.idle_for_;
   if (idle >= options().keepalive_timeout || !reuse_age_.allows(idle, now)) return false;
-  return !leads_astray(connection) && (!connection.announced_ || idle < *connection.announced_);
+  return !address_outdated(connection) && (!connection.announced_ || idle < *connection.announced_);
 }
 
 void UpstreamPool::lost(const UpstreamConnection& connection) {
@@ -215,19 +217,20 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
   acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout,
                                                              Slots::Taken(&connections_));
   const std::shared_ptr<const UpstreamAddress::Found> found = address_.get();
-  IoError error = IoError::broken;
+  io::IoError error = io::IoError::broken;
   if (found) {
     UpstreamConnection& connection = *acquired.connection;
     connection.expire_after(options().connect_timeout);
     error = co_await connection.connect(found->addresses, options().connect_timeout);
-    if (error == IoError::none && options().tls) error = co_await secure(connection);
+    if (error == io::IoError::none && options().tls) error = co_await secure(connection);
     connection.disarm();
     connection.generation_ = found->generation;
     connection.peer_ = found->addresses[connection.connected_to()];
-    if (error == IoError::none && connection.connected_to() > 0) address_.prefer(connection.peer_);
+    if (error == io::IoError::none && connection.connected_to() > 0)
+      address_.prefer(connection.peer_);
   }
-  if (error != IoError::none) {
-    acquired.error = error == IoError::timed_out
+  if (error != io::IoError::none) {
+    acquired.error = error == io::IoError::timed_out
                          ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
                      : acquired.connection->tls() != nullptr
                          ? gate::NotSent{Reason::unreachable, "No TLS with the upstream."}
@@ -239,14 +242,14 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
   co_return acquired;
 }
 
-Task<IoError> UpstreamPool::secure(UpstreamConnection& connection) {
+Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
   using telemetry::TlsPort;
   connection.tls_port_ = options().tls;
   connection.speak_tls(connection.tls_port_->context());
-  const IoError error = co_await connection.handshake();
-  if (error == IoError::none) {
+  const io::IoError error = co_await connection.handshake();
+  if (error == io::IoError::none) {
     tls_metrics_.handshake(TlsPort::upstream, connection.tls()->resumed());
-  } else if (error == IoError::timed_out) {
+  } else if (error == io::IoError::timed_out) {
     tls_metrics_.failed(TlsPort::upstream, {}, "timeout", "the handshake took too long");
   } else {
     const tls::Failure& failure = connection.tls()->failure();
@@ -258,7 +261,7 @@ Task<IoError> UpstreamPool::secure(UpstreamConnection& connection) {
 void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::seconds> announced) {
   // Bytes behind the answer belong to nobody, and say that the two sides disagree about its end.
   if (!connection->buffer.empty() || !connection->quiet(false)) return;
-  if (leads_astray(*connection) || connections_.crowded()) return;
+  if (address_outdated(*connection) || connections_.crowded()) return;
   milliseconds kept = options().keepalive_timeout;
   connection->announced_.reset();
   if (announced) {
@@ -287,7 +290,7 @@ void UpstreamPool::close_all() {
 
 void UpstreamPool::trim() {
   if (options().keepalive_timeout == milliseconds(0)) idle_.clear();
-  std::erase_if(idle_, [this](const Lease& lease) { return leads_astray(*lease); });
+  std::erase_if(idle_, [this](const Lease& lease) { return address_outdated(*lease); });
   while (!idle_.empty() && connections_.crowded()) idle_.erase(idle_.begin());
 }
 
@@ -307,7 +310,7 @@ void UpstreamPool::abandon(std::unique_ptr<AbandonedCall> call) {
   AbandonedCall& begun = *call;
   abandoned_.push_back(std::move(call));
   metrics_.abandoned(+1);
-  gate::start(end_abandoned(begun));
+  io::start(end_abandoned(begun));
 }
 
 Task<void> UpstreamPool::end_abandoned(AbandonedCall& call) {

@@ -16,29 +16,29 @@
 #include <vector>
 
 #include "proxy/gate/gate.hpp"
-#include "proxy/gate/slots.hpp"
-#include "proxy/gate/task.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/reuse_age.hpp"
 #include "proxy/http/setup.hpp"
-#include "proxy/http/stream.hpp"
 #include "proxy/http/upstream_address.hpp"
+#include "proxy/io/slots.hpp"
+#include "proxy/io/stream.hpp"
+#include "proxy/io/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::http {
 
-using gate::Slots;
-using gate::Task;
+using io::Slots;
+using io::Task;
 
 class AbandonedCall;
 class UpstreamPool;
 
 class UpstreamConnection final
-    : public Stream,
+    : public io::Stream,
       public boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>> {
  public:
   /// Not connected yet. `slot`: of the pool's connections.
-  UpstreamConnection(UpstreamPool& pool, EventLoop& loop, std::chrono::milliseconds stall,
+  UpstreamConnection(UpstreamPool& pool, io::EventLoop& loop, std::chrono::milliseconds stall,
                      Slots::Taken slot);
   ~UpstreamConnection() override;
 
@@ -47,7 +47,7 @@ class UpstreamConnection final
 
  private:
   friend class UpstreamPool;
-  void stirred() override;
+  void heard_unasked() override;
   void expired() override;
   void awaited_twice(std::string_view operation) override;
 
@@ -55,7 +55,7 @@ class UpstreamConnection final
   const Slots::Taken slot_;
   bool lent_ = true;
   /// Where it leads, and of which of the upstream's generations that was when it was looked at.
-  SocketAddress peer_;
+  io::SocketAddress peer_;
   std::uint64_t generation_ = 0;
   /// What it began with; nullptr: it is plain.
   std::shared_ptr<const tls::ClientPort> tls_port_;
@@ -71,7 +71,7 @@ using Lease = std::unique_ptr<UpstreamConnection>;
 class UpstreamPool {
  public:
   /// `setup` is looked at whenever an option is needed, and may be another one each time.
-  UpstreamPool(EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
+  UpstreamPool(io::EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
                UpstreamAddress& address, Slots& connections,
                std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics,
                telemetry::TlsMetrics& tls_metrics);
@@ -124,7 +124,7 @@ class UpstreamPool {
 
   const UpstreamOptions& options() const { return setup_->options.upstream; }
   /// It leads to an address that is not the upstream's any more.
-  bool leads_astray(UpstreamConnection& connection) const;
+  bool address_outdated(UpstreamConnection& connection) const;
   /// True: so many bytes more may wait.
   bool wait_with(std::size_t bytes);
   void wait_ended(std::size_t bytes);
@@ -133,11 +133,11 @@ class UpstreamPool {
                      std::chrono::steady_clock::time_point now) const;
   /// TLS on a connection that was just made; false: the handshake failed, which was counted and
   /// told, or took longer than the deadline that is armed.
-  Task<IoError> secure(UpstreamConnection& connection);
+  Task<io::IoError> secure(UpstreamConnection& connection);
   /// Forgets a connection that nobody uses.
   void drop(const UpstreamConnection& connection);
 
-  EventLoop& loop_;
+  io::EventLoop& loop_;
   store::Loop& home_;
   const std::shared_ptr<const Setup>& setup_;
   UpstreamAddress& address_;

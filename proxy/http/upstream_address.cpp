@@ -17,7 +17,7 @@ namespace onceproxy::http {
 
 namespace {
 
-using asio::ip::tcp;
+using io::asio::ip::tcp;
 
 /// As often as HAProxy's default "hold valid" and more often than most records live.
 constexpr std::chrono::seconds lookup_interval{10};
@@ -25,26 +25,26 @@ constexpr std::chrono::seconds lookup_interval{10};
 /// More than anybody waits for, and a bound on what a resolver can make of a name.
 constexpr std::size_t addresses_max = 16;
 
-SocketAddress unix_address(const std::string& path) {
+io::SocketAddress unix_address(const std::string& path) {
   try {
-    return asio::local::stream_protocol::endpoint(path);
+    return io::asio::local::stream_protocol::endpoint(path);
   } catch (const boost::system::system_error&) {
     throw std::invalid_argument("upstream.address: the unix socket's path is too long: " + path);
   }
 }
 
 /// Where no name has to be looked up.
-std::optional<SocketAddress> known_address(const Endpoint& endpoint) {
+std::optional<io::SocketAddress> known_address(const Endpoint& endpoint) {
   if (!endpoint.unix_path.empty()) return unix_address(endpoint.unix_path);
-  ErrorCode error;
-  const auto address = asio::ip::make_address(endpoint.host, error);
+  io::ErrorCode error;
+  const auto address = io::asio::ip::make_address(endpoint.host, error);
   if (error) return std::nullopt;
   return tcp::endpoint(address, endpoint.port);
 }
 
-std::string text_of(const SocketAddress& address) {
+std::string text_of(const io::SocketAddress& address) {
   if (address.protocol().family() == AF_UNIX) {
-    asio::local::stream_protocol::endpoint local;
+    io::asio::local::stream_protocol::endpoint local;
     std::memcpy(local.data(), address.data(), address.size());
     local.resize(address.size());
     return "unix:" + local.path();
@@ -63,14 +63,14 @@ std::string Endpoint::text() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-std::vector<SocketAddress> in_order_of_trial(const std::vector<SocketAddress>& resolved) {
-  std::vector<SocketAddress> first, second;
-  for (const SocketAddress& address : resolved) {
+std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved) {
+  std::vector<io::SocketAddress> first, second;
+  for (const io::SocketAddress& address : resolved) {
     const bool leads = address.protocol().family() == resolved.front().protocol().family();
-    std::vector<SocketAddress>& family = leads ? first : second;
+    std::vector<io::SocketAddress>& family = leads ? first : second;
     if (std::ranges::find(family, address) == family.end()) family.push_back(address);
   }
-  std::vector<SocketAddress> order;
+  std::vector<io::SocketAddress> order;
   for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
     if (i < first.size()) order.push_back(first[i]);
     if (i < second.size()) order.push_back(second[i]);
@@ -94,7 +94,7 @@ void UpstreamAddress::move(const Endpoint& endpoint) {
     const std::lock_guard lock(mutex_);
     if (endpoint == endpoint_) return;
   }
-  const std::optional<SocketAddress> known = known_address(endpoint);
+  const std::optional<io::SocketAddress> known = known_address(endpoint);
   {
     const std::lock_guard lock(mutex_);
     endpoint_ = endpoint;
@@ -115,7 +115,7 @@ void UpstreamAddress::move(const Endpoint& endpoint) {
 }
 
 /// With the lock held. `moved`: they are those of another endpoint.
-void UpstreamAddress::put(std::vector<SocketAddress> addresses, bool moved) {
+void UpstreamAddress::put(std::vector<io::SocketAddress> addresses, bool moved) {
   // A resolver that turns the order round with each answer changes nothing for connections.
   const bool same = !moved && found_ && std::ranges::is_permutation(found_->addresses, addresses);
   const std::uint64_t generation = same ? found_->generation : generation_ + 1;
@@ -128,15 +128,15 @@ std::shared_ptr<const UpstreamAddress::Found> UpstreamAddress::get() const {
   return found_;
 }
 
-bool UpstreamAddress::has(const SocketAddress& address) const {
+bool UpstreamAddress::has(const io::SocketAddress& address) const {
   const std::lock_guard lock(mutex_);
   return found_ && std::ranges::find(found_->addresses, address) != found_->addresses.end();
 }
 
-void UpstreamAddress::prefer(const SocketAddress& address) {
+void UpstreamAddress::prefer(const io::SocketAddress& address) {
   const std::lock_guard lock(mutex_);
   if (!found_) return;
-  std::vector<SocketAddress> addresses = found_->addresses;
+  std::vector<io::SocketAddress> addresses = found_->addresses;
   const auto place = std::ranges::find(addresses, address);
   if (place == addresses.end()) return;
   std::rotate(addresses.begin(), place, place + 1);
@@ -147,7 +147,7 @@ UpstreamAddress::Place UpstreamAddress::place() const {
   const std::lock_guard lock(mutex_);
   Place place{endpoint_, ""};
   if (!found_) return place;
-  for (const SocketAddress& address : found_->addresses) {
+  for (const io::SocketAddress& address : found_->addresses) {
     if (!place.found.empty()) place.found += ", ";
     place.found += text_of(address);
   }
@@ -162,7 +162,7 @@ void UpstreamAddress::look_up() {
     endpoint = endpoint_;
   }
   tcp::resolver resolver(lookups_);
-  ErrorCode error;
+  io::ErrorCode error;
   const auto results =
       resolver.resolve(endpoint.host, std::to_string(endpoint.port),
                        tcp::resolver::address_configured | tcp::resolver::numeric_service, error);
@@ -173,7 +173,7 @@ void UpstreamAddress::look_up() {
     if (lookup_failed_) lookup_failed_();
     return;
   }
-  std::vector<SocketAddress> resolved;
+  std::vector<io::SocketAddress> resolved;
   for (const auto& result : results) resolved.emplace_back(result.endpoint());
   const std::lock_guard lock(mutex_);
   // It may have moved on while the resolver took its time.
@@ -182,7 +182,7 @@ void UpstreamAddress::look_up() {
 
 void UpstreamAddress::look_up_later() {
   next_lookup_.expires_after(lookup_interval);
-  next_lookup_.async_wait([this](const ErrorCode& error) {
+  next_lookup_.async_wait([this](const io::ErrorCode& error) {
     if (error) return;
     look_up();
     look_up_later();

@@ -19,13 +19,13 @@
 #include <vector>
 
 #include "proxy/http/options.hpp"
-#include "proxy/http/socket.hpp"
+#include "proxy/io/socket.hpp"
 
 namespace onceproxy::http {
 
 /// In the order of RFC 8305 4: as the resolver sorted them (RFC 6724), and from there on the two
 /// families take turns. None stands twice, and there are at most 16.
-std::vector<SocketAddress> in_order_of_trial(const std::vector<SocketAddress>& resolved);
+std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved);
 
 class UpstreamAddress {
  public:
@@ -36,7 +36,7 @@ class UpstreamAddress {
 
   struct Found {
     /// At least one.
-    std::vector<SocketAddress> addresses;
+    std::vector<io::SocketAddress> addresses;
     std::uint64_t generation;
   };
   /// Nothing while a name does not resolve. The last answer is kept when a later lookup fails.
@@ -45,10 +45,10 @@ class UpstreamAddress {
   /// Grows whenever other addresses are found: connections that were made before may lead
   /// elsewhere, which has() tells.
   std::uint64_t generation() const { return generation_.load(); }
-  bool has(const SocketAddress& address) const;
+  bool has(const io::SocketAddress& address) const;
 
   /// `address` answered where others did not: until the next lookup it is tried first.
-  void prefer(const SocketAddress& address);
+  void prefer(const io::SocketAddress& address);
 
   /// Another endpoint from now on. What was found of the one before stays in use until the new one
   /// is found: for a name that is when it resolves, which is tried once before this returns.
@@ -66,7 +66,7 @@ class UpstreamAddress {
   Place place() const;
 
  private:
-  void put(std::vector<SocketAddress> addresses, bool moved);
+  void put(std::vector<io::SocketAddress> addresses, bool moved);
   void look_up();
   void look_up_later();
 
@@ -80,8 +80,8 @@ class UpstreamAddress {
   std::shared_ptr<const Found> found_;
   std::atomic<std::uint64_t> generation_ = 0;
 
-  asio::io_context lookups_{1};
-  asio::steady_timer next_lookup_{lookups_};
+  io::asio::io_context lookups_{1};
+  io::asio::steady_timer next_lookup_{lookups_};
   std::thread thread_;
 };
 

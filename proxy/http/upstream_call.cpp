@@ -61,7 +61,7 @@ Task<bool> UpstreamCall::take_turns(std::size_t bytes) {
   co_return true;
 }
 
-Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
+Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
   UpstreamPool& pool = worker_.upstream();
   std::size_t bytes = 0;
   for (const std::string_view part : parts) bytes += part.size();
@@ -82,19 +82,19 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
     sent_at_ = steady_clock::now();
     unsent_ = false;
     const bool reused = connection->reused;
-    IoResult written;
+    io::IoResult written;
     if (reused) {
       written = co_await connection->write_if_quiet(parts);
     } else {
       written = co_await connection->write_listening(parts);
     }
-    if (written.error == IoError::none) co_return std::nullopt;
-    if (!written.nothing_left() && written.error != IoError::timed_out) {
+    if (written.error == io::IoError::none) co_return std::nullopt;
+    if (!written.nothing_left() && written.error != io::IoError::timed_out) {
       // Also where the upstream closed: what it said before is still to be read.
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
-    if (reused && written.error != IoError::timed_out) pool.lost(*connection);
+    if (reused && written.error != io::IoError::timed_out) pool.lost(*connection);
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
@@ -103,12 +103,12 @@ Task<UpstreamCall::Result> UpstreamCall::send(Stream::Parts parts) {
       co_return Failure(
           NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
     }
-    co_return Failure(Unknown{written.error == IoError::timed_out,
+    co_return Failure(Unknown{written.error == io::IoError::timed_out,
                               "The connection broke while the request was sent."});
   }
 }
 
-void UpstreamCall::keep_rest(const Stream::Parts& parts, std::size_t written) {
+void UpstreamCall::keep_rest(const io::Stream::Parts& parts, std::size_t written) {
   unsent_ = true;
   rest_ = parts;
   for (std::string_view& part : rest_) {
@@ -118,9 +118,9 @@ void UpstreamCall::keep_rest(const Stream::Parts& parts, std::size_t written) {
   }
 }
 
-Task<IoError> UpstreamCall::send_rest() {
-  const IoResult written = co_await connection->write(rest_);
-  if (written.error == IoError::none) unsent_ = false;
+Task<io::IoError> UpstreamCall::send_rest() {
+  const io::IoResult written = co_await connection->write(rest_);
+  if (written.error == io::IoError::none) unsent_ = false;
   co_return written.error;
 }
 
@@ -142,13 +142,13 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
       co_return HeadRead{check_head(connection->buffer.view().substr(0, end)), false};
     }
     searched = connection->buffer.size();
-    const IoError error = co_await connection->fill(bytes_max);
-    if (error == IoError::none) continue;
+    const io::IoError error = co_await connection->fill(bytes_max);
+    if (error == io::IoError::none) continue;
     note_end(error);
-    if (error == IoError::no_room) {
+    if (error == io::IoError::no_room) {
       co_return HeadRead{Unknown{false, "The answer's head is too large."}, false};
     }
-    timed_out = error == IoError::timed_out;
+    timed_out = error == io::IoError::timed_out;
     const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
     if (unanswered && connection->reused) worker_.upstream().lost(*connection);
     co_return HeadRead{
@@ -179,10 +179,10 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
 }
 
 /// A read failed. Whether the upstream may still be at work on the request.
-void UpstreamCall::note_end(IoError error) {
-  if (error == IoError::timed_out) return;
+void UpstreamCall::note_end(io::IoError error) {
+  if (error == io::IoError::timed_out) return;
   // What was cancelled here goes on there.
-  if (error == IoError::broken && connection->quiet(true)) return;
+  if (error == io::IoError::broken && connection->quiet(true)) return;
   unfinished_ = false;
 }
 
@@ -212,14 +212,14 @@ Task<BodyReader::Piece> UpstreamCall::read_body() {
     keep_head();
     // While the request is still being sent, an upstream that takes it is not idle.
     if (!spoiled) connection->expire_after(worker_.options().upstream.idle_timeout);
-    const IoError error = co_await connection->fill(body_buffer_bytes);
+    const io::IoError error = co_await connection->fill(body_buffer_bytes);
     connection->disarm();
-    if (error == IoError::none) continue;
-    if (error == IoError::eof && body_->whole_at_eof()) {
+    if (error == io::IoError::none) continue;
+    if (error == io::IoError::eof && body_->whole_at_eof()) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
     }
     note_end(error);
-    timed_out = error == IoError::timed_out;
+    timed_out = error == io::IoError::timed_out;
     body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
     co_return BodyReader::Piece{BodyReader::State::malformed, {}};
   }

@@ -18,7 +18,7 @@
 
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/body_reader.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 
@@ -44,11 +44,11 @@ class UpstreamCall {
 
   /// Gets a connection and writes `parts` to it, which must stay while unsent(). Nothing: all of it
   /// was written, or the upstream spoke before it had taken all.
-  Task<Result> send(Stream::Parts parts);
+  Task<Result> send(io::Stream::Parts parts);
   /// send() left a rest, since the upstream may have answered already. Whoever reads the answer
   /// lets send_rest() run beside that.
   bool unsent() const { return unsent_; }
-  Task<IoError> send_rest();
+  Task<io::IoError> send_rest();
 
   /// The request asks for an upgrade: a 101 will be an answer.
   void expect_upgrade() { asked_for_upgrade_ = true; }
@@ -107,8 +107,8 @@ class UpstreamCall {
  private:
   Task<bool> take_turns(std::size_t bytes);
   bool upstream_may_be_at_work() const;
-  void note_end(IoError error);
-  void keep_rest(const Stream::Parts& parts, std::size_t written);
+  void note_end(io::IoError error);
+  void keep_rest(const io::Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
 
   Worker& worker_;
@@ -124,7 +124,7 @@ class UpstreamCall {
   std::chrono::nanoseconds until_end_{-1};
   int interims_ = 0;
   bool unsent_ = false;
-  Stream::Parts rest_;
+  io::Stream::Parts rest_;
   bool answering_ = false;
   /// The head's bytes, once they are needed beyond the buffer.
   std::string kept_head_;

@@ -11,7 +11,7 @@
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
 #include "proxy/http/listener.hpp"
-#include "proxy/http/loop_timer.hpp"
+#include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
@@ -81,7 +81,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
 
 Worker::~Worker() = default;
 
-void Worker::listen(Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
+void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
   listeners_.push_back(std::make_unique<Listener>(*this, std::move(acceptor), std::move(tls)));
 }
 
@@ -145,7 +145,7 @@ bool Worker::end_round(bool quiet) {
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
                                             std::function<void()> expired) {
-  return std::make_unique<LoopTimer>(loop_, after, std::move(expired));
+  return std::make_unique<io::LoopTimer>(loop_, after, std::move(expired));
 }
 
 void Worker::shares_shed() {
@@ -201,7 +201,7 @@ void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> ado
   });
 }
 
-void Worker::accepted(Socket socket, std::string client, const tls::ServerPort* tls) {
+void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) {
   if (!shared_.client_slots.try_take()) {
     refuse_overload(std::move(socket), tls != nullptr);
     return;
@@ -212,22 +212,22 @@ void Worker::accepted(Socket socket, std::string client, const tls::ServerPort* 
   ClientConnection& started = *connection;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
-  gate::start(serve(started));
+  io::start(serve(started));
 }
 
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
-void Worker::refuse_overload(Socket socket, bool secure) {
+void Worker::refuse_overload(io::Socket socket, bool secure) {
   std::string out;
   const ClientSide side{1, false, false, date_};
-  write_answer(gate::busy("Too many connections."), side, telemetry::Decision::busy, out);
-  ErrorCode ignored;
+  write_answer(gate::busy("Too many connections."), side, gate::Decision::busy, out);
+  io::ErrorCode ignored;
   socket.non_blocking(true, ignored);
   // Before a handshake, an answer would be read as a broken one.
-  if (!secure) socket.write_some(asio::buffer(out), ignored);
+  if (!secure) socket.write_some(io::asio::buffer(out), ignored);
   socket.close(ignored);
-  metrics_.request(telemetry::no_policy, telemetry::Decision::busy, std::chrono::nanoseconds(0));
+  metrics_.request(telemetry::no_policy, gate::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
-  record.decision = telemetry::Decision::busy;
+  record.decision = gate::Decision::busy;
   record.status = 503;
   record.error = "Too many connections.";
   access_log_->write(record);

@@ -15,11 +15,11 @@
 
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/buffer_budget.hpp"
-#include "proxy/http/event_loop.hpp"
 #include "proxy/http/options.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
+#include "proxy/io/event_loop.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
@@ -58,7 +58,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
 
   /// Takes connections from a socket that listens, on the worker's loop; `tls`: they begin with a
   /// handshake. Before run().
-  void listen(Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
+  void listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
 
   /// Serves until the worker is drained. Call once, on the worker's own thread.
   void run();
@@ -78,7 +78,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   void shares_shed() override;
 
   // On the worker's thread, for its connections:
-  EventLoop& loop() { return loop_; }
+  io::EventLoop& loop() { return loop_; }
   const std::shared_ptr<const Setup>& setup() const { return setup_; }
   /// As they are now: a reload may end their life at the next co_await. A request has its own.
   const Options& options() const { return setup_->options; }
@@ -101,7 +101,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::string new_request_id();
 
   // For its listeners and connections:
-  void accepted(Socket socket, std::string client, const tls::ServerPort* tls);
+  void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls);
   void connection_ended(ClientConnection& connection);
   /// A handshake begins, and ends. When too many are under way at once, the oldest gives way: a
   /// client that is served needs milliseconds, and one that only keeps a place has had its time.
@@ -110,7 +110,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   telemetry::TlsMetrics& tls_metrics() { return shared_.metrics.tls(); }
 
  private:
-  void refuse_overload(Socket socket, bool secure);
+  void refuse_overload(io::Socket socket, bool secure);
   void tick();
   void end_all();
   void run_delivered();
@@ -119,7 +119,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
 
   Shared& shared_;
   std::shared_ptr<const Setup> setup_;
-  EventLoop loop_;
+  io::EventLoop loop_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   std::unique_ptr<telemetry::Tracer::Recorder> recorder_;

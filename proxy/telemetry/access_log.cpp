@@ -33,12 +33,12 @@ constexpr std::chrono::milliseconds write_wait{50};
 constexpr std::chrono::milliseconds drain_time{900};
 constexpr std::chrono::milliseconds stop_time{1000};
 
-LogLevel level_of(Decision decision) {
+LogLevel level_of(gate::Decision decision) {
   switch (decision) {
-    case Decision::upstream_error:
-    case Decision::store_error:
-    case Decision::busy:
-    case Decision::bad_request:
+    case gate::Decision::upstream_error:
+    case gate::Decision::store_error:
+    case gate::Decision::busy:
+    case gate::Decision::bad_request:
       return LogLevel::warn;
     default:
       return LogLevel::info;

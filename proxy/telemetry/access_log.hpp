@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::telemetry {
@@ -30,9 +30,9 @@ struct AccessRecord {
   /// The path as it came, without its query, which may hold secrets.
   std::string_view path;
   std::string_view policy;
-  Decision decision = Decision::passed;
+  gate::Decision decision = gate::Decision::passed;
   /// What would have been decided, where the policy only watches.
-  std::optional<Decision> shadow;
+  std::optional<gate::Decision> shadow;
   /// Hexadecimal.
   std::string_view fingerprint;
   int status = 0;

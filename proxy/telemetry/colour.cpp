@@ -29,30 +29,30 @@ std::string_view colour_of(LogLevel level) {
   return colour::red;
 }
 
-std::string_view colour_of(Decision decision) {
+std::string_view colour_of(gate::Decision decision) {
   switch (decision) {
-    case Decision::passed:
-    case Decision::forwarded:
+    case gate::Decision::passed:
+    case gate::Decision::forwarded:
       return colour::green;
-    case Decision::replayed:
-    case Decision::suppressed:
-    case Decision::acknowledged:
-    case Decision::stale:
-    case Decision::closed:
+    case gate::Decision::replayed:
+    case gate::Decision::suppressed:
+    case gate::Decision::acknowledged:
+    case gate::Decision::stale:
+    case gate::Decision::closed:
       return colour::cyan;
-    case Decision::store_error:
-    case Decision::upstream_error:
+    case gate::Decision::store_error:
+    case gate::Decision::upstream_error:
       return colour::red;
-    case Decision::in_flight:
-    case Decision::mismatch:
-    case Decision::missing_key:
-    case Decision::unreadable:
-    case Decision::bad_key:
-    case Decision::held:
-    case Decision::rate_limited:
-    case Decision::not_replayable:
-    case Decision::busy:
-    case Decision::bad_request:
+    case gate::Decision::in_flight:
+    case gate::Decision::mismatch:
+    case gate::Decision::missing_key:
+    case gate::Decision::unreadable:
+    case gate::Decision::bad_key:
+    case gate::Decision::held:
+    case gate::Decision::rate_limited:
+    case gate::Decision::not_replayable:
+    case gate::Decision::busy:
+    case gate::Decision::bad_request:
       return colour::yellow;
   }
   return colour::red;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::telemetry {
@@ -24,7 +24,7 @@ inline constexpr std::string_view end = "\x1b[0m";
 
 std::string_view colour_of(LogLevel level);
 /// Green: the service was asked. Cyan: a duplicate was kept from it. Yellow: refused. Red: failed.
-std::string_view colour_of(Decision decision);
+std::string_view colour_of(gate::Decision decision);
 
 /// `format` as the descriptor wants it: text becomes coloured text on a terminal, unless NO_COLOR
 /// is set and not empty (no-color.org) or TERM is "dumb".

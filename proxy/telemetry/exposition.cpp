@@ -15,8 +15,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 /// One policy's counters of all workers, added up.
 struct PolicyTotals {
-  std::array<HistogramTotals<RequestTime>, decision_count> requests;
-  std::array<std::uint64_t, decision_count> shadow{};
+  std::array<HistogramTotals<RequestTime>, gate::decision_count> requests;
+  std::array<std::uint64_t, gate::decision_count> shadow{};
   std::array<std::uint64_t, code_classes.size()> upstream{};
   std::array<std::uint64_t, endings.size()> operations{};
   std::array<std::uint64_t, unprotected_reasons.size()> unprotected{};
@@ -52,18 +52,18 @@ struct PolicyTotals {
 
 /// Shown from the start, at zero: a policy that matches nothing must be visible, and a rate over a
 /// series that begins at one misses its first event.
-bool shown_at_zero(PolicyId policy, Decision decision) {
+bool shown_at_zero(PolicyId policy, gate::Decision decision) {
   switch (decision) {
-    case Decision::forwarded:
-    case Decision::replayed:
-    case Decision::suppressed:
-    case Decision::in_flight:
-    case Decision::store_error:
+    case gate::Decision::forwarded:
+    case gate::Decision::replayed:
+    case gate::Decision::suppressed:
+    case gate::Decision::in_flight:
+    case gate::Decision::store_error:
       return policy != no_policy;
-    case Decision::passed:
-    case Decision::bad_request:
+    case gate::Decision::passed:
+    case gate::Decision::bad_request:
       return policy == no_policy;
-    case Decision::upstream_error:
+    case gate::Decision::upstream_error:
       return true;
     default:
       return false;
@@ -110,8 +110,8 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
       if (const PolicyCounters* counters = worker->policies[id].load(std::memory_order_acquire))
         totals.add(*counters);
 
-    for (std::size_t i = 0; i < decision_count; ++i) {
-      const auto decision = static_cast<Decision>(i);
+    for (std::size_t i = 0; i < gate::decision_count; ++i) {
+      const auto decision = static_cast<gate::Decision>(i);
       const Labels labels{{"policy", policy}, {"decision", name(decision)}};
       if (totals.requests[i].count > 0 || shown_at_zero(id, decision))
         requests.add(labels, totals.requests[i].count);

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 
 namespace onceproxy::telemetry {
 
@@ -71,9 +71,9 @@ enum class AbandonedEnd {
 
 class WorkerMetrics {
  public:
-  void request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration);
+  void request(PolicyId policy, gate::Decision decision, std::chrono::nanoseconds duration);
   /// What an enforced policy would have decided, where a policy only watches.
-  void shadow(PolicyId policy, Decision decision);
+  void shadow(PolicyId policy, gate::Decision decision);
   void unprotected(PolicyId policy, Unprotected reason);
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);

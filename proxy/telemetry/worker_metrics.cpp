@@ -36,11 +36,12 @@ void WorkerCounters::add_policy(PolicyId id) {
 WorkerMetrics::WorkerMetrics() : state_(std::make_unique<State>()) {}
 WorkerMetrics::~WorkerMetrics() = default;
 
-void WorkerMetrics::request(PolicyId policy, Decision decision, std::chrono::nanoseconds duration) {
+void WorkerMetrics::request(PolicyId policy, gate::Decision decision,
+                            std::chrono::nanoseconds duration) {
   state_->of(policy).requests[static_cast<std::size_t>(decision)].observe(duration.count());
 }
 
-void WorkerMetrics::shadow(PolicyId policy, Decision decision) {
+void WorkerMetrics::shadow(PolicyId policy, gate::Decision decision) {
   add_alone(state_->of(policy).shadow[static_cast<std::size_t>(decision)], std::uint64_t{1});
 }
 

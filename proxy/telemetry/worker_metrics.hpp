@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 #include "proxy/telemetry/histogram.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
@@ -41,8 +41,8 @@ inline constexpr std::array<std::string_view, 4> abandoned_ends{"answered", "clo
 /// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
 struct alignas(64) PolicyCounters {
   /// Their counts are requests_total too.
-  std::array<Histogram<RequestTime>, decision_count> requests;
-  std::array<std::atomic<std::uint64_t>, decision_count> shadow{};
+  std::array<Histogram<RequestTime>, gate::decision_count> requests;
+  std::array<std::atomic<std::uint64_t>, gate::decision_count> shadow{};
   std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
   std::array<std::atomic<std::uint64_t>, endings.size()> operations{};
   std::array<std::atomic<std::uint64_t>, unprotected_reasons.size()> unprotected{};

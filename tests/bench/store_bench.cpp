@@ -22,9 +22,9 @@
 #include <utility>
 #include <vector>
 
-#include "store/rocksdb_store.hpp"
+#include "store/rocksdb/rocksdb_store.hpp"
+#include "store/rocksdb/tuning.hpp"
 #include "store/store_clock.hpp"
-#include "store/tuning.hpp"
 
 using namespace onceproxy::store;
 

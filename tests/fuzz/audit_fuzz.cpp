@@ -4,7 +4,7 @@
 #include <string>
 
 #include "claim.hpp"
-#include "store/audit_walk.hpp"
+#include "store/audit/walk.hpp"
 
 using namespace onceproxy::store;
 

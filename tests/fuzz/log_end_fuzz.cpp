@@ -3,7 +3,7 @@
 #include <string>
 
 #include "claim.hpp"
-#include "store/log_end.hpp"
+#include "store/rocksdb/log_end.hpp"
 
 using namespace onceproxy::store;
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "claim.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/head_writer.hpp"
 
 using namespace onceproxy::http;

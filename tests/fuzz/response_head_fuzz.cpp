@@ -4,7 +4,7 @@
 #include <string>
 
 #include "claim.hpp"
-#include "proxy/http/head.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/head_writer.hpp"
 
 using namespace onceproxy::http;
@@ -46,8 +46,7 @@ void check(const ResponseHead& head, std::string_view to_method) {
   write_response_head(head, client, BodyFraming::as_it_came, 0, std::nullopt, out);
   check_written(out, to_method, head.status, head.framing, false);
   if (head.framing.kind == Framing::Kind::none) return;
-  const DecisionFields decision{onceproxy::telemetry::Decision::forwarded,
-                                std::chrono::milliseconds(3)};
+  const DecisionFields decision{onceproxy::gate::Decision::forwarded, std::chrono::milliseconds(3)};
   out.clear();
   write_response_head(head, client, BodyFraming::length, 5, decision, out);
   check_written(out, to_method, head.status, {Framing::Kind::length, 5}, true);

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "claim.hpp"
-#include "store/duplicates.hpp"
 #include "store/entity.hpp"
-#include "store/rates.hpp"
 #include "store/record.hpp"
+#include "store/rocksdb/duplicates.hpp"
+#include "store/rocksdb/rates.hpp"
 
 using namespace onceproxy::store;
 

@@ -11,11 +11,11 @@
 namespace onceproxy::backtest {
 namespace {
 
+using gate::Decision;
 using policies::Document;
 using policies::Field;
 using policies::Policy;
 using policies::RequestView;
-using telemetry::Decision;
 
 /// The fields as policies read them. What a log wrote down as text is decoded already.
 std::vector<Field> fields_of(const LoggedRequest& request) {

@@ -35,7 +35,7 @@ class Backtest {
   Moment advance(Moment time);
   bool add_covered(Moment now, const policies::Policy& policy, const policies::RequestView& view,
                    policies::Document& body, const LoggedRequest& request);
-  void decide(const policies::Policy& policy, telemetry::Decision decision);
+  void decide(const policies::Policy& policy, gate::Decision decision);
 
   const config::Settings& settings_;
   const policies::PolicySet policies_;

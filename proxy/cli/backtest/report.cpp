@@ -10,7 +10,7 @@ namespace onceproxy::backtest {
 namespace {
 
 using config::Json;
-using telemetry::Decision;
+using gate::Decision;
 
 constexpr std::string_view uncovered_name = "(no policy)";
 constexpr std::string_view bad_request_name = "(bad request)";
@@ -54,7 +54,7 @@ class Table {
 /// Those that some policy came to; `forwarded` in any case.
 std::vector<Decision> columns(const Report& report) {
   std::vector<Decision> out;
-  for (std::size_t i = 0; i < telemetry::decision_count; ++i) {
+  for (std::size_t i = 0; i < gate::decision_count; ++i) {
     const bool seen =
         std::any_of(report.policies.begin(), report.policies.end(),
                     [i](const PolicyCount& policy) { return policy.decisions[i] > 0; });
@@ -86,7 +86,7 @@ void print_policies(const Report& report, std::ostream& out) {
 
 Json json_of(const PolicyCount& policy) {
   Json decisions = Json::object();
-  for (std::size_t i = 0; i < telemetry::decision_count; ++i) {
+  for (std::size_t i = 0; i < gate::decision_count; ++i) {
     if (policy.decisions[i] > 0) {
       decisions.set(std::string(name(decision_at(i))), policy.decisions[i]);
     }

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "proxy/cli/backtest/moment.hpp"
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 
 namespace onceproxy::backtest {
 
-using Decisions = std::array<std::uint64_t, telemetry::decision_count>;
+using Decisions = std::array<std::uint64_t, gate::decision_count>;
 
 struct PolicyCount {
   std::string name;

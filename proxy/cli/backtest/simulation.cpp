@@ -5,13 +5,13 @@
 
 namespace onceproxy::backtest {
 
+using gate::Decision;
 using policies::InFlightRule;
 using policies::Operation;
 using policies::Policy;
 using policies::Verdict;
 using store::EntityKey;
 using store::RateKey;
-using telemetry::Decision;
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "policies/policy.hpp"
 #include "proxy/cli/backtest/arrival.hpp"
 #include "proxy/cli/backtest/events.hpp"
-#include "proxy/telemetry/decision.hpp"
+#include "proxy/gate/decision.hpp"
 #include "store/fingerprint.hpp"
 #include "store/gcra.hpp"
 
@@ -26,7 +26,7 @@ namespace onceproxy::backtest {
 
 class Simulation {
  public:
-  using Decide = std::function<void(const policies::Policy&, telemetry::Decision)>;
+  using Decide = std::function<void(const policies::Policy&, gate::Decision)>;
 
   /// `decide` hears of each request once. No more than `entries_max` operations, entities, rate
   /// limits and waiting requests are remembered.
@@ -88,12 +88,12 @@ class Simulation {
 
   /// The steps of a reserve, in the store's order.
   void ask(Moment now, Waiting waiting);
-  std::optional<telemetry::Decision> known(Moment now, const Record& record,
-                                           const Arrival& arrival) const;
+  std::optional<gate::Decision> known(Moment now, const Record& record,
+                                      const Arrival& arrival) const;
   void wait(Waiting waiting);
   void take_turn(Moment now, const Fingerprint& fingerprint);
   void proceed(Moment now, const Fingerprint& fingerprint);
-  std::optional<telemetry::Decision> refusal(Moment now, const policies::Operation& operation);
+  std::optional<gate::Decision> refusal(Moment now, const policies::Operation& operation);
   bool has_token(Moment now, const policies::Operation& operation);
 
   void settle(Moment now, const Fingerprint& fingerprint);

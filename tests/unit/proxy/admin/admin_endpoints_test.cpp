@@ -11,7 +11,7 @@ namespace onceproxy::admin {
 namespace {
 
 using namespace std::chrono_literals;
-using telemetry::Decision;
+using gate::Decision;
 using telemetry::LogLevel;
 
 /// Hooks that note what they were asked to do. Read after stop().

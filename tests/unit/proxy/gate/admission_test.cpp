@@ -14,7 +14,6 @@ using policies::Enforcement;
 using policies::InFlightRule;
 using policies::Policy;
 using policies::Source;
-using telemetry::Decision;
 
 struct AdmissionFixture : testing::Fixture {
   void add_entity() {

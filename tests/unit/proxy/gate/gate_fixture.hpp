@@ -19,7 +19,6 @@ namespace onceproxy::gate::testing {
 using namespace std::chrono_literals;
 using policies::Policy;
 using policies::Source;
-using telemetry::Decision;
 
 class ManualClock final : public store::Clock {
  public:
@@ -38,16 +37,16 @@ inline Policy client_key_policy() {
   return policy;
 }
 
-inline Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
-                            const policies::RequestView& request, policies::Document& body,
-                            std::optional<Admission>& out) {
+inline io::Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
+                                const policies::RequestView& request, policies::Document& body,
+                                std::optional<Admission>& out) {
   Admission admission =
       co_await gate.admit(rules, policy, request, body, Asking{"r-1", "trace-1", "here", 77});
   out.emplace(std::move(admission));
 }
 
-inline Task<void> run_settle(Gate& gate, const Rules& rules, Forward forward,
-                             const Outcome& outcome, std::optional<Settlement>& out) {
+inline io::Task<void> run_settle(Gate& gate, const Rules& rules, Forward forward,
+                                 const Outcome& outcome, std::optional<Settlement>& out) {
   Settlement settlement = co_await gate.settle(rules, std::move(forward), outcome);
   out.emplace(std::move(settlement));
 }

@@ -11,7 +11,6 @@ using policies::FixedAnswer;
 using policies::Policy;
 using policies::Refusal;
 using policies::SelectError;
-using telemetry::Decision;
 
 constexpr const char* json_type = "Content-Type: application/json\r\n";
 

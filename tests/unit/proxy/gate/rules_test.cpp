@@ -17,7 +17,7 @@ struct NoLoop final : store::Loop {
   void deliver(store::CallBase* first) noexcept override { first->resume(*first); }
 };
 
-struct Waiter : Slots::Waiter {
+struct Waiter : io::Slots::Waiter {
   explicit Waiter(store::Loop& home) {
     loop = &home;
     resume = [](store::CallBase& call) { static_cast<Waiter&>(call).resumed = true; };
@@ -80,7 +80,7 @@ TEST_CASE("a policy's turns go on under its name, wherever it stands, with the n
   telemetry::Metrics metrics("test");
   NoLoop loop;
   const Rules rules({named("single", 1)}, metrics);
-  Slots& turns = *rules.turns(policy(rules, 0));
+  io::Slots& turns = *rules.turns(policy(rules, 0));
   REQUIRE(turns.try_take());
   Waiter waiter(loop);
   REQUIRE_FALSE(turns.wait(waiter));
@@ -96,7 +96,7 @@ TEST_CASE("a limit that is taken away lets go whoever waits, and counts on if it
   telemetry::Metrics metrics("test");
   NoLoop loop;
   const Rules rules({named("single", 1)}, metrics);
-  Slots& turns = *rules.turns(policy(rules, 0));
+  io::Slots& turns = *rules.turns(policy(rules, 0));
   REQUIRE(turns.try_take());
   Waiter waiter(loop);
   REQUIRE_FALSE(turns.wait(waiter));

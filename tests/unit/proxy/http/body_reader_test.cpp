@@ -10,7 +10,7 @@ namespace {
 using Kind = Framing::Kind;
 using State = BodyReader::State;
 
-void add(Buffer& buffer, std::string_view bytes) {
+void add(io::Buffer& buffer, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto room = buffer.prepare(1024 * 1024);
     const std::size_t size = std::min(room.size, bytes.size());
@@ -28,7 +28,7 @@ struct Read {
 
   Read(const Framing& framing, std::string_view text, std::size_t piece_bytes) {
     BodyReader reader(framing, HeadLimits{64, 3});
-    Buffer buffer;
+    io::Buffer buffer;
     while (true) {
       const BodyReader::Piece piece = reader.take(buffer);
       end = piece.state;
@@ -93,7 +93,7 @@ TEST_CASE("chunks that are none, and trailers beyond the head's bounds, are malf
 
 TEST_CASE("a piece is a view that lasts until the next one is taken") {
   BodyReader reader({Kind::length, 6}, {});
-  Buffer buffer;
+  io::Buffer buffer;
   add(buffer, "abcd");
   const auto first = reader.take(buffer);
   CHECK(first.data.data() == buffer.view().data());

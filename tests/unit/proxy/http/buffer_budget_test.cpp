@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "proxy/http/event_loop.hpp"
+#include "proxy/io/event_loop.hpp"
 
 namespace onceproxy::http {
 namespace {
@@ -17,8 +17,8 @@ struct Holder final : BufferBudget::Holder {
 };
 
 struct Fixture {
-  EventLoop loop{[] {}, [](bool) { return true; }};
-  Stream stream{loop, 1s};
+  io::EventLoop loop{[] {}, [](bool) { return true; }};
+  io::Stream stream{loop, 1s};
   telemetry::Metrics metrics{"test"};
   telemetry::WorkerMetrics& worker = metrics.add_worker();
   Holder holder;

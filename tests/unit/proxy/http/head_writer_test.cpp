@@ -7,7 +7,7 @@ namespace {
 
 using namespace testing;
 using namespace std::chrono_literals;
-using telemetry::Decision;
+using gate::Decision;
 
 constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
 

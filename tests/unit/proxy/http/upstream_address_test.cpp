@@ -70,8 +70,8 @@ TEST_CASE("a unix path that the kernel does not take changes nothing") {
   CHECK(address.place().found == "127.0.0.1:8081");
 }
 
-SocketAddress ip(const char* address) {
-  return asio::ip::tcp::endpoint(asio::ip::make_address(address), 80);
+io::SocketAddress ip(const char* address) {
+  return io::asio::ip::tcp::endpoint(io::asio::ip::make_address(address), 80);
 }
 
 TEST_CASE("the families take turns, and the resolver's first leads") {
@@ -86,9 +86,9 @@ TEST_CASE("the families take turns, and the resolver's first leads") {
 
 TEST_CASE("an address that a resolver tells twice is tried once, and no more than 16 are") {
   CHECK(in_order_of_trial({ip("192.0.2.1"), ip("192.0.2.1")}) == std::vector{ip("192.0.2.1")});
-  std::vector<SocketAddress> many;
+  std::vector<io::SocketAddress> many;
   for (unsigned i = 0; i < 100; ++i) {
-    many.push_back(asio::ip::tcp::endpoint(asio::ip::address_v4(0xC0000200 + i), 80));
+    many.push_back(io::asio::ip::tcp::endpoint(io::asio::ip::address_v4(0xC0000200 + i), 80));
   }
   CHECK(in_order_of_trial(many).size() == 16);
 }
@@ -113,7 +113,7 @@ TEST_CASE("an address that is preferred comes first, and leads where it led befo
 
 TEST_CASE("an address that vanished is known as such") {
   UpstreamAddress address(here);
-  const SocketAddress before = address.get()->addresses.front();
+  const io::SocketAddress before = address.get()->addresses.front();
   CHECK(address.has(before));
   address.move(there);
   CHECK_FALSE(address.has(before));

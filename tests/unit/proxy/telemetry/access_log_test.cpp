@@ -78,7 +78,7 @@ AccessRecord full_record() {
   record.method = "POST";
   record.path = "/v1/rides/7/dispatch";
   record.policy = "dispatch";
-  record.decision = Decision::in_flight;
+  record.decision = gate::Decision::in_flight;
   record.fingerprint = "00ff";
   record.status = 409;
   record.request_bytes = 512;
@@ -171,20 +171,21 @@ TEST_CASE("the level decides which decisions are logged") {
   {
     AccessLog log(to(pipe.writer()), [](std::uint64_t) {});
     const auto writer = log.add_writer();
-    const auto write = [&](std::string_view path, Decision decision) {
+    const auto write = [&](std::string_view path, gate::Decision decision) {
       AccessRecord record;
       record.path = path;
       record.decision = decision;
       writer->write(record);
     };
-    write("a", Decision::forwarded);
+    write("a", gate::Decision::forwarded);
     log.set_level(LogLevel::warn);
-    write("b", Decision::forwarded);
-    for (const Decision decision :
-         {Decision::upstream_error, Decision::store_error, Decision::busy, Decision::bad_request})
+    write("b", gate::Decision::forwarded);
+    for (const gate::Decision decision :
+         {gate::Decision::upstream_error, gate::Decision::store_error, gate::Decision::busy,
+          gate::Decision::bad_request})
       write("c", decision);
     log.set_level(LogLevel::error);
-    write("d", Decision::bad_request);
+    write("d", gate::Decision::bad_request);
   }
   const std::string text = pipe.read_all();
   CHECK(lines_of(text).size() == 5);

@@ -79,10 +79,10 @@ TEST_CASE("who wants no colours gets none") {
 TEST_CASE("a failure is red, a refusal yellow, a duplicate that was stopped cyan") {
   CHECK(colour_of(LogLevel::error) == colour::red);
   CHECK(colour_of(LogLevel::warn) == colour::yellow);
-  CHECK(colour_of(Decision::forwarded) == colour::green);
-  CHECK(colour_of(Decision::replayed) == colour::cyan);
-  CHECK(colour_of(Decision::mismatch) == colour::yellow);
-  CHECK(colour_of(Decision::upstream_error) == colour::red);
+  CHECK(colour_of(gate::Decision::forwarded) == colour::green);
+  CHECK(colour_of(gate::Decision::replayed) == colour::cyan);
+  CHECK(colour_of(gate::Decision::mismatch) == colour::yellow);
+  CHECK(colour_of(gate::Decision::upstream_error) == colour::red);
 }
 
 }  // namespace

@@ -23,9 +23,9 @@ TEST_CASE("a request is counted under its policy and decision, and its time in t
   Metrics metrics("1.2.3");
   const PolicyId dispatch = metrics.policy("dispatch");
   WorkerMetrics& worker = metrics.add_worker();
-  worker.request(dispatch, Decision::in_flight, 100us);
-  worker.request(dispatch, Decision::in_flight, 3ms);
-  worker.request(dispatch, Decision::in_flight, 61s);
+  worker.request(dispatch, gate::Decision::in_flight, 100us);
+  worker.request(dispatch, gate::Decision::in_flight, 3ms);
+  worker.request(dispatch, gate::Decision::in_flight, 61s);
 
   const Exposition shown(metrics.exposition());
   const std::string labels = R"(policy="dispatch",decision="in-flight")";
@@ -48,7 +48,7 @@ TEST_CASE("the counters of all workers are added up") {
   const PolicyId policy = metrics.policy("p");
   WorkerMetrics& second = metrics.add_worker();
   for (WorkerMetrics* worker : {&first, &second}) {
-    worker->request(policy, Decision::forwarded, 1ms);
+    worker->request(policy, gate::Decision::forwarded, 1ms);
     worker->upstream(policy, 204, 1ms);
     worker->bad_request("no-host");
     worker->lease_expired(policy);
@@ -377,8 +377,8 @@ TEST_CASE("a policy keeps its number, and numbers beyond the most count as no po
   CHECK(metrics.policy("p4095") == policies_max - 1);
   const PolicyId beyond = metrics.policy("one-too-many");
   CHECK(beyond == no_policy);
-  worker.request(beyond, Decision::forwarded, 1ms);
-  worker.request(123'456, Decision::forwarded, 1ms);
+  worker.request(beyond, gate::Decision::forwarded, 1ms);
+  worker.request(123'456, gate::Decision::forwarded, 1ms);
   CHECK(Exposition(metrics.exposition())
             .at(R"(onceproxy_requests_total{policy="",decision="forwarded"})") == 2);
 }
@@ -393,7 +393,7 @@ TEST_CASE("policies may be added and scraped while workers count") {
     threads.emplace_back([&] {
       WorkerMetrics& worker = metrics.add_worker();
       for (int n = 0; n < rounds; ++n) {
-        worker.request(newest.load(std::memory_order_relaxed), Decision::forwarded, 1ms);
+        worker.request(newest.load(std::memory_order_relaxed), gate::Decision::forwarded, 1ms);
         worker.bad_request(n % 2 == 0 ? "head-too-large" : "no-host");
       }
     });
@@ -435,7 +435,7 @@ TEST_CASE("shadow decisions and waits for an entity are shown once there are any
   WorkerMetrics& worker = metrics.add_worker();
   const PolicyId policy = metrics.policy("p");
   CHECK_FALSE(Exposition(metrics.exposition()).mentions("shadow"));
-  worker.shadow(policy, Decision::mismatch);
+  worker.shadow(policy, gate::Decision::mismatch);
   worker.entity_wait(policy, 20ms);
   const Exposition shown(metrics.exposition());
   CHECK(shown.at(R"(onceproxy_shadow_decisions_total{policy="p",decision="mismatch"})") == 1);

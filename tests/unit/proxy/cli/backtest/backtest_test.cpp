@@ -9,7 +9,7 @@
 namespace onceproxy::backtest {
 namespace {
 
-using telemetry::Decision;
+using gate::Decision;
 
 config::Settings settings(const std::string& policies) {
   const auto loaded = config::load(

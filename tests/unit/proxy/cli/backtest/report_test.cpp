@@ -6,7 +6,7 @@
 namespace onceproxy::backtest {
 namespace {
 
-using telemetry::Decision;
+using gate::Decision;
 
 Report report() {
   Report out;

@@ -8,9 +8,9 @@ namespace onceproxy::backtest {
 namespace {
 
 using namespace std::chrono_literals;
+using gate::Decision;
 using policies::InFlightRule;
 using policies::Verdict;
-using telemetry::Decision;
 
 /// A day some time after the epoch.
 const Moment start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 2}};

@@ -1,0 +1,71 @@
+#include "proxy/http/grammar/head.hpp"
+
+namespace onceproxy::http {
+
+namespace {
+
+using policies::equals_ignoring_case;
+
+struct Name {
+  std::string_view text;
+  Known known;
+};
+
+constexpr Name names[] = {
+    {"host", Known::host},
+    {"content-length", Known::content_length},
+    {"transfer-encoding", Known::transfer_encoding},
+    {"connection", Known::connection},
+    {"keep-alive", Known::hop_by_hop},
+    {"proxy-connection", Known::hop_by_hop},
+    {"proxy-authenticate", Known::hop_by_hop},
+    {"proxy-authorization", Known::hop_by_hop},
+    {"proxy-authentication-info", Known::hop_by_hop},
+    {"te", Known::hop_by_hop},
+    {"trailer", Known::hop_by_hop},
+    {"upgrade", Known::upgrade},
+    {"expect", Known::expect},
+    {"date", Known::date},
+    {"x-request-id", Known::request_id},
+    {"x-forwarded-for", Known::forwarded_for},
+    {"x-forwarded-proto", Known::forwarded_proto},
+    {"x-forwarded-host", Known::forwarded_host},
+    {"x-envoy-expected-rq-timeout-ms", Known::expected_timeout},
+    {"x-envoy-upstream-service-time", Known::service_time},
+    {"traceparent", Known::traceparent},
+    {"tracestate", Known::tracestate},
+    {"x-forwarded-client-cert", Known::client_certificate},
+};
+
+constexpr std::string_view own_prefix = "onceproxy-";
+
+/// Bit n: some known name has n characters. Most fields of a request are told apart by it alone.
+constexpr std::uint32_t lengths = [] {
+  std::uint32_t bits = 0;
+  for (const Name& name : names) bits |= std::uint32_t{1} << name.text.size();
+  return bits;
+}();
+
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+}  // namespace
+
+Known known_field(std::string_view name) {
+  const char first = lower(name[0]);
+  if (first == 'o' && name.size() > own_prefix.size() &&
+      equals_ignoring_case(name.substr(0, own_prefix.size()), own_prefix)) {
+    return Known::ours;
+  }
+  if (name.size() > 31 || (lengths >> name.size() & 1) == 0) return Known::other;
+  for (const Name& candidate : names) {
+    if (candidate.text.size() == name.size() && candidate.text[0] == first &&
+        equals_ignoring_case(candidate.text, name)) {
+      return candidate.known;
+    }
+  }
+  return Known::other;
+}
+
+}  // namespace onceproxy::http

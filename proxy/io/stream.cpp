@@ -1,0 +1,343 @@
+#include "proxy/io/stream.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <span>
+#include <utility>
+
+#include "proxy/tls/session.hpp"
+
+namespace onceproxy::io {
+
+namespace {
+
+constexpr int reads_in_a_row_max = 16;
+
+bool would_block(const ErrorCode& error) {
+  return error == asio::error::would_block || error == asio::error::interrupted;
+}
+
+}  // namespace
+
+Stream::Stream(EventLoop& loop, std::chrono::milliseconds stall)
+    : Deadline(loop.deadlines()), loop_(loop), stall_(stall) {}
+
+Stream::Stream(EventLoop& loop, Socket socket, std::chrono::milliseconds stall)
+    : Stream(loop, stall) {
+  adopt(std::move(socket));
+}
+
+Stream::~Stream() {
+  close();
+}
+
+void Stream::adopt(Socket socket) {
+  ErrorCode error;
+  socket.non_blocking(true, error);
+  // Small writes go out at once: an answer must not wait for the client's acknowledgement. Fails on
+  // a unix socket, which has no Nagle algorithm.
+  socket.set_option(asio::ip::tcp::no_delay(true), error);
+  tcp_ = !error;
+  watch_ = new Watch(std::move(socket), *this);
+}
+
+void Stream::close() {
+  if (watch_ == nullptr && connecting_ == nullptr) return;
+  cancel();
+  disarm();
+  connecting_.reset();
+  // As far as the kernel takes it: nobody waits for more.
+  if (tls_ && watch_ != nullptr) tls_->finish();
+  if (watch_ != nullptr) std::exchange(watch_, nullptr)->close();
+}
+
+void Stream::reset() {
+  ErrorCode ignored;
+  if (open()) watch_->socket.set_option(Socket::linger(true, 0), ignored);
+  if (tls_) tls_->give_up();
+  close();
+}
+
+void Stream::shutdown_send() {
+  ErrorCode ignored;
+  if (!open()) return;
+  if (tls_) finish_tls();
+  if (!finishing_) watch_->socket.shutdown(Socket::shutdown_send, ignored);
+}
+
+bool Stream::quiet(bool look) {
+  if (!open() || ended_) return false;
+  if (!readable_ && !look) return true;
+  if (tls_) return tls_is_quiet();
+  char byte;
+  ErrorCode error;
+  watch_->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
+  if (!would_block(error)) return false;
+  expect_more();
+  return true;
+}
+
+void Stream::awaited_twice(std::string_view) {}
+
+/// True: the operation is awaited already. Whoever asked is not to wait for it.
+bool Stream::refuse_second(const Waiter& waiter, std::string_view operation) {
+  if (!waiter.handle) return false;
+  close();
+  awaited_twice(operation);
+  return true;
+}
+
+// --- reading
+
+bool Stream::begin_fill(std::size_t buffer_bytes_max) {
+  read_bytes_max_ = buffer_bytes_max;
+  read_error_ = IoError::none;
+  if (!open()) {
+    read_error_ = IoError::broken;
+    return true;
+  }
+  if (!readable_ || !read_some()) {
+    reads_in_a_row_ = 0;
+    guard_read();
+    if (begun_ && tcp_) {
+      ErrorCode ignored;
+      watch_->socket.set_option(AcknowledgeNow(), ignored);
+    }
+    return false;
+  }
+  if (++reads_in_a_row_ < reads_in_a_row_max) return true;
+  // A peer that always has more must not keep the loop to itself.
+  reads_in_a_row_ = 0;
+  reader_.done = true;
+  loop_.defer(*this);
+  return false;
+}
+
+/// True: the read ended, well or not. False: there is nothing to read now.
+bool Stream::read_some() {
+  if (tls_) return read_through_tls();
+  const Buffer::Room room = buffer.prepare(read_bytes_max_);
+  if (room.size == 0) {
+    read_error_ = IoError::no_room;
+    return true;
+  }
+  ErrorCode error;
+  const std::size_t got = watch_->socket.read_some(asio::buffer(room.data, room.size), error);
+  if (got > 0) {
+    buffer.commit(got);
+    begun_ = true;
+    // Less than there was room for: the kernel has no more for now.
+    if (got < room.size) expect_more();
+    return true;
+  }
+  if (would_block(error)) {
+    expect_more();
+    return false;
+  }
+  ended_ = true;
+  read_error_ = error == asio::error::eof ? IoError::eof : IoError::broken;
+  return true;
+}
+
+/// No read waits for ever, also where its owner's deadline struck while nobody read.
+void Stream::guard_read() {
+  read_guarded_ = !armed();
+  if (read_guarded_) arm(stall_);
+}
+
+/// All that had come was read: the kernel says when there is more.
+void Stream::expect_more() {
+  readable_ = false;
+  if (!ended_) watch_->wait_readable();
+}
+
+// --- writing
+
+bool Stream::WriteAwaiter::advance() {
+  if (if_quiet_ && result_.bytes == 0 && !stream_.quiet(true)) {
+    result_.error = IoError::broken;
+    return true;
+  }
+  while (true) {
+    if (!stream_.open()) {
+      result_.error = IoError::broken;
+      return true;
+    }
+    if (stream_.tls_) return stream_.write_through_tls(*this);
+    std::array<asio::const_buffer, parts_max> buffers;
+    std::size_t count = 0;
+    for (const std::string_view part : parts_) {
+      if (!part.empty()) buffers[count++] = asio::const_buffer(part.data(), part.size());
+    }
+    if (count == 0) return true;
+    Socket& socket = stream_.watch_->socket;
+    ErrorCode error;
+    std::size_t left = count == 1 ? socket.write_some(buffers[0], error)
+                                  : socket.write_some(std::span(buffers.data(), count), error);
+    if (error) {
+      if (would_block(error)) return false;
+      result_.error = IoError::broken;
+      return true;
+    }
+    result_.bytes += left;
+    for (std::string_view& part : parts_) {
+      const std::size_t taken = std::min(left, part.size());
+      part.remove_prefix(taken);
+      left -= taken;
+    }
+  }
+}
+
+void Stream::begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter) {
+  writer_ = {waiter};
+  writing_ = &writing;
+  begun_ = false;
+  loop_.write_later(*this);
+}
+
+bool Stream::write_now() {
+  if (!writer_.waits()) return false;  // it was cut short, and is resumed for that
+  writer_.done = writing_->advance();
+  if (writer_.done) return true;
+  if (writing_->listens_ && !reader_.handle && !quiet(true)) {
+    writing_->result_.error = IoError::peer_spoke;
+    writer_.done = true;
+    return true;
+  }
+  guard_write();
+  wait_to_write();
+  return false;
+}
+
+void Stream::written() {
+  // Unless somebody resumed it meanwhile.
+  if (writer_.done) run();
+}
+
+void Stream::guard_write() {
+  if (!guard_) guard_.emplace(*this);
+  guard_->arm(stall_);
+  if (read_guarded_) arm(stall_);
+}
+
+/// There is something to read, and nobody who reads it.
+void Stream::heard() {
+  if (writer_.waits() && writing_->listens_) {
+    interrupt_writing(IoError::peer_spoke);
+  } else {
+    heard_unasked();
+  }
+}
+
+// --- connecting
+
+bool Stream::begin_connect(const std::vector<SocketAddress>& addresses,
+                           std::chrono::milliseconds within) {
+  connect_error_ = IoError::none;
+  Connecting::Owner& told = *this;
+  connecting_ = std::make_unique<Connecting>(loop_.context(), told, addresses, within);
+  if (connecting_->start()) return false;
+  connecting_.reset();
+  connect_error_ = IoError::broken;
+  return true;
+}
+
+void Stream::connected(Socket socket, std::size_t index) {
+  loop_.woke();
+  connecting_.reset();
+  connected_to_ = index;
+  adopt(std::move(socket));
+  connector_.done = true;
+  loop_.defer(*this);
+}
+
+void Stream::not_connected() {
+  loop_.woke();
+  connecting_.reset();
+  connect_error_ = IoError::broken;
+  connector_.done = true;
+  loop_.defer(*this);
+}
+
+// --- what wakes them
+
+// Whoever interrupts may be one of those whom resuming destroys: the loop resumes them later.
+
+void Stream::interrupt_reading(IoError error) {
+  if (reader_.waits()) {
+    read_error_ = error;
+    reader_.done = true;
+  }
+  if (connector_.waits()) {
+    connecting_.reset();
+    shaking_ = false;
+    connect_error_ = error;
+    connector_.done = true;
+  }
+  if (reader_.done || connector_.done) loop_.defer(*this);
+}
+
+void Stream::interrupt_writing(IoError error) {
+  if (!writer_.waits()) return;
+  writing_->result_.error = error;
+  writer_.done = true;
+  loop_.defer(*this);
+}
+
+/// Resumes one whose operation has ended. That may be the end of the stream, too: if another is to
+/// be resumed, it is left to the loop, which forgets what is destroyed.
+void Stream::run() {
+  Waiter& waiter = connector_.done ? connector_ : writer_.done ? writer_ : reader_;
+  if (!waiter.done) return;
+  const std::coroutine_handle<> handle = std::exchange(waiter, Waiter{}).handle;
+  if (&waiter == &writer_) {
+    guard_.reset();
+    writing_ = nullptr;
+  } else if (read_guarded_) {
+    read_guarded_ = false;
+    disarm();
+  }
+  if (reader_.done || writer_.done) loop_.defer(*this);
+  handle.resume();
+}
+
+void Stream::readable(ErrorCode error) {
+  loop_.woke();
+  readable_ = true;
+  if (error) {
+    // There will be no news any more.
+    ended_ = true;
+    interrupt_reading(IoError::broken);
+  } else if (tls_ && moved_by_reading()) {
+    return;
+  } else if (reader_.waits()) {
+    reader_.done = read_some();
+  }
+  if (reader_.done) {
+    loop_.defer(*this);
+  } else if (!reader_.handle) {
+    heard();
+  }
+}
+
+void Stream::writable(ErrorCode error) {
+  loop_.woke();
+  if (tls_ && !error && moved_by_writing()) return;
+  if (!writer_.waits()) return;
+  if (error) {
+    interrupt_writing(IoError::broken);
+    return;
+  }
+  const std::size_t before = writing_->result_.bytes;
+  writer_.done = writing_->advance();
+  if (writer_.done) {
+    loop_.defer(*this);
+    return;
+  }
+  if (writing_->result_.bytes > before) guard_write();
+  wait_to_write();
+}
+
+}  // namespace onceproxy::io

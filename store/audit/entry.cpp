@@ -1,0 +1,276 @@
+#include "store/audit/entry.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "store/codec.hpp"
+
+namespace onceproxy::store {
+
+// An entry, all numbers little-endian, all times milliseconds since 1970 (signed 64 bits):
+//
+//   entry    := size kind check sum content
+//   size     := u16       bytes of the content
+//   kind     := u8        1 forward, 2 ending, 3 refusal, 4 action, 5 start
+//   check    := u8        of size and kind, so that a damaged length leads nobody astray
+//   sum      := u32       of size, kind, check and content
+//
+//   forward  := time fence fingerprint attempt policy request_id trace_id
+//   ending   := time fence how status error
+//   refusal  := time present [fingerprint] decision shadow policy request_id trace_id
+//   action   := time action target detail from status
+//   start    := time
+//
+//   time     := i64
+//   fence    := u64
+//   fingerprint := 32 bytes     only where present is 1
+//   present  := u8        0 | 1
+//   attempt  := u32       from 1
+//   how      := u8        1 completed, 2 released, 3 unknown
+//   status   := u16       0: none
+//   policy, request_id, trace_id, error, decision, shadow, action, target, from := u8 length, bytes
+//   detail   := u16 length, bytes
+//
+// A new field means a new kind; a kind that this code does not know is passed over. Bytes that are
+// no entry (a write cut short, zeros after a power cut) are passed over up to the next one.
+namespace {
+
+constexpr std::size_t header_bytes = 8;
+constexpr std::size_t policy_max = 63;
+constexpr std::size_t trace_id_max = 32;
+constexpr std::size_t word_max = 31;
+constexpr std::size_t text_max = 255;
+constexpr std::size_t detail_max = 1'024;
+constexpr std::size_t content_bytes_max = audit_entry_bytes_max - header_bytes;
+
+/// Never 0 for zeros.
+std::uint8_t check_of(std::size_t size, std::uint8_t kind) {
+  return static_cast<std::uint8_t>(0xA5 + 31 * (size & 0xff) + 57 * (size >> 8) + 91 * kind);
+}
+
+/// Eight bytes a step, which a CRC from a library takes five times as long for. It need not stop
+/// anybody who means harm, only accidents.
+std::uint32_t sum_of(std::string_view head, std::string_view content) {
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
+  std::uint64_t sum = content.size();
+  const auto fold = [&](const char* eight) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    sum = (sum ^ word) * odd;
+    sum ^= sum >> 32;
+  };
+  const auto take = [&](std::string_view bytes) {
+    for (; bytes.size() >= 8; bytes.remove_prefix(8)) fold(bytes.data());
+    if (bytes.empty()) return;
+    std::array<char, 8> rest{};
+    bytes.copy(rest.data(), bytes.size());
+    fold(rest.data());
+  };
+  take(head);
+  take(content);
+  return static_cast<std::uint32_t>(sum ^ sum >> 29);
+}
+
+/// Builds one entry in place: allocating for each would cost more than all the rest.
+class Packer {
+ public:
+  explicit Packer(AuditKind kind) : kind_(kind) {}
+
+  template <typename Number>
+  void number(Number value) {
+    auto bits = static_cast<std::make_unsigned_t<Number>>(value);
+    for (std::size_t i = 0; i < sizeof bits; ++i) {
+      bytes_[end_++] = static_cast<char>(bits >> 8 * i & 0xff);
+    }
+  }
+  void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
+  void raw(std::string_view bytes) {
+    bytes.copy(bytes_.data() + end_, bytes.size());  // not memcpy: an empty view may be of null
+    end_ += bytes.size();
+  }
+  void text(std::string_view text, std::size_t bytes_max) {
+    text = text.substr(0, bytes_max);
+    number(static_cast<std::uint8_t>(text.size()));
+    raw(text);
+  }
+  void append_to(std::string& out) {
+    const std::size_t end = std::exchange(end_, 0);
+    const std::size_t size = end - header_bytes;
+    number(static_cast<std::uint16_t>(size));
+    number(static_cast<std::uint8_t>(kind_));
+    number(check_of(size, static_cast<std::uint8_t>(kind_)));
+    number(sum_of({bytes_.data(), 4}, {bytes_.data() + header_bytes, size}));
+    out.append(bytes_.data(), end);
+  }
+
+ private:
+  const AuditKind kind_;
+  std::size_t end_ = header_bytes;
+  std::array<char, audit_entry_bytes_max> bytes_;
+};
+
+std::optional<AuditEntry> read_forward(Reader& in) {
+  AuditForward entry;
+  entry.time = in.time();
+  entry.fence = in.number<std::uint64_t>();
+  in.into(entry.fingerprint.bytes);
+  entry.attempt = in.number<std::uint32_t>();
+  entry.policy = in.short_text();
+  entry.request_id = in.short_text();
+  entry.trace_id = in.short_text();
+  return entry;
+}
+
+std::optional<AuditEntry> read_ending(Reader& in) {
+  AuditEnding entry;
+  entry.time = in.time();
+  entry.fence = in.number<std::uint64_t>();
+  const auto how = in.number<std::uint8_t>();
+  if (how < 1 || how > 3) return std::nullopt;
+  entry.how = static_cast<AuditEnding::How>(how);
+  entry.status = in.number<std::uint16_t>();
+  entry.error = in.short_text();
+  return entry;
+}
+
+std::optional<AuditEntry> read_refusal(Reader& in) {
+  AuditRefusal entry;
+  entry.time = in.time();
+  const auto present = in.number<std::uint8_t>();
+  if (present > 1) return std::nullopt;
+  if (present == 1) in.into(entry.fingerprint.emplace().bytes);
+  entry.decision = in.short_text();
+  entry.shadow = in.short_text();
+  entry.policy = in.short_text();
+  entry.request_id = in.short_text();
+  entry.trace_id = in.short_text();
+  return entry;
+}
+
+std::optional<AuditEntry> read_action(Reader& in) {
+  AuditAction entry;
+  entry.time = in.time();
+  entry.action = in.short_text();
+  entry.target = in.short_text();
+  entry.detail = in.raw(in.number<std::uint16_t>());
+  entry.from = in.short_text();
+  entry.status = in.number<std::uint16_t>();
+  return entry;
+}
+
+std::optional<AuditEntry> read(AuditKind kind, Reader& in) {
+  switch (kind) {
+    case AuditKind::forward:
+      return read_forward(in);
+    case AuditKind::ending:
+      return read_ending(in);
+    case AuditKind::refusal:
+      return read_refusal(in);
+    case AuditKind::action:
+      return read_action(in);
+    case AuditKind::start:
+      return AuditStart{in.time()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void append(std::string& out, const AuditForward& entry) {
+  Packer packer(AuditKind::forward);
+  packer.time(entry.time);
+  packer.number(entry.fence);
+  packer.raw(entry.fingerprint.view());
+  packer.number(entry.attempt);
+  packer.text(entry.policy, policy_max);
+  packer.text(entry.request_id, text_max);
+  packer.text(entry.trace_id, trace_id_max);
+  packer.append_to(out);
+}
+
+void append(std::string& out, const AuditEnding& entry) {
+  Packer packer(AuditKind::ending);
+  packer.time(entry.time);
+  packer.number(entry.fence);
+  packer.number(static_cast<std::uint8_t>(entry.how));
+  packer.number(static_cast<std::uint16_t>(entry.status));
+  packer.text(entry.error, text_max);
+  packer.append_to(out);
+}
+
+void append(std::string& out, const AuditRefusal& entry) {
+  Packer packer(AuditKind::refusal);
+  packer.time(entry.time);
+  packer.number<std::uint8_t>(entry.fingerprint ? 1 : 0);
+  if (entry.fingerprint) packer.raw(entry.fingerprint->view());
+  packer.text(entry.decision, word_max);
+  packer.text(entry.shadow, word_max);
+  packer.text(entry.policy, policy_max);
+  packer.text(entry.request_id, text_max);
+  packer.text(entry.trace_id, trace_id_max);
+  packer.append_to(out);
+}
+
+void append(std::string& out, const AuditAction& entry) {
+  Packer packer(AuditKind::action);
+  packer.time(entry.time);
+  packer.text(entry.action, text_max);
+  packer.text(entry.target, text_max);
+  const std::string_view detail = entry.detail.substr(0, detail_max);
+  packer.number(static_cast<std::uint16_t>(detail.size()));
+  packer.raw(detail);
+  packer.text(entry.from, text_max);
+  packer.number(static_cast<std::uint16_t>(entry.status));
+  packer.append_to(out);
+}
+
+void append(std::string& out, const AuditStart& entry) {
+  Packer packer(AuditKind::start);
+  packer.time(entry.time);
+  packer.append_to(out);
+}
+
+WallTime AuditFrame::time() const {
+  return Reader(bytes.substr(header_bytes)).time();
+}
+
+std::uint64_t AuditFrame::fence() const {
+  return Reader(bytes.substr(header_bytes + 8)).number<std::uint64_t>();
+}
+
+bool AuditFrame::is_of(const Fingerprint& fingerprint) const {
+  const std::string_view content = bytes.substr(header_bytes);
+  const std::size_t before = kind == AuditKind::forward ? 16 : 9;
+  if (content.size() < before + sizeof fingerprint.bytes) return false;
+  return content.substr(before, sizeof fingerprint.bytes) == fingerprint.view();
+}
+
+std::optional<AuditFrame> frame(std::string_view bytes) {
+  if (bytes.size() < header_bytes) return std::nullopt;
+  Reader in(bytes);
+  const std::size_t size = in.number<std::uint16_t>();
+  const auto kind = in.number<std::uint8_t>();
+  // Every kind begins with its time.
+  if (in.number<std::uint8_t>() != check_of(size, kind) || size < 8 || size > content_bytes_max ||
+      bytes.size() - header_bytes < size) {
+    return std::nullopt;
+  }
+  return AuditFrame{static_cast<AuditKind>(kind), bytes.substr(0, header_bytes + size)};
+}
+
+std::optional<AuditEntry> decode(const AuditFrame& frame) {
+  const std::string_view content = frame.bytes.substr(header_bytes);
+  Reader sum(frame.bytes.substr(4));
+  if (sum.number<std::uint32_t>() != sum_of(frame.bytes.substr(0, 4), content)) {
+    return std::nullopt;
+  }
+  Reader in(content);
+  std::optional<AuditEntry> entry = read(frame.kind, in);
+  if (!in.good_to_the_end()) return std::nullopt;
+  return entry;
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,25 @@
+#include "store/judgement.hpp"
+
+#include <utility>
+
+namespace onceproxy::store {
+
+bool differ(const std::optional<PayloadDigest>& one, const std::optional<PayloadDigest>& other) {
+  return one && other && *one != *other;
+}
+
+std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record,
+                                                    const ReserveRequest& request, const Era& era,
+                                                    WallTime now) {
+  if (!record || expiry(*record, era) <= now) return Free{};
+  if (differ(record->payload, request.payload)) return Mismatch{};
+  if (record->state == Record::State::completed) {
+    return Completed{std::move(record->answer), record->settled, std::move(record->trace)};
+  }
+  // Where time does not free it, a duplicate is not told to come back when the lease is over.
+  if (request.terms.unknown == OnUnknown::hold) return Held{};
+  if (const WallTime end = lease_end(*record, era); end > now) return Held{end - now};
+  return Free{std::move(record)};
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,336 @@
+#include "store/rocksdb/committer.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "store/rocksdb/meta.hpp"
+
+namespace onceproxy::store {
+
+using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
+/// Where nothing else is written: so much less a start knows of how long it was idle. Not each
+/// second, which would keep a disk awake.
+constexpr std::chrono::milliseconds time_age_idle{60'000};
+}  // namespace
+
+Committer::Committer(const Parts& parts)
+    : parts_(parts),
+      retained_(parts.tuning.retained_max, parts.tuning.retained_bytes_max),
+      records_estimate_(parts.database.records_estimate()),
+      next_upkeep_(SteadyClock::now() + parts.tuning.tick),
+      thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+  finish();
+}
+
+void Committer::finish() {
+  finishing_.store(true, std::memory_order_release);
+  queue_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::run() {
+  pthread_setname_np(pthread_self(), "store-commit");
+  for (;;) {
+    if (failing()) {
+      recover();
+    } else {
+      work();
+    }
+    if (!finishing_.load(std::memory_order_acquire)) continue;
+    if (failing()) end_while_failing();
+    while (!failing() && write_duplicates()) continue;
+    if (!failing()) write_time(std::chrono::milliseconds(0));
+    if (queue_.seal()) return;
+  }
+}
+
+void Committer::work() {
+  if (SteadyClock::now() >= next_upkeep_) {
+    upkeep();
+    next_upkeep_ = SteadyClock::now() + parts_.tuning.tick;
+    if (failing()) return;
+  }
+  // Who pushed last may be gone without a nudge.
+  const bool finishing = finishing_.load(std::memory_order_acquire);
+  Operation* pending = queue_.take(finishing ? SteadyClock::now() : next_upkeep_);
+  while (pending != nullptr) {
+    Operation* const group = next_group(pending);
+    if (failing()) {
+      fail(group, false);
+    } else {
+      commit(group);
+    }
+  }
+}
+
+/// Cuts as much off the front of `pending` as one group may hold.
+Operation* Committer::next_group(Operation*& pending) const {
+  Operation* const first = pending;
+  Operation* last = first;
+  std::size_t count = 1;
+  std::size_t bytes = first->bytes();
+  while (last->next != nullptr && count < parts_.tuning.group_max) {
+    bytes += last->next->bytes();
+    if (bytes > parts_.tuning.group_bytes_max) break;
+    last = last->next;
+    ++count;
+  }
+  pending = std::exchange(last->next, nullptr);
+  return first;
+}
+
+void Committer::commit(Operation* group) {
+  const auto begin = SteadyClock::now();
+  std::size_t operations = 0;
+  const rocksdb::Status status = write(group, operations);
+  if (!status.ok()) {
+    start_failing("write", status);
+    fail(group, true);
+    return;
+  }
+  if (parts_.observer.committed) {
+    parts_.observer.committed(SteadyClock::now() - begin, operations);
+  }
+  succeed(group);
+}
+
+/// Beside what `sync: all` asks of every write. A release lost with the power leaves a reservation
+/// that ends with its lease.
+bool Committer::needs_sync(const Operation& operation) const {
+  const bool forwards = operation.kind == Operation::Kind::reserve;
+  const bool by_operator = operation.kind == Operation::Kind::entity;
+  return parts_.options.sync != Sync::none && (forwards || by_operator);
+}
+
+rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
+  batch_.Clear();
+  bool sync = false;
+  std::uint64_t highest = 0;
+  for (const Operation* at = group; at != nullptr; at = at->next) {
+    ++operations;
+    sync = sync || needs_sync(*at);
+    highest = std::max(highest, at->fence);
+    add(batch_, *at);
+  }
+  keep_time(batch_);
+  const auto ceiling = parts_.fences.ceiling_for(highest);
+  if (ceiling) {
+    parts_.database.add(batch_, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
+    sync = true;
+  }
+  const rocksdb::Status status = parts_.database.write(batch_, sync);
+  // What one large group took must not stay.
+  if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch();
+  if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
+  return status;
+}
+
+void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) const {
+  if (operation.kind != Operation::Kind::entity) {
+    parts_.completed.remove(operation.fingerprint);
+    parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
+  }
+  for (const Write& more : operation.also) {
+    parts_.database.add(batch, more.family, more.key, more.value);
+  }
+  add_ties(batch, operation);
+}
+
+void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const {
+  if (operation.resources == nullptr) return;
+  const auto& [entity, rate] = *operation.resources;
+  const auto kind = operation.kind;
+  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
+  // the record says.
+  if (entity && (kind == Operation::Kind::complete || kind == Operation::Kind::entity ||
+                 (kind == Operation::Kind::reserve && entity->turn))) {
+    parts_.database.add(batch, Family::entities, entity->key.view(),
+                        parts_.entities.encoded(entity->key));
+  }
+  if (rate && (kind == Operation::Kind::reserve || kind == Operation::Kind::release)) {
+    parts_.database.add(batch, Family::rates, rate->key.view(), parts_.rates.encoded(rate->key));
+  }
+}
+
+void Committer::succeed(Operation* group) {
+  // Before anybody is told: what was answered is in the log whatever happens to the process.
+  for (const Operation* at = group; at != nullptr; at = at->next) note(*at);
+  write_down();
+  while (group != nullptr) {
+    const std::unique_ptr<Operation> operation(std::exchange(group, group->next));
+    if (operation->kind == Operation::Kind::reserve) {
+      parts_.reservations.held(operation->fingerprint);
+      operation->reserve_call->result.emplace(Reserved{
+          Permit(parts_.permit_owner, operation->fingerprint, operation->nonce, operation->fence),
+          operation->attempt});
+      delivery_.add(*operation->reserve_call);
+    } else {
+      if (operation->kind != Operation::Kind::entity) {
+        const bool completed = operation->kind == Operation::Kind::complete;
+        parts_.handover.end(operation->fingerprint, completed, delivery_);
+      }
+      operation->settle_call->result = Settled::done;
+      delivery_.add(*operation->settle_call);
+    }
+  }
+  delivery_.send();
+}
+
+void Committer::note(const Operation& operation) {
+  if (operation.audit.empty()) return;
+  audit_ += operation.audit;
+  ++audit_count_;
+}
+
+void Committer::write_down() {
+  if (audit_count_ == 0) return;
+  parts_.audit->write(audit_, audit_count_);
+  audit_.clear();
+  audit_count_ = 0;
+}
+
+/// Nothing is on disk of it, or nobody knows.
+void Committer::forget(const Operation& operation) {
+  parts_.handover.end(operation.fingerprint, false);
+}
+
+void Committer::fail(Operation* group, bool maybe_on_disk) {
+  while (group != nullptr) {
+    std::unique_ptr<Operation> operation(std::exchange(group, group->next));
+    if (operation->kind == Operation::Kind::reserve) {
+      Call<ReserveResult>& call = *std::exchange(operation->reserve_call, nullptr);
+      if (operation->resources != nullptr && operation->resources->rate) {
+        parts_.rates.give_back(operation->resources->rate->key, operation->resources->rate->token);
+      }
+      if (maybe_on_disk) {
+        retained_.doubt(std::move(operation));
+      } else {
+        forget(*operation);
+      }
+      call.result = Unavailable{Unavailable::Reason::failed};
+      delivery_.add(call);
+    } else {
+      Call<Settled>& call = *std::exchange(operation->settle_call, nullptr);
+      // An operator is told, and asks again; an outcome is known to nobody else.
+      if (operation->kind != Operation::Kind::entity) retain(std::move(operation));
+      call.result = Settled::failed;
+      delivery_.add(call);
+    }
+  }
+  delivery_.send();
+}
+
+std::unique_ptr<Operation> Committer::retain(std::unique_ptr<Operation> operation) {
+  switch (retained_.keep(operation)) {
+    case Retained::KeepResult::yes:
+      return nullptr;
+    case Retained::KeepResult::inactive:
+      return operation;
+    case Retained::KeepResult::no_room:
+      break;
+  }
+  forget(*operation);
+  if (parts_.observer.failed) {
+    parts_.observer.failed("retain", "too many outcomes wait for the database; one is lost");
+  }
+  return nullptr;
+}
+
+void Committer::keep_time(rocksdb::WriteBatch& batch, std::chrono::milliseconds age) {
+  const auto memory = parts_.clock.memory();
+  if (!memory) return;
+  // By the boot's clock: it may have slept since.
+  if (kept_time_ && memory->since_boot - kept_time_->since_boot < age &&
+      memory->doubted == kept_time_->doubted) {
+    return;
+  }
+  parts_.database.add(batch, Family::meta, meta::clock, encode(*memory));
+  kept_time_ = memory;
+}
+
+void Committer::follow_clock() {
+  const std::string said = parts_.clock.tick();
+  if (!said.empty() && parts_.observer.event) parts_.observer.event(said);
+  write_time(time_age_idle);
+}
+
+void Committer::write_time(std::chrono::milliseconds age) {
+  rocksdb::WriteBatch batch;
+  keep_time(batch, age);
+  if (batch.Count() == 0) return;
+  const auto status = parts_.database.write(batch, false);
+  if (!status.ok()) start_failing("clock", status);
+}
+
+void Committer::upkeep() {
+  parts_.space.measure();
+  records_estimate_.store(parts_.database.records_estimate(), std::memory_order_relaxed);
+  if (parts_.database.background_failed()) {
+    start_failing("background", rocksdb::Status::Aborted("a flush or compaction failed"));
+    return;
+  }
+  if (const auto missing = parts_.database.missing()) {
+    start_failing("files", rocksdb::Status::IOError(*missing));
+    return;
+  }
+  extend_leases();
+  if (failing()) return;
+  write_duplicates();
+  if (failing()) return;
+  follow_clock();
+  Delivery out;
+  parts_.entities.end_dead_turns(parts_.clock.now(), out);
+  out.send();
+}
+
+void Committer::extend_leases() {
+  const auto extensions = parts_.reservations.due(parts_.clock.now());
+  if (extensions.empty()) return;
+  rocksdb::WriteBatch batch;
+  for (const Reservations::Extension& extension : extensions) {
+    parts_.database.add(batch, Family::records, extension.fingerprint.view(),
+                        encode(extension.record));
+    if (!extension.entity) continue;
+    const auto entity =
+        parts_.entities.extended(*extension.entity, lease_end_max(extension.record));
+    if (entity) parts_.database.add(batch, Family::entities, extension.entity->view(), entity);
+  }
+  keep_time(batch);
+  const auto status = parts_.database.write(batch, parts_.options.sync != Sync::none);
+  if (!status.ok()) {
+    start_failing("extend", status);
+    return;
+  }
+  for (const Reservations::Extension& extension : extensions) {
+    parts_.reservations.extended(extension);
+  }
+}
+
+/// Counts are for operators: lost with the power they are no loss, and a failed write is found out
+/// by the next one that matters.
+bool Committer::write_duplicates() {
+  const auto lock = parts_.duplicates.writing();
+  const auto noted = parts_.duplicates.take(parts_.tuning.duplicates_per_tick);
+  if (noted.empty()) return false;
+  rocksdb::WriteBatch batch;
+  for (const auto& [fingerprint, count] : noted) {
+    std::optional<DuplicateCount> earlier;
+    Database::Found found;
+    parts_.database.get(Family::duplicates, fingerprint.view(), found);
+    if (found.present()) earlier = decode_duplicates(found.value());
+    parts_.database.add(batch, Family::duplicates, fingerprint.view(),
+                        encode(earlier ? sum(*earlier, count) : count));
+  }
+  const auto status = parts_.database.write(batch, false);
+  if (!status.ok()) start_failing("duplicates", status);
+  return status.ok();
+}
+
+}  // namespace onceproxy::store

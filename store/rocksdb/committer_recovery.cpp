@@ -1,0 +1,130 @@
+// The committer after a failure: stop promising, reopen, read back, write what was retained.
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "store/rocksdb/committer.hpp"
+
+namespace onceproxy::store {
+
+using SteadyClock = std::chrono::steady_clock;
+
+void Committer::start_failing(std::string_view operation, const rocksdb::Status& status) {
+  retained_.start();
+  kept_time_.reset();  // nobody knows whether it is on disk
+  reopen_pause_ = parts_.tuning.reopen_first;
+  next_attempt_ = SteadyClock::now();
+  failed(operation, status.ToString());
+}
+
+void Committer::failed(std::string_view operation, std::string_view detail) {
+  {
+    const std::lock_guard lock(failure_mutex_);
+    failure_ = detail;
+  }
+  if (parts_.observer.failed) parts_.observer.failed(operation, detail);
+}
+
+std::string Committer::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failing() ? failure_ : std::string();
+}
+
+void Committer::recover() {
+  if (Operation* const pending = queue_.take(next_attempt_); pending != nullptr) {
+    fail(pending, false);
+  }
+  if (SteadyClock::now() < next_attempt_) return;
+  if (try_recover()) return;
+  next_attempt_ = SteadyClock::now() + reopen_pause_;
+  reopen_pause_ = std::min(reopen_pause_ * 2, parts_.tuning.reopen_last);
+}
+
+bool Committer::try_recover() {
+  parts_.space.stop_reclaiming();
+  if (const auto status = parts_.database.reopen(); !status.ok()) {
+    failed("open", status.ToString());
+    return false;
+  }
+  std::size_t written = 0;
+  // Callers go on adding outcomes until finish() finds none: then the failure is over.
+  do {
+    std::vector<std::unique_ptr<Operation>> operations = retained_.take();
+    rocksdb::WriteBatch batch;
+    bool good = true;
+    for (const auto& operation : operations) read_back(*operation, batch, good);
+    const std::size_t changes = batch.Count();
+    if (good && changes > 0) {
+      keep_time(batch);
+      const auto status = parts_.database.write(batch, true);
+      good = status.ok();
+      if (!good) kept_time_.reset();
+      if (!good) failed("write", status.ToString());
+    }
+    if (!good) {
+      retained_.give_back(std::move(operations));
+      delivery_.send();
+      return false;
+    }
+    written += changes;
+    for (const auto& operation : operations) {
+      // A reservation in doubt was told to nobody.
+      if (operation->kind != Operation::Kind::reserve) note(*operation);
+    }
+    write_down();
+    for (const auto& operation : operations) {
+      const bool completed = operation->kind == Operation::Kind::complete;
+      parts_.handover.end(operation->fingerprint, completed, delivery_);
+    }
+  } while (!retained_.finish());
+  // Only now: before, whoever goes on would still be told that the database fails.
+  delivery_.send();
+  if (parts_.observer.event) {
+    parts_.observer.event("reopened: " + std::to_string(written) + " retained changes written");
+  }
+  return true;
+}
+
+/// Puts into `batch` what brings the disk to where it should be. Only a record that still carries
+/// the operation's nonce is touched: any other has been decided since.
+void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good) {
+  // In any case: the reservations' writes may have carried what has been taken back since.
+  add_ties(batch, operation);
+  std::optional<Record> record;
+  {
+    Database::Found found;
+    parts_.database.get(Family::records, operation.fingerprint.view(), found);
+    if (found.failed()) {
+      good = false;
+      failed("read", found.error());
+      return;
+    }
+    if (found.present()) record = decode(found.value());
+  }
+  if (!record || record->nonce != operation.nonce) return;
+  const std::string_view key = operation.fingerprint.view();
+  if (operation.kind == Operation::Kind::reserve) {
+    // Its caller was told that nothing was reserved, and forwarded nothing.
+    parts_.database.add(batch, Family::records, key, operation.previous);
+    return;
+  }
+  parts_.database.add(batch, Family::records, key, operation.record);
+  for (const Write& more : operation.also) {
+    parts_.database.add(batch, more.family, more.key, more.value);
+  }
+}
+
+/// The store is being closed: one more attempt, then what is left is given up.
+void Committer::end_while_failing() {
+  if (try_recover()) return;
+  const auto lost = retained_.take();
+  if (!lost.empty() && parts_.observer.failed) {
+    parts_.observer.failed(
+        "close",
+        std::to_string(lost.size()) + " outcomes were not written; they are left to their leases");
+  }
+}
+
+}  // namespace onceproxy::store

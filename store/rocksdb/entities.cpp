@@ -1,0 +1,259 @@
+#include "store/rocksdb/entities.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/record.hpp"
+
+namespace onceproxy::store {
+
+std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
+                                                          WallTime now) const {
+  Entry entry;
+  {
+    Database::Found found;
+    database_.get(Family::entities, key.view(), found);
+    if (found.failed()) {
+      if (observer_.failed) observer_.failed("read", found.error());
+      return Unavailable{Unavailable::Reason::failed};
+    }
+    if (!found.present()) return entry;
+    auto entity = decode_entity(found.value());
+    if (!entity) {
+      if (observer_.failed) observer_.failed("decode", "entity " + key.hex());
+      return Unavailable{Unavailable::Reason::corrupt};
+    }
+    if (entity->expires <= now) return entry;
+    entry.entity = std::move(*entity);
+  }
+  if (!entry.entity.holder) return entry;
+  // Nobody here has the turn, or the entity would be in memory: it is a dead process's, or
+  // nobody's.
+  Database::Found found;
+  database_.get(Family::records, entry.entity.holder->fingerprint.view(), found);
+  if (found.failed()) {
+    if (observer_.failed) observer_.failed("read", found.error());
+    return Unavailable{Unavailable::Reason::failed};
+  }
+  const auto record = found.present() ? decode(found.value()) : std::nullopt;
+  if (record && record->nonce == entry.entity.holder->nonce &&
+      state_at(*record, era_, now, false) == Record::State::reserved) {
+    entry.taken = true;
+    entry.dead_until = lease_end(*record, era_);
+  } else {
+    entry.entity.holder.reset();
+  }
+  return entry;
+}
+
+Entities::Entered Entities::enter(const EntityTerms& terms, WallTime now, Waiter* waiter) {
+  Table::Shard& home = table_.of(terms.key);
+  const std::lock_guard lock(home.mutex);
+  auto found = home.entries.find(terms.key);
+  if (found == home.entries.end()) {
+    auto loaded = load(terms.key, now);
+    if (const auto* const failed = std::get_if<Unavailable>(&loaded)) {
+      return failed->reason == Unavailable::Reason::corrupt ? Entered::corrupt : Entered::failed;
+    }
+    found = home.entries.emplace(terms.key, std::move(std::get<Entry>(loaded))).first;
+    found->second.entity.type = terms.type.substr(0, entity_type_bytes_max);
+    found->second.entity.id = terms.id.substr(0, entity_id_bytes_max);
+    if (found->second.dead_until) dead_turns_.fetch_add(1);
+  }
+  Entry& entry = found->second;
+  ++entry.users;
+  if (!terms.turn) return Entered::yes;
+  if (entry.dead_until && *entry.dead_until <= now && entry.queue.empty()) {
+    end_dead(entry);
+    entry.taken = false;
+  }
+  if (!entry.taken) {
+    entry.taken = true;
+    return Entered::yes;
+  }
+  const bool full = entry.queue.size() >= queue_max_;
+  if (full || waiter == nullptr || stopped_.load()) {
+    leave(home, found);
+    return full ? Entered::full : Entered::busy;
+  }
+  waiter->entity = true;
+  entry.queue.push_back(*waiter);
+  return Entered::queued;
+}
+
+void Entities::end_dead(Entry& entry) {
+  if (!entry.dead_until) return;
+  entry.dead_until.reset();
+  entry.entity.holder.reset();
+  dead_turns_.fetch_sub(1);
+}
+
+void Entities::leave(Table::Shard& home, Found found) {
+  if (--found->second.users > 0) return;
+  end_dead(found->second);  // to be found on disk again
+  home.entries.erase(found);
+}
+
+void Entities::pass_on(Entry& entry, Delivery& out) {
+  entry.entity.holder.reset();
+  Waiter* const next = entry.queue.pop_front();
+  entry.taken = next != nullptr;
+  if (next == nullptr) return;
+  next->turn = true;
+  out.add(*next);
+}
+
+bool Entities::give_up(const EntityKey& key, Waiter& waiter) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  if (!WaiterList::waits(waiter)) return false;
+  const auto found = home.entries.find(key);
+  found->second.queue.remove(waiter);
+  waiter.entity = false;
+  leave(home, found);
+  return true;
+}
+
+void Entities::leave(const EntityKey& key, bool turn, Delivery& out) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  if (turn) pass_on(found->second, out);
+  leave(home, found);
+}
+
+void Entities::abandon(const EntityKey& key, WallTime lease_end) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  found->second.dead_until = lease_end;
+  dead_turns_.fetch_add(1);
+  leave(home, found);
+}
+
+EntityVerdict Entities::judge(const EntityTerms& terms, WallTime now) const {
+  const Table::Shard& home = table_.of(terms.key);
+  const std::lock_guard lock(home.mutex);
+  return store::judge(home.entries.at(terms.key).entity, terms, now);
+}
+
+void Entities::hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_end) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  Entity& entity = home.entries.at(key).entity;
+  entity.holder = holder;
+  entity.expires = std::max(entity.expires, lease_end);
+}
+
+void Entities::completed(const EntityOperation& operation, std::chrono::milliseconds window,
+                         WallTime now) {
+  Table::Shard& home = table_.of(operation.key);
+  const std::lock_guard lock(home.mutex);
+  complete(home.entries.at(operation.key).entity, operation, window, now);
+}
+
+std::string Entities::encoded(const EntityKey& key) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  return encode(home.entries.at(key).entity);
+}
+
+std::optional<std::string> Entities::extended(const EntityKey& key, WallTime lease_end) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  if (found == home.entries.end()) return std::nullopt;
+  Entity& entity = found->second.entity;
+  entity.expires = std::max(entity.expires, lease_end);
+  return encode(entity);
+}
+
+void Entities::end_dead_turns(WallTime now, Delivery& out) {
+  if (dead_turns_.load() == 0) return;
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      if (!entry.dead_until || *entry.dead_until > now) continue;
+      end_dead(entry);
+      pass_on(entry, out);
+    }
+  }
+}
+
+void Entities::end_dead_turn(const Fingerprint& holder, Delivery& out) {
+  // Without a look at their number: somebody may be reading the record as it was, and counts the
+  // turn as dead with his shard locked.
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      const bool its = entry.entity.holder && entry.entity.holder->fingerprint == holder;
+      if (!entry.dead_until || !its) continue;
+      end_dead(entry);
+      pass_on(entry, out);
+    }
+  }
+}
+
+void Entities::stop_waiting(Delivery& out) {
+  stopped_.store(true);
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [key, entry] : home.entries) {
+      while (Waiter* const waiter = entry.queue.pop_front()) out.add(*waiter);
+    }
+  }
+}
+
+std::variant<std::optional<EntityView>, Unreadable> Entities::view(const EntityKey& key,
+                                                                   WallTime now) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(key);
+  std::variant<Entry, Unavailable> loaded;
+  if (found == home.entries.end()) loaded = load(key, now);
+  if (std::holds_alternative<Unavailable>(loaded)) {
+    return Unreadable{"the entity cannot be read"};
+  }
+  const Entry& entry = found == home.entries.end() ? std::get<Entry>(loaded) : found->second;
+  const Entity& entity = entry.entity;
+  if (found == home.entries.end() && entity.expires <= now) return std::nullopt;
+  EntityView view;
+  view.type = entity.type;
+  view.id = entity.id;
+  if (entity.closed_until > now) view.closed_until = entity.closed_until;
+  if (entity.sequence_until > now) view.sequence = entity.highest;
+  if (entity.holder) view.holder = entity.holder->fingerprint;
+  view.waiting = entry.queue.size();
+  view.expires = entity.expires;
+  return view;
+}
+
+Changed Entities::open(const EntityKey& key, WallTime now) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  auto found = home.entries.find(key);
+  if (found == home.entries.end()) {
+    auto loaded = load(key, now);
+    if (std::holds_alternative<Unavailable>(loaded)) return Changed::failed;
+    Entry& entry = std::get<Entry>(loaded);
+    if (entry.entity.expires <= now) return Changed::absent;
+    if (entry.entity.closed_until <= now) return Changed::conflict;
+    found = home.entries.emplace(key, std::move(entry)).first;
+    if (found->second.dead_until) dead_turns_.fetch_add(1);
+  }
+  if (found->second.entity.closed_until <= now) return Changed::conflict;
+  found->second.entity.closed_until = now;
+  ++found->second.users;
+  return Changed::done;
+}
+
+std::size_t Entities::size() const {
+  std::size_t sum = 0;
+  for (const Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    sum += home.entries.size();
+  }
+  return sum;
+}
+
+}  // namespace onceproxy::store

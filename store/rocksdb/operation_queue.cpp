@@ -1,0 +1,81 @@
+#include "store/rocksdb/operation_queue.hpp"
+
+#include <utility>
+
+namespace onceproxy::store {
+
+Operation* OperationQueue::sealed() {
+  static Operation mark;
+  return &mark;
+}
+
+OperationQueue::~OperationQueue() {
+  Operation* operation = head_.load();
+  if (operation == sealed()) return;
+  while (operation != nullptr) delete std::exchange(operation, operation->next);
+}
+
+std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> operation) {
+  Operation* head = head_.load(std::memory_order_relaxed);
+  do {
+    if (head == sealed()) return operation;
+    operation->next = head;
+  } while (!head_.compare_exchange_weak(head, operation.get(), std::memory_order_seq_cst,
+                                        std::memory_order_relaxed));
+  // Not touched again: the taker may have it already.
+  static_cast<void>(operation.release());
+  return nullptr;
+}
+
+void OperationQueue::nudge() {
+  if (head_.load(std::memory_order_relaxed) == nullptr) return;
+  // Seen set, it is still to be cleared by a taker that looks at the queue after that.
+  if (nudged_.load(std::memory_order_seq_cst)) return;
+  // This store and load, the store and the load in take(): all in one order, so that either the
+  // taker sees the nudge, or it is seen waiting.
+  nudged_.store(true, std::memory_order_seq_cst);
+  if (!waiting_.load(std::memory_order_seq_cst)) return;
+  {
+    // A taker that saw no nudge waits by now. That it waits is for the taker alone to take back: it
+    // may have taken what this nudge stands for, and wait for the next one.
+    const std::lock_guard lock(mutex_);
+  }
+  pushed_.notify_one();
+}
+
+Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
+  if (!nudged_.load(std::memory_order_relaxed)) {
+    std::unique_lock lock(mutex_);
+    waiting_.store(true, std::memory_order_seq_cst);
+    pushed_.wait_until(lock, until,
+                       [this] { return woken_ || nudged_.load(std::memory_order_seq_cst); });
+    waiting_.store(false, std::memory_order_relaxed);
+    woken_ = false;
+  }
+  // Before the queue is looked at: a nudge for what comes later than that is for the next time.
+  nudged_.exchange(false, std::memory_order_seq_cst);
+  Operation* newest = head_.exchange(nullptr, std::memory_order_seq_cst);
+  Operation* oldest = nullptr;
+  while (newest != nullptr) {
+    Operation* const older = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = older;
+  }
+  return oldest;
+}
+
+void OperationQueue::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  pushed_.notify_one();
+}
+
+bool OperationQueue::seal() {
+  Operation* empty = nullptr;
+  return head_.compare_exchange_strong(empty, sealed());
+}
+
+}  // namespace onceproxy::store

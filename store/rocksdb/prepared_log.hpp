@@ -1,0 +1,51 @@
+// PreparedLogs: the file system through which RocksDB writes and reads its write-ahead log.
+//
+// A log that grows costs each sync, beside its own bytes, a write of what the file system knows
+// about the file: its size, its blocks, perhaps a journal. So where every write is synced, the file
+// is made longer ahead of what is written, with zeros on disk, and written over, past the page
+// cache: a sync is one write then, and takes two thirds of the time. The price is that a log that
+// was not closed ends before its file does. Whoever reads it sees its end where it is
+// (log_end.hpp); the file is not touched for that, since a reader need not hold the database's
+// lock.
+//
+// Each log is noted (log_notes.hpp) when it is made, whenever a further MiB of it is on disk, and
+// when it goes, so that a log which was cut or removed is told from one that ends there.
+#pragma once
+
+#include <rocksdb/file_system.h>
+
+#include <memory>
+#include <string>
+
+#include "store/rocksdb/log_notes.hpp"
+
+namespace onceproxy::store {
+
+class PreparedLogs final : public rocksdb::FileSystemWrapper {
+ public:
+  /// All but the log goes to `target`, and the log too where the file system has no direct I/O.
+  /// `prepare`: every write of the log is synced before the next; what is appended to one is this
+  /// process's alone until it is synced or closed. `notes` must outlive it; null: none are made.
+  PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& target, bool prepare,
+               LogNotes* notes = nullptr)
+      : FileSystemWrapper(target), prepare_(prepare), notes_(notes) {}
+  const char* Name() const override { return "onceproxy.PreparedLogs"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                    rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                                      rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+
+ private:
+  rocksdb::IOStatus note_new(const std::string& name, LogNotes::Note note);
+  rocksdb::IOStatus forget(const std::string& name);
+
+  const bool prepare_;
+  LogNotes* const notes_;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,40 @@
+// RecordReader: looks a fingerprint up on disk and says what that means for a request. A completed
+// record that is asked for again is answered from memory. Thread-safe; runs on its caller's thread,
+// which waits for the disk where the block is in no cache.
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "store/completed_cache.hpp"
+#include "store/judgement.hpp"
+#include "store/rocksdb/database.hpp"
+
+namespace onceproxy::store {
+
+using Looked = std::variant<Free, Mismatch, Held, Completed, Unavailable>;
+
+class RecordReader {
+ public:
+  /// All outlive it.
+  RecordReader(const Database& database, CompletedCache& cache, const RocksDbObserver& observer,
+               const Era& era)
+      : database_(database), cache_(cache), observer_(observer), era_(era) {}
+
+  /// What the disk says, whoever holds the reservation. A read that failed and a record that
+  /// cannot be read are reported to the observer. `claimed`: the caller has the claim on the
+  /// fingerprint, so that what is found to be completed can be kept in memory.
+  Looked look(const ReserveRequest& request, WallTime now, bool claimed) const;
+
+ private:
+  Looked read(const ReserveRequest& request, WallTime now, bool claimed) const;
+  Unavailable read_failed(std::string_view detail) const;
+  Unavailable undecodable(const Fingerprint& fingerprint) const;
+
+  const Database& database_;
+  CompletedCache& cache_;
+  const RocksDbObserver& observer_;
+  const Era& era_;
+};
+
+}  // namespace onceproxy::store

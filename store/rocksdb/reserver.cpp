@@ -1,0 +1,233 @@
+#include "store/rocksdb/reserver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/nonce.hpp"
+
+namespace onceproxy::store {
+
+using namespace std::chrono_literals;
+using Reason = Unavailable::Reason;
+
+namespace {
+
+/// The operation is known, and was asked for again.
+bool is_duplicate(const ReserveResult& result) {
+  return std::holds_alternative<Completed>(result) || std::holds_alternative<InFlight>(result) ||
+         std::holds_alternative<Mismatch>(result) || std::holds_alternative<Held>(result);
+}
+
+}  // namespace
+
+bool Reserver::reserve(const ReserveRequest& request, Call<ReserveResult>& call) {
+  Attempt attempt{request, call};
+  WaiterPtr waiter;
+  return go_on(attempt, waiter) == Step::answered;
+}
+
+/// Gives back what is in hand, then answers.
+Reserver::Step Reserver::refuse(Attempt& attempt, ReserveResult why, bool completed) {
+  if (is_duplicate(why)) {
+    const ReserveRequest& request = attempt.request;
+    parts_.duplicates.note(request.fingerprint, parts_.clock.now(),
+                           std::max(request.terms.window, request.terms.lease));
+  }
+  attempt.call.result.emplace(std::move(why));
+  if (!attempt.claim) return Step::answered;
+  Delivery out;
+  if (std::exchange(attempt.entity, false)) {
+    parts_.entities.leave(attempt.request.entity->key, std::exchange(attempt.turn, false), out);
+  }
+  attempt.claim = false;
+  parts_.handover.end(attempt.request.fingerprint, completed, out);
+  out.send();
+  return Step::answered;
+}
+
+Reserver::Step Reserver::go_on(Attempt& attempt, WaiterPtr& waiter) {
+  for (;;) {
+    if (parts_.closing.load(std::memory_order_acquire)) {
+      return refuse(attempt, Unavailable{Reason::closing});
+    }
+    if (parts_.committer.failing()) {
+      const Stop stop = go_on_failing(attempt, waiter);
+      if (stop) return *stop;
+      continue;
+    }
+    const WallTime now = parts_.clock.now();
+    if (!attempt.claim) {
+      const Stop stop = claim(attempt, waiter, now);
+      if (stop) return *stop;
+    }
+    if (attempt.claim) return look(attempt, waiter, now);
+  }
+}
+
+/// Nothing can be promised. But what is under way here is known without the disk, and its duplicate
+/// is told so: a policy that forwards without the store would have it done twice.
+Reserver::Stop Reserver::go_on_failing(Attempt& attempt, WaiterPtr& waiter) {
+  const ReserveRequest& request = attempt.request;
+  if (!attempt.claim) {
+    const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
+    if (glance.under_way && glance.differs) return refuse(attempt, Mismatch{});
+    if (glance.under_way) return wait_for_outcome(attempt, waiter);
+  }
+  return refuse(attempt, Unavailable{Reason::failed});
+}
+
+/// Without a stop and without the claim: whoever was in the way has gone, so once more.
+Reserver::Stop Reserver::claim(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);
+  switch (claim) {
+    case Reservations::Claim::mine:
+      attempt.claim = true;
+      return std::nullopt;
+    case Reservations::Claim::mismatch:
+      return refuse(attempt, Mismatch{});
+    case Reservations::Claim::in_flight:
+      return wait_for_outcome(attempt, waiter);
+    case Reservations::Claim::looking:
+    case Reservations::Claim::full:
+      break;
+  }
+  auto result = look_without_claim(request, now, claim == Reservations::Claim::full);
+  if (!result) return std::nullopt;
+  if (std::holds_alternative<InFlight>(*result)) return wait_for_outcome(attempt, waiter);
+  return refuse(attempt, std::move(*result));
+}
+
+/// For a caller that got no claim since another is still looking, or since there is no room: it
+/// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
+std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& request,
+                                                          WallTime now, bool at_limit) {
+  Looked looked = parts_.records.look(request, now, false);
+  if (auto* const completed = std::get_if<Completed>(&looked)) return std::move(*completed);
+  const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
+  if (!glance.present && !at_limit) return std::nullopt;
+  if (glance.present && !glance.looking) {
+    if (glance.differs) return Mismatch{};
+    return InFlight{};
+  }
+  if (std::holds_alternative<Free>(looked)) {
+    if (!glance.present) return Unavailable{Reason::pending};
+    if (glance.differs) return Mismatch{};
+    // No request is in flight, and nobody must be told that his will be seen to.
+    if (glance.by_operator && request.wait <= 0ms) return Held{1ms};
+    return InFlight{};
+  }
+  if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
+  if (const auto* const held = std::get_if<Held>(&looked)) {
+    // It may be the record of a reservation that is over by now. Who can wait gets it from whoever
+    // looks with the claim.
+    if (glance.present && request.wait > 0ms) return InFlight{};
+    return *held;
+  }
+  return std::get<Unavailable>(looked);
+}
+
+/// With the claim in hand.
+Reserver::Step Reserver::look(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  Looked looked = parts_.records.look(request, now, true);
+  if (auto* const completed = std::get_if<Completed>(&looked)) {
+    return refuse(attempt, std::move(*completed), true);
+  }
+  if (std::holds_alternative<Mismatch>(looked)) return refuse(attempt, Mismatch{});
+  if (const auto* const held = std::get_if<Held>(&looked)) return refuse(attempt, *held);
+  if (auto* const failed = std::get_if<Unavailable>(&looked)) return refuse(attempt, *failed);
+  auto& free = std::get<Free>(looked);
+  if (!free.previous && parts_.space.full()) return refuse(attempt, Unavailable{Reason::full});
+  if (request.entity) {
+    const Stop stop = take_turn(attempt, waiter, now);
+    if (stop) return *stop;
+    const auto verdict = parts_.entities.judge(*request.entity, now);
+    if (const auto* const closed = std::get_if<Closed>(&verdict)) return refuse(attempt, *closed);
+    if (std::holds_alternative<Stale>(verdict)) return refuse(attempt, Stale{});
+  }
+  return send(attempt, std::move(free), now);
+}
+
+Reserver::Stop Reserver::take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  if (attempt.entity) return std::nullopt;  // it waited, and has the turn now
+  const EntityTerms& terms = *attempt.request.entity;
+  switch (parts_.entities.enter(terms, now, nullptr)) {
+    case Entities::Entered::yes:
+      attempt.entity = true;
+      attempt.turn = terms.turn.has_value();
+      if (attempt.turn) attempt.call.turn_wait = 0ns;
+      return std::nullopt;
+    case Entities::Entered::failed:
+      return refuse(attempt, Unavailable{Reason::failed});
+    case Entities::Entered::corrupt:
+      return refuse(attempt, Unavailable{Reason::corrupt});
+    case Entities::Entered::full:
+      return refuse(attempt, NoTurn{});
+    case Entities::Entered::busy:
+    case Entities::Entered::queued:
+      break;
+  }
+  return queue_for_turn(attempt, waiter, now);
+}
+
+/// Nothing stands in the way any more but the rate limit: sends the reservation to the disk.
+Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
+  const ReserveRequest& request = attempt.request;
+  std::unique_ptr<HeldResources> resources;
+  if (request.entity || request.rate) resources = std::make_unique<HeldResources>();
+  if (request.rate) {
+    const auto taken = parts_.rates.take(*request.rate, now);
+    if (const auto* const over = std::get_if<RateLimited>(&taken)) return refuse(attempt, *over);
+    if (const auto* const failed = std::get_if<Unavailable>(&taken))
+      return refuse(attempt, *failed);
+    resources->rate = HeldResources::OfRate{request.rate->key, std::get<Rates::Token>(taken)};
+  }
+  Record record;
+  record.payload = request.payload;
+  record.nonce = random_nonce();
+  record.fence = parts_.fences.take();
+  record.created = now;
+  record.policy = request.policy.substr(0, policy_bytes_max);
+  record.request_id = request.request_id.substr(0, request_id_bytes_max);
+  if (request.trace.size() <= trace_bytes_max) record.trace = request.trace;
+  start_lease(record, request.terms, now);
+  auto operation = std::make_unique<Operation>();
+  if (free.previous) {
+    record.attempt = free.previous->attempt + 1;
+    record.created = free.previous->created;
+    // A caller that knows no payload must not make the next one's go unnoticed.
+    if (!record.payload) record.payload = free.previous->payload;
+    operation->previous = encode(*free.previous);
+  }
+  if (const auto& entity = request.entity) {
+    resources->entity =
+        EntityOperation{entity->key, attempt.turn, entity->sequence, entity->closes};
+    if (attempt.turn) {
+      parts_.entities.hold(entity->key, {request.fingerprint, record.nonce}, lease_end_max(record));
+    }
+  }
+  operation->kind = Operation::Kind::reserve;
+  operation->fingerprint = request.fingerprint;
+  operation->nonce = record.nonce;
+  operation->fence = record.fence;
+  operation->attempt = record.attempt;
+  operation->record = encode(record);
+  operation->resources = resources.get();
+  if (parts_.committer.audited()) {
+    append(operation->audit, AuditForward{now, record.fence, record.attempt, request.fingerprint,
+                                          request.policy, request.request_id, request.trace_id});
+  }
+  operation->reserve_call = &attempt.call;
+  // From here on what was in hand is the reservation's.
+  attempt.claim = attempt.entity = attempt.turn = false;
+  parts_.reservations.reserving(request.fingerprint, std::move(record), request.terms,
+                                std::move(resources));
+  const Fingerprint fingerprint = request.fingerprint;
+  operation = parts_.committer.push(std::move(operation), attempt.call.loop.submits());
+  if (operation == nullptr) return Step::sent;
+  parts_.handover.end(fingerprint, false);
+  return refuse(attempt, Unavailable{Reason::closing});
+}
+
+}  // namespace onceproxy::store

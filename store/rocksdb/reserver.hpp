@@ -1,0 +1,80 @@
+// Reserver: the way of a reserve to its answer or to the committer: claim the fingerprint, look on
+// disk, take the entity's turn, ask what limits it, make the reservation. Where it has to wait it
+// becomes a Waiter, and goes on with it on its loop's thread; where nothing makes it wait it
+// allocates nothing but the operation.
+//
+// It does not write, and does not end reservations: what it has in hand when it refuses, it gives
+// back by Handover.
+//
+// Thread-safety: reserve() from any thread; a call that may wait, from its loop's thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "store/rocksdb/committer.hpp"
+#include "store/rocksdb/handover.hpp"
+#include "store/rocksdb/record_reader.hpp"
+
+namespace onceproxy::store {
+
+class Reserver {
+ public:
+  /// What it works on; all of it outlives the reserver.
+  struct Parts {
+    const RecordReader& records;
+    Reservations& reservations;
+    Entities& entities;
+    Rates& rates;
+    Handover& handover;
+    Fences& fences;
+    Duplicates& duplicates;
+    const Space& space;
+    Committer& committer;
+    const Tuning& tuning;
+    const Clock& clock;
+    const std::atomic<bool>& closing;
+  };
+  explicit Reserver(const Parts& parts)
+      : parts_(parts), room_(parts.tuning.waiting_max, parts.tuning.waiting_bytes_max) {}
+
+  /// True when the call's result is set already.
+  bool reserve(const ReserveRequest& request, Call<ReserveResult>& call);
+
+  std::size_t waiting() const { return room_.calls(); }
+  std::size_t waiting_bytes() const { return room_.bytes(); }
+
+ private:
+  /// Answered: the result is set, nothing is in hand any more. Else whoever has it now answers.
+  enum class Step { answered, sent, waits };
+  /// Nothing: go on.
+  using Stop = std::optional<Step>;
+  using WaiterPtr = std::unique_ptr<Waiter>;
+
+  // The way, in its order. `waiter` is null until the attempt has to wait for the first time, and
+  // again once it stands in a list; `attempt` may be the waiter itself.
+  Step go_on(Attempt& attempt, WaiterPtr& waiter);
+  Stop claim(Attempt& attempt, WaiterPtr& waiter, WallTime now);
+  Stop go_on_failing(Attempt& attempt, WaiterPtr& waiter);
+  std::optional<ReserveResult> look_without_claim(const ReserveRequest& request, WallTime now,
+                                                  bool at_limit);
+  Step look(Attempt& attempt, WaiterPtr& waiter, WallTime now);
+  Stop take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now);
+  Step send(Attempt& attempt, Free free, WallTime now);
+  Step refuse(Attempt& attempt, ReserveResult why, bool completed = false);
+
+  // Waiting.
+  Stop wait_for_outcome(Attempt& attempt, WaiterPtr& waiter);
+  Step queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now);
+  bool prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
+               void (Reserver::*expired)(Waiter&));
+  void outcome_time_over(Waiter& waiter);
+  void turn_time_over(Waiter& waiter);
+  void delivered(WaiterPtr waiter);
+
+  const Parts parts_;
+  WaitingRoom room_;
+};
+
+}  // namespace onceproxy::store

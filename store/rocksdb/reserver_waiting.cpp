@@ -1,0 +1,114 @@
+// The Reserver where a reserve cannot go on now: waiting for another's outcome, and for a turn.
+#include <utility>
+
+#include "store/rocksdb/reserver.hpp"
+
+namespace onceproxy::store {
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// Makes sure of a waiter, with a timer for `time`. False where there is no room, or no timer: then
+/// the call's time counts as over.
+bool Reserver::prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
+                       void (Reserver::*expired)(Waiter&)) {
+  if (waiter == nullptr) {
+    auto place = room_.enter(attempt.request.bytes_kept);
+    if (!place) return false;
+    waiter = std::make_unique<Waiter>(attempt, *this, std::move(place));
+    waiter->resume = [](CallBase& base) {
+      auto& self = static_cast<Waiter&>(base);
+      self.reserver.delivered(WaiterPtr(&self));
+    };
+  }
+  Waiter* const self = waiter.get();
+  waiter->timer = attempt.call.loop.timer(time, [this, self, expired] { (this->*expired)(*self); });
+  return waiter->timer != nullptr;
+}
+
+/// Another has the fingerprint. Nothing where it has gone meanwhile.
+Reserver::Stop Reserver::wait_for_outcome(Attempt& attempt, WaiterPtr& waiter) {
+  const ReserveRequest& request = attempt.request;
+  if (request.wait <= std::chrono::milliseconds(0)) return refuse(attempt, InFlight{});
+  if (waiter == nullptr) {
+    if (!prepare(attempt, waiter, request.wait, &Reserver::outcome_time_over)) {
+      return refuse(attempt, InFlight{});
+    }
+  } else if (waiter->time_over) {
+    return refuse(attempt, InFlight{});
+  }
+  switch (parts_.reservations.park(request.fingerprint, request.payload, *waiter)) {
+    case Reservations::Parked::yes:
+      static_cast<void>(waiter.release());
+      return Step::waits;
+    case Reservations::Parked::mismatch:
+      return refuse(attempt, Mismatch{});
+    case Reservations::Parked::gone:
+      break;
+  }
+  return std::nullopt;
+}
+
+/// The claim is kept meanwhile: duplicates wait behind it, or are told that it is in flight.
+Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+  const EntityTerms& terms = *attempt.request.entity;
+  attempt.call.turn_wait = std::chrono::nanoseconds(0);
+  if (*terms.turn <= std::chrono::milliseconds(0)) return refuse(attempt, NoTurn{});
+  // In a waiter of an earlier wait, the time for the outcome ends here.
+  if (!prepare(attempt, waiter, *terms.turn, &Reserver::turn_time_over)) {
+    return refuse(attempt, NoTurn{});
+  }
+  waiter->claim = true;
+  waiter->queued_at = SteadyClock::now();
+  switch (parts_.entities.enter(terms, now, waiter.get())) {
+    case Entities::Entered::queued:
+      static_cast<void>(waiter.release());
+      return Step::waits;
+    case Entities::Entered::yes:
+      waiter->timer.reset();
+      attempt.entity = attempt.turn = true;
+      return look(attempt, waiter, now);
+    case Entities::Entered::failed:
+      return refuse(attempt, Unavailable{Unavailable::Reason::failed});
+    case Entities::Entered::corrupt:
+      return refuse(attempt, Unavailable{Unavailable::Reason::corrupt});
+    case Entities::Entered::busy:  // nobody waits any more
+      return refuse(attempt, Unavailable{Unavailable::Reason::closing});
+    case Entities::Entered::full:
+      break;
+  }
+  return refuse(attempt, NoTurn{});
+}
+
+/// On the loop's thread, as everything a timer does.
+void Reserver::outcome_time_over(Waiter& waiter) {
+  waiter.time_over = true;
+  if (!parts_.reservations.give_up(waiter.request.fingerprint, waiter)) return;
+  WaiterPtr owned(&waiter);  // it waits no more, and nobody else has it
+  Call<ReserveResult>& call = waiter.call;
+  refuse(waiter, InFlight{});
+  owned.reset();
+  call.resume(call);
+}
+
+void Reserver::turn_time_over(Waiter& waiter) {
+  if (!parts_.entities.give_up(waiter.request.entity->key, waiter)) return;
+  WaiterPtr owned(&waiter);
+  Call<ReserveResult>& call = waiter.call;
+  call.turn_wait = SteadyClock::now() - waiter.queued_at;
+  refuse(waiter, NoTurn{});
+  owned.reset();
+  call.resume(call);
+}
+
+/// What it waited for is there: the claim, the turn, an answer on disk, or the end of waiting.
+void Reserver::delivered(WaiterPtr waiter) {
+  Attempt& attempt = *waiter;
+  Call<ReserveResult>& call = attempt.call;
+  if (attempt.claim) waiter->timer.reset();
+  if (attempt.entity) call.turn_wait = SteadyClock::now() - waiter->queued_at;
+  if (go_on(attempt, waiter) != Step::answered) return;
+  waiter.reset();
+  call.resume(call);
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,120 @@
+// Waiter: a reserve that waits, for what becomes of another's reservation or for its entity's turn.
+// While it waits it owns itself. It stands in a list of the table it waits at, whose mutex guards
+// the list, the waiter's link in it and what the table hands it; everything else belongs to the
+// thread of the call's loop. Whoever takes it out of its list delivers it to that loop, where
+// `resume` takes ownership and goes on with the reserve.
+//
+// WaitingRoom bounds how many wait and what they keep. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "store/call.hpp"
+#include "store/request.hpp"
+#include "store/result.hpp"
+
+namespace onceproxy::store {
+
+class WaitingRoom {
+ public:
+  WaitingRoom(std::size_t calls_max, std::size_t bytes_max)
+      : calls_max_(calls_max), bytes_max_(bytes_max) {}
+
+  /// One place, given back with its destructor.
+  class Place {
+   public:
+    Place() = default;
+    Place(Place&& other) noexcept
+        : room_(std::exchange(other.room_, nullptr)), bytes_(other.bytes_) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (room_ != nullptr) room_->leave(bytes_);
+    }
+    explicit operator bool() const { return room_ != nullptr; }
+
+   private:
+    friend class WaitingRoom;
+    Place(WaitingRoom& room, std::size_t bytes) : room_(&room), bytes_(bytes) {}
+    WaitingRoom* room_ = nullptr;
+    std::size_t bytes_ = 0;
+  };
+
+  /// None where there is no room.
+  Place enter(std::size_t bytes) {
+    const bool calls_fit = calls_.fetch_add(1, std::memory_order_relaxed) < calls_max_;
+    const bool bytes_fit = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_;
+    if (calls_fit && bytes_fit) return {*this, bytes};
+    leave(bytes);
+    return {};
+  }
+  std::size_t calls() const { return calls_.load(std::memory_order_relaxed); }
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  void leave(std::size_t bytes) {
+    calls_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+
+  const std::size_t calls_max_;
+  const std::size_t bytes_max_;
+  std::atomic<std::size_t> calls_{0};
+  std::atomic<std::size_t> bytes_{0};
+};
+
+/// A reserve under way, and what it has in hand so far.
+struct Attempt {
+  const ReserveRequest& request;
+  Call<ReserveResult>& call;
+  bool claim = false;   ///< its fingerprint's entry is the caller's
+  bool entity = false;  ///< it is a user of its entity
+  bool turn = false;    ///< and has the turn
+};
+
+class Reserver;
+
+class Waiter : public CallBase, public Attempt, public boost::intrusive::list_base_hook<> {
+ public:
+  Waiter(const Attempt& attempt, Reserver& where, WaitingRoom::Place room)
+      : Attempt(attempt), reserver(where), place(std::move(room)) {}
+
+  Reserver& reserver;
+  const WaitingRoom::Place place;
+  std::unique_ptr<Timer> timer;
+  /// Its time to wait for another's outcome is over: it takes what it is given, and waits no more.
+  bool time_over = false;
+  std::chrono::steady_clock::time_point queued_at{};
+};
+
+/// In order of arrival; owns nothing. Not thread-safe.
+class WaiterList {
+ public:
+  bool empty() const { return waiters_.empty(); }
+  std::size_t size() const { return waiters_.size(); }
+
+  void push_back(Waiter& waiter) { waiters_.push_back(waiter); }
+  /// Null where it is empty.
+  Waiter* pop_front() {
+    if (waiters_.empty()) return nullptr;
+    Waiter& waiter = waiters_.front();
+    waiters_.pop_front();
+    return &waiter;
+  }
+  /// False where it is in no list (any more).
+  bool remove(Waiter& waiter) {
+    if (!waits(waiter)) return false;
+    waiters_.erase(waiters_.iterator_to(waiter));
+    return true;
+  }
+  static bool waits(const Waiter& waiter) { return waiter.is_linked(); }
+
+ private:
+  boost::intrusive::list<Waiter> waiters_;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,122 @@
+#include "store/rocksdb/operation_queue.hpp"
+
+#include <array>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "store_fixture.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+namespace {
+
+std::unique_ptr<Operation> operation(std::uint64_t fence) {
+  auto out = std::make_unique<Operation>();
+  out->fence = fence;
+  return out;
+}
+
+auto in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
+}  // namespace
+
+TEST_CASE("what was pushed is taken after a nudge, oldest first") {
+  OperationQueue queue;
+  for (std::uint64_t i = 1; i <= 3; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
+  queue.nudge();
+  Operation* taken = queue.take(in(1h));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(taken != nullptr);
+    const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+    CHECK(one->fence == i);
+  }
+  CHECK(taken == nullptr);
+  CHECK(queue.take(in(0ms)) == nullptr);
+}
+
+TEST_CASE("without a nudge the taker waits to its time, and takes what there is then") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  const auto until = in(20ms);
+  const std::unique_ptr<Operation> taken(queue.take(until));
+  CHECK(taken);
+  CHECK(std::chrono::steady_clock::now() >= until);
+}
+
+TEST_CASE("a nudge is for one take") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  queue.nudge();
+  delete queue.take(in(1h));
+  queue.nudge();  // behind nothing: nobody is to come for it
+  REQUIRE(queue.push(operation(2)) == nullptr);
+  const auto until = in(20ms);
+  delete queue.take(until);
+  CHECK(std::chrono::steady_clock::now() >= until);
+}
+
+TEST_CASE("a nudge behind a push and a wake each end the taker's wait") {
+  OperationQueue queue;
+  std::thread pusher([&] {
+    CHECK(queue.push(operation(1)) == nullptr);
+    queue.nudge();
+  });
+  const std::unique_ptr<Operation> taken(queue.take(in(1h)));
+  pusher.join();
+  REQUIRE(taken);
+  std::thread waker([&] { queue.wake(); });
+  CHECK(queue.take(in(1h)) == nullptr);
+  waker.join();
+}
+
+TEST_CASE("nothing is lost between many pushers and one taker") {
+  OperationQueue queue;
+  constexpr std::uint64_t pushers_count = 4;
+  constexpr std::uint64_t each = 3'000;
+  // Each pusher goes on once its operation was taken, so that no later nudge makes up for a lost
+  // one: the taker then waits for the deadline.
+  std::array<std::atomic<std::uint64_t>, pushers_count> served{};
+  std::vector<std::thread> pushers;
+  for (std::uint64_t i = 0; i < pushers_count; ++i) {
+    pushers.emplace_back([&queue, &mine = served[i], i] {
+      for (std::uint64_t n = 0; n < each; ++n) {
+        static_cast<void>(queue.push(operation(n * pushers_count + i)));
+        queue.nudge();
+        mine.wait(n);
+      }
+    });
+  }
+  std::uint64_t count = 0;
+  std::uint64_t sum = 0;
+  const auto deadline = in(60s);
+  while (count < pushers_count * each) {
+    // Null where a nudge comes behind what it stands for.
+    Operation* taken = queue.take(deadline);
+    while (taken != nullptr) {
+      const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+      ++count;
+      sum += one->fence;
+      auto& pusher = served[one->fence % pushers_count];
+      ++pusher;
+      pusher.notify_one();
+    }
+  }
+  for (std::thread& pusher : pushers) pusher.join();
+  CHECK(std::chrono::steady_clock::now() < deadline);
+  CHECK(sum == (pushers_count * each - 1) * pushers_count * each / 2);
+}
+
+TEST_CASE("a sealed queue gives operations back, and only an empty one can be sealed") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  CHECK_FALSE(queue.seal());
+  delete queue.take(in(0ms));
+  CHECK(queue.seal());
+  const auto back = queue.push(operation(2));
+  REQUIRE(back);
+  CHECK(back->fence == 2);
+}
