@@ -107,7 +107,8 @@ Kind<ReplayRules> replay() {
                          "The largest response body that is kept. A larger one is remembered as "
                          "not replayable."),
         key<ReplayRules>("drop_headers", &ReplayRules::drop_headers, list("header names", name),
-                         "Response header fields that are not replayed.")}});
+                         "Response header fields that are not replayed; a 401 or 407 keeps its "
+                         "challenge.")}});
 }
 
 }  // namespace onceproxy::config

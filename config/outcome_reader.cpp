@@ -14,8 +14,11 @@ struct StatusRule {
   bool is_class = false;
 };
 
+/// Answers that say "not done": ask elsewhere (307, 308), with credentials (401, 407), under other
+/// conditions (412, 417, 428), on another connection (421), later (408, 425, 429, 5xx).
 const std::vector<StatusRule>& default_release() {
-  static const std::vector<StatusRule> rules{{408}, {425}, {429}, {5, true}};
+  static const std::vector<StatusRule> rules{{307}, {308}, {401}, {407}, {408}, {412},
+                                             {417}, {421}, {425}, {428}, {429}, {5, true}};
   return rules;
 }
 
@@ -49,6 +52,14 @@ std::optional<StatusRule> parse_rule(std::string_view text) {
   return std::nullopt;
 }
 
+/// 307 and 308 ask for the very same request elsewhere (RFC 9110 15.4.8, 15.4.9); the other
+/// redirections tell where the result of what was done is found.
+bool may_be_named(const StatusRule& rule) {
+  const int hundreds = rule.is_class ? rule.status : rule.status / 100;
+  const bool repeats_elsewhere = !rule.is_class && (rule.status == 307 || rule.status == 308);
+  return hundreds == 4 || hundreds == 5 || repeats_elsewhere;
+}
+
 Kind<StatusRule> status_rule() {
   Kind<StatusRule> kind;
   kind.read = [](const Node& node) -> std::optional<StatusRule> {
@@ -57,17 +68,17 @@ Kind<StatusRule> status_rule() {
       node.expected("a status such as 408 or a class such as 5xx");
       return std::nullopt;
     }
-    const int hundreds = rule->is_class ? rule->status : rule->status / 100;
-    if (hundreds == 4 || hundreds == 5) return rule;
+    if (may_be_named(*rule)) return rule;
     node.problem(quote(node.text()) +
-                 " says that the operation happened: only 4xx and 5xx can "
-                 "be named here, and every status named nowhere completes");
+                 " says that the operation happened: only 307, 308, 4xx and 5xx can be named here, "
+                 "and every status named nowhere completes");
     return std::nullopt;
   };
   kind.schema = [] {
     return Json::object(
         {{"anyOf",
           Json::array({Json::object({{"type", "integer"}, {"minimum", 400}, {"maximum", 599}}),
+                       Json::object({{"enum", Json::array({307, 308})}}),
                        word_schema({"4xx", "5xx"})})}});
   };
   kind.print = [](const StatusRule& rule) {
@@ -114,8 +125,9 @@ Kind<OutcomeDraft> outcome() {
   const Kind<Draft> draft = section<Draft>(
       {"outcome",
        {key<Draft>("release", &Draft::release, list("statuses", status_rule()),
-                   "Statuses that say the operation did not happen: the key is freed at once. A "
-                   "status named neither here nor in ambiguous completes."),
+                   "Statuses that say the operation did not happen: the key is freed at once. 307, "
+                   "308, 4xx and 5xx can be named. A status named neither here nor in ambiguous "
+                   "completes."),
         key<Draft>("ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
                    "Statuses of something in between: as unknown as no answer. A single status "
                    "wins over a class."),

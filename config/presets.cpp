@@ -17,9 +17,10 @@ struct Preset {
 // 4xx. So a duplicate gets 200; one that comes while the first is under way waits for what becomes
 // of it; and while nobody knows that, 503 asks for another delivery: were it 409, a first one that
 // then fails would be lost. A receiver that says 4xx, with a wrong secret say, has not taken the
-// delivery either: were that remembered, its next one would be told 200 and never seen.
+// delivery either: were that remembered, its next one would be told 200 and never seen. Nor has one
+// that says 307 or 308.
 constexpr std::string_view keys_of_all = R"(on_duplicate: {status: 200}
-outcome: {release: [4xx, 5xx]}
+outcome: {release: [307, 308, 4xx, 5xx]}
 in_flight: {action: wait, timeout: 10s}
 respond:
   in-flight: {status: 503}

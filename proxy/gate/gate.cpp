@@ -38,13 +38,22 @@ struct Finished {
   Result await_resume() const { return std::move(*call.result); }
 };
 
+/// The field without which a client cannot make sense of the status (RFC 9110 15.5.2, 15.5.8).
+bool is_challenge(int status, std::string_view name) {
+  return (status == 401 && policies::equals_ignoring_case(name, "www-authenticate")) ||
+         (status == 407 && policies::equals_ignoring_case(name, "proxy-authenticate"));
+}
+
 /// The lines of the upstream's answer that a replay repeats.
-std::string stored_head(const Policy& policy, std::span<const policies::Field> headers) {
+std::string stored_head(const Policy& policy, const Answered& answered) {
   std::string head;
-  for (const policies::Field& field : headers) {
-    const bool dropped = std::ranges::any_of(
-        policy.replay.drop_headers,
-        [&](const std::string& name) { return policies::equals_ignoring_case(name, field.name); });
+  for (const policies::Field& field : answered.headers) {
+    const bool dropped =
+        std::ranges::any_of(policy.replay.drop_headers,
+                            [&](const std::string& name) {
+                              return policies::equals_ignoring_case(name, field.name);
+                            }) &&
+        !is_challenge(answered.status, field.name);
     if (!dropped) head.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   return head;
@@ -231,7 +240,7 @@ io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answere
   // window, the duplicate is told so instead of getting an empty body.
   stored.replayable = answered.whole && !forward.policy->on_duplicate;
   if (stored.replayable) {
-    stored.head = stored_head(*forward.policy, answered.headers);
+    stored.head = stored_head(*forward.policy, answered);
     stored.body = answered.body;
   }
   AwaitedCall<store::Settled> call(loop_);

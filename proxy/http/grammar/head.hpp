@@ -29,7 +29,7 @@ enum class Known : std::uint8_t {
   content_length,
   transfer_encoding,
   connection,
-  hop_by_hop,  ///< Keep-Alive, Proxy-Connection, TE, Trailer, Proxy-Authenticate, ...
+  hop_by_hop,  ///< Keep-Alive, TE, Trailer, Proxy-Authenticate (but of a 407), ...
   upgrade,
   expect,
   date,

@@ -33,6 +33,16 @@ std::optional<std::chrono::seconds> timeout_in(std::string_view value) {
   return std::nullopt;
 }
 
+/// RFC 9110 15.5.8: without its challenge a 407 means nothing. It is the service's, not that of a
+/// proxy on the way to it.
+void keep_challenge(ResponseHead& head) {
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (equals_ignoring_case(head.fields[i].name, "proxy-authenticate")) {
+      head.known[i] = Known::other;
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& head) {
@@ -72,6 +82,7 @@ std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimi
   Facts facts;
   if (auto error = parse_fields(data, limits, head, facts)) return error;
   if (auto error = finish_fields(head, facts)) return error;
+  if (head.status == 407) keep_challenge(head);
   // RFC 9112 6.3: these have no body, whatever their fields say.
   const bool bodiless =
       to_method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304;

@@ -18,7 +18,7 @@ LENIENT = re.compile(rb"[0-9A-Fa-f][ \t]*;|[0-9A-Fa-f][ \t]+\r\n|\r\n0+\r\n(?!\r
                      rb"|HTTP/1.[01] (?:204|101|[0-9]{3}\r\n)")
 # What Connection may name without being refused.
 OPTIONS = {"close", "keep-alive", "upgrade", ""}
-RELEASED = {408, 425, 429, *range(500, 600)} - {502, 504}
+RELEASED = {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, *range(500, 600)} - {502, 504}
 HEAD, FIELDS = 60_000, 90  # of heads: bytes and fields that are certainly not too many
 LATE = 2.6  # seconds; above the program's time-out
 

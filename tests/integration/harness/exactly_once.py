@@ -18,7 +18,8 @@ class Terms:
 
     lease: float
     window: float
-    released: frozenset = frozenset({408, 425, 429, *range(500, 600)} - {502, 504})
+    released: frozenset = frozenset({307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429,
+                                     *range(500, 600)} - {502, 504})
     ambiguous: frozenset = frozenset({502, 504})
     kept: int = 256 * 1024  # bytes of an answer that is replayed
     hold: bool = False      # unknown: hold

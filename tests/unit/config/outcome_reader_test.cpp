@@ -11,11 +11,12 @@ using policies::Verdict;
 
 TEST_CASE("What a status says by default is the contract's") {
   const auto rules = loaded_policy("").outcome;
-  for (const int status : {408, 425, 429, 500, 503, 599}) {
+  for (const int status :
+       {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, 500, 503, 599}) {
     CHECK(classify(rules, status) == Verdict::release);
   }
   for (const int status : {502, 504}) CHECK(classify(rules, status) == Verdict::ambiguous);
-  for (const int status : {200, 302, 400, 404, 409, 422}) {
+  for (const int status : {200, 301, 302, 303, 400, 403, 404, 409, 422}) {
     CHECK(classify(rules, status) == Verdict::complete);
   }
 }
@@ -31,12 +32,18 @@ TEST_CASE("A list that is given replaces the default one") {
   CHECK(loaded_policy("").terms.unknown == store::OnUnknown::retry);
 }
 
+TEST_CASE("Redirections that ask for the same request elsewhere can be named") {
+  const auto policy = loaded_policy("outcome: {release: [308], ambiguous: [307]}");
+  CHECK(classify(policy.outcome, 307) == Verdict::ambiguous);
+  CHECK(classify(policy.outcome, 308) == Verdict::release);
+}
+
 TEST_CASE("A status that says the operation happened cannot be named") {
-  for (const std::string status : {"200", "2xx", "302", "1xx"}) {
+  for (const std::string status : {"200", "2xx", "301", "302", "303", "3xx", "1xx"}) {
     CHECK(policy_problems("outcome: {release: [" + status + "]}") ==
           Texts{"outcome.release[0]: \"" + status +
-                "\" says that the operation happened: only 4xx and 5xx can be named here, and "
-                "every status named nowhere completes"});
+                "\" says that the operation happened: only 307, 308, 4xx and 5xx can be named "
+                "here, and every status named nowhere completes"});
   }
   for (const std::string status : {"5", "50x", "5XX", "600", "9xx", "error", "'408'", "~"}) {
     CAPTURE(status);

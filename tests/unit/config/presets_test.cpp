@@ -45,7 +45,7 @@ TEST_CASE("Every preset waits for the first, and asks for another delivery while
     CHECK(std::count_if(policy.respond.begin(), policy.respond.end(),
                         [](const auto& each) { return each.has_value(); }) == 2);
     CHECK(policy.terms.unknown == store::OnUnknown::retry);
-    for (const int status : {400, 401, 404, 408, 500, 503}) {
+    for (const int status : {307, 308, 400, 401, 404, 408, 500, 503}) {
       CHECK(policies::classify(policy.outcome, status) == policies::Verdict::release);
     }
     for (const int status : {502, 504}) {

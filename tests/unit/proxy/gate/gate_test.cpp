@@ -228,6 +228,15 @@ TEST_CASE_METHOD(Fixture, "only what the policy drops is left out of a replay") 
   CHECK(store.asked[0].answer.head == "set-cookie: a\r\nset-cookie: b\r\n");
 }
 
+TEST_CASE_METHOD(Fixture, "a challenge that is kept is replayed whatever the policy drops") {
+  policy.replay.drop_headers = {"www-authenticate", "proxy-authenticate"};
+  const policies::Field fields[] = {{"WWW-Authenticate", "Basic"}, {"proxy-Authenticate", "Digest"}};
+  settle(Answered{401, fields, "", true});
+  settle(Answered{407, fields, "", true});
+  CHECK(store.asked[0].answer.head == "WWW-Authenticate: Basic\r\n");
+  CHECK(store.asked[1].answer.head == "proxy-Authenticate: Digest\r\n");
+}
+
 TEST_CASE_METHOD(Fixture, "an answer that is not whole is remembered without being kept") {
   const policies::Field fields[] = {{"Date", "x"}};
   settle(Answered{200, fields, "the beginn", false});

@@ -45,6 +45,16 @@ TEST_CASE("a status line is read with or without a reason") {
   }
 }
 
+TEST_CASE("the challenge of a 407 is the service's, and belongs to the connection elsewhere") {
+  const std::string field = "Proxy-Authenticate: Basic\r\n\r\n";
+  const Response challenge("HTTP/1.1 407 No\r\n" + field);
+  const Response other("HTTP/1.1 401 No\r\n" + field);
+  REQUIRE_FALSE(challenge.bad);
+  REQUIRE_FALSE(other.bad);
+  CHECK(challenge.head.known.at(0) == Known::other);
+  CHECK(other.head.known.at(0) == Known::hop_by_hop);
+}
+
 TEST_CASE("a malformed status line is refused") {
   for (const std::string& first :
        {"HTTP/1.1"s,           "HTTP/1.1 "s,        "HTTP/1.1 2"s,       "HTTP/1.1 20"s,
