@@ -109,6 +109,17 @@ Key<Draft> status_key(int standard) {
   return row;
 }
 
+Key<Draft> body_key(const std::string& standard) {
+  Key<Draft> row = key<Draft>("body", &Draft::body, text("text"),
+                              "The answer's body. The default body is sent as application/json.");
+  row.schema = [schema = row.schema, standard] {
+    Json out = schema();
+    out.set("default", standard);
+    return out;
+  };
+  return row;
+}
+
 }  // namespace
 
 Kind<FixedAnswer> fixed_answer(std::string place, FixedAnswer standard) {
@@ -116,8 +127,7 @@ Kind<FixedAnswer> fixed_answer(std::string place, FixedAnswer standard) {
       {std::move(place),
        {status_key(standard.status),
         key<Draft>("headers", &Draft::headers, answer_headers(), "The answer's header fields."),
-        key<Draft>("body", &Draft::body, text("text"),
-                   "The answer's body. Default: " + standard.body + ", as application/json.")}},
+        body_key(standard.body)}},
       [standard](const Node& node, const Draft& value) { check_body(node, value, standard); });
   Kind<FixedAnswer> kind;
   kind.names = draft.names;

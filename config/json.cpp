@@ -82,6 +82,14 @@ Json* Json::find(std::string_view name) {
   return nullptr;
 }
 
+const Json* Json::find(std::string_view name) const {
+  if (members() == nullptr) return nullptr;
+  for (const auto& [key, value] : *members()) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
 std::string Json::dump(int indent) const {
   std::string out;
   write(out, indent, 0);

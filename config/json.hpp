@@ -1,5 +1,5 @@
-// Json: just enough of a JSON value to print the schema and the problems with. It does not parse.
-// A plain value; thread-safe as any value is.
+// Json: a JSON value that is built and printed, for the schema and for lists of problems. It does
+// not parse. A plain value; thread-safe as any value is.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,15 @@ class Json {
   void remove(std::string_view name);
   /// Only on an object; nullptr when there is no such member.
   Json* find(std::string_view name);
+  /// nullptr when there is no such member, or this is no object.
+  const Json* find(std::string_view name) const;
+
+  /// nullptr when the value is of another type.
+  const std::string* text() const { return std::get_if<std::string>(&value_); }
+  const std::vector<Json>* items() const { return std::get_if<std::vector<Json>>(&value_); }
+  const std::vector<Member>* members() const { return std::get_if<std::vector<Member>>(&value_); }
+
+  bool operator==(const Json&) const = default;
 
   /// With an indent of 0 everything stands on one line. Members keep the order they were set in.
   /// Bytes that are no UTF-8 become U+FFFD, so that the text is always valid JSON.

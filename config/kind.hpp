@@ -2,7 +2,8 @@
 // to read one, what the JSON Schema says about it, and how its default is written. A Key is a row:
 // name, where its value goes, kind, description. Keys is the table of one map. The reader and the
 // schema are both made from these rows, so a key that one knows and the other does not cannot be
-// written down. Immutable once made; thread-safe.
+// written down; config/REFERENCE.md is generated from the same schema (reference.cpp). Immutable
+// once made; thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -84,7 +85,25 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
       value = kind.print(*held);
     }
     if (!value.is_null()) schema.set("default", std::move(value));
+    if constexpr (!std::is_same_v<Held, typename WithoutOptional<Held>::type>) {
+      // Other maps, left out, are what their keys have by default.
+      if (!held && schema.find("properties")) schema.set("$comment", "absent by default");
+    }
     return schema;
+  };
+  return row;
+}
+
+/// The row of a key that a later version than the first brought, such as "0.2.0". The schema says
+/// so in a comment, which the reference shows.
+template <typename Owner>
+Key<Owner> since(const std::string& version, Key<Owner> row) {
+  row.schema = [schema = std::move(row.schema), version] {
+    Json json = schema();
+    const Json* comment = json.find("$comment");
+    const std::string* said = comment == nullptr ? nullptr : comment->text();
+    json.set("$comment", (said == nullptr ? "" : *said + "; ") + "since " + version);
+    return json;
   };
   return row;
 }

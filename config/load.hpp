@@ -45,4 +45,7 @@ tl::expected<Settings, std::vector<Problem>> load(std::string_view text, std::st
 /// The JSON Schema (2020-12) of the whole file, as JSON text.
 std::string json_schema();
 
+/// Every key of the file for people to read, as Markdown: config/REFERENCE.md.
+std::string reference();
+
 }  // namespace onceproxy::config

@@ -45,6 +45,13 @@ std::string range_message(const std::string& min, const std::string& max, std::s
   return "must be from " + min + " to " + max + ", found " + quote(text);
 }
 
+/// A bound on text cannot be said in JSON Schema, so it is said to readers: a comment, which the
+/// reference shows.
+Json with_range(Json schema, const std::string& min, const std::string& max) {
+  schema.set("$comment", "from " + min + " to " + max);
+  return schema;
+}
+
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7f;
@@ -138,7 +145,10 @@ Kind<milliseconds> duration(milliseconds min, milliseconds max) {
     }
     return std::nullopt;
   };
-  kind.schema = [] { return Json::object({{"$ref", "#/$defs/duration"}}); };
+  kind.schema = [min, max] {
+    return with_range(Json::object({{"$ref", "#/$defs/duration"}}), duration_text(min),
+                      duration_text(max));
+  };
   kind.print = [](const milliseconds& value) { return Json(duration_text(value)); };
   return kind;
 }
@@ -175,7 +185,9 @@ Kind<std::size_t> size(std::uint64_t min, std::uint64_t max) {
     }
     return std::nullopt;
   };
-  kind.schema = [] { return Json::object({{"$ref", "#/$defs/size"}}); };
+  kind.schema = [min, max] {
+    return with_range(Json::object({{"$ref", "#/$defs/size"}}), size_text(min), size_text(max));
+  };
   kind.print = [](const std::size_t& value) { return Json(size_text(value)); };
   return kind;
 }
@@ -238,8 +250,10 @@ Kind<std::string> text(std::string what, TextCheck check) {
     node.problem(quote(node.text()) + " " + *wrong);
     return std::nullopt;
   };
-  kind.schema = [] {
-    return Json::object({{"type", Json::array({"string", "number", "boolean"})}});
+  kind.schema = [what] {
+    Json schema = Json::object({{"type", Json::array({"string", "number", "boolean"})}});
+    if (what != "text") schema.set("$comment", what);
+    return schema;
   };
   kind.print = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   return kind;

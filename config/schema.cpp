@@ -1,3 +1,5 @@
+#include "config/schema.hpp"
+
 #include "config/load.hpp"
 #include "config/selector_reader.hpp"
 #include "config/settings_reader.hpp"
@@ -26,7 +28,7 @@ Json definitions() {
 
 }  // namespace
 
-std::string json_schema() {
+Json schema_document() {
   Json schema = Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                               {"title", "onceproxy"},
                               {"description", "The configuration of onceproxy."}});
@@ -35,7 +37,11 @@ std::string json_schema() {
     schema.set(name, std::move(*top.find(name)));
   }
   schema.set("$defs", definitions());
-  return schema.dump(2) + "\n";
+  return schema;
+}
+
+std::string json_schema() {
+  return schema_document().dump(2) + "\n";
 }
 
 }  // namespace onceproxy::config

@@ -29,7 +29,13 @@ _onceproxy_files() {
 _onceproxy_value() {
   case $1 in
     -c | --config) _onceproxy_files .yaml .yml ;;
-    --format) _onceproxy_words "text json" ;;
+    --format)
+      if [ "${COMP_WORDS[1]}" = schema ]; then
+        _onceproxy_words "json markdown"
+      else
+        _onceproxy_words "text json"
+      fi
+      ;;
     --state) _onceproxy_words "reserved completed unknown" ;;
     --token-file | --ca | --certificate | --key) _onceproxy_files ;;
     --drain-time | --max-operations | --admin | --server-name | --policy | --limit) ;;
@@ -73,7 +79,8 @@ _onceproxy() {
     check) options="--help --format" ;;
     explain) options="--help --config --certificate" ;;
     backtest) options="--help --config --format --max-operations" ;;
-    schema | records) options="--help" ;;
+    schema) options="--help --format" ;;
+    records) options="--help" ;;
     "records list") options="--help --admin --token-file $tls --format --policy --state --limit" ;;
     "records show") options="--help --admin --token-file $tls --format" ;;
     "records "*) options="--help --admin --token-file $tls --format --dry-run" ;;

@@ -26,6 +26,7 @@ complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests 
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
+complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
 complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or begin; $in_action; end" -l format -x -a 'text json' -d 'Form of what is printed'
 complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'

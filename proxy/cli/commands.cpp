@@ -93,6 +93,19 @@ void add_backtest(CLI::App& app, const Streams& streams, int& exit_code) {
   });
 }
 
+void add_schema(CLI::App& app, const Streams& streams, int& exit_code) {
+  const auto format = std::make_shared<std::string>("json");
+  CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of the configuration");
+  command
+      ->add_option("--format", *format,
+                   "json: the JSON Schema; markdown: the reference of all keys (default json)")
+      ->check(CLI::IsMember({"json", "markdown"}));
+  command->footer("An editor completes and checks configuration files with the JSON Schema.");
+  command->callback([format, streams, &exit_code] {
+    exit_code = schema(*format == "markdown", streams.out);
+  });
+}
+
 }  // namespace
 
 void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
@@ -100,9 +113,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_explain(app, streams, exit_code);
   add_backtest(app, streams, exit_code);
   add_records(app, streams, exit_code);
-  app.add_subcommand("schema", "Print the JSON Schema of the configuration")
-      ->footer("For an editor to complete and check configuration files with.")
-      ->callback([streams, &exit_code] { exit_code = schema(streams.out); });
+  add_schema(app, streams, exit_code);
 }
 
 }  // namespace onceproxy::cli

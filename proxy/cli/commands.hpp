@@ -35,8 +35,8 @@ struct Streams {
 /// and CI.
 int check(const std::string& path, bool json, std::ostream& out, std::ostream& err);
 
-/// `onceproxy schema`: the JSON Schema of the configuration.
-int schema(std::ostream& out);
+/// `onceproxy schema`: the JSON Schema of the configuration, or its reference in Markdown.
+int schema(bool markdown, std::ostream& out);
 
 /// `onceproxy explain -c CONFIG REQUEST`: what the request in the file (or `-`, `in`) stands for.
 /// A request that would be refused for its form is `exit_bad`; any decision of a policy is not.

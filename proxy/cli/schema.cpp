@@ -5,8 +5,8 @@
 
 namespace onceproxy::cli {
 
-int schema(std::ostream& out) {
-  out << config::json_schema();
+int schema(bool markdown, std::ostream& out) {
+  out << (markdown ? config::reference() : config::json_schema());
   return exit_good;
 }
 

@@ -114,14 +114,30 @@ TEST_CASE("The schema is one of 2020-12 and closed everywhere") {
   CHECK(member(*root, "required")->value->items.size() == 2);
 }
 
+/// A key that nobody describes has an empty place in the reference.
+void check_descriptions(const YamlItem& schema, const std::string& path) {
+  if (const YamlItem* properties = member(schema, "properties")) {
+    for (const YamlEntry& entry : properties->value->entries) {
+      const std::string inner = path + "." + entry.key;
+      CAPTURE(inner);
+      REQUIRE(member(entry.item, "description"));
+      const std::string& text = member(entry.item, "description")->value->text;
+      CHECK(text.size() >= 10);
+      CHECK(text.ends_with("."));
+      check_descriptions(entry.item, inner);
+    }
+  }
+  for (const char* name : {"items", "additionalProperties"}) {
+    if (const YamlItem* item = member(schema, name)) check_descriptions(*item, path + "[]");
+  }
+  if (const YamlItem* any = member(schema, "anyOf")) {
+    for (const YamlItem& each : any->value->items) check_descriptions(each, path);
+  }
+}
+
 TEST_CASE("Each key has a description, and most have the default that the reader uses") {
   const auto root = schema_tree();
-  const YamlItem& properties = *member(*root, "properties");
-  for (const YamlEntry& entry : properties.value->entries) {
-    CAPTURE(entry.key);
-    REQUIRE(member(entry.item, "description"));
-    CHECK(member(entry.item, "description")->value->text.size() > 10);
-  }
+  check_descriptions(*root, "");
   const auto fallback = [&](std::initializer_list<const char*> path) {
     const YamlItem* at = root.get();
     for (const char* key : path) at = member(*member(*at, "properties"), key);

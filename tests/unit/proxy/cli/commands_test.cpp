@@ -104,6 +104,14 @@ TEST_CASE("schema prints the schema") {
   const Said result = run({"schema"});
   CHECK(result.code == exit_good);
   CHECK(result.out == config::json_schema());
+  CHECK(run({"schema", "--format", "json"}).out == config::json_schema());
+}
+
+TEST_CASE("schema --format markdown prints the reference") {
+  const Said result = run({"schema", "--format", "markdown"});
+  CHECK(result.code == exit_good);
+  CHECK(result.out == config::reference());
+  CHECK_THROWS_AS(run({"schema", "--format", "yaml"}), CLI::ParseError);
 }
 
 TEST_CASE("explain reads a file or stdin") {
