@@ -1,9 +1,12 @@
-"""The legacy service of the demo: dispatches rides, takes them back, and receives alerts.
+"""The legacy service of the demo: takes orders, dispatches rides, takes them back, receives alerts.
 
-Deliberately naive: it does what every request says, every time. It takes 50 ms for each, writes one
-line for each effect, and has no idea that it may have done the same thing a moment ago.
+It is deliberately naive: it does what every request says, every time. Each request takes 50 ms and
+writes one line for its effect. The service does not look at what it did before.
 
-    service.py EFFECTS      serves on a free port, which it prints; EFFECTS is the file of effects
+    service.py EFFECTS [PORT]
+
+EFFECTS is the file that the effects are appended to. PORT is the port of 127.0.0.1 to serve on, by
+default a free one. The service prints the port.
 """
 
 import http.server
@@ -44,7 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = self.execute(json.loads(body))
         except (ValueError, KeyError, LookupError) as error:
             return self.reply(400, {"error": str(error)})
-        self.reply(200, answer)
+        self.reply(201 if self.path == "/orders" else 200, answer)
 
     def execute(self, order):
         """Does what the request says."""
@@ -62,10 +65,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(WORK)
             number = self.effects.add(f"alert {order['name']} {order['starts_at']}")
             return {"ticket": number}
+        if self.path == "/orders":
+            time.sleep(WORK)
+            return {"order": self.effects.add(f"order {order['item']}")}
         raise LookupError(f"no such path: {self.path}")
 
     def reply(self, status, document):
-        body = json.dumps(document).encode()
+        body = json.dumps(document).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -81,12 +87,13 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, *_):
-        """Whoever asked is gone; what was done is done."""
+        """The client has left. The effect of its request stays."""
 
 
 def main():
     Handler.effects = Effects(sys.argv[1])
-    with Server(("127.0.0.1", 0), Handler) as server:
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    with Server(("127.0.0.1", port), Handler) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
 
