@@ -11,6 +11,7 @@ namespace onceproxy::config {
 namespace {
 
 using namespace std::chrono_literals;
+using store::PreparedLog;
 using store::RocksDbOptions;
 using store::Sync;
 
@@ -121,7 +122,13 @@ Kind<RocksDbOptions> rocksdb() {
             "survives a process crash, not power loss."),
         key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
                "Soft cap on the directory. Above it new keys get 503, and known keys still "
-               "answer.")}});
+               "answer."),
+        key<O>("prepared_log", &O::prepared_log,
+               word<PreparedLog>({{"auto", PreparedLog::automatic}, {"off", PreparedLog::off}}),
+               "How the write-ahead log is written with sync: all. auto: over space that was "
+               "prepared for it, which makes each sync cheaper, where the RocksDB library is of "
+               "the tested series and the file system has direct I/O. off: as RocksDB does it. A "
+               "store that was written either way opens with the other.")}});
 }
 
 /// What stands in the section, before it becomes the store's options.

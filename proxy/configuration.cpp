@@ -38,6 +38,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("store.clock_ahead_max", started.store.clock_ahead_max, fresh.store.clock_ahead_max);
   compare("store.rocksdb.path", started.store.path, fresh.store.path);
   compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
+  compare("store.rocksdb.prepared_log", started.store.prepared_log, fresh.store.prepared_log);
   compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
   compare("admin.listen", started.admin, fresh.admin);
   compare("admin.token_file", started.admin_token_file, fresh.admin_token_file);

@@ -49,6 +49,7 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.healthy = stats.healthy;
   gauges.clock_offset_seconds = std::chrono::duration<double>(stats.clock.wall_ahead).count();
   gauges.clock_doubted = stats.clock.doubted;
+  gauges.prepared_log = stats.prepared_log;
   gauges.audit_bytes = stats.audit_bytes;
   gauges.audit_dropped = stats.audit_dropped;
   gauges.writes_stopped = figures.writes_stopped;

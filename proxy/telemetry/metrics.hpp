@@ -145,6 +145,8 @@ struct StoreGauges {
   double clock_offset_seconds = 0;
   /// The wall clock is not believed, and nothing that has expired is purged.
   bool clock_doubted = false;
+  /// The write-ahead log is written over prepared space.
+  bool prepared_log = false;
   /// What the audit log takes on disk, and how many of its entries were lost since the start.
   std::uint64_t audit_bytes = 0;
   std::uint64_t audit_dropped = 0;

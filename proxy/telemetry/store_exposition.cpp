@@ -22,6 +22,9 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   gauge("onceproxy_store_clock_doubted",
         "1 while the wall clock is not believed and nothing that has expired is purged.",
         std::uint64_t{store.clock_doubted});
+  gauge("onceproxy_store_prepared_log",
+        "1 while the write-ahead log is written over prepared space (store.rocksdb.prepared_log).",
+        std::uint64_t{store.prepared_log});
   gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
   gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
         store.bytes_max);

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/rocksdb/database_options.hpp"
 #include "store/rocksdb/directory_lock.hpp"
 #include "store/rocksdb/log_notes.hpp"
 #include "store/rocksdb/observer.hpp"
@@ -42,6 +43,9 @@ class Database {
   void open();
   /// True when open() had to drop a part of the write-ahead log.
   bool lost_wal() const { return lost_wal_; }
+
+  /// The log is written over prepared space, where the file system can.
+  bool prepares_log() const { return internals_.prepared_log; }
 
   /// What was read, pinned: while it lives the database cannot be closed. Keep it short.
   class Found {
@@ -117,6 +121,7 @@ class Database {
   const std::shared_ptr<BackgroundFailures> background_;
   DirectoryLock directory_;
   LogNotes log_notes_;
+  const Internals internals_;
   const std::shared_ptr<GuardedFiles> files_;
   const std::unique_ptr<rocksdb::Env> environment_;
   const rocksdb::Options database_options_;

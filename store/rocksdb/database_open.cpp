@@ -9,6 +9,7 @@
 
 #include "store/private_files.hpp"
 #include "store/rocksdb/database.hpp"
+#include "store/rocksdb/library.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -128,6 +129,12 @@ rocksdb::Status Database::open_checked(bool create) {
 
 void Database::open() {
   prepare_directory();
+  if (!internals_.known && observer_.event) {
+    observer_.event("RocksDB " + tuning_.library_series +
+                    " is loaded, and onceproxy is tested with " +
+                    std::string(rocksdb_series_tested) +
+                    ": the store uses RocksDB's own write-ahead log and memtable, which is slower");
+  }
   try {
     log_notes_.read();
   } catch (const std::system_error& error) {

@@ -16,6 +16,7 @@
 #include "store/rocksdb/digest_memtable.hpp"
 #include "store/rocksdb/duplicates.hpp"
 #include "store/rocksdb/expiry_filter.hpp"
+#include "store/rocksdb/library.hpp"
 #include "store/rocksdb/prepared_log.hpp"
 #include "store/rocksdb/rates.hpp"
 
@@ -88,7 +89,11 @@ rocksdb::ColumnFamilyOptions digest_family(const RocksDbOptions& options, const 
   // Keys are random digests: a skip list of all of them misses the cache at every step, a bucket
   // each does not. The prefix is the whole key; an iterator must ask for total order.
   out.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(fingerprint_bytes));
-  out.memtable_factory = make_digest_memtable(tuning.memtable_buckets);
+  if (internals(options, tuning).known) {
+    out.memtable_factory = make_digest_memtable(tuning.memtable_buckets);
+  } else {
+    out.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(tuning.memtable_buckets));
+  }
   out.write_buffer_size = tuning.write_buffer_bytes;
   out.max_write_buffer_number = 3;
   // Every record is written twice within seconds (reserved, completed): more files at level 0
@@ -126,10 +131,18 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
 
 }  // namespace
 
-std::shared_ptr<GuardedFiles> guarded_files(const RocksDbOptions& options,
+Internals internals(const RocksDbOptions& options, const Tuning& tuning) {
+  Internals out;
+  out.known = tuning.library_series == rocksdb_series_tested;
+  out.prepared_log =
+      out.known && options.sync == Sync::all && options.prepared_log == PreparedLog::automatic;
+  return out;
+}
+
+std::shared_ptr<GuardedFiles> guarded_files(const Internals& internals,
                                             const DirectoryLock& directory, LogNotes& notes) {
-  auto logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(),
-                                             options.sync == Sync::all, &notes);
+  auto logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), internals.prepared_log,
+                                             &notes, internals.known);
   return std::make_shared<GuardedFiles>(std::move(logs), directory);
 }
 

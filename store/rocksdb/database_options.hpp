@@ -13,9 +13,18 @@
 
 namespace onceproxy::store {
 
+/// What of RocksDB's internals the store relies on, and why not more.
+struct Internals {
+  /// The library is of the tested series (library.hpp).
+  bool known = true;
+  /// The log is written over prepared space, file systems permitting.
+  bool prepared_log = true;
+};
+Internals internals(const RocksDbOptions& options, const Tuning& tuning);
+
 /// The file system that the database stands on: guarded_files.hpp over prepared_log.hpp over the
 /// system's. `directory` and `notes` must outlive it.
-std::shared_ptr<GuardedFiles> guarded_files(const RocksDbOptions& options,
+std::shared_ptr<GuardedFiles> guarded_files(const Internals& internals,
                                             const DirectoryLock& directory, LogNotes& notes);
 
 /// The system's threads and clock, and these files. Must outlive the database.

@@ -18,9 +18,16 @@ enum class Sync {
   none,          ///< everything survives a process crash, not power loss
 };
 
+/// How the write-ahead log is written where every write of it is synced (`Sync::all`).
+enum class PreparedLog {
+  automatic,  ///< over prepared space, where the library and the file system allow it
+  off,        ///< as RocksDB does it: the file grows with each write
+};
+
 struct RocksDbOptions {
   std::filesystem::path path = "/var/lib/onceproxy";
   Sync sync = Sync::all;
+  PreparedLog prepared_log = PreparedLog::automatic;
   /// Soft cap on what the directory holds. Above it new fingerprints are refused.
   std::uint64_t bytes_max = std::uint64_t{4} << 30;
   /// Reservations under way at once; further ones are refused.

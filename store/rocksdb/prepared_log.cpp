@@ -255,6 +255,7 @@ IOStatus PreparedLogs::NewSequentialFile(const std::string& name,
                                          std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                          rocksdb::IODebugContext* debug) {
   const IOStatus status = FileSystemWrapper::NewSequentialFile(name, options, result, debug);
+  if (!find_ends_) return status;
   if (status.ok() && is_manifest(name)) *result = view_of_manifest(std::move(*result), name);
   if (!status.ok() || !is_log(name)) return status;
   std::optional<std::uint64_t> synced;

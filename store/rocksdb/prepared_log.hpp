@@ -25,10 +25,12 @@ class PreparedLogs final : public rocksdb::FileSystemWrapper {
  public:
   /// All but the log goes to `target`, and the log too where the file system has no direct I/O.
   /// `prepare`: every write of the log is synced before the next; what is appended to one is this
-  /// process's alone until it is synced or closed. `notes` must outlive it; null: none are made.
+  /// process's alone until it is synced or closed. `find_ends`: logs and manifests are read up to
+  /// the end that log_end.hpp finds; otherwise as RocksDB reads them. `notes` must outlive it;
+  /// null: none are made.
   PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& target, bool prepare,
-               LogNotes* notes = nullptr)
-      : FileSystemWrapper(target), prepare_(prepare), notes_(notes) {}
+               LogNotes* notes = nullptr, bool find_ends = true)
+      : FileSystemWrapper(target), prepare_(prepare), find_ends_(find_ends), notes_(notes) {}
   const char* Name() const override { return "onceproxy.PreparedLogs"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -45,6 +47,7 @@ class PreparedLogs final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus forget(const std::string& name);
 
   const bool prepare_;
+  const bool find_ends_;
   LogNotes* const notes_;
 };
 

@@ -237,7 +237,8 @@ RocksDbStats OpenStore::stats() const {
           !committer_->failing() && !closing_.load(std::memory_order_relaxed),
           audit_ ? audit_->bytes() : 0,
           audit_ ? audit_->dropped() : 0,
-          clock_.standing()};
+          clock_.standing(),
+          database_.prepares_log()};
 }
 
 void OpenStore::close() {

@@ -34,6 +34,8 @@ struct RocksDbStats {
   std::uint64_t audit_bytes = 0;
   std::uint64_t audit_dropped = 0;
   ClockStanding clock;
+  /// The log is written over prepared space, where the file system can.
+  bool prepared_log = false;
 };
 
 /// RocksDB's insides, since it was last opened. Takes its lock for a moment: for whoever scrapes,

@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+
+#include "store/rocksdb/library.hpp"
 
 namespace rocksdb {
 class FileSystem;
@@ -14,6 +17,8 @@ class FileSystem;
 namespace onceproxy::store {
 
 struct Tuning {
+  /// The series of the RocksDB library; tests pretend another.
+  std::string library_series = rocksdb_series();
   /// Puts a file system of the caller's over the one RocksDB is to use; null for none. Called once
   /// for each store.
   std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> over;

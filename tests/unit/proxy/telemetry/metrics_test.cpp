@@ -150,6 +150,7 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_store_healthy") == 1);
   CHECK(shown.at("onceproxy_store_clock_offset_seconds") == -1.5);
   CHECK(shown.at("onceproxy_store_clock_doubted") == 0);
+  CHECK(shown.at("onceproxy_store_prepared_log") == 0);
   CHECK(shown.at("onceproxy_store_writes_stopped") == 0);
   CHECK(shown.at("onceproxy_store_delayed_write_rate_bytes") == 7);
   CHECK(shown.at("onceproxy_store_background_errors") == 8);
@@ -167,10 +168,12 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   gauges.records_completed = 22;
   gauges.records_unknown = 23;
   gauges.clock_doubted = true;
+  gauges.prepared_log = true;
   gauges.writes_stopped = true;
   const Exposition ill(metrics.exposition());
   CHECK(ill.at("onceproxy_store_healthy") == 0);
   CHECK(ill.at("onceproxy_store_clock_doubted") == 1);
+  CHECK(ill.at("onceproxy_store_prepared_log") == 1);
   CHECK(ill.at(R"(onceproxy_store_records{state="reserved"})") == 21);
   CHECK(ill.at(R"(onceproxy_store_records{state="completed"})") == 22);
   CHECK(ill.at(R"(onceproxy_store_records{state="unknown"})") == 23);
