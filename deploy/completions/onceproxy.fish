@@ -14,7 +14,7 @@ complete -c onceproxy -f
 complete -c onceproxy -s h -l help -d 'Print help and exit'
 
 complete -c onceproxy -n $no_command -l version -d 'Print the version and exit'
-complete -c onceproxy -n $no_command -a run -d 'Serve; the default with -c alone'
+complete -c onceproxy -n $no_command -a run -d 'Serve; the default with -c and no command'
 complete -c onceproxy -n $no_command -a check -d 'Validate a configuration'
 complete -c onceproxy -n $no_command -a explain -d 'Tell which operation a request stands for'
 complete -c onceproxy -n $no_command -a backtest -d 'Tell what each policy would have done with a log'
@@ -44,7 +44,7 @@ complete -c onceproxy -n $in_action -l ca -rF -a system -d 'Speak TLS, and trust
 complete -c onceproxy -n $in_action -l server-name -x -d 'What the certificate of the admin port is for'
 complete -c onceproxy -n $in_action -l certificate -rF -d 'A file with the certificate to show'
 complete -c onceproxy -n $in_action -l key -rF -d 'A file with the private key of that certificate'
-complete -c onceproxy -n $in_list -l policy -x -d 'Only those of this policy'
+complete -c onceproxy -n $in_list -l policy -x -d 'Only records of this policy'
 complete -c onceproxy -n $in_list -l state -x -a 'reserved completed unknown' -d 'Only those in this state'
 complete -c onceproxy -n $in_list -l limit -x -a 50 -d 'At most so many; 0 is all'
 complete -c onceproxy -n $in_change -l dry-run -d 'Change nothing'
