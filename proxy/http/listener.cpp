@@ -108,6 +108,7 @@ void Listener::accept_next() {
         if (!error) {
           worker_.accepted(std::move(socket), host_of(peer_.address()), tls_.get());
         } else if (error != io::asio::error::connection_aborted) {
+          worker_.metrics().accept_error();
           telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
                          {{"error", error.message()}});
           arm(std::chrono::milliseconds(0));

@@ -257,7 +257,12 @@ void append_upstream(std::vector<MetricFamily>& families, const Snapshot& snapsh
               "Kept connections that were lost before a byte of an answer.", MetricType::Counter);
   lost.add({}, count_of(
                    snapshot, [](const auto& of) -> auto& { return of.reuses_lost; }));
-  for (Family* family : {&abandoned, &ended, &lost}) family->move_to(families);
+  Family not_accepted("onceproxy_accept_errors_total",
+                      "New connections that the kernel could not give; each was tried again.",
+                      MetricType::Counter);
+  not_accepted.add({}, count_of(
+                           snapshot, [](const auto& of) -> auto& { return of.accept_errors; }));
+  for (Family* family : {&abandoned, &ended, &lost, &not_accepted}) family->move_to(families);
 }
 
 std::string compiler() {

@@ -106,6 +106,8 @@ class WorkerMetrics {
   void abandoned_ended(AbandonedEnd end);
   /// A connection that had been kept was lost before a byte of an answer.
   void reuse_lost();
+  /// The kernel could not give a new connection, for instance for want of descriptors.
+  void accept_error();
 
  private:
   friend class Metrics;

@@ -126,4 +126,8 @@ void WorkerMetrics::reuse_lost() {
   add_alone(state_->reuses_lost, std::uint64_t{1});
 }
 
+void WorkerMetrics::accept_error() {
+  add_alone(state_->accept_errors, std::uint64_t{1});
+}
+
 }  // namespace onceproxy::telemetry

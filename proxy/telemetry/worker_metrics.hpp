@@ -98,6 +98,7 @@ struct WorkerCounters {
   std::atomic<std::int64_t> abandoned{0};
   std::array<std::atomic<std::uint64_t>, abandoned_ends.size()> abandoned_ended{};
   std::atomic<std::uint64_t> reuses_lost{0};
+  std::atomic<std::uint64_t> accept_errors{0};
   std::atomic<std::uint64_t> twins_dropped{0};
 
   /// Under the lock of the one Metrics that this belongs to.

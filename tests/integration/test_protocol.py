@@ -1,11 +1,10 @@
 """HTTP/1.1 and HTTP/1.0 as RFC 9110 and 9112 have them, on covered requests and on others."""
 
 import threading
-import time
 
 import pytest
 
-from harness import Client, crowd, request
+from harness import Client, crowd, eventually, request
 from harness.client import once
 from harness.upstream import executed
 
@@ -237,23 +236,27 @@ def test_date_is_added_where_the_upstream_sends_none(proxy):
 
 
 def test_single_file_mode_lets_one_request_through_at_a_time(stage):
-    under_way, most, lock = 0, 0, threading.Lock()
+    inside, overlaps = threading.Semaphore(1), []
 
     def watch(exchange):
-        nonlocal under_way, most
-        with lock:
-            under_way += 1
-            most = max(most, under_way)
-        time.sleep(0.005)  # the work; a second request would be seen here
-        with lock:
-            under_way -= 1
+        if not inside.acquire(blocking=False):
+            overlaps.append(exchange.request["idempotency-key"])
+        else:
+            # Until all that are left hold their reservations and wait: a second one would be here.
+            left = 41 - len(upstream.requests)
+            eventually(lambda: overlaps or reserved() == left, f"{left} that are reserved")
+            inside.release()
         executed(exchange)
+
+    def reserved():
+        return proxy.metrics().sum("onceproxy_store_reservations")
 
     upstream = stage.upstream(watch)
     proxy = stage.proxy(upstream, upstream={"max_concurrency": 1, "connect_timeout": "30s"})
     answers = crowd(proxy.data, [request(key=f"key-{n}", body={"n": n}) for n in range(40)])
     assert {answer.decision for answer in answers} == {"forwarded"}
-    assert most == 1
+    assert not overlaps
+    assert len(upstream.requests) == 40
 
 
 def test_a_unix_socket_upstream_is_reached(stage, directory):

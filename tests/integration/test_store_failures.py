@@ -9,6 +9,7 @@ import pytest
 
 from harness import Client, StartFailed, eventually, policy, request
 from harness.client import once
+from harness.faults import Faults
 
 
 @pytest.fixture
@@ -29,6 +30,20 @@ def mount(directory):
     yield mount
     for point in mounted:
         subprocess.run(["umount", "--lazy", str(point)], check=True)
+
+
+@pytest.fixture
+def faulty(stage, directory):
+    """Makes a proxy whose disk can be full, and what makes it so."""
+
+    def make(upstream, policies):
+        data = directory / "data"
+        faults = Faults(directory, data)
+        proxy = stage.proxy(upstream, policies, variables=faults.variables,
+                            store={"rocksdb": {"path": str(data)}})
+        return proxy, faults
+
+    return make
 
 
 @pytest.fixture
@@ -66,21 +81,6 @@ def test_a_read_only_directory_is_refused(start_on, mount):
     check_refuses_to_start(start_on, path / "data", "read-only", "cannot be written", "permission")
 
 
-def fill(path):
-    """Takes what is left of the file system; the file's path."""
-    filler = path / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        size = 64 * 1024
-        while size >= 1:
-            try:
-                written = file.write(b"x" * size)
-                if written < size:
-                    raise OSError
-            except OSError:
-                size //= 4
-    return filler
-
-
 def large(exchange):
     """An answer that takes room and does not compress."""
     exchange.answer(200, os.urandom(100_000))
@@ -90,12 +90,9 @@ def store_error_series(metrics):
     return {series for series in metrics.samples if series[0] == "onceproxy_store_errors_total"}
 
 
-def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mount):
-    path = mount("size=192m")
-    ballast = path / "ballast"
-    ballast.write_bytes(b"x" * (144 * 1024 * 1024))
+def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, faulty):
     upstream = stage.upstream(large)
-    proxy = stage.proxy(upstream, [policy(lease="1h")], store={"rocksdb": {"path": str(path / "data")}})
+    proxy, faults = faulty(upstream, [policy(lease="1h")])
     known = once(proxy.data, request(key="known"))
     assert known.decision == "forwarded"
     watched = store_error_series(proxy.metrics())
@@ -107,11 +104,10 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
         return key, answers[key]
 
     def refused():
-        # The store allocates ahead and makes room: whatever it gives back is taken again.
-        fill(path)
         key, answer = send()
         return answer.status == 503 and upstream.executions[key] == 0
 
+    faults.set(disk_full=1)
     eventually(refused, "a request refused before it was forwarded")
     for _ in range(20):
         send()
@@ -126,8 +122,8 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
     assert metrics.sum("onceproxy_store_errors_total") > 0
     assert store_error_series(metrics) == watched, "an alert sees no rise in a series that is new"
 
-    (path / "filler").unlink()
-    ballast.unlink()
+    assert faults.get("failed") > 0
+    faults.set(disk_full=0)
     eventually(lambda: once(proxy.data, request(key="healed")).decision in ("forwarded", "replayed"),
                "the store serves again once there is room")
 
@@ -150,25 +146,21 @@ def test_a_full_disk_forwards_nothing_without_a_reservation_and_heals(stage, mou
     check_memory()
 
 
-def test_on_store_error_forward_forwards_unprotected(stage, mount):
-    path = mount("size=48m")
-    upstream = stage.upstream(large)
-    proxy = stage.proxy(upstream, [policy(on_store_error="forward", lease="1h")],
-                        store={"rocksdb": {"path": str(path / "data")}})
+def test_on_store_error_forward_forwards_unprotected(stage, faulty):
+    proxy, faults = faulty(stage.upstream(large), [policy(on_store_error="forward", lease="1h")])
+    faults.set(disk_full=1)
     count = 0
 
     def passed():
         nonlocal count
         count += 1
-        fill(path)
         return once(proxy.data, request(key=f"key-{count}")).decision == "passed"
 
     eventually(passed, "a request passes unprotected")
     proxy.decided("passed", 1)
 
 
-def test_without_the_store_what_is_under_way_is_still_forwarded_once(stage, mount):
-    path = mount("size=48m")
+def test_without_the_store_what_is_under_way_is_still_forwarded_once(stage, faulty):
     finish = threading.Event()
 
     def handler(exchange):
@@ -177,19 +169,18 @@ def test_without_the_store_what_is_under_way_is_still_forwarded_once(stage, moun
         large(exchange)
 
     upstream = stage.upstream(handler)
-    proxy = stage.proxy(upstream, [policy(on_store_error="forward", lease="1h")],
-                        store={"rocksdb": {"path": str(path / "data")}})
+    proxy, faults = faulty(upstream, [policy(on_store_error="forward", lease="1h")])
     count = 0
 
     def passed():
         nonlocal count
         count += 1
-        fill(path)
         return once(proxy.data, request(key=f"key-{count}")).decision == "passed"
 
     with Client(proxy.data) as first:
         first.send(request(key="slow"))
         upstream.wait_for_requests(1)
+        faults.set(disk_full=1)
         for _ in range(5):
             eventually(passed, "the store fails")
             assert once(proxy.data, request(key="slow")).decision == "in-flight"

@@ -64,11 +64,18 @@ def test_when_the_first_fails_exactly_one_takes_over(stage):
     inside = threading.Semaphore(1)
     overlaps = []
 
+    def waiting():
+        return stage.proxies[0].metrics().sum("onceproxy_store_waiting")
+
     def handler(exchange):
         if not inside.acquire(blocking=False):
             overlaps.append(exchange.execution)
+        else:
+            # Until all the others are seen to wait: a second one would be here by then.
+            left = clients - exchange.execution
+            eventually(lambda: overlaps or waiting() == left, f"{left} that wait")
+            inside.release()
         failed = exchange.execution < clients
-        inside.release()
         exchange.answer(503 if failed else 200, {"execution": exchange.execution})
 
     upstream = stage.upstream(handler)

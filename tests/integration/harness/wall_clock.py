@@ -1,30 +1,16 @@
 """A wall clock that a test turns, and a machine that it boots: wall_clock.c, preloaded."""
 
-import pathlib
-import shutil
 import struct
-import subprocess
 import uuid
 
-import pytest
-
-from .process import PRESET
-
-SOURCE = pathlib.Path(__file__).with_name("wall_clock.c")
+from .preloaded import preloaded
 
 
 class WallClock:
     """`variables` are for the program's environment."""
 
     def __init__(self, directory):
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-        if compiler is None:
-            pytest.skip("there is no C compiler")
-        if PRESET in ("asan", "tsan"):
-            pytest.skip("sanitizers and a preloaded clock do not go together")
-        library = directory / "wall_clock.so"
-        subprocess.run([compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-                        str(library), str(SOURCE), "-ldl"], check=True)
+        library = preloaded(directory, "wall_clock.c")
         self.offset = directory / "wall_clock"
         self.offset.write_bytes(bytes(8))
         self.boot_id = directory / "boot_id"

@@ -336,11 +336,14 @@ TEST_CASE("requests that nobody waits for are shown while they last, and counted
   worker.abandoned(-1);
   worker.abandoned_ended(AbandonedEnd::timed_out);
   worker.reuse_lost();
+  worker.accept_error();
+  worker.accept_error();
   const Exposition shown(metrics.exposition());
   CHECK(shown.at("onceproxy_abandoned_requests") == 1);
   CHECK(shown.at(R"(onceproxy_abandoned_requests_total{end="timeout"})") == 1);
   CHECK(shown.at(R"(onceproxy_abandoned_requests_total{end="answered"})") == 0);
   CHECK(shown.at("onceproxy_upstream_reuses_lost_total") == 1);
+  CHECK(shown.at("onceproxy_accept_errors_total") == 2);
 }
 
 TEST_CASE("words beyond the table's size count as other, and none is lost") {
