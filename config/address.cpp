@@ -85,7 +85,7 @@ tl::expected<Address, std::string> parse_address(std::string_view text) {
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
     if (!is_ipv6(host)) {
-      return tl::unexpected(quote(host) + " is no IPv6 address");
+      return tl::unexpected(quote(host) + " is not an IPv6 address");
     }
   } else if (numeric ? !is_ipv4(host) : !is_host_name(host)) {
     return tl::unexpected(wrong_address(text));

@@ -46,7 +46,7 @@ bool is_itself(const Address& listener, const Address& upstream) {
           (is_this_machine(listener) && is_this_machine(upstream)));
 }
 
-/// Nobody but this machine's users reaches it.
+/// Only users of this machine can reach it.
 bool is_local(const Address& address) {
   return !address.unix_path.empty() || (is_this_machine(address) && !is_every_interface(address));
 }
@@ -72,7 +72,8 @@ void check_admin(const Node& admin) {
   const auto address = parse_address(node->text());
   if (!address || is_local(*address) || requires_certificates(*listen)) return;
   node->problem(
-      "whoever reaches this address has full control; listen on 127.0.0.1 or unix:/path, or give "
+      "anyone who reaches this address has full control; listen on 127.0.0.1 or unix:/path, or "
+      "give "
       "admin.token_file, a file with the bearer token that each request must bring, or let tls "
       "require client certificates");
 }
@@ -80,7 +81,7 @@ void check_admin(const Node& admin) {
 void add(std::vector<Listener>& listeners, const std::optional<Node>& found) {
   const auto node = address_node(found);
   if (!node || !node->is_scalar() || node->is_broken()) return;
-  // What is no address has been reported where it was read.
+  // An invalid address has been reported where it was read.
   if (auto address = parse_address(node->text())) {
     listeners.push_back({*node, *std::move(address)});
   }

@@ -20,8 +20,9 @@ Kind<Selector> sequence() {
     for (const char* source : {"method", "target", "content", "const"}) {
       const auto named = node.get(source);
       if (!named) continue;
-      named->problem("`" + std::string(source) +
-                     "` is no sequence; select a field with an integer that the sender counts up");
+      named->problem(
+          "`" + std::string(source) +
+          "` cannot be a sequence; select a field with an integer that the sender counts up");
     }
     return value;
   };
@@ -39,30 +40,28 @@ Kind<EntityRule> entity() {
                         Need::required),
         key<EntityRule>("id", &EntityRule::id, selectors(Sources::no_client_key, Empty::refused),
                         "The fields that name the entity, in order.", Need::required),
-        key<EntityRule>("wait", &EntityRule::wait, duration(0ms, 5min),
-                        "How long a request waits for its turn, up to 5m; then 503. 0s: not at "
-                        "all."),
+        key<EntityRule>(
+            "wait", &EntityRule::wait, duration(0ms, 5min),
+            "How long a request waits for its turn; then it gets 503. 0s: it does not wait."),
         key<EntityRule>("sequence", &EntityRule::sequence, sequence(),
                         "An integer. At or below the entity's highest completed one the request "
                         "is stale, and is not forwarded."),
         key<EntityRule>("closes", &EntityRule::closes, duration(10ms, 24h * 366),
-                        "When the operation completes the entity is closed for so long, from 10ms "
-                        "to 366d."),
+                        "How long the entity is closed after the operation has completed."),
         key<EntityRule>("unless_closed", &EntityRule::unless_closed, flag(),
-                        "The request is not forwarded while the entity is closed.")}});
+                        "Whether requests are refused while the entity is closed.")}});
 }
 
 Kind<RateLimit> rate_limit() {
   return section<RateLimit>(
       {"rate_limit",
        {key<RateLimit>("limit", &RateLimit::limit, as<std::uint32_t>(integer(1, 1'000'000)),
-                       "How many operations are let through in `per`, and at once.",
+                       "How many operations are let through within `per`; also the largest burst.",
                        Need::required),
         key<RateLimit>("per", &RateLimit::per, duration(1s, 24h * 366),
-                       "The time in which `limit` operations are let through, from 1s to 366d.",
-                       Need::required),
+                       "The time within which `limit` operations are let through.", Need::required),
         key<RateLimit>("by", &RateLimit::by, selectors(Sources::no_client_key, Empty::refused),
-                       "The fields whose values are limited each by itself. Default: the "
+                       "The fields by whose values operations are limited separately. Default: the "
                        "fingerprint.")}});
 }
 

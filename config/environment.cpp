@@ -24,7 +24,7 @@ tl::expected<std::string, std::string> value_of(std::string_view inside,
   const std::string name(inside.substr(0, split));
   if (!is_variable_name(name)) {
     return tl::unexpected(quote(name) +
-                          " is no variable name; write ${NAME} or ${NAME:-default}, and $${ for "
+                          " is not a variable name; write ${NAME} or ${NAME:-default}, and $${ for "
                           "a literal ${");
   }
   std::optional<std::string> value = environment(name);

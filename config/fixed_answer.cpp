@@ -49,11 +49,11 @@ Kind<int> answer_status() {
     if (!value) return std::nullopt;
     if (*value < 200) {
       node.problem(std::to_string(*value) +
-                   " announces a later answer, and there is none; use 200 to 599");
+                   " is an interim status, not that of an answer; use 200 to 599");
       return std::nullopt;
     }
     if (*value == 304) {
-      node.problem("304 answers a conditional request alone; use 200 or 204");
+      node.problem("304 is only for conditional requests; use 200 or 204");
       return std::nullopt;
     }
     return static_cast<int>(*value);

@@ -56,7 +56,7 @@ bool is_framing_field(std::string_view name) {
 }
 
 std::optional<std::string> wrong_request_field(std::string_view name) {
-  if (!is_token(name)) return "is no header name";
+  if (!is_token(name)) return "is not a valid header name";
   std::string with_dashes(name);
   std::replace(with_dashes.begin(), with_dashes.end(), '_', '-');
   if (is_own(with_dashes)) return "is removed from every request: clients cannot send it";
@@ -71,7 +71,7 @@ std::optional<std::string> wrong_request_field(std::string_view name) {
 }
 
 std::optional<std::string> wrong_answer_field(std::string_view name) {
-  if (!is_token(name)) return "is no header name";
+  if (!is_token(name)) return "is not a valid header name";
   if (is_framing_field(name) || is_own(name) ||
       policies::equals_ignoring_case(name, "idempotent-replayed")) {
     return "is written by onceproxy itself; leave it out";
@@ -80,8 +80,9 @@ std::optional<std::string> wrong_answer_field(std::string_view name) {
 }
 
 std::optional<std::string> wrong_stored_field(std::string_view name) {
-  if (!is_token(name)) return "is no header name";
-  if (is_framing_field(name)) return "is never stored: onceproxy writes it anew; leave it out";
+  if (!is_token(name)) return "is not a valid header name";
+  if (is_framing_field(name))
+    return "is never stored, because onceproxy writes it itself; leave it out";
   return std::nullopt;
 }
 

@@ -15,7 +15,7 @@ void check_in_flight(const Node& node, const InFlightRule& rule) {
   // An action that could not be read may have been `wait`.
   const bool unread = action && action->text() != "reject" && action->text() != "acknowledge";
   if (!timeout || unread || rule.action == InFlightRule::Action::wait) return;
-  timeout->problem("only who waits has a timeout; write action: wait, or leave it out");
+  timeout->problem("has an effect only with action: wait; write that, or leave the timeout out");
 }
 
 }  // namespace
@@ -30,8 +30,9 @@ Kind<InFlightRule> in_flight() {
                                         {"acknowledge", Action::acknowledge}}),
                           "What a duplicate of a request under way gets. reject: 409 with "
                           "Retry-After. wait: the first one's result. acknowledge: 202."),
-        key<InFlightRule>("timeout", &InFlightRule::timeout, duration(1ms, 5min),
-                          "With wait: how long, from 1ms to 5m; then as reject.")}},
+        key<InFlightRule>(
+            "timeout", &InFlightRule::timeout, duration(1ms, 5min),
+            "With wait: how long a duplicate waits; then it is answered as with reject.")}},
       check_in_flight);
 }
 

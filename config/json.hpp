@@ -38,7 +38,7 @@ class Json {
   void remove(std::string_view name);
   /// Only on an object; nullptr when there is no such member.
   Json* find(std::string_view name);
-  /// nullptr when there is no such member, or this is no object.
+  /// nullptr when there is no such member, or this is not an object.
   const Json* find(std::string_view name) const;
 
   /// nullptr when the value is of another type.
@@ -49,7 +49,7 @@ class Json {
   bool operator==(const Json&) const = default;
 
   /// With an indent of 0 everything stands on one line. Members keep the order they were set in.
-  /// Bytes that are no UTF-8 become U+FFFD, so that the text is always valid JSON.
+  /// Bytes that are not UTF-8 become U+FFFD, so that the text is always valid JSON.
   std::string dump(int indent = 0) const;
 
  private:

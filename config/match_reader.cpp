@@ -16,14 +16,14 @@ using policies::Match;
 using policies::PathSegment;
 
 std::optional<std::string> wrong_method(std::string_view method) {
-  if (!is_token(method)) return "is no method";
+  if (!is_token(method)) return "is not a method";
   if (method == "TRACE" || method == "CONNECT") return "is refused for every request";
   std::string upper(method);
   for (char& c : upper) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   }
   if (upper != method) {
-    return "is no method: methods are case-sensitive; did you mean \"" + upper + "\"?";
+    return "is not a method: methods are case-sensitive; did you mean \"" + upper + "\"?";
   }
   return std::nullopt;
 }
@@ -56,7 +56,7 @@ Kind<std::vector<PathSegment>> path_template() {
         std::all_of(written->begin(), written->end(), [](char c) { return c > 0x20 && c < 0x7f; });
     auto segments = policies::parse_path_template(*written);
     if (segments && ascii) return *std::move(segments);
-    node.problem(quote(*written) + " is no path template: " +
+    node.problem(quote(*written) + " is not a path template: " +
                  (segments ? "write what is not ASCII percent-encoded" : segments.error()));
     return std::nullopt;
   };

@@ -23,14 +23,14 @@ class Node {
   bool is_plain() const { return value().plain; }
   /// Reported already.
   bool is_broken() const { return value().broken; }
-  /// Empty where it is no scalar.
+  /// Empty where it is not a scalar.
   const std::string& text() const { return value().text; }
 
   std::vector<Node> items() const;
 
   struct Entry;
   std::vector<Entry> entries() const;
-  /// The value of a key; nothing where there is no such key or this is no map.
+  /// The value of a key; nothing where there is no such key or this is not a map.
   std::optional<Node> get(std::string_view key) const;
 
   void problem(std::string message) const;

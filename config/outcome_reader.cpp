@@ -129,8 +129,8 @@ Kind<OutcomeDraft> outcome() {
                    "308, 4xx and 5xx can be named. A status named neither here nor in ambiguous "
                    "completes."),
         key<Draft>("ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
-                   "Statuses of something in between: as unknown as no answer. A single status "
-                   "wins over a class."),
+                   "Statuses that a gateway in between may have made: the outcome is unknown, as "
+                   "without an answer. A single status takes precedence over a class."),
         key<Draft>(
             "unknown", &Draft::unknown,
             word<store::OnUnknown>(

@@ -1,5 +1,5 @@
 // Combinations within a policy, and between policies, that cannot be meant: each is a problem with
-// the way out. Pure; thread-safe.
+// the remedy. Pure; thread-safe.
 #pragma once
 
 #include <vector>

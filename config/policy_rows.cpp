@@ -27,7 +27,7 @@ std::optional<std::string> wrong_name(std::string_view name) {
   const bool ok = !name.empty() && name.size() <= 63 &&
                   name.find_first_not_of(allowed) == std::string_view::npos;
   if (ok) return std::nullopt;
-  return "is no name: 1 to 63 of a-z, 0-9 and -";
+  return "is not a valid name: 1 to 63 of a-z, 0-9 and -";
 }
 
 /// A list of selectors, or one word that stands for a certain list.
@@ -117,9 +117,9 @@ std::vector<Key<PolicyDraft>> naming_rows() {
   return {
       key<PolicyDraft>("name", in(&Policy::name), name_text("a policy's name"),
                        "Names the policy in headers, logs and metrics; unique.", Need::required),
-      key<PolicyDraft>("preset", &PolicyDraft::preset, preset(),
-                       "The keys that fit a known sender; each may be given beside it, and then "
-                       "wins."),
+      key<PolicyDraft>(
+          "preset", &PolicyDraft::preset, preset(),
+          "The keys that fit a known sender. A key that the policy has itself takes precedence."),
       key<PolicyDraft>(
           "namespace", in(&Policy::name_space), name_text("a namespace"),
           "Default: the name. Two policies with one namespace share fingerprints; giving "
@@ -154,12 +154,12 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
       key<PolicyDraft>(
           "lease", [](PolicyDraft & d) -> auto& { return d.policy.terms.lease; },
           duration(10ms, 24h),
-          "How long a reservation that nobody holds any more may stay unfinished, from "
-          "10ms to 24h."),
+          "How long a reservation whose holder is gone stays reserved before its outcome counts as "
+          "unknown."),
       key<PolicyDraft>(
           "window", [](PolicyDraft & d) -> auto& { return d.policy.terms.window; },
           duration(10ms, 24h * 366),
-          "How long a completed operation is remembered, from 10ms to 366d."),
+          "How long a completed operation is remembered, counted from its completion."),
       key<PolicyDraft>("in_flight", in(&Policy::in_flight), in_flight(),
                        "What a duplicate gets while the first request is under way."),
       key<PolicyDraft>(
@@ -172,14 +172,13 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
                        "How often operations are let through (GCRA); the rest get 429. "
                        "Duplicates do not count."),
       key<PolicyDraft>("respond", in(&Policy::respond), respond(),
-                       "What a refusal answers, where the default does not fit: a map from the "
+                       "The answers of refusals, in place of the standard ones: a map from the "
                        "decision to status, headers and body."),
-      key<PolicyDraft>(
-          "on_store_error", in(&Policy::on_store_error),
-          word<OnStoreError>(
-              {{"reject", OnStoreError::reject}, {"forward", OnStoreError::forward}}),
-          "What a request gets when the store cannot promise. reject: 503. forward: it "
-          "goes through unprotected."),
+      key<PolicyDraft>("on_store_error", in(&Policy::on_store_error),
+                       word<OnStoreError>(
+                           {{"reject", OnStoreError::reject}, {"forward", OnStoreError::forward}}),
+                       "What a request gets while the store has failed. reject: 503. forward: it "
+                       "is forwarded unprotected."),
   };
 }
 
@@ -189,7 +188,7 @@ std::vector<Key<PolicyDraft>> general_rows() {
                        "What a request acts on: requests on one entity are forwarded one at a "
                        "time, in order of arrival."),
       key<PolicyDraft>("enforcement", in(&Policy::enforcement), enforcement(),
-                       "Whether the policy is in force."),
+                       "How the policy is enforced."),
       key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
                        "Requests of this policy that are forwarded at once; 0 is no limit."),
   };

@@ -1,6 +1,6 @@
 // Presets: what a policy is for a known sender, written as the keys that it stands for. A policy
 // that names one is read as if it had them; a key that it has itself wins, as a whole. What they do
-// and why is told in config/README.md. Pure; thread-safe.
+// and why is described in config/README.md. Pure; thread-safe.
 #pragma once
 
 #include <string>

@@ -30,9 +30,9 @@ class Reading {
   /// `text` must outlive it. `key_names` are those of every map there is.
   Reading(std::string_view text, std::string_view file, std::vector<KeyNames> key_names);
 
-  /// Reports the first byte that no configuration may hold: what is no UTF-8, and control
+  /// Reports the first byte that no configuration may hold: bytes that are not UTF-8, and control
   /// characters. yaml-cpp guesses at encodings, takes byte 4 for the end of the file and replaces
-  /// what is no UTF-8, so such text must never reach it.
+  /// bytes that are not UTF-8, so such text must never reach it.
   bool is_clean(std::string_view text);
 
   void problem(Place place, std::string path, std::string message);

@@ -11,8 +11,8 @@
 
 namespace onceproxy::config {
 
-/// null for a text that is no document. `environment` tells which variables are set; their values
-/// are not looked at.
+/// null for a text that is not a document. `environment` tells which variables are set; their
+/// values are not looked at.
 Json redacted(std::string_view text, const Environment& environment);
 
 }  // namespace onceproxy::config

@@ -1,6 +1,6 @@
 // config/REFERENCE.md: every key of the configuration, from the same tables as reader and schema. A
 // section for each map, in the order of the tables; a key that means the same in several maps is
-// told once, where it comes first, and linked from the others.
+// described once, where it comes first, and linked from the others.
 
 #include "config/load.hpp"
 #include "config/reference_types.hpp"

@@ -13,7 +13,8 @@ Kind<policies::Regex> regex() {
     options.set_log_errors(false);
     auto compiled = std::make_shared<const re2::RE2>(*expression, options);
     if (compiled->ok()) return compiled;
-    node.problem(quote(*expression) + " is no regular expression (RE2): " + compiled->error());
+    node.problem(quote(*expression) +
+                 " is not a valid regular expression (RE2): " + compiled->error());
     return std::nullopt;
   };
   kind.schema = [] { return Json::object({{"type", "string"}, {"format", "regex"}}); };

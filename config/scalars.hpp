@@ -1,6 +1,6 @@
 // The kinds of single values: durations, sizes, whole numbers, flags, words, addresses, texts.
-// Types are strict: a quoted scalar is text, so "5" is no number; a scalar that a variable was put
-// into is taken for what it then looks like. Pure; thread-safe.
+// Types are strict: a quoted scalar is text, so "5" is not a number; a scalar that a variable was
+// put into has the type that it then looks like. Pure; thread-safe.
 #pragma once
 
 #include <chrono>

@@ -140,7 +140,7 @@ void check_condition(const Node& node, const ConditionDraft& draft) {
   for (const Node::Entry& entry : node.entries()) {
     if (is_test(entry)) tests.push_back(entry.key);
     if (entry.key == "const") {
-      entry.key_problem("a condition on a constant is always true or never");
+      entry.key_problem("a condition on a constant is always true or always false");
     }
   }
   if (tests.empty()) node.problem("a condition has one of equals, in or regex");

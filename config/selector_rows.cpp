@@ -5,18 +5,18 @@ namespace onceproxy::config {
 std::optional<std::string> wrong_pointer(std::string_view pointer) {
   if (policies::parse_pointer(pointer)) return std::nullopt;
   if (pointer[0] != '/') {
-    return "is no JSON Pointer: it begins with '/' (the whole document is \"\")";
+    return "is not a JSON Pointer: it must begin with '/' (the whole document is \"\")";
   }
-  return "is no JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
+  return "is not a JSON Pointer: '~' is written ~0 and a '/' in a name ~1";
 }
 
 std::optional<std::string> wrong_cookie(std::string_view name) {
-  if (!is_token(name)) return "is no cookie name";
+  if (!is_token(name)) return "is not a valid cookie name";
   return std::nullopt;
 }
 
 std::optional<std::string> wrong_name(std::string_view name) {
-  if (name.empty()) return "is no name";
+  if (name.empty()) return "is not a name";
   return std::nullopt;
 }
 

@@ -100,7 +100,7 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                         "The request's path and query, as they came."),
       source_key<Owner>("content", policies::Source::content, only_true(),
                         "The body: canonical when it is JSON, its bytes otherwise."),
-      source_key<Owner>("const", policies::Source::constant, text("text"), "This text."),
+      source_key<Owner>("const", policies::Source::constant, text("text"), "A constant text."),
       source_key<Owner>("client_certificate", policies::Source::client_certificate,
                         certificate_name(),
                         "What the client's certificate says, where a listener asks for one: "
@@ -114,17 +114,17 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                                    "With client_key: what the whole key must match (RE2)."));
   }
   rows.push_back(modifier<Owner>("lower", &policies::Selector::lower, flag(),
-                                 "Letters A to Z are taken in lower case."));
+                                 "Letters A to Z are converted to lower case."));
   rows.push_back(modifier<Owner>("trim", &policies::Selector::trim, flag(),
-                                 "White space at both ends is taken away."));
-  rows.push_back(modifier<Owner>("round", &policies::Selector::round, decimal_places(),
-                                 "Numbers are rounded to so many decimal places, half away from "
-                                 "zero."));
+                                 "White space at both ends is removed."));
+  rows.push_back(modifier<Owner>(
+      "round", &policies::Selector::round, decimal_places(),
+      "Numbers are rounded to this number of decimal places, half away from zero."));
   rows.push_back(
       modifier<Owner>("sort", &policies::Selector::sort, flag(),
-                      "An array, or a parameter given several times, is taken as a set."));
+                      "An array, or a parameter given several times, is treated as a set."));
   rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, text("text"),
-                                 "What a missing field is taken for."));
+                                 "The value that stands in for a missing field."));
   rows.push_back(modifier<Owner>("otherwise", &policies::Selector::otherwise, other_selector(),
                                  "Another selector, read where this field is missing."));
   return rows;

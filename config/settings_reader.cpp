@@ -65,7 +65,7 @@ Kind<UpstreamSettings> upstream() {
         key<U>("response_timeout", &U::response_timeout, timeout(),
                "How long the upstream may take to the last byte of the response head."),
         key<U>("idle_timeout", &U::idle_timeout, timeout(),
-               "How long the body of a response may stay silent."),
+               "How long a response may pause within its body."),
         key<U>("keepalive_timeout", &U::keepalive_timeout, duration_or_zero(timeout_max),
                "How long a connection is kept unused, for further requests. The upstream's own "
                "Keep-Alive: timeout=N, less a margin, counts where it is shorter. 0: every request "
@@ -99,7 +99,7 @@ Kind<RocksDbOptions> rocksdb() {
             [] {
               const Kind<std::string> any =
                   text("a directory", [](std::string_view path) -> std::optional<std::string> {
-                    if (path.empty()) return "is no directory";
+                    if (path.empty()) return "is not a directory";
                     return std::nullopt;
                   });
               Kind<std::filesystem::path> kind;
@@ -121,8 +121,8 @@ Kind<RocksDbOptions> rocksdb() {
             "completions before the answer. reservations: those alone. none: everything "
             "survives a process crash, not power loss."),
         key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
-               "Soft cap on the directory. Above it new keys get 503, and known keys still "
-               "answer."),
+               "Soft limit of the directory's size. Above it new operations get 503; known "
+               "operations are still answered."),
         key<O>("prepared_log", &O::prepared_log,
                word<PreparedLog>({{"auto", PreparedLog::automatic}, {"off", PreparedLog::off}}),
                "How the write-ahead log is written with sync: all. auto: over space that was "
@@ -196,13 +196,13 @@ std::optional<std::string> wrong_host(std::string_view host) {
     if (host.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos) {
       return std::nullopt;
     }
-    return "is no address; an IPv6 address stands without brackets and port";
+    return "is not an address; write an IPv6 address without brackets and port";
   }
   if (host.find(':') != std::string_view::npos) {
-    return "has a port, and every port is good; leave it out";
+    return "has a port; leave it out, since every port is accepted";
   }
   if (host.find_first_not_of(allowed) != std::string_view::npos) {
-    return "is no host name; write each name by itself, without wildcards";
+    return "is not a host name; list each name, without wildcards";
   }
   return std::nullopt;
 }
@@ -235,7 +235,7 @@ Key<Settings> admin_row() {
   row.names = kind.names;
   row.schema = [kind] {
     Json schema = kind.schema();
-    schema.set("description", "The admin API. Left out: there is none.");
+    schema.set("description", "The admin API. Left out: there is no admin port.");
     return schema;
   };
   row.read = [kind](const Node& node, Settings& settings) {
@@ -255,10 +255,11 @@ Kind<LimitSettings> limits() {
   return section<L>(
       {"limits",
        {key<L>("connections", &L::connections, integer(1, 1'000'000),
-               "Client connections at once."),
+               "The number of client connections at once; further ones get 503."),
         key<L>("head_bytes", &L::head_bytes, size(256, 16 * mib),
                "The largest request head; a larger one is 431, or 414 for its target."),
-        key<L>("headers", &L::headers, integer(1, 10'000), "Header fields a request; more is 431."),
+        key<L>("headers", &L::headers, integer(1, 10'000),
+               "The number of header fields of a request; more is 431."),
         key<L>("body_bytes", &L::body_bytes, size(1, 4 * gib),
                "The largest body of a request that a policy covers; a larger one is 413."),
         key<L>("buffered_bytes", &L::buffered_bytes, size(64 * kib, 64 * gib),
@@ -291,10 +292,10 @@ Kind<LogSettings> log() {
                                {"info", LogLevel::info},
                                {"warn", LogLevel::warn},
                                {"error", LogLevel::error}}),
-               "The least serious line that is written."),
+               "The least severe level that is written."),
         key<L>("format", &L::format,
                word<LogFormat>({{"json", LogFormat::json}, {"text", LogFormat::text}}),
-               "How lines are written.")}});
+               "The format of the log and the access log.")}});
 }
 
 Keys<Settings> top_level() {
@@ -308,19 +309,21 @@ Keys<Settings> top_level() {
        key<S>("store", &S::store, store_section(), "Where operations are remembered."), admin_row(),
        key<S>("telemetry", &S::telemetry,
               listener("telemetry", "The address of /metrics, /ready and /live."),
-              "What is read-only and safe to show. Left out: there is none."),
+              "The telemetry port, which serves metrics and probes and changes nothing. Left out: "
+              "there is no such port."),
        key<S>("tracing", &S::tracing, tracing(),
               "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
               "traced."),
        key<S>("audit", &S::audit, audit(),
-              "What was forwarded, how it ended, what was refused, and what operators did; kept "
-              "beside the store, shown by GET /audit."),
-       key<S>("limits", &S::limits, limits(), "What clients may ask for."),
+              "The audit log: what was forwarded, how it ended, what was refused, and what "
+              "operators did. It is kept beside the store and shown by GET /audit."),
+       key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
        key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
        key<S>("workers", &S::workers, integer(0, 1'024),
               "Worker threads; 0 is one per core the cgroup allows."),
        key<S>("policies", &S::policies, policy_list(),
-              "The first that matches wins; a request that none covers passes untouched.")}};
+              "The policies. The first one that matches a request applies to it; a request that no "
+              "policy covers is forwarded unprotected.")}};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Text as a person sees it: UTF-8, columns, values quoted in messages, and the words that
-// somebody probably meant. Pure.
+// the author probably meant. Pure.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace onceproxy::config {
 
 /// Bytes of the code point that `text` begins with (RFC 3629: no overlong forms, no surrogates);
-/// 0 when it is no valid UTF-8.
+/// 0 when it is not valid UTF-8.
 std::size_t utf8_length(std::string_view text);
 
 /// The column, from 1, of the byte at `offset`: code points are counted, a tab is one.

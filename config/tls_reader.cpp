@@ -29,22 +29,23 @@ Kind<ListenerTlsSettings> listener_tls() {
   return section<T>(
       {"tls",
        {key<T>("certificate", &T::certificate, file_path(),
-               "A file in PEM form: the server's certificate, behind it those that lead to its "
-               "root. Read again when it changes, as the other files are.",
+               "A file in PEM form: the server's certificate, followed by the chain to its root. "
+               "This file and the others are read again when they change.",
                Need::required),
         key<T>("key", &T::key, file_path(),
                "A file in PEM form: the certificate's private key, "
                "without a password.",
                Need::required),
         key<T>("client_ca", &T::client_ca, file_path(),
-               "A file in PEM form: who issues clients' certificates. Left out: none is asked "
-               "for."),
-        key<T>("client_certificate", &T::client_certificate_required,
-               word<bool>({{"required", true}, {"optional", false}}),
-               "With client_ca. required: a client without a certificate is turned away. optional: "
-               "it may have none, but no bad one."),
+               "A file in PEM form: the authorities that issue clients' certificates. Left out: "
+               "clients are not asked for certificates."),
+        key<T>(
+            "client_certificate", &T::client_certificate_required,
+            word<bool>({{"required", true}, {"optional", false}}),
+            "With client_ca. required: a client without a certificate is refused. optional: a "
+            "client without a certificate is accepted, one with an invalid certificate refused."),
         key<T>("min_version", &T::version_min, version(),
-               "The oldest TLS that is spoken: \"1.2\" or \"1.3\".")}},
+               "The oldest version of TLS that is accepted: \"1.2\" or \"1.3\".")}},
       [](const Node& node, T& value) {
         const auto mode = node.get("client_certificate");
         if (!mode || !value.client_ca.empty() || node.get("client_ca")) return;
@@ -128,14 +129,14 @@ Kind<UpstreamTlsSettings> upstream_tls() {
   return section<T>(
       {"upstream.tls",
        {key<T>("ca", &T::ca, file_path(),
-               "Who is trusted to issue the upstream's certificate: a file in PEM form, or system "
-               "for what the operating system trusts."),
+               "The authorities that may have issued the upstream's certificate: a file in PEM "
+               "form, or system for those that the operating system trusts."),
         key<T>("server_name", &T::server_name, text("a host name", wrong_name),
                "What the upstream's certificate must be for, a host name or an IP address. By "
                "default the host of upstream.address."),
         key<T>("certificate", &T::certificate, file_path(),
-               "A file in PEM form: what onceproxy shows when the upstream asks who it is. With "
-               "key."),
+               "A file in PEM form: the certificate that onceproxy presents when the upstream asks "
+               "for one. Requires key."),
         key<T>("key", &T::key, file_path(),
                "A file in PEM form: the certificate's private key, "
                "without a password.")}},

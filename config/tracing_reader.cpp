@@ -23,12 +23,12 @@ std::optional<std::string> not_an_endpoint(std::string_view url) {
     if (!std::ranges::all_of(rest, [](char c) { return c > ' ' && c <= '~'; })) break;
     return std::nullopt;
   }
-  return std::string("is no http or https URL such as ") + endpoint_example;
+  return std::string("is not an http or https URL such as ") + endpoint_example;
 }
 
 std::optional<std::string> not_a_name(std::string_view name) {
   if (!name.empty() && name.size() <= service_name_bytes_max) return std::nullopt;
-  return "is no name: 1 to 255 bytes";
+  return "is not a valid name; it has 1 to 255 bytes";
 }
 
 Kind<double> ratio() {

@@ -32,7 +32,7 @@ struct YamlValue {
   enum class Kind { nothing, scalar, list, map } kind = Kind::nothing;
   /// A scalar that is not quoted, or that a variable was put into: it may be a number or a flag.
   bool plain = false;
-  /// A problem with it has been reported; whoever reads it stays silent.
+  /// A problem with it has been reported; readers do not report another.
   bool broken = false;
   std::string text;
   std::vector<YamlItem> items;

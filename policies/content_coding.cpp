@@ -11,7 +11,7 @@
 namespace onceproxy::policies {
 namespace {
 
-/// More in a row is nobody's practice, and each may blow the data up.
+/// More in a row do not occur in practice, and each may expand the data.
 constexpr std::size_t codings_max = 2;
 
 enum class Coding { gzip, deflate, unknown };

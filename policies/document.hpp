@@ -33,7 +33,7 @@ class Document {
   /// Why the body is unreadable, as a sentence that names the place and repeats nothing of it;
   /// nullptr when it is readable.
   const std::string* unreadable();
-  /// Whether somebody asked for fields of the body and found it unreadable. Costs nothing.
+  /// Whether fields of the body were requested and the body was unreadable. Costs nothing.
   bool is_known_unreadable() const { return unreadable_known_ == Known::present; }
 
  private:

@@ -23,7 +23,7 @@ bool continues_character(char c) {
 void cut(std::string& text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return;
   std::size_t end = bytes_max;
-  // A character has at most three such bytes; what has more of them is no UTF-8 to be spared.
+  // A character has at most three such bytes; more of them are not UTF-8 that must be kept whole.
   while (end > bytes_max - 3 && continues_character(text[end])) --end;
   text.resize(continues_character(text[end]) ? bytes_max : end);
 }

@@ -32,9 +32,9 @@ store::EntityKey entity_key(std::string_view type, std::span<const std::string> 
 /// The parts as OperationEntity::id shows them; cut where no character is cut in two.
 std::string entity_id_text(std::span<const std::string> id);
 
-/// Fails where a part of the id or the sequence is missing, and where the sequence is no integer of
-/// 64 bits: a JSON number that is one by value (1.0, 1e2), or text of digits with or without a
-/// minus before them.
+/// Fails where a part of the id or the sequence is missing, and where the sequence is not an
+/// integer of 64 bits: a JSON number that is one by value (1.0, 1e2), or text of digits with or
+/// without a minus before them.
 tl::expected<OperationEntity, SelectError> read_entity(const EntityRule& rule,
                                                        const Subject& subject);
 

@@ -32,7 +32,7 @@ bool decodes_to(std::string_view encoded, std::string_view text) {
 }  // namespace
 
 std::vector<std::string> form_values(std::string_view text, std::string_view name) {
-  // A byte order mark is nobody's name; editors and some senders write one.
+  // A byte order mark is not part of a name; editors and some senders write one.
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::vector<std::string> values;
   while (!text.empty()) {

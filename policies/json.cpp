@@ -201,7 +201,7 @@ class JsonReader {
 
   bool read_literal(Index self, Kind kind, std::string_view word) {
     const std::size_t from = at_;
-    if (text_.substr(at_, word.size()) != word) return fail("there is no JSON value");
+    if (text_.substr(at_, word.size()) != word) return fail("a JSON value is missing");
     at_ += word.size();
     set(self, kind, from);
     return true;
@@ -210,7 +210,7 @@ class JsonReader {
   bool read_number(Index self) {
     const std::size_t from = at_;
     while (at_ < text_.size() && is_of_number(text_[at_])) ++at_;
-    if (at_ == from) return fail("there is no JSON value");
+    if (at_ == from) return fail("a JSON value is missing");
     const Notation written = notation(text_.substr(from, at_ - from));
     set(self, Kind::number, from);
     tree_.nodes_[self].canonical = written == Notation::canonical;
@@ -260,7 +260,7 @@ tl::expected<std::unique_ptr<const JsonTree>, JsonFault> JsonTree::read(std::str
   const char* const begin = text.data();
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   text = trimmed(text, json_space);
-  if (text.empty()) return tl::unexpected(JsonFault{0, "there is no JSON value"});
+  if (text.empty()) return tl::unexpected(JsonFault{0, "a JSON value is missing"});
   const auto before = static_cast<std::size_t>(text.data() - begin);
   if (text.size() > text_bytes_max) {
     return tl::unexpected(JsonFault{before + text_bytes_max, "the document is too large"});

@@ -63,7 +63,7 @@ class JsonTree {
     return view(nodes_[member].name_at, nodes_[member].name_size);
   }
   /// A string, or a member's name, as it is written, quotes included; empty where it is written
-  /// with an escape. Without one that is its canonical form: what must be escaped is no JSON
+  /// with an escape. Without one that is its canonical form: what must be escaped is not JSON
   /// otherwise.
   std::string_view quoted(Index string) const {
     return quoted(nodes_[string].at, nodes_[string].size);

@@ -1,5 +1,5 @@
 // What a request says that its body is: Content-Type (RFC 9110 8.3). Where the field is repeated,
-// nobody knows which one the service reads, so each counts.
+// it is unknown which one the service reads, so each counts.
 // Pure; thread-safe.
 #pragma once
 

@@ -64,7 +64,7 @@ std::uint32_t PathIndex::child(std::uint32_t node, const PathSegment& segment) {
 }
 
 // One expression alone is quicker than a set of one; expressions with unlike options cannot share
-// one; and a set that does not compile is no reason to refuse a configuration.
+// one; and a configuration is not refused because a set does not compile.
 void PathIndex::build_set() {
   if (with_expression_.size() < 2) return;
   const re2::RE2& first = *policies_[with_expression_.front()].match.path_regex;

@@ -30,7 +30,7 @@ class PathIndex {
   struct Node {
     /// Sorted by segment.
     std::vector<std::pair<std::string, std::uint32_t>> literals;
-    /// 0: none (the root is nobody's child).
+    /// 0: none (the root is not a child).
     std::uint32_t capture = 0;
     std::vector<std::uint32_t> ends_here;
     std::vector<std::uint32_t> takes_rest;

@@ -1,6 +1,6 @@
 // Policy: one rule as the configuration wrote it, checked and compiled, immutable from then on.
 // The data model that config/ fills and that policy_set.hpp, select.hpp and outcome.hpp read. What
-// each key is for, and which incident it prevents, is told in policies/README.md. Thread-safe:
+// each key is for, and which incident it prevents, is described in policies/README.md. Thread-safe:
 // const after construction.
 #pragma once
 
@@ -174,7 +174,7 @@ struct RateLimit {
   std::vector<Selector> by;
 };
 
-/// The refusals that `respond` can give another answer to, in the contract's order.
+/// The refusals that `respond` can give another answer to, in the order of proxy/http/PROTOCOL.md.
 enum class Refusal {
   in_flight,
   acknowledged,
@@ -209,7 +209,7 @@ struct Policy {
   std::vector<Selector> fingerprint;
   /// Empty: no partition (`scope: shared`, or nothing to replay).
   std::vector<Selector> scope;
-  /// Empty: requests with one fingerprint are never told apart.
+  /// Empty: the payloads of requests with one fingerprint are not compared.
   std::vector<Selector> payload;
   OnMissing on_missing = OnMissing::reject;
   OnMissing on_unreadable = OnMissing::reject;

@@ -316,7 +316,7 @@ int App::serve(MainLoop& loop) {
   if (!server_->drain(options_.drain_time)) {
     telemetry::log(LogLevel::warn, "drain time is over; what was under way has ended as unknown");
   }
-  // Workers are gone: nobody calls the store any more, and it may flush and close.
+  // Workers are gone: nothing calls the store any more, so it may flush and close.
   metrics_.store_gauges({});
   metrics_.slots_in_use({});
   store_->close();

@@ -16,7 +16,7 @@ struct RunOptions {
   std::chrono::milliseconds drain_time{30'000};
   /// Open a store whose write-ahead log is corrupt, losing what cannot be read.
   bool accept_wal_loss = false;
-  /// The wall clock is right, however far it is from the time that the store kept.
+  /// Accept the wall clock, however far it is from the time that the store kept.
   bool accept_clock = false;
 };
 

@@ -49,7 +49,7 @@ struct Certificates::Watched {
     if (!context) throw std::runtime_error(place + ": " + context.error());
     current = std::make_shared<tls::Port<Context>>(*std::move(context));
     if (complaint.empty()) return;
-    telemetry::log(LogLevel::error, "a certificate is not good; peers will refuse it",
+    telemetry::log(LogLevel::error, "a certificate is not valid; peers will refuse it",
                    {{"key", place}, {"error", complaint}});
   }
 

@@ -1,7 +1,7 @@
 // Certificates: what every port that speaks TLS makes its connections with, from files that are
 // looked at while the program runs. Files that changed and are good take the place of the old ones
-// for the handshakes that follow; those that are not are told in the log and counted, and the old
-// ones stay. No connection ends for either.
+// for the handshakes that follow; those that are not are reported in the log and counted, and the
+// old ones stay. No connection ends for either.
 //
 // Thread-safety: the ports that it hands out may be used from any thread; the rest belongs to one
 // thread at a time, guarded here.
@@ -29,7 +29,7 @@ class Certificates {
   Certificates(const config::Settings& settings, telemetry::TlsMetrics& metrics);
   ~Certificates();
 
-  /// nullptr: the port speaks plain HTTP. They last as long as somebody holds them.
+  /// nullptr: the port speaks plain HTTP. They live as long as a reference is held.
   std::shared_ptr<const tls::ServerPort> data(std::size_t listener) const;
   std::shared_ptr<const tls::ServerPort> admin() const { return admin_; }
   std::shared_ptr<const tls::ServerPort> telemetry() const { return telemetry_; }

@@ -106,7 +106,7 @@ tl::expected<std::string, std::string> Configuration::read() const {
   struct stat found {};
   // A pipe gave what it had at the start, and would now keep its reader waiting.
   if (::stat(file_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
-    return tl::unexpected("cannot read " + file_ + " again: it is no regular file");
+    return tl::unexpected("cannot read " + file_ + " again: it is not a regular file");
   }
   return cli::read_file(file_);
 }
@@ -147,7 +147,7 @@ void Configuration::look() {
   } else if (*text != last_read_) {
     reload_text(*std::move(text), "file");
   } else if (gone_) {
-    telemetry::log(LogLevel::info, "the configuration file is back and says what it said",
+    telemetry::log(LogLevel::info, "the configuration file is back with the same content",
                    {{"config", file_}});
   }
   gone_ = false;

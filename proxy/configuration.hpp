@@ -1,6 +1,7 @@
 // Configuration: the file, what of it is in force, and the one way to put another in its place,
-// whoever asks. It reads, checks and compares, keeps what cannot change while the program runs, and
-// hands the rest to whoever applies it. A file that is bad or cannot be applied changes nothing.
+// for every trigger. It reads, checks and compares, keeps what cannot change while the program
+// runs, and hands the rest to the application. A file that is not valid or cannot be applied
+// changes nothing.
 //
 // Thread-safe: one reload at a time, whichever thread asks; look() belongs to one thread.
 #pragma once
@@ -49,7 +50,7 @@ class Configuration {
   /// nothing was changed, and why. `metrics` hears of every reload. Called before the first one.
   void apply_with(std::function<void(const config::Settings&)> apply, telemetry::Metrics& metrics);
 
-  /// Reads the file anew and puts it in force; all that comes of it is logged. `trigger` is for the
+  /// Reads the file again and puts it in force; the result is logged. `trigger` is for the
   /// log: "signal", "admin".
   Reloaded reload(std::string_view trigger);
 

@@ -19,9 +19,9 @@ namespace {
 /// The configuration is good, but the program cannot start with it.
 constexpr int exit_failed = 3;
 
-/// SIGHUP asks for a reload. Until somebody waits for it, it must not end the program, as it would
-/// by default: it stays pending from the first moment on, and is obeyed when the start is over.
-/// Returns the signals that were blocked before.
+/// SIGHUP asks for a reload. Until the program waits for it, it must not end the program, as it
+/// would by default: it stays pending from the first moment on, and is obeyed when the start is
+/// over. Returns the signals that were blocked before.
 sigset_t hold_back_sighup() {
   sigset_t hangup;
   sigset_t before;
@@ -43,7 +43,7 @@ int serve(const onceproxy::RunOptions& options) {
     for (const auto& problem : settings.error()) std::cerr << problem.text() << "\n";
     return onceproxy::cli::exit_bad;
   }
-  // The store holds answers, and what it writes is for nobody else. The umask alone reaches every
+  // The store holds answers, and its files are for this user only. The umask alone reaches every
   // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
   ::umask(S_IRWXG | S_IRWXO);
   try {
@@ -64,7 +64,7 @@ CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std:
   app.add_flag("--accept-wal-loss", options.accept_wal_loss,
                "Open a store whose write-ahead log is corrupt, losing what cannot be read");
   app.add_flag("--accept-clock", options.accept_clock,
-               "The wall clock is right, however far it is from the time that the store kept");
+               "Accept the wall clock, however far it is from the time that the store kept");
   return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)")
       ->type_name("FILE");
 }
@@ -76,12 +76,12 @@ int main(int argc, char** argv) {
   CLI::App app("onceproxy lets each operation through to a legacy service once.", "onceproxy");
   app.set_version_flag("--version", "onceproxy " ONCEPROXY_VERSION);
   app.require_subcommand(0, 1);
-  app.footer("onceproxy COMMAND --help tells more of each; the manual is onceproxy(1).");
+  app.footer("onceproxy COMMAND --help describes each command; the manual is onceproxy(1).");
 
   onceproxy::RunOptions options;
   std::string drain_time;
   add_run_options(app, options, drain_time);
-  CLI::App* const run = app.add_subcommand("run", "Serve; the default with -c alone");
+  CLI::App* const run = app.add_subcommand("run", "Serve; the default with -c and no command");
   add_run_options(*run, options, drain_time)->required();
 
   int exit_code = onceproxy::cli::exit_good;

@@ -1,4 +1,4 @@
-// From the settings of the configuration to what each part of the program wants to be told. Pure.
+// From the settings of the configuration to the options of each part of the program. Pure.
 #pragma once
 
 #include <memory>

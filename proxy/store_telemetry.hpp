@@ -1,5 +1,5 @@
 // What the store tells of itself, for the log and the metrics: events as they come, and figures
-// when somebody scrapes. The store knows neither. Thread-safe.
+// at each scrape. The store knows neither. Thread-safe.
 #pragma once
 
 #include "proxy/telemetry/metrics.hpp"

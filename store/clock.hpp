@@ -1,6 +1,6 @@
 // Clock: where the store's time comes from, so that tests can turn it; and what a database keeps of
 // it between two starts. now() is what leases and windows are counted in. It never goes back,
-// within a process nor, where it is told what was kept, across starts. store_clock.hpp has the one
+// within a process nor, where it is given what was kept, across starts. store_clock.hpp has the one
 // that programs use. Thread-safe.
 #pragma once
 
@@ -16,7 +16,7 @@
 namespace onceproxy::store {
 
 /// One boot of the machine, as /proc/sys/kernel/random/boot_id names it; all zeros: not known, and
-/// then it is never taken for the same as another.
+/// then it never equals another.
 using BootId = std::array<std::uint8_t, 16>;
 
 /// What a database knows of time, written with its batches.
@@ -42,7 +42,7 @@ std::optional<ClockMemory> decode_clock(std::string_view bytes);
 
 /// How far a start believes the wall clock.
 struct ClockTrust {
-  /// Further ahead of what was kept than this is no downtime.
+  /// A clock further ahead of what was kept than this cannot be explained by downtime.
   std::chrono::milliseconds ahead_max = std::chrono::hours(30 * 24);
   /// An operator says that the wall clock is right (--accept-clock).
   bool accept = false;

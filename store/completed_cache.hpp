@@ -2,7 +2,7 @@
 // that comes again and again is answered without the database. In a store of millions of records
 // that is the difference between a look into a table and one into several files.
 //
-// What makes it safe: a record is added only by whoever holds the claim on its fingerprint
+// What makes it safe: a record is added only by the holder of the claim on its fingerprint
 // (Reservations), after the database has said that it is completed; and it is removed before
 // anything is written under that fingerprint. Nothing else can change a completed record, so what
 // is here is what is on disk. Expiry is decided by the reader, as for the database.

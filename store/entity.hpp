@@ -56,7 +56,7 @@ void complete(Entity& entity, const EntityOperation& operation, std::chrono::mil
               WallTime now);
 
 std::string encode(const Entity& entity);
-/// Nothing where the bytes are no entity.
+/// Nothing where the bytes are not an entity.
 std::optional<Entity> decode_entity(std::string_view bytes);
 std::optional<WallTime> decode_entity_expiry(std::string_view bytes);
 

@@ -59,11 +59,11 @@ struct Digest {
   }
 };
 
-/// Names one operation (contract: fingerprint).
+/// Names one operation; policies/README.md tells what it is made of.
 using Fingerprint = Digest<struct FingerprintTag>;
 /// Covers what must not differ between two requests with one fingerprint.
 using PayloadDigest = Digest<struct PayloadTag>;
-/// Names one entity by its type and id, whichever policy asks (contract: entity).
+/// Names one entity by its type and id, whichever policy asks; see policies/README.md.
 using EntityKey = Digest<struct EntityTag>;
 /// Names one bucket of a rate limit.
 using RateKey = Digest<struct RateTag>;

@@ -1,6 +1,6 @@
 // Inspection: what operators ask of a store, and what they change in it: records and entities, one
 // by one or page by page. Beside the verbs of store.hpp, which requests use; what is changed here
-// is atomic against them. It knows neither HTTP nor who the operator is.
+// is atomic against them. It knows neither HTTP nor the operator.
 //
 // Thread-safety: from any thread but an event loop's: each call waits for the disk.
 #pragma once
@@ -96,9 +96,9 @@ class Inspection {
   virtual std::variant<std::optional<RecordView>, Unreadable> record(
       const Fingerprint& fingerprint) = 0;
 
-  /// Frees a reserved or unknown one: whoever comes next is forwarded. A request that holds it at
-  /// this moment goes on, and is refused when it wants to settle. Conflict: it is completed, or on
-  /// its way from one state to another.
+  /// Frees a reserved or unknown one: the next request of the operation is forwarded. A request
+  /// that holds it at this moment goes on, and is refused when it wants to settle. Conflict: it is
+  /// completed, or on its way from one state to another.
   virtual Changed release(const Fingerprint& fingerprint) = 0;
   /// An unknown one did happen: it is completed, with nothing to replay, for a window from now.
   /// Conflict: it is not unknown.

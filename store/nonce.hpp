@@ -1,5 +1,5 @@
 // Random nonces for permits. They must never meet twice in one store, and need not be secret: a
-// permit never leaves the process, so nobody can present a guessed one. Hence a fast generator
+// permit never leaves the process, so a guessed one cannot be presented. Hence a fast generator
 // per thread, seeded from the kernel, and no system call per request.
 // Thread-safe.
 #pragma once

@@ -18,7 +18,7 @@ using Nonce = std::array<std::uint8_t, 16>;
 
 class Permit;
 
-/// Whoever makes permits. Outlives them.
+/// The maker of permits. Outlives them.
 class PermitOwner {
  public:
   /// Called from the destructor of an unused permit. Does no I/O and does not throw.

@@ -17,8 +17,9 @@ struct PrivateFilesReport {
   std::function<void(std::string_view)> left;
 };
 
-/// Takes the rights of everybody but the owner from `directory` and from the store's files in it.
-/// A directory that holds anything that is not the store's keeps its mode, for others may need it.
+/// Removes the permissions of everyone but the owner from `directory` and from the store's files in
+/// it. A directory that holds anything that is not the store's keeps its mode, for others may need
+/// it.
 void make_private(const std::filesystem::path& directory, const PrivateFilesReport& report);
 
 }  // namespace onceproxy::store

@@ -54,8 +54,8 @@ inline constexpr std::size_t answer_apart_bytes_min = 4096;
 
 std::string encode(const Record& record);
 
-/// Nothing where the bytes are no record: another version, an impossible state, a length that does
-/// not fit, bytes left over.
+/// Nothing where the bytes are not a record: another version, an impossible state, a length that
+/// does not fit, bytes left over.
 std::optional<Record> decode(std::string_view bytes);
 
 /// Only when a record expires, for those that look at millions of them.
@@ -67,7 +67,7 @@ std::string answer_key(const Fingerprint& fingerprint, const Record& record);
 std::optional<WallTime> answer_key_expiry(std::string_view key);
 
 std::string encode_answer(const StoredAnswer& answer);
-/// Sets head and body. False where the bytes are no answer.
+/// Sets head and body. False where the bytes are not an answer.
 bool decode_answer(std::string_view bytes, StoredAnswer& answer);
 
 }  // namespace onceproxy::store

@@ -23,7 +23,7 @@ struct EntityTerms {
   std::string_view id;
   /// Operations on one entity are reserved one at a time, in order of arrival, and the next one's
   /// turn comes when the one before it is settled. So long the call waits for its turn; absent: it
-  /// takes none, and goes on beside whoever has it.
+  /// takes none, and goes on beside the request that has it.
   std::optional<std::chrono::milliseconds> turn;
   /// At or below the entity's highest completed one: Stale.
   std::optional<std::int64_t> sequence;
@@ -45,7 +45,7 @@ struct RateTerms {
 
 struct ReserveRequest {
   Fingerprint fingerprint;
-  /// Absent: requests with one fingerprint are never told apart.
+  /// Absent: the payloads of requests with one fingerprint are not compared.
   std::optional<PayloadDigest> payload;
   Terms terms;
   /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
@@ -59,7 +59,7 @@ struct ReserveRequest {
   std::optional<EntityTerms> entity;
   std::optional<RateTerms> rate;
   /// Where another holds the reservation: wait for what becomes of it, no longer than this, instead
-  /// of being told InFlight at once. Of those that wait for one that is released, exactly one
+  /// of being answered InFlight at once. Of those that wait for one that is released, exactly one
   /// takes over; the others go on waiting.
   std::chrono::milliseconds wait{0};
   /// What the caller keeps in memory while it waits. The sum over all that wait is bounded; above

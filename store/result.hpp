@@ -49,7 +49,7 @@ struct Completed {
   /// ReserveRequest::trace of the one that was let through.
   std::string trace = {};
 };
-/// The store cannot promise anything now. Nothing was reserved as far as the caller may rely on.
+/// The store is not available. Nothing was reserved as far as the caller may rely on.
 struct Unavailable {
   enum class Reason {
     failed,   ///< a write or read failed, or the store is reopening after one

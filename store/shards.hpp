@@ -1,5 +1,5 @@
 // Shards: a table by 32-byte names, in parts with a mutex each, so that threads seldom meet.
-// Whoever uses a part locks it; no two are ever locked at once, nor one while another table's is.
+// Users of a part lock it; no two are ever locked at once, nor one while another table's is.
 #pragma once
 
 #include <array>

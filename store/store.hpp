@@ -3,8 +3,8 @@
 //
 // It is asynchronous without knowing an event loop: a verb either answers at once (returns true)
 // or later, on the loop its Call names. A Call belongs to the caller, must stay where it is until
-// it was answered, and cannot be cancelled; whoever stops must wait for its calls. A networked
-// store can implement the same interface.
+// it was answered, and cannot be cancelled; a worker that stops must wait for its calls. A
+// networked store can implement the same interface.
 //
 // It does not know HTTP: an answer is a status and bytes. It decides nothing about policies: what
 // a duplicate gets is for the caller to make of the result.

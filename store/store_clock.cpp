@@ -96,7 +96,7 @@ std::optional<WallTime> believed(WallTime wall, Millis ahead, WallTime kept,
   return std::nullopt;
 }
 
-/// What an operator is told of a start.
+/// The message for an operator at a start.
 std::string say_start(const std::optional<ClockMemory>& kept, const ClockStart& start,
                       const ClockTrust& trust, WallTime wall) {
   const Millis apart = wall - start.time;

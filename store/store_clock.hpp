@@ -1,5 +1,5 @@
 // StoreClock: the clock that programs open a store with. Within a boot of the machine its time
-// advances with CLOCK_BOOTTIME, which nobody can set and which counts suspension too, across
+// advances with CLOCK_BOOTTIME, which cannot be set and which counts suspension too, across
 // restarts of the process as well. The wall clock is asked only where that is of no help:
 //
 // - At the first start in another boot, for how long the machine was down. It is believed from the
@@ -12,7 +12,7 @@
 //   (adjtime(3)). A lease of 30 s then ends at most 15 ms early, a window of a day 43 s.
 //
 // now() never goes back, whatever the wall clock does. An operator who accepts a wall clock that is
-// behind leaves the store's time ahead of it; that is kept, and is no reason to doubt it again.
+// behind leaves the store's time ahead of it; that is kept, and does not cause doubt again.
 //
 // Thread-safe; tick() is for one thread. now() costs one reading of CLOCK_BOOTTIME, no lock.
 #pragma once

@@ -167,7 +167,7 @@ void add_acting(Server& server, const std::shared_ptr<const AdminHooks>& hooks) 
                  });
   }
   if (hooks->reload)
-    server.add("POST", "/reload", "load the configuration file anew", [hooks](const Request&) {
+    server.add("POST", "/reload", "load the configuration file again", [hooks](const Request&) {
       ReloadReport report = hooks->reload();
       return json(report.successful ? 200 : 500, std::move(report.json));
     });

@@ -1,5 +1,5 @@
 // GET /audit: what was forwarded and how it ended, what was refused, and what operators did
-// (contract: Admin API), read from the store's audit log. With it, every request that may have
+// (openapi.yaml), read from the store's audit log. With it, every request that may have
 // changed something through this server is written down there.
 #pragma once
 

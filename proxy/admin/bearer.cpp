@@ -49,7 +49,7 @@ Bearer::Bearer(std::string path, std::string key) : path_(std::move(path)), key_
 bool Bearer::admits(std::string_view authorization) const {
   const std::string token = token_in(path_);
   if (token.empty()) {
-    telemetry::log(telemetry::LogLevel::error, "the admin port lets nobody in",
+    telemetry::log(telemetry::LogLevel::error, "the admin port refuses all requests",
                    {{"error", "no token can be read"}, {"key", key_}, {"file", path_}});
     return false;
   }

@@ -1,6 +1,6 @@
-// Bearer: who may ask the admin port. The token stands in a file and is read for each request, so
-// that one that was replaced counts at once; a file that cannot be read, or is empty, lets nobody
-// in (RFC 6750 for the field, RFC 9110, section 11 for the challenge). Thread-safe.
+// Bearer: who may use the admin port. The token stands in a file and is read for each request, so
+// that one that was replaced counts at once; a file that cannot be read, or is empty, admits no
+// request (RFC 6750 for the field, RFC 9110, section 11 for the challenge). Thread-safe.
 #pragma once
 
 #include <string>

@@ -40,7 +40,7 @@ struct Manner {
   bool head_only = false;
 };
 
-/// What a request that could not be read is answered; 0 where nobody waits for an answer.
+/// The status that answers a request which could not be read; 0 where no answer is expected.
 int status_of(const error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
   if (error == http::error::body_limit) return 413;
@@ -49,7 +49,7 @@ int status_of(const error_code& error) {
   return error.category() == make_error_code(http::error::bad_method).category() ? 400 : 0;
 }
 
-/// RFC 9110 15.5.20. Names the way out, and not the Host, which is anybody's text.
+/// RFC 9110 15.5.20. Names the remedy, and not the Host, which is text from the client.
 constexpr const char* misdirected =
     "without a token this port answers only to a Host that is localhost, a loopback address or "
     "listed in admin.hosts\n";

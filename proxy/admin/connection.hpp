@@ -29,7 +29,7 @@ struct Connection {
   }
 
   Transport stream;
-  /// Who the client's certificate says it is; empty without one.
+  /// The identity in the client's certificate; empty without one.
   std::string subject;
   boost::beast::flat_buffer buffer{head_bytes_max + body_bytes_max};
   /// Between the end of a request and the end of its answer.
@@ -37,7 +37,7 @@ struct Connection {
   bool closed = false;
 };
 
-/// The TLS handshake, where there is one; false where it failed, which has been told to `tls`.
+/// The TLS handshake, where there is one; false where it failed, which has been reported to `tls`.
 boost::asio::awaitable<bool> open(Connection& connection, const ServerTls& tls);
 
 /// One request and its answer; false where the connection ends. `stopping` is looked at once the

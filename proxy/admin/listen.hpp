@@ -38,7 +38,7 @@ class ListeningSocket {
   ino_t inode_ = 0;
 };
 
-/// Who is at the other end: host:port, "unix" where the socket is one, empty where nobody knows.
+/// The peer: host:port, "unix" where the socket is one, empty where it is unknown.
 std::string peer_address(int descriptor);
 
 }  // namespace onceproxy::admin

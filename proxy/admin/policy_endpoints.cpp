@@ -88,7 +88,7 @@ std::optional<std::string> read_member(const JsonTree& tree, JsonTree::Index mem
 Response enforce(const PolicyHooks& hooks, const Request& request) {
   const std::unique_ptr<const JsonTree> tree = JsonTree::parse(request.body);
   if (!tree || tree->kind(0) != JsonTree::Kind::object || tree->children(0).empty()) {
-    return refusal(400, "the body is to be a JSON object with mode, percent or both");
+    return refusal(400, "the body must be a JSON object with mode, percent or both");
   }
   EnforcementChange change;
   for (const JsonTree::Index member : tree->children(0)) {

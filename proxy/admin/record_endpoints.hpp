@@ -1,5 +1,5 @@
-// What an operator sees of the store and changes in it: /records and /entities (contract: Admin
-// API). Never a stored body, and never a payload.
+// What an operator sees of the store and changes in it: /records and /entities of openapi.yaml. It
+// never shows the body of a stored answer or a payload.
 #pragma once
 
 #include <functional>

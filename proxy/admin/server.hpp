@@ -5,8 +5,8 @@
 // What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
 // asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
 // on the operator's machine reaches a loopback port too; for the same reason answer_only_to()
-// bounds the names that the port answers to. Who may ask is asked for where require() says so, and
-// by TLS where it asks for certificates.
+// bounds the names that the port answers to. Authentication is required where require() says so,
+// and by TLS where it asks for certificates.
 //
 // Thread-safety: add() before start(); stop() from any thread. Handlers run on the server's
 // thread, one at a time, and must be quick.
@@ -32,7 +32,7 @@ struct Request {
   /// Decoded.
   std::multimap<std::string, std::string> query;
   std::string body;
-  /// Who asks: an address, or "unix" where the socket is one.
+  /// The peer: an address, or "unix" where the socket is one.
   std::string peer = {};
   /// What the path's {names} stand for, decoded.
   std::map<std::string, std::string, std::less<>> captures = {};
@@ -70,7 +70,7 @@ struct ServerTls {
 class Server {
  public:
   /// Binds at once; throws std::system_error with a message that names the address. A unix socket
-  /// that nobody listens on any more is replaced; any other file is left alone and is an error.
+  /// without a listener is replaced; any other file is left alone and is an error.
   explicit Server(const Endpoint& endpoint, ServerTls tls = {});
   ~Server();
   Server(const Server&) = delete;

@@ -52,10 +52,10 @@ Report read(const config::Settings& settings, backtest::Input& input,
 
 void print(const Report& report, const Streams& streams) {
   for (const auto& bad : report.first_bad_lines) {
-    streams.err << report.log << ":" << bad.line << ": no request: " << bad.why << "\n";
+    streams.err << report.log << ":" << bad.line << ": not a request: " << bad.why << "\n";
   }
   if (report.bad_lines > report.first_bad_lines.size()) {
-    streams.err << report.bad_lines << " lines or entries are no requests; these are the first "
+    streams.err << report.bad_lines << " lines or entries are not requests; these are the first "
                 << report.first_bad_lines.size() << "\n";
   }
   if (report.requests > 0) print_table(report, streams.out);

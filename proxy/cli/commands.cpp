@@ -23,7 +23,7 @@ void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
       ->required();
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
-  command->footer("Exit code 0: good; 1: it has problems; 2: it cannot be read.");
+  command->footer("Exit code 0: valid; 1: it has problems; 2: it cannot be read.");
   command->callback([arguments, streams, &exit_code] {
     exit_code = check(arguments->file, arguments->format == "json", streams.out, streams.err);
   });
@@ -36,21 +36,22 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
     std::string certificate;
   };
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("explain", "Tell which operation a request stands for, without a store");
+  CLI::App* command = app.add_subcommand(
+      "explain", "Print which operation a request stands for, without using the store");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();
   command
       ->add_option("--certificate", arguments->certificate,
-                   "A file with the certificate that the client shows (PEM)")
+                   "A file with the certificate that the client presents (PEM)")
       ->type_name("FILE");
   command->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
       ->type_name("")
       ->required();
   command->footer(
       "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
-      "Exit code 0: explained; 1: the configuration or the request is bad; 2: cannot be read.");
+      "Exit code 0: explained; 1: the configuration or the request is not valid; 2: cannot be "
+      "read.");
   command->callback([arguments, streams, &exit_code] {
     exit_code = explain(arguments->config, arguments->file, arguments->certificate, streams);
   });
@@ -62,7 +63,7 @@ void add_backtest(CLI::App& app, const Streams& streams, int& exit_code) {
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
-      "backtest", "Tell what each policy would have done with the requests of a log");
+      "backtest", "Report what each policy would have done with the requests of a log");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();
@@ -85,7 +86,8 @@ void add_backtest(CLI::App& app, const Streams& streams, int& exit_code) {
       "\"/orders\",\n  \"headers\": {\"idempotency-key\": \"k1\"}, \"body\": \"{}\", "
       "\"status\": 201, \"duration_ms\": 12}\n"
       "Every policy counts as enforced, whatever its mode and percentage; off stays off.\n"
-      "Exit code 0: done; 1: the configuration is bad, or the log has no request, breaks off or "
+      "Exit code 0: done; 1: the configuration is not valid, or the log has no request, breaks off "
+      "or "
       "needs\nmore than --max-operations; 2: cannot be read.");
   command->callback([arguments, streams, &exit_code] {
     arguments->json = arguments->format == "json";
@@ -101,9 +103,8 @@ void add_schema(CLI::App& app, const Streams& streams, int& exit_code) {
                    "json: the JSON Schema; markdown: the reference of all keys (default json)")
       ->check(CLI::IsMember({"json", "markdown"}));
   command->footer("An editor completes and checks configuration files with the JSON Schema.");
-  command->callback([format, streams, &exit_code] {
-    exit_code = schema(*format == "markdown", streams.out);
-  });
+  command->callback(
+      [format, streams, &exit_code] { exit_code = schema(*format == "markdown", streams.out); });
 }
 
 }  // namespace

@@ -203,7 +203,7 @@ void print_policy(std::ostream& out, const Policy& policy, const RequestView& re
   const auto selected = policies::select_operation(policy, request, body);
   const Operation* const operation = selected ? &*selected : nullptr;
   // Which override applies is asked of the operation's own selection; without one the policy's own
-  // terms are all that can be told.
+  // only the terms can be shown.
   const Policy& effective = operation != nullptr ? *operation->policy : policy;
   const Explanation explanation(out, policy, request, body);
   explanation.enforcement(operation);

@@ -13,7 +13,7 @@
 
 namespace onceproxy::cli {
 
-/// The text with control characters and bytes that are no UTF-8 as \x1b, cut after 200 bytes.
+/// The text with control characters and bytes that are not UTF-8 as \x1b, cut after 200 bytes.
 std::string printable(std::string_view text);
 
 /// "label         text", and nothing after the label where there is no text.

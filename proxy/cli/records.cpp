@@ -57,7 +57,7 @@ class Records {
     const bool any = !given.certificate.empty() || !given.key.empty() || !given.server_name.empty();
     if (given.ca.empty()) {
       if (!any) return {};
-      return tl::unexpected(Ending{exit_bad, "TLS is spoken with --ca FILE or --ca system alone"});
+      return tl::unexpected(Ending{exit_bad, "TLS needs --ca FILE or --ca system"});
     }
     if (given.certificate.empty() != given.key.empty()) {
       return tl::unexpected(Ending{exit_bad, "--certificate and --key belong together"});
@@ -115,7 +115,7 @@ class Records {
       const JsonTree::Index* items =
           tree && tree->kind(0) == JsonTree::Kind::object ? tree->member(0, "items") : nullptr;
       if (items == nullptr || tree->kind(*items) != JsonTree::Kind::array) {
-        return tl::unexpected(Ending{exit_bad, "the admin port's answer is no list of records"});
+        return tl::unexpected(Ending{exit_bad, "the admin port's answer is not a list of records"});
       }
       for (const JsonTree::Index item : tree->children(*items)) {
         if (arguments_.json) {
@@ -129,7 +129,7 @@ class Records {
       cursor = next == nullptr ? "" : std::string(tree->text(*next));
     } while (!cursor.empty() && (arguments_.limit == 0 || printed < arguments_.limit));
     if (!arguments_.json) table.finish();
-    if (!cursor.empty()) err_ << "There are more; --limit 0 lists all.\n";
+    if (!cursor.empty()) err_ << "There are more records; --limit 0 lists all.\n";
     return {};
   }
 
@@ -170,7 +170,7 @@ class Records {
     print_record(*body);
     const auto tree = JsonTree::parse(*body);
     const std::string forbidden =
-        tree ? why_forbidden(arguments_.action, *tree) : "the answer is no record";
+        tree ? why_forbidden(arguments_.action, *tree) : "the answer is not a record";
     if (!forbidden.empty()) return tl::unexpected(Ending{exit_bad, forbidden});
     err_ << "Nothing was changed: without --dry-run the record would be "
          << done_word(arguments_.action) << ".\n";

@@ -16,11 +16,11 @@ CLI::App* add_action(CLI::App& parent, const std::string& name, const std::strin
   command->add_option("--token-file", arguments->token_file,
                       "A file with the admin port's bearer token");
   command->add_option("--ca", arguments->ca,
-                      "Speak TLS, and trust the issuers in this file, or `system`");
+                      "Use TLS, and trust the authorities in this file, or `system`");
   command->add_option("--server-name", arguments->server_name,
                       "What the admin port's certificate is for (default the host of --admin)");
   command->add_option("--certificate", arguments->certificate,
-                      "A file with the certificate to show, where the port asks for one");
+                      "A file with the certificate to present if the port asks for one");
   command->add_option("--key", arguments->key, "A file with that certificate's private key");
   const auto format = std::make_shared<std::string>("text");
   command->add_option("--format", *format, "text or json (default text)")
@@ -40,7 +40,7 @@ CLI::App* add_action(CLI::App& parent, const std::string& name, const std::strin
 
 void add_records(CLI::App& app, const Streams& streams, int& exit_code) {
   CLI::App* parent =
-      app.add_subcommand("records", "Look at the records of a running onceproxy, and change them");
+      app.add_subcommand("records", "Show the records of a running onceproxy, and change them");
   parent->require_subcommand(1);
   // CLI11 keeps references to what options write to; the callbacks keep it alive.
   const auto arguments = std::make_shared<RecordsArguments>();
@@ -48,10 +48,10 @@ void add_records(CLI::App& app, const Streams& streams, int& exit_code) {
     return add_action(*parent, name, help, arguments, streams, exit_code);
   };
   CLI::App* list = add("list", "List records, in order of their fingerprints");
-  list->add_option("--policy", arguments->policy, "Only those of this policy");
+  list->add_option("--policy", arguments->policy, "Only records of this policy");
   list->add_option("--state", arguments->state, "Only reserved, completed or unknown ones")
       ->check(CLI::IsMember({"reserved", "completed", "unknown"}));
-  list->add_option("--limit", arguments->limit, "At most so many; 0: all (default 50)");
+  list->add_option("--limit", arguments->limit, "At most this many; 0: all (default 50)");
 
   const auto add_one = [&](const std::string& name, const std::string& help) {
     CLI::App* command = add(name, help);
@@ -62,11 +62,13 @@ void add_records(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto add_change = [&](const std::string& name, const std::string& help) {
     add_one(name, help)
         ->add_flag("--dry-run", arguments->dry_run,
-                   "Show the record and whether it could be done; change nothing");
+                   "Show the record and whether the change would be possible; change nothing");
   };
-  add_change("release", "Free a reserved or unknown record: whoever comes next is forwarded");
-  add_change("resolve", "Mark an unknown record completed: it did happen");
-  add_change("forget", "Remove a record that no request holds, as if it had never been");
+  add_change("release",
+             "Free a reserved or unknown record: the next request of the operation is forwarded");
+  add_change("resolve", "Mark an unknown record completed: the operation was done");
+  add_change("forget",
+             "Remove a record that no request holds, as if the operation had never been requested");
 }
 
 }  // namespace onceproxy::cli

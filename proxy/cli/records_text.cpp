@@ -160,10 +160,10 @@ std::string why_forbidden(std::string_view action, const JsonTree& record) {
   const std::string state = field(record, 0, "state");
   const bool held = field(record, 0, "held") == "true";
   if (action == "release" && state == "completed") {
-    return "only a reserved or an unknown record can be released, and it is completed";
+    return "only a reserved or an unknown record can be released, and this one is completed";
   }
   if (action == "resolve" && state != "unknown") {
-    return "only an unknown record can be resolved, and it is " + state;
+    return "only an unknown record can be resolved, and this one is " + state;
   }
   if (action == "forget" && held) return "a request holds the record; release it first";
   return "";

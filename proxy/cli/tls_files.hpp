@@ -12,7 +12,7 @@
 
 namespace onceproxy::cli {
 
-/// As tls wants to be told.
+/// As the options of proxy/tls.
 tls::ServerOptions tls_options(const config::ListenerTlsSettings& settings);
 tls::ClientOptions tls_options(const config::UpstreamTlsSettings& settings);
 

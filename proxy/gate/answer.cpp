@@ -66,7 +66,7 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
 
 Answer in_flight() {
   return problem(409, "in-flight", "A request is outstanding for this Idempotency-Key",
-                 "The first request for this operation has not been answered yet; ask again.",
+                 "The first request for this operation has not been answered yet; retry later.",
                  seconds{1});
 }
 
@@ -111,8 +111,7 @@ Answer closed() {
 
 Answer rate_limited(std::chrono::milliseconds retry_after) {
   return problem(429, "rate-limited", "Too many operations",
-                 "This is more than the policy lets through; ask again later.",
-                 whole_seconds(retry_after));
+                 "The policy's rate limit is exceeded; retry later.", whole_seconds(retry_after));
 }
 
 Answer not_replayable() {
@@ -121,12 +120,11 @@ Answer not_replayable() {
 }
 
 Answer busy(std::string_view detail) {
-  return problem(503, "busy", "Too much is under way", detail, seconds{1});
+  return problem(503, "busy", "Too many requests are under way", detail, seconds{1});
 }
 
 Answer store_unavailable(std::string_view detail) {
-  return problem(503, "store-unavailable", "The store cannot promise anything now", detail,
-                 seconds{1});
+  return problem(503, "store-unavailable", "The store is not available", detail, seconds{1});
 }
 
 Answer upstream_unreachable(std::string_view detail) {

@@ -1,5 +1,5 @@
 // Answer: what onceproxy itself says to a client, and the one place where decisions become HTTP
-// (contract: Answers). Problems are RFC 9457 application/problem+json.
+// (proxy/http/PROTOCOL.md: Decisions). Problems are RFC 9457 application/problem+json.
 // Pure; thread-safe.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace onceproxy::gate {
 struct Answer {
   int status = 0;
   /// Field lines, each "name: value\r\n"; without Content-Length, Connection and
-  /// Onceproxy-Decision, which whoever sends it adds.
+  /// Onceproxy-Decision, which the sender of the answer adds.
   std::string head;
   std::string body;
   /// `head` has a Date field: a stored answer keeps the one it was given.
@@ -36,7 +36,7 @@ Answer bad_key(std::string_view detail);
 Answer unreadable(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);
-/// 202: the first request is under way, and whoever sends it need not come again.
+/// 202: the first request is under way, and its duplicate need not be sent again.
 Answer acknowledged();
 Answer stale();
 Answer closed();
@@ -52,7 +52,7 @@ Answer bad_request(int status, std::string_view detail);
 /// The stored answer again, marked as a replay. Its head has a Date: settle() is given one.
 Answer replay(store::StoredAnswer stored);
 Answer fixed(const policies::FixedAnswer& answer);
-/// `standard`, or what the policy says in its place (contract: respond). An error keeps the
+/// `standard`, or what the policy says in its place (`respond`). An error keeps the
 /// standard's Retry-After unless the policy gives one.
 Answer refusal(const policies::Policy& policy, policies::Refusal why, Answer standard);
 

@@ -43,10 +43,10 @@ constexpr std::string_view name(Decision decision) {
   return names[static_cast<std::size_t>(decision)];
 }
 
-/// What was done with a request, and, where its policy only watches (contract: shadow), what would
-/// have been done with it.
+/// What was done with a request, and, where its policy is in shadow mode, what would have been
+/// done with it.
 struct Decided {
-  // NOLINTNEXTLINE(google-explicit-constructor): a decision is one that nobody watched.
+  // NOLINTNEXTLINE(google-explicit-constructor): a decision is one without a shadow.
   Decided(Decision what, std::optional<Decision> would = std::nullopt)
       : decision(what), shadow(would) {}
 

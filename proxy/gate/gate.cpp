@@ -107,7 +107,7 @@ store::ReserveRequest Gate::reserve_request(const policies::Operation& operation
   request.trace_id = asking.trace_id;
   request.trace = asking.trace;
   request.bytes_kept = asking.bytes_kept;
-  // Who only watches delays nobody.
+  // A policy in shadow mode delays no request.
   if (!watch && policy.in_flight.action == policies::InFlightRule::Action::wait) {
     request.wait = policy.in_flight.timeout;
   }
@@ -237,7 +237,7 @@ io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answere
   store::StoredAnswer stored;
   stored.status = answered.status;
   // With a fixed answer nothing is kept to replay; should the policy change its mind within the
-  // window, the duplicate is told so instead of getting an empty body.
+  // window, the duplicate is answered so instead of getting an empty body.
   stored.replayable = answered.whole && !forward.policy->on_duplicate;
   if (stored.replayable) {
     stored.head = stored_head(*forward.policy, answered);

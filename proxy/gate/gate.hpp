@@ -83,7 +83,7 @@ Decision decision_of(const NotSent& not_sent);
 Answer answer_not_sent(const NotSent& not_sent);
 Answer answer_unknown(const Unknown& unknown);
 
-/// Who asks. Views must stay until admit() ends.
+/// What is known of the request beside its content. Views must stay until admit() ends.
 struct Asking {
   std::string_view request_id;
   /// Its trace's id, and where it stands in it; empty where requests are not traced.

@@ -20,7 +20,7 @@ std::string_view words(store::Unavailable::Reason reason) {
     case Reason::pending:
       return "Too many operations are under way.";
     case Reason::corrupt:
-      return "What the store holds for this operation cannot be read.";
+      return "The record of this operation cannot be read.";
     case Reason::closing:
       return "The proxy is shutting down.";
   }

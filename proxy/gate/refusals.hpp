@@ -19,7 +19,8 @@ struct Reply {
 };
 
 Reply refuse(const policies::Policy& policy, const policies::SelectError& error);
-/// As the policy's `in_flight` says; one that waited for nothing is told as one that did not wait.
+/// As the policy's `in_flight` says; one that waited in vain is answered like one that did not
+/// wait.
 Reply refuse(const policies::Policy& policy, store::InFlight in_flight);
 Reply refuse(const policies::Policy& policy, store::Mismatch mismatch);
 Reply refuse(const policies::Policy& policy, const store::Held& held);

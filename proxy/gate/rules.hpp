@@ -49,8 +49,8 @@ class Rules {
   /// requests of earlier Rules too, and a policy that comes back finds those still under way.
   class Turns {
    public:
-    /// One for each policy, in order; nullptr where it has no limit. Forgets the names that nobody
-    /// uses any more, and lifts the limit of those that have none now.
+    /// One for each policy, in order; nullptr where it has no limit. Forgets the names that no
+    /// policy uses any more, and lifts the limit of those that have none now.
     std::vector<std::shared_ptr<io::Slots>> of(const std::vector<policies::Policy>& policies);
     std::size_t in_use();
 
@@ -62,7 +62,7 @@ class Rules {
   struct PolicyState {
     telemetry::PolicyId id = telemetry::no_policy;
     std::shared_ptr<io::Slots> turns;
-    /// Mode and percent in one word, so that nobody sees the one without the other.
+    /// Mode and percent in one word, so that no thread sees the one without the other.
     std::atomic<std::uint32_t> enforcement = 0;
   };
 

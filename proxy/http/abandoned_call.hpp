@@ -3,7 +3,7 @@
 // under way is limited, its turns must stay taken for so long: closing the connection would not
 // stop the upstream, and the next request would run beside this one.
 //
-// The late answer is read, strictly enough to find its end, and reaches nobody: the outcome was
+// The late answer is read, strictly enough to find its end, and is discarded: the outcome was
 // recorded as unknown when the client was answered, by the one who held the permit.
 // Not thread-safe: its worker's loop.
 #pragma once

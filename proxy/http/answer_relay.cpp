@@ -121,7 +121,7 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
     }
     if (piece.state == State::end) {
       if (encode) pending_ += last_chunk;
-      // Kept before the answer is written: a client that asks again at once finds it.
+      // Kept before the answer is written: a client that retries at once finds it.
       call_.finish();
       const bool sent = co_await flush({});
       co_return sent;

@@ -7,7 +7,7 @@
 // and then stalls is soon slower than one that goes on arriving steadily, whatever their sizes.
 //
 // Costs a lock where a share begins and ends, two atomic operations and two logarithms where it
-// grows, and a walk over all shares where one is shed. Who has no share pays nothing.
+// grows, and a walk over all shares where one is shed. Requests without a share pay nothing.
 //
 // Thread-safety: the budget is shared by all workers. A Share belongs to its worker's thread.
 #pragma once

@@ -75,7 +75,7 @@ Task<void> ClientConnection::serve() {
   co_await linger();
 }
 
-/// The TLS handshake; false: it failed, which was counted and told.
+/// The TLS handshake; false: it failed, which was counted and logged.
 Task<bool> ClientConnection::shake_hands() {
   const bool asks = tls_context_->asks_for_certificates();
   if (!open()) co_return false;

@@ -45,7 +45,7 @@ class ClientConnection final : public io::Stream {
 
   Worker& worker;
   const std::string client;
-  /// Who the client's certificate says it is; nullptr: it showed none.
+  /// The identity in the client's certificate; nullptr: it presented none.
   std::unique_ptr<const tls::Peer> peer;
   /// The same as policies see it; with `peer` alone.
   policies::ClientCertificate certificate;
@@ -60,7 +60,7 @@ class ClientConnection final : public io::Stream {
  private:
   void awaited_twice(std::string_view operation) override;
   enum class Next { request, end };
-  /// As they are now; to be asked anew after a co_await.
+  /// As they are now; to be read again after a co_await.
   const LimitOptions& limits() const;
   Task<Next> read_head();
   Task<bool> shake_hands();

@@ -47,7 +47,7 @@ bool endless(const ResponseHead& head) {
 }  // namespace
 
 std::optional<BadHead> Covered::check_head() const {
-  // Who only watches some or all requests does not have the others refused.
+  // A policy that is in shadow mode for some or all requests does not have the others refused.
   const bool watched = only_watched();
   for (const policies::Policy* candidate : candidates_) {
     if (!watched && !exchange_.rules->enforcement(*candidate).holds_for_all()) continue;
@@ -202,7 +202,7 @@ void Covered::write_head(const gate::Forward& reservation) {
 }
 
 Task<void> Covered::forward(gate::Forward reservation) {
-  // Who only watches delays nobody.
+  // A policy in shadow mode delays no request.
   Slots* const turns = reservation.watched ? nullptr : exchange_.rules->turns(*exchange_.policy);
   UpstreamCall call(worker_, exchange_.setup, client_.head.method, exchange_.policy_id(), turns);
   std::exception_ptr error;
@@ -290,7 +290,7 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
   call.begin_body();
   const bool too_long = framing.kind == Framing::Kind::length && framing.length > bytes_max;
   if (too_long || endless(call.head)) {
-    // What is broken already is no answer. More than what is there is not waited for.
+    // An answer that has broken off is not an answer. No more bytes are waited for.
     BodyReader::Piece piece = call.take_body();
     while (piece.state == State::data) {
       captured_ += piece.data;

@@ -19,7 +19,7 @@ namespace onceproxy::http {
 /// A request id longer than this is not kept but replaced: it goes into logs and records.
 inline constexpr std::size_t request_id_bytes_max = 128;
 
-/// The fields that nobody may send under another spelling: those that a proxy treats in a way of
+/// The fields that must not be sent under another spelling: those that a proxy treats in a way of
 /// its own (onceproxy's, X-Forwarded-*, X-Request-Id, framing), Content-Type and Content-Encoding,
 /// and those that some policy reads.
 class GuardedFields {

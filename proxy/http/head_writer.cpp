@@ -36,7 +36,8 @@ void append_fields(const Head& head, std::string& out, Keep keep) {
   std::size_t run = 0;
   const auto flush = [&](std::size_t end) {
     if (run == end) return;
-    // The last line ends where its value does, give or take blanks that nobody misses.
+    // The last line ends where its value does, except for trailing blanks, which are not part of
+    // it.
     if (end < count) {
       out.append(line_begin(run), line_begin(end));
     } else {
@@ -193,7 +194,7 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
       case Known::upgrade:
         return false;
       case Known::transfer_encoding:
-        // RFC 9112 6.1: nobody who speaks HTTP/1.0 is sent one, be it about a body that HEAD asked
+        // RFC 9112 6.1: a client of HTTP/1.0 is never sent one, be it about a body that HEAD asked
         // nothing of.
         return keep_framing && client.minor_version == 1;
       case Known::content_length:

@@ -24,9 +24,9 @@ struct TraceFields {
   bool keep_tracestate = true;
 };
 
-/// What the upstream is told of the client's certificate, in X-Forwarded-Client-Cert.
+/// The value of X-Forwarded-Client-Cert for the upstream.
 struct CertificateField {
-  /// It is told here and nowhere else: a client's own field goes no further.
+  /// The field is written here only: a client's own field is removed.
   bool ours = false;
   /// Empty: the client showed no certificate.
   std::string_view value;

@@ -67,7 +67,7 @@ struct LimitOptions {
 struct Options {
   UpstreamOptions upstream;
   LimitOptions limits;
-  /// Some listener asks clients for certificates: what the upstream is told of them is believed.
+  /// Some listener asks clients for certificates: the upstream believes what it is sent about them.
   bool identifies_clients = false;
 };
 

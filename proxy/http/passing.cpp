@@ -43,7 +43,7 @@ Passing::Passing(Exchange& exchange, std::string begun, BodyReader rest)
 
 Task<void> Passing::run() {
   if (websocket_ && client_.head.framing.kind != Framing::Kind::none) {
-    // Its bytes could not be told from those of the protocol that is switched to.
+    // Its bytes could not be distinguished from those of the protocol that is switched to.
     co_await exchange_.refuse(
         {400, "upgrade-body", "A request that switches to WebSocket must not have a body."});
     co_return;
@@ -230,7 +230,7 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
   co_return Upload::upstream_failed;
 }
 
-/// Nobody needs the rest of the request. What it waits for ends at once.
+/// The rest of the request is not needed. What it waits for ends at once.
 Task<void> Passing::end_upload() {
   if (!sending_.running()) co_return;
   stop_sending_ = true;
@@ -304,7 +304,7 @@ Task<void> Passing::switch_protocols() {
 }
 
 Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
-  // The deadline that cut the client short is told apart before the upload is awaited.
+  // The deadline that cut the client short is noted before the upload is awaited.
   if (sending_.running()) {
     exchange_.keep_alive = false;
     co_await end_upload();

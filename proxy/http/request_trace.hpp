@@ -1,5 +1,5 @@
 // RequestTrace: one request in a distributed trace. It continues the client's trace or begins one,
-// says what the upstream is told of it, and makes the spans: the request (server), and within it
+// writes the fields for the upstream, and makes the spans: the request (server), and within it
 // reserve, the forward (client) and settle. Names and attributes are those of OpenTelemetry's
 // semantic conventions for HTTP, and "onceproxy.*" for what only onceproxy knows.
 //

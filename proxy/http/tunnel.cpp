@@ -40,7 +40,7 @@ io::Task<void> Tunnel::pump(io::Stream& from, io::Stream& to, std::uint64_t& mov
       moved += written.bytes;
       from.buffer.consume(written.bytes);
       if (written.error != io::IoError::none) {
-        // Nobody takes what comes from here any more: end both directions.
+        // The other side accepts no more bytes: end both directions.
         from.cancel();
         to.cancel();
         co_return;
@@ -51,7 +51,7 @@ io::Task<void> Tunnel::pump(io::Stream& from, io::Stream& to, std::uint64_t& mov
     const io::IoError error = co_await from.fill(buffer_bytes);
     from.disarm();
     if (error == io::IoError::none) continue;
-    // Silence here is no end while the other direction moves.
+    // Silence here is not an end while the other direction moves.
     if (error == io::IoError::timed_out && to_client_ + to_upstream_ != before) continue;
     if (error == io::IoError::eof) {
       to.shutdown_send();

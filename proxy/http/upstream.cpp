@@ -259,7 +259,8 @@ Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
 }
 
 void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::seconds> announced) {
-  // Bytes behind the answer belong to nobody, and say that the two sides disagree about its end.
+  // Bytes behind the answer belong to no request, and show that the two sides disagree about its
+  // end.
   if (!connection->buffer.empty() || !connection->quiet(false)) return;
   if (address_outdated(*connection) || connections_.crowded()) return;
   milliseconds kept = options().keepalive_timeout;

@@ -113,7 +113,7 @@ class UpstreamPool {
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
   void close_idle() { idle_.clear(); }
-  /// Closes every connection: whoever uses one finds it broken.
+  /// Closes every connection: their users find them broken.
   void close_all();
   /// Closes idle connections that lead to where the upstream was, or are too many by now.
   void trim();

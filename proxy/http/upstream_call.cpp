@@ -44,7 +44,7 @@ UpstreamCall::~UpstreamCall() {
   }
 }
 
-/// The policy's turn first, then the upstream's, for everybody: no two wait for each other. A
+/// The policy's turn first, then the upstream's, for every request: no two wait for each other. A
 /// request that is sent again has them already. False: one did not come in time.
 Task<bool> UpstreamCall::take_turns(std::size_t bytes) {
   UpstreamPool& pool = worker_.upstream();

@@ -1,8 +1,8 @@
-// UpstreamCall: one request to the upstream and its answer, for whoever forwards: the turn, the
-// connection, the write that may be tried again as long as no byte was taken, the strict reading of
-// the answer, and what becomes of the connection. The upstream is heard while the request is sent:
-// a final answer that comes early is the answer (RFC 9110 7.5), and its connection carries no other
-// request.
+// UpstreamCall: one request to the upstream and its answer, for both ways of forwarding: the turn,
+// the connection, the write that may be tried again as long as no byte was taken, the strict
+// reading of the answer, and what becomes of the connection. The upstream is heard while the
+// request is sent: a final answer that comes early is the answer (RFC 9110 7.5), and its connection
+// carries no other request.
 //
 // A failure says what is known about the request: NotSent only where that is certain, Unknown in
 // every other case.
@@ -74,8 +74,8 @@ class UpstreamCall {
 
   /// Begins the body of the final answer. `head` stays valid.
   void begin_body();
-  /// Moves the head out of the connection's buffer, for whoever needs it beyond that. Reading on
-  /// does so itself.
+  /// Moves the head out of the connection's buffer, for callers that need it beyond that. Reading
+  /// on does so itself.
   void keep_head();
   /// The next piece of the body: data, end or malformed (which is also a body that broke off).
   /// A piece is valid until the next call.

@@ -23,7 +23,7 @@ using std::chrono::steady_clock;
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
 
-/// How long clients may be told that the time is over, before their sockets are closed.
+/// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
 
 /// Of limits.connections, at most a quarter may be handshakes; each worker may have a few.
@@ -104,8 +104,9 @@ void Worker::tick() {
   gate_.hand_over_audit();
 }
 
-/// Whatever is pending ends as timed out, so that clients are told; each tick catches what went on
-/// meanwhile. What goes on all the same loses its sockets, and every further wait on them fails.
+/// Whatever is pending ends as timed out, so that clients get an answer; each tick catches what
+/// went on meanwhile. What goes on all the same loses its sockets, and every further wait on them
+/// fails.
 void Worker::end_all() {
   upstream_.stop_abandoned();
   loop_.deadlines().expire_all();

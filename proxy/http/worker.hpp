@@ -103,7 +103,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   // For its listeners and connections:
   void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls);
   void connection_ended(ClientConnection& connection);
-  /// A handshake begins, and ends. When too many are under way at once, the oldest gives way: a
+  /// A handshake begins, and ends. When too many are under way at once, the oldest is closed: a
   /// client that is served needs milliseconds, and one that only keeps a place has had its time.
   void shaking(ClientConnection& connection);
   void shaken(ClientConnection& connection);
@@ -132,7 +132,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::chrono::steady_clock::time_point aborting_since_;
   /// A look at the shares that were shed is on its way.
   std::atomic<bool> looks_at_shares_ = false;
-  /// The store was called, and not told yet to begin.
+  /// The store was called, and not woken yet.
   bool holds_calls_ = false;
   std::chrono::steady_clock::time_point held_since_;
 

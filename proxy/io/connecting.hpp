@@ -31,12 +31,12 @@ class Connecting {
   /// its try until it is over. The owner destroys this for that.
   Connecting(asio::io_context& context, Owner& owner, const std::vector<SocketAddress>& addresses,
              std::chrono::milliseconds within);
-  /// Gives up: what is under way is closed, and nobody is told.
+  /// Gives up: attempts under way are closed without a report.
   ~Connecting();
   Connecting(const Connecting&) = delete;
   Connecting& operator=(const Connecting&) = delete;
 
-  /// False: not one attempt could begin, and nobody will be told.
+  /// False: no attempt could begin, and there will be no report.
   bool start();
 
  private:

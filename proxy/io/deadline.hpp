@@ -21,7 +21,7 @@ class Deadline : public boost::intrusive::list_base_hook<
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
-  /// Fires once, `after` from now, unless armed anew or disarmed before.
+  /// Fires once, `after` from now, unless armed again or disarmed before.
   void arm(std::chrono::milliseconds after);
   bool armed() const { return at_ != Clock::time_point::max(); }
   void disarm() { at_ = Clock::time_point::max(); }

@@ -2,7 +2,7 @@
 //
 // A round is: wait for events and hear of them, 64 at most (streams read), run what was deferred
 // (requests go on), and make the round's writes together. Each phase stays in its part of the
-// caches, and who is written to wakes once for several writes instead of for each.
+// caches, and a peer wakes once for several writes instead of for each.
 //
 // Thread-safety: post() and stop() from any thread; everything else, and every socket, timer and
 // acceptor on context(), on the loop's thread, or before run(): the reactor takes no locks for them

@@ -1,5 +1,5 @@
 // Slots: so many at once, across all workers. Bounds connections, and the requests under way of the
-// upstream and of a policy. Whoever finds none free waits its turn, in order of arrival, until a
+// upstream and of a policy. A caller that finds none free waits, in order of arrival, until a
 // time it names. The limit may change at any time: what is taken beyond a smaller one stays taken.
 //
 // Thread-safe. A slot taken is an obligation to call release() once: Taken keeps it.
@@ -19,11 +19,11 @@ namespace onceproxy::io {
 class Slots {
  public:
   /// `limit` 0: no limit. `waiting`, where given, is called (on the waiter's thread, without the
-  /// lock) whenever somebody has to wait, so that idle holders can let go.
+  /// lock) whenever a caller has to wait, so that idle holders can release theirs.
   explicit Slots(std::size_t limit, std::function<void()> waiting = nullptr)
       : limit_(limit), on_wait_(std::move(waiting)) {}
 
-  /// One who waits. Resumed on its loop, through CallBase, when it was handed a slot.
+  /// A waiting caller. Resumed on its loop, through CallBase, when it was handed a slot.
   struct Waiter : store::CallBase, boost::intrusive::list_base_hook<> {
     store::Loop* loop = nullptr;
   };
@@ -93,7 +93,7 @@ class Slots {
   }
 
   bool anybody_waits() const { return waiting_.load() > 0; }
-  /// More are taken than a limit that shrank allows: whoever may let go early should.
+  /// More are taken than a limit that shrank allows: holders that can release theirs early should.
   bool crowded() const {
     const std::size_t limit = limit_.load();
     return limit > 0 && used_.load() > limit;
@@ -102,7 +102,7 @@ class Slots {
   std::size_t waiting() const { return waiting_.load(); }
 
  private:
-  /// Hands a free slot to the first who waits. False: nobody does, or none is free.
+  /// Hands a free slot to the first that waits. False: none waits, or none is free.
   bool hand_on() {
     if (waiting_.load() == 0) return false;
     Waiter* next = nullptr;

@@ -48,7 +48,7 @@ void Stream::close() {
   cancel();
   disarm();
   connecting_.reset();
-  // As far as the kernel takes it: nobody waits for more.
+  // As far as the kernel accepts it; the rest is not waited for.
   if (tls_ && watch_ != nullptr) tls_->finish();
   if (watch_ != nullptr) std::exchange(watch_, nullptr)->close();
 }
@@ -81,7 +81,7 @@ bool Stream::quiet(bool look) {
 
 void Stream::awaited_twice(std::string_view) {}
 
-/// True: the operation is awaited already. Whoever asked is not to wait for it.
+/// True: the operation is awaited already. The caller must not wait for it.
 bool Stream::refuse_second(const Waiter& waiter, std::string_view operation) {
   if (!waiter.handle) return false;
   close();
@@ -141,7 +141,7 @@ bool Stream::read_some() {
   return true;
 }
 
-/// No read waits for ever, also where its owner's deadline struck while nobody read.
+/// No read waits without end, also where its owner's deadline expired while no read was under way.
 void Stream::guard_read() {
   read_guarded_ = !armed();
   if (read_guarded_) arm(stall_);
@@ -212,7 +212,7 @@ bool Stream::write_now() {
 }
 
 void Stream::written() {
-  // Unless somebody resumed it meanwhile.
+  // Unless it was resumed meanwhile.
   if (writer_.done) run();
 }
 
@@ -222,7 +222,7 @@ void Stream::guard_write() {
   if (read_guarded_) arm(stall_);
 }
 
-/// There is something to read, and nobody who reads it.
+/// There is something to read, and no reader.
 void Stream::heard() {
   if (writer_.waits() && writing_->listens_) {
     interrupt_writing(IoError::peer_spoke);

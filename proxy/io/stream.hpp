@@ -3,13 +3,13 @@
 // once where something may be there, and otherwise when the kernel says so; a write at the end of
 // the loop's round.
 //
-// A stream that nobody reads still hears from its peer: that is how an idle upstream connection
-// learns that its peer closed it, or sent what nobody asked for, before it is used again. Either
-// there may be something to read, or a wait for that is under way.
+// A stream without a reader still hears from its peer: that is how an idle upstream connection
+// learns that its peer closed it, or sent bytes that were not asked for, before it is used again.
+// Either there may be something to read, or a wait for that is under way.
 //
 // A peer that sends a message in pieces may hold the next one back until the one before is
 // acknowledged (RFC 896, Nagle), and the kernel may put off the acknowledgement (RFC 1122 4.2.3.2):
-// together they cost 40 ms. So whoever waits for the rest of what has begun to come acknowledges at
+// together they cost 40 ms. So a reader that waits for the rest of a message acknowledges at
 // once.
 //
 // Each of the three operations has at most one coroutine that awaits it. A second one is a defect
@@ -140,7 +140,7 @@ class Stream : public Deadline,
 
  protected:
   void expired() override { interrupt_reading(IoError::timed_out); }
-  /// The peer sent or ended while nobody awaited a read. The stream may be destroyed in here.
+  /// The peer sent or ended while no read was awaited. The stream may be destroyed in here.
   virtual void heard_unasked() {}
   /// A second coroutine awaited `operation` ("read", "write", "connect"); the stream is closed by
   /// now. For the log and the metrics; must not destroy the stream.

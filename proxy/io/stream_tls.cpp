@@ -90,7 +90,7 @@ bool Stream::read_through_tls() {
   return true;
 }
 
-/// As quiet(): session tickets are no reason to stir.
+/// As quiet(): session tickets do not wake the reader.
 bool Stream::tls_is_quiet() {
   if (!tls_->quiet()) return false;
   expect_more();

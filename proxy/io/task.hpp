@@ -18,7 +18,7 @@ class [[nodiscard]] Task;
 
 namespace detail {
 
-/// Resumes whoever awaits the finished task.
+/// Resumes the awaiter of the finished task.
 struct FinalAwaiter {
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
@@ -113,7 +113,7 @@ inline Root run(Task<void> task) {
 
 }  // namespace detail
 
-/// Starts `task` now, on this thread, with nobody awaiting it. It must not throw.
+/// Starts `task` now, on this thread, without an awaiter. It must not throw.
 inline void start(Task<void> task) {
   detail::run(std::move(task));
 }

@@ -1,6 +1,6 @@
 // Watch: a socket, and the waits for it that Asio has under way, at most one in each direction.
 //
-// Asio tells a wait that it was aborted after the socket was closed, when whoever owned the socket
+// Asio tells a wait that it was aborted after the socket was closed, when the owner of the socket
 // may be gone. So the handlers share the watch, and the watch forgets its owner when it is closed.
 // A wait for reading costs no allocation: its handler lives in the watch.
 //
@@ -25,7 +25,7 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
  public:
   using Pointer = boost::intrusive_ptr<Watch>;
 
-  /// Whom the waits are told to. May close the watch, or be destroyed, when it is told.
+  /// Hears of the waits' ends. May close the watch, or be destroyed, in that call.
   class Owner {
    public:
     /// A read will not block: there are bytes, an end or an error. `error`: Asio could not wait.

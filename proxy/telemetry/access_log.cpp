@@ -219,7 +219,7 @@ void AccessLog::State::stop() {
 
 AccessLog::AccessLog(Options options, std::function<void(std::uint64_t)> dropped)
     : state_(std::make_shared<State>(fitting(options), std::move(dropped))) {
-  // Signals are for the main thread; a SIGPIPE that nobody ignores stays pending on this one.
+  // Signals are for the main thread; a SIGPIPE that is not ignored stays pending on this one.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -4,7 +4,7 @@
 //
 // Escaping makes any bytes safe to print: control characters (C0, DEL, C1) and the Unicode line
 // and paragraph separators are escaped, so that one value never makes two lines in any reader or
-// moves a terminal's cursor; bytes that are no UTF-8 (RFC 3629) become U+FFFD.
+// moves a terminal's cursor; bytes that are not UTF-8 (RFC 3629) become U+FFFD.
 //
 // Thread-safety: functions are pure; a Timestamp belongs to one thread.
 #pragma once

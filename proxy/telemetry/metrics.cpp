@@ -69,7 +69,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::map<std::string, PolicyId, std::less<>> policy_numbers{{"", no_policy}};
   std::vector<std::unique_ptr<WorkerMetrics>> workers;
   /// The words that the store uses while somebody may scrape stand here from the start: to an alert
-  /// a series that begins at 1 is no rise, and the first failure would go unnoticed.
+  /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{
       {"audit", 0},  {"background", 0},  {"clock", 0},  {"close", 0},  {"compact", 0},
       {"decode", 0}, {"duplicates", 0},  {"extend", 0}, {"files", 0},  {"flush", 0},

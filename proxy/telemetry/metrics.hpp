@@ -1,5 +1,5 @@
 // Metrics: everything the telemetry port shows, counted per worker without locks and merged when
-// somebody scrapes. A worker resolves nothing by name on the request path: policies are numbered
+// a scrape arrives. A worker resolves nothing by name on the request path: policies are numbered
 // once, when a configuration is loaded.
 //
 // Thread-safety: a WorkerMetrics is written by its worker's thread alone and read by any; Metrics
@@ -89,7 +89,7 @@ class WorkerMetrics {
   void duplicate(PolicyId policy, std::chrono::nanoseconds age);
   /// How long a request waited for its entity's turn.
   void entity_wait(PolicyId policy, std::chrono::nanoseconds duration);
-  /// `reason` is one of a fixed set of words and must live for ever (a literal).
+  /// `reason` is one of a fixed set of words and must never be destroyed (a literal).
   void bad_request(std::string_view reason);
   /// Fields of a request that were dropped because a service may take them for others.
   void twins_dropped(std::size_t fields);
@@ -121,7 +121,7 @@ class WorkerMetrics {
   std::unique_ptr<State> state_;
 };
 
-/// Values read when somebody scrapes.
+/// Values read at each scrape.
 struct StoreGauges {
   std::uint64_t bytes = 0;
   std::uint64_t records_estimate = 0;
@@ -164,7 +164,7 @@ struct StoreGauges {
   std::uint64_t blob_bytes = 0;
 };
 
-/// What is bounded across workers, as it is taken now; read when somebody scrapes.
+/// What is bounded across workers, as it is in use now; read at each scrape.
 struct SlotsInUse {
   std::size_t clients = 0;
   std::size_t upstreams = 0;
@@ -190,7 +190,7 @@ class Metrics {
   /// `operation` is one of a fixed set of words.
   void store_error(std::string_view operation);
   /// `read` runs on the thread that scrapes, one at a time. When this returns, the function given
-  /// before runs no more: whoever ends a store hands in {} first.
+  /// before runs no more: a store's owner hands in {} before it ends the store.
   void store_gauges(std::function<StoreGauges()> read);
   /// The same for the slots of the data port.
   void slots_in_use(std::function<SlotsInUse()> read);
@@ -210,7 +210,7 @@ class Metrics {
   /// What ports that speak TLS count; lives as long as this object.
   TlsMetrics& tls();
 
-  /// A configuration was loaded anew, or could not be. The one the process began with counts as a
+  /// A configuration was loaded again, or could not be. The one the process began with counts as a
   /// success at the time this object was made.
   void reloaded(bool successful);
 

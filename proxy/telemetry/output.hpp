@@ -1,4 +1,4 @@
-// Output: bytes to a descriptor that others share and somebody may have stopped reading.
+// Output: bytes to a descriptor that is shared and whose reader may have stopped.
 //
 // It never makes the descriptor non-blocking, since that flag belongs to the open file and thereby
 // to every process that shares it (a terminal's shell, for one). Instead it asks poll(2) first and

@@ -20,7 +20,7 @@ SpanExporter::SpanExporter(const TracerOptions& options, std::unique_ptr<SpanTra
       transport_(std::move(transport)),
       queue_(queue),
       counts_(std::move(counts)) {
-  // Signals are for the main thread; a SIGPIPE that nobody ignores stays pending on this one.
+  // Signals are for the main thread; a SIGPIPE that is not ignored stays pending on this one.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -1,6 +1,6 @@
 // Span exporter: the thread that brings spans to the collector, in batches, and tries again with
-// growing pauses while nobody takes them. It holds up nobody: what does not fit into the queue
-// meanwhile is dropped by whoever hands it over.
+// growing pauses while they are not accepted. It delays no worker: what does not fit into the queue
+// meanwhile is dropped by the worker that hands it over.
 //
 // Private to this folder. Thread-safe.
 #pragma once

@@ -1,5 +1,5 @@
 // Span queue: encoded spans on their way from the workers to the exporter, bounded by their bytes.
-// What does not fit is refused, and who hands it over counts it; nobody waits for room.
+// What does not fit is refused, and the caller counts it; no thread waits for room.
 //
 // Private to this folder. Thread-safe; take() and taken_care_of() are the exporter's alone.
 #pragma once

@@ -25,7 +25,7 @@ void check_url(const std::string& endpoint) {
   const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, endpoint.c_str(), 0);
   if (code == CURLUE_OK) return;
   throw std::runtime_error("tracing.endpoint: \"" + endpoint +
-                           "\" is no URL: " + curl_url_strerror(code));
+                           "\" is not a URL: " + curl_url_strerror(code));
 }
 
 std::size_t keep(char* data, std::size_t, std::size_t size, void* answer) {

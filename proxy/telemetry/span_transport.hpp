@@ -18,7 +18,8 @@ struct SpanReply {
     taken,
     /// Not taken, and would not be a second time.
     refused,
-    /// Not taken now: nobody is there, or too busy (OTLP 1.0, "retryable response codes").
+    /// Not accepted now: the collector cannot be reached or is busy (OTLP 1.0, "retryable response
+    /// codes").
     try_again,
   } result = Result::try_again;
   /// How long the collector asks to be left alone; 0 where it does not say.

@@ -36,7 +36,7 @@ struct TraceContext {
 };
 
 /// Nothing where the value is not exactly what the recommendation allows (3.2.2, 4.3): then the
-/// trace begins anew, and its tracestate belongs to nobody. Versions above 00 are read as far as
+/// trace begins here, and the received tracestate is not used. Versions above 00 are read as far as
 /// 00 knows them.
 std::optional<TraceContext> parse_traceparent(std::string_view value);
 

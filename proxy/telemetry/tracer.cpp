@@ -23,7 +23,7 @@ class RandomIds {
     if (::getrandom(state_, sizeof state_, 0) != sizeof state_)
       throw std::runtime_error("cannot read random numbers from the kernel");
   }
-  /// Never zero: that is no id.
+  /// Never zero, which is not a valid id.
   std::uint64_t next() {
     std::uint64_t id = 0;
     while (id == 0) {

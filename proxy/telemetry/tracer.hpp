@@ -24,7 +24,7 @@ class SpanTransport;
 struct TracerOptions {
   /// Where spans are posted to: a whole http or https URL.
   std::string endpoint;
-  /// Of the traces that begin here. Who continues a trace does as its parent did.
+  /// Of the traces that begin here. A trace that is continued follows its parent's decision.
   double sample_ratio = 1.0;
   std::string service_name = "onceproxy";
   std::string version;
@@ -38,7 +38,7 @@ struct TracerOptions {
   /// Between two attempts; doubles from the one to the other.
   std::chrono::milliseconds backoff_min{1'000};
   std::chrono::milliseconds backoff_max{30'000};
-  /// A batch that nobody took for so long is dropped.
+  /// A batch that was not accepted for so long is dropped.
   std::chrono::milliseconds retry_time{300'000};
   /// How long the end may take.
   std::chrono::milliseconds stop_time{2'000};
@@ -52,7 +52,7 @@ struct TracerCounts {
 
 class Tracer {
  public:
-  /// Throws std::runtime_error where the endpoint is no URL.
+  /// Throws std::runtime_error where the endpoint is not a URL.
   Tracer(const TracerOptions& options, TracerCounts counts);
   Tracer(const TracerOptions& options, TracerCounts counts,
          std::unique_ptr<SpanTransport> transport);

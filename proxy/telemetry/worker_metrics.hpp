@@ -1,7 +1,7 @@
 // What one worker counts, as the scrape reads it. Private to this folder.
 //
 // Thread-safety: every number is written by the worker's thread alone and read by any; a policy's
-// counters are made by whoever numbers the policy, before the number is known to a worker.
+// counters are made by the thread that numbers the policy, before the number is known to a worker.
 #pragma once
 
 #include <array>

@@ -47,7 +47,7 @@ bool use_own(SSL_CTX* context, const Credentials& credentials) {
 bool trust(SSL_CTX* context, const Credentials& credentials) {
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
   for (const Certificate& each : credentials.trusted) {
-    // One that is there twice is no error.
+    // A duplicate is not an error.
     if (X509_STORE_add_cert(store, each.get()) != 1) return false;
   }
   return true;

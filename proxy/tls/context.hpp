@@ -1,8 +1,8 @@
-// Contexts: what handshakes are made with, built from files and never changed; whoever holds one
-// ends its connections with it when another has taken its place (port.hpp).
+// Contexts: what handshakes are made with, built from files and never changed; a connection
+// goes on with the one that it was made with after another has taken its place (port.hpp).
 //
 // Both sides: TLS 1.2 and 1.3, forward secret ciphers with authentication (AEAD) alone, no
-// compression, no renegotiation, no early data (a request in it could be sent twice by whoever
+// compression, no renegotiation, no early data (a request in it could be sent twice by anyone who
 // recorded it: RFC 8446, section 8), ALPN http/1.1, sessions resumed. Thread-safe.
 #pragma once
 
@@ -25,9 +25,9 @@ class ServerContext {
   static tl::expected<std::shared_ptr<const ServerContext>, std::string> make(
       const ServerOptions& options, Credentials credentials, TicketKeys& tickets);
 
-  /// A new connection's state; nullptr where there is no memory.
+  /// A new connection's state; nullptr where memory is short.
   Connection accept() const;
-  /// For whoever speaks TLS through a library of its own.
+  /// For code that speaks TLS through a library of its own.
   SSL_CTX* native() const { return context_.get(); }
   bool asks_for_certificates() const { return asks_; }
 

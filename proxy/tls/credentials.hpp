@@ -27,7 +27,8 @@ struct Credentials {
   /// The own certificate first; empty where there is none.
   std::vector<Certificate> chain;
   Key key;
-  /// Who is trusted; empty where nobody is asked, or the system's store is trusted.
+  /// The trusted authorities; empty where peers are not asked for certificates, or the system's
+  /// store is trusted.
   std::vector<Certificate> trusted;
   /// The first of the chain's ends.
   std::chrono::system_clock::time_point expires{};
@@ -39,7 +40,7 @@ struct Credentials {
   bool good() const;
   /// A handshake can be made with it.
   bool usable() const;
-  /// Of the faults that are no notes, in one line; empty where there is none.
+  /// The faults that are not notes, in one line; empty where there is none.
   std::string complaint() const;
 };
 

@@ -10,7 +10,7 @@
 namespace onceproxy::tls {
 
 struct Failure {
-  /// One of a fixed set of words, which live for ever: closed, timeout, not-tls, version, cipher,
+  /// One of a fixed set of words, which are literals: closed, timeout, not-tls, version, cipher,
   /// protocol, no-certificate, bad-certificate, refused, crowded, other.
   std::string_view reason = "other";
   std::string message;

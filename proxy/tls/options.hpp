@@ -29,7 +29,7 @@ struct ClientOptions {
   /// A file, or system_ca.
   std::string ca = system_ca;
   /// What the server's certificate must be for: a host name, which is also sent (SNI), or an IP
-  /// address. Never empty: a peer whose name nobody checks could be anybody.
+  /// address. Never empty: a peer whose name is not checked could be anyone.
   std::string server_name;
   /// Ours, where the server asks for one; both or neither.
   std::string certificate;

@@ -1,4 +1,4 @@
-// Peer: who the other side's certificate says it is. Taken once a connection, after its handshake,
+// Peer: the identity in the peer's certificate. Taken once a connection, after its handshake,
 // in which the certificate was verified. Plain values.
 #pragma once
 

@@ -23,7 +23,7 @@ bool is_der(const std::string& text) {
   return text.size() > 2 && text[0] == '\x30' && text[1] == '\x82';
 }
 
-/// "is not in PEM form", with the way out where it is known.
+/// "is not in PEM form", with the remedy where it is known.
 std::string no_pem(const std::string& text, const char* what, const char* command) {
   std::string out = std::string("holds no ") + what + " in PEM form";
   if (text.empty()) return "is empty";
@@ -79,7 +79,7 @@ tl::expected<std::vector<Certificate>, std::string> certificates_in(const std::s
 tl::expected<Key, std::string> key_in(const std::string& text) {
   if (is_encrypted(text)) {
     return tl::unexpected(std::string(
-        "is encrypted, and nobody is there to type its password; `openssl pkey` writes it without "
+        "is encrypted, and onceproxy cannot ask for its password; `openssl pkey` writes it without "
         "one, for a file that only onceproxy's user can read"));
   }
   if (text.find("PRIVATE KEY-----") == std::string::npos) {

@@ -16,7 +16,7 @@ tl::expected<std::string, std::string> read_file(const std::string& path);
 /// Every certificate in a file's text, at least one.
 tl::expected<std::vector<Certificate>, std::string> certificates_in(const std::string& text);
 
-/// The private key in a file's text. One that asks for a password is an error: nobody is there to
+/// The private key in a file's text. One that needs a password is an error: nobody can be asked to
 /// type it.
 tl::expected<Key, std::string> key_in(const std::string& text);
 

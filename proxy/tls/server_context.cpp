@@ -15,8 +15,8 @@ namespace {
 /// certificate is not looked at again meanwhile.
 constexpr long resumable_seconds = 3'600;
 
-/// RFC 7301: takes http/1.1, or http/1.0 from whoever has nothing newer. A client that offers only
-/// something else is told so.
+/// RFC 7301: takes http/1.1, or http/1.0 from a client that offers nothing newer. A client that
+/// offers only something else gets an alert.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned offered_size, void*) {
   static constexpr std::string_view wanted = "\x08http/1.1\x08http/1.0";

@@ -1,7 +1,7 @@
 // TicketKeys: what session tickets are sealed with (RFC 8446, section 4.6.1; RFC 5077). A server
-// that resumes sessions keeps nothing for them: all of it is in the ticket, so whoever has the key
-// can read what an old session of TLS 1.2 said. Therefore a key seals for an hour, opens for one
-// more, and is then forgotten; it never leaves the process.
+// that resumes sessions keeps nothing for them: all of it is in the ticket, so anyone who has the
+// key can read what an old session of TLS 1.2 said. Therefore a key seals for an hour, opens for
+// one more, and is then forgotten; it never leaves the process.
 //
 // Shared by all workers, so that a client may come back to any of them. Thread-safe.
 #pragma once

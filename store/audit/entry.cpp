@@ -14,7 +14,7 @@ namespace onceproxy::store {
 //   entry    := size kind check sum content
 //   size     := u16       bytes of the content
 //   kind     := u8        1 forward, 2 ending, 3 refusal, 4 action, 5 start
-//   check    := u8        of size and kind, so that a damaged length leads nobody astray
+//   check    := u8        of size and kind, so that a damaged length is noticed
 //   sum      := u32       of size, kind, check and content
 //
 //   forward  := time fence fingerprint attempt policy request_id trace_id

@@ -34,7 +34,7 @@ class AuditLog {
   using Failed = std::function<void(std::string_view detail)>;
 
   /// Opens or creates the directory, which one process owns. Throws std::runtime_error with a
-  /// message that names it and the way out. `clock` must outlive it.
+  /// message that names it and the remedy. `clock` must outlive it.
   AuditLog(std::filesystem::path directory, const AuditOptions& options, const Clock& clock,
            Failed failed);
   ~AuditLog();

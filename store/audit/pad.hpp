@@ -1,5 +1,5 @@
 // AuditPad: where one thread notes its refusals, so that a duplicate costs neither a lock nor a
-// wake. Whoever owns it hands it over a few times a second; what was not handed over yet is lost
+// wake. Its owner hands it over a few times a second; what was not handed over yet is lost
 // with the process.
 // Not thread-safe: one owner.
 #pragma once

@@ -70,7 +70,8 @@ class AuditSearch {
 
   /// Handover in what has been read whose forwards are older.
   std::unordered_map<std::uint64_t, AuditEnd> handover_;
-  /// A process began in what has been read: whoever forwarded before it is gone.
+  /// A process began in what has been read: requests that were forwarded before it have no process
+  /// any more.
   bool started_ = false;
 };
 

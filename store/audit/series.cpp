@@ -72,7 +72,7 @@ void AuditSeries::open() {
     File file;
     const auto [rest, error] = std::from_chars(begin, end, file.number);
     struct stat status {};
-    // Above any number of ours: somebody else's.
+    // Above any number of ours: another program's.
     if (file.number >> 62 != 0) continue;
     if (error != std::errc() || rest != end || ::stat(found.path().c_str(), &status) != 0) continue;
     file.ended = modified(status);
@@ -140,7 +140,7 @@ bool AuditSeries::make_directory_again() const {
 
 std::optional<std::string> AuditSeries::check() {
   const std::lock_guard lock(mutex_);
-  // Whoever appends next is told where this fails.
+  // The next append reports a failure of this one.
   const bool there = make_directory_again();
   if (current_ == nullptr) return std::nullopt;
   struct stat status {};

@@ -3,7 +3,7 @@
 // say.
 //
 // What is appended survives the process as soon as append() returns, and the machine after the next
-// sync(). No file is mapped: one that somebody cuts must not end the process.
+// sync(). No file is mapped: one that is truncated must not end the process.
 //
 // Thread-safe.
 #pragma once
@@ -50,7 +50,7 @@ class AuditSeries {
   /// What was appended before the call is on disk after it. Returns what went wrong.
   std::optional<std::string> sync();
   /// Looks whether what is appended to still has its name, and else begins a new file with the next
-  /// append: what nobody can find is lost. Returns what was wrong.
+  /// append: what cannot be found is lost. Returns what was wrong.
   std::optional<std::string> check();
   /// Removes what is older than the retention, and makes room ahead of need, so that append()
   /// seldom has to.
@@ -59,7 +59,7 @@ class AuditSeries {
   /// One file as it is now.
   struct File {
     std::uint64_t number = 0;
-    /// Between these its entries were appended. 1970: nobody knows.
+    /// Between these its entries were appended. 1970: unknown.
     WallTime begun{};
     WallTime ended{};
     std::uint64_t bytes = 0;

@@ -1,5 +1,5 @@
-// AuditWalk: the entries of one segment's bytes, in order. What is no entry is passed over, up to
-// the next one that is whole: a torn write or a damaged sector costs what it hit and no more.
+// AuditWalk: the entries of one segment's bytes, in order. Bytes that are not an entry are skipped,
+// up to the next one that is whole: a torn write or a damaged sector costs what it hit and no more.
 // Not thread-safe; the bytes must outlive it.
 #pragma once
 

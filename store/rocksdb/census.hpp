@@ -1,6 +1,6 @@
 // Census: how many records are in which state, for gauges. A thread of its own walks over all of
 // them, again and again, so many at a time with a pause between: nothing is counted where requests
-// go, and a reservation that nobody holds becomes unknown without anybody writing that.
+// go, and a reservation that nobody holds becomes unknown without a write.
 // Fingerprints are digests, so what is not looked at yet is like what is: counts are estimates
 // until everything was, and as old as a walk takes (10,000 records: 10 s; ten million: an hour and
 // a half).

@@ -160,7 +160,8 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
 }
 
 void Committer::succeed(Operation* group) {
-  // Before anybody is told: what was answered is in the log whatever happens to the process.
+  // Before the callers are answered, so that what was answered is in the log even if the process is
+  // killed.
   for (const Operation* at = group; at != nullptr; at = at->next) note(*at);
   write_down();
   while (group != nullptr) {
@@ -196,7 +197,7 @@ void Committer::write_down() {
   audit_count_ = 0;
 }
 
-/// Nothing is on disk of it, or nobody knows.
+/// Nothing of it is on disk, or that is unknown.
 void Committer::forget(const Operation& operation) {
   parts_.handover.end(operation.fingerprint, false);
 }
@@ -218,7 +219,7 @@ void Committer::fail(Operation* group, bool maybe_on_disk) {
       delivery_.add(call);
     } else {
       Call<Settled>& call = *std::exchange(operation->settle_call, nullptr);
-      // An operator is told, and asks again; an outcome is known to nobody else.
+      // An operator sees the failure and can retry; an outcome is known here only.
       if (operation->kind != Operation::Kind::entity) retain(std::move(operation));
       call.result = Settled::failed;
       delivery_.add(call);

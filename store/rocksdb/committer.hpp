@@ -75,7 +75,7 @@ class Committer {
   }
   void submit() { queue_.nudge(); }
 
-  /// Operations should say what the audit log is to be told.
+  /// Operations should carry an entry for the audit log.
   bool audited() const { return parts_.audit != nullptr; }
 
   /// The database has failed and is not back yet: nothing can be promised.

@@ -70,7 +70,7 @@ bool Committer::try_recover() {
     }
     written += changes;
     for (const auto& operation : operations) {
-      // A reservation in doubt was told to nobody.
+      // A reservation in doubt was reported to no caller.
       if (operation->kind != Operation::Kind::reserve) note(*operation);
     }
     write_down();
@@ -79,7 +79,7 @@ bool Committer::try_recover() {
       parts_.handover.end(operation->fingerprint, completed, delivery_);
     }
   } while (!retained_.finish());
-  // Only now: before, whoever goes on would still be told that the database fails.
+  // Only now: callers that continued earlier would still find the database failed.
   delivery_.send();
   if (parts_.observer.event) {
     parts_.observer.event("reopened: " + std::to_string(written) + " retained changes written");
@@ -106,7 +106,7 @@ void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch
   if (!record || record->nonce != operation.nonce) return;
   const std::string_view key = operation.fingerprint.view();
   if (operation.kind == Operation::Kind::reserve) {
-    // Its caller was told that nothing was reserved, and forwarded nothing.
+    // Its caller was answered that nothing was reserved, and forwarded nothing.
     parts_.database.add(batch, Family::records, key, operation.previous);
     return;
   }

@@ -39,7 +39,7 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  /// At startup. Throws std::runtime_error naming the directory, what is wrong and the way out.
+  /// At startup. Throws std::runtime_error that names the directory, the problem and the remedy.
   void open();
   /// True when open() had to drop a part of the write-ahead log.
   bool lost_wal() const { return lost_wal_; }

@@ -1,4 +1,5 @@
-// Opening at startup: what can be wrong with a directory, told so that an operator can act on it.
+// Opening at startup: what can be wrong with a directory, reported so that an operator can act on
+// it.
 #include <fcntl.h>
 #include <unistd.h>
 

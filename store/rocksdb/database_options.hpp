@@ -1,4 +1,4 @@
-// What the RocksDB underneath is told, and why. Internal to the store.
+// The options of the embedded RocksDB, with their reasons. Internal to the store.
 #pragma once
 
 #include <rocksdb/db.h>

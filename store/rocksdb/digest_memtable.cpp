@@ -23,7 +23,7 @@ class Entries {
     for (std::atomic<Block*>& block : blocks_) delete block.load(std::memory_order_relaxed);
   }
 
-  /// False: there is no room for more, and nobody may rely on the order any more.
+  /// False: there is no room for more, and the order must not be relied on any more.
   void push_back(const char* entry) {
     const std::size_t size = size_.load(std::memory_order_relaxed);
     std::atomic<Block*>& block = blocks_[size / block_size];
@@ -183,7 +183,7 @@ class Factory final : public rocksdb::MemTableRepFactory {
   static constexpr std::size_t huge_page_bytes = 0;
   static constexpr int logged_from = 0;
   static constexpr bool log_distribution = false;
-  /// A bucket that holds more becomes a skip list, whoever brought that about.
+  /// A bucket that holds more becomes a skip list.
   static constexpr std::uint32_t list_max = 16;
 
   const std::unique_ptr<rocksdb::MemTableRepFactory> hashed_;

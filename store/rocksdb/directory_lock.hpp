@@ -1,6 +1,6 @@
 // DirectoryLock: the store's directory, held open and locked as long as the store is open.
 //
-// RocksDB locks a file in the directory, LOCK. Whoever removes that file takes the lock away with
+// RocksDB locks a file in the directory, LOCK. Removing that file takes the lock away with
 // it, and a second process could lock the new one. This lock is on the directory itself (flock(2)
 // on its own descriptor): nothing that is done to the files in it lets anybody else in. Where a
 // file system knows no such lock (some network file systems), RocksDB's is the only one.
@@ -24,7 +24,7 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
   struct Holder {
-    /// 0: nobody can say.
+    /// 0: unknown.
     pid_t process = 0;
     bool is_this_process = false;
   };

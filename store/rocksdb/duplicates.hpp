@@ -42,12 +42,12 @@ class Duplicates {
   /// noted where the table is full.
   void note(const Fingerprint& fingerprint, WallTime now, std::chrono::milliseconds window);
 
-  /// Held from take() until what was taken is written, and by whoever reads both what is written
+  /// Held from take() until what was taken is written, and by readers of both what is written
   /// and what is noted: so that nothing is missed between the two, nor counted twice.
   std::unique_lock<std::shared_mutex> writing() const { return std::unique_lock(moving_); }
   std::shared_lock<std::shared_mutex> reading() const { return std::shared_lock(moving_); }
 
-  /// Takes at most so many out, for whoever writes them.
+  /// Takes at most so many out, to be written.
   std::vector<std::pair<Fingerprint, DuplicateCount>> take(std::size_t operations);
   /// What was noted and not taken yet.
   std::optional<DuplicateCount> noted(const Fingerprint& fingerprint) const;

@@ -1,11 +1,11 @@
-// Entities: who has the turn of which entity, who waits for it, and what is known of it. An entity
-// is read from disk when a reserve first asks for it and stays in memory while anybody uses it (has
-// the turn, waits for it, or holds a reservation on it); so long the memory is what counts, and the
-// committer writes from it. A turn that the disk gives to a reservation of a process that died is
-// taken until that reservation's lease ends.
+// Entities: which call has the turn of which entity, which calls wait for it, and what is known of
+// it. An entity is read from disk when a reserve first asks for it and stays in memory while
+// anybody uses it (has the turn, waits for it, or holds a reservation on it); so long the memory is
+// what counts, and the committer writes from it. A turn that the disk gives to a reservation of a
+// process that died is taken until that reservation's lease ends.
 //
 // Thread-safe: sharded by key. A first use waits for the disk with its shard locked. Nothing is
-// delivered with a lock held: what is to be delivered is put into `out`.
+// delivered with a lock held: what must be delivered is added to `out`.
 #pragma once
 
 #include <atomic>
@@ -43,7 +43,7 @@ class Entities {
   Entered enter(const EntityTerms& terms, WallTime now, Waiter* waiter);
   /// Ends a wait. False where it is over already: the waiter is being delivered, with the turn.
   bool give_up(const EntityKey& key, Waiter& waiter);
-  /// A user goes; `turn` it had goes to whoever waits longest.
+  /// A user goes; `turn` it had goes to the call that has waited longest.
   void leave(const EntityKey& key, bool turn, Delivery& out);
   /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
   void abandon(const EntityKey& key, WallTime lease_end);
@@ -56,13 +56,13 @@ class Entities {
   std::string encoded(const EntityKey& key) const;
 
   /// The lease of the reservation that has the turn can now be over then at the latest: what is to
-  /// be written. Nothing where nobody uses the entity any more.
+  /// be written. Nothing where the entity is not in use any more.
   std::optional<std::string> extended(const EntityKey& key, WallTime lease_end);
   /// Gives on the turns of dead processes whose leases are over.
   void end_dead_turns(WallTime now, Delivery& out);
   /// The same for the one of this reservation, before its lease is over.
   void end_dead_turn(const Fingerprint& holder, Delivery& out);
-  /// From now on nobody waits. Those that do are delivered, without the turn.
+  /// From now on no call may wait. Those that do are delivered, without the turn.
   void stop_waiting(Delivery& out);
 
   // For operators:

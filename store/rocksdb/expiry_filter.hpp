@@ -1,5 +1,5 @@
 // The compaction filters that reclaim what has expired. They free space and nothing else: whether
-// a record still counts is decided by whoever reads it. RocksDB's filters ignore snapshots, so
+// a record still counts is decided by its reader. RocksDB's filters ignore snapshots, so
 // nothing here may rely on one.
 //
 // Purging cannot be undone, and a wrong clock must not purge: nothing is while the clock says that

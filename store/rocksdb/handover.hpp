@@ -1,7 +1,7 @@
-// Handover: what happens when a claim or a reservation is over, whoever ends it: the entity's turn
-// goes to the next, the rate limit is left, and those who waited for it are delivered. It writes
-// nothing: what is on disk was written before.
-// Thread-safe. No lock is held when anybody is delivered.
+// Handover: what happens when a claim or a reservation ends: the entity's turn
+// goes to the next, the rate limit is left, and the calls that waited for it are delivered. It
+// writes nothing: what is on disk was written before. Thread-safe. No lock is held when anybody is
+// delivered.
 #pragma once
 
 #include "store/rocksdb/entities.hpp"
@@ -17,13 +17,13 @@ class Handover {
 
   /// `completed`: its answer is on disk.
   void end(const Fingerprint& fingerprint, bool completed, Delivery& out);
-  /// At once, where nobody collects deliveries.
+  /// At once, where deliveries are not collected.
   void end(const Fingerprint& fingerprint, bool completed);
   /// The reservation is left to its lease, and so is its turn.
   void drop(const Fingerprint& fingerprint, const Nonce& nonce);
   /// The reservation of a process that died is over before its lease, by an operator's word.
   void turn_is_over(const Fingerprint& fingerprint);
-  /// Nobody waits from now on; those that do are delivered.
+  /// From now on no call may wait; those that do are delivered.
   void stop_waiting();
 
  private:

@@ -56,7 +56,7 @@ std::optional<Header> header_at(std::string_view log, std::size_t at) {
 std::string_view fragment_at(std::string_view log, std::size_t at) {
   const auto header = header_at(log, at);
   if (!header || at + header_bytes + header->size > log.size()) return {};
-  // Stored rotated and shifted, so that a checksum of bytes that hold one is no special case.
+  // Stored rotated and shifted, so that a checksum of bytes that hold one is not a special case.
   const std::uint32_t sum = crc32c(log.substr(at + 6, 1 + header->size));
   if (header->checksum != (sum >> 15 | sum << 17) + 0xA282EAD8) return {};
   return log.substr(at, header_bytes + header->size);
@@ -78,7 +78,7 @@ bool has_empty_sector(std::string_view log, std::size_t from, std::size_t to) {
   return false;
 }
 
-/// Whether what lies at `at`, which is no fragment, may be the trace of an interrupted write: a
+/// Whether what lies at `at`, which is not a fragment, may be the trace of an interrupted write: a
 /// sector of it is missing, or the file's end is.
 bool is_interrupted(std::string_view log, std::size_t at) {
   const std::size_t header_end = at + header_bytes;

@@ -1,6 +1,6 @@
 // LogNotes: which write-ahead logs there are, and how long each is at least, written down apart
-// from them. A log that was cut, or removed, looks like one that ends there: only who knows how
-// long it was can tell.
+// from them. A log that was cut, or removed, looks like one that ends there: only a reader that
+// knows how long it was can tell.
 //
 // A note is made after what it says is on disk, and taken back before it stops being true. So a
 // power cut between the two leaves a note that says too little, never too much.

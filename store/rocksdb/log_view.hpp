@@ -12,7 +12,7 @@
 namespace onceproxy::store {
 
 /// `file` is the one of that name, opened. `synced` as end_of_log() has it. Gives `file` back where
-/// the log cannot be read, which whoever reads it next will say better.
+/// the log cannot be read, which the next reader reports better.
 std::unique_ptr<rocksdb::FSSequentialFile> view_of_log(
     std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name,
     std::optional<std::uint64_t> synced);

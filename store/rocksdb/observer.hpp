@@ -1,4 +1,4 @@
-// RocksDbObserver: who is told what happens in the embedded store. Plain functions.
+// RocksDbObserver: hears what happens in the embedded store. Plain functions.
 #pragma once
 
 #include <chrono>

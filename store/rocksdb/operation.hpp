@@ -1,4 +1,4 @@
-// Operation: one verb under way to the disk: what is to be written, and who is to be told. A verb
+// Operation: one verb under way to the disk: what to write, and which call to answer. A verb
 // makes it, whole and encoded, on its caller's thread, so that the committer only puts bytes
 // together; whatever a verb writes is one operation and thus atomic.
 // Not thread-safe: one owner at a time.
@@ -46,7 +46,7 @@ struct Operation {
   std::optional<std::string> record;
   /// What is written or deleted with it.
   std::vector<Write> also;
-  /// What the audit log is told once it is written.
+  /// The entry of the audit log, once the operation is written.
   std::string audit;
   /// The reservation's, which outlives the operation; null where it has none. What is written of
   /// its entity and its rate limit is what is known of them when the group is put together, so

@@ -151,7 +151,7 @@ class PreparedLog final : public rocksdb::FSWritableFile {
     if (const IOStatus status = write(parts.data(), count, end - start_); !status.ok())
       return status;
     if (end > prepared_) {
-      // The first log_piece is noted by whoever made the file, once its name is on disk.
+      // The first log_piece is noted by the creator of the file, once its name is on disk.
       if (prepared_ != 0) {
         if (const IOStatus status = noting_.note(end); !status.ok()) return status;
       }

@@ -9,7 +9,7 @@
 // lock.
 //
 // Each log is noted (log_notes.hpp) when it is made, whenever a further MiB of it is on disk, and
-// when it goes, so that a log which was cut or removed is told from one that ends there.
+// when it goes, so that a log which was cut or removed is distinguished from one that ends there.
 #pragma once
 
 #include <rocksdb/file_system.h>

@@ -1,6 +1,6 @@
 // Rates: how much of which rate limit is used. A limit's state is read from disk when a reservation
 // first asks for it and stays in memory while one that took a token is held; so long the memory is
-// what counts, and the committer writes from it. It decides nothing about who asks.
+// what counts, and the committer writes from it. It does not know the callers.
 //
 // Thread-safe: sharded by key. A first use waits for the disk with its shard locked.
 #pragma once
@@ -23,7 +23,7 @@ class Rates {
   Rates(const Database& database, const RocksDbObserver& observer)
       : database_(database), observer_(observer) {}
 
-  /// A token was taken. Whoever has it is a user of the limit until leave().
+  /// A token was taken. Its holder is a user of the limit until leave().
   struct Token {
     std::chrono::nanoseconds interval{0};
     RateTime taken{};

@@ -21,8 +21,8 @@ class RecordReader {
                const Era& era)
       : database_(database), cache_(cache), observer_(observer), era_(era) {}
 
-  /// What the disk says, whoever holds the reservation. A read that failed and a record that
-  /// cannot be read are reported to the observer. `claimed`: the caller has the claim on the
+  /// What the disk says, whether or not the reservation is held. A read that failed and a record
+  /// that cannot be read are reported to the observer. `claimed`: the caller has the claim on the
   /// fingerprint, so that what is found to be completed can be kept in memory.
   Looked look(const ReserveRequest& request, WallTime now, bool claimed) const;
 

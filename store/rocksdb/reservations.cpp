@@ -109,7 +109,7 @@ Reservations::Settling Reservations::begin_to_settle(Entry& entry, bool done) {
   entry.stage = Stage::settling;
   entry.done = done;
   Settling out{std::move(entry.holding), entry.resources.get()};
-  // Duplicates are still compared with it, and operators told that it is held.
+  // Duplicates are still compared with it, and operators see that it is held.
   entry.holding.record.payload = out.record.payload;
   entry.holding.record.nonce = out.record.nonce;
   return out;

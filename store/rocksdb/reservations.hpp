@@ -1,12 +1,13 @@
-// Reservations: who in this process holds which fingerprint. It is what makes one of any number of
-// concurrent callers the first, before anything is on disk, and what a permit is checked against.
+// Reservations: which call in this process holds which fingerprint. It is what makes one of any
+// number of concurrent callers the first, before anything is on disk, and what a permit is checked
+// against.
 //
 // An entry lives from the claim until nothing in memory may write its record any more: as long as
-// it is there, nobody else can claim the fingerprint. Who waits for what becomes of it waits at the
+// it is there, no other call can claim the fingerprint. Calls that wait for its outcome wait at the
 // entry: when it ends as completed all of them look for themselves; else it does not end but goes
-// over, as a claim, to the one that waited longest, so that nobody is forgotten and one at a time
+// over, as a claim, to the one that waited longest, so that none is forgotten and one at a time
 // tries. It does no I/O and knows no clock. Nobody is
-// delivered with a lock held: who is to be is put into `out`.
+// delivered with a lock held: the calls to deliver are added to `out`.
 //
 // Thread-safe: sharded by fingerprint, one mutex a shard, none held while another is taken.
 #pragma once
@@ -55,12 +56,12 @@ class Reservations {
     gone,      ///< there is no entry (any more), or nobody waits any more: claim again
     mismatch,  ///< the entry has another payload
   };
-  /// Waits at the entry, whoever has it.
+  /// Waits at the entry, whichever call has it.
   Parked park(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
               Waiter& waiter);
   /// Ends a wait. False where it is over already: the waiter is being delivered.
   bool give_up(const Fingerprint& fingerprint, Waiter& waiter);
-  /// From now on nobody waits. Those that do are delivered.
+  /// From now on no call may wait. Those that do are delivered.
   void stop_waiting(Delivery& out);
 
   /// The claim became a reservation, described by `record`, that is on its way to the disk.
@@ -77,7 +78,7 @@ class Reservations {
     const HeldResources* resources = nullptr;  ///< valid until end(); null where it has none
   };
   /// The permit with `nonce` is used up. Nothing where it no longer holds the reservation. The
-  /// entry stays until end(), so that nobody is let in before the outcome is written. `done`: the
+  /// entry stays until end(), so that no call is let in before the outcome is written. `done`: the
   /// operation happened.
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
                                    bool done = false);

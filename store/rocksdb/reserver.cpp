@@ -113,7 +113,7 @@ std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& 
   if (std::holds_alternative<Free>(looked)) {
     if (!glance.present) return Unavailable{Reason::pending};
     if (glance.differs) return Mismatch{};
-    // No request is in flight, and nobody must be told that his will be seen to.
+    // No request is in flight, and no duplicate may be acknowledged.
     if (glance.by_operator && request.wait <= 0ms) return Held{1ms};
     return InFlight{};
   }

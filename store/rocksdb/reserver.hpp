@@ -46,7 +46,8 @@ class Reserver {
   std::size_t waiting_bytes() const { return room_.bytes(); }
 
  private:
-  /// Answered: the result is set, nothing is in hand any more. Else whoever has it now answers.
+  /// Answered: the result is set, and nothing is pending any more. Otherwise its present holder
+  /// answers.
   enum class Step { answered, sent, waits };
   /// Nothing: go on.
   using Stop = std::optional<Step>;

@@ -48,7 +48,7 @@ Reserver::Stop Reserver::wait_for_outcome(Attempt& attempt, WaiterPtr& waiter) {
   return std::nullopt;
 }
 
-/// The claim is kept meanwhile: duplicates wait behind it, or are told that it is in flight.
+/// The claim is kept meanwhile: duplicates wait behind it, or are answered as in flight.
 Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
   const EntityTerms& terms = *attempt.request.entity;
   attempt.call.turn_wait = std::chrono::nanoseconds(0);

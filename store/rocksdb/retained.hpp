@@ -1,7 +1,7 @@
 // Retained: what a failed database leaves behind: outcomes that are not on disk though they
-// happened, and reservations that may be on disk though their callers were told otherwise. Both
-// wait in memory until the database is open again. Bounded: an outcome over the bound is left to
-// its reservation's lease.
+// happened, and reservations that may be on disk although their callers were answered otherwise.
+// Both wait in memory until the database is open again. Bounded: an outcome over the bound is left
+// to its reservation's lease.
 //
 // Thread-safe. open/closed is decided under the same lock as adding, so that nothing is added
 // after the last look.

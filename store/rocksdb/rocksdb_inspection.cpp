@@ -131,7 +131,7 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         if (key.size() != last.bytes.size()) return true;
         std::copy(key.begin(), key.end(), last.bytes.begin());
         auto record = decode(value);
-        // A damaged one is an error of whoever asks for it, and must not end the list.
+        // A damaged record is an error when it is requested, and must not end the list.
         if (!record || expiry(last, *record) <= now) return true;
         if (filter.policy && record->policy != *filter.policy) return true;
         RecordView item = view(last, *std::move(record), now);
@@ -178,7 +178,7 @@ Changed RocksDbInspection::give_back(const Fingerprint& fingerprint, Changed res
   return result;
 }
 
-/// Takes the fingerprint, so that nobody else decides about it meanwhile, and reads its record.
+/// Takes the fingerprint, so that no other call decides about it meanwhile, and reads its record.
 std::optional<Record> RocksDbInspection::claim(const Fingerprint& fingerprint, Changed& why_not) {
   if (stopped()) {
     why_not = Changed::failed;

@@ -132,7 +132,7 @@ std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settle
   return settling;
 }
 
-/// What the audit log is told of it; nothing where there is none.
+/// Its entry in the audit log; nothing where there is no log.
 std::string OpenStore::ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                               std::string_view error) const {
   std::string entry;

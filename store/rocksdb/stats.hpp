@@ -38,8 +38,8 @@ struct RocksDbStats {
   bool prepared_log = false;
 };
 
-/// RocksDB's insides, since it was last opened. Takes its lock for a moment: for whoever scrapes,
-/// not for whoever serves.
+/// RocksDB's insides, since it was last opened. Takes its lock for a moment: for scrapes,
+/// not for the request path.
 struct RocksDbFigures {
   /// It cannot compact as fast as it is written to, and takes no write for now.
   bool writes_stopped = false;

@@ -174,7 +174,7 @@ def test_another_file_of_the_same_content_is_not_reloaded(proxy):
     os.unlink(proxy.config)
     wait_for_line(proxy, GONE)
     rename_over(proxy.config, text)
-    wait_for_line(proxy, "the configuration file is back and says what it said")
+    wait_for_line(proxy, "the configuration file is back with the same content")
     assert lines(proxy, "configuration unchanged") == lines(proxy, "configuration reloaded") == []
 
 

@@ -21,13 +21,13 @@ def send(proxy, body, headers=JSON, target="/orders", key=None):
 
 UNREADABLE = {
     "a member twice": (b'{"type":"dispatch","id":1,"id":1}', "a member name is repeated at byte 26"),
-    "NaN": (b'{"id":"e1","cpu":NaN}', "there is no JSON value at byte 17"),
+    "NaN": (b'{"id":"e1","cpu":NaN}', "a JSON value is missing at byte 17"),
     "cut off": (b'{"type":"dispatch","id":1', "the document ends too early at byte 25"),
     "65 levels": (b'{"x":' + b"[" * 65 + b"]" * 65 + b"}", "nested too deeply at byte 68"),
     "UTF-16": ('{"type":"dispatch","id":3}'.encode("utf-16"), "this is not UTF-8 at byte 0"),
     "UTF-16 without a mark": ('{"type":"dispatch"}'.encode("utf-16-le"), "at byte 1"),
     "Latin-1": (b'{"type":"M\xfcller"}', "this is not UTF-8 at byte 10"),
-    "white space alone": (b" ", "there is no JSON value"),
+    "white space alone": (b" ", "a JSON value is missing"),
 }
 UNDECODABLE = {
     "not gzip": ({"Content-Encoding": "gzip"}, b'{"type":"dispatch","id":7}'),

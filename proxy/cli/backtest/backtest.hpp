@@ -23,7 +23,8 @@ class Backtest {
   Backtest(const config::Settings& settings, std::size_t entries_max);
 
   /// The next request of the log. Time does not go back: one that is older than the one before it
-  /// is taken for as late as that, and counted. False: too much is remembered; it was not counted.
+  /// counts as being as late as that one, and is reported. False: too much is remembered; it was
+  /// not counted.
   [[nodiscard]] bool add(const LoggedRequest& request);
   void add_bad_line(std::uint64_t line, std::string why);
   std::uint64_t requests() const { return report_.requests; }

@@ -19,17 +19,17 @@ Read fail(const char* why) {
 Read read_head(const JsonObject& entry, const JsonObject& request, LoggedRequest& out) {
   const auto time = entry.string("startedDateTime");
   const auto moment = time ? parse_moment(*time) : std::nullopt;
-  if (!moment) return fail("its \"startedDateTime\" is no time");
+  if (!moment) return fail("its \"startedDateTime\" is not a time");
   out.time = *moment;
   const auto method = request.string("method");
   if (!method || method->empty()) return fail("its request has no \"method\"");
   out.method = *method;
   const auto url = request.string("url");
   out.target = url ? target_of(*url) : "";
-  if (out.target.empty()) return fail("its request's \"url\" is no URL");
+  if (out.target.empty()) return fail("its request's \"url\" is not a URL");
   const auto headers = request.find("headers");
   if (headers && !read_headers(request.tree(), *headers, out.headers)) {
-    return fail("its request's \"headers\" are no list of names and values");
+    return fail("its request's \"headers\" are not a list of names and values");
   }
   return {};
 }
@@ -92,7 +92,7 @@ Read read_body(const JsonObject& request, LoggedRequest& out) {
     return {};
   }
   auto bytes = decode_base64(*text);
-  if (!bytes) return fail("its request's body is no base64");
+  if (!bytes) return fail("its request's body is not valid base64");
   out.body = *std::move(bytes);
   out.body_is_decoded = false;
   return {};
@@ -115,7 +115,7 @@ void read_answer(const JsonObject& entry, LoggedRequest& out) {
 tl::expected<LoggedRequest, std::string> read_har_entry(std::string_view text) {
   const std::unique_ptr<const JsonTree> tree = JsonTree::parse(text);
   if (!tree || tree->kind(0) != JsonTree::Kind::object) {
-    return tl::unexpected(std::string("it is no JSON object"));
+    return tl::unexpected(std::string("it is not a JSON object"));
   }
   const JsonObject entry(*tree, 0);
   const auto request = entry.object("request");

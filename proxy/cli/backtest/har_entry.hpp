@@ -9,7 +9,7 @@
 
 namespace onceproxy::backtest {
 
-/// The error says in words why the entry is no request.
+/// The error says why the entry is not a request.
 tl::expected<LoggedRequest, std::string> read_har_entry(std::string_view entry);
 
 }  // namespace onceproxy::backtest

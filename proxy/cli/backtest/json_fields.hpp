@@ -17,7 +17,7 @@ namespace onceproxy::backtest {
 
 using policies::JsonTree;
 
-/// An object of a document. A member that is null is taken for one that is not there.
+/// An object of a document. A member that is null counts as absent.
 class JsonObject {
  public:
   JsonObject(const JsonTree& tree, JsonTree::Index index) : tree_(tree), index_(index) {}

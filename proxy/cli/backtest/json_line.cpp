@@ -52,7 +52,7 @@ Read read_body(const JsonObject& line, LoggedRequest& out) {
   if (!encoded) return {};
   const auto text = line.string("body_base64");
   auto bytes = text ? decode_base64(*text) : std::nullopt;
-  if (!bytes) return fail("its \"body_base64\" is no base64");
+  if (!bytes) return fail("its \"body_base64\" is not valid base64");
   out.body = *std::move(bytes);
   out.body_is_decoded = false;
   return {};
@@ -67,7 +67,7 @@ Read read_answer(const JsonObject& line, LoggedRequest& out) {
   }
   if (line.find("duration_ms")) {
     const auto duration = line.number("duration_ms");
-    if (!duration || *duration < 0) return fail("its \"duration_ms\" is no number from 0");
+    if (!duration || *duration < 0) return fail("its \"duration_ms\" is not a number of 0 or more");
     out.duration = duration_of(*duration);
   }
   if (const auto bytes = line.number("response_bytes"); bytes && *bytes >= 0) {
@@ -81,7 +81,7 @@ Read read_answer(const JsonObject& line, LoggedRequest& out) {
 tl::expected<LoggedRequest, std::string> read_json_line(std::string_view text) {
   const std::unique_ptr<const JsonTree> tree = JsonTree::parse(text);
   if (!tree || tree->kind(0) != JsonTree::Kind::object) {
-    return tl::unexpected(std::string("it is no JSON object"));
+    return tl::unexpected(std::string("it is not a JSON object"));
   }
   const JsonObject line(*tree, 0);
   LoggedRequest out;

@@ -1,4 +1,4 @@
-// One line of a JSON-lines log. The format is told in README.md. Pure.
+// One line of a JSON-lines log. The format is described in README.md. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace onceproxy::backtest {
 
-/// The error says in words why the line is no request.
+/// The error says why the line is not a request.
 tl::expected<LoggedRequest, std::string> read_json_line(std::string_view line);
 
 }  // namespace onceproxy::backtest

@@ -20,7 +20,7 @@ inline constexpr std::size_t piece_bytes_max = std::size_t{64} * 1024 * 1024;
 struct LogItem {
   /// From 1; where an entry begins.
   std::uint64_t line = 0;
-  /// The error says in words why it is no request.
+  /// The error says why it is not a request.
   tl::expected<LoggedRequest, std::string> request;
 };
 

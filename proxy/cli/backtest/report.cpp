@@ -124,13 +124,13 @@ void print_table(const Report& report, std::ostream& out) {
   if (report.without_status > 0) {
     out << "\n"
         << report.without_status
-        << " of those covered have no status in the log and are taken for completed\n";
+        << " of those covered have no status in the log and count as completed\n";
   }
   if (report.out_of_order > 0) {
     out << "\n"
         << report.out_of_order << " are older than one before them, by up to "
         << milliseconds_text(report.out_of_order_max)
-        << ", and are taken for as late as that one\n";
+        << ", and count as being as late as that one\n";
   }
 }
 

@@ -22,7 +22,7 @@ struct PolicyCount {
   std::uint64_t requests() const;
 };
 
-/// A line, or an entry of HAR, that is no request.
+/// A line, or an entry of HAR, that is not a request.
 struct BadLine {
   std::uint64_t line = 0;
   std::string why;
@@ -41,7 +41,7 @@ struct Report {
   std::uint64_t uncovered = 0;
   /// Requests that the data port refuses before any policy.
   std::uint64_t bad_requests = 0;
-  /// Covered ones whose answer the log does not tell; they are taken for completed.
+  /// Covered ones whose answer the log does not tell; they count as completed.
   std::uint64_t without_status = 0;
   /// Requests that are older than one before them, and the furthest that one was.
   std::uint64_t out_of_order = 0;

@@ -1,6 +1,6 @@
-// Simulation: the rules of store/store.hpp, in memory and in the log's time: who is let through,
-// who is kept away, who waits. What has expired is forgotten as time goes on. A request that waits
-// is decided later than one that arrived after it.
+// Simulation: the rules of store/store.hpp, in memory and in the log's time: which request is let
+// through, which is refused, which waits. What has expired is forgotten as time goes on. A request
+// that waits is decided later than one that arrived after it.
 //
 // It keeps no answer, knows no failures of a store, and none of the limits that protect a process
 // (reservations under way, calls that wait, connections).

@@ -1,4 +1,4 @@
-// How a Simulation forgets: what nobody uses and time has passed by goes, so that memory follows
+// How a Simulation forgets: what is unused and has expired is removed, so that memory follows
 // what the policies remember and not the length of the log.
 #include "proxy/cli/backtest/simulation.hpp"
 
@@ -15,7 +15,7 @@ void Simulation::forget_entity(Moment now, const store::EntityKey& key) {
   const auto found = entities_.find(key);
   if (found == entities_.end()) return;
   Entity& entity = found->second;
-  // Whoever leaves last asks again.
+  // The last one to leave checks again.
   if (entity.taken || !entity.queue.empty()) return;
   if (entity.expires <= now) {
     entities_.erase(found);

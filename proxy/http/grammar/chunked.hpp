@@ -1,6 +1,6 @@
 // ChunkedDecoder: the chunked transfer coding (RFC 9112 7.1), taken apart as it streams, strictly
 // and within bounds. Chunk extensions (7.1.1: tokens and quoted strings) and trailers are read,
-// bounded and dropped: nobody behind the proxy asked for them, and fields smuggled in there must
+// bounded and dropped: no recipient asked for them, and fields smuggled in there must
 // not become headers.
 //
 // It copies nothing: feed() points at the data inside what it was given.

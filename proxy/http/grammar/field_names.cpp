@@ -39,7 +39,7 @@ constexpr Name names[] = {
 
 constexpr std::string_view own_prefix = "onceproxy-";
 
-/// Bit n: some known name has n characters. Most fields of a request are told apart by it alone.
+/// Bit n: some known name has n characters. It alone distinguishes most fields of a request.
 constexpr std::uint32_t lengths = [] {
   std::uint32_t bits = 0;
   for (const Name& name : names) bits |= std::uint32_t{1} << name.text.size();

@@ -17,7 +17,7 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-/// Fields that are for everybody: no Connection field may have them dropped on the way. Least of
+/// Fields for all recipients: Connection must not have them removed on the way. Least of
 /// all Transfer-Encoding: a body whose framing was dropped is read as the next message.
 bool protected_field(std::string_view name) {
   static constexpr std::string_view names[] = {
@@ -36,7 +36,7 @@ bool protected_field(std::string_view name) {
 std::optional<BadHead> read_length(std::string_view value, Facts& facts) {
   if (facts.length) return bad("content-length", "Content-Length is repeated.");
   std::uint64_t length = 0;
-  // 18 digits cannot overflow; nobody sends an exabyte.
+  // 18 digits cannot overflow; bodies are smaller than an exabyte.
   if (value.size() > 18 || !digits_only(value)) {
     return bad("content-length", "Content-Length is not one decimal number.");
   }
@@ -50,7 +50,7 @@ std::optional<BadHead> read_transfer_encoding(std::string_view value, Facts& fac
   facts.transfer_encoding = true;
   facts.chunked = equals_ignoring_case(value, "chunked");
   if (!facts.chunked) {
-    return bad("transfer-encoding", "The only transfer coding taken is one chunked.");
+    return bad("transfer-encoding", "The only transfer coding that is accepted is one chunked.");
   }
   return std::nullopt;
 }
@@ -106,7 +106,7 @@ void forget(Head& head) {
 std::optional<BadHead> parse_version(std::string_view text, int& minor) {
   if (text.size() != 8 || !text.starts_with("HTTP/") || !policies::is_digit(text[5]) ||
       text[6] != '.' || !policies::is_digit(text[7])) {
-    return bad("version", "There is no HTTP version where one belongs.");
+    return bad("version", "The HTTP version is missing or malformed.");
   }
   if (text[5] != '1' || text[7] > '1') {
     return bad("version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.", 505);

@@ -83,7 +83,7 @@ std::optional<BadHead> parse_request_line(std::string_view line, RequestHead& he
   if (auto error = parse_version(line.substr(target_end + 1), head.minor_version)) return error;
   head.target = line.substr(method_end + 1, target_end - method_end - 1);
   if (!all_of(head.target, target_chars)) {
-    return bad("target", "The request target holds a character that has no place in one.");
+    return bad("target", "The request target contains a character that is not allowed there.");
   }
   if (head.method == "TRACE") return bad("method", "TRACE is not allowed.", 405);
   if (head.method == "CONNECT") return bad("method", "CONNECT is not implemented.", 501);

@@ -38,7 +38,7 @@ TEST_CASE("The data port is no unix socket") {
 
 TEST_CASE("An admin port that strangers reach needs a token") {
   const std::string words =
-      "admin.listen: whoever reaches this address has full control; listen on 127.0.0.1 or "
+      "admin.listen: anyone who reaches this address has full control; listen on 127.0.0.1 or "
       "unix:/path, or give admin.token_file, a file with the bearer token that each request must "
       "bring, or let tls require client certificates";
   for (const char* strange :

@@ -44,7 +44,7 @@ TEST_CASE("What is no address says what is missing") {
   CHECK(wrong("-a:80") == expected + "\"-a:80\"");
   CHECK(wrong("a..b:80") == expected + "\"a..b:80\"");
   CHECK(wrong("[::1:80") == expected + "\"[::1:80\"");
-  CHECK(wrong("[127.0.0.1]:80") == "\"127.0.0.1\" is no IPv6 address");
+  CHECK(wrong("[127.0.0.1]:80") == "\"127.0.0.1\" is not an IPv6 address");
   CHECK(wrong("a:65536") == "a port is from 0 to 65535, found \"65536\"");
   CHECK(wrong("a:99999999999999999999") ==
         "a port is from 0 to 65535, found \"99999999999999999999\"");

@@ -66,7 +66,7 @@ TEST_CASE("The answers of respond keep the rules of a fixed answer") {
   CHECK(answer_to(policies::Refusal::stale, "{stale: {status: 204}}").body.empty());
   CHECK(policy_problems("respond: {stale: {status: 204, body: x}, held: {status: 100}}") ==
         Texts{"respond.stale.body: an answer with status 204 has no body; leave it out",
-              "respond.held.status: 100 announces a later answer, and there is none; use 200 to "
+              "respond.held.status: 100 is an interim status, not that of an answer; use 200 to "
               "599"});
   CHECK(policy_problems("respond: {stale: {headers: {connection: close}}}").size() == 1);
   CHECK(policy_problems("respond: {stale: ignore}") ==
@@ -92,9 +92,9 @@ TEST_CASE("What is kept of a response has bounds, and names in lower case") {
                                                        "clear-site-data"});
   CHECK(loaded_policy("replay: {drop_headers: []}").replay.drop_headers.empty());
   CHECK(policy_problems("replay: {drop_headers: [\"a b\", content-length]}") ==
-        Texts{"replay.drop_headers[0]: \"a b\" is no header name",
-              "replay.drop_headers[1]: \"content-length\" is never stored: onceproxy writes it "
-              "anew; leave it out"});
+        Texts{"replay.drop_headers[0]: \"a b\" is not a valid header name",
+              "replay.drop_headers[1]: \"content-length\" is never stored, because onceproxy "
+              "writes it itself; leave it out"});
 }
 
 }  // namespace

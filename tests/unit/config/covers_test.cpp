@@ -66,7 +66,7 @@ TEST_CASE("What a policy with a broken match would hide is not said") {
                     second);
   };
   CHECK(found("name: a, match: {path: b}") ==
-        Texts{"policies[0].match.path: \"b\" is no path template: a path begins with /"});
+        Texts{"policies[0].match.path: \"b\" is not a path template: a path begins with /"});
   CHECK(found("name: a, mtach: {path: /a}").size() == 1);
   CHECK(found("name: a, match: {where: [{bdy: /t, equals: a}]}").size() == 1);
 }

@@ -26,7 +26,7 @@ TEST_CASE("A policy has no entity and no rate limit unless it names them") {
   CHECK(!loaded_policy("").rate_limit);
 }
 
-TEST_CASE("An entity needs a type and an id, and has the contract's defaults") {
+TEST_CASE("An entity needs a type and an id, and has the defaults of config/REFERENCE.md") {
   const auto entity = entity_of("{type: ride, id: [{path: ride}]}");
   CHECK(entity.type == "ride");
   REQUIRE(entity.id.size() == 1);
@@ -54,7 +54,7 @@ TEST_CASE("Every key of an entity is read") {
 TEST_CASE("What an entity cannot be is refused") {
   const std::string ride = "{type: ride, id: [{path: ride}], ";
   CHECK(wrong("{type: Ride, id: [{path: ride}]}") ==
-        Texts{"entity.type: \"Ride\" is no name: 1 to 63 of a-z, 0-9 and -"});
+        Texts{"entity.type: \"Ride\" is not a valid name: 1 to 63 of a-z, 0-9 and -"});
   CHECK(wrong("{type: ride, id: []}") == Texts{"entity.id: the list of selectors is empty"});
   CHECK(wrong("{type: ride, id: ride}") ==
         Texts{"entity.id: expected a list of selectors, found \"ride\""});
@@ -74,9 +74,10 @@ TEST_CASE("A sequence is one field that a sender counts up") {
   CHECK(sequence("[{body: /s}]") == Texts{"entity.sequence: expected a map, found a list"});
   for (const std::string source : {"method: true", "target: true", "content: true", "const: 1"}) {
     const std::string name = source.substr(0, source.find(':'));
-    CHECK(sequence("{" + source + "}") ==
-          Texts{"entity.sequence." + name + ": `" + name +
-                "` is no sequence; select a field with an integer that the sender counts up"});
+    CHECK(
+        sequence("{" + source + "}") ==
+        Texts{"entity.sequence." + name + ": `" + name +
+              "` cannot be a sequence; select a field with an integer that the sender counts up"});
   }
   CHECK(sequence("{client_key: k}").size() == 1);
 }

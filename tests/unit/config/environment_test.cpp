@@ -40,8 +40,9 @@ TEST_CASE("A variable's value is not looked into again") {
 }
 
 TEST_CASE("What is no variable says how one is written") {
-  CHECK(substituted("${}") ==
-        "! \"\" is no variable name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
+  CHECK(
+      substituted("${}") ==
+      "! \"\" is not a variable name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
   CHECK(substituted("${1A}").substr(0, 6) == "! \"1A\"");
   CHECK(substituted("${A-b}").substr(0, 7) == "! \"A-b\"");
   CHECK(substituted("${A") == "! ${ without }; write $${ for a literal ${");

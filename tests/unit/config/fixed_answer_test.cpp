@@ -48,10 +48,10 @@ TEST_CASE("204 and 205 have no body") {
 
 TEST_CASE("A status that answers nothing is refused") {
   CHECK(wrong("{status: 100}") ==
-        Texts{"on_duplicate.status: 100 announces a later answer, and there is none; use 200 to "
+        Texts{"on_duplicate.status: 100 is an interim status, not that of an answer; use 200 to "
               "599"});
   CHECK(wrong("{status: 304}") ==
-        Texts{"on_duplicate.status: 304 answers a conditional request alone; use 200 or 204"});
+        Texts{"on_duplicate.status: 304 is only for conditional requests; use 200 or 204"});
   CHECK(wrong("{status: 600}") ==
         Texts{"on_duplicate.status: must be from 100 to 599, found \"600\""});
   CHECK(wrong("ignore") ==

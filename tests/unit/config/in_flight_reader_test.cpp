@@ -19,7 +19,8 @@ TEST_CASE("A duplicate of a request under way is refused, waits, or is acknowled
 
 TEST_CASE("Only who waits has a timeout, and it has bounds") {
   const Texts useless{
-      "in_flight.timeout: only who waits has a timeout; write action: wait, or leave it out"};
+      "in_flight.timeout: has an effect only with action: wait; write that, or leave the timeout "
+      "out"};
   CHECK(policy_problems("in_flight: {timeout: 5s}") == useless);
   CHECK(policy_problems("in_flight: {action: reject, timeout: 5s}") == useless);
   CHECK(policy_problems("in_flight: {action: acknowledge, timeout: 5s}") == useless);

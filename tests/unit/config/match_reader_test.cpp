@@ -16,12 +16,13 @@ TEST_CASE("A policy covers what changes something unless it says otherwise") {
 }
 
 TEST_CASE("Methods are case-sensitive tokens") {
-  CHECK(policy_problems("match: {methods: [post]}") ==
-        Texts{"match.methods[0]: \"post\" is no method: methods are case-sensitive; did you mean "
-              "\"POST\"?"});
   CHECK(
-      policy_problems("match: {methods: [POST, \"P T\", POST]}") ==
-      Texts{"match.methods[1]: \"P T\" is no method", "match.methods[2]: `POST` is listed twice"});
+      policy_problems("match: {methods: [post]}") ==
+      Texts{"match.methods[0]: \"post\" is not a method: methods are case-sensitive; did you mean "
+            "\"POST\"?"});
+  CHECK(policy_problems("match: {methods: [POST, \"P T\", POST]}") ==
+        Texts{"match.methods[1]: \"P T\" is not a method",
+              "match.methods[2]: `POST` is listed twice"});
   CHECK(policy_problems("match: {methods: [TRACE]}") ==
         Texts{"match.methods[0]: \"TRACE\" is refused for every request"});
   CHECK(policy_problems("match: {methods: []}") ==
@@ -43,13 +44,14 @@ TEST_CASE("A path template that cannot match says why") {
   const auto wrong = [](const std::string& path) {
     return policy_problems("match: {path: \"" + path + "\"}");
   };
-  CHECK(wrong("v1/a") == Texts{"match.path: \"v1/a\" is no path template: a path begins with /"});
+  CHECK(wrong("v1/a") ==
+        Texts{"match.path: \"v1/a\" is not a path template: a path begins with /"});
   CHECK(wrong("/a/**/b") ==
-        Texts{"match.path: \"/a/**/b\" is no path template: /** stands only at the end"});
+        Texts{"match.path: \"/a/**/b\" is not a path template: /** stands only at the end"});
   CHECK(wrong("/{a}/{a}") ==
-        Texts{"match.path: \"/{a}/{a}\" is no path template: {a} is captured twice"});
+        Texts{"match.path: \"/{a}/{a}\" is not a path template: {a} is captured twice"});
   CHECK(wrong("/caf\xc3\xa9") ==
-        Texts{"match.path: \"/caf\xc3\xa9\" is no path template: write what is not ASCII "
+        Texts{"match.path: \"/caf\xc3\xa9\" is not a path template: write what is not ASCII "
               "percent-encoded"});
   for (const char* path : {"", "/a{b}", "/{}", "/{1}", "/a?b", "//a", "/../a", "/%2F", "/%zz"}) {
     CAPTURE(path);
@@ -85,7 +87,7 @@ TEST_CASE("Header conditions that cannot be meant are refused") {
   const auto wrong = [](const std::string& headers) {
     return policy_problems("match: {headers: {" + headers + "}}");
   };
-  CHECK(wrong("\"a b\": x") == Texts{"match.headers.a b: \"a b\" is no header name"});
+  CHECK(wrong("\"a b\": x") == Texts{"match.headers.a b: \"a b\" is not a valid header name"});
   CHECK(wrong("a: x, A: y") == Texts{"match.headers.A: `a` and `A` are one header"});
   CHECK(wrong("a: {present: false}") ==
         Texts{"match.headers.a.present: expected true, found \"false\""});

@@ -9,7 +9,7 @@ namespace {
 using policies::classify;
 using policies::Verdict;
 
-TEST_CASE("What a status says by default is the contract's") {
+TEST_CASE("What a status says by default is as config/REFERENCE.md has it") {
   const auto rules = loaded_policy("").outcome;
   for (const int status :
        {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, 500, 503, 599}) {

@@ -8,7 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 using policies::Source;
 
-TEST_CASE("A policy has the contract's defaults") {
+TEST_CASE("A policy has the defaults of config/REFERENCE.md") {
   const auto policy = loaded_policy("");
   CHECK(policy.name == "p");
   CHECK(policy.name_space == "p");
@@ -75,7 +75,8 @@ TEST_CASE("A policy's name is short, plain and unique") {
                                   std::string(64, 'a'), std::string("a.b")}) {
     CHECK(named(name).size() == 1);
   }
-  CHECK(named("Ride") == Texts{"policies[0].name: \"Ride\" is no name: 1 to 63 of a-z, 0-9 and -"});
+  CHECK(named("Ride") ==
+        Texts{"policies[0].name: \"Ride\" is not a valid name: 1 to 63 of a-z, 0-9 and -"});
   CHECK(problems("policies:\n"
                  "- {name: a, fingerprint: client_key, scope: shared, match: {path: /a}}\n"
                  "- {name: a, fingerprint: client_key, scope: shared, match: {path: /b}}\n") ==

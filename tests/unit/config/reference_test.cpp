@@ -69,8 +69,7 @@ TEST_CASE("a key may have come with a later version, whatever its kind says besi
     struct Owner {
       milliseconds value{};
     };
-    return since("0.7.0", key<Owner>("new", &Owner::value, std::move(kind), "A new key."))
-        .schema();
+    return since("0.7.0", key<Owner>("new", &Owner::value, std::move(kind), "A new key.")).schema();
   };
   CHECK(comments_of(described(duration(milliseconds(1), milliseconds(60'000)))) ==
         std::vector<std::string>{"from 1ms to 1m", "since 0.7.0"});

@@ -86,7 +86,8 @@ TEST_CASE("A modifier that makes no sense for the source is refused") {
 }
 
 TEST_CASE("What no request can carry is refused") {
-  CHECK(wrong("{header: \"a b\"}") == Texts{"fingerprint[0].header: \"a b\" is no header name"});
+  CHECK(wrong("{header: \"a b\"}") ==
+        Texts{"fingerprint[0].header: \"a b\" is not a valid header name"});
   CHECK(wrong("{header: Onceproxy-Fence}") ==
         Texts{"fingerprint[0].header: \"Onceproxy-Fence\" is removed from every request: clients "
               "cannot send it"});
@@ -106,18 +107,21 @@ TEST_CASE("What no request can carry is refused") {
                 "\" never reaches the service as it came, so no operation can be known by it; "
                 "select another field"});
   }
-  CHECK(wrong("{cookie: \"a;b\"}") == Texts{"fingerprint[0].cookie: \"a;b\" is no cookie name"});
-  CHECK(wrong("{query: \"\"}") == Texts{"fingerprint[0].query: \"\" is no name"});
+  CHECK(wrong("{cookie: \"a;b\"}") ==
+        Texts{"fingerprint[0].cookie: \"a;b\" is not a valid cookie name"});
+  CHECK(wrong("{query: \"\"}") == Texts{"fingerprint[0].query: \"\" is not a name"});
   CHECK(wrong("{method: false}") == Texts{"fingerprint[0].method: expected true, found \"false\""});
 }
 
 TEST_CASE("A JSON Pointer begins with a slash") {
-  CHECK(wrong("{body: id}") ==
-        Texts{"fingerprint[0].body: \"id\" is no JSON Pointer: it begins with '/' (the whole "
-              "document is \"\")"});
-  CHECK(wrong("{body: /a~2}") ==
-        Texts{"fingerprint[0].body: \"/a~2\" is no JSON Pointer: '~' is written ~0 and a '/' in a "
-              "name ~1"});
+  CHECK(
+      wrong("{body: id}") ==
+      Texts{"fingerprint[0].body: \"id\" is not a JSON Pointer: it must begin with '/' (the whole "
+            "document is \"\")"});
+  CHECK(
+      wrong("{body: /a~2}") ==
+      Texts{"fingerprint[0].body: \"/a~2\" is not a JSON Pointer: '~' is written ~0 and a '/' in a "
+            "name ~1"});
   CHECK(wrong("{body: /a, round: 19}") ==
         Texts{"fingerprint[0].round: must be from 0 to 18, found \"19\""});
 }
@@ -171,11 +175,14 @@ TEST_CASE("What is read otherwise is a selector of its own, and another one") {
 }
 
 TEST_CASE("RE2's own message says what is wrong with an expression") {
-  CHECK(wrong("{client_key: a, pattern: \"(\"}") ==
-        Texts{"fingerprint[0].pattern: \"(\" is no regular expression (RE2): missing ): ("});
-  CHECK(wrong("{client_key: a, pattern: \"(?=a)\"}") ==
-        Texts{"fingerprint[0].pattern: \"(?=a)\" is no regular expression (RE2): invalid perl "
-              "operator: (?="});
+  CHECK(
+      wrong("{client_key: a, pattern: \"(\"}") ==
+      Texts{"fingerprint[0].pattern: \"(\" is not a valid regular expression (RE2): missing ): ("});
+  CHECK(
+      wrong("{client_key: a, pattern: \"(?=a)\"}") ==
+      Texts{
+          "fingerprint[0].pattern: \"(?=a)\" is not a valid regular expression (RE2): invalid perl "
+          "operator: (?="});
 }
 
 TEST_CASE("A condition selects a field and tests it in one way") {
@@ -203,7 +210,7 @@ TEST_CASE("A condition without a test, with two, or on a constant is refused") {
   CHECK(policy_problems("match: {where: [{body: /a, equals: b, regex: c}]}") ==
         Texts{"match.where[0]: a condition has only one of equals or regex"});
   CHECK(policy_problems("match: {where: [{const: a, equals: a}]}") ==
-        Texts{"match.where[0].const: a condition on a constant is always true or never"});
+        Texts{"match.where[0].const: a condition on a constant is always true or always false"});
   CHECK(policy_problems("match: {where: [{body: /a, in: []}]}") ==
         Texts{"match.where[0].in: the list of texts is empty"});
   CHECK(policy_problems("match: {where: []}") ==

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("The top level has the contract's defaults") {
+TEST_CASE("The top level has the defaults of config/REFERENCE.md") {
   const Settings settings = loaded("");
   CHECK(settings.listen.size() == 1);
   CHECK(settings.upstream.connect_timeout == 1s);
@@ -130,20 +130,19 @@ TEST_CASE("What a file cannot do without is said") {
   CHECK(problems("admin: {}\ntelemetry: {}") ==
         Texts{"admin: `listen` is missing", "telemetry: `listen` is missing"});
   CHECK(problems("store: {rocksdb: {path: \"\"}}") ==
-        Texts{"store.rocksdb.path: \"\" is no directory"});
+        Texts{"store.rocksdb.path: \"\" is not a directory"});
 }
 
 TEST_CASE("The admin port's hosts are names and addresses without a port") {
   CHECK(problems("admin: {listen: \"127.0.0.1:0\", hosts: [ops.example, 10.0.0.7, \"fd00::7\"]}") ==
         Texts{});
-  CHECK(
-      problems(
-          "admin: {listen: \"127.0.0.1:0\", hosts: [\"a:80\", \"*.b\", \"\", \"[::1]:80\"]}") ==
-      Texts{"admin.hosts[0]: \"a:80\" has a port, and every port is good; leave it out",
-            "admin.hosts[1]: \"*.b\" is no host name; write each name by itself, without wildcards",
-            "admin.hosts[2]: \"\" is empty; it is a host name or an address",
-            "admin.hosts[3]: \"[::1]:80\" is no address; an IPv6 address stands without brackets "
-            "and port"});
+  CHECK(problems(
+            "admin: {listen: \"127.0.0.1:0\", hosts: [\"a:80\", \"*.b\", \"\", \"[::1]:80\"]}") ==
+        Texts{"admin.hosts[0]: \"a:80\" has a port; leave it out, since every port is accepted",
+              "admin.hosts[1]: \"*.b\" is not a host name; list each name, without wildcards",
+              "admin.hosts[2]: \"\" is empty; it is a host name or an address",
+              "admin.hosts[3]: \"[::1]:80\" is not an address; write an IPv6 address without "
+              "brackets and port"});
 }
 
 TEST_CASE("All problems are told at once, in the file's order") {
@@ -152,10 +151,11 @@ TEST_CASE("All problems are told at once, in the file's order") {
         Texts{"policies[0]: `scope` is missing: duplicates are replayed, and without it one caller "
               "could be sent another's answer; write scope: [{header: authorization}], or scope: "
               "shared where everybody may see every answer",
-              "policies[0].name: \"A\" is no name: 1 to 63 of a-z, 0-9 and -",
+              "policies[0].name: \"A\" is not a valid name: 1 to 63 of a-z, 0-9 and -",
               "policies[0].lease: expected a duration such as 500ms, 30s, 5m, 24h or 7d, found "
               "\"1\"; a duration needs a unit",
-              "policies[0].fingerprint[0].body: \"x\" is no JSON Pointer: it begins with '/' (the "
+              "policies[0].fingerprint[0].body: \"x\" is not a JSON Pointer: it must begin with "
+              "'/' (the "
               "whole document is \"\")",
               "workers: expected a whole number, found \"x\"",
               "log.level: expected trace, debug, info, warn or error, found \"y\""});

@@ -54,7 +54,7 @@ TEST_CASE("An endpoint is a whole URL without a user") {
     CAPTURE(bad);
     CHECK(problems("tracing: {endpoint: \"" + bad + "\"}") ==
           Texts{"tracing.endpoint: \"" + bad +
-                "\" is no http or https URL such as http://127.0.0.1:4318/v1/traces"});
+                "\" is not an http or https URL such as http://127.0.0.1:4318/v1/traces"});
   }
   CHECK(problems("tracing: {endpoint: \"http://me:secret@a/\"}") ==
         Texts{"tracing.endpoint: \"http://me:secret@a/\" names a user: it would show in logs; let "
@@ -64,7 +64,7 @@ TEST_CASE("An endpoint is a whole URL without a user") {
 TEST_CASE("What tracing cannot do without is said, and so is what it does not know") {
   CHECK(problems("tracing: {}") == Texts{"tracing: `endpoint` is missing"});
   CHECK(problems("tracing: {endpoint: \"http://a\", service_name: \"\"}") ==
-        Texts{"tracing.service_name: \"\" is no name: 1 to 255 bytes"});
+        Texts{"tracing.service_name: \"\" is not a valid name; it has 1 to 255 bytes"});
   CHECK(problems("tracing: {endpoint: \"http://a\", sample_rate: 1}") ==
         Texts{"tracing.sample_rate: unknown key \"sample_rate\"; did you mean \"sample_ratio\"?"});
 }

@@ -70,7 +70,7 @@ TEST_CASE("what is no JSON and does not claim to be is readable") {
 
 TEST_CASE("what says that it is JSON, or begins like it, and is not valid is unreadable") {
   CHECK(why_unreadable(R"({"id":"e1","cpu":NaN})") ==
-        "The body is not valid JSON: there is no JSON value at byte 17.");
+        "The body is not valid JSON: a JSON value is missing at byte 17.");
   const std::string twice = R"({"a":1,"a":1})";
   for (const char* type : {"application/json", "text/plain", "Application/JSON; charset=utf-8",
                            "text/json", "application/cloudevents+json"}) {

@@ -220,7 +220,7 @@ TEST_CASE("a fault has a name and the place where it was found") {
     std::string_view what;
   };
   const Case cases[] = {
-      {R"({"id":"e1","cpu":NaN})", 17, "there is no JSON value"},
+      {R"({"id":"e1","cpu":NaN})", 17, "a JSON value is missing"},
       {R"({"id":"e1","tag":1,"tag":2})", 19, "a member name is repeated"},
       {R"({"\u0061":1,"b":2,"a":3})", 18, "a member name is repeated"},
       {R"({"a":1,"b":2,"\u0061":3})", 13, "a member name is repeated"},
@@ -236,21 +236,21 @@ TEST_CASE("a fault has a name and the place where it was found") {
       {R"({"id" 1})", 6, "a colon is missing"},
       {R"({"id":1 "b":2})", 8, "a comma or } is missing"},
       {R"([1 2])", 3, "a comma or ] is missing"},
-      {R"([1,])", 3, "there is no JSON value"},
+      {R"([1,])", 3, "a JSON value is missing"},
       {R"([01])", 1, "a number is malformed"},
       {R"([1e9999999999999999])", 1, "a number is malformed"},
       {R"(["a","\x"])", 6, "a string holds an invalid escape"},
       {"[\"a\nb\"]", 3, "a string holds a control character"},
       {"[1] x", 4, "something follows the document"},
       {"  [1]\n]", 6, "something follows the document"},
-      {"\xef\xbb\xbf[,]", 4, "there is no JSON value"},
+      {"\xef\xbb\xbf[,]", 4, "a JSON value is missing"},
       {"{\"name\":\"M\xfcller\"}", 10, "this is not UTF-8"},
       {"\xff\xfe{", 0, "this is not UTF-8"},
       {std::string(9'000, ' ') + "[\"é\xed\xa0\x80\"]", 9'004, "this is not UTF-8"},
       {"[\"" + std::string(9'000, 'x') + "\xc3", 9'002, "this is not UTF-8"},
       {std::string("{\0\"\0", 4), 1, "a member has no name in quotes"},
       {nested(65, "[", "]", ""), 64, "arrays and objects are nested too deeply"},
-      {"", 0, "there is no JSON value"},
+      {"", 0, "a JSON value is missing"},
   };
   for (const Case& one : cases) {
     INFO(one.text.substr(0, 60));

@@ -80,10 +80,10 @@ TEST_CASE("lines that are no requests are counted, and the first few told with t
   const Said said = run({file, "-"}, "x\n" + line(1, "a") + "{}\nx\nx\nx\nx\nx\n");
   CHECK(said.code == exit_good);
   CHECK(said.err ==
-        "-:1: no request: it is no JSON object\n-:3: no request: it has no \"time\"\n"
-        "-:4: no request: it is no JSON object\n-:5: no request: it is no JSON object\n"
-        "-:6: no request: it is no JSON object\n"
-        "7 lines or entries are no requests; these are the first 5\n");
+        "-:1: not a request: it is not a JSON object\n-:3: not a request: it has no \"time\"\n"
+        "-:4: not a request: it is not a JSON object\n-:5: not a request: it is not a JSON object\n"
+        "-:6: not a request: it is not a JSON object\n"
+        "7 lines or entries are not requests; these are the first 5\n");
 }
 
 TEST_CASE("a log without a request, or one that breaks off, is bad") {
@@ -120,7 +120,7 @@ TEST_CASE("with json everything is one object on stdout") {
   CHECK(said.code == exit_good);
   CHECK(said.err.empty());
   CHECK(said.out.starts_with(R"({"log":"-","complete":true,"error":null,"requests":1,)"));
-  CHECK(said.out.find(R"("first":[{"line":1,"message":"it is no JSON object"}])") !=
+  CHECK(said.out.find(R"("first":[{"line":1,"message":"it is not a JSON object"}])") !=
         std::string::npos);
   const Said bad = run({file, "-", true}, "x\n");
   CHECK(bad.code == exit_bad);

@@ -135,7 +135,7 @@ TEST_CASE("It is told as what the body is read, and where it cannot be read") {
   CHECK(value_of(passed.out, "decision") == "forwarded unprotected (on_unreadable: pass): " + why);
   const Said refused = said(post("/v1/rides/r1/dispatch", R"({"driver_id":NaN})"));
   CHECK(value_of(refused.out, "decision") ==
-        "400 unreadable: The body is not valid JSON: there is no JSON value at byte 13.");
+        "400 unreadable: The body is not valid JSON: a JSON value is missing at byte 13.");
 }
 
 TEST_CASE("What the service would not get is refused, as on the way") {

@@ -96,7 +96,7 @@ TEST_CASE("a list goes on from page to page until it has what was asked for") {
   CHECK(ran.code == exit_good);
   CHECK(std::ranges::count(ran.out, '\n') == 3);
   CHECK(ran.out.find(R"("fingerprint":"c")") != std::string::npos);
-  CHECK(ran.err == "There are more; --limit 0 lists all.\n");
+  CHECK(ran.err == "There are more records; --limit 0 lists all.\n");
 }
 
 TEST_CASE("all are listed with a limit of 0, by policy and state") {

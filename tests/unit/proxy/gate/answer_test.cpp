@@ -22,7 +22,7 @@ TEST_CASE("each refusal has its status, its type and its words") {
       {in_flight(), 409, "1",
        R"({"type":"urn:onceproxy:problem:in-flight",)"
        R"("title":"A request is outstanding for this Idempotency-Key","status":409,)"
-       R"("detail":"The first request for this operation has not been answered yet; ask again."})"},
+       R"("detail":"The first request for this operation has not been answered yet; retry later."})"},
       {mismatch(), 422, "",
        R"({"type":"urn:onceproxy:problem:key-reused","title":"Idempotency-Key is already used",)"
        R"("status":422,"detail":"This operation is known with another payload."})"},
@@ -48,11 +48,11 @@ TEST_CASE("each refusal has its status, its type and its words") {
        R"("title":"The answer was too large to keep","status":409,)"
        R"("detail":"This operation was done; its answer cannot be given again."})"},
       {busy("Wait."), 503, "1",
-       R"({"type":"urn:onceproxy:problem:busy","title":"Too much is under way","status":503,)"
+       R"({"type":"urn:onceproxy:problem:busy","title":"Too many requests are under way","status":503,)"
        R"("detail":"Wait."})"},
       {store_unavailable("Full."), 503, "1",
        R"({"type":"urn:onceproxy:problem:store-unavailable",)"
-       R"("title":"The store cannot promise anything now","status":503,"detail":"Full."})"},
+       R"("title":"The store is not available","status":503,"detail":"Full."})"},
       {upstream_unreachable("Refused."), 502, "",
        R"({"type":"urn:onceproxy:problem:upstream-unreachable",)"
        R"("title":"The upstream did not answer","status":502,"detail":"Refused."})"},

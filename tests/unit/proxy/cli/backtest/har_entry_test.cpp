@@ -65,11 +65,11 @@ TEST_CASE("without an answer the status is 0") {
 }
 
 TEST_CASE("an entry that is no request says why") {
-  CHECK(read_har_entry("{").error() == "it is no JSON object");
+  CHECK(read_har_entry("{").error() == "it is not a JSON object");
   CHECK(read_har_entry("{}").error() == "it has no \"request\"");
-  CHECK(read_har_entry(R"({"request":{}})").error() == "its \"startedDateTime\" is no time");
+  CHECK(read_har_entry(R"({"request":{}})").error() == "its \"startedDateTime\" is not a time");
   CHECK(read_har_entry(R"({"startedDateTime":"2026-01-02T03:04:05Z","request":{"method":"GET"}})")
-            .error() == "its request's \"url\" is no URL");
+            .error() == "its request's \"url\" is not a URL");
 }
 
 }  // namespace

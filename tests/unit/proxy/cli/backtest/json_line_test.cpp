@@ -82,9 +82,9 @@ TEST_CASE("a URL is taken apart, and the target wins over it") {
 }
 
 TEST_CASE("a line that is no request says why") {
-  CHECK(why("nonsense") == "it is no JSON object");
-  CHECK(why("[]") == "it is no JSON object");
-  CHECK(why(R"({"time":1,"time":2,"method":"GET","url":"/"})") == "it is no JSON object");
+  CHECK(why("nonsense") == "it is not a JSON object");
+  CHECK(why("[]") == "it is not a JSON object");
+  CHECK(why(R"({"time":1,"time":2,"method":"GET","url":"/"})") == "it is not a JSON object");
   CHECK(why(R"({"method":"GET","url":"/"})") == "it has no \"time\"");
   CHECK(why(R"({"time":"noon","method":"GET","url":"/"})") ==
         "its \"time\" is neither RFC 3339 nor seconds since 1970");
@@ -98,10 +98,10 @@ TEST_CASE("a line that is no request says why") {
         "its \"headers\" are neither an object nor a list of names and values");
   CHECK_FALSE(with(R"("headers":{"a":{"b":"c"}})").empty());
   CHECK_FALSE(with(R"("headers":[["a"]])").empty());
-  CHECK(with(R"("body_base64":"!")") == "its \"body_base64\" is no base64");
+  CHECK(with(R"("body_base64":"!")") == "its \"body_base64\" is not valid base64");
   CHECK(with(R"("status":99)") == "its \"status\" is neither 0 nor between 100 and 599");
   CHECK_FALSE(with(R"("status":"ok")").empty());
-  CHECK(with(R"("duration_ms":-1)") == "its \"duration_ms\" is no number from 0");
+  CHECK(with(R"("duration_ms":-1)") == "its \"duration_ms\" is not a number of 0 or more");
 }
 
 }  // namespace

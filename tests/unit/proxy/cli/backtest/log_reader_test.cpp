@@ -27,7 +27,7 @@ using Items = std::vector<std::string>;
 TEST_CASE("JSON lines and HAR are told apart") {
   CHECK(read("{\"time\":1,\"method\":\"GET\",\"url\":\"/a\"}\nx\n"
              "{\"time\":1,\"method\":\"GET\",\"url\":\"/b\"}") ==
-        Items{"1 /a", "2: it is no JSON object", "3 /b"});
+        Items{"1 /a", "2: it is not a JSON object", "3 /b"});
   CHECK(read("{\"log\":{\"entries\":[\n{\"startedDateTime\":\"2026-01-02T03:04:05Z\",\"request\":"
              "{\"method\":\"GET\",\"url\":\"http://h/a\"}},\n{}]}}") ==
         Items{"2 /a", "3: it has no \"request\""});

@@ -53,10 +53,11 @@ TEST_CASE("what the reader must know stands below the table") {
   const std::string text = table(doubtful);
   INFO(text);
   CHECK(text.find("(bad request)         1\n") != std::string::npos);
-  CHECK(text.find("\n3 of those covered have no status in the log and are taken for completed\n") !=
+  CHECK(text.find("\n3 of those covered have no status in the log and count as completed\n") !=
         std::string::npos);
-  CHECK(text.find("\n2 are older than one before them, by up to 2 ms, and are taken for as late as "
-                  "that one\n") != std::string::npos);
+  CHECK(
+      text.find("\n2 are older than one before them, by up to 2 ms, and count as being as late as "
+                "that one\n") != std::string::npos);
 }
 
 TEST_CASE("JSON is one object on one line") {
