@@ -18,7 +18,11 @@ bool same_regex(const policies::Regex& a, const policies::Regex& b) {
 
 bool same(const HeaderCondition& a, const HeaderCondition& b) {
   if (!policies::equals_ignoring_case(a.name, b.name)) return false;
-  if (std::holds_alternative<HeaderCondition::Present>(a.is)) return true;
+  using Present = HeaderCondition::Present;
+  const auto* asked = std::get_if<Present>(&a.is);
+  const auto* given = std::get_if<Present>(&b.is);
+  // A value of any kind is there.
+  if (asked != nullptr) return asked->there == (given == nullptr || given->there);
   if (a.is.index() != b.is.index()) return false;
   if (const auto* text = std::get_if<std::string>(&a.is)) return *text == std::get<0>(b.is);
   return same_regex(std::get<policies::Regex>(a.is), std::get<policies::Regex>(b.is));
@@ -33,7 +37,8 @@ bool same(const Selector& a, const Selector& b) {
 }
 
 bool same(const Condition& a, const Condition& b) {
-  return same(a.selector, b.selector) && a.any_of == b.any_of && same_regex(a.regex, b.regex);
+  return same(a.selector, b.selector) && a.any_of == b.any_of && same_regex(a.regex, b.regex) &&
+         a.present == b.present;
 }
 
 /// Whether each of `asked` is among `given`: more conditions cover less.

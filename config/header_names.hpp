@@ -16,6 +16,9 @@ bool is_framing_field(std::string_view name);
 /// What keeps a name from being one that a client's request can carry.
 std::optional<std::string> wrong_request_field(std::string_view name);
 
+/// What keeps a name from being one that a rule about answers can ask.
+std::optional<std::string> wrong_asked_field(std::string_view name);
+
 /// What keeps a name from being one that a fixed answer may set.
 std::optional<std::string> wrong_answer_field(std::string_view name);
 

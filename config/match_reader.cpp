@@ -89,7 +89,7 @@ Kind<policies::Regex> path_expression() {
 
 struct HeaderDraft {
   policies::Regex regex;
-  bool present = false;
+  std::optional<bool> present;
 };
 
 Kind<HeaderDraft> header_test() {
@@ -97,11 +97,11 @@ Kind<HeaderDraft> header_test() {
       {"a header condition",
        {key<HeaderDraft>("regex", &HeaderDraft::regex, regex(),
                          "The field's whole value matches this (RE2)."),
-        key<HeaderDraft>("present", &HeaderDraft::present, only_true(),
-                         "The field is there, whatever its value.")}},
+        key<HeaderDraft>("present", &HeaderDraft::present, flag(),
+                         "true: the field is there, whatever its value. false: it is not there.")}},
       [](const Node& node, const HeaderDraft&) {
         if (node.entries().size() != 1) {
-          node.problem("a header condition is a value, {regex: …} or {present: true}");
+          node.problem("a header condition is a value, {regex: …} or {present: true | false}");
         }
       });
 }
@@ -125,7 +125,7 @@ std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<
   if (value->regex) {
     condition.is = value->regex;
   } else {
-    condition.is = HeaderCondition::Present{};
+    condition.is = HeaderCondition::Present{value->present.value_or(true)};
   }
   return condition;
 }
@@ -133,7 +133,7 @@ std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<
 Kind<std::vector<HeaderCondition>> headers() {
   const Kind<HeaderDraft> test = header_test();
   const Kind<std::string> exact =
-      text("a value, {regex: …} or {present: true}",
+      text("a value, {regex: …} or {present: true | false}",
            [](std::string_view value) -> std::optional<std::string> {
              const bool spaced = !value.empty() && (value.front() == ' ' || value.back() == ' ');
              if (spaced) return "never matches: a field's value has no space around it";
@@ -202,7 +202,7 @@ Kind<Match> match() {
                         "captures."),
         key<MatchDraft>("headers", in(&Match::headers), headers(),
                         "Header fields that must be there: an exact value, {regex: …} or "
-                        "{present: true}."),
+                        "{present: true}; {present: false} for one that must not be."),
         key<MatchDraft>("where", in(&Match::where), conditions(),
                         "Conditions on selected fields; all must hold.")}},
       [](const Node& node, MatchDraft& value) {

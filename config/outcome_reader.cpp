@@ -1,18 +1,17 @@
 #include <map>
 
 #include "config/answer_reader.hpp"
+#include "config/match_reader.hpp"
 #include "config/scalars.hpp"
+#include "config/selector_reader.hpp"
+#include "config/status_rule.hpp"
 
 namespace onceproxy::config {
 namespace {
 
+using policies::OutcomeRule;
 using policies::StatusSet;
-
-/// A status, or a class written 4xx or 5xx.
-struct StatusRule {
-  int status = 0;
-  bool is_class = false;
-};
+using policies::Verdict;
 
 /// Answers that say "not done": ask elsewhere (307, 308), with credentials (401, 407), under other
 /// conditions (412, 417, 428), on another connection (421), later (408, 425, 429, 5xx).
@@ -43,15 +42,6 @@ bool has(const StatusSet& set, const StatusRule& rule) {
   return rule.is_class ? set.has_class(rule.status) : set.has_single(rule.status);
 }
 
-std::optional<StatusRule> parse_rule(std::string_view text) {
-  if (text.size() == 3 && text.ends_with("xx") && text[0] >= '1' && text[0] <= '5') {
-    return StatusRule{text[0] - '0', true};
-  }
-  const auto number = whole_number(text);
-  if (number && *number >= 100 && *number <= 599) return StatusRule{static_cast<int>(*number)};
-  return std::nullopt;
-}
-
 /// 307 and 308 ask for the very same request elsewhere (RFC 9110 15.4.8, 15.4.9); the other
 /// redirections tell where the result of what was done is found.
 bool may_be_named(const StatusRule& rule) {
@@ -63,11 +53,8 @@ bool may_be_named(const StatusRule& rule) {
 Kind<StatusRule> status_rule() {
   Kind<StatusRule> kind;
   kind.read = [](const Node& node) -> std::optional<StatusRule> {
-    const auto rule = parse_rule(node.text());
-    if (node.is_broken() || !rule || (!rule->is_class && !node.is_plain())) {
-      node.expected("a status such as 408 or a class such as 5xx");
-      return std::nullopt;
-    }
+    const auto rule = read_status_rule(node);
+    if (!rule) return std::nullopt;
     if (may_be_named(*rule)) return rule;
     node.problem(quote(node.text()) +
                  " says that the operation happened: only 307, 308, 4xx and 5xx can be named here, "
@@ -87,9 +74,44 @@ Kind<StatusRule> status_rule() {
   return kind;
 }
 
+Kind<std::vector<OutcomeRule>> outcome_rules() {
+  const Kind<OutcomeRule> rule = section<OutcomeRule>(
+      {"a rule of an outcome",
+       {key<OutcomeRule>("where", &OutcomeRule::where, conditions_on_answer(),
+                         "A condition on the answer's status, header or body, or a list of them; "
+                         "all must hold.",
+                         Need::required),
+        key<OutcomeRule>("is", &OutcomeRule::is,
+                         word<Verdict>({{"complete", Verdict::complete},
+                                        {"release", Verdict::release},
+                                        {"ambiguous", Verdict::ambiguous}}),
+                         "What such an answer says. complete: it happened. release: it did not. "
+                         "ambiguous: nobody knows.",
+                         Need::required)}});
+  Kind<std::vector<OutcomeRule>> kind = list("rules", rule, Empty::refused);
+  kind.print = [](const std::vector<OutcomeRule>&) { return Json(); };
+  kind.read = [any = kind.read](const Node& node) {
+    auto value = any(node);
+    const std::vector<Node> nodes = node.items();
+    if (!value || value->size() != nodes.size()) return value;
+    for (std::size_t i = 0; i < value->size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if ((*value)[j].where.empty() || !covers((*value)[j].where, (*value)[i].where)) continue;
+        nodes[i].problem("never applies: rules[" + std::to_string(j) +
+                         "] applies to the same answers and stands first; put this one before it, "
+                         "or narrow its `where`");
+        break;
+      }
+    }
+    return value;
+  };
+  return kind;
+}
+
 struct Draft {
   std::vector<StatusRule> release = default_release();
   std::vector<StatusRule> ambiguous = default_ambiguous();
+  std::vector<OutcomeRule> rules;
   store::OnUnknown unknown = store::OnUnknown::retry;
 };
 
@@ -101,7 +123,7 @@ void check_overlap(const Node& node, std::string_view here, std::string_view oth
   const bool by_default = !node.get(other);
   std::map<std::string, bool> seen;
   for (const Node& item : list->items()) {
-    const auto rule = parse_rule(item.text());
+    const auto rule = parse_status_rule(item.text());
     if (!rule || (!rule->is_class && !item.is_plain())) continue;
     if (!seen.emplace(item.text(), true).second) {
       item.problem("`" + item.text() + "` is listed twice");
@@ -117,7 +139,7 @@ void check_overlap(const Node& node, std::string_view here, std::string_view oth
 
 OutcomeDraft default_outcome() {
   OutcomeDraft draft;
-  draft.rules = {set_of(default_release()), set_of(default_ambiguous())};
+  draft.rules = {set_of(default_release()), set_of(default_ambiguous()), {}};
   return draft;
 }
 
@@ -131,6 +153,10 @@ Kind<OutcomeDraft> outcome() {
         key<Draft>("ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
                    "Statuses that a gateway in between may have made: the outcome is unknown, as "
                    "without an answer. A single status takes precedence over a class."),
+        key<Draft>(
+            "rules", &Draft::rules, outcome_rules(),
+            "What an answer says by its status, header and body; the first rule that applies "
+            "decides, before the statuses."),
         key<Draft>(
             "unknown", &Draft::unknown,
             word<store::OnUnknown>(
@@ -150,7 +176,7 @@ Kind<OutcomeDraft> outcome() {
     auto value = draft.read(node);
     if (!value) return std::nullopt;
     OutcomeDraft out;
-    out.rules = {set_of(value->release), set_of(value->ambiguous)};
+    out.rules = {set_of(value->release), set_of(value->ambiguous), std::move(value->rules)};
     out.unknown = value->unknown;
     return out;
   };

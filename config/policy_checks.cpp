@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/ends_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/text.hpp"
 
@@ -37,6 +38,11 @@ std::vector<Node> selector_nodes(const Node& policy) {
     add(*entity, "sequence");
   }
   if (const auto rate_limit = policy.get("rate_limit")) add(*rate_limit, "by");
+  const auto ends = policy.get("ends");
+  for (const Node& entry : ends ? ends->items() : std::vector<Node>()) {
+    add(entry, "fingerprint");
+    add(entry, "scope");
+  }
   for (const Node& override : override_nodes(policy)) {
     add(override, "where");
     if (const auto rate_limit = override.get("rate_limit")) add(*rate_limit, "by");
@@ -142,6 +148,38 @@ std::string named(std::size_t index, const Policy& policy) {
   return policy.name.empty() ? place : place + " (" + policy.name + ")";
 }
 
+const char* word(store::Sequence::Kind kind) {
+  switch (kind) {
+    case store::Sequence::Kind::integer:
+      return "integer";
+    case store::Sequence::Kind::time:
+      return "time";
+    case store::Sequence::Kind::hex:
+      break;
+  }
+  return "hex";
+}
+
+/// Policies share entities, and between two kinds of sequences there is no order.
+void check_sequences(const std::vector<Node>& nodes, const std::vector<Policy>& policies) {
+  const auto orders = [](const Policy& policy) { return policy.entity && policy.entity->sequence; };
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    if (!orders(policies[i])) continue;
+    const auto& entity = *policies[i].entity;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!orders(policies[j]) || policies[j].entity->type != entity.type) continue;
+      const auto other = policies[j].entity->sequence->kind();
+      const auto node = nodes[i].get("entity");
+      const auto sequence = node ? node->get("sequence") : std::nullopt;
+      if (other == entity.sequence->kind() || !sequence) continue;
+      sequence->problem(named(j, policies[j]) + " orders the entities of type `" + entity.type +
+                        "` as " + word(other) + ", and this as " + word(entity.sequence->kind()) +
+                        "; write the same `as` in both");
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 void check_policy(const Node& node, const Policy& policy) {
@@ -153,6 +191,8 @@ void check_policy(const Node& node, const Policy& policy) {
 
 void check_policies(const Node& node, const std::vector<Policy>& policies) {
   const std::vector<Node> nodes = node.items();
+  check_sequences(nodes, policies);
+  check_ends(node, policies);
   std::vector<bool> known;
   for (const Node& policy : nodes) known.push_back(covers_as_written(policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {

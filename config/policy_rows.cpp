@@ -1,5 +1,6 @@
 #include "config/policy_rows.hpp"
 
+#include "config/ends_reader.hpp"
 #include "config/entity_reader.hpp"
 #include "config/in_flight_reader.hpp"
 #include "config/match_reader.hpp"
@@ -28,22 +29,6 @@ std::optional<std::string> wrong_name(std::string_view name) {
                   name.find_first_not_of(allowed) == std::string_view::npos;
   if (ok) return std::nullopt;
   return "is not a valid name: 1 to 63 of a-z, 0-9 and -";
-}
-
-/// A list of selectors, or one word that stands for a certain list.
-Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, std::string word,
-                                              std::vector<Selector> meaning) {
-  Kind<std::vector<Selector>> kind = list;
-  kind.read = [list, word, meaning](const Node& node) -> std::optional<std::vector<Selector>> {
-    if (!node.is_scalar()) return list.read(node);
-    if (node.text() == word) return meaning;
-    node.expected("a list of selectors or the word " + word);
-    return std::nullopt;
-  };
-  kind.schema = [list, word] {
-    return Json::object({{"anyOf", Json::array({list.schema(), word_schema({word})})}});
-  };
-  return kind;
 }
 
 Kind<Enforcement> enforcement() {
@@ -103,6 +88,21 @@ PolicyDraft::PolicyDraft() : outcome(default_outcome()) {
 void PolicyDraft::take_outcome() {
   policy.outcome = outcome.rules;
   policy.terms.unknown = outcome.unknown;
+}
+
+Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, std::string word,
+                                              std::vector<Selector> meaning) {
+  Kind<std::vector<Selector>> kind = list;
+  kind.read = [list, word, meaning](const Node& node) -> std::optional<std::vector<Selector>> {
+    if (!node.is_scalar()) return list.read(node);
+    if (node.text() == word) return meaning;
+    node.expected("a list of selectors or the word " + word);
+    return std::nullopt;
+  };
+  kind.schema = [list, word] {
+    return Json::object({{"anyOf", Json::array({list.schema(), word_schema({word})})}});
+  };
+  return kind;
 }
 
 Kind<std::string> name_text(std::string what) {
@@ -187,6 +187,9 @@ std::vector<Key<PolicyDraft>> general_rows() {
       key<PolicyDraft>("entity", in(&Policy::entity), entity(),
                        "What a request acts on: requests on one entity are forwarded one at a "
                        "time, in order of arrival."),
+      key<PolicyDraft>("ends", in(&Policy::ends), ends(),
+                       "Operations that are forgotten when one of this policy's completes, so that "
+                       "the next request for one of them is a new operation."),
       key<PolicyDraft>("enforcement", in(&Policy::enforcement), enforcement(),
                        "How the policy is enforced."),
       key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),

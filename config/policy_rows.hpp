@@ -32,6 +32,11 @@ std::vector<Key<PolicyDraft>> treatment_rows();
 /// What holds for the policy as a whole.
 std::vector<Key<PolicyDraft>> general_rows();
 
+/// A list of selectors, or one word that stands for a certain list.
+Kind<std::vector<policies::Selector>> selectors_or_word(Kind<std::vector<policies::Selector>> list,
+                                                        std::string word,
+                                                        std::vector<policies::Selector> meaning);
+
 /// A name of 1 to 63 of a-z, 0-9 and -.
 Kind<std::string> name_text(std::string what);
 

@@ -20,10 +20,12 @@ std::string text_of(const Json& schema, std::string_view name) {
   return text == nullptr ? "" : *text;
 }
 
-/// A selector names exactly one source; so does a condition, which also tests its value.
+/// A selector names exactly one source; so does a condition, which also tests its value, and a
+/// sequence, which also orders it.
 bool is_selector(const Json& schema) {
   const Json* properties = schema.find("properties");
-  return schema.find("oneOf") != nullptr && properties->find("equals") == nullptr;
+  return schema.find("oneOf") != nullptr && properties->find("equals") == nullptr &&
+         properties->find("equal") == nullptr;
 }
 
 /// The choices of a value, without the one for a variable, which every scalar has.

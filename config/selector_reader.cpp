@@ -4,6 +4,7 @@
 
 #include "config/scalars.hpp"
 #include "config/selector_rows.hpp"
+#include "config/status_rule.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -34,27 +35,55 @@ const std::vector<SourceName>& source_names() {
        Source::client_certificate,
        {"lower", "trim", "sort", "default", "otherwise"}},
       {"client_key", Source::client_key, {"pattern"}},
+      {"status", Source::status, {}},
   };
   return names;
 }
 
-std::string list_of_sources(bool with_client_key) {
+/// Whose fields a selector names.
+enum class Of { request_with_key, request, answer };
+
+bool fits(Source source, Of of) {
+  switch (source) {
+    case Source::header:
+    case Source::body:
+    case Source::content:
+      return true;
+    case Source::status:
+      return of == Of::answer;
+    case Source::client_key:
+      return of == Of::request_with_key;
+    default:
+      return of != Of::answer;
+  }
+}
+
+std::vector<std::string> sources(Of of) {
   std::vector<std::string> words;
   for (const SourceName& each : source_names()) {
-    if (each.source != Source::client_key || with_client_key) words.emplace_back(each.key);
+    if (fits(each.source, of)) words.emplace_back(each.key);
   }
-  return one_of(words);
+  return words;
 }
 
 struct ConditionDraft : SelectorDraft {
   std::string equals;
   std::vector<std::string> in;
   policies::Regex regex;
+  std::optional<bool> present;
+  /// What `status: 4xx` is short for.
+  policies::Regex statuses;
 };
 
 /// What a condition tests its field with.
 bool is_test(const Node::Entry& entry) {
-  return entry.key == "equals" || entry.key == "in" || entry.key == "regex";
+  return entry.key == "equals" || entry.key == "in" || entry.key == "regex" ||
+         entry.key == "present";
+}
+
+/// What a sequence says beside its selector.
+bool is_of_sequence(const Node::Entry& entry) {
+  return entry.key == "as" || entry.key == "equal";
 }
 
 bool reads_the_same(const Selector& a, const Selector& b) {
@@ -78,7 +107,7 @@ void check_chain(const Node& node, const Selector& selector) {
   }
 }
 
-void check_selector(const Node& node, const SelectorDraft& draft, bool with_client_key) {
+void check_selector(const Node& node, const SelectorDraft& draft, Of of) {
   static const std::vector<std::string> modifiers{"lower",   "trim",      "round",  "sort",
                                                   "default", "otherwise", "pattern"};
   const auto is_modifier = [](const Node::Entry& entry) {
@@ -88,10 +117,11 @@ void check_selector(const Node& node, const SelectorDraft& draft, bool with_clie
     // A key that is unknown was meant for the source, and has been reported.
     const std::vector<Node::Entry> entries = node.entries();
     const bool all_known =
-        std::all_of(entries.begin(), entries.end(),
-                    [&](const Node::Entry& entry) { return is_modifier(entry) || is_test(entry); });
+        std::all_of(entries.begin(), entries.end(), [&](const Node::Entry& entry) {
+          return is_modifier(entry) || is_test(entry) || is_of_sequence(entry);
+        });
     if (all_known) {
-      node.problem("a selector names one of " + list_of_sources(with_client_key));
+      node.problem("a selector names one of " + one_of(sources(of)));
     }
     return;
   }
@@ -118,37 +148,129 @@ void check_selector(const Node& node, const SelectorDraft& draft, bool with_clie
   check_chain(node, draft.selector);
 }
 
-/// The whole of a chain goes into its text.
-Selector finished(Selector selector) {
-  if (selector.otherwise) selector.text += ", otherwise: {" + selector.otherwise->text + "}";
-  return selector;
-}
-
-Json exactly_one_source(Json schema, bool with_client_key) {
+Json exactly_one_source(Json schema, Of of) {
   Json choices = Json::array();
-  for (const SourceName& each : source_names()) {
-    if (each.source == Source::client_key && !with_client_key) continue;
-    choices.push_back(Json::object({{"required", Json::array({each.key})}}));
+  for (const std::string& source : sources(of)) {
+    choices.push_back(Json::object({{"required", Json::array({source})}}));
   }
   schema.set("oneOf", std::move(choices));
   return schema;
 }
 
-void check_condition(const Node& node, const ConditionDraft& draft) {
-  check_selector(node, draft, false);
+bool is_true(const Node& node) {
+  return node.is_plain() && node.text() == "true";
+}
+
+/// What is always there cannot be asked whether it is.
+void check_present(const Node& node, const Selector& selector) {
+  const auto present = node.get("present");
+  if (!present) return;
+  const bool always = selector.source == Source::method || selector.source == Source::target ||
+                      selector.source == Source::content || selector.source == Source::status;
+  if (always) present->problem("`" + selector.text + "` is always there; ask what it is");
+  for (const Selector* at = &selector; at != nullptr; at = at->otherwise.get()) {
+    if (!at->default_value) continue;
+    present->problem("a field with a default is always there; leave `default` out");
+    return;
+  }
+}
+
+void check_condition(const Node& node, const ConditionDraft& draft, Of of) {
+  check_selector(node, draft, of);
   std::vector<std::string> tests;
   for (const Node::Entry& entry : node.entries()) {
     if (is_test(entry)) tests.push_back(entry.key);
-    if (entry.key == "const") {
+    if (entry.key == "status" && !is_true(entry.value)) tests.push_back("status");
+    if (entry.key == "const" && of == Of::request) {
       entry.key_problem("a condition on a constant is always true or always false");
     }
   }
-  if (tests.empty()) node.problem("a condition has one of equals, in or regex");
+  if (tests.empty()) node.problem("a condition has one of equals, in, regex or present");
   if (tests.size() > 1) node.problem("a condition has only one of " + one_of(tests));
+  check_present(node, draft.selector);
 }
 
-Kind<policies::Condition> condition() {
-  Keys<ConditionDraft> keys{"a condition", selector_rows<ConditionDraft>(false)};
+/// Of a chain of `otherwise`, whose selectors are read as those of a request.
+void check_of_answer(const Node& node, const Selector& selector) {
+  std::optional<Node> at = node;
+  for (const Selector* one = &selector; one != nullptr && at; one = one->otherwise.get()) {
+    if (!fits(one->source, Of::answer)) {
+      at->problem("`" + one->text + "` is a field of a request; an answer has " +
+                  one_of(sources(Of::answer)));
+    }
+    at = at->get("otherwise");
+  }
+}
+
+/// An expression that any of the statuses matches; nullptr where one could not be read.
+policies::Regex statuses_of(const Node& node) {
+  std::string pattern;
+  const std::vector<Node> several = node.items();
+  if (node.is_list() && several.empty()) node.problem("the list of statuses is empty");
+  for (const Node& one : node.is_list() ? several : std::vector<Node>{node}) {
+    const auto rule = read_status_rule(one);
+    if (!rule) return nullptr;
+    if (!pattern.empty()) pattern += '|';
+    pattern += std::to_string(rule->status) + (rule->is_class ? ".." : "");
+  }
+  return pattern.empty() ? nullptr : std::make_shared<const re2::RE2>(pattern);
+}
+
+/// `true`, for a test beside it, or what the status must be.
+Key<ConditionDraft> status_row() {
+  Key<ConditionDraft> row;
+  row.name = "status";
+  row.read = [](const Node& node, ConditionDraft& draft) {
+    ++draft.sources;
+    draft.selector.source = Source::status;
+    draft.selector.text = "status";
+    if (is_true(node)) return;
+    draft.statuses = statuses_of(node);
+  };
+  row.schema = [] {
+    const Json one = Json::object(
+        {{"anyOf",
+          Json::array({Json::object({{"type", "integer"}, {"minimum", 100}, {"maximum", 599}}),
+                       word_schema({"1xx", "2xx", "3xx", "4xx", "5xx"})})}});
+    return Json::object(
+        {{"anyOf", Json::array({Json::object({{"const", true}}), one,
+                                Json::object({{"type", "array"}, {"items", one}})})},
+         {"description",
+          "The answer's status: one, a class, or a list of them; true with a test beside it."}});
+  };
+  return row;
+}
+
+Key<ConditionDraft> header_of_answer_row() {
+  return source_key<ConditionDraft>("header", Source::header,
+                                    text("a header name", wrong_asked_field),
+                                    "The value of this header field of the answer.");
+}
+
+/// The rows of a selector, without those that an answer has no field for.
+Keys<ConditionDraft> answer_keys() {
+  Keys<ConditionDraft> keys{"a condition on an answer", {status_row(), header_of_answer_row()}};
+  const std::vector<std::string> fitting = sources(Of::answer);
+  const std::vector<std::string> all = sources(Of::request_with_key);
+  const auto in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (Key<ConditionDraft>& row : selector_rows<ConditionDraft>(false)) {
+    if (row.name == "header") continue;
+    if (in(all, row.name) && !in(fitting, row.name)) {
+      keys.misplaced.push_back(row.name);
+    } else {
+      keys.rows.push_back(std::move(row));
+    }
+  }
+  keys.misplaced_message = "is a field of a request; an answer has " + one_of(fitting);
+  return keys;
+}
+
+Kind<policies::Condition> condition(Of of) {
+  Keys<ConditionDraft> keys =
+      of == Of::answer ? answer_keys()
+                       : Keys<ConditionDraft>{"a condition", selector_rows<ConditionDraft>(false)};
   keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, text("text"),
                                           "The field's text is this."));
   keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
@@ -156,7 +278,14 @@ Kind<policies::Condition> condition() {
                                           "The field's text is one of these."));
   keys.rows.push_back(key<ConditionDraft>("regex", &ConditionDraft::regex, regex(),
                                           "The field's whole text matches this (RE2)."));
-  const Kind<ConditionDraft> draft = section<ConditionDraft>(std::move(keys), check_condition);
+  keys.rows.push_back(
+      key<ConditionDraft>("present", &ConditionDraft::present, flag(),
+                          "true: the field is there, whatever its value. false: it is missing."));
+  const Kind<ConditionDraft> draft =
+      section<ConditionDraft>(std::move(keys), [of](const Node& node, const ConditionDraft& value) {
+        check_condition(node, value, of);
+        if (of == Of::answer) check_of_answer(node, value.selector);
+      });
   Kind<policies::Condition> kind;
   kind.names = draft.names;
   kind.read = [draft](const Node& node) -> std::optional<policies::Condition> {
@@ -166,23 +295,59 @@ Kind<policies::Condition> condition() {
     out.selector = finished(std::move(value->selector));
     out.any_of = std::move(value->in);
     if (node.get("equals")) out.any_of.push_back(std::move(value->equals));
-    out.regex = std::move(value->regex);
+    out.regex = value->statuses ? std::move(value->statuses) : std::move(value->regex);
+    out.present = value->present;
     return out;
   };
-  kind.schema = [draft] { return exactly_one_source(draft.schema(), false); };
+  kind.schema = [draft, of] { return exactly_one_source(draft.schema(), of); };
+  return kind;
+}
+
+Kind<std::vector<policies::Condition>> one_or_more_conditions(Of of) {
+  using Conditions = std::vector<policies::Condition>;
+  const Kind<policies::Condition> one = condition(of);
+  Kind<Conditions> several = list("conditions", one, Empty::refused);
+  Kind<Conditions> kind;
+  kind.names = one.names;
+  kind.read = [one, several](const Node& node) -> std::optional<Conditions> {
+    if (!node.is_map()) {
+      auto values = several.read(node);
+      if (!values || values->size() != node.items().size()) return std::nullopt;
+      return values;
+    }
+    auto value = one.read(node);
+    if (!value) return std::nullopt;
+    return Conditions{*std::move(value)};
+  };
+  kind.schema = [one, several] {
+    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
+  };
   return kind;
 }
 
 }  // namespace
 
+void check_selector(const Node& node, const SelectorDraft& draft) {
+  check_selector(node, draft, Of::request);
+}
+
+Selector finished(Selector selector) {
+  if (selector.otherwise) selector.text += ", otherwise: {" + selector.otherwise->text + "}";
+  return selector;
+}
+
+Json one_source(Json schema) {
+  return exactly_one_source(std::move(schema), Of::request);
+}
+
 Kind<Selector> selector(Sources sources) {
   const bool with_client_key = sources == Sources::all;
+  const Of of = with_client_key ? Of::request_with_key : Of::request;
   Keys<SelectorDraft> keys{with_client_key ? "a selector of a fingerprint" : "a selector",
                            selector_rows<SelectorDraft>(with_client_key)};
   const Kind<SelectorDraft> draft = section<SelectorDraft>(
-      std::move(keys), [with_client_key](const Node& node, const SelectorDraft& value) {
-        check_selector(node, value, with_client_key);
-      });
+      std::move(keys),
+      [of](const Node& node, const SelectorDraft& value) { check_selector(node, value, of); });
   Kind<Selector> kind;
   kind.names = draft.names;
   kind.read = [draft](const Node& node) -> std::optional<Selector> {
@@ -190,9 +355,7 @@ Kind<Selector> selector(Sources sources) {
     if (!value || value->selector.text.empty()) return std::nullopt;
     return finished(std::move(value->selector));
   };
-  kind.schema = [draft, with_client_key] {
-    return exactly_one_source(draft.schema(), with_client_key);
-  };
+  kind.schema = [draft, of] { return exactly_one_source(draft.schema(), of); };
   return kind;
 }
 
@@ -215,31 +378,18 @@ Kind<std::vector<Selector>> selectors(Sources sources, Empty empty) {
 }
 
 Kind<std::vector<policies::Condition>> conditions() {
-  Kind<std::vector<policies::Condition>> kind = list("conditions", condition(), Empty::refused);
+  Kind<std::vector<policies::Condition>> kind =
+      list("conditions", condition(Of::request), Empty::refused);
   kind.print = [](const std::vector<policies::Condition>&) { return Json(); };
   return kind;
 }
 
 Kind<std::vector<policies::Condition>> one_or_more_conditions() {
-  using Conditions = std::vector<policies::Condition>;
-  const Kind<policies::Condition> one = condition();
-  const Kind<Conditions> several = conditions();
-  Kind<Conditions> kind;
-  kind.names = one.names;
-  kind.read = [one, several](const Node& node) -> std::optional<Conditions> {
-    if (!node.is_map()) {
-      auto values = several.read(node);
-      if (!values || values->size() != node.items().size()) return std::nullopt;
-      return values;
-    }
-    auto value = one.read(node);
-    if (!value) return std::nullopt;
-    return Conditions{*std::move(value)};
-  };
-  kind.schema = [one, several] {
-    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
-  };
-  return kind;
+  return one_or_more_conditions(Of::request);
+}
+
+Kind<std::vector<policies::Condition>> conditions_on_answer() {
+  return one_or_more_conditions(Of::answer);
 }
 
 Selector default_client_key() {

@@ -27,6 +27,22 @@ Kind<std::vector<policies::Condition>> conditions();
 /// `where` of an override: a condition, or a list of them. Nothing where one could not be read.
 Kind<std::vector<policies::Condition>> one_or_more_conditions();
 
+/// `where` of a rule about answers: a condition, or a list of them, on the answer's status, header,
+/// body or content. Nothing where one could not be read.
+Kind<std::vector<policies::Condition>> conditions_on_answer();
+
+struct SelectorDraft;
+
+// For a table that is a selector's rows (selector_rows.hpp) and some of its own, without client
+// keys.
+
+/// What cannot be meant of a selector.
+void check_selector(const Node& node, const SelectorDraft& draft);
+/// With the whole of a chain of `otherwise` in its text.
+policies::Selector finished(policies::Selector selector);
+/// The table's schema, of which exactly one source must be given.
+Json one_source(Json schema);
+
 /// The selector that `fingerprint: client_key` is short for.
 policies::Selector default_client_key();
 

@@ -25,9 +25,11 @@ std::string_view joined(const RequestView& request, std::string_view name, const
 
 Truth holds(const Condition& condition, const Subject& subject) {
   std::string text;
-  if (const auto field = append_field(condition.selector, subject, text); !field) {
-    return field.error().kind == SelectError::Kind::unreadable ? Truth::unreadable : Truth::no;
-  }
+  const auto field = append_field(condition.selector, subject, text);
+  if (!field && field.error().kind == SelectError::Kind::unreadable) return Truth::unreadable;
+  const bool missing = !field && field.error().kind == SelectError::Kind::missing;
+  if (condition.present) return *condition.present == !missing ? Truth::yes : Truth::no;
+  if (!field) return Truth::no;
   const bool met = condition.regex
                        ? matches(*condition.regex, text)
                        : std::ranges::find(condition.any_of, text) != condition.any_of.end();
@@ -46,8 +48,10 @@ Truth all_hold(std::span<const Condition> conditions, const Subject& subject) {
 
 bool holds(const HeaderCondition& condition, const RequestView& request) {
   const Field* first = request.header(condition.name);
+  if (const auto* present = std::get_if<HeaderCondition::Present>(&condition.is)) {
+    return (first != nullptr) == present->there;
+  }
   if (first == nullptr) return false;
-  if (std::holds_alternative<HeaderCondition::Present>(condition.is)) return true;
   std::string scratch;
   const std::string_view value = joined(request, condition.name, *first, scratch);
   if (const auto* text = std::get_if<std::string>(&condition.is)) return value == *text;

@@ -18,16 +18,17 @@ bool begins_like_json(std::string_view text) {
 
 }  // namespace
 
-Document::Document(const RequestView& request, std::string_view body, std::size_t decoded_bytes_max)
+Document::Document(const RequestView& request, std::string_view body,
+                   std::optional<std::size_t> decoded_bytes_max)
     : request_(request), content_(body), decoded_bytes_max_(decoded_bytes_max) {}
 
 Document::~Document() = default;
 
 const std::string_view* Document::content() {
   if (content_known_ == Known::not_yet) {
-    content_known_ = Known::present;
-    if (is_encoded(request_)) {
-      auto decoded = decode_content(request_, content_, decoded_bytes_max_);
+    content_known_ = decoded_bytes_max_ ? Known::present : Known::absent;
+    if (decoded_bytes_max_ && is_encoded(request_)) {
+      auto decoded = decode_content(request_, content_, *decoded_bytes_max_);
       content_known_ = decoded ? Known::present : Known::absent;
       if (decoded) {
         decoded_ = std::move(*decoded);
@@ -56,7 +57,9 @@ const JsonTree* Document::json() {
 const std::string* Document::unreadable() {
   if (unreadable_known_ == Known::not_yet) {
     const std::string_view* const text = content();
-    if (text == nullptr) {
+    if (!decoded_bytes_max_) {
+      unreadable_ = "The body is larger than what is kept of it.";
+    } else if (text == nullptr) {
       unreadable_ = "The body is not encoded as its Content-Encoding says, or decodes to too much.";
     } else if (json() == nullptr && !text->empty() &&
                (says_json(request_) || begins_like_json(*text))) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,10 @@ namespace onceproxy::policies {
 class Document {
  public:
   /// `body` and `request` must outlive the document. `decoded_bytes_max` bounds what a compressed
-  /// body may decode to; beyond it, its fields are missing.
-  Document(const RequestView& request, std::string_view body, std::size_t decoded_bytes_max);
+  /// body may decode to; beyond it, its fields are missing. Absent: `body` is only the beginning of
+  /// the body, which therefore is unreadable.
+  Document(const RequestView& request, std::string_view body,
+           std::optional<std::size_t> decoded_bytes_max);
   ~Document();
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
@@ -42,7 +45,7 @@ class Document {
 
   const RequestView& request_;
   std::string_view content_;
-  std::size_t decoded_bytes_max_;
+  std::optional<std::size_t> decoded_bytes_max_;
   Known content_known_ = Known::not_yet;
   Known json_known_ = Known::not_yet;
   Known unreadable_known_ = Known::not_yet;

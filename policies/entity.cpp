@@ -1,12 +1,10 @@
 #include "policies/entity.hpp"
 
-#include <charconv>
-#include <system_error>
 #include <vector>
 
 #include "policies/digest.hpp"
 #include "policies/grammar.hpp"
-#include "policies/number.hpp"
+#include "policies/sequence.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -26,35 +24,6 @@ void cut(std::string& text, std::size_t bytes_max) {
   // A character has at most three such bytes; more of them are not UTF-8 that must be kept whole.
   while (end > bytes_max - 3 && continues_character(text[end])) --end;
   text.resize(continues_character(text[end]) ? bytes_max : end);
-}
-
-std::optional<std::int64_t> integer_of_digits(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stopped != end) return std::nullopt;
-  return number;
-}
-
-/// By value: 1.0 and 1e2 are integers. Nothing is expanded that cannot fit.
-std::optional<std::int64_t> integer_of_number(std::string_view text) {
-  constexpr std::int64_t digits_max = 19;
-  auto number = parse_decimal(text);
-  if (!number || number->exponent < 0 || number->exponent > digits_max) return std::nullopt;
-  number->digits.append(static_cast<std::size_t>(number->exponent), '0');
-  if (number->digits.empty()) return 0;
-  return integer_of_digits((number->negative ? "-" : "") + number->digits);
-}
-
-tl::expected<std::int64_t, SelectError> read_sequence(const Selector& selector,
-                                                      const Subject& subject) {
-  std::string text;
-  const auto type = append_field(selector, subject, text);
-  if (!type) return tl::unexpected(type.error());
-  const auto number = *type == ValueType::json ? integer_of_number(text) : integer_of_digits(text);
-  if (number) return *number;
-  return tl::unexpected(
-      SelectError{SelectError::Kind::missing, selector.text + " (it must be an integer)"});
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "policies/fields.hpp"
 #include "policies/policy.hpp"
 #include "store/fingerprint.hpp"
+#include "store/sequence.hpp"
 
 namespace onceproxy::policies {
 
@@ -23,7 +24,7 @@ struct OperationEntity {
   store::EntityKey key;
   /// The id as text, its parts joined by a slash; for operators. At most 255 bytes.
   std::string id;
-  std::optional<std::int64_t> sequence;
+  std::optional<store::Sequence> sequence;
 };
 
 /// The entity of that type whose id has these parts. The grammar stands in README.md.
@@ -32,9 +33,8 @@ store::EntityKey entity_key(std::string_view type, std::span<const std::string> 
 /// The parts as OperationEntity::id shows them; cut where no character is cut in two.
 std::string entity_id_text(std::span<const std::string> id);
 
-/// Fails where a part of the id or the sequence is missing, and where the sequence is not an
-/// integer of 64 bits: a JSON number that is one by value (1.0, 1e2), or text of digits with or
-/// without a minus before them.
+/// Fails where a part of the id or the sequence is missing, and where the sequence is none of its
+/// kind (sequence.hpp).
 tl::expected<OperationEntity, SelectError> read_entity(const EntityRule& rule,
                                                        const Subject& subject);
 

@@ -235,6 +235,8 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
       return append_certificate(selector, request.certificate, out);
     case Source::client_key:
       return append_client_key(selector, request, out);
+    case Source::status:
+      return append_text(selector, std::to_string(subject.status), out);
   }
   return Found();
 }

@@ -17,10 +17,13 @@ namespace onceproxy::policies {
 /// Why a field has no value.
 struct SelectError {
   enum class Kind { missing, bad_key, unreadable } kind = Kind::missing;
-  /// missing: the selector as written, and what the field must be where it was something else.
+  /// missing: the selector as written.
   /// bad_key: what is wrong with the key, without the key.
   /// unreadable: Document::unreadable().
   std::string detail;
+  /// missing: where the field is there and cannot be used, what it must be ("an integer"); a
+  /// literal.
+  std::string_view expected = {};
 };
 
 /// What kind of thing a value is. Part of what is digested, so that the text 1 and the number 1
@@ -38,11 +41,14 @@ struct Value {
   friend bool operator==(const Value&, const Value&) = default;
 };
 
-/// Where fields are read: the request, and the match whose captures `path` selectors name.
+/// Where fields are read: the request, and the match whose captures `path` selectors name. Or an
+/// answer, of which `request` then holds the headers.
 struct Subject {
   const Match& match;
   const RequestView& request;
   Document& body;
+  /// Of an answer.
+  int status = 0;
 };
 
 /// Appends the field's text to `out` and says what it is. Where a field is missing the next of the

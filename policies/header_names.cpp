@@ -54,6 +54,10 @@ std::vector<std::string> header_names(const Policy& policy) {
     names.add(policy.entity->id);
     if (policy.entity->sequence) names.add(*policy.entity->sequence);
   }
+  for (const EndsRule& rule : policy.ends) {
+    names.add(rule.fingerprint);
+    if (rule.scope) names.add(*rule.scope);
+  }
   names.add(policy.rate_limit);
   for (const Override& one : policy.overrides) {
     names.add(one.where);

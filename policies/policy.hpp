@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "store/sequence.hpp"
 #include "store/terms.hpp"
 
 namespace onceproxy::policies {
@@ -38,6 +39,7 @@ enum class Source {
   constant,
   client_key,
   client_certificate,
+  status,  ///< of an answer
 };
 
 /// Names one field of a request.
@@ -67,7 +69,9 @@ struct Selector {
 /// A condition on a header field in `match.headers`.
 struct HeaderCondition {
   std::string name;
-  struct Present {};
+  struct Present {
+    bool there = true;  ///< false: the field must not be there
+  };
   std::variant<std::string, Regex, Present> is;
 };
 
@@ -77,6 +81,8 @@ struct Condition {
   /// One for `equals`, several for `in`; compared with the field's text.
   std::vector<std::string> any_of;
   Regex regex;
+  /// Whether the field must be there, whatever its value, or must be missing.
+  std::optional<bool> present = std::nullopt;
 };
 
 /// One segment of a path template.
@@ -124,9 +130,25 @@ class StatusSet {
   std::vector<int> classes_;
 };
 
+/// What an answer says about the operation.
+enum class Verdict {
+  complete,   ///< it happened; remember the answer
+  release,    ///< it did not happen; free the key
+  ambiguous,  ///< answered by something in between; as unknown as no answer
+};
+
+/// What an answer says for which all conditions hold: `status`, `header`, `body` and `content` are
+/// those of the answer.
+struct OutcomeRule {
+  std::vector<Condition> where;
+  Verdict is = Verdict::complete;
+};
+
 struct OutcomeRules {
   StatusSet release;
   StatusSet ambiguous;
+  /// Asked before the statuses; the first that applies decides.
+  std::vector<OutcomeRule> rules = {};
 };
 
 struct ReplayRules {
@@ -156,14 +178,37 @@ struct InFlightRule {
   std::chrono::milliseconds timeout{10'000};
 };
 
+/// The selector of an entity's sequence, and how what it finds is ordered.
+struct SequenceRule : Selector {
+  SequenceRule() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): a selector alone is of integers.
+  SequenceRule(Selector selector) : Selector(std::move(selector)) {}
+
+  store::Sequence::Kind kind() const { return as.value_or(store::Sequence::Kind::integer); }
+
+  /// Absent: not written, which is integer.
+  std::optional<store::Sequence::Kind> as;
+  /// An operation at the entity's highest completed sequence goes through.
+  bool equal_passes = false;
+};
+
 struct EntityRule {
   /// Shared by all policies that name it.
   std::string type;
   std::vector<Selector> id;
   std::chrono::milliseconds wait{5'000};
-  std::optional<Selector> sequence;
+  std::optional<SequenceRule> sequence;
   std::optional<std::chrono::milliseconds> closes;
   bool unless_closed = false;
+};
+
+/// Operations whose memory ends when one of the policy's completes.
+struct EndsRule {
+  /// Empty: the policy's.
+  std::string name_space;
+  /// Absent: the policy's.
+  std::optional<std::vector<Selector>> scope;
+  std::vector<Selector> fingerprint;
 };
 
 struct RateLimit {
@@ -198,7 +243,8 @@ struct Policy;
 struct Override {
   std::vector<Condition> where;
   /// The policy with the override's keys in place of its own: name, match, fingerprint, scope,
-  /// payload, entity, enforcement and max_concurrency are the policy's, and it has no overrides.
+  /// payload, entity, ends, enforcement and max_concurrency are the policy's, and it has no
+  /// overrides.
   std::shared_ptr<const Policy> policy;
 };
 
@@ -220,6 +266,7 @@ struct Policy {
   OutcomeRules outcome;
   ReplayRules replay;
   std::optional<EntityRule> entity;
+  std::vector<EndsRule> ends;
   std::optional<RateLimit> rate_limit;
   Responses respond;
   /// The first whose `where` holds applies.

@@ -22,16 +22,45 @@ constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
 /// round: HEAD is an operation of its own, whatever the selectors say.
 constexpr std::string_view head_method = "HEAD";
 
-/// The bytes the fingerprint is the digest of.
-tl::expected<void, SelectError> append_identity(const Policy& policy, const Subject& subject,
-                                                std::string& out) {
+using Selectors = std::vector<Selector>;
+
+/// The bytes a fingerprint is the digest of.
+tl::expected<void, SelectError> append_identity(const std::string& name_space,
+                                                const Selectors& scope,
+                                                const Selectors& fingerprint,
+                                                const Subject& subject, std::string& out) {
   out.append(fingerprint_tag);
-  append_counted(policy.name_space, out);
-  auto scope = append_values(policy.scope, subject, out);
-  auto fields = append_values(policy.fingerprint, subject, out);
-  if (subject.request.method == head_method) append_counted(head_method, out);
+  append_counted(name_space, out);
+  auto whose = append_values(scope, subject, out);
+  auto fields = append_values(fingerprint, subject, out);
   // A client that left out both its key and its credentials hears of the key.
-  return fields ? scope : fields;
+  return fields ? whose : fields;
+}
+
+tl::expected<store::Fingerprint, SelectError> ended(const EndsRule& rule, const Policy& policy,
+                                                    const Subject& subject, std::string& scratch) {
+  scratch.clear();
+  auto identity =
+      append_identity(rule.name_space.empty() ? policy.name_space : rule.name_space,
+                      rule.scope ? *rule.scope : policy.scope, rule.fingerprint, subject, scratch);
+  if (!identity) return tl::unexpected(std::move(identity.error()));
+  store::Fingerprint out;
+  out.bytes = sha256(scratch);
+  return out;
+}
+
+/// A field that is missing names no operation. HEAD changes nothing, and ends nothing.
+tl::expected<void, SelectError> add_ends(const Policy& policy, const Subject& subject,
+                                         std::string& scratch, Operation& operation) {
+  if (subject.request.method == head_method) return {};
+  for (const EndsRule& rule : policy.ends) {
+    auto other = ended(rule, policy, subject, scratch);
+    if (!other && other.error().kind == SelectError::Kind::missing) continue;
+    if (!other) return tl::unexpected(std::move(other.error()));
+    const bool known = std::ranges::find(operation.ends, *other) != operation.ends.end();
+    if (!known && *other != operation.fingerprint) operation.ends.push_back(*other);
+  }
+  return {};
 }
 
 /// A bucket is one of a namespace's, and another where the limit is another: the tokens of the old
@@ -77,9 +106,10 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
   tl::expected<Operation, SelectError> out;
   Operation& operation = *out;
   if (is_unclear(policy, subject)) return unreadable(subject.body);
-  if (auto identity = append_identity(policy, subject, scratch); !identity) {
-    return tl::unexpected(std::move(identity.error()));
-  }
+  auto identity =
+      append_identity(policy.name_space, policy.scope, policy.fingerprint, subject, scratch);
+  if (!identity) return tl::unexpected(std::move(identity.error()));
+  if (subject.request.method == head_method) append_counted(head_method, scratch);
   operation.fingerprint.bytes = sha256(scratch);
   if (!policy.payload.empty()) {
     scratch.assign(payload_tag);
@@ -101,6 +131,9 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
     if (!bucket) return tl::unexpected(std::move(bucket.error()));
     operation.rate.emplace().bytes = sha256(scratch);
   }
+  if (auto ends = add_ends(policy, subject, scratch, operation); !ends) {
+    return tl::unexpected(std::move(ends.error()));
+  }
   return out;
 }
 
@@ -113,6 +146,14 @@ tl::expected<Operation, SelectError> select_operation(const Policy& policy,
   auto operation = digest(policy, Subject{policy.match, request, body}, scratch);
   if (scratch.capacity() > reusable_bytes_max) scratch = std::string();
   return operation;
+}
+
+tl::expected<store::Fingerprint, SelectError> ended_operation(const EndsRule& rule,
+                                                              const Policy& policy,
+                                                              const RequestView& request,
+                                                              Document& body) {
+  std::string scratch;
+  return ended(rule, policy, Subject{policy.match, request, body}, scratch);
 }
 
 bool lets_pass(const Policy& policy, SelectError::Kind why) {

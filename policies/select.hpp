@@ -27,14 +27,22 @@ struct Operation {
   /// Present where the policy has an `entity`, a `rate_limit`.
   std::optional<OperationEntity> entity;
   std::optional<store::RateKey> rate;
+  /// Whose memory ends when this one completes; each once, never this one.
+  std::vector<store::Fingerprint> ends;
 };
 
 /// The error is the first of the fingerprint's, the scope's, the payload's, the entity's, the rate
-/// limit's. Before them, and between the entity's and the rate limit's, comes a condition of the
-/// match or of an override that asks a body which cannot be read. The grammar of what is digested
-/// stands in policies/README.md.
+/// limit's, those of `ends` but for fields that are missing there. Before them, and between the
+/// entity's and the rate limit's, comes a condition of the match or of an override that asks a body
+/// which cannot be read. The grammar of what is digested stands in policies/README.md.
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body);
+
+/// The operation that one rule of the policy's `ends` names; the policy's own operation perhaps.
+tl::expected<store::Fingerprint, SelectError> ended_operation(const EndsRule& rule,
+                                                              const Policy& policy,
+                                                              const RequestView& request,
+                                                              Document& body);
 
 /// Whether the policy lets a request pass unprotected whose selection failed.
 bool lets_pass(const Policy& policy, SelectError::Kind why);

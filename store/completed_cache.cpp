@@ -22,7 +22,13 @@ std::shared_ptr<const Record> CompletedCache::find(const Fingerprint& fingerprin
   return found->second.record;
 }
 
-void CompletedCache::add(const Fingerprint& fingerprint, const Record& record) {
+CompletedCache::Generation CompletedCache::generation(const Fingerprint& fingerprint) const {
+  const Table::Shard& shard = table_.of(fingerprint);
+  const std::lock_guard lock(shard.mutex);
+  return shard.generation;
+}
+
+void CompletedCache::add(const Fingerprint& fingerprint, const Record& record, Generation before) {
   // What the table takes for a node, about, is counted too: small records must not exceed the
   // bound.
   constexpr std::size_t node_bytes = sizeof(Entry) + 4 * sizeof(void*);
@@ -31,6 +37,7 @@ void CompletedCache::add(const Fingerprint& fingerprint, const Record& record) {
   auto kept = std::make_shared<const Record>(record);
   Table::Shard& shard = table_.of(fingerprint);
   const std::lock_guard lock(shard.mutex);
+  if (shard.generation != before) return;
   const auto [at, added] = shard.entries.try_emplace(fingerprint);
   Entry& entry = at->second;
   if (!added) return;  // there can be no other record under it
@@ -45,6 +52,14 @@ void CompletedCache::add(const Fingerprint& fingerprint, const Record& record) {
 void CompletedCache::remove(const Fingerprint& fingerprint) {
   Table::Shard& shard = table_.of(fingerprint);
   const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(fingerprint);
+  if (found != shard.entries.end()) drop(shard, found->second);
+}
+
+void CompletedCache::forget(const Fingerprint& fingerprint) {
+  Table::Shard& shard = table_.of(fingerprint);
+  const std::lock_guard lock(shard.mutex);
+  ++shard.generation;
   const auto found = shard.entries.find(fingerprint);
   if (found != shard.entries.end()) drop(shard, found->second);
 }

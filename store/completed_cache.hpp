@@ -4,8 +4,11 @@
 //
 // What makes it safe: a record is added only by the holder of the claim on its fingerprint
 // (Reservations), after the database has said that it is completed; and it is removed before
-// anything is written under that fingerprint. Nothing else can change a completed record, so what
-// is here is what is on disk. Expiry is decided by the reader, as for the database.
+// anything is written under that fingerprint. One thing else can change a completed record: another
+// operation that ends it, which has no claim. It forgets the record here after it was deleted
+// there, and a reader that looked before that adds nothing any more (Generation). So what is here
+// is what is on disk, but for the moment between the two. Expiry is decided by the reader, as for
+// the database.
 //
 // Bounded in bytes. Which record goes when there is no room is decided by SIEVE (Zhang et al.,
 // NSDI 2024): one that was not asked for since it was last looked at, the oldest of them first. So
@@ -16,6 +19,7 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "store/record.hpp"
@@ -31,12 +35,20 @@ class CompletedCache {
   /// The completed record with its answer (`answer_apart` is false); null where it is not kept.
   std::shared_ptr<const Record> find(const Fingerprint& fingerprint);
 
+  /// To be taken before the database is asked for what is to be added.
+  using Generation = std::uint64_t;
+  Generation generation(const Fingerprint& fingerprint) const;
+
   /// `record` is completed, and holds its answer. The caller has the claim on `fingerprint`. A
-  /// record larger than an eighth of a shard's part is not kept.
-  void add(const Fingerprint& fingerprint, const Record& record);
+  /// record larger than an eighth of a shard's part is not kept, nor one where something was
+  /// forgotten since `before`.
+  void add(const Fingerprint& fingerprint, const Record& record, Generation before);
 
   /// Before anything is written under `fingerprint`.
   void remove(const Fingerprint& fingerprint);
+
+  /// After the record was deleted, before anybody is told.
+  void forget(const Fingerprint& fingerprint);
 
   /// What the records take, with what keeps them.
   std::size_t bytes() const;
@@ -57,6 +69,7 @@ class CompletedCache {
     Queue queue;
     Queue::iterator hand = queue.end();
     std::size_t bytes = 0;
+    Generation generation = 0;
   };
   using Table = Shards<Fingerprint, Entry, Part>;
 

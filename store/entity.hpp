@@ -30,7 +30,7 @@ struct Entity {
   /// From then on the sequence counts as not known.
   WallTime sequence_until{};
   WallTime closed_until{};
-  std::optional<std::int64_t> highest;
+  std::optional<Sequence> highest;
   std::optional<Holder> holder;
   std::string type;
   std::string id;
@@ -40,7 +40,7 @@ struct Entity {
 struct EntityOperation {
   EntityKey key;
   bool turn = false;
-  std::optional<std::int64_t> sequence;
+  std::optional<Sequence> sequence;
   std::optional<std::chrono::milliseconds> closes;
 };
 

@@ -64,7 +64,7 @@ struct EntityView {
   /// Absent: open.
   std::optional<WallTime> closed_until;
   /// The highest that was completed.
-  std::optional<std::int64_t> sequence;
+  std::optional<Sequence> sequence;
   /// Who has the turn.
   std::optional<Fingerprint> holder;
   /// How many wait for their turn.

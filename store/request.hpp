@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "store/fingerprint.hpp"
+#include "store/sequence.hpp"
 #include "store/terms.hpp"
 
 namespace onceproxy::store {
@@ -25,12 +26,13 @@ struct EntityTerms {
   /// turn comes when the one before it is settled. So long the call waits for its turn; absent: it
   /// takes none, and goes on beside the request that has it.
   std::optional<std::chrono::milliseconds> turn;
-  /// At or below the entity's highest completed one: Stale.
-  std::optional<std::int64_t> sequence;
+  /// Below the entity's highest completed one, or at it unless `equal_passes`: Stale.
+  std::optional<Sequence> sequence;
   /// When this operation completes the entity is closed for so long, atomically with it.
   std::optional<std::chrono::milliseconds> closes;
   /// Refused while the entity is closed.
   bool unless_closed = false;
+  bool equal_passes = false;
 };
 
 /// GCRA (the generic cell rate algorithm, ITU-T I.371): `limit` at once, then one each

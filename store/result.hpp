@@ -22,7 +22,11 @@ struct Reserved {
   std::uint32_t attempt = 1;
 };
 /// Somebody in this process holds the reservation.
-struct InFlight {};
+struct InFlight {
+  /// It will not be remembered, since another operation ended it: whoever asks now asks for a new
+  /// one, which nobody does for him.
+  bool ended = false;
+};
 /// The fingerprint is known with another payload. Checked before everything else.
 struct Mismatch {};
 /// The outcome is unknown, or the holder is gone and its lease is not over.
@@ -30,7 +34,7 @@ struct Held {
   /// Until the lease is over; absent where only the window's end or an operator ends it.
   std::optional<std::chrono::milliseconds> lease_left;
 };
-/// The entity has completed this sequence or a higher one.
+/// The entity has completed a higher sequence, or this one.
 struct Stale {};
 /// The entity is closed, for so long.
 struct Closed {

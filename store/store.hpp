@@ -12,7 +12,9 @@
 // Thread-safety: every verb may be called from any thread.
 #pragma once
 
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "store/answer.hpp"
 #include "store/call.hpp"
@@ -34,8 +36,16 @@ class Store : public PermitOwner {
   /// Returns true when `call.result` is set already; then `call.resume` is never called.
   [[nodiscard]] virtual bool reserve(const ReserveRequest& request, Call<ReserveResult>& call) = 0;
 
-  /// The operation happened and answered `answer`: remembers it for the window.
-  [[nodiscard]] virtual bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) = 0;
+  /// The operation happened and answered `answer`: remembers it for the window. Atomically with it,
+  /// what is remembered of the operations `ends` is forgotten. One of them that is under way goes
+  /// on, and completes without being remembered; its duplicates that wait get its answer. One whose
+  /// outcome is unknown is not touched before its lease is over.
+  [[nodiscard]] virtual bool complete(Permit permit, StoredAnswer answer,
+                                      std::span<const Fingerprint> ends, Call<Settled>& call) = 0;
+  /// The same for one that ends none.
+  [[nodiscard]] bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) {
+    return complete(std::move(permit), std::move(answer), {}, call);
+  }
 
   /// The operation did not happen: the fingerprint is free at once. `why` is for the audit log
   /// alone.

@@ -59,7 +59,7 @@ _onceproxy() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -c | --config | --format | --state | --token-file | --drain-time | --max-operations | \
-        --admin | --policy | --limit | --ca | --server-name | --certificate | --key)
+        --admin | --policy | --limit | --ca | --server-name | --certificate | --key | --answer)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
@@ -77,7 +77,7 @@ _onceproxy() {
     "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
     run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
     check) options="--help --format" ;;
-    explain) options="--help --config --certificate" ;;
+    explain) options="--help --config --answer --certificate" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
     records) options="--help" ;;

@@ -29,6 +29,7 @@ complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
 complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or begin; $in_action; end" -l format -x -a 'text json' -d 'Form of what is printed'
 complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'
+complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l answer -rF -d 'The answer of the service'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain backtest' -F
 complete -c onceproxy -n '__fish_seen_subcommand_from backtest' -l max-operations -x -a 2000000 -d 'How much to remember at once'

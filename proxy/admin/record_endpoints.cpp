@@ -70,7 +70,11 @@ void append_entity(std::string& out, const EntityView& entity) {
   object.text("id", entity.id);
   object.flag("closed", entity.closed_until.has_value());
   if (entity.closed_until) object.time("closed_until", *entity.closed_until);
-  if (entity.sequence) object.number("sequence", *entity.sequence);
+  if (const auto& sequence = entity.sequence) {
+    const bool integer = sequence->kind == store::Sequence::Kind::integer;
+    if (integer) object.number("sequence", sequence->high);
+    if (!integer) object.text("sequence", store::text(*sequence));
+  }
   if (entity.holder) object.text("holder", entity.holder->hex());
   object.number("waiting", entity.waiting);
   object.time("expires", entity.expires);

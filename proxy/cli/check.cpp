@@ -3,6 +3,7 @@
 #include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/read_file.hpp"
+#include "proxy/cli/sequence_notes.hpp"
 #include "proxy/cli/tls_files.hpp"
 
 namespace onceproxy::cli {
@@ -37,6 +38,9 @@ int check(const std::string& path, bool json, std::ostream& out, std::ostream& e
   if (json) return print_json(path, found.problems, out);
   for (const Problem& problem : found.problems) err << problem.text() << "\n";
   for (const std::string& note : found.notes) err << note << "\n";
+  if (settings) {
+    for (const std::string& note : sequence_notes(*settings, path)) err << note << "\n";
+  }
   if (!found.problems.empty()) {
     const std::size_t count = found.problems.size();
     err << count << (count == 1 ? " problem" : " problems") << "\n";

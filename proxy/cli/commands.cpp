@@ -30,14 +30,9 @@ void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
 }
 
 void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
-  struct Arguments {
-    std::string config;
-    std::string file;
-    std::string certificate;
-  };
-  const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand(
-      "explain", "Print which operation a request stands for, without using the store");
+  const auto arguments = std::make_shared<ExplainArguments>();
+  CLI::App* command =
+      app.add_subcommand("explain", "Print which operation a request stands for, without using the store");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();
@@ -45,15 +40,22 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
       ->add_option("--certificate", arguments->certificate,
                    "A file with the certificate that the client presents (PEM)")
       ->type_name("FILE");
-  command->add_option("REQUEST", arguments->file, "A raw HTTP message in a file, or - for stdin")
+  command
+      ->add_option("--answer", arguments->answer,
+                   "The service's answer, a raw HTTP message in a file, or - for stdin: tells\n"
+                   "what it says about the operation, and which rule of outcome.rules applies")
+      ->type_name("FILE");
+  command->add_option("REQUEST", arguments->request, "A raw HTTP message in a file, or - for stdin")
       ->type_name("")
       ->required();
   command->footer(
       "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
-      "Exit code 0: explained; 1: the configuration or the request is not valid; 2: cannot be "
-      "read.");
+      "Exit code 0: explained; 1: the configuration or a message is not valid; 2: cannot be read.");
   command->callback([arguments, streams, &exit_code] {
-    exit_code = explain(arguments->config, arguments->file, arguments->certificate, streams);
+    if (arguments->request == "-" && arguments->answer == "-") {
+      throw CLI::ValidationError("--answer", "only one of REQUEST and --answer can be -");
+    }
+    exit_code = explain(*arguments, streams);
   });
 }
 

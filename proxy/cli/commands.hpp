@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "config/load.hpp"
@@ -38,15 +39,32 @@ int check(const std::string& path, bool json, std::ostream& out, std::ostream& e
 /// `onceproxy schema`: the JSON Schema of the configuration, or its reference in Markdown.
 int schema(bool markdown, std::ostream& out);
 
-/// `onceproxy explain -c CONFIG REQUEST`: what the request in the file (or `-`, `in`) stands for.
-/// A request that would be refused for its form is `exit_bad`; any decision of a policy is not.
-/// `certificate_path`: a file with the certificate that the client shows, in PEM form; empty: none.
-int explain(const std::string& config_path, const std::string& request_path,
-            const std::string& certificate_path, const Streams& streams);
+struct ExplainArguments {
+  std::string config;
+  /// A file, or `-` for `in`; so may be `answer`.
+  std::string request;
+  /// The service's answer; empty: none.
+  std::string answer;
+  /// A file with the certificate that the client shows, in PEM form; empty: none.
+  std::string certificate;
+};
+
+/// `onceproxy explain -c CONFIG REQUEST`: what the request in the file stands for, and what an
+/// answer says about it. A message that would be refused for its form is `exit_bad`; any decision
+/// of a policy is not.
+int explain(const ExplainArguments& arguments, const Streams& streams);
+
+/// What is explained beside the request.
+struct Beside {
+  /// nullptr: the client shows none.
+  const policies::ClientCertificate* certificate = nullptr;
+  /// The service's answer, as it came.
+  std::optional<std::string> answer = std::nullopt;
+};
 
 /// The same on what has been read.
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
-            std::ostream& err, const policies::ClientCertificate* certificate = nullptr);
+            std::ostream& err, const Beside& beside = {});
 
 struct BacktestArguments {
   std::string config;

@@ -5,6 +5,7 @@
 
 #include "config/scalars.hpp"
 #include "config/text.hpp"
+#include "policies/outcome.hpp"
 #include "policies/select.hpp"
 #include "policies/share.hpp"
 
@@ -64,11 +65,24 @@ class Explanation {
     line("turn", rule.wait.count() > 0 ? "waits " + duration_text(rule.wait) : "waits for none");
     if (rule.sequence) {
       const bool known = operation != nullptr && operation->entity->sequence;
-      line("sequence", known ? std::to_string(*operation->entity->sequence) : "none");
+      std::string text = known ? store::text(*operation->entity->sequence) : "none";
+      if (rule.sequence->equal_passes) text += "; an equal one goes through";
+      line("sequence", text);
       fields({*rule.sequence});
     }
     if (rule.closes) line("closes", "for " + duration_text(*rule.closes));
     if (rule.unless_closed) line("unless_closed", "refused while the entity is closed");
+  }
+
+  void ends(const Operation* operation) const {
+    for (const policies::EndsRule& rule : policy_.ends) {
+      const auto other = policies::ended_operation(rule, policy_, request_, body_);
+      const bool itself = other && operation != nullptr && *other == operation->fingerprint;
+      line("ends", itself  ? "nothing: it would be this operation"
+                   : other ? other->hex()
+                           : "nothing: a field is missing");
+      fields(rule.fingerprint);
+    }
   }
 
   void overrides(const Operation* operation) const {
@@ -104,6 +118,29 @@ class Explanation {
                           : "replay");
   }
 
+  /// What answers say by rules; what they say by their status is told of one answer.
+  void outcome_rules(const Policy& effective) const {
+    const auto& rules = effective.outcome.rules;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      const std::string label = "rules[" + std::to_string(i) + "]";
+      line(label.c_str(), std::string(word(rules[i].is)) + " where");
+      for (const Condition& condition : rules[i].where) condition_line(condition);
+    }
+  }
+
+  void answer(const AnswerMessage& message, const Policy& effective) const {
+    const std::size_t bytes_max = effective.replay.body_bytes_max;
+    const bool whole = message.body.size() <= bytes_max;
+    const auto says = policies::classify(
+        effective.outcome, {message.status, message.fields, message.body, whole}, bytes_max);
+    std::string text = std::to_string(message.status) + ": " + word(says.verdict);
+    text += says.rule ? " by outcome.rules[" + std::to_string(*says.rule) + "]" : " by its status";
+    if (!says.unreadable.empty()) {
+      text += ", since a rule could not be asked: " + says.unreadable;
+    }
+    line("answer", text);
+  }
+
   /// As what the body is read; a selector that finds nothing may have that reason.
   void body() const {
     const std::string* const unreadable = body_.unreadable();
@@ -122,8 +159,10 @@ class Explanation {
                   (pass ? "forwarded unprotected (on_unreadable: pass): " : "400 unreadable: ") +
                       error.detail);
     }
+    const std::string what =
+        error.expected.empty() ? " is missing" : " is not " + std::string(error.expected);
     line("decision", (pass ? "forwarded unprotected (on_missing: pass): " : "400 missing-key: ") +
-                         printable(error.detail) + " is missing");
+                         printable(error.detail) + what);
   }
 
  private:
@@ -148,8 +187,24 @@ class Explanation {
     return " cannot be read: " + why.detail;
   }
 
+  static const char* word(policies::Verdict verdict) {
+    switch (verdict) {
+      case policies::Verdict::complete:
+        return "complete";
+      case policies::Verdict::release:
+        return "release";
+      case policies::Verdict::ambiguous:
+        break;
+    }
+    return "ambiguous";
+  }
+
   void condition_line(const Condition& condition) const {
     out_ << "  " << printable(condition.selector.text);
+    if (condition.present) {
+      out_ << (*condition.present ? " is present\n" : " is missing\n");
+      return;
+    }
     if (condition.regex) {
       out_ << " matches " << printable(condition.regex->pattern()) << "\n";
       return;
@@ -199,7 +254,7 @@ std::string printable(std::string_view text) {
 }
 
 void print_policy(std::ostream& out, const Policy& policy, const RequestView& request,
-                  Document& body) {
+                  Document& body, const AnswerMessage* answer) {
   const auto selected = policies::select_operation(policy, request, body);
   const Operation* const operation = selected ? &*selected : nullptr;
   // Which override applies is asked of the operation's own selection; without one the policy's own
@@ -209,10 +264,13 @@ void print_policy(std::ostream& out, const Policy& policy, const RequestView& re
   explanation.enforcement(operation);
   explanation.names(operation);
   explanation.entity(operation);
+  explanation.ends(operation);
   explanation.overrides(operation);
   explanation.rate_limit(operation, effective);
   explanation.terms(effective);
+  explanation.outcome_rules(effective);
   explanation.body();
+  if (answer != nullptr) explanation.answer(*answer, effective);
   if (!selected) explanation.refusal(selected.error());
 }
 

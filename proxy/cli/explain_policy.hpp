@@ -10,6 +10,7 @@
 #include "policies/document.hpp"
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
+#include "proxy/cli/message_file.hpp"
 
 namespace onceproxy::cli {
 
@@ -20,8 +21,9 @@ std::string printable(std::string_view text);
 void print_line(std::ostream& out, std::string label, std::string_view text);
 
 /// The policy, what it selects, and the terms that hold for this request; last, where it cannot be
-/// named, what it gets.
+/// named, what it gets. `answer`: what it says about the operation; nullptr: none is given.
 void print_policy(std::ostream& out, const policies::Policy& policy,
-                  const policies::RequestView& request, policies::Document& body);
+                  const policies::RequestView& request, policies::Document& body,
+                  const AnswerMessage* answer = nullptr);
 
 }  // namespace onceproxy::cli

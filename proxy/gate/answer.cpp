@@ -75,9 +75,12 @@ Answer mismatch() {
                  "This operation is known with another payload.");
 }
 
-Answer missing_key(std::string_view selector) {
-  return problem(400, "missing-key", "Idempotency-Key is missing",
-                 "The request lacks a field that names its operation: " + std::string(selector));
+Answer missing_key(std::string_view selector, std::string_view expected) {
+  std::string detail = "The request lacks a field that names its operation: ";
+  if (!expected.empty()) {
+    detail.assign("A field of the request is not ").append(expected).append(": ");
+  }
+  return problem(400, "missing-key", "Idempotency-Key is missing", detail.append(selector));
 }
 
 Answer bad_key(std::string_view detail) {

@@ -31,7 +31,8 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
 
 Answer in_flight();
 Answer mismatch();
-Answer missing_key(std::string_view selector);
+/// `expected`: what the field must be, where it is there and is something else.
+Answer missing_key(std::string_view selector, std::string_view expected = {});
 Answer bad_key(std::string_view detail);
 Answer unreadable(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.

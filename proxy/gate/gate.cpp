@@ -59,6 +59,20 @@ std::string stored_head(const Policy& policy, const Answered& answered) {
   return head;
 }
 
+policies::Classified classified(const Policy& policy, const Answered& answered) {
+  return policies::classify(policy.outcome,
+                            {answered.status, answered.headers, answered.body, answered.whole},
+                            policy.replay.body_bytes_max);
+}
+
+/// For operators: why an answer leaves the outcome unknown.
+std::string ambiguity(const policies::Classified& why) {
+  if (!why.unreadable.empty())
+    return "a rule of outcome.rules could not be asked: " + why.unreadable;
+  return why.rule ? "ambiguous by outcome.rules[" + std::to_string(*why.rule) + "]"
+                  : "ambiguous status";
+}
+
 /// Where the policy only watches: everything goes on, and what would have been decided is noted.
 Admission watched(AdmissionKind verdict) {
   Admission admission;
@@ -118,6 +132,7 @@ store::ReserveRequest Gate::reserve_request(const policies::Operation& operation
     entity.id = operation.entity->id;
     if (!watch) entity.turn = policy.entity->wait;
     entity.sequence = operation.entity->sequence;
+    entity.equal_passes = policy.entity->sequence && policy.entity->sequence->equal_passes;
     entity.closes = policy.entity->closes;
     entity.unless_closed = policy.entity->unless_closed;
   }
@@ -158,6 +173,7 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   if (auto* completed = std::get_if<store::Completed>(&result))
     origin = std::move(completed->trace);
   AdmissionKind verdict = verdict_of(rules, *operation->policy, std::move(result));
+  if (auto* forward = std::get_if<Forward>(&verdict)) forward->ends = operation->ends;
   // The store's results let pass where it failed and the policy forwards then, and nowhere else.
   if (!watch && std::holds_alternative<PassThrough>(verdict)) {
     metrics_.unprotected(rules.id(policy), Unprotected::store);
@@ -245,7 +261,7 @@ io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answere
   }
   AwaitedCall<store::Settled> call(loop_);
   Finished<store::Settled> finished{
-      call, store_.complete(std::move(forward.permit), std::move(stored), call)};
+      call, store_.complete(std::move(forward.permit), std::move(stored), forward.ends, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
@@ -271,7 +287,8 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
   Settlement settlement{Decision::forwarded, std::nullopt};
   Ending ending = Ending::unknown;
   if (const auto* answered = std::get_if<Answered>(&outcome)) {
-    switch (policies::classify(forward.policy->outcome, answered->status)) {
+    const policies::Classified says = classified(*forward.policy, *answered);
+    switch (says.verdict) {
       case policies::Verdict::complete:
         settled = co_await complete(std::move(forward), *answered);
         ending = settled == store::Settled::failed ? Ending::unsaved : Ending::completed;
@@ -285,9 +302,11 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
         settled = co_await release(std::move(forward.permit), {answered->status, {}});
         ending = Ending::released;
         break;
-      case policies::Verdict::ambiguous:
-        settled = co_await mark_unknown(std::move(forward.permit), "ambiguous status");
+      case policies::Verdict::ambiguous: {
+        const std::string why = ambiguity(says);
+        settled = co_await mark_unknown(std::move(forward.permit), why);
         break;
+      }
     }
   } else if (const auto* not_sent = std::get_if<NotSent>(&outcome)) {
     settled = co_await release(std::move(forward.permit), {0, not_sent->detail});

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "policies/document.hpp"
 #include "policies/policy.hpp"
@@ -38,6 +39,8 @@ struct Forward {
   const policies::Policy* policy;
   /// The policy only watches: the client gets the upstream's answer whatever becomes of the store.
   bool watched = false;
+  /// The operations whose memory ends when this one completes.
+  std::vector<store::Fingerprint> ends = {};
 };
 
 using AdmissionKind = std::variant<PassThrough, Forward, Reply>;

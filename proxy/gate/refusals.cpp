@@ -36,11 +36,12 @@ Reply refuse(const Policy& policy, const policies::SelectError& error) {
   if (error.kind == policies::SelectError::Kind::unreadable) {
     return {Decision::unreadable, refusal(policy, Refusal::unreadable, unreadable(error.detail))};
   }
-  return {Decision::missing_key, refusal(policy, Refusal::missing_key, missing_key(error.detail))};
+  return {Decision::missing_key,
+          refusal(policy, Refusal::missing_key, missing_key(error.detail, error.expected))};
 }
 
-Reply refuse(const Policy& policy, store::InFlight) {
-  if (policy.in_flight.action == InFlightRule::Action::acknowledge) {
+Reply refuse(const Policy& policy, store::InFlight why) {
+  if (policy.in_flight.action == InFlightRule::Action::acknowledge && !why.ended) {
     return {Decision::acknowledged, refusal(policy, Refusal::acknowledged, acknowledged())};
   }
   return {Decision::in_flight, refusal(policy, Refusal::in_flight, in_flight())};

@@ -221,6 +221,7 @@ Task<void> Covered::forward(gate::Forward reservation) {
 Task<void> Covered::forward_by(UpstreamCall& call, gate::Forward reservation) {
   AnswerRelay relay(exchange_, call);
   exchange_.trace.begin_forward();
+  captured_bytes_max_ = reservation.policy->replay.body_bytes_max;
   write_head(reservation);
   const gate::Outcome outcome = co_await ask_upstream(call, relay);
   const auto* real = std::get_if<gate::Answered>(&outcome);
@@ -285,7 +286,7 @@ Task<std::optional<gate::Unknown>> Covered::read_final_head(UpstreamCall& call,
 }
 
 Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
-  const std::size_t bytes_max = exchange_.policy->replay.body_bytes_max;
+  const std::size_t bytes_max = captured_bytes_max_;
   const Framing& framing = call.head.framing;
   call.begin_body();
   const bool too_long = framing.kind == Framing::Kind::length && framing.length > bytes_max;
@@ -341,20 +342,7 @@ gate::Answered Covered::answered(const UpstreamCall& call, bool whole) {
   answer_fields_.clear();
   answer_fields_.reserve(call.head.fields.size() + 1);
   if (call.head.date < 0) answer_fields_.push_back({"Date", worker_.date()});
-  for (std::size_t i = 0; i < call.head.fields.size(); ++i) {
-    switch (call.head.known[i]) {
-      case Known::connection:
-      case Known::hop_by_hop:
-      case Known::ours:
-      case Known::upgrade:
-      case Known::transfer_encoding:
-      case Known::content_length:
-      case Known::service_time:
-        continue;
-      default:
-        if (!call.head.dropped(i)) answer_fields_.push_back(call.head.fields[i]);
-    }
-  }
+  append_lasting_fields(call.head, answer_fields_);
   return {call.head.status, answer_fields_, captured_, whole};
 }
 

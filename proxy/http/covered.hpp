@@ -53,8 +53,9 @@ class Covered {
   /// Reads a body that did not come whole with its head.
   std::optional<BodyReader> reader_;
   std::string made_request_id_;
-  /// The answer's body, as much as the policy keeps.
+  /// The answer's body, as much as the policy, or the override that applies, keeps.
   std::string captured_;
+  std::size_t captured_bytes_max_ = 0;
   std::vector<Field> answer_fields_;
   bool whole_ = false;
   /// What is left of the request is sent beside the reading of the answer.

@@ -16,6 +16,19 @@ constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
 /// Where nothing else is written: so much less a start knows of how long it was idle. Not each
 /// second, which would keep a disk awake.
 constexpr std::chrono::milliseconds time_age_idle{60'000};
+
+/// The completed record with its answer, for those who waited for an operation that was ended.
+std::shared_ptr<const Record> outcome_of(const Operation& operation) {
+  auto record = operation.record ? decode(*operation.record) : std::nullopt;
+  if (!record) return nullptr;
+  for (const Write& more : operation.also) {
+    if (more.family != Family::answers || !more.value) continue;
+    if (!decode_answer(*more.value, record->answer)) return nullptr;
+  }
+  record->answer_apart = false;
+  return std::make_shared<const Record>(*std::move(record));
+}
+
 }  // namespace
 
 Committer::Committer(const Parts& parts)
@@ -126,21 +139,72 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
     sync = true;
   }
   const rocksdb::Status status = parts_.database.write(batch_, sync);
+  forget_ended();
   // What one large group took must not stay.
   if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch();
   if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
   return status;
 }
 
-void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) const {
+void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) {
   if (operation.kind != Operation::Kind::entity) {
     parts_.completed.remove(operation.fingerprint);
-    parts_.database.add(batch, Family::records, operation.fingerprint.view(), operation.record);
-  }
-  for (const Write& more : operation.also) {
-    parts_.database.add(batch, more.family, more.key, more.value);
+    add_outcome(batch, operation);
   }
   add_ties(batch, operation);
+}
+
+/// What becomes of the operation's record, and of those that it ends.
+void Committer::add_outcome(rocksdb::WriteBatch& batch, const Operation& operation) {
+  const std::string_view key = operation.fingerprint.view();
+  if (operation.kind == Operation::Kind::complete &&
+      parts_.reservations.is_ended(operation.fingerprint)) {
+    parts_.database.add(batch, Family::records, key, std::nullopt);
+  } else {
+    parts_.database.add(batch, Family::records, key, operation.record);
+    for (const Write& more : operation.also) {
+      parts_.database.add(batch, more.family, more.key, more.value);
+    }
+  }
+  for (const Fingerprint& ended : operation.ends) add_end(batch, ended);
+}
+
+/// Whoever is under way was told (Reservations::end_memory) and has its outcome dealt with by
+/// itself; or it was reserved since, and is another. What is on disk of one that is not under way
+/// nobody else can be writing: a claim that still looks writes behind this batch.
+void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint) {
+  if (parts_.reservations.is_under_way(fingerprint)) return;
+  std::optional<Record> record;
+  {
+    Database::Found found;
+    parts_.database.get(Family::records, fingerprint.view(), found);
+    if (found.failed() && parts_.observer.failed) parts_.observer.failed("read", found.error());
+    if (!found.present()) return;
+    record = decode(found.value());
+  }
+  // The service may still be at work on it, and its lease keeps others out.
+  if (record && record->state != Record::State::completed &&
+      lease_end(*record, parts_.era) > parts_.clock.now()) {
+    return;
+  }
+  parts_.database.add(batch, Family::records, fingerprint.view(), std::nullopt);
+  if (record && record->answer_apart) {
+    parts_.database.add(batch, Family::answers, answer_key(fingerprint, *record), std::nullopt);
+  }
+  ended_.push_back(fingerprint);
+}
+
+/// Behind the write, whatever came of it: until then a reader may have found the record on disk.
+void Committer::forget_ended() {
+  for (const Fingerprint& fingerprint : ended_) parts_.completed.forget(fingerprint);
+  ended_.clear();
+}
+
+/// The reservation that the operation settled is over.
+void Committer::end(const Operation& operation) {
+  const bool completed = operation.kind == Operation::Kind::complete;
+  parts_.handover.end(operation.fingerprint, completed, delivery_,
+                      [&operation] { return outcome_of(operation); });
 }
 
 void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const {
@@ -173,10 +237,7 @@ void Committer::succeed(Operation* group) {
           operation->attempt});
       delivery_.add(*operation->reserve_call);
     } else {
-      if (operation->kind != Operation::Kind::entity) {
-        const bool completed = operation->kind == Operation::Kind::complete;
-        parts_.handover.end(operation->fingerprint, completed, delivery_);
-      }
+      if (operation->kind != Operation::Kind::entity) end(*operation);
       operation->settle_call->result = Settled::done;
       delivery_.add(*operation->settle_call);
     }

@@ -57,6 +57,7 @@ class Committer {
     const RocksDbOptions& options;
     const Tuning& tuning;
     Clock& clock;
+    const Era& era;
     const RocksDbObserver& observer;
     AuditLog* audit;  ///< null: there is none
   };
@@ -108,7 +109,11 @@ class Committer {
   void write_down();
   void fail(Operation* group, bool maybe_on_disk);
   void forget(const Operation& operation);
-  void add(rocksdb::WriteBatch& batch, const Operation& operation) const;
+  void add(rocksdb::WriteBatch& batch, const Operation& operation);
+  void add_outcome(rocksdb::WriteBatch& batch, const Operation& operation);
+  void add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint);
+  void forget_ended();
+  void end(const Operation& operation);
   void add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const;
 
   /// Puts what is known of time into the batch where what is on disk is older than `age`, or than
@@ -144,6 +149,8 @@ class Committer {
   rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
+  /// Whose records the batch deletes because another operation ended them.
+  std::vector<Fingerprint> ended_;
   /// As it was last put into a batch.
   std::optional<ClockMemory> kept_time_;
   Time next_upkeep_{};

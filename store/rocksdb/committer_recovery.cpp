@@ -63,6 +63,7 @@ bool Committer::try_recover() {
       if (!good) kept_time_.reset();
       if (!good) failed("write", status.ToString());
     }
+    forget_ended();
     if (!good) {
       retained_.give_back(std::move(operations));
       delivery_.send();
@@ -74,10 +75,7 @@ bool Committer::try_recover() {
       if (operation->kind != Operation::Kind::reserve) note(*operation);
     }
     write_down();
-    for (const auto& operation : operations) {
-      const bool completed = operation->kind == Operation::Kind::complete;
-      parts_.handover.end(operation->fingerprint, completed, delivery_);
-    }
+    for (const auto& operation : operations) end(*operation);
   } while (!retained_.finish());
   // Only now: callers that continued earlier would still find the database failed.
   delivery_.send();
@@ -110,10 +108,7 @@ void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch
     parts_.database.add(batch, Family::records, key, operation.previous);
     return;
   }
-  parts_.database.add(batch, Family::records, key, operation.record);
-  for (const Write& more : operation.also) {
-    parts_.database.add(batch, more.family, more.key, more.value);
-  }
+  add_outcome(batch, operation);
 }
 
 /// The store is being closed: one more attempt, then what is left is given up.

@@ -2,8 +2,10 @@
 
 namespace onceproxy::store {
 
-void Handover::end(const Fingerprint& fingerprint, bool completed, Delivery& out) {
-  if (const auto resources = reservations_.end(fingerprint, completed, out)) undo(*resources, out);
+void Handover::end(const Fingerprint& fingerprint, bool completed, Delivery& out,
+                   const Reservations::OutcomeOf& outcome) {
+  const auto resources = reservations_.end(fingerprint, completed, out, outcome);
+  if (resources) undo(*resources, out);
 }
 
 void Handover::end(const Fingerprint& fingerprint, bool completed) {

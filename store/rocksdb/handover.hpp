@@ -15,8 +15,9 @@ class Handover {
   Handover(Reservations& reservations, Entities& entities, Rates& rates)
       : reservations_(reservations), entities_(entities), rates_(rates) {}
 
-  /// `completed`: its answer is on disk.
-  void end(const Fingerprint& fingerprint, bool completed, Delivery& out);
+  /// `completed`: its answer is on disk, or `outcome` has it for those who wait.
+  void end(const Fingerprint& fingerprint, bool completed, Delivery& out,
+           const Reservations::OutcomeOf& outcome = nullptr);
   /// At once, where deliveries are not collected.
   void end(const Fingerprint& fingerprint, bool completed);
   /// The reservation is left to its lease, and so is its turn.

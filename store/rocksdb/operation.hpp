@@ -46,6 +46,8 @@ struct Operation {
   std::optional<std::string> record;
   /// What is written or deleted with it.
   std::vector<Write> also;
+  /// Kind::complete only: the operations whose memory ends with it.
+  std::vector<Fingerprint> ends;
   /// The entry of the audit log, once the operation is written.
   std::string audit;
   /// The reservation's, which outlives the operation; null where it has none. What is written of
@@ -64,7 +66,8 @@ struct Operation {
   Call<Settled>* settle_call = nullptr;
 
   std::size_t bytes() const {
-    std::size_t sum = sizeof *this + (record ? record->size() : 0) + audit.size();
+    std::size_t sum = sizeof *this + (record ? record->size() : 0) + audit.size() +
+                      ends.size() * sizeof(Fingerprint);
     for (const Write& write : also) {
       sum += sizeof write + write.key.size() + (write.value ? write.value->size() : 0);
     }

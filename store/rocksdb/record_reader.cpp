@@ -17,6 +17,7 @@ Looked RecordReader::look(const ReserveRequest& request, WallTime now, bool clai
 
 Looked RecordReader::read(const ReserveRequest& request, WallTime now, bool claimed) const {
   std::optional<Record> record;
+  const CompletedCache::Generation before = claimed ? cache_.generation(request.fingerprint) : 0;
   {
     Database::Found found;
     database_.get(Family::records, request.fingerprint.view(), found);
@@ -37,7 +38,7 @@ Looked RecordReader::read(const ReserveRequest& request, WallTime now, bool clai
     }
     record->answer_apart = false;
   }
-  if (completed && claimed) cache_.add(request.fingerprint, *record);
+  if (completed && claimed) cache_.add(request.fingerprint, *record, before);
   auto verdict = judge(std::move(record), request, era_, now);
   return std::visit([](auto&& what) -> Looked { return std::move(what); }, std::move(verdict));
 }

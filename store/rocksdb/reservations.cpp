@@ -7,6 +7,8 @@ namespace onceproxy::store {
 Reservations::Claim Reservations::judge(const Entry& entry,
                                         const std::optional<PayloadDigest>& payload) {
   if (entry.stage == Stage::looking) return Claim::looking;
+  // Whoever asks for an ended one asks for a new one, which may well differ.
+  if (entry.ended) return Claim::in_flight;
   return differ(entry.holding.record.payload, payload) ? Claim::mismatch : Claim::in_flight;
 }
 
@@ -43,8 +45,13 @@ Reservations::Glance Reservations::glance(const Fingerprint& fingerprint,
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end()) return {};
   const Entry& entry = found->second;
-  return {true, entry.stage == Stage::looking, differ(entry.holding.record.payload, payload),
-          entry.stage == Stage::held || entry.done, entry.by_operator};
+  const bool differs = !entry.ended && differ(entry.holding.record.payload, payload);
+  return {true,
+          entry.stage == Stage::looking,
+          differs,
+          entry.stage == Stage::held || entry.done,
+          entry.by_operator,
+          entry.ended};
 }
 
 Reservations::Parked Reservations::park(const Fingerprint& fingerprint,
@@ -54,7 +61,9 @@ Reservations::Parked Reservations::park(const Fingerprint& fingerprint,
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end() || stopped_.load()) return Parked::gone;
-  if (differ(found->second.holding.record.payload, payload)) return Parked::mismatch;
+  if (!found->second.ended && differ(found->second.holding.record.payload, payload)) {
+    return Parked::mismatch;
+  }
   found->second.waiters.push_back(waiter);
   return Parked::yes;
 }
@@ -115,6 +124,32 @@ Reservations::Settling Reservations::begin_to_settle(Entry& entry, bool done) {
   return out;
 }
 
+void Reservations::end_memory(const Fingerprint& fingerprint) {
+  Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end() || found->second.stage == Stage::looking) return;
+  if (std::exchange(found->second.ended, true)) return;
+  ended_.fetch_add(1, std::memory_order_relaxed);
+  found->second.waiters.mark_ended();
+}
+
+bool Reservations::is_ended(const Fingerprint& fingerprint) const {
+  // Whoever marked it has pushed nothing yet that depends on it.
+  if (ended_.load(std::memory_order_relaxed) == 0) return false;
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found != home.entries.end() && found->second.ended;
+}
+
+bool Reservations::is_under_way(const Fingerprint& fingerprint) const {
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found != home.entries.end() && found->second.stage != Stage::looking;
+}
+
 std::optional<Reservations::Settling> Reservations::revoke(const Fingerprint& fingerprint) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
@@ -131,10 +166,27 @@ bool Reservations::is_held(const Fingerprint& fingerprint, const Nonce& nonce) c
          found->second.holding.record.nonce == nonce;
 }
 
+/// Each of them goes on by itself; those with an outcome are answered with it.
+void Reservations::hand_out(Entry& entry, const OutcomeOf& outcome, Delivery& out) {
+  std::shared_ptr<const Record> record;
+  while (Waiter* const waiter = entry.waiters.pop_front()) {
+    if (std::exchange(waiter->of_ended, false) && outcome) {
+      if (record == nullptr) record = outcome();
+      waiter->outcome = record;
+    }
+    out.add(*waiter);
+  }
+}
+
 std::unique_ptr<const HeldResources> Reservations::end(Table::Shard& home, Found found,
-                                                       bool completed, Delivery& out) {
+                                                       bool completed, Delivery& out,
+                                                       const OutcomeOf& outcome) {
   Entry& entry = found->second;
   std::unique_ptr<const HeldResources> resources = std::move(entry.resources);
+  if (entry.ended) {
+    ended_.fetch_sub(1, std::memory_order_relaxed);
+    hand_out(entry, completed ? outcome : nullptr, out);
+  }
   if (Waiter* const heir = completed ? nullptr : entry.waiters.pop_front(); heir != nullptr) {
     heir->claim = true;
     entry.stage = Stage::looking;
@@ -151,11 +203,12 @@ std::unique_ptr<const HeldResources> Reservations::end(Table::Shard& home, Found
 }
 
 std::unique_ptr<const HeldResources> Reservations::end(const Fingerprint& fingerprint,
-                                                       bool completed, Delivery& out) {
+                                                       bool completed, Delivery& out,
+                                                       const OutcomeOf& outcome) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
-  return found == home.entries.end() ? nullptr : end(home, found, completed, out);
+  return found == home.entries.end() ? nullptr : end(home, found, completed, out, outcome);
 }
 
 std::optional<Reservations::Dropped> Reservations::drop(const Fingerprint& fingerprint,
@@ -168,7 +221,7 @@ std::optional<Reservations::Dropped> Reservations::drop(const Fingerprint& finge
     return std::nullopt;
   }
   const WallTime lease_end = lease_end_max(found->second.holding.record);
-  return Dropped{end(home, found, false, out), lease_end};
+  return Dropped{end(home, found, false, out, nullptr), lease_end};
 }
 
 std::vector<Reservations::Extension> Reservations::due(WallTime now) const {

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -49,6 +50,7 @@ class Reservations {
     /// It is being done at this moment, or is done, whatever becomes of the disk.
     bool under_way = false;
     bool by_operator = false;  ///< an operator has it
+    bool ended = false;        ///< it will not be remembered
   };
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
   enum class Parked {
@@ -83,17 +85,28 @@ class Reservations {
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
                                    bool done = false);
 
+  /// Another operation ends this one: if it is under way, it will not be remembered. From now on
+  /// whoever asks for it asks for a new one.
+  void end_memory(const Fingerprint& fingerprint);
+  /// The same, asked by whoever writes its outcome.
+  bool is_ended(const Fingerprint& fingerprint) const;
+  /// Somebody holds the reservation, or is making or settling it: the record is not to be touched.
+  bool is_under_way(const Fingerprint& fingerprint) const;
+
   /// As settling(), without the permit, which holds nothing any more. Nothing where nobody holds
   /// the reservation, or it is on its way from one state to another.
   std::optional<Settling> revoke(const Fingerprint& fingerprint);
   /// Somebody holds the reservation with that nonce, or is making or settling it.
   bool is_held(const Fingerprint& fingerprint, const Nonce& nonce) const;
 
+  /// The record of an operation that completed, with its answer; asked under a lock.
+  using OutcomeOf = std::function<std::shared_ptr<const Record>()>;
   /// A claim is given back, or a reservation is over; its resources are for the caller to undo.
   /// Delivers all that waited where the disk has the answer (`completed`), else the one that has
-  /// the claim now.
+  /// the claim now. Of one that was ended all are delivered, and those that waited before that get
+  /// its `outcome`, since the disk will not have it.
   std::unique_ptr<const HeldResources> end(const Fingerprint& fingerprint, bool completed,
-                                           Delivery& out);
+                                           Delivery& out, const OutcomeOf& outcome = nullptr);
   struct Dropped {
     std::unique_ptr<const HeldResources> resources;
     WallTime lease_end{};  ///< when it can be over at the latest
@@ -120,6 +133,7 @@ class Reservations {
     Stage stage = Stage::looking;
     bool done = false;         ///< settling: the operation happened
     bool by_operator = false;  ///< looking: for an operator
+    bool ended = false;        ///< under way: it will not be remembered
     Holding holding;
     std::unique_ptr<const HeldResources> resources;
     WaiterList waiters;
@@ -132,10 +146,12 @@ class Reservations {
               bool by_operator);
   static Claim judge(const Entry& entry, const std::optional<PayloadDigest>& payload);
   std::unique_ptr<const HeldResources> end(Table::Shard& home, Found found, bool completed,
-                                           Delivery& out);
+                                           Delivery& out, const OutcomeOf& outcome);
+  static void hand_out(Entry& entry, const OutcomeOf& outcome, Delivery& out);
 
   const std::size_t entries_max_;
   std::atomic<std::size_t> size_{0};
+  std::atomic<std::size_t> ended_{0};
   std::atomic<bool> stopped_{false};
   Table table_;
 };

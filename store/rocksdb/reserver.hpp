@@ -70,6 +70,7 @@ class Reserver {
   Step queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now);
   bool prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
                void (Reserver::*expired)(Waiter&));
+  Step repeat_outcome(Attempt& attempt, const Record& record);
   void outcome_time_over(Waiter& waiter);
   void turn_time_over(Waiter& waiter);
   void delivered(WaiterPtr waiter);

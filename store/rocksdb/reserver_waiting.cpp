@@ -28,13 +28,14 @@ bool Reserver::prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::m
 /// Another has the fingerprint. Nothing where it has gone meanwhile.
 Reserver::Stop Reserver::wait_for_outcome(Attempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
-  if (request.wait <= std::chrono::milliseconds(0)) return refuse(attempt, InFlight{});
+  const auto in_flight = [&] {
+    return refuse(attempt, InFlight{parts_.reservations.is_ended(request.fingerprint)});
+  };
+  if (request.wait <= std::chrono::milliseconds(0)) return in_flight();
   if (waiter == nullptr) {
-    if (!prepare(attempt, waiter, request.wait, &Reserver::outcome_time_over)) {
-      return refuse(attempt, InFlight{});
-    }
+    if (!prepare(attempt, waiter, request.wait, &Reserver::outcome_time_over)) return in_flight();
   } else if (waiter->time_over) {
-    return refuse(attempt, InFlight{});
+    return in_flight();
   }
   switch (parts_.reservations.park(request.fingerprint, request.payload, *waiter)) {
     case Reservations::Parked::yes:
@@ -79,6 +80,11 @@ Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, Wal
   return refuse(attempt, NoTurn{});
 }
 
+/// What it waited for was done, and is remembered nowhere but here.
+Reserver::Step Reserver::repeat_outcome(Attempt& attempt, const Record& record) {
+  return refuse(attempt, Completed{record.answer, record.settled, record.trace});
+}
+
 /// On the loop's thread, as everything a timer does.
 void Reserver::outcome_time_over(Waiter& waiter) {
   waiter.time_over = true;
@@ -106,7 +112,9 @@ void Reserver::delivered(WaiterPtr waiter) {
   Call<ReserveResult>& call = attempt.call;
   if (attempt.claim) waiter->timer.reset();
   if (attempt.entity) call.turn_wait = SteadyClock::now() - waiter->queued_at;
-  if (go_on(attempt, waiter) != Step::answered) return;
+  const Step step = waiter->outcome != nullptr ? repeat_outcome(attempt, *waiter->outcome)
+                                               : go_on(attempt, waiter);
+  if (step != Step::answered) return;
   waiter.reset();
   call.resume(call);
 }

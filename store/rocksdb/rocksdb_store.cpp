@@ -45,7 +45,7 @@ class OpenStore final : public RocksDbStore {
     }
     committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, handover_,
                                         fences_, space_, duplicates_, completed_, *this, options_,
-                                        tuning_, clock_, observer_, audit()});
+                                        tuning_, clock_, era_, observer_, audit()});
     reserver_.emplace(Reserver::Parts{records_, reservations_, entities_, rates_, handover_,
                                       fences_, duplicates_, space_, *committer_, tuning_, clock_,
                                       closing_});
@@ -57,7 +57,8 @@ class OpenStore final : public RocksDbStore {
   ~OpenStore() override { OpenStore::close(); }
 
   bool reserve(const ReserveRequest& request, Call<ReserveResult>& call) override;
-  bool complete(Permit permit, StoredAnswer answer, Call<Settled>& call) override;
+  bool complete(Permit permit, StoredAnswer answer, std::span<const Fingerprint> ends,
+                Call<Settled>& call) override;
   bool release(Permit permit, const NotDone& why, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   void submit() override { committer_->submit(); }
@@ -160,7 +161,8 @@ std::unique_ptr<Operation> settlement(Operation::Kind kind, const Permit& permit
   return operation;
 }
 
-bool OpenStore::complete(Permit permit, StoredAnswer answer, Call<Settled>& call) {
+bool OpenStore::complete(Permit permit, StoredAnswer answer, std::span<const Fingerprint> ends,
+                         Call<Settled>& call) {
   auto settling = use(permit, call, true);
   if (!settling) return true;
   Record& record = settling->record;
@@ -183,6 +185,12 @@ bool OpenStore::complete(Permit permit, StoredAnswer answer, Call<Settled>& call
   const HeldResources* const resources = settling->resources;
   if (resources != nullptr && resources->entity)
     entities_.completed(*resources->entity, terms.window, now);
+  for (const Fingerprint& ended : ends) {
+    if (ended == permit.fingerprint()) continue;
+    // Before it is pushed: an outcome that is written behind it must be the last word.
+    reservations_.end_memory(ended);
+    operation->ends.push_back(ended);
+  }
   return settle(std::move(operation), call);
 }
 

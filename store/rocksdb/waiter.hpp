@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "store/call.hpp"
+#include "store/record.hpp"
 #include "store/request.hpp"
 #include "store/result.hpp"
 
@@ -89,6 +90,10 @@ class Waiter : public CallBase, public Attempt, public boost::intrusive::list_ba
   /// Its time to wait for another's outcome is over: it takes what it is given, and waits no more.
   bool time_over = false;
   std::chrono::steady_clock::time_point queued_at{};
+  /// What it waits for will not be remembered; it came before that was so, and is to be answered
+  /// with `outcome` once there is one. The table's, as the list is.
+  bool of_ended = false;
+  std::shared_ptr<const Record> outcome;
 };
 
 /// In order of arrival; owns nothing. Not thread-safe.
@@ -112,6 +117,10 @@ class WaiterList {
     return true;
   }
   static bool waits(const Waiter& waiter) { return waiter.is_linked(); }
+  /// Those that wait now came before the operation was ended.
+  void mark_ended() {
+    for (Waiter& waiter : waiters_) waiter.of_ended = true;
+  }
 
  private:
   boost::intrusive::list<Waiter> waiters_;

@@ -140,3 +140,19 @@ def test_explain_of_an_uncovered_request_says_that_no_policy_covers_it(stage, up
     proxy = stage.proxy(upstream, start=False)
     result = run("explain", "-c", proxy.config, "-", stdin=request("GET", "/x").decode())
     assert "none" in result.stdout and "untouched" in result.stdout
+
+
+def test_explain_tells_which_rule_an_answer_meets(stage, upstream):
+    rules = [{"where": {"body": "/errors", "present": True}, "is": "release"}]
+    proxy = stage.proxy(upstream, [policy(outcome={"rules": rules})], start=False)
+    asked, answered = proxy.directory / "request.http", proxy.directory / "answer.http"
+    asked.write_bytes(request(key="k", body={"a": 1}))
+    answered.write_text('HTTP/1.1 200 OK\nContent-Type: application/json\n\n{"errors": []}')
+    result = run("explain", "-c", proxy.config, "--answer", answered, asked)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "200: release by outcome.rules[0]" in result.stdout
+    from_stdin = run("explain", "-c", proxy.config, "--answer", "-", asked,
+                     stdin=answered.read_text())
+    assert from_stdin.stdout == result.stdout
+    both = run("explain", "-c", proxy.config, "--answer", "-", "-", stdin="")
+    assert both.returncode != 0 and "only one" in both.stderr

@@ -123,6 +123,15 @@ def test_alert_receiver(example):
     assert upstream.executions["/alerts"] == 4
 
 
+def test_an_alert_that_fires_again_after_its_resolution_is_news(example):
+    send, upstream = example("alert-receiver.yaml")
+    alert = {"fingerprint": "f1", "service": "db", "severity": "critical"}
+    decisions = [send("/alerts", {**alert, "status": status}).decision
+                 for status in ("firing", "Firing", "resolved", "resolved", "firing", "resolved")]
+    assert decisions == ["forwarded", "suppressed"] * 2 + ["forwarded"] * 2
+    assert upstream.executions["/alerts"] == 4
+
+
 def test_alerts_of_one_service_are_limited_by_their_severity(example):
     send, upstream = example("alert-receiver.yaml")
 
@@ -191,3 +200,81 @@ def test_broker_push(example):
     nameless = send("/push/invoices", {"subscription": "s", "message": {}})
     assert (nameless.status, nameless.decision) == (204, "missing-key")
     assert upstream.executions == {"/push/invoices": 1}
+
+
+MUTATION = "mutation Buy($item: ID!) { buy(item: $item) { id } }"
+DOCUMENTS = {
+    "first": MUTATION,
+    "fragment first": "fragment F on Order { id }\n# one order\n" + MUTATION,
+    "behind a query": "query Q { a { b } } , mutation { buy { id } }",
+    "commented": "# buys\n\ufeff mutation{ buy { id } }",
+}
+QUERIES = ["query Q { order { id } }", "{ mutation { id } }", "query mutation { a }",
+           "# mutation\nquery { mutations }", 'query { find(text: "mutation M { a }") { id } }']
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_graphql_mutations_are_covered_wherever_they_stand(example, document):
+    send, upstream = example("graphql.yaml")
+    call = {"query": document, "variables": {"item": "tea"}}
+    assert [send("/graphql", call, key="k").decision for _ in range(2)] == ["forwarded", "replayed"]
+    assert send("/graphql", {**call, "variables": {"item": "milk"}}, key="k").status == 422
+    assert send("/graphql", call).status == 400
+    assert upstream.executions["/graphql"] == 1
+
+
+def test_graphql_persisted_mutations_and_batches_are_covered(example):
+    send, upstream = example("graphql.yaml")
+    named = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "ab"}},
+             "variables": {"item": "tea"}}
+    assert [send("/graphql", named, key="k").decision for _ in range(2)] == ["forwarded", "replayed"]
+    whole = {**named, "query": MUTATION}
+    assert send("/graphql", whole, key="k").decision == "replayed", "the same operation, in full"
+    batch = [{"query": "{ a }"}, {"query": MUTATION}]
+    assert [send("/graphql", batch, key="b").decision for _ in range(2)] == ["forwarded", "replayed"]
+    assert send("/graphql", batch[::-1], key="b").status == 422
+    assert [send("/graphql", body).decision for body in (named, batch)] == ["passed"] * 2
+    assert upstream.executions["/graphql"] == 4
+
+
+@pytest.mark.parametrize("document", QUERIES)
+def test_graphql_queries_pass(example, document):
+    send, upstream = example("graphql.yaml")
+    answers = [send("/graphql", {"query": document}, key="k") for _ in range(2)]
+    assert [answer["onceproxy-decision"] for answer in answers] == [None, None]
+    assert upstream.executions["/graphql"] == 2
+
+
+def test_graphql_errors_without_data_free_the_key(example):
+    send, upstream = example("graphql.yaml")
+    refused = {"errors": [{"message": "PersistedQueryNotFound"}]}
+    partial = {"errors": [{"message": "no stock"}], "data": None}
+    answers = [refused, partial]
+    upstream.handler = lambda exchange: exchange.answer(200, answers[exchange.execution - 1])
+    call = {"query": MUTATION}
+    got = [send("/graphql", call, key="k") for _ in range(3)]
+    assert [answer.decision for answer in got] == ["forwarded", "forwarded", "replayed"]
+    assert [answer.json for answer in got] == [refused, partial, partial]
+
+
+def test_json_rpc(example):
+    send, upstream = example("json-rpc.yaml")
+    errors = [-32601, -32602, None, -32603, 17]
+
+    def answer(exchange):
+        code = errors[exchange.execution - 1]
+        exchange.answer(200, {"error": {"code": code}} if code else {"result": "done"})
+
+    upstream.handler = answer
+
+    def call(number, method="order.create", order="o1", **params):
+        return send("/rpc", {"jsonrpc": "2.0", "id": number, "method": method,
+                             "params": {"order_id": order, **params}})
+
+    decisions = [call(number).decision for number in range(4)]
+    assert decisions == ["forwarded"] * 3 + ["replayed"]
+    assert call(5, item="tea").status == 422
+    assert [call(6, order="o2").decision for _ in range(2)] == ["forwarded", "held"]
+    assert [call(7, order="o3").decision for _ in range(2)] == ["forwarded", "replayed"]
+    assert send("/rpc", {"method": "order.create", "params": {}}).status == 400
+    assert upstream.executions["/rpc"] == 5

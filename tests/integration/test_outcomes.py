@@ -1,5 +1,6 @@
 """What an upstream's status says about the operation."""
 
+import gzip
 import json
 
 import pytest
@@ -172,3 +173,99 @@ def test_a_challenge_that_is_kept_is_replayed_with_its_challenge(stage, status, 
     assert (first.decision, second.decision) == ("forwarded", "replayed")
     assert first[name] == second[name] == 'Basic realm="r"'
     assert upstream.executions["a"] == 1
+
+
+ERRORS = [{"where": [{"body": "/errors", "present": True}, {"body": "/data", "present": False}],
+           "is": "release"}]
+
+
+def sequence(stage, answers, **changes):
+    """Sends one operation once for each answer, and once more; the decisions and the service."""
+    def handler(exchange):
+        number = exchange.execution - 1
+        exchange.answer(*answers[number]) if number < len(answers) else exchange.answer(200, b"ok")
+
+    upstream = stage.upstream(handler)
+    proxy = stage.proxy(upstream, [policy(lease="60s", **changes)])
+    return [send(proxy).decision for _ in range(len(answers) + 1)], proxy
+
+
+def test_a_failure_inside_a_200_is_released_by_a_rule(stage):
+    refused, done = {"errors": [1]}, {"errors": [1], "data": {}}
+    decisions, _ = sequence(stage, [(200, refused), (200, done)], outcome={"rules": ERRORS})
+    assert decisions == ["forwarded", "forwarded", "replayed"]
+
+
+def test_the_first_rule_that_applies_decides_before_the_statuses(stage):
+    rules = [{"where": {"header": "x-done", "present": True}, "is": "complete"},
+             {"where": {"status": [404, 409]}, "is": "release"},
+             {"where": [{"status": "4xx"}, {"header": "x-error", "regex": "E[0-9]+"}],
+              "is": "ambiguous"}]
+    answers = [(409, b"no"), (404, b"no"), (400, b"no", {"X-Error": "E17"})]
+    decisions, proxy = sequence(stage, answers, outcome={"rules": rules})
+    assert decisions == ["forwarded"] * 3 + ["held"]
+    record = proxy.operator.get("/records")["items"][0]
+    assert record["error"] == "ambiguous by outcome.rules[2]"
+
+
+def test_a_rule_that_completes_wins_over_a_releasing_status(stage):
+    rules = [{"where": {"header": "x-done", "present": True}, "is": "complete"}]
+    decisions, _ = sequence(stage, [(503, b"done", {"X-Done": "1"})], outcome={"rules": rules})
+    assert decisions == ["forwarded", "replayed"]
+
+
+def test_a_legacy_error_text_is_a_rule_on_the_content(stage):
+    rules = [{"where": {"content": True, "regex": "ERROR.*"}, "is": "release"}]
+    answers = [(200, b"ERROR 17", {"Content-Type": "text/plain"})]
+    decisions, _ = sequence(stage, answers, outcome={"rules": rules})
+    assert decisions == ["forwarded", "forwarded"]
+
+
+LARGE = b'{"errors": [], "more": "' + b"x" * 2000 + b'"}'
+UNREADABLE = {
+    "larger than what is kept": (LARGE, {}),
+    "an unknown coding": (b"x", {"Content-Encoding": "br"}),
+    "broken off inside": (b'{"errors": [1', {"Content-Type": "application/json"}),
+}
+
+
+@pytest.mark.parametrize("body, headers", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("status, then", [(503, "held"), (200, "done")])
+def test_where_a_body_cannot_be_asked_a_releasing_status_is_ambiguous(stage, body, headers, status,
+                                                                      then):
+    decisions, proxy = sequence(stage, [(status, body, headers)],
+                                outcome={"rules": ERRORS}, replay={"max_body": "1KiB"})
+    done = "not-replayable" if body is LARGE else "replayed"
+    assert decisions == ["forwarded", done if then == "done" else then]
+    if then == "held":
+        record = proxy.operator.get("/records")["items"][0]
+        assert record["error"].startswith("a rule of outcome.rules could not be asked: The body")
+
+
+def test_a_compressed_answer_is_decoded_for_its_rules(stage):
+    body = gzip.compress(b'{"errors": [1]}')
+    answers = [(200, body, {"Content-Encoding": "gzip", "Content-Type": "application/json"})]
+    decisions, _ = sequence(stage, answers, outcome={"rules": ERRORS})
+    assert decisions == ["forwarded", "forwarded"]
+
+
+def test_the_answer_is_kept_as_far_as_the_override_says(stage):
+    upstream = stage.upstream(lambda exchange: exchange.answer(200, b"x" * 3000))
+    proxy = stage.proxy(upstream, [policy(
+        replay={"max_body": "1KiB"},
+        overrides=[{"where": {"header": "x-large", "present": True}, "replay": {"max_body": "4KiB"}}])])
+    large = [once(proxy.data, request(key="a", headers={"X-Large": "1"})) for _ in range(2)]
+    small = [once(proxy.data, request(key="b")) for _ in range(2)]
+    assert [answer.decision for answer in large] == ["forwarded", "replayed"]
+    assert [answer.decision for answer in small] == ["forwarded", "not-replayable"]
+
+
+def test_a_condition_may_ask_that_a_field_is_missing(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream, [policy(match={
+        "headers": {"x-test": {"present": False}},
+        "where": [{"body": "/dry_run", "present": False}]})])
+    asked = [dict(), dict(headers={"X-Test": "1"}), dict(body={"dry_run": None}), dict(body=b"text")]
+    covered = [once(proxy.data, request(key=f"k{number}", **each)).decision is not None
+               for number, each in enumerate(asked)]
+    assert covered == [True, False, False, True]

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "policies/timestamp.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::backtest {
@@ -11,9 +12,9 @@ namespace {
 using std::chrono::microseconds;
 
 // The years' bound keeps every sum of a moment and a window within 64 bits of nanoseconds.
-constexpr int year_min = 1970;
-constexpr int year_max = 2199;
-constexpr Moment moment_end = std::chrono::sys_days{std::chrono::year{year_max + 1} / 1 / 1};
+constexpr std::string_view year_min = "1970";
+constexpr std::string_view year_max = "2199";
+constexpr Moment moment_end = std::chrono::sys_days{std::chrono::year{2200} / 1 / 1};
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -32,18 +33,6 @@ class Scanner {
     const char found = rest_.front();
     rest_.remove_prefix(1);
     return found;
-  }
-
-  /// Exactly `count` digits; -1 where they are not there.
-  int digits(std::size_t count) {
-    if (rest_.size() < count) return -1;
-    int value = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!is_digit(rest_[i])) return -1;
-      value = value * 10 + (rest_[i] - '0');
-    }
-    rest_.remove_prefix(count);
-    return value;
   }
 
   std::string_view all_digits() {
@@ -75,44 +64,12 @@ bool take_fraction(Scanner& scanner, std::string_view& digits) {
   return !digits.empty();
 }
 
-/// `Z`, `+01:00`, `-0530`. Nothing where it is none of them.
-std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
-  const char sign = scanner.any_of("Zz+-");
-  if (sign == 0) return std::nullopt;
-  if (sign == 'Z' || sign == 'z') return std::chrono::minutes{0};
-  const int hours = scanner.digits(2);
-  scanner.any_of(":");
-  const int minutes = scanner.digits(2);
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
-  const std::chrono::minutes offset{hours * 60 + minutes};
-  return sign == '-' ? -offset : offset;
-}
-
 std::optional<Moment> parse_date_time(std::string_view text) {
-  Scanner scanner(text);
-  const int year = scanner.digits(4);
-  if (year < year_min || year > year_max || scanner.any_of("-") == 0) return std::nullopt;
-  const int month = scanner.digits(2);
-  if (month < 0 || scanner.any_of("-") == 0) return std::nullopt;
-  const int day = scanner.digits(2);
-  if (day < 0 || scanner.any_of("Tt ") == 0) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year{year},
-                                         std::chrono::month{static_cast<unsigned>(month)},
-                                         std::chrono::day{static_cast<unsigned>(day)}};
-  const int hour = scanner.digits(2);
-  if (!date.ok() || hour < 0 || hour > 23 || scanner.any_of(":") == 0) return std::nullopt;
-  const int minute = scanner.digits(2);
-  if (minute < 0 || minute > 59 || scanner.any_of(":") == 0) return std::nullopt;
-  const int second = scanner.digits(2);
-  // A leap second is written as 60.
-  if (second < 0 || second > 60) return std::nullopt;
-  std::string_view decimals;
-  if (!take_fraction(scanner, decimals)) return std::nullopt;
-  const auto offset = take_offset(scanner);
-  if (!offset || !scanner.done()) return std::nullopt;
-  return Moment{std::chrono::sys_days{date}} + std::chrono::hours{hour} +
-         std::chrono::minutes{minute} + std::chrono::seconds{second} +
-         microseconds{fraction(decimals, 6)} - *offset;
+  const auto time = policies::parse_timestamp(text);
+  if (!time || text < year_min || text.substr(0, year_max.size()) > year_max) return std::nullopt;
+  constexpr std::uint64_t attoseconds_of_microsecond = 1'000'000'000'000;
+  const auto rest = static_cast<std::int64_t>(time->attoseconds / attoseconds_of_microsecond);
+  return Moment{std::chrono::seconds{time->seconds} + microseconds{rest}};
 }
 
 }  // namespace

@@ -95,12 +95,13 @@ std::optional<Decision> Simulation::known(Moment now, const Record& record,
                                           const Arrival& arrival) const {
   const Operation& operation = arrival.operation;
   const Policy& policy = *operation.policy;
-  if (record.payload && operation.payload && *record.payload != *operation.payload) {
+  const bool ended = record.claim && record.claim->ended;
+  if (!ended && record.payload && operation.payload && *record.payload != *operation.payload) {
     return Decision::mismatch;
   }
   if (record.claim) {
     const bool acknowledges = policy.in_flight.action == InFlightRule::Action::acknowledge;
-    return acknowledges ? Decision::acknowledged : Decision::in_flight;
+    return acknowledges && !ended ? Decision::acknowledged : Decision::in_flight;
   }
   if (record.state == State::completed) return duplicate(policy, record.replayable);
   if (record.state == State::none) return std::nullopt;
@@ -138,6 +139,7 @@ void Simulation::proceed(Moment now, const Fingerprint& fingerprint) {
     return leave(now, fingerprint);
   }
   decide_(*arrival.operation.policy, Decision::forwarded);
+  records_.at(fingerprint).claim->forwarded = true;
   events_.add({now + arrival.duration, Event::Kind::settle, fingerprint.bytes});
 }
 
@@ -147,7 +149,11 @@ std::optional<Decision> Simulation::refusal(Moment now, const Operation& operati
     const bool closed = entity.closed_until > now;
     if (operation.policy->entity->unless_closed && closed) return Decision::closed;
     const auto& sequence = operation.entity->sequence;
-    if (sequence && entity.highest && *sequence <= *entity.highest) return Decision::stale;
+    const auto& rule = operation.policy->entity->sequence;
+    if (sequence && entity.highest &&
+        store::is_stale(*sequence, *entity.highest, rule && rule->equal_passes)) {
+      return Decision::stale;
+    }
   }
   if (operation.rate && !has_token(now, operation)) return Decision::rate_limited;
   return std::nullopt;
@@ -171,6 +177,8 @@ void Simulation::settle(Moment now, const Fingerprint& fingerprint) {
   switch (arrival.ending) {
     case Verdict::complete:
       complete(now, record);
+      if (record.claim->ended) record.state = State::none;
+      for (const Fingerprint& ended : arrival.operation.ends) end(now, ended);
       break;
     case Verdict::release:
       record.state = State::none;
@@ -197,12 +205,25 @@ void Simulation::complete(Moment now, Record& record) {
   if (!arrival.operation.entity) return;
   Entity& entity = entities_.at(arrival.operation.entity->key);
   if (const auto& sequence = arrival.operation.entity->sequence) {
-    entity.highest = std::max(entity.highest.value_or(*sequence), *sequence);
+    entity.highest = store::higher(entity.highest, *sequence);
   }
   if (policy.entity->closes) {
     entity.closed_until = std::max(entity.closed_until, now + *policy.entity->closes);
   }
   entity.expires = std::max({entity.expires, record.expires, entity.closed_until});
+}
+
+/// What is remembered of it ends; of one that is under way, once it completes.
+void Simulation::end(Moment now, const Fingerprint& fingerprint) {
+  const auto found = records_.find(fingerprint);
+  if (found == records_.end()) return;
+  if (found->second.claim) {
+    found->second.claim->ended = found->second.claim->forwarded;
+    return;
+  }
+  if (found->second.state == State::unknown && found->second.lease_ends > now) return;
+  found->second.state = State::none;
+  forget_record(now, fingerprint);
 }
 
 void Simulation::give_back_token(const Operation& operation) {

@@ -21,6 +21,7 @@
 #include "proxy/gate/decision.hpp"
 #include "store/fingerprint.hpp"
 #include "store/gcra.hpp"
+#include "store/sequence.hpp"
 
 namespace onceproxy::backtest {
 
@@ -51,6 +52,9 @@ class Simulation {
     explicit Claim(Arrival made_by) : arrival(std::move(made_by)) {}
     Arrival arrival;
     bool has_turn = false;
+    bool forwarded = false;
+    /// Another operation ended this one meanwhile: it will not be remembered.
+    bool ended = false;
   };
   enum class State : std::uint8_t { none, completed, unknown };
   struct Record {
@@ -72,7 +76,7 @@ class Simulation {
   };
   struct Entity {
     Moment closed_until;
-    std::optional<std::int64_t> highest;
+    std::optional<store::Sequence> highest;
     Moment expires;
     bool taken = false;
     bool expiry_awaited = false;
@@ -98,6 +102,7 @@ class Simulation {
 
   void settle(Moment now, const Fingerprint& fingerprint);
   void complete(Moment now, Record& record);
+  void end(Moment now, const Fingerprint& fingerprint);
   void give_back_token(const policies::Operation& operation);
   /// The claim is over: the turn and the fingerprint go on.
   void leave(Moment now, const Fingerprint& fingerprint);

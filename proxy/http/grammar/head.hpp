@@ -145,6 +145,10 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head);
 
+/// Appends the fields of a response that reach the client as they came, and that are remembered
+/// with it: none that belongs to the connection or to the body's framing.
+void append_lasting_fields(const ResponseHead& head, std::vector<Field>& out);
+
 /// For how long a response says that its connection is kept unused: the parameter `timeout` of
 /// Keep-Alive (RFC 2068 19.7.1.1), the least where it is there twice.
 std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& head);

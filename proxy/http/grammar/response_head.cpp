@@ -56,6 +56,23 @@ std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& hea
   return least;
 }
 
+void append_lasting_fields(const ResponseHead& head, std::vector<Field>& out) {
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    switch (head.known[i]) {
+      case Known::connection:
+      case Known::hop_by_hop:
+      case Known::ours:
+      case Known::upgrade:
+      case Known::transfer_encoding:
+      case Known::content_length:
+      case Known::service_time:
+        continue;
+      default:
+        if (!head.dropped(i)) out.push_back(head.fields[i]);
+    }
+  }
+}
+
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head) {
   forget(head);

@@ -28,6 +28,8 @@ TEST_CASE("A policy that an earlier one leaves nothing to is refused") {
   CHECK(hidden("path_regex: /a+", "path_regex: /a+"));
   CHECK(hidden("headers: {X: a}", "headers: {x: a, y: b}"));
   CHECK(hidden("headers: {x: {present: true}}", "headers: {x: a}"));
+  CHECK(hidden("headers: {x: {present: false}}", "headers: {x: {present: false}}"));
+  CHECK(hidden("where: [{body: /t, present: false}]", "where: [{body: /t, present: false}]"));
   CHECK(hidden("where: [{body: /t, equals: a}]", "path: /a, where: [{body: /t, equals: a}]"));
   CHECK(hidden("where: [{body: /t, otherwise: {body: /u}, equals: a}]",
                "where: [{body: /t, otherwise: {body: /u}, equals: a}], path: /a"));
@@ -50,6 +52,9 @@ TEST_CASE("A policy that some request still reaches is fine") {
   CHECK(!hidden("path: /a", "path_regex: /a"));
   CHECK(!hidden("headers: {x: a}", "headers: {x: b}"));
   CHECK(!hidden("headers: {x: a}", "headers: {x: {present: true}}"));
+  CHECK(!hidden("headers: {x: {present: true}}", "headers: {x: {present: false}}"));
+  CHECK(!hidden("headers: {x: {present: false}}", "headers: {x: a}"));
+  CHECK(!hidden("where: [{body: /t, present: true}]", "where: [{body: /t, present: false}]"));
   CHECK(!hidden("where: [{body: /t, equals: a}]", "where: [{body: /t, equals: b}]"));
   CHECK(!hidden("where: [{body: /t, equals: a}]", ""));
   CHECK(!hidden("where: [{body: /t, equals: a}]",

@@ -80,6 +80,50 @@ TEST_CASE("A sequence is one field that a sender counts up") {
               "` cannot be a sequence; select a field with an integer that the sender counts up"});
   }
   CHECK(sequence("{client_key: k}").size() == 1);
+  CHECK(sequence("{client_certificate: sha256}").size() == 1);
+  CHECK(sequence("{body: /a/*/n}") ==
+        Texts{"entity.sequence: `body: /a/*/n` is an array, which has no order"});
+  CHECK(sequence("{query: n, sort: true}").size() == 1);
+  CHECK(
+      sequence("{body: /n, otherwise: {header: Last-Modified}}") ==
+      Texts{"entity.sequence.otherwise: `header: Last-Modified` is an HTTP date, which cannot be a "
+            "sequence; select a field with an integer or an RFC 3339 time"});
+  CHECK(sequence("{body: /n, default: none}") ==
+        Texts{"entity.sequence.default: \"none\" is not an integer of 64 bits"});
+  CHECK(sequence("{body: /n, default: 0}") == Texts{});
+  CHECK(sequence("{body: /n, default: 0, as: time}") ==
+        Texts{"entity.sequence.default: \"0\" is not a time with its offset (RFC 3339)"});
+  CHECK(sequence("{as: time}").size() == 1);
+  CHECK(sequence("{body: /n, as: number}").size() == 1);
+  CHECK(sequence("{body: /n, equal: true}").size() == 1);
+}
+
+TEST_CASE("A sequence says what it holds, and what becomes of an equal one") {
+  const auto sequence = [](const std::string& more) {
+    return *entity_of("{type: ride, id: [{path: ride}], sequence: {body: /s" + more + "}}")
+                .sequence;
+  };
+  CHECK(sequence("").kind() == store::Sequence::Kind::integer);
+  CHECK(!sequence("").as);
+  CHECK(!sequence("").equal_passes);
+  CHECK(sequence(", as: integer").as == store::Sequence::Kind::integer);
+  CHECK(sequence(", as: time, equal: pass").kind() == store::Sequence::Kind::time);
+  CHECK(sequence(", as: time, equal: pass").equal_passes);
+  CHECK(sequence(", as: hex, equal: stale").kind() == store::Sequence::Kind::hex);
+  CHECK(!sequence(", as: hex, equal: stale").equal_passes);
+}
+
+TEST_CASE("Policies that share entities order them by one kind of sequence") {
+  const auto policy = [](const std::string& name, const std::string& type, const std::string& as) {
+    return "- {name: " + name + ", match: {path: /" + name + "}, fingerprint: [{body: /id}], " +
+           "scope: shared, entity: {type: " + type +
+           ", id: [{body: /id}], sequence: {body: /s, as: " + as + "}}}\n";
+  };
+  CHECK(problems("policies:\n" + policy("a", "ride", "time") + policy("b", "ride", "time") +
+                 policy("c", "job", "hex")) == Texts{});
+  CHECK(problems("policies:\n" + policy("a", "ride", "time") + policy("b", "ride", "hex")) ==
+        Texts{"policies[1].entity.sequence: policies[0] (a) orders the entities of type `ride` as "
+              "time, and this as hex; write the same `as` in both"});
 }
 
 TEST_CASE("The selectors of an entity and a rate limit fit the policy's path and methods") {

@@ -33,7 +33,7 @@ struct Outcome {
   std::string missing;
   std::string entity;
   std::string entity_key;
-  std::optional<std::int64_t> sequence;
+  std::optional<store::Sequence> sequence;
   store::Terms terms;
   std::uint32_t limit = 0;
 };

@@ -72,15 +72,17 @@ TEST_CASE("A path expression must be able to match a path") {
 }
 
 TEST_CASE("Header conditions are a value, an expression, or presence") {
-  const auto match =
-      loaded_policy("match: {headers: {A: text/x, b: {regex: x+}, c: {present: true}, d: 5}}")
-          .match;
-  REQUIRE(match.headers.size() == 4);
+  const auto match = loaded_policy(
+                         "match: {headers: {A: text/x, b: {regex: x+}, c: {present: true}, d: 5, "
+                         "e: {present: false}}}")
+                         .match;
+  REQUIRE(match.headers.size() == 5);
   CHECK(match.headers[0].name == "A");
   CHECK(std::get<std::string>(match.headers[0].is) == "text/x");
   CHECK(std::get<policies::Regex>(match.headers[1].is)->pattern() == "x+");
-  CHECK(std::holds_alternative<HeaderCondition::Present>(match.headers[2].is));
+  CHECK(std::get<HeaderCondition::Present>(match.headers[2].is).there);
   CHECK(std::get<std::string>(match.headers[3].is) == "5");
+  CHECK_FALSE(std::get<HeaderCondition::Present>(match.headers[4].is).there);
 }
 
 TEST_CASE("Header conditions that cannot be meant are refused") {
@@ -89,13 +91,14 @@ TEST_CASE("Header conditions that cannot be meant are refused") {
   };
   CHECK(wrong("\"a b\": x") == Texts{"match.headers.a b: \"a b\" is not a valid header name"});
   CHECK(wrong("a: x, A: y") == Texts{"match.headers.A: `a` and `A` are one header"});
-  CHECK(wrong("a: {present: false}") ==
-        Texts{"match.headers.a.present: expected true, found \"false\""});
+  CHECK(wrong("a: {present: no}") ==
+        Texts{"match.headers.a.present: expected true or false, found \"no\""});
   CHECK(wrong("a: {}") == Texts{"match.headers.a: a header condition is a value, {regex: …} or "
-                                "{present: true}"});
+                                "{present: true | false}"});
   CHECK(wrong("a: {present: true, regex: b}").size() == 1);
   CHECK(wrong("a: [b]") ==
-        Texts{"match.headers.a: expected a value, {regex: …} or {present: true}, found a list"});
+        Texts{"match.headers.a: expected a value, {regex: …} or {present: true | false}, found "
+              "a list"});
   CHECK(wrong("a: \" b\"") ==
         Texts{"match.headers.a: \" b\" never matches: a field's value has no space around it"});
 }

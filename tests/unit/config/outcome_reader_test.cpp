@@ -11,8 +11,7 @@ using policies::Verdict;
 
 TEST_CASE("What a status says by default is as config/REFERENCE.md has it") {
   const auto rules = loaded_policy("").outcome;
-  for (const int status :
-       {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, 500, 503, 599}) {
+  for (const int status : {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, 500, 503, 599}) {
     CHECK(classify(rules, status) == Verdict::release);
   }
   for (const int status : {502, 504}) CHECK(classify(rules, status) == Verdict::ambiguous);
@@ -66,6 +65,67 @@ TEST_CASE("A status is released or ambiguous, not both") {
               "it"});
   CHECK(policy_problems("outcome: {release: [408, 408], ambiguous: []}") ==
         Texts{"outcome.release[1]: `408` is listed twice"});
+}
+
+TEST_CASE("Rules ask the answer's status, header, body and content, as selectors do") {
+  const auto rules = loaded_policy(R"(outcome:
+  rules:
+    - where: [{body: /errors, present: true}, {body: /data, present: false}]
+      is: release
+    - where: {content: true, regex: "ERROR.*"}
+      is: ambiguous
+    - {where: {header: X-Done, lower: true, otherwise: {body: /done}, in: [yes, 1]}, is: complete}
+    - {where: {status: [404, 5xx]}, is: release}
+    - {where: {status: true, regex: "2.."}, is: complete}
+    - {where: [{status: 418}], is: ambiguous})")
+                         .outcome.rules;
+  REQUIRE(rules.size() == 6);
+  CHECK(rules[0].is == Verdict::release);
+  CHECK(rules[0].where.at(0).selector.text == "body: /errors");
+  CHECK(rules[0].where.at(0).present == true);
+  CHECK(rules[0].where.at(1).present == false);
+  CHECK(rules[1].where.at(0).selector.source == policies::Source::content);
+  CHECK(rules[2].where.at(0).any_of == Texts{"yes", "1"});
+  CHECK(rules[3].where.at(0).selector.source == policies::Source::status);
+  CHECK(rules[3].where.at(0).regex->pattern() == "404|5..");
+  CHECK(rules[4].where.at(0).regex->pattern() == "2..");
+  CHECK(rules[5].where.at(0).regex->pattern() == "418");
+  CHECK(loaded_policy("outcome: {release: [409]}").outcome.rules.empty());
+}
+
+TEST_CASE("Rules that cannot be meant are refused") {
+  const auto wrong = [](const std::string& rule) {
+    return policy_problems("outcome: {rules: [" + rule + "]}");
+  };
+  CHECK(policy_problems("outcome: {rules: []}").size() == 1);
+  CHECK(wrong("{where: {body: /a, present: true}}") == Texts{"outcome.rules[0]: `is` is missing"});
+  CHECK(wrong("{is: release}") == Texts{"outcome.rules[0]: `where` is missing"});
+  CHECK(wrong("{where: {query: a, equals: b}, is: release}") ==
+        Texts{"outcome.rules[0].where.query: `query` is a field of a request; an answer has "
+              "header, body, content or status"});
+  CHECK(
+      wrong("{where: {header: a, otherwise: {cookie: b}, equals: c}, is: release}") ==
+      Texts{"outcome.rules[0].where.otherwise: `cookie: b` is a field of a request; an answer has "
+            "header, body, content or status"});
+  CHECK(wrong("{where: {header: Content-Length, equals: 0}, is: release}").size() == 1);
+  CHECK(wrong("{where: {header: Onceproxy-X, present: true}, is: release}").size() == 1);
+  CHECK(wrong("{where: {status: 4xx, equals: 404}, is: release}") ==
+        Texts{"outcome.rules[0].where: a condition has only one of status or equals"});
+  CHECK(wrong("{where: {status: true}, is: release}") ==
+        Texts{"outcome.rules[0].where: a condition has one of equals, in, regex or present"});
+  CHECK(wrong("{where: {status: 99}, is: release}") ==
+        Texts{"outcome.rules[0].where.status: expected a status such as 408 or a class such as "
+              "5xx, found \"99\""});
+  CHECK(wrong("{where: {status: []}, is: release}").size() == 1);
+  CHECK(wrong("{where: {body: /a, present: true, default: x}, is: release}") ==
+        Texts{"outcome.rules[0].where.present: a field with a default is always there; leave "
+              "`default` out"});
+  CHECK(wrong("{where: {content: true, present: true}, is: release}") ==
+        Texts{"outcome.rules[0].where.present: `content: true` is always there; ask what it is"});
+  CHECK(wrong("{where: {status: 409}, is: release}, {where: [{status: 409}, {body: /a, present: "
+              "true}], is: complete}") ==
+        Texts{"outcome.rules[1]: never applies: rules[0] applies to the same answers and stands "
+              "first; put this one before it, or narrow its `where`"});
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_CASE("An override has one condition or several") {
   CHECK(wrong("[{where: [], window: 1s}]") ==
         Texts{"overrides[0].where: the list of conditions is empty"});
   CHECK(wrong("[{where: {body: /a}, window: 1s}]") ==
-        Texts{"overrides[0].where: a condition has one of equals, in or regex"});
+        Texts{"overrides[0].where: a condition has one of equals, in, regex or present"});
   CHECK(wrong("[{where: critical, window: 1s}]") ==
         Texts{"overrides[0].where: expected a list of conditions, found \"critical\""});
 }

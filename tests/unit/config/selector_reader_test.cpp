@@ -200,7 +200,7 @@ TEST_CASE("A condition selects a field and tests it in one way") {
 
 TEST_CASE("A condition without a test, with two, or on a constant is refused") {
   CHECK(policy_problems("match: {where: [{body: /a}]}") ==
-        Texts{"match.where[0]: a condition has one of equals, in or regex"});
+        Texts{"match.where[0]: a condition has one of equals, in, regex or present"});
   CHECK(policy_problems("match: {where: [{equals: a}]}") ==
         Texts{"match.where[0]: a selector names one of header, query, path, cookie, body, form, "
               "method, target, content, const or client_certificate"});

@@ -86,6 +86,37 @@ TEST_CASE("a header condition sees repeated fields as one list") {
   CHECK(holds(HeaderCondition{"a", test::regex("1.*")}, request.view()));
 }
 
+TEST_CASE("a condition may ask whether a field is there, whatever its value") {
+  const auto present = [](const std::string& body, bool there) {
+    Request request;
+    request.body = body;
+    return truth_for({selector(Source::body, "/a"), {}, nullptr, there}, request);
+  };
+  for (const char* there : {R"({"a":null})", R"({"a":""})", R"({"a":[]})"}) {
+    CHECK(present(there, true) == Truth::yes);
+    CHECK(present(there, false) == Truth::no);
+  }
+  for (const char* missing : {R"({"b":1})", "", "text"}) {
+    CHECK(present(missing, true) == Truth::no);
+    CHECK(present(missing, false) == Truth::yes);
+  }
+  CHECK(present("{", true) == Truth::unreadable);
+  CHECK(present("{", false) == Truth::unreadable);
+  Request malformed;
+  malformed.headers = {{"k", "a,b"}};
+  CHECK_FALSE(holds_for({selector(Source::client_key, "k"), {}, nullptr, false}, malformed));
+}
+
+TEST_CASE("a header condition may ask whether a field is there") {
+  using Present = HeaderCondition::Present;
+  Request request;
+  request.headers = {{"a", ""}};
+  CHECK(holds(HeaderCondition{"A", Present{true}}, request.view()));
+  CHECK_FALSE(holds(HeaderCondition{"A", Present{false}}, request.view()));
+  CHECK(holds(HeaderCondition{"b", Present{false}}, request.view()));
+  CHECK_FALSE(holds(HeaderCondition{"b", Present{true}}, request.view()));
+}
+
 TEST_CASE("a condition on an unreadable body neither holds nor fails") {
   const Condition asks_body{selector(Source::body, "/a"), {"x"}, nullptr};
   Request request;

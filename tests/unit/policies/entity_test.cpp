@@ -38,12 +38,14 @@ std::string sequence(const std::string& json) {
   EntityRule rule = ride({selector(Source::constant, "1")});
   rule.sequence = selector(Source::body, "/sequence");
   const auto entity = read(rule, body("{\"sequence\":" + json + "}"));
-  if (!entity) return entity.error().detail;
+  if (!entity) {
+    return entity.error().detail + " is not " + std::string(entity.error().expected);
+  }
   REQUIRE(entity->sequence);
-  return std::to_string(*entity->sequence);
+  return std::to_string(entity->sequence->high);
 }
 
-const std::string no_integer = "selector: /sequence (it must be an integer)";
+const std::string no_integer = "selector: /sequence is not an integer of 64 bits";
 
 }  // namespace
 

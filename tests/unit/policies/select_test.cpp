@@ -310,3 +310,62 @@ TEST_CASE("an unreadable body concerns nobody who does not ask it") {
   CHECK(lets_pass(policy, SelectError::Kind::unreadable));
   CHECK_FALSE(lets_pass(policy, SelectError::Kind::missing));
 }
+
+TEST_CASE("the operations that end are named as their own policies name them") {
+  Policy alerts;
+  alerts.name = alerts.name_space = "alerts";
+  alerts.scope = {selector(Source::header, "x-account")};
+  alerts.fingerprint = {selector(Source::body, "/key"), selector(Source::body, "/action")};
+  const auto entry = [](const std::string& action) {
+    EndsRule rule;
+    rule.fingerprint = {selector(Source::body, "/key"), selector(Source::constant, action)};
+    return rule;
+  };
+  alerts.ends = {entry("trigger"), entry("resolve"), entry("trigger")};
+  const auto of = [&](const std::string& body, const std::string& method = "POST") {
+    Request request;
+    request.method = method;
+    request.headers = {{"x-account", "a"}};
+    request.body = body;
+    const RequestView view = request.view();
+    Document document(view, request.body, 1 << 20);
+    auto operation = select_operation(alerts, view, document);
+    REQUIRE(operation);
+    return *std::move(operation);
+  };
+  const Operation trigger = of(R"({"key":"k","action":"trigger"})");
+  const Operation resolve = of(R"({"key":"k","action":"resolve"})");
+  CHECK(trigger.ends == std::vector{resolve.fingerprint});
+  CHECK(resolve.ends == std::vector{trigger.fingerprint});
+  CHECK(of(R"({"key":"k","action":"acknowledge"})").ends ==
+        std::vector{trigger.fingerprint, resolve.fingerprint});
+  CHECK(of(R"({"key":"k","action":"resolve"})", "HEAD").ends.empty());
+
+  alerts.ends[0].fingerprint[0] = selector(Source::body, "/missing");
+  alerts.ends[1].fingerprint[0] = selector(Source::body, "/missing");
+  CHECK(resolve.fingerprint == of(R"({"key":"k","action":"resolve"})").fingerprint);
+  CHECK(of(R"({"key":"k","action":"resolve"})").ends == std::vector{trigger.fingerprint});
+  alerts.ends = {entry("trigger")};
+  alerts.ends[0].scope.emplace();
+  CHECK(of(R"({"key":"k","action":"resolve"})").ends != std::vector{trigger.fingerprint});
+  alerts.ends[0].scope.reset();
+  alerts.ends[0].name_space = "others";
+  CHECK(of(R"({"key":"k","action":"resolve"})").ends != std::vector{trigger.fingerprint});
+}
+
+TEST_CASE("a body that cannot be read for what ends is not passed over") {
+  Policy alerts;
+  alerts.name = alerts.name_space = "alerts";
+  alerts.fingerprint = {selector(Source::header, "x-id")};
+  EndsRule rule;
+  rule.fingerprint = {selector(Source::body, "/key")};
+  alerts.ends = {rule};
+  Request request;
+  request.headers = {{"x-id", "1"}};
+  request.body = "{";
+  const RequestView view = request.view();
+  Document document(view, request.body, 1 << 20);
+  const auto operation = select_operation(alerts, view, document);
+  REQUIRE_FALSE(operation);
+  CHECK(operation.error().kind == SelectError::Kind::unreadable);
+}

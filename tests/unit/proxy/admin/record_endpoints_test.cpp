@@ -216,6 +216,9 @@ TEST_CASE("an entity is named by its type and the parts of its id, decoded one b
         R"({"type":"ride","id":"r/1/a b","closed":true,)"
         R"("closed_until":"2026-01-02T03:04:05.678Z","sequence":-3,"holder":")" +
             numbered(4).hex() + R"(","waiting":2,"expires":"1970-01-01T00:00:00.000Z"})" + "\n");
+  ride.sequence = store::Sequence::of_time(1'767'323'045, 0);
+  CHECK(body(program.call("GET", "/entities/ride/r%2F1/a%20b"))
+            .find(R"("sequence":"2026-01-02T03:04:05Z",)") != std::string::npos);
   CHECK(status(program.call("GET", "/entities/ride/r/1/a%20b")) == 404);
   CHECK(status(program.call("GET", "/entities/ride")) == 400);
 

@@ -34,6 +34,17 @@ policies:
   on_missing: pass
   on_duplicate: {status: 202}
   outcome: {unknown: hold}
+- name: ruled
+  match: {path: /ruled}
+  fingerprint: [{header: x-id}]
+  scope: shared
+  replay: {max_body: 64B}
+  outcome:
+    rules:
+      - where: [{body: /errors, present: true}, {body: /data, present: false}]
+        is: release
+      - where: {status: 418}
+        is: ambiguous
 - name: named
   match: {path: /named}
   fingerprint: [{header: x-id}]
@@ -299,6 +310,37 @@ TEST_CASE("The override that applies is shown with its conditions, and its terms
   CHECK_FALSE(has(said(post("/pass", "{\"id\":1}")).out, "override"));
 }
 
+TEST_CASE("An answer shows what it says about the operation, and by which rule") {
+  const std::string request = post("/ruled", "{}", "x-id: 1\r\n");
+  const auto answered = [&](const std::string& answer) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = explain(loaded(), request, out, err, {nullptr, answer});
+    return Said{code, out.str(), err.str()};
+  };
+  const auto says = [&](const std::string& answer) {
+    return value_of(answered(answer).out, "answer");
+  };
+  const std::string ok = "HTTP/1.1 200 OK\n\n";
+  CHECK(says(ok + R"({"errors":[1]})") == "200: release by outcome.rules[0]");
+  CHECK(says(ok + R"({"errors":[1],"data":{}})") == "200: complete by its status");
+  CHECK(says("HTTP/1.1 418\r\nContent-Length: 0\r\n\r\n") == "418: ambiguous by outcome.rules[1]");
+  CHECK(says("HTTP/1.1 503\n\n" + std::string(100, 'x')) ==
+        "503: ambiguous by its status, since a rule could not be asked: The body is larger than "
+        "what is kept of it.");
+  CHECK(says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "c\r\n{\"errors\":1}\r\n0\r\n\r\n") == "200: release by outcome.rules[0]");
+  const Said rules = answered(ok);
+  CHECK(has(rules.out,
+            "\nrules[0]      release where\n  body: /errors is present\n"
+            "  body: /data is missing\nrules[1]      ambiguous where\n"
+            "  status matches 418\n"));
+  CHECK(answered("HTTP/9").code == exit_bad);
+  CHECK(answered("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").err ==
+        "bad answer: the body breaks off: Content-Length is 9, and 1 bytes follow\n");
+  CHECK(value_of(said(request).out, "answer").empty());
+}
+
 TEST_CASE("A sequence that is no integer is said to have to be one") {
   const Said result = said(settings_of_rides(), post("/v1/rides/r1/dispatch",
                                                      R"({"driver_id":1,"leg":2,"sequence":1.5})"));
@@ -308,7 +350,7 @@ TEST_CASE("A sequence that is no integer is said to have to be one") {
   CHECK(value_of(result.out, "entity") == "ride unknown");
   CHECK(value_of(result.out, "override") == "unknown, of 2");
   CHECK(value_of(result.out, "decision") ==
-        "400 missing-key: body: /sequence (it must be an integer) is missing");
+        "400 missing-key: body: /sequence is not an integer of 64 bits");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,7 @@ class FakeStore final : public store::Store {
     std::chrono::milliseconds wait{0};
     std::size_t bytes_kept = 0;
     store::StoredAnswer answer;
+    std::vector<store::Fingerprint> ends;
   };
 
   /// False: the answer waits for answer_now().
@@ -90,8 +92,11 @@ class FakeStore final : public store::Store {
     return finish(call);
   }
   bool complete(store::Permit permit, store::StoredAnswer answer,
+                std::span<const store::Fingerprint> ends,
                 store::Call<store::Settled>& call) override {
-    note("complete", permit.fingerprint()).answer = std::move(answer);
+    Asked& noted = note("complete", permit.fingerprint());
+    noted.answer = std::move(answer);
+    noted.ends.assign(ends.begin(), ends.end());
     return settle(permit, call);
   }
   bool release(store::Permit permit, const store::NotDone& why,

@@ -237,6 +237,40 @@ TEST_CASE_METHOD(Fixture, "a challenge that is kept is replayed whatever the pol
   CHECK(store.asked[1].answer.head == "proxy-Authenticate: Digest\r\n");
 }
 
+TEST_CASE_METHOD(Fixture, "a completion ends what its policy says") {
+  policies::EndsRule rule;
+  rule.fingerprint = {policies::test::selector(Source::header, "x-other")};
+  policy.ends = {rule};
+  request.headers.push_back({"x-other", "k-2"});
+  admit();
+  Forward& forward = std::get<Forward>(admission->verdict);
+  REQUIRE(forward.ends.size() == 1);
+  const std::vector<store::Fingerprint> ends = forward.ends;
+  CHECK(ends[0] != *admission->fingerprint);
+  const policies::Field fields[] = {{"Date", "x"}};
+  const Outcome outcome = Answered{200, fields, "body", true};
+  start(run_settle(gate, *rules, std::move(forward), outcome, settlement));
+  REQUIRE(settlement);
+  CHECK(store.asked.back().verb == "complete");
+  CHECK(store.asked.back().ends == ends);
+}
+
+TEST_CASE_METHOD(Fixture, "a rule on the answer's body decides before its status") {
+  policies::OutcomeRule rule;
+  rule.where = {{policies::test::selector(Source::body, "/error"), {}, nullptr, true}};
+  rule.is = policies::Verdict::release;
+  policy.outcome.rules = {rule};
+  const policies::Field fields[] = {{"Date", "x"}};
+  settle(Answered{200, fields, R"({"error":1})", true});
+  settle(Answered{200, fields, R"({"ok":1})", true});
+  settle(Answered{503, fields, R"({"err)", false});
+  CHECK(store.asked[0].verb == "release");
+  CHECK(store.asked[1].verb == "complete");
+  CHECK(store.asked[2].verb == "mark_unknown");
+  CHECK(store.asked[2].error ==
+        "a rule of outcome.rules could not be asked: The body is larger than what is kept of it.");
+}
+
 TEST_CASE_METHOD(Fixture, "an answer that is not whole is remembered without being kept") {
   const policies::Field fields[] = {{"Date", "x"}};
   settle(Answered{200, fields, "the beginn", false});

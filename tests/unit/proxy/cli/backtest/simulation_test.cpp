@@ -106,6 +106,38 @@ TEST_CASE("a duplicate gets the fixed answer, or hears that the answer was not k
   CHECK(world.decided() == "forwarded not-replayable suppressed");
 }
 
+TEST_CASE("what another operation ends is new again, and unremembered where it was under way") {
+  World world;
+  const auto ending = [&](std::uint8_t fingerprint, std::uint8_t other) {
+    Arrival out = world.arrival(fingerprint);
+    out.operation.ends = {key<store::Fingerprint>(other)};
+    return out;
+  };
+  world.ask(0ms, ending(1, 2));
+  world.ask(1s, ending(2, 1));
+  world.ask(2s, ending(1, 2));
+  world.ask(3s, 1);
+  CHECK(world.decisions == "forwarded forwarded forwarded replayed");
+  Arrival slow = world.arrival(3);
+  slow.duration = 10s;
+  world.ask(4s, slow);
+  world.ask(5s, ending(4, 3));
+  world.ask(6s, 3);
+  world.ask(15s, 3);
+  CHECK(world.decided() ==
+        "forwarded forwarded forwarded replayed forwarded forwarded in-flight forwarded");
+}
+
+TEST_CASE("an equal sequence goes through where the policy says so") {
+  World world;
+  world.ask(0ms, world.acting(1, 1, 5));
+  world.ask(1s, world.acting(2, 1, 5));
+  world.policy.entity->sequence.emplace().equal_passes = true;
+  world.ask(2s, world.acting(3, 1, 5));
+  world.ask(3s, world.acting(4, 1, 4));
+  CHECK(world.decided() == "forwarded stale forwarded stale");
+}
+
 TEST_CASE("another payload is a mismatch, before and after completion") {
   World world;
   const auto with = [&](std::uint8_t payload) {
