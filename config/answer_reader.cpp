@@ -84,8 +84,7 @@ Kind<Responses> respond() {
                     json_answer(200, R"({"status":"ignored","reason":"closed"})"),
                     "while its entity is closed"),
         problem_key(Refusal::rate_limited, "rate-limited", 429, "over the rate limit"),
-        problem_key(Refusal::not_replayable, "not-replayable", 409,
-                    "whose answer was too large to keep"),
+        problem_key(Refusal::not_replayable, "not-replayable", 409, "whose answer was not kept"),
         problem_key(Refusal::busy, "busy", 503, "whose turn does not come in time"),
         problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise")}});
 }

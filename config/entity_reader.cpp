@@ -48,8 +48,9 @@ void check_order(const Node& node, const SequenceDraft& draft) {
   for (const char* source : {"method", "target", "content", "const", "client_certificate"}) {
     const auto named = node.get(source);
     if (!named) continue;
-    named->problem("`" + std::string(source) +
-                   "` cannot be a sequence; select a field with an integer that the sender counts up");
+    named->problem(
+        "`" + std::string(source) +
+        "` cannot be a sequence; select a field with an integer that the sender counts up");
   }
   const auto kind = draft.as.value_or(Sequence::Kind::integer);
   std::optional<Node> at = node;

@@ -67,6 +67,18 @@ Kind<std::string> preset() {
   return word<std::string>(std::move(choices));
 }
 
+Key<PolicyDraft> lease_row() {
+  Key<PolicyDraft> row = key<PolicyDraft>(
+      "lease", &PolicyDraft::lease, lease(),
+      "How long a reservation that nobody holds any more may stay unfinished, from 10ms to 24h; or "
+      "adaptive, to follow how long the policy's forwards take.");
+  row.read = [read = row.read](const Node& node, PolicyDraft& draft) {
+    read(node, draft);
+    draft.take_lease();
+  };
+  return row;
+}
+
 /// What the policy holds of it stands in two places.
 Key<PolicyDraft> outcome_row() {
   Key<PolicyDraft> row = key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
@@ -82,7 +94,13 @@ Key<PolicyDraft> outcome_row() {
 
 PolicyDraft::PolicyDraft() : outcome(default_outcome()) {
   policy.match = default_match();
+  take_lease();
   take_outcome();
+}
+
+void PolicyDraft::take_lease() {
+  policy.terms.lease = lease.time;
+  policy.adaptive_lease = lease.adaptive;
 }
 
 void PolicyDraft::take_outcome() {
@@ -151,11 +169,7 @@ std::vector<Key<PolicyDraft>> naming_rows() {
 
 std::vector<Key<PolicyDraft>> treatment_rows() {
   return {
-      key<PolicyDraft>(
-          "lease", [](PolicyDraft & d) -> auto& { return d.policy.terms.lease; },
-          duration(10ms, 24h),
-          "How long a reservation whose holder is gone stays reserved before its outcome counts as "
-          "unknown."),
+      lease_row(),
       key<PolicyDraft>(
           "window", [](PolicyDraft & d) -> auto& { return d.policy.terms.window; },
           duration(10ms, 24h * 366),

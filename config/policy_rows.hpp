@@ -6,6 +6,7 @@
 
 #include "config/answer_reader.hpp"
 #include "config/kind.hpp"
+#include "config/lease_reader.hpp"
 #include "policies/policy.hpp"
 
 namespace onceproxy::config {
@@ -15,10 +16,13 @@ struct PolicyDraft {
   PolicyDraft();
 
   policies::Policy policy;
+  LeaseDraft lease;
   OutcomeDraft outcome;
   /// Empty where none is named. Its keys are put in before the policy is read (presets.hpp).
   std::string preset;
 
+  /// Puts `lease` into the policy.
+  void take_lease();
   /// Puts `outcome` into the policy.
   void take_outcome();
 };

@@ -326,12 +326,27 @@ Keys<Settings> top_level() {
               "policy covers is forwarded unprotected.")}};
 }
 
+/// No lease that follows the service's times is shorter than the time after which it is given up.
+void set_lease_floors(Settings& settings) {
+  const auto floor = settings.upstream.response_timeout;
+  for (policies::Policy& policy : settings.policies) {
+    if (policy.adaptive_lease) policy.adaptive_lease->floor = floor;
+    for (policies::Override& one : policy.overrides) {
+      if (!one.policy->adaptive_lease) continue;
+      policies::Policy with_floor = *one.policy;
+      with_floor.adaptive_lease->floor = floor;
+      one.policy = std::make_shared<const policies::Policy>(std::move(with_floor));
+    }
+  }
+}
+
 }  // namespace
 
 const Kind<Settings>& settings() {
   static const Kind<Settings> kind =
       section<Settings>(top_level(), [](const Node& node, Settings& value) {
         value.store.pending_max = value.limits.pending;
+        set_lease_floors(value);
         check_addresses(node);
         check_certificate_selectors(node);
       });

@@ -238,6 +238,14 @@ enum class Refusal {
 inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::store_error) + 1;
 using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
 
+/// A lease that follows how long the policy's forwards take.
+struct AdaptiveLease {
+  std::chrono::milliseconds min{5'000};
+  std::chrono::milliseconds max{300'000};
+  /// A forward that is given up after this time may have taken longer: upstream.response_timeout.
+  std::chrono::milliseconds floor{0};
+};
+
 struct Policy;
 
 struct Override {
@@ -259,7 +267,9 @@ struct Policy {
   std::vector<Selector> payload;
   OnMissing on_missing = OnMissing::reject;
   OnMissing on_unreadable = OnMissing::reject;
+  /// With `adaptive_lease`, its lease is what holds until enough was observed.
   store::Terms terms;
+  std::optional<AdaptiveLease> adaptive_lease;
   InFlightRule in_flight;
   /// Absent: replay the stored answer.
   std::optional<FixedAnswer> on_duplicate;

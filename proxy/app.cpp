@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "config/header_names.hpp"
 #include "proxy/admin/admin_endpoints.hpp"
 #include "proxy/admin/audit_endpoints.hpp"
 #include "proxy/admin/policy_endpoints.hpp"
@@ -83,6 +84,12 @@ void log_record_change(std::string_view action, std::string_view target, std::st
                  {{"change", action}, {"of", target}, {"result", result}});
 }
 
+/// Of an answer that an operator gives: the same fields as a fixed answer may have.
+std::optional<std::string> wrong_answer_field(std::string_view name, std::string_view value) {
+  auto wrong = config::wrong_answer_field(name);
+  return wrong ? wrong : config::wrong_field_value(value);
+}
+
 class App {
  public:
   App(Configuration& configuration, const RunOptions& options)
@@ -96,7 +103,7 @@ class App {
         certificates_(settings_, metrics_.tls()),
         store_options_(store_options(settings_, options)),
         store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
-        rules_(settings_.policies, metrics_) {
+        rules_(settings_.policies, metrics_, store_->notes()) {
     metrics_.store_gauges([this] { return store_gauges(*store_, store_options_); });
     metrics_.reloaded(true);
     configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
@@ -272,7 +279,8 @@ void App::start_admin_ports() {
       return rules_.enforce(name, change);
     };
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
-    admin::add_record_endpoints(*admin_port_, store_->inspection(), log_record_change);
+    admin::add_record_endpoints(*admin_port_, store_->inspection(),
+                                {log_record_change, wrong_answer_field});
     if (store_->audit() != nullptr) admin::add_audit_endpoints(*admin_port_, *store_->audit());
     log_listening("admin", admin_port_->address());
   }
@@ -295,6 +303,7 @@ int App::serve(MainLoop& loop) {
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
   metrics_.slots_in_use([this] { return slots_in_use(); });
+  metrics_.leases([this] { return rules_.leases(); });
   state_ = admin::ServerState::live;
   telemetry::log(LogLevel::info, "ready",
                  {{"workers", static_cast<std::int64_t>(workers)},
@@ -306,6 +315,7 @@ int App::serve(MainLoop& loop) {
                 [this] {
                   configuration_.look();
                   certificates_.look();
+                  rules_.keep_estimates();
                 },
             .look_interval = look_interval});
 
@@ -319,6 +329,8 @@ int App::serve(MainLoop& loop) {
   // Workers are gone: nothing calls the store any more, so it may flush and close.
   metrics_.store_gauges({});
   metrics_.slots_in_use({});
+  metrics_.leases({});
+  rules_.keep_estimates();
   store_->close();
   if (admin_port_) admin_port_->stop();
   if (telemetry_port_) telemetry_port_->stop();

@@ -11,7 +11,13 @@ namespace onceproxy {
 namespace {
 
 admin::PolicyState state_of(const gate::Rules& rules, const policies::Policy& policy) {
-  return {policy.name, policy.name_space, rules.enforcement(policy), policy.enforcement};
+  admin::PolicyState state{policy.name, policy.name_space, rules.enforcement(policy),
+                           policy.enforcement, rules.lease(policy)};
+  if (const auto* const estimate = rules.estimate(policy)) {
+    state.adaptive_lease = admin::AdaptiveLeaseState{policy.adaptive_lease, estimate->observed(),
+                                                     estimate->percentile99()};
+  }
+  return state;
 }
 
 }  // namespace
@@ -22,12 +28,25 @@ std::shared_ptr<const gate::Rules> RulesInForce::get() const {
 }
 
 std::shared_ptr<gate::Rules> RulesInForce::next(std::vector<policies::Policy> policies) const {
-  return std::make_shared<gate::Rules>(std::move(policies), metrics_, get().get());
+  return std::make_shared<gate::Rules>(std::move(policies), metrics_, get().get(), notes_);
 }
 
 void RulesInForce::follow_with(std::shared_ptr<gate::Rules> next) {
   const std::lock_guard lock(mutex_);
   rules_.swap(next);
+}
+
+void RulesInForce::keep_estimates() const {
+  if (notes_ != nullptr) get()->keep_estimates(*notes_);
+}
+
+std::vector<telemetry::LeaseGauge> RulesInForce::leases() const {
+  const std::shared_ptr<const gate::Rules> rules = get();
+  std::vector<telemetry::LeaseGauge> all;
+  for (const policies::Policy& policy : rules->policies().policies()) {
+    all.push_back({policy.name, std::chrono::duration<double>(rules->lease(policy)).count()});
+  }
+  return all;
 }
 
 std::vector<admin::PolicyState> RulesInForce::list() const {

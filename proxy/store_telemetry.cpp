@@ -40,6 +40,10 @@ telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
   gauges.records_reserved = stats.records.reserved;
   gauges.records_completed = stats.records.completed;
   gauges.records_unknown = stats.records.unknown;
+  for (const store::UnknownRecords& unknown : stats.records.unknown_by_policy) {
+    gauges.unknown_by_policy.push_back({unknown.policy, unknown.hold, unknown.count,
+                                        std::chrono::duration<double>(unknown.oldest).count()});
+  }
   gauges.reservations = stats.reservations_active;
   gauges.reservations_max = limits.pending_max;
   gauges.waiting = stats.calls_waiting;

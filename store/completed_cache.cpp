@@ -8,7 +8,8 @@ namespace {
 
 std::size_t bytes_of(const Record& record) {
   return sizeof record + record.policy.size() + record.request_id.size() + record.error.size() +
-         record.trace.size() + record.answer.head.size() + record.answer.body.size();
+         record.trace.size() + record.path.size() + record.entity_type.size() +
+         record.entity_id.size() + record.answer.head.size() + record.answer.body.size();
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "store/request.hpp"
 #include "store/result.hpp"
+#include "store/subject.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
@@ -43,9 +44,6 @@ struct EntityOperation {
   std::optional<Sequence> sequence;
   std::optional<std::chrono::milliseconds> closes;
 };
-
-inline constexpr std::size_t entity_type_bytes_max = 63;
-inline constexpr std::size_t entity_id_bytes_max = 255;
 
 /// Whether the entity lets an operation through at `now`.
 using EntityVerdict = std::variant<std::monostate, Stale, Closed>;

@@ -12,7 +12,10 @@
 #include <variant>
 #include <vector>
 
+#include "store/answer.hpp"
 #include "store/fingerprint.hpp"
+#include "store/sequence.hpp"
+#include "store/subject.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
@@ -26,6 +29,10 @@ struct RecordView {
   State state = State::reserved;
   std::string policy;
   std::string request_id;
+  /// What it is about; empty where an earlier version wrote the record, and where there is none.
+  std::string path;
+  std::string entity_type;
+  std::string entity_id;
   /// Why the outcome is unknown.
   std::string error;
   WallTime created{};
@@ -34,8 +41,10 @@ struct RecordView {
   WallTime expires{};
   std::uint32_t attempts = 1;
   std::uint64_t fence = 0;
-  /// Of the answer, when completed; absent where an operator completed it.
+  /// Of the answer, when completed; absent where an operator completed it without one.
   std::optional<int> status;
+  /// Completed, and there is no answer to give again: why.
+  std::optional<NotKept> not_kept;
   /// A request in this process holds it at this moment.
   bool held = false;
   /// How often it was asked for again, and when last; both up to a second old.
@@ -47,6 +56,9 @@ struct RecordFilter {
   /// The policy's name, in full.
   std::optional<std::string> policy;
   std::optional<RecordView::State> state;
+  /// Made for the first time so long ago, or longer.
+  std::optional<std::chrono::milliseconds> older_than;
+  SubjectFilter subject = {};
 };
 
 struct RecordPage {
@@ -100,9 +112,10 @@ class Inspection {
   /// that holds it at this moment goes on, and is refused when it wants to settle. Conflict: it is
   /// completed, or on its way from one state to another.
   virtual Changed release(const Fingerprint& fingerprint) = 0;
-  /// An unknown one did happen: it is completed, with nothing to replay, for a window from now.
-  /// Conflict: it is not unknown.
-  virtual Changed resolve(const Fingerprint& fingerprint) = 0;
+  /// An unknown one did happen: it is completed for a window from now, with `answer` to give to
+  /// duplicates, or nothing. Conflict: it is not unknown.
+  virtual Changed resolve(const Fingerprint& fingerprint,
+                          const std::optional<StoredAnswer>& answer) = 0;
   /// Whatever its state, as if it had never been, unless a request holds it (conflict).
   virtual Changed forget(const Fingerprint& fingerprint) = 0;
 

@@ -7,32 +7,44 @@ namespace onceproxy::store {
 // A record, all numbers little-endian, all times milliseconds since 1970 (signed 64 bits):
 //
 //   record     := version expires state flags status attempt fence created lease_ends settled
-//                 nonce [payload] policy request_id error [trace] answer
-//   version    := u8          1, or 2 with a trace
+//                 nonce [payload] policy request_id error [trace] [about] answer
+//   version    := u8          3; 1 and 2 (with a trace) were written by earlier versions
 //   expires    := i64         second, so that compaction reads nine bytes
 //   state      := u8          1 reserved, 2 completed, 3 unknown
 //   flags      := u8          1 payload present | 2 replayable | 4 answer apart
+//                             | 8 hold, from version 3 on
 //   status     := u16         0 unless completed
 //   attempt    := u32         from 1
 //   fence      := u64
 //   created, lease_ends, settled := i64
 //   nonce      := 16 bytes
 //   payload    := 32 bytes    only with flag 1
-//   policy, request_id, error, trace := u8 length, bytes
+//   policy, request_id, error := u8 length, bytes
+//   trace      := u8 length, bytes      from version 2 on
+//   about      := not_kept path entity_type entity_id      from version 3 on
+//   not_kept   := u8          why it is not replayable: 0 too large, 1 a stream, 2 crowded,
+//                             3 unwanted, 4 resolved; 0 where it is
+//   path, entity_type, entity_id := u8 length, bytes
 //   answer     := u32 length, bytes (head); u32 length, bytes (body)
 //
 //   answer key := fingerprint (32 bytes) expires (u64, big-endian) nonce (16 bytes)
 //   answer apart := answer
 //
 // A new field means a new version; a version this code does not know is refused, never guessed at.
+// Before version 3, what an operator completed was the only completed record with status 0.
 namespace {
 
-constexpr std::uint8_t version_plain = 1;
+constexpr std::uint8_t version_first = 1;
 constexpr std::uint8_t version_traced = 2;
-enum Flag : std::uint8_t { payload_present = 1, replayable = 2, answer_apart = 4, flags_all = 7 };
+constexpr std::uint8_t version_now = 3;
+enum Flag : std::uint8_t { payload_present = 1, replayable = 2, answer_apart = 4, hold = 8 };
 
 bool known(std::uint8_t version) {
-  return version == version_plain || version == version_traced;
+  return version >= version_first && version <= version_now;
+}
+
+std::uint8_t flags_of(std::uint8_t version) {
+  return version < version_now ? 7 : 15;
 }
 
 bool known(Record::State state) {
@@ -40,17 +52,36 @@ bool known(Record::State state) {
          state == Record::State::unknown;
 }
 
+/// False where it cannot be that.
+bool read_about(std::uint8_t version, Reader& in, Record& record) {
+  StoredAnswer& answer = record.answer;
+  if (version < version_now) {
+    const bool by_operator = record.state == Record::State::completed && answer.status == 0;
+    if (by_operator && !answer.replayable) answer.not_kept = NotKept::resolved;
+    return true;
+  }
+  const auto not_kept = in.number<std::uint8_t>();
+  if (not_kept > static_cast<std::uint8_t>(NotKept::resolved)) return false;
+  answer.not_kept = static_cast<NotKept>(not_kept);
+  record.path = in.short_text();
+  record.entity_type = in.short_text();
+  record.entity_id = in.short_text();
+  return true;
+}
+
 }  // namespace
 
 std::string encode(const Record& record) {
   constexpr std::size_t fixed = 128;
   Writer out(fixed + record.policy.size() + record.request_id.size() + record.error.size() +
-             record.answer.head.size() + record.answer.body.size());
+             record.trace.size() + record.path.size() + record.entity_type.size() +
+             record.entity_id.size() + record.answer.head.size() + record.answer.body.size());
   std::uint8_t flags = 0;
   if (record.payload) flags |= payload_present;
   if (record.answer.replayable) flags |= replayable;
   if (record.answer_apart) flags |= answer_apart;
-  out.number(record.trace.empty() ? version_plain : version_traced);
+  if (record.hold) flags |= hold;
+  out.number(version_now);
   out.time(record.expires);
   out.number(static_cast<std::uint8_t>(record.state));
   out.number(flags);
@@ -65,7 +96,12 @@ std::string encode(const Record& record) {
   out.short_text(record.policy, policy_bytes_max);
   out.short_text(record.request_id, request_id_bytes_max);
   out.short_text(record.error, error_bytes_max);
-  if (!record.trace.empty()) out.short_text(record.trace, trace_bytes_max);
+  out.short_text(record.trace, trace_bytes_max);
+  out.number(record.answer.replayable ? std::uint8_t{0}
+                                      : static_cast<std::uint8_t>(record.answer.not_kept));
+  out.short_text(record.path, path_bytes_max);
+  out.short_text(record.entity_type, entity_type_bytes_max);
+  out.short_text(record.entity_id, entity_id_bytes_max);
   out.long_text(record.answer_apart ? std::string_view() : record.answer.head);
   out.long_text(record.answer_apart ? std::string_view() : record.answer.body);
   return out.take();
@@ -79,10 +115,11 @@ std::optional<Record> decode(std::string_view bytes) {
   record.expires = in.time();
   record.state = static_cast<Record::State>(in.number<std::uint8_t>());
   const auto flags = in.number<std::uint8_t>();
-  if (!known(record.state) || (flags & ~flags_all) != 0) return std::nullopt;
+  if (!known(record.state) || (flags & ~flags_of(version)) != 0) return std::nullopt;
   record.answer.status = in.number<std::uint16_t>();
   record.answer.replayable = (flags & replayable) != 0;
   record.answer_apart = (flags & answer_apart) != 0;
+  record.hold = (flags & hold) != 0;
   record.attempt = in.number<std::uint32_t>();
   record.fence = in.number<std::uint64_t>();
   record.created = in.time();
@@ -93,7 +130,8 @@ std::optional<Record> decode(std::string_view bytes) {
   record.policy = in.short_text();
   record.request_id = in.short_text();
   record.error = in.short_text();
-  if (version == version_traced) record.trace = in.short_text();
+  if (version >= version_traced) record.trace = in.short_text();
+  if (!read_about(version, in, record)) return std::nullopt;
   record.answer.head = in.long_text();
   record.answer.body = in.long_text();
   if (!in.good_to_the_end()) return std::nullopt;

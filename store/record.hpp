@@ -10,6 +10,7 @@
 #include "store/answer.hpp"
 #include "store/fingerprint.hpp"
 #include "store/permit.hpp"
+#include "store/subject.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
@@ -40,6 +41,14 @@ struct Record {
   std::string error;
   /// ReserveRequest::trace.
   std::string trace;
+  /// What the operation is about, for operators. Empty where an earlier version wrote the record,
+  /// and where the request names no entity.
+  std::string path;
+  std::string entity_type;
+  std::string entity_id;
+  /// Whether an unknown outcome waits for an operator (OnUnknown::hold). False where an earlier
+  /// version wrote the record.
+  bool hold = false;
   StoredAnswer answer;
   /// Head and body lie apart, under answer_key(); here they are empty.
   bool answer_apart = false;
@@ -51,6 +60,9 @@ inline constexpr std::size_t error_bytes_max = 255;
 inline constexpr std::size_t trace_bytes_max = 63;
 /// Answers of this many bytes and more lie apart, where compaction does not copy them.
 inline constexpr std::size_t answer_apart_bytes_min = 4096;
+inline bool lies_apart(const StoredAnswer& answer) {
+  return answer.head.size() + answer.body.size() >= answer_apart_bytes_min;
+}
 
 std::string encode(const Record& record);
 

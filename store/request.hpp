@@ -53,6 +53,8 @@ struct ReserveRequest {
   /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
   std::string_view policy;
   std::string_view request_id;
+  /// The same, at most path_bytes_max (subject.hpp): the request's path, without the query.
+  std::string_view path;
   /// For the audit log alone. At most 32 bytes.
   std::string_view trace_id;
   /// Where the request stands in its trace, in the caller's own words: kept in the record for the

@@ -25,6 +25,7 @@
 namespace onceproxy::store {
 
 class AuditLog;
+class Notes;
 
 class Store : public PermitOwner {
  public:
@@ -61,6 +62,9 @@ class Store : public PermitOwner {
 
   /// Where all that is written down; null: nowhere. Stays as long as the store.
   virtual AuditLog* audit() { return nullptr; }
+
+  /// Where the program keeps what it has learnt; null: nowhere. Stays as long as the store.
+  virtual Notes* notes() { return nullptr; }
 };
 
 }  // namespace onceproxy::store

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: unit and
-# integration tests, once in a debug build and once under AddressSanitizer and UBSan.
+# integration tests, once in a debug build and once under AddressSanitizer and UBSan, and whether the
+# sources are formatted as .clang-format says.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -19,14 +20,14 @@ usage: tests/run.sh [options]
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
 
-Without --preset and --long: debug, then asan.
+Without --preset and --long: the format of the sources, then debug, then asan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes fuzz="" expression="" long="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" format="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -47,6 +48,7 @@ if [ "$fuzz" = only ]; then
   presets=() unit="" integration=""
 elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
+  [ -z "$unit$integration" ] || [ -n "$expression" ] || format=yes
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
 [ -n "$unit$integration$fuzz" ] || { usage >&2; exit 2; }
@@ -129,6 +131,16 @@ fuzz() {
   done
 }
 
+# Each file that clang-format would write otherwise, with the place; one test.
+format() {
+  local files verdict=""
+  files=$(git -C "$root" ls-files '*.cpp' '*.hpp' 2>/dev/null) || return 0  # not a checkout
+  # shellcheck disable=SC2086
+  (cd "$root" && step "format" clang-format --dry-run -Werror $files) || verdict="<failure/>"
+  echo "<testsuite><testcase name=\"format\">$verdict</testcase></testsuite>" >"$results/format.xml"
+}
+
+[ -z "$format" ] || format
 for preset in "${presets[@]}"; do
   if [ -n "$unit" ]; then
     build "$preset" || continue

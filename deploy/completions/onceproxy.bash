@@ -37,8 +37,12 @@ _onceproxy_value() {
       fi
       ;;
     --state) _onceproxy_words "reserved completed unknown" ;;
-    --token-file | --ca | --certificate | --key) _onceproxy_files ;;
-    --drain-time | --max-operations | --admin | --server-name | --policy | --limit) ;;
+    --outcome) _onceproxy_words "pending completed released failed unknown" ;;
+    --token-file | --ca | --certificate | --key | --request | --client-certificate | --body)
+      _onceproxy_files
+      ;;
+    --drain-time | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
+      --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header) ;;
     *) return 1 ;;
   esac
 }
@@ -46,7 +50,7 @@ _onceproxy_value() {
 _onceproxy() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" options i
-  local tls="--ca --server-name --certificate --key"
+  local port="--help --admin --token-file --ca --server-name --certificate --key --format"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -59,16 +63,18 @@ _onceproxy() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -c | --config | --format | --state | --token-file | --drain-time | --max-operations | \
-        --admin | --policy | --limit | --ca | --server-name | --certificate | --key | --answer)
+        --admin | --policy | --limit | --ca | --server-name | --certificate | --key | --entity | \
+        --path | --older-than | --since | --until | --decision | --outcome | --fingerprint | \
+        --status | --header | --body | --request | --client-certificate | --answer)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
       -*) ;;
-      run | check | explain | backtest | schema | records)
+      run | check | explain | backtest | schema | records | entities | audit)
         [ -n "$command" ] || command=${COMP_WORDS[i]}
         ;;
-      list | show | release | resolve | forget)
-        [ "$command" != records ] || command="records ${COMP_WORDS[i]}"
+      list | show | release | resolve | forget | open)
+        case $command in records | entities) command="$command ${COMP_WORDS[i]}" ;; esac
         ;;
     esac
   done
@@ -80,10 +86,16 @@ _onceproxy() {
     explain) options="--help --config --answer --certificate" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
-    records) options="--help" ;;
-    "records list") options="--help --admin --token-file $tls --format --policy --state --limit" ;;
-    "records show") options="--help --admin --token-file $tls --format" ;;
-    "records "*) options="--help --admin --token-file $tls --format --dry-run" ;;
+    records | entities) options="--help" ;;
+    audit)
+      options="$port --since --until --policy --decision --outcome --fingerprint --entity --path --limit"
+      ;;
+    "records list") options="$port --policy --state --entity --path --older-than --limit" ;;
+    "records show") options="$port --request --config --client-certificate" ;;
+    "records resolve") options="$port --status --body --header --dry-run" ;;
+    "records "*) options="$port --dry-run" ;;
+    "entities show") options="$port --limit" ;;
+    "entities open") options="$port" ;;
   esac
   case $cur in
     -*)
@@ -92,8 +104,9 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest schema records" ;;
+    "") _onceproxy_words "run check explain backtest schema records entities audit" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
+    entities) _onceproxy_words "show open" ;;
     check) _onceproxy_files .yaml .yml ;;
     explain | backtest) _onceproxy_files ;;
   esac

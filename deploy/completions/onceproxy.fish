@@ -1,13 +1,21 @@
 # Completion of onceproxy's command line for fish. Install it as
 # /usr/share/fish/vendor_completions.d/onceproxy.fish.
 
-set -l commands run check explain backtest schema records
+set -l commands run check explain backtest schema records entities audit
 set -l actions list show release resolve forget
+set -l entity_actions show open
 set -l no_command "not __fish_seen_subcommand_from $commands"
 set -l serving "$no_command; or __fish_seen_subcommand_from run"
 set -l in_records '__fish_seen_subcommand_from records'
 set -l in_action "$in_records; and __fish_seen_subcommand_from $actions"
 set -l in_list "$in_records; and __fish_seen_subcommand_from list"
+set -l in_entities '__fish_seen_subcommand_from entities'
+set -l in_audit '__fish_seen_subcommand_from audit'
+set -l in_show "$in_records; and __fish_seen_subcommand_from show"
+set -l in_resolve "$in_records; and __fish_seen_subcommand_from resolve"
+set -l in_entity_show "$in_entities; and __fish_seen_subcommand_from show"
+set -l in_entity_action "$in_entities; and __fish_seen_subcommand_from $entity_actions"
+set -l asking "begin; $in_action; end; or begin; $in_entity_action; end; or $in_audit"
 set -l in_change "$in_records; and __fish_seen_subcommand_from release resolve forget"
 
 complete -c onceproxy -f
@@ -20,14 +28,16 @@ complete -c onceproxy -n $no_command -a explain -d 'Tell which operation a reque
 complete -c onceproxy -n $no_command -a backtest -d 'Tell what each policy would have done with a log'
 complete -c onceproxy -n $no_command -a schema -d 'Print the JSON Schema of the configuration'
 complete -c onceproxy -n $no_command -a records -d 'Look at the records of a running onceproxy'
+complete -c onceproxy -n $no_command -a entities -d 'Look at an entity of a running onceproxy'
+complete -c onceproxy -n $no_command -a audit -d 'Tell what a running onceproxy forwarded and refused'
 
-complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from explain backtest" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
+complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from explain backtest; or begin; $in_show; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
-complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or begin; $in_action; end" -l format -x -a 'text json' -d 'Form of what is printed'
+complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or $asking" -l format -x -a 'text json' -d 'Form of what is printed'
 complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l answer -rF -d 'The answer of the service'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'
@@ -39,13 +49,30 @@ complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $acti
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a release -d 'Free a reserved or unknown record'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a resolve -d 'Mark an unknown record completed'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a forget -d 'Remove a record'
-complete -c onceproxy -n $in_action -l admin -x -a 127.0.0.1:9901 -d 'The admin port'
-complete -c onceproxy -n $in_action -l token-file -rF -d 'A file with the bearer token of the admin port'
-complete -c onceproxy -n $in_action -l ca -rF -a system -d 'Speak TLS, and trust the issuers in this file'
-complete -c onceproxy -n $in_action -l server-name -x -d 'What the certificate of the admin port is for'
-complete -c onceproxy -n $in_action -l certificate -rF -d 'A file with the certificate to show'
-complete -c onceproxy -n $in_action -l key -rF -d 'A file with the private key of that certificate'
-complete -c onceproxy -n $in_list -l policy -x -d 'Only records of this policy'
+complete -c onceproxy -n $asking -l admin -x -a 127.0.0.1:9901 -d 'The admin port'
+complete -c onceproxy -n $asking -l token-file -rF -d 'A file with the bearer token of the admin port'
+complete -c onceproxy -n $asking -l ca -rF -a system -d 'Speak TLS, and trust the issuers in this file'
+complete -c onceproxy -n $asking -l server-name -x -d 'What the certificate of the admin port is for'
+complete -c onceproxy -n $asking -l certificate -rF -d 'A file with the certificate to show'
+complete -c onceproxy -n $asking -l key -rF -d 'A file with the private key of that certificate'
+complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l policy -x -d 'Only those of this policy'
+complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l entity -x -d 'Only of this entity: type/id'
+complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l path -x -d 'Only of this path; with * at the end, of paths that begin so'
+complete -c onceproxy -n $in_list -l older-than -x -a 5m -d 'Only those that were made so long ago, or longer'
 complete -c onceproxy -n $in_list -l state -x -a 'reserved completed unknown' -d 'Only those in this state'
-complete -c onceproxy -n $in_list -l limit -x -a 50 -d 'At most so many; 0 is all'
+complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l limit -x -a 50 -d 'At most so many; 0 is all'
+complete -c onceproxy -n $in_show -l request -rF -d 'Of the operation that this request stands for'
+complete -c onceproxy -n $in_show -l client-certificate -rF -d 'A file with the certificate that the client shows'
+complete -c onceproxy -n $in_resolve -l status -x -a 200 -d 'Give duplicates an answer with this status'
+complete -c onceproxy -n $in_resolve -l body -rF -d 'The body of the answer'
+complete -c onceproxy -n $in_resolve -l header -x -d 'One of the fields of the answer'
 complete -c onceproxy -n $in_change -l dry-run -d 'Change nothing'
+
+complete -c onceproxy -n "$in_entities; and not __fish_seen_subcommand_from $entity_actions" -a show -d 'Show an entity and its history'
+complete -c onceproxy -n "$in_entities; and not __fish_seen_subcommand_from $entity_actions" -a open -d 'End its being closed'
+complete -c onceproxy -n $in_entity_show -l limit -x -a 20 -d 'At most so much of its history; 0 is all'
+complete -c onceproxy -n $in_audit -l since -x -a 1h -d 'From then on'
+complete -c onceproxy -n $in_audit -l until -x -a 5m -d 'Before then'
+complete -c onceproxy -n $in_audit -l decision -x -a 'forwarded operator started' -d 'Only this decision'
+complete -c onceproxy -n $in_audit -l outcome -x -a 'pending completed released failed unknown' -d 'Only forwards that ended so'
+complete -c onceproxy -n $in_audit -l fingerprint -x -d 'Only of this operation'

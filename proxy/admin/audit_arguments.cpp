@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "policies/entity.hpp"
 #include "proxy/gate/decision.hpp"
 
 namespace onceproxy::admin {
@@ -23,7 +24,7 @@ std::optional<Number> whole(std::string_view text) {
   return value;
 }
 
-std::optional<milliseconds> age(std::string_view text) {
+std::optional<milliseconds> age_of(std::string_view text) {
   static constexpr std::pair<std::string_view, milliseconds> units[] = {
       {"ms", milliseconds(1)},
       {"s", std::chrono::seconds(1)},
@@ -108,6 +109,8 @@ std::optional<std::string> read(const std::string& name, const std::string& valu
   } else if (name == "fingerprint") {
     query.fingerprint = store::Fingerprint::from_hex(value);
     if (!query.fingerprint) return "fingerprint: expected 64 hexadecimal digits";
+  } else if (name == "entity" || name == "path") {
+    return read_subject(name, value, query.subject);
   } else if (name == "outcome") {
     return read_outcomes(value, query);
   } else if (name == "limit") {
@@ -122,16 +125,39 @@ std::optional<std::string> read(const std::string& name, const std::string& valu
     query.cursor = *cursor;
   } else {
     return name +
-           ": unknown; since, until, policy, decision, outcome, fingerprint, limit and cursor are "
-           "known";
+           ": unknown; since, until, policy, decision, outcome, fingerprint, entity, path, limit "
+           "and "
+           "cursor are known";
   }
   return std::nullopt;
 }
 
 }  // namespace
 
+std::optional<std::string> read_subject(const std::string& name, const std::string& value,
+                                        store::SubjectFilter& filter) {
+  if (name == "path") {
+    if (!value.starts_with('/'))
+      return "path: expected a path, or how it begins, with * at the end";
+    filter.path = value;
+    return std::nullopt;
+  }
+  const std::size_t slash = value.find('/');
+  if (slash == 0 || slash == std::string::npos || slash + 1 == value.size()) {
+    return "entity: expected its type and its id: ride/42";
+  }
+  filter.entity_type = value.substr(0, slash);
+  const std::string id[] = {value.substr(slash + 1)};
+  filter.entity_id = policies::entity_id_text(id);
+  return std::nullopt;
+}
+
+std::optional<milliseconds> parse_age(std::string_view text) {
+  return age_of(text);
+}
+
 std::optional<WallTime> parse_moment(std::string_view text, WallTime now) {
-  if (const auto before = age(text)) return now - *before;
+  if (const auto before = age_of(text)) return now - *before;
   if (const auto seconds = whole<std::uint32_t>(text)) {
     return WallTime(std::chrono::seconds(*seconds));
   }

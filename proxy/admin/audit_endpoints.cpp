@@ -16,13 +16,21 @@ using store::AuditForward;
 using store::AuditItem;
 using store::AuditRefusal;
 using store::AuditStart;
+using store::Subject;
 using store::WallTime;
+
+void append_subject(Object& object, const Subject& subject) {
+  object.text("path", subject.path);
+  if (subject.entity_type.empty()) return;
+  object.text("entity", std::string(subject.entity_type).append("/").append(subject.entity_id));
+}
 
 void append_forward(Object& object, const AuditForward& forward, const AuditEnd& end,
                     WallTime now) {
   object.text("decision", store::audit_forwarded);
   object.text("outcome", name(end.outcome));
   object.text("policy", forward.policy);
+  append_subject(object, forward.subject);
   object.text("fingerprint", forward.fingerprint.hex());
   object.text("request_id", forward.request_id);
   object.text("trace_id", forward.trace_id);
@@ -42,13 +50,17 @@ void append_refusal(Object& object, const AuditRefusal& refusal) {
   object.text("decision", refusal.decision);
   object.text("shadow", refusal.shadow);
   object.text("policy", refusal.policy);
+  append_subject(object, refusal.subject);
   if (refusal.fingerprint) object.text("fingerprint", refusal.fingerprint->hex());
   object.text("request_id", refusal.request_id);
   object.text("trace_id", refusal.trace_id);
+  object.text("error", refusal.error);
 }
 
 void append_action(Object& object, const AuditAction& action) {
   object.text("decision", store::audit_operator);
+  object.text("policy", action.policy);
+  append_subject(object, action.subject);
   object.text("action", action.action);
   object.text("target", action.target);
   object.text("detail", action.detail);
@@ -85,23 +97,34 @@ Response list(const store::AuditLog& log, const Request& request) {
   return json(200, body + "}\n");
 }
 
-void write_down(store::AuditLog& log, const Request& request, int status) {
+void write_down(store::AuditLog& log, const Request& request, const Response& response) {
   std::string detail;
   for (const auto& [name, value] : request.query) {
     detail.append(detail.empty() ? "" : "&").append(name).append("=").append(value);
   }
-  if (!request.body.empty()) detail.append(detail.empty() ? "" : " ").append(request.body);
-  log.act({{}, request.method, request.path, detail, request.peer, status});
+  const Touched& touched = response.touched;
+  const std::string& body = touched.detail ? *touched.detail : request.body;
+  if (!body.empty()) detail.append(detail.empty() ? "" : " ").append(body);
+  log.act({{},
+           request.method,
+           request.path,
+           detail,
+           request.peer,
+           response.status,
+           touched.policy,
+           {touched.path, touched.entity_type, touched.entity_id}});
 }
 
 }  // namespace
 
 void add_audit_endpoints(Server& server, store::AuditLog& log) {
   server.add("GET", "/audit",
-             "?since=&until=&policy=&decision=&outcome=&fingerprint=&limit=&cursor=: what was "
-             "forwarded, refused and done, newest first",
+             "?since=&until=&policy=&decision=&outcome=&fingerprint=&entity=&path=&limit=&cursor=: "
+             "what was forwarded, refused and done, newest first",
              [&log](const Request& request) { return list(log, request); });
-  server.watch([&log](const Request& request, int status) { write_down(log, request, status); });
+  server.watch([&log](const Request& request, const Response& response) {
+    write_down(log, request, response);
+  });
 }
 
 }  // namespace onceproxy::admin

@@ -91,6 +91,7 @@ tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
   message.set(http::field::host, endpoint.unix_path.empty() ? text_of(endpoint) : "localhost");
   message.set(http::field::connection, "close");
   if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
+  message.body() = request.body;
   message.prepare_payload();
 
   const auto asked = [&](auto& stream) -> tl::expected<ClientResponse, std::string> {

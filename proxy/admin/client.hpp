@@ -22,6 +22,7 @@ struct ClientRequest {
   std::string token;
   /// Speaks TLS with it; nullptr: plain HTTP.
   std::shared_ptr<const tls::ClientContext> tls = nullptr;
+  std::string body = {};
 };
 
 struct ClientResponse {

@@ -42,6 +42,20 @@ void append_enforcement(std::string& out, std::string_view name, Enforcement enf
   out.append("\",\"percent\":").append(std::to_string(enforcement.percent)).append("}");
 }
 
+void append_adaptive(std::string& out, const AdaptiveLeaseState& lease) {
+  out.append(",\"adaptive_lease\":{\"observed\":").append(std::to_string(lease.observed));
+  const auto append = [&out](std::string_view name, std::chrono::milliseconds time) {
+    out.append(",\"").append(name).append("\":").append(std::to_string(time.count()));
+  };
+  append("p99_ms", lease.percentile99);
+  if (lease.rule) {
+    append("min_ms", lease.rule->min);
+    append("max_ms", lease.rule->max);
+    append("never_below_ms", lease.rule->floor);
+  }
+  out += '}';
+}
+
 void append_policy(std::string& out, const PolicyState& policy) {
   out.append("{\"name\":");
   append_json_string(out, policy.name);
@@ -49,6 +63,8 @@ void append_policy(std::string& out, const PolicyState& policy) {
   append_json_string(out, policy.name_space);
   append_enforcement(out, "enforcement", policy.in_force);
   append_enforcement(out, "configured", policy.configured);
+  out.append(",\"lease_ms\":").append(std::to_string(policy.lease.count()));
+  if (policy.adaptive_lease) append_adaptive(out, *policy.adaptive_lease);
   out += '}';
 }
 
@@ -99,14 +115,17 @@ Response enforce(const PolicyHooks& hooks, const Request& request) {
   if (!policy) return refusal(404, "no policy of the name " + name + "; see GET /policies");
   std::string body;
   append_policy(body, *policy);
-  return json(200, body + "\n");
+  Response response = json(200, body + "\n");
+  response.touched.policy = name;
+  return response;
 }
 
 }  // namespace
 
 void add_policy_endpoints(Server& server, PolicyHooks hooks) {
   const auto shared = std::make_shared<const PolicyHooks>(std::move(hooks));
-  server.add("GET", "/policies", "policies with their enforcement, in force and as configured",
+  server.add("GET", "/policies",
+             "policies with their enforcement, in force and as configured, and their lease now",
              [shared](const Request& request) { return list(*shared, request); });
   server.add("PATCH", "/policies/{name}/enforcement",
              "{\"mode\":…,\"percent\":…}: enforce, shadow or switch off until the next reload",

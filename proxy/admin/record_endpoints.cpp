@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "policies/entity.hpp"
+#include "proxy/admin/audit_arguments.hpp"
 #include "proxy/admin/json_object.hpp"
+#include "proxy/admin/resolved_answer.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/target.hpp"
 #include "proxy/telemetry/json_text.hpp"
@@ -25,6 +27,7 @@ using store::Inspection;
 using store::RecordFilter;
 using store::RecordPage;
 using store::RecordView;
+using store::StoredAnswer;
 using telemetry::append_json_string;
 
 constexpr std::size_t limit_default = 100;
@@ -32,7 +35,7 @@ constexpr std::size_t limit_max = 1'000;
 
 struct Endpoints {
   Inspection& inspection;
-  OperatorActed acted;
+  RecordHooks hooks;
 };
 
 constexpr std::array<std::pair<RecordView::State, std::string_view>, 3> states{
@@ -45,10 +48,22 @@ std::string_view name_of(RecordView::State state) {
       ->second;
 }
 
+/// Why there is no answer to give again.
+std::string_view name_of(store::NotKept why) {
+  constexpr std::string_view names[] = {"too-large", "stream", "crowded", "unwanted", "resolved"};
+  return names[static_cast<std::size_t>(why)];
+}
+
+std::string entity_text(const RecordView& record) {
+  return record.entity_type.empty() ? "" : record.entity_type + "/" + record.entity_id;
+}
+
 void append_record(std::string& out, const RecordView& record) {
   Object object(out);
   object.text("fingerprint", record.fingerprint.hex());
   object.text("policy", record.policy);
+  object.text("path", record.path);
+  object.text("entity", entity_text(record));
   object.text("state", name_of(record.state));
   object.flag("held", record.held);
   object.time("created", record.created);
@@ -57,6 +72,7 @@ void append_record(std::string& out, const RecordView& record) {
   object.number("attempts", record.attempts);
   object.number("fence", record.fence);
   if (record.status) object.number("status", *record.status);
+  if (record.not_kept) object.text("not_kept", name_of(*record.not_kept));
   object.text("request_id", record.request_id);
   object.text("error", record.error);
   object.number("duplicates", record.duplicates);
@@ -101,6 +117,11 @@ std::optional<std::string> read_argument(const std::string& name, const std::str
       if (word == value) asked.filter.state = state;
     }
     if (!asked.filter.state) return "state: expected reserved, completed or unknown";
+  } else if (name == "older_than") {
+    asked.filter.older_than = parse_age(value);
+    if (!asked.filter.older_than) return "older_than: expected an age such as 90s, 5m or 1h";
+  } else if (name == "entity" || name == "path") {
+    return read_subject(name, value, asked.filter.subject);
   } else if (name == "limit") {
     const char* const end = value.data() + value.size();
     const auto [stop, error] = std::from_chars(value.data(), end, asked.limit);
@@ -111,7 +132,7 @@ std::optional<std::string> read_argument(const std::string& name, const std::str
     asked.after = Fingerprint::from_hex(value);
     if (!asked.after) return "cursor: expected the `next` of the page before";
   } else {
-    return name + ": unknown; policy, state, limit and cursor are known";
+    return name + ": unknown; policy, state, entity, path, older_than, limit and cursor are known";
   }
   return std::nullopt;
 }
@@ -158,18 +179,24 @@ Response show(const Endpoints& endpoints, const Request& request) {
 /// What an operator can do, and why it is refused where the state forbids it.
 struct Action {
   std::string_view name;
-  Changed (Inspection::*change)(const Fingerprint&);
+  Changed (*change)(Inspection&, const Fingerprint&, const std::optional<StoredAnswer>&);
   std::string_view conflict;
 };
 
 constexpr Action release_action{
-    "release", &Inspection::release,
+    "release",
+    [](Inspection& store, const Fingerprint& of, const auto&) { return store.release(of); },
     "only a reserved or an unknown record can be released; one that is on its way from one state "
     "to another will be in a moment"};
-constexpr Action resolve_action{"resolve", &Inspection::resolve,
+constexpr Action resolve_action{"resolve",
+                                [](Inspection& store, const Fingerprint& of, const auto& answer) {
+                                  return store.resolve(of, answer);
+                                },
                                 "only an unknown record can be resolved"};
-constexpr Action forget_action{"forget", &Inspection::forget,
-                               "a request holds the record; release it first"};
+constexpr Action forget_action{
+    "forget",
+    [](Inspection& store, const Fingerprint& of, const auto&) { return store.forget(of); },
+    "a request holds the record; release it first"};
 
 Response changed(Changed result, std::string_view absent, std::string_view conflict) {
   switch (result) {
@@ -199,18 +226,48 @@ std::string_view name_of(Changed result) {
   return "failed";
 }
 
+/// What the record is about, before it may be gone. Nothing where it cannot be read.
+Touched touched_by(Inspection& inspection, const Fingerprint& fingerprint) {
+  Touched touched;
+  const auto found = inspection.record(fingerprint);
+  const auto* const record = std::get_if<std::optional<RecordView>>(&found);
+  if (record == nullptr || !*record) return touched;
+  touched.policy = (*record)->policy;
+  touched.path = (*record)->path;
+  touched.entity_type = (*record)->entity_type;
+  touched.entity_id = (*record)->entity_id;
+  return touched;
+}
+
 Response act(const Endpoints& endpoints, const Action& action, const Request& request) {
   const auto fingerprint = named(request);
   if (!fingerprint) return no_fingerprint();
-  const Changed result = (endpoints.inspection.*action.change)(*fingerprint);
-  endpoints.acted(action.name, fingerprint->hex(), name_of(result));
-  return changed(result, "no record of that fingerprint", action.conflict);
+  std::optional<StoredAnswer> answer;
+  std::optional<std::string> detail;
+  if (!request.body.empty()) detail = std::to_string(request.body.size()) + " bytes";
+  if (action.name == resolve_action.name) {
+    auto given = read_resolved_answer(request, endpoints.hooks.wrong_field);
+    if (!given) {
+      Response refused = refusal(400, given.error());
+      refused.touched.detail = std::move(detail);
+      return refused;
+    }
+    answer = *std::move(given);
+  }
+  Touched touched = touched_by(endpoints.inspection, *fingerprint);
+  touched.detail = std::move(detail);
+  const Changed result = action.change(endpoints.inspection, *fingerprint, answer);
+  endpoints.hooks.acted(action.name, fingerprint->hex(), name_of(result));
+  Response response = changed(result, "no record of that fingerprint", action.conflict);
+  response.touched = std::move(touched);
+  return response;
 }
 
 /// The entity that a path below /entities/ names: its type and the parts of its id.
 struct NamedEntity {
   EntityKey key;
-  std::string text;
+  std::string type;
+  std::string id;
 };
 
 std::optional<NamedEntity> entity_of(std::string_view path) {
@@ -226,8 +283,7 @@ std::optional<NamedEntity> entity_of(std::string_view path) {
   if (parts.size() < 2 || parts.front().empty()) return std::nullopt;
   const std::string type = parts.front();
   parts.erase(parts.begin());
-  return NamedEntity{policies::entity_key(type, parts),
-                     type + "/" + policies::entity_id_text(parts)};
+  return NamedEntity{policies::entity_key(type, parts), type, policies::entity_id_text(parts)};
 }
 
 Response no_entity() {
@@ -255,15 +311,20 @@ Response open_entity(const Endpoints& endpoints, const Request& request) {
   const auto named = entity_of(path.substr(0, path.size() - verb.size()));
   if (!named) return no_entity();
   const Changed result = endpoints.inspection.open(named->key);
-  endpoints.acted("open", named->text, name_of(result));
-  return changed(result, "nothing is known of that entity", "the entity is not closed");
+  endpoints.hooks.acted("open", named->type + "/" + named->id, name_of(result));
+  Response response =
+      changed(result, "nothing is known of that entity", "the entity is not closed");
+  response.touched.entity_type = named->type;
+  response.touched.entity_id = named->id;
+  return response;
 }
 
 }  // namespace
 
-void add_record_endpoints(Server& server, store::Inspection& inspection, OperatorActed acted) {
-  const auto endpoints = std::make_shared<const Endpoints>(Endpoints{inspection, std::move(acted)});
-  server.add("GET", "/records", "?policy=&state=&limit=&cursor=: records, page by page",
+void add_record_endpoints(Server& server, store::Inspection& inspection, RecordHooks hooks) {
+  const auto endpoints = std::make_shared<const Endpoints>(Endpoints{inspection, std::move(hooks)});
+  server.add("GET", "/records",
+             "?policy=&state=&entity=&path=&older_than=&limit=&cursor=: records, page by page",
              [endpoints](const Request& request) { return list(*endpoints, request); });
   server.add("GET", "/records/{fingerprint}", "one record",
              [endpoints](const Request& request) { return show(*endpoints, request); });
@@ -274,7 +335,9 @@ void add_record_endpoints(Server& server, store::Inspection& inspection, Operato
       "POST", "/records/{fingerprint}/release", "free a reserved or unknown record",
       [endpoints](const Request& request) { return act(*endpoints, release_action, request); });
   server.add(
-      "POST", "/records/{fingerprint}/resolve", "mark an unknown record completed",
+      "POST", "/records/{fingerprint}/resolve",
+      "mark an unknown record completed; ?status=&header=name:+value and a body: what duplicates "
+      "get",
       [endpoints](const Request& request) { return act(*endpoints, resolve_action, request); });
   server.add("GET", "/entities/*", "what is known of an entity; * is {type}/{id}",
              [endpoints](const Request& request) { return show_entity(*endpoints, request); });

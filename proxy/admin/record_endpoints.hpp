@@ -5,6 +5,7 @@
 #include <functional>
 #include <string_view>
 
+#include "proxy/admin/resolved_answer.hpp"
 #include "proxy/admin/server.hpp"
 #include "store/inspection.hpp"
 
@@ -15,7 +16,13 @@ namespace onceproxy::admin {
 using OperatorActed =
     std::function<void(std::string_view action, std::string_view target, std::string_view result)>;
 
+struct RecordHooks {
+  OperatorActed acted;
+  /// Of an answer that an operator gives.
+  WrongField wrong_field;
+};
+
 /// `inspection` outlives the server.
-void add_record_endpoints(Server& server, store::Inspection& inspection, OperatorActed acted);
+void add_record_endpoints(Server& server, store::Inspection& inspection, RecordHooks hooks);
 
 }  // namespace onceproxy::admin

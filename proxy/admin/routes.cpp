@@ -49,7 +49,11 @@ Response plain(int status, std::string body) {
 }
 
 Response json(int status, std::string body) {
-  return {status, "application/json", std::move(body)};
+  Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = std::move(body);
+  return response;
 }
 
 Response refusal(int status, std::string_view why) {
@@ -103,7 +107,7 @@ Routed Routes::answer(const Request& request) const {
   Request with_captures = request;
   with_captures.captures = std::move(captures);
   const Response response = handled(route->second.handler, with_captures);
-  if (watcher_ && route->first != "GET") watcher_(request, response.status);
+  if (watcher_ && route->first != "GET") watcher_(request, response);
   return {response, {}};
 }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,16 +39,27 @@ struct Request {
   std::map<std::string, std::string, std::less<>> captures = {};
 };
 
+/// What a request that may have changed something was about, for whoever writes that down.
+struct Touched {
+  std::string policy = {};
+  std::string path = {};
+  std::string entity_type = {};
+  std::string entity_id = {};
+  /// Instead of the request's body, where that is not to be seen.
+  std::optional<std::string> detail = std::nullopt;
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  Touched touched = {};
 };
 
 using Handler = std::function<Response(const Request&)>;
 
-/// Hears of a request that may have changed something, and the status it was answered.
-using Watcher = std::function<void(const Request&, int status)>;
+/// Hears of a request that may have changed something, and what it was answered.
+using Watcher = std::function<void(const Request&, const Response&)>;
 
 /// Where a server listens: host and port (0: any free one), or a unix socket's path. A host is an
 /// address (IPv6 with or without brackets) or a name; it is never empty, so that "everywhere" has

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "proxy/cli/audit.hpp"
+#include "proxy/cli/entities.hpp"
 #include "proxy/cli/records.hpp"
 
 namespace onceproxy::cli {
@@ -31,8 +33,8 @@ void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
 
 void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<ExplainArguments>();
-  CLI::App* command =
-      app.add_subcommand("explain", "Print which operation a request stands for, without using the store");
+  CLI::App* command = app.add_subcommand(
+      "explain", "Print which operation a request stands for, without using the store");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();
@@ -116,6 +118,8 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_explain(app, streams, exit_code);
   add_backtest(app, streams, exit_code);
   add_records(app, streams, exit_code);
+  add_entities(app, streams, exit_code);
+  add_audit(app, streams, exit_code);
   add_schema(app, streams, exit_code);
 }
 

@@ -1,6 +1,6 @@
-// The commands that serve nothing: check, schema, explain, backtest, records. main.cpp adds them to
-// its command line beside `run`. None opens a store; `records` alone uses a socket, to the admin
-// port of a program that runs. Not thread-safe.
+// The commands that serve nothing: check, schema, explain, backtest, records, entities, audit.
+// main.cpp adds them to its command line beside `run`. None opens a store; `records`, `entities`
+// and `audit` alone use a socket, to the admin port of a program that runs. Not thread-safe.
 #pragma once
 
 #include <cstddef>

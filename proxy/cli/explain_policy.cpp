@@ -109,7 +109,7 @@ class Explanation {
 
   void terms(const Policy& effective) const {
     const bool hold = effective.terms.unknown == store::OnUnknown::hold;
-    line("lease", duration_text(effective.terms.lease));
+    line("lease", lease_text(effective));
     line("window", duration_text(effective.terms.window));
     line("unknown", hold ? "hold" : "retry");
     line("in_flight", in_flight_text(effective.in_flight));
@@ -166,6 +166,14 @@ class Explanation {
   }
 
  private:
+  static std::string lease_text(const Policy& policy) {
+    if (!policy.adaptive_lease) return duration_text(policy.terms.lease);
+    const policies::AdaptiveLease& lease = *policy.adaptive_lease;
+    return "adaptive: three times the 99th percentile of its forwards, from " +
+           duration_text(lease.min) + " to " + duration_text(lease.max) + ", never below " +
+           duration_text(lease.floor) + " (upstream.response_timeout)";
+  }
+
   static std::string in_flight_text(const policies::InFlightRule& rule) {
     using Action = policies::InFlightRule::Action;
     if (rule.action == Action::wait) return "wait " + duration_text(rule.timeout);

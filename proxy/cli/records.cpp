@@ -1,197 +1,226 @@
 #include "proxy/cli/records.hpp"
 
-#include <algorithm>
-#include <memory>
+#include <array>
+#include <istream>
+#include <iterator>
 #include <ostream>
-#include <tl/expected.hpp>
 
-#include "config/scalars.hpp"
-#include "policies/json.hpp"
-#include "proxy/admin/client.hpp"
+#include "proxy/cli/fingerprint_of.hpp"
 #include "proxy/cli/read_file.hpp"
-#include "proxy/cli/records_text.hpp"
-#include "proxy/tls/context.hpp"
+#include "proxy/cli/table.hpp"
 
 namespace onceproxy::cli {
 namespace {
 
 using policies::JsonTree;
 
-/// What one page holds at most.
-constexpr std::size_t page_max = 1'000;
+/// What the admin port takes.
+constexpr std::size_t body_bytes_max = std::size_t{64} << 10;
 
-/// Why a command ends, and with which code.
-struct Ending {
-  int code;
-  std::string why;
-};
+std::string state_text(const JsonTree& tree, JsonTree::Index record) {
+  const bool held = field_text(tree, record, "held") == "true";
+  return field_text(tree, record, "state") + (held ? " (held)" : "");
+}
+
+std::string outcome_text(const JsonTree& tree, JsonTree::Index record) {
+  for (const std::string_view name : {"status", "error", "not_kept"}) {
+    if (std::string text = field_text(tree, record, name); !text.empty()) return text;
+  }
+  return "";
+}
+
+template <const char* name>
+std::string text_of(const JsonTree& tree, JsonTree::Index record) {
+  return field_text(tree, record, name);
+}
+
+constexpr char fingerprint_name[] = "fingerprint";
+constexpr char policy_name[] = "policy";
+constexpr char entity_name[] = "entity";
+constexpr char path_name[] = "path";
+constexpr char attempts_name[] = "attempts";
+constexpr char duplicates_name[] = "duplicates";
+
+constexpr std::array<Column, 10> columns{{
+    {"FINGERPRINT", text_of<fingerprint_name>},
+    {"STATE", state_text},
+    {"POLICY", text_of<policy_name>},
+    {"ENTITY", text_of<entity_name>},
+    {"CREATED",
+     [](const JsonTree& t, JsonTree::Index r) { return short_time(field_text(t, r, "created")); }},
+    {"EXPIRES",
+     [](const JsonTree& t, JsonTree::Index r) { return short_time(field_text(t, r, "expires")); }},
+    {"ATTEMPTS", text_of<attempts_name>},
+    {"DUPLICATES", text_of<duplicates_name>},
+    {"OUTCOME", outcome_text},
+    {"PATH", text_of<path_name>},
+}};
+
+/// The order that an operator reads a record in.
+constexpr std::array<std::string_view, 17> field_order{
+    "fingerprint", "policy",     "path",    "entity",     "state",         "held",
+    "created",     "lease_ends", "expires", "attempts",   "fence",         "status",
+    "not_kept",    "request_id", "error",   "duplicates", "last_duplicate"};
+
+/// "released".
+std::string_view done_word(std::string_view action) {
+  if (action == "release") return "released";
+  return action == "resolve" ? "resolved" : "forgotten";
+}
+
+/// Why the record's state forbids the action, as the admin port would say; empty: it does not.
+std::string why_forbidden(std::string_view action, const JsonTree& record) {
+  const std::string state = field_text(record, 0, "state");
+  const bool held = field_text(record, 0, "held") == "true";
+  if (action == "release" && state == "completed") {
+    return "only a reserved or an unknown record can be released, and it is completed";
+  }
+  if (action == "resolve" && state != "unknown") {
+    return "only an unknown record can be resolved, and it is " + state;
+  }
+  if (action == "forget" && held) return "a request holds the record; release it first";
+  return "";
+}
 
 class Records {
  public:
-  Records(const RecordsArguments& arguments, const Streams& streams)
-      : arguments_(arguments), out_(streams.out), err_(streams.err) {}
+  Records(const RecordsArguments& arguments, const AdminPort& port, const Streams& streams)
+      : arguments_(arguments), port_(port), streams_(streams) {}
 
   tl::expected<void, Ending> run() {
-    if (auto set_up = read_options(); !set_up) return set_up;
     if (arguments_.action == "list") return list();
-    if (arguments_.action == "show") return show();
-    return change();
+    if (auto named = name_record(); !named) return named;
+    return arguments_.action == "show" ? show() : change();
   }
 
  private:
-  tl::expected<void, Ending> read_options() {
-    const auto address = config::parse_address(arguments_.admin);
-    if (!address) return tl::unexpected(Ending{exit_bad, "--admin: " + address.error()});
-    endpoint_ = {address->host, address->port, address->unix_path};
-    if (auto tls = read_tls(); !tls) return tls;
-    if (arguments_.token_file.empty()) return {};
-    auto token = read_file(arguments_.token_file);
-    if (!token) return tl::unexpected(Ending{exit_unreadable, token.error()});
-    token->erase(token->find_last_not_of(" \t\r\n") + 1);
-    token_ = *std::move(token);
+  /// By the fingerprint that was given, or the request.
+  tl::expected<void, Ending> name_record() {
+    fingerprint_ = arguments_.fingerprint;
+    if (arguments_.request.empty()) {
+      if (fingerprint_.empty()) {
+        return tl::unexpected(Ending{exit_bad, "give the record's FINGERPRINT, or --request FILE"});
+      }
+      return {};
+    }
+    if (!fingerprint_.empty()) {
+      return tl::unexpected(Ending{exit_bad, "give either a FINGERPRINT or --request FILE"});
+    }
+    const auto found = fingerprint_of(
+        {arguments_.config, arguments_.request, arguments_.client_certificate}, streams_);
+    if (!found) return tl::unexpected(Ending{found.error(), ""});
+    fingerprint_ = found->hex();
     return {};
   }
 
-  tl::expected<void, Ending> read_tls() {
-    const RecordsArguments& given = arguments_;
-    const bool any = !given.certificate.empty() || !given.key.empty() || !given.server_name.empty();
-    if (given.ca.empty()) {
-      if (!any) return {};
-      return tl::unexpected(Ending{exit_bad, "TLS needs --ca FILE or --ca system"});
-    }
-    if (given.certificate.empty() != given.key.empty()) {
-      return tl::unexpected(Ending{exit_bad, "--certificate and --key belong together"});
-    }
-    tls::ClientOptions options{given.ca, given.server_name, given.certificate, given.key};
-    if (options.server_name.empty()) options.server_name = endpoint_.host;
-    if (options.server_name.empty()) {
-      return tl::unexpected(Ending{exit_bad, "a unix socket has no name: give --server-name"});
-    }
-    tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
-    if (!read.usable()) return tl::unexpected(Ending{exit_unreadable, "--" + read.complaint()});
-    auto context = tls::ClientContext::make(options, std::move(read));
-    if (!context) return tl::unexpected(Ending{exit_unreadable, context.error()});
-    tls_ = *std::move(context);
-    return {};
-  }
-
-  /// The body of a 200; everything else ends the command.
-  tl::expected<std::string, Ending> ask(const std::string& method, const std::string& target) {
-    auto response = admin::ask(endpoint_, {method, target, token_, tls_});
-    if (!response) return tl::unexpected(Ending{exit_unreadable, response.error()});
-    if (response->status == 200) return std::move(response->body);
-    const auto tree = JsonTree::parse(response->body);
-    const JsonTree::Index* error = nullptr;
-    if (tree && tree->kind(0) == JsonTree::Kind::object) error = tree->member(0, "error");
-    const bool told = error != nullptr && tree->kind(*error) == JsonTree::Kind::string;
-    return tl::unexpected(
-        Ending{exit_bad, told ? std::string(tree->text(*error))
-                              : "the admin port answered " + std::to_string(response->status)});
-  }
-
-  std::string record_target() const { return "/records/" + arguments_.fingerprint; }
-
-  std::string page_target(std::size_t limit, const std::string& cursor) const {
-    std::string target = "/records?limit=" + std::to_string(limit);
-    if (!arguments_.policy.empty()) {
-      target += "&policy=" + admin::encode_segment(arguments_.policy);
-    }
-    if (!arguments_.state.empty()) target += "&state=" + admin::encode_segment(arguments_.state);
-    if (!cursor.empty()) target += "&cursor=" + admin::encode_segment(cursor);
-    return target;
-  }
-
-  /// Page after page, each printed before the next is asked for.
   tl::expected<void, Ending> list() {
-    std::size_t printed = 0;
-    std::string cursor;
-    RecordTable table(out_);
-    do {
-      const std::size_t wanted =
-          arguments_.limit == 0 ? page_max : std::min(page_max, arguments_.limit - printed);
-      const auto body = ask("GET", page_target(wanted, cursor));
-      if (!body) return tl::unexpected(body.error());
-      const auto tree = JsonTree::parse(*body);
-      const JsonTree::Index* items =
-          tree && tree->kind(0) == JsonTree::Kind::object ? tree->member(0, "items") : nullptr;
-      if (items == nullptr || tree->kind(*items) != JsonTree::Kind::array) {
-        return tl::unexpected(Ending{exit_bad, "the admin port's answer is not a list of records"});
-      }
-      for (const JsonTree::Index item : tree->children(*items)) {
-        if (arguments_.json) {
-          out_ << json_text(*tree, item) << "\n";
-        } else {
-          table.add(*tree, item);
-        }
-        ++printed;
-      }
-      const JsonTree::Index* next = tree->member(0, "next");
-      cursor = next == nullptr ? "" : std::string(tree->text(*next));
-    } while (!cursor.empty() && (arguments_.limit == 0 || printed < arguments_.limit));
+    const std::string target =
+        "/records?" + argument("policy", arguments_.policy) + argument("state", arguments_.state) +
+        argument("entity", arguments_.entity) + argument("path", arguments_.path) +
+        argument("older_than", arguments_.older_than);
+    Table table(streams_.out, columns, "No records.");
+    const auto more =
+        port_.list(target, arguments_.limit, [&](const JsonTree& tree, JsonTree::Index record) {
+          if (arguments_.json) {
+            streams_.out << json_text(tree, record) << "\n";
+          } else {
+            table.add(tree, record);
+          }
+        });
+    if (!more) return tl::unexpected(more.error());
     if (!arguments_.json) table.finish();
-    if (!cursor.empty()) err_ << "There are more records; --limit 0 lists all.\n";
+    if (*more) streams_.err << "There are more; --limit 0 lists all.\n";
     return {};
   }
 
   tl::expected<void, Ending> show() {
-    const auto body = ask("GET", record_target());
+    const auto body = port_.ask("GET", target());
     if (!body) return tl::unexpected(body.error());
     print_record(*body);
     return {};
   }
 
+  std::string target() const { return "/records/" + fingerprint_; }
+
   void print_record(const std::string& body) {
     const auto tree = JsonTree::parse(body);
     if (arguments_.json || !tree) {
-      out_ << body;
+      streams_.out << body;
     } else {
-      print_fields(*tree, 0, out_);
+      print_fields(*tree, 0, field_order, streams_.out);
     }
   }
 
+  /// The body of the answer that duplicates are to get; empty where none is given.
+  tl::expected<std::string, Ending> answer_body() {
+    const bool given = !arguments_.body.empty() || !arguments_.headers.empty();
+    if (given && arguments_.status == 0) {
+      return tl::unexpected(Ending{exit_bad, "an answer that is to be given needs --status"});
+    }
+    if (arguments_.body.empty()) return std::string();
+    auto body = arguments_.body == "-" ? tl::expected<std::string, std::string>(std::string(
+                                             std::istreambuf_iterator<char>(streams_.in), {}))
+                                       : read_file(arguments_.body);
+    if (!body) return tl::unexpected(Ending{exit_unreadable, body.error()});
+    if (body->size() > body_bytes_max) {
+      return tl::unexpected(Ending{exit_bad, "--body: the admin port takes 64 KiB at most, and " +
+                                                 arguments_.body + " has " +
+                                                 std::to_string(body->size()) + " bytes"});
+    }
+    return *std::move(body);
+  }
+
+  /// What the admin port is told of the answer that is given.
+  std::string answer_query() const {
+    if (arguments_.status == 0) return "";
+    std::string query = "?status=" + std::to_string(arguments_.status);
+    for (const std::string& header : arguments_.headers) query += argument("header", header);
+    return query;
+  }
+
   tl::expected<void, Ending> change() {
+    auto body = answer_body();
+    if (!body) return tl::unexpected(body.error());
     if (arguments_.dry_run) return rehearse();
     const bool forget = arguments_.action == "forget";
-    const std::string target = forget ? record_target() : record_target() + "/" + arguments_.action;
-    const auto body = ask(forget ? "DELETE" : "POST", target);
-    if (!body) return tl::unexpected(body.error());
+    const std::string changing =
+        forget ? target() : target() + "/" + arguments_.action + answer_query();
+    const auto done = port_.ask(forget ? "DELETE" : "POST", changing, *std::move(body));
+    if (!done) return tl::unexpected(done.error());
     if (arguments_.json) {
-      out_ << *body;
+      streams_.out << *done;
     } else {
-      out_ << arguments_.fingerprint << ": " << done_word(arguments_.action) << "\n";
+      streams_.out << fingerprint_ << ": " << done_word(arguments_.action) << "\n";
     }
     return {};
   }
 
   /// Shows the record, and whether its state allows what was asked for.
   tl::expected<void, Ending> rehearse() {
-    const auto body = ask("GET", record_target());
+    const auto body = port_.ask("GET", target());
     if (!body) return tl::unexpected(body.error());
     print_record(*body);
     const auto tree = JsonTree::parse(*body);
     const std::string forbidden =
         tree ? why_forbidden(arguments_.action, *tree) : "the answer is not a record";
     if (!forbidden.empty()) return tl::unexpected(Ending{exit_bad, forbidden});
-    err_ << "Nothing was changed: without --dry-run the record would be "
-         << done_word(arguments_.action) << ".\n";
+    streams_.err << "Nothing was changed: without --dry-run the record would be "
+                 << done_word(arguments_.action) << ".\n";
     return {};
   }
 
   const RecordsArguments& arguments_;
-  std::ostream& out_;
-  std::ostream& err_;
-  admin::Endpoint endpoint_;
-  std::string token_;
-  std::shared_ptr<const tls::ClientContext> tls_;
+  const AdminPort& port_;
+  const Streams& streams_;
+  std::string fingerprint_;
 };
 
 }  // namespace
 
 int records(const RecordsArguments& arguments, const Streams& streams) {
-  const auto ended = Records(arguments, streams).run();
-  if (ended) return exit_good;
-  streams.err << "onceproxy: " << ended.error().why << "\n";
-  return ended.error().code;
+  const auto port = AdminPort::open(arguments);
+  if (!port) return finish(tl::unexpected(port.error()), streams);
+  return finish(Records(arguments, *port, streams).run(), streams);
 }
 
 }  // namespace onceproxy::cli

@@ -2,33 +2,44 @@
 // port. It opens no store: the program that runs owns that. Not thread-safe.
 #pragma once
 
-#include "proxy/cli/commands.hpp"
+#include <vector>
+
+#include "proxy/cli/admin_port.hpp"
 
 namespace onceproxy::cli {
 
-struct RecordsArguments {
+struct RecordsArguments : AdminArguments {
   /// list, show, release, resolve or forget.
   std::string action;
   /// All but list.
   std::string fingerprint;
-  /// host:port or unix:/path.
-  std::string admin = "127.0.0.1:9901";
-  /// A file with the admin port's bearer token; empty: none is sent.
-  std::string token_file;
-  /// Whom the admin port's certificate is trusted from, a file or `system`; empty: plain HTTP.
-  std::string ca;
-  /// What that certificate is for; empty: the host of `admin`.
-  std::string server_name;
-  /// Files with a certificate to show, and its key; both or neither.
-  std::string certificate;
-  std::string key;
-  bool json = false;
 
   // list:
   std::string policy;
   std::string state;
+  /// `type/id`.
+  std::string entity;
+  /// A path, or how it begins, with `*` at the end.
+  std::string path;
+  /// An age: 5m.
+  std::string older_than;
   /// 0: all there are.
   std::size_t limit = 50;
+
+  // show, instead of the fingerprint: of the operation that this request stands for.
+  /// A raw HTTP message in a file, or `-`.
+  std::string request;
+  std::string config;
+  /// A file with the certificate that the client shows.
+  std::string client_certificate;
+
+  // resolve: what duplicates get from then on.
+  /// 0: nothing is given.
+  int status = 0;
+  /// A file, or `-`; empty: no body.
+  std::string body;
+  /// "Name: value".
+  std::vector<std::string> headers;
 
   // release, resolve, forget:
   bool dry_run = false;

@@ -7,33 +7,43 @@
 namespace onceproxy::cli {
 namespace {
 
-CLI::App* add_action(CLI::App& parent, const std::string& name, const std::string& help,
-                     const std::shared_ptr<RecordsArguments>& arguments, const Streams& streams,
-                     int& exit_code) {
-  CLI::App* command = parent.add_subcommand(name, help);
-  command->add_option("--admin", arguments->admin,
-                      "The admin port: host:port or unix:/path (default 127.0.0.1:9901)");
-  command->add_option("--token-file", arguments->token_file,
-                      "A file with the admin port's bearer token");
-  command->add_option("--ca", arguments->ca,
-                      "Use TLS, and trust the authorities in this file, or `system`");
-  command->add_option("--server-name", arguments->server_name,
-                      "What the admin port's certificate is for (default the host of --admin)");
-  command->add_option("--certificate", arguments->certificate,
-                      "A file with the certificate to present if the port asks for one");
-  command->add_option("--key", arguments->key, "A file with that certificate's private key");
-  const auto format = std::make_shared<std::string>("text");
-  command->add_option("--format", *format, "text or json (default text)")
-      ->check(CLI::IsMember({"text", "json"}));
-  command->footer(
-      "Exit code 0: done; 1: refused (no such record, its state forbids it, a bad argument);\n"
-      "2: the admin port or a file cannot be reached.");
-  command->callback([arguments, format, name, streams, &exit_code] {
-    arguments->action = name;
-    arguments->json = *format == "json";
-    exit_code = records(*arguments, streams);
-  });
-  return command;
+void add_list(CLI::App& list, RecordsArguments& arguments) {
+  list.add_option("--policy", arguments.policy, "Only those of this policy");
+  list.add_option("--state", arguments.state, "Only reserved, completed or unknown ones")
+      ->check(CLI::IsMember({"reserved", "completed", "unknown"}));
+  list.add_option("--entity", arguments.entity, "Only those on this entity: type/id");
+  list.add_option("--path", arguments.path,
+                  "Only those of this path; with * at the end, of paths "
+                  "that begin so");
+  list.add_option("--older-than", arguments.older_than,
+                  "Only those that were made so long ago, or longer: 5m, 1h");
+  list.add_option("--limit", arguments.limit, "At most so many; 0: all (default 50)");
+}
+
+void add_show(CLI::App& show, RecordsArguments& arguments) {
+  auto* const request = show.add_option(
+      "--request", arguments.request,
+      "Of the operation that this request stands for: a raw HTTP message in a file, or -");
+  auto* const config =
+      show.add_option("-c,--config", arguments.config, "With --request: the configuration (YAML)")
+          ->type_name("FILE");
+  show.add_option("--client-certificate", arguments.client_certificate,
+                  "With --request: a file with the certificate that the client shows (PEM)")
+      ->needs(request);
+  request->needs(config);
+  config->needs(request);
+}
+
+void add_answer(CLI::App& resolve, RecordsArguments& arguments) {
+  resolve
+      .add_option("--status", arguments.status,
+                  "Give duplicates an answer with this status, 200 to 599")
+      ->check(CLI::Range(200, 599).description(""));
+  resolve.add_option("--body", arguments.body, "With --status: the answer's body, a file or -");
+  resolve
+      .add_option("--header", arguments.headers,
+                  "With --status: one of the answer's fields, 'Name: value'; may be repeated")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -42,33 +52,37 @@ void add_records(CLI::App& app, const Streams& streams, int& exit_code) {
   CLI::App* parent =
       app.add_subcommand("records", "Show the records of a running onceproxy, and change them");
   parent->require_subcommand(1);
-  // CLI11 keeps references to what options write to; the callbacks keep it alive.
-  const auto arguments = std::make_shared<RecordsArguments>();
   const auto add = [&](const std::string& name, const std::string& help) {
-    return add_action(*parent, name, help, arguments, streams, exit_code);
+    // CLI11 keeps references to what options write to; the callback keeps it alive.
+    const auto arguments = std::make_shared<RecordsArguments>();
+    arguments->action = name;
+    CLI::App* command = parent->add_subcommand(name, help);
+    add_admin_options(*command, *arguments, exit_code,
+                      [arguments, streams] { return records(*arguments, streams); });
+    return std::pair<CLI::App&, RecordsArguments&>(*command, *arguments);
   };
-  CLI::App* list = add("list", "List records, in order of their fingerprints");
-  list->add_option("--policy", arguments->policy, "Only records of this policy");
-  list->add_option("--state", arguments->state, "Only reserved, completed or unknown ones")
-      ->check(CLI::IsMember({"reserved", "completed", "unknown"}));
-  list->add_option("--limit", arguments->limit, "At most this many; 0: all (default 50)");
-
-  const auto add_one = [&](const std::string& name, const std::string& help) {
-    CLI::App* command = add(name, help);
-    command->add_option("FINGERPRINT", arguments->fingerprint, "64 hexadecimal digits")->required();
-    return command;
-  };
-  add_one("show", "Show one record");
+  {
+    const auto [list, arguments] = add("list", "List records, in order of their fingerprints");
+    add_list(list, arguments);
+  }
+  {
+    const auto [show, arguments] = add("show", "Show one record");
+    show.add_option("FINGERPRINT", arguments.fingerprint, "64 hexadecimal digits");
+    add_show(show, arguments);
+  }
   const auto add_change = [&](const std::string& name, const std::string& help) {
-    add_one(name, help)
-        ->add_flag("--dry-run", arguments->dry_run,
-                   "Show the record and whether the change would be possible; change nothing");
+    const auto added = add(name, help);
+    added.first.add_option("FINGERPRINT", added.second.fingerprint, "64 hexadecimal digits")
+        ->required();
+    added.first.add_flag("--dry-run", added.second.dry_run,
+                         "Show the record and whether it could be done; change nothing");
+    return added;
   };
-  add_change("release",
-             "Free a reserved or unknown record: the next request of the operation is forwarded");
-  add_change("resolve", "Mark an unknown record completed: the operation was done");
-  add_change("forget",
-             "Remove a record that no request holds, as if the operation had never been requested");
+  add_change("release", "Free a reserved or unknown record: whoever comes next is forwarded");
+  const auto [resolve, arguments] =
+      add_change("resolve", "Mark an unknown record completed: it did happen");
+  add_answer(resolve, arguments);
+  add_change("forget", "Remove a record that no request holds, as if it had never been");
 }
 
 }  // namespace onceproxy::cli

@@ -117,9 +117,30 @@ Answer rate_limited(std::chrono::milliseconds retry_after) {
                  "The policy's rate limit is exceeded; retry later.", whole_seconds(retry_after));
 }
 
-Answer not_replayable() {
-  return problem(409, "not-replayable", "The answer was too large to keep",
-                 "This operation was done; its answer cannot be given again.");
+Answer not_replayable(store::NotKept why) {
+  using store::NotKept;
+  const auto done = [](std::string_view title, std::string_view detail) {
+    return problem(409, "not-replayable", title, detail);
+  };
+  switch (why) {
+    case NotKept::too_large:
+      break;
+    case NotKept::stream:
+      return done("The answer was a stream and was not kept",
+                  "This operation was done; a stream of events cannot be given again.");
+    case NotKept::crowded:
+      return done("The answer was not kept",
+                  "This operation was done; too many answers were arriving at once to keep its.");
+    case NotKept::unwanted:
+      return done("The answer was not kept",
+                  "This operation was done while the policy gave duplicates a fixed answer.");
+    case NotKept::resolved:
+      return done("An operator resolved this operation as done",
+                  "The outcome of this operation was unknown until an operator marked it as done; "
+                  "there is no answer to give again.");
+  }
+  return done("The answer was too large to keep",
+              "This operation was done; its answer cannot be given again.");
 }
 
 Answer busy(std::string_view detail) {

@@ -42,7 +42,8 @@ Answer acknowledged();
 Answer stale();
 Answer closed();
 Answer rate_limited(std::chrono::milliseconds retry_after);
-Answer not_replayable();
+/// Says why: that there was never an answer, or what it was that could not be kept.
+Answer not_replayable(store::NotKept why);
 Answer busy(std::string_view detail);
 Answer store_unavailable(std::string_view detail);
 Answer upstream_unreachable(std::string_view detail);

@@ -109,15 +109,18 @@ Answer answer_unknown(const Unknown& unknown) {
   return unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
 }
 
-store::ReserveRequest Gate::reserve_request(const policies::Operation& operation, bool watch,
-                                            const Asking& asking) {
+store::ReserveRequest Gate::reserve_request(const Rules& rules,
+                                            const policies::Operation& operation, bool watch,
+                                            std::string_view path, const Asking& asking) {
   const Policy& policy = *operation.policy;
   store::ReserveRequest request;
   request.fingerprint = operation.fingerprint;
   request.payload = operation.payload;
   request.terms = policy.terms;
+  request.terms.lease = rules.lease(policy);
   request.policy = policy.name;
   request.request_id = asking.request_id;
+  request.path = path;
   request.trace_id = asking.trace_id;
   request.trace = asking.trace;
   request.bytes_kept = asking.bytes_kept;
@@ -156,7 +159,7 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     // A request without a fingerprint belongs to no share of them.
     if (enforcement.percent < 100) co_return unprotected(rules, policy, Unprotected::percent);
     Admission admission = unnamed(rules, policy, operation.error(), watch);
-    note(policy, asking, admission);
+    note(policy, {request.path}, asking, admission);
     co_return admission;
   }
   if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
@@ -164,7 +167,8 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     admission.fingerprint = operation->fingerprint;
     co_return admission;
   }
-  const store::ReserveRequest reserve = reserve_request(*operation, watch, asking);
+  const store::ReserveRequest reserve =
+      reserve_request(rules, *operation, watch, request.path, asking);
   AwaitedCall<store::ReserveResult> call(loop_);
   Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
@@ -181,7 +185,12 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
   admission.fingerprint = operation->fingerprint;
   admission.origin = std::move(origin);
-  note(policy, asking, admission);
+  store::Subject subject{request.path};
+  if (reserve.entity) {
+    subject.entity_type = reserve.entity->type;
+    subject.entity_id = reserve.entity->id;
+  }
+  note(policy, subject, asking, admission);
   co_return admission;
 }
 
@@ -201,7 +210,8 @@ Admission Gate::unnamed(const Rules& rules, const Policy& policy, const policies
   return admission;
 }
 
-void Gate::note(const Policy& policy, const Asking& asking, const Admission& admission) {
+void Gate::note(const Policy& policy, const store::Subject& subject, const Asking& asking,
+                const Admission& admission) {
   if (!audit_.wanted() || std::holds_alternative<Forward>(admission.verdict)) return;
   const auto* const reply = std::get_if<Reply>(&admission.verdict);
   store::AuditRefusal refusal;
@@ -213,6 +223,8 @@ void Gate::note(const Policy& policy, const Asking& asking, const Admission& adm
   refusal.policy = policy.name;
   refusal.request_id = asking.request_id;
   refusal.trace_id = asking.trace_id;
+  refusal.subject = subject;
+  refusal.error = admission.error;
   audit_.note(refusal);
 }
 
@@ -227,7 +239,7 @@ AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
     // A further attempt means that the one before it never ended and its lease did.
     if (reserved->attempt > 1) metrics_.lease_expired(rules.id(policy));
     metrics_.reservation(rules.id(policy), +1);
-    return Forward{std::move(reserved->permit), &policy};
+    return Forward{std::move(reserved->permit), &policy, false, std::chrono::steady_clock::now()};
   }
   if (auto* completed = std::get_if<store::Completed>(&result)) {
     metrics_.duplicate(rules.id(policy), clock_.now() - completed->completed_at);
@@ -255,6 +267,7 @@ io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answere
   // With a fixed answer nothing is kept to replay; should the policy change its mind within the
   // window, the duplicate is answered so instead of getting an empty body.
   stored.replayable = answered.whole && !forward.policy->on_duplicate;
+  stored.not_kept = answered.whole ? store::NotKept::unwanted : answered.not_kept;
   if (stored.replayable) {
     stored.head = stored_head(*forward.policy, answered);
     stored.body = answered.body;
@@ -280,7 +293,17 @@ io::Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_vi
   co_return settled;
 }
 
+/// Tells how long the service took; where it was given up, it took that long at least.
+void Gate::observe(const Rules& rules, const Forward& forward, const Outcome& outcome) {
+  LeaseEstimate* const estimate = rules.estimate(*forward.policy);
+  if (estimate == nullptr) return;
+  const auto* const unknown = std::get_if<Unknown>(&outcome);
+  const bool told = std::holds_alternative<Answered>(outcome) || (unknown && unknown->timeout);
+  if (told) estimate->observe(std::chrono::steady_clock::now() - forward.begun);
+}
+
 io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Outcome& outcome) {
+  observe(rules, forward, outcome);
   const telemetry::PolicyId id = rules.id(*forward.policy);
   const bool watched = forward.watched;
   store::Settled settled{};

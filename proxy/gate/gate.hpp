@@ -6,6 +6,7 @@
 // Thread-safety: a Gate belongs to one event loop.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,6 +40,8 @@ struct Forward {
   const policies::Policy* policy;
   /// The policy only watches: the client gets the upstream's answer whatever becomes of the store.
   bool watched = false;
+  /// When the reservation was made.
+  std::chrono::steady_clock::time_point begun{};
   /// The operations whose memory ends when this one completes.
   std::vector<store::Fingerprint> ends = {};
 };
@@ -53,7 +56,8 @@ struct Admission {
   std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
   std::optional<Decision> shadow = std::nullopt;
-  /// For the log: why the request's body could not be read; empty where it could.
+  /// For the logs: which field is missing, or why a field or the body cannot be read; never what
+  /// they hold. Empty where the operation could be named.
   std::string error = {};
 };
 
@@ -63,8 +67,10 @@ struct Answered {
   /// As they go to the client: nothing hop-by-hop, no Content-Length; Date among them.
   std::span<const policies::Field> headers;
   std::string_view body;
-  /// False: the answer is larger than the policy keeps, and `body` is only its beginning.
+  /// False: the answer is not kept, and `body` is only its beginning.
   bool whole;
+  /// Why it is not, where it is not whole.
+  store::NotKept not_kept = store::NotKept::too_large;
 };
 
 /// Not one byte of the request reached the upstream.
@@ -123,8 +129,8 @@ class Gate {
   void hand_over_audit() { audit_.hand_over(); }
 
  private:
-  store::ReserveRequest reserve_request(const policies::Operation& operation, bool watch,
-                                        const Asking& asking);
+  store::ReserveRequest reserve_request(const Rules& rules, const policies::Operation& operation,
+                                        bool watch, std::string_view path, const Asking& asking);
   /// Lets a covered request pass, and counts why.
   Admission unprotected(const Rules& rules, const policies::Policy& policy,
                         telemetry::Unprotected reason);
@@ -134,7 +140,9 @@ class Gate {
   AdmissionKind verdict_of(const Rules& rules, const policies::Policy& policy,
                            store::ReserveResult result);
   /// The audit log learns of forwards from the store, and of everything else here.
-  void note(const policies::Policy& policy, const Asking& asking, const Admission& admission);
+  void note(const policies::Policy& policy, const store::Subject& subject, const Asking& asking,
+            const Admission& admission);
+  static void observe(const Rules& rules, const Forward& forward, const Outcome& outcome);
   io::Task<store::Settled> complete(Forward forward, const Answered& answered);
   io::Task<store::Settled> release(store::Permit permit, store::NotDone why);
   io::Task<store::Settled> mark_unknown(store::Permit permit, std::string_view detail);

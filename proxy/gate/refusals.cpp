@@ -84,7 +84,8 @@ Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
 Reply repeat(const Policy& policy, store::Completed completed) {
   if (policy.on_duplicate) return {Decision::suppressed, fixed(*policy.on_duplicate)};
   if (!completed.answer.replayable) {
-    return {Decision::not_replayable, refusal(policy, Refusal::not_replayable, not_replayable())};
+    return {Decision::not_replayable,
+            refusal(policy, Refusal::not_replayable, not_replayable(completed.answer.not_kept))};
   }
   return {Decision::replayed, replay(std::move(completed.answer))};
 }

@@ -1,6 +1,8 @@
 #include "proxy/gate/rules.hpp"
 
+#include <algorithm>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace onceproxy::gate {
@@ -22,17 +24,32 @@ Enforcement unpacked(std::uint32_t word) {
           static_cast<int>(word & ((1U << percent_bits) - 1))};
 }
 
+/// Whether a lease of the policy, or of an override, depends on how long its forwards take.
+bool follows_forwards(const Policy& policy) {
+  return policy.adaptive_lease ||
+         std::ranges::any_of(policy.overrides, [](const policies::Override& one) {
+           return one.policy->adaptive_lease.has_value();
+         });
+}
+
+std::string note_name(const std::string& policy) {
+  return "lease of " + policy;
+}
+
 }  // namespace
 
-Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Rules* before)
+Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Rules* before,
+             const store::Notes* notes)
     : policies_(std::move(policies)),
       turns_(before != nullptr ? before->turns_ : std::make_shared<Turns>()),
+      estimates_(before != nullptr ? before->estimates_ : std::make_shared<Estimates>()),
       states_(policies_.policies().size()) {
   std::vector<std::shared_ptr<io::Slots>> turns = turns_->of(policies_.policies());
   for (const Policy& policy : policies_.policies()) {
     PolicyState& kept = states_[policy.index];
     kept.id = metrics.policy(policy.name);
     kept.turns = std::move(turns[policy.index]);
+    if (follows_forwards(policy)) kept.estimate = estimates_->of(policy, notes);
     kept.enforcement = packed(policy.enforcement);
   }
 }
@@ -43,6 +60,34 @@ Enforcement Rules::enforcement(const Policy& policy) const {
 
 void Rules::enforce(const Policy& policy, Enforcement enforcement) {
   states_[policy.index].enforcement.store(packed(enforcement), std::memory_order_relaxed);
+}
+
+std::chrono::milliseconds Rules::lease(const Policy& policy) const {
+  const LeaseEstimate* const estimate = states_[policy.index].estimate.get();
+  if (!policy.adaptive_lease || estimate == nullptr) return policy.terms.lease;
+  return estimate->lease(*policy.adaptive_lease);
+}
+
+void Rules::keep_estimates(store::Notes& notes) const {
+  for (const Policy& policy : policies_.policies()) {
+    if (LeaseEstimate* const known = estimate(policy); known != nullptr) {
+      notes.keep(note_name(policy.name), known->bytes());
+    }
+  }
+}
+
+std::shared_ptr<LeaseEstimate> Rules::Estimates::of(const Policy& policy,
+                                                    const store::Notes* notes) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(by_name_, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<LeaseEstimate>& known = by_name_[policy.name];
+  std::shared_ptr<LeaseEstimate> estimate = known.lock();
+  if (estimate) return estimate;
+  known = estimate = std::make_shared<LeaseEstimate>();
+  const auto kept = notes != nullptr ? notes->note(note_name(policy.name)) : std::nullopt;
+  // What cannot be read is observed anew.
+  if (kept) static_cast<void>(estimate->restore(*kept));
+  return estimate;
 }
 
 std::vector<std::shared_ptr<io::Slots>> Rules::Turns::of(const std::vector<Policy>& policies) {

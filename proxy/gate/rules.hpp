@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,8 +19,10 @@
 
 #include "policies/policy.hpp"
 #include "policies/policy_set.hpp"
+#include "proxy/gate/lease_estimate.hpp"
 #include "proxy/io/slots.hpp"
 #include "proxy/telemetry/metrics.hpp"
+#include "store/notes.hpp"
 
 namespace onceproxy::gate {
 
@@ -27,8 +30,9 @@ class Rules {
  public:
   /// `before`: the Rules that these follow. A policy's turns go on under its name, with the new
   /// limit; what an operator set does not.
+  /// `notes`: where what was observed of forwards is kept across restarts; null: nowhere.
   Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics,
-        const Rules* before = nullptr);
+        const Rules* before = nullptr, const store::Notes* notes = nullptr);
 
   const policies::PolicySet& policies() const { return policies_; }
 
@@ -41,6 +45,15 @@ class Rules {
   io::Slots* turns(const policies::Policy& policy) const {
     return states_[policy.index].turns.get();
   }
+  /// The lease that a reservation gets now.
+  std::chrono::milliseconds lease(const policies::Policy& policy) const;
+  /// How long the policy's forwards take; nullptr where no lease of the policy follows that. Stays
+  /// as long as the Rules.
+  LeaseEstimate* estimate(const policies::Policy& policy) const {
+    return states_[policy.index].estimate.get();
+  }
+  /// Hands over what was observed, to be kept.
+  void keep_estimates(store::Notes& notes) const;
   /// Turns taken, of all policies, those of earlier Rules included. Takes a lock.
   std::size_t turns_in_use() const { return turns_->in_use(); }
 
@@ -59,15 +72,27 @@ class Rules {
     std::map<std::string, std::weak_ptr<io::Slots>, std::less<>> by_name_;
   };
 
+  /// What was observed of each policy's forwards, by name, for all Rules that follow one another.
+  class Estimates {
+   public:
+    std::shared_ptr<LeaseEstimate> of(const policies::Policy& policy, const store::Notes* notes);
+
+   private:
+    std::mutex mutex_;
+    std::map<std::string, std::weak_ptr<LeaseEstimate>, std::less<>> by_name_;
+  };
+
   struct PolicyState {
     telemetry::PolicyId id = telemetry::no_policy;
     std::shared_ptr<io::Slots> turns;
-    /// Mode and percent in one word, so that no thread sees the one without the other.
+    std::shared_ptr<LeaseEstimate> estimate;
+    /// Mode and percent in one word, so that nobody sees the one without the other.
     std::atomic<std::uint32_t> enforcement = 0;
   };
 
   const policies::PolicySet policies_;
   const std::shared_ptr<Turns> turns_;
+  const std::shared_ptr<Estimates> estimates_;
   /// By the policy's index.
   std::vector<PolicyState> states_;
 };

@@ -12,6 +12,7 @@ namespace {
 
 using State = BodyReader::State;
 using gate::Decision;
+using store::NotKept;
 
 /// What one read may bring in. Small, since every client whose body is still arriving keeps a
 /// buffer of this size beside what `limits.buffered_bytes` bounds.
@@ -298,7 +299,7 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
       piece = call.take_body();
     }
     if (piece.state == State::malformed) co_return gate::Unknown{false, call.body_error};
-    co_return answered(call, false);
+    co_return answered(call, false, too_long ? NotKept::too_large : NotKept::stream);
   }
   // Only where not all of it is there yet.
   std::optional<BufferBudget::Share> share;
@@ -333,17 +334,17 @@ Task<gate::Outcome> Covered::capture(UpstreamCall& call) {
 /// that is too large to be kept.
 gate::Answered Covered::shed_answer(const UpstreamCall& call) {
   worker_.metrics().shed(telemetry::Buffered::answers);
-  return answered(call, false);
+  return answered(call, false, NotKept::crowded);
 }
 
 /// The answer as the gate remembers it.
-gate::Answered Covered::answered(const UpstreamCall& call, bool whole) {
+gate::Answered Covered::answered(const UpstreamCall& call, bool whole, NotKept not_kept) {
   whole_ = whole;
   answer_fields_.clear();
   answer_fields_.reserve(call.head.fields.size() + 1);
   if (call.head.date < 0) answer_fields_.push_back({"Date", worker_.date()});
   append_lasting_fields(call.head, answer_fields_);
-  return {call.head.status, answer_fields_, captured_, whole};
+  return {call.head.status, answer_fields_, captured_, whole, not_kept};
 }
 
 }  // namespace onceproxy::http

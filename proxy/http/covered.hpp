@@ -40,7 +40,9 @@ class Covered {
   Task<gate::Outcome> capture(UpstreamCall& call);
   BadHead shed_body();
   gate::Answered shed_answer(const UpstreamCall& call);
-  gate::Answered answered(const UpstreamCall& call, bool whole);
+  /// `not_kept`: why it is not whole.
+  gate::Answered answered(const UpstreamCall& call, bool whole,
+                          store::NotKept not_kept = store::NotKept::too_large);
   void write_head(const gate::Forward& reservation);
 
   Exchange& exchange_;

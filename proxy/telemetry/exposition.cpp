@@ -53,21 +53,9 @@ struct PolicyTotals {
 /// Shown from the start, at zero: a policy that matches nothing must be visible, and a rate over a
 /// series that begins at one misses its first event.
 bool shown_at_zero(PolicyId policy, gate::Decision decision) {
-  switch (decision) {
-    case gate::Decision::forwarded:
-    case gate::Decision::replayed:
-    case gate::Decision::suppressed:
-    case gate::Decision::in_flight:
-    case gate::Decision::store_error:
-      return policy != no_policy;
-    case gate::Decision::passed:
-    case gate::Decision::bad_request:
-      return policy == no_policy;
-    case gate::Decision::upstream_error:
-      return true;
-    default:
-      return false;
-  }
+  if (policy != no_policy) return decision != gate::Decision::passed;
+  return decision == gate::Decision::passed || decision == gate::Decision::bad_request ||
+         decision == gate::Decision::busy || decision == gate::Decision::upstream_error;
 }
 
 void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
@@ -115,18 +103,20 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
       const Labels labels{{"policy", policy}, {"decision", name(decision)}};
       if (totals.requests[i].count > 0 || shown_at_zero(id, decision))
         requests.add(labels, totals.requests[i].count);
-      if (totals.shadow[i] > 0) shadow.add(labels, totals.shadow[i]);
-      duration.add(labels, totals.requests[i]);
+      if (totals.shadow[i] > 0 || (id != no_policy && shown_at_zero(id, decision)))
+        shadow.add(labels, totals.shadow[i]);
+      // A histogram is 22 series, and most pairs of policy and decision never happen.
+      const auto usual = id == no_policy ? gate::Decision::passed : gate::Decision::forwarded;
+      duration.add(labels, totals.requests[i], decision == usual);
     }
     for (std::size_t i = 0; i < code_classes.size(); ++i)
-      if (totals.upstream[i] > 0)
-        upstream.add({{"policy", policy}, {"code_class", code_classes[i]}}, totals.upstream[i]);
+      upstream.add({{"policy", policy}, {"code_class", code_classes[i]}}, totals.upstream[i]);
     const Labels labels{{"policy", policy}};
-    upstream_time.add(labels, totals.upstream_time);
-    latency_added.add(labels, totals.latency_added);
-    age.add(labels, totals.duplicate_age);
-    wait.add(labels, totals.entity_wait);
+    upstream_time.add(labels, totals.upstream_time, true);
+    latency_added.add(labels, totals.latency_added, true);
     if (id == no_policy) continue;  // what no policy covers is never reserved
+    age.add(labels, totals.duplicate_age, true);
+    wait.add(labels, totals.entity_wait, true);
     // A scrape may see a reservation's end in one worker and not yet its beginning in another.
     reservations.add(labels, static_cast<double>(std::max<std::int64_t>(totals.reservations, 0)));
     for (std::size_t i = 0; i < endings.size(); ++i)
@@ -140,6 +130,13 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
   for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &latency_added,
                          &reservations, &operations, &unprotected, &leases, &refused, &age, &wait})
     family->move_to(families);
+}
+
+void append_leases(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  Family lease("onceproxy_lease_seconds", "The lease that a reservation gets now.",
+               MetricType::Gauge);
+  for (const LeaseGauge& one : snapshot.leases) lease.add({{"policy", one.policy}}, one.seconds);
+  lease.move_to(families);
 }
 
 void append_twins(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
@@ -182,7 +179,8 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
     slots.move_to(families);
   }
 
-  std::map<std::string_view, std::uint64_t> reasons;
+  // The word for what has no word of its own; so the metric shows from the start.
+  std::map<std::string_view, std::uint64_t> reasons{{"other", 0}};
   for (const WorkerCounters* worker : snapshot.workers)
     worker->bad_requests.each(
         [&](std::string_view reason, std::uint64_t count) { reasons[reason] += count; });
@@ -307,6 +305,7 @@ void append_process(std::vector<MetricFamily>& families, const Snapshot& snapsho
 std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
   std::vector<MetricFamily> families;
   append_policies(families, snapshot);
+  append_leases(families, snapshot);
   append_connections(families, snapshot);
   append_buffers(families, snapshot);
   append_upstream(families, snapshot);

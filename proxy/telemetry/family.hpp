@@ -32,9 +32,10 @@ class Family {
   }
   void add(Labels labels, std::uint64_t value) { add(labels, static_cast<double>(value)); }
 
+  /// Shown only where something was observed, unless it is to show `from_the_start`.
   template <typename Kind>
-  void add(Labels labels, const HistogramTotals<Kind>& totals) {
-    if (totals.count == 0) return;
+  void add(Labels labels, const HistogramTotals<Kind>& totals, bool from_the_start = false) {
+    if (totals.count == 0 && !from_the_start) return;
     prometheus::ClientMetric::Histogram& histogram = add(labels).histogram;
     histogram.sample_count = totals.count;
     histogram.sample_sum = static_cast<double>(totals.sum) / Kind::ticks_per_unit;

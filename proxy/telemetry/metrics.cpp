@@ -55,6 +55,7 @@ struct Metrics::State final : prometheus::Collectable {
         // A store that cannot tell its size must not take the other metrics with it.
       }
       if (slots) snapshot.slots = slots();
+      if (leases) snapshot.leases = leases();
     }
     std::vector<prometheus::MetricFamily> families = metric_families(snapshot);
     tls.append(families);
@@ -71,9 +72,10 @@ struct Metrics::State final : prometheus::Collectable {
   /// The words that the store uses while somebody may scrape stand here from the start: to an alert
   /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{
-      {"audit", 0},  {"background", 0},  {"clock", 0},  {"close", 0},  {"compact", 0},
-      {"decode", 0}, {"duplicates", 0},  {"extend", 0}, {"files", 0},  {"flush", 0},
-      {"open", 0},   {"permissions", 0}, {"read", 0},   {"retain", 0}, {"write", 0}};
+      {"audit", 0},       {"background", 0}, {"clock", 0},      {"close", 0},
+      {"compact", 0},     {"decode", 0},     {"duplicates", 0}, {"extend", 0},
+      {"files", 0},       {"flush", 0},      {"notes", 0},      {"open", 0},
+      {"permissions", 0}, {"read", 0},       {"retain", 0},     {"write", 0}};
   bool reload_successful = true;
   double reload_success_time = now_seconds();
 
@@ -81,6 +83,7 @@ struct Metrics::State final : prometheus::Collectable {
   mutable std::mutex gauges_mutex;
   std::function<StoreGauges()> gauges;
   std::function<SlotsInUse()> slots;
+  std::function<std::vector<LeaseGauge>()> leases;
 
   Histogram<CommitTime> commit_time;
   Histogram<BatchSize> batch_size;
@@ -140,6 +143,11 @@ void Metrics::store_gauges(std::function<StoreGauges()> read) {
 void Metrics::slots_in_use(std::function<SlotsInUse()> read) {
   const std::lock_guard lock(state_->gauges_mutex);
   state_->slots = std::move(read);
+}
+
+void Metrics::leases(std::function<std::vector<LeaseGauge>()> read) {
+  const std::lock_guard lock(state_->gauges_mutex);
+  state_->leases = std::move(read);
 }
 
 void Metrics::permit_dropped() {

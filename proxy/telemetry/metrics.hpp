@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/gate/decision.hpp"
 
@@ -121,7 +122,16 @@ class WorkerMetrics {
   std::unique_ptr<State> state_;
 };
 
-/// Values read at each scrape.
+/// Records of one policy whose outcome is unknown now.
+struct UnknownGauge {
+  std::string policy;
+  /// They wait for an operator; else for their lease.
+  bool hold = false;
+  std::uint64_t count = 0;
+  double oldest_age_seconds = 0;
+};
+
+/// Values read when somebody scrapes.
 struct StoreGauges {
   std::uint64_t bytes = 0;
   std::uint64_t records_estimate = 0;
@@ -130,6 +140,7 @@ struct StoreGauges {
   std::uint64_t records_reserved = 0;
   std::uint64_t records_completed = 0;
   std::uint64_t records_unknown = 0;
+  std::vector<UnknownGauge> unknown_by_policy = {};
   /// The cap on `bytes` above which new operations are refused.
   std::uint64_t bytes_max = 0;
   /// Reservations under way, of whatever policy, and how many there may be.
@@ -164,7 +175,13 @@ struct StoreGauges {
   std::uint64_t blob_bytes = 0;
 };
 
-/// What is bounded across workers, as it is in use now; read at each scrape.
+/// The lease that a reservation of a policy gets now.
+struct LeaseGauge {
+  std::string policy;
+  double seconds = 0;
+};
+
+/// What is bounded across workers, as it is taken now; read when somebody scrapes.
 struct SlotsInUse {
   std::size_t clients = 0;
   std::size_t upstreams = 0;
@@ -194,6 +211,8 @@ class Metrics {
   void store_gauges(std::function<StoreGauges()> read);
   /// The same for the slots of the data port.
   void slots_in_use(std::function<SlotsInUse()> read);
+  /// The same for leases.
+  void leases(std::function<std::vector<LeaseGauge>()> read);
   /// A permit was dropped unused: its reservation is left to its lease.
   void permit_dropped();
   /// Access log lines that could not be written in time.

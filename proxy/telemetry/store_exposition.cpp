@@ -1,5 +1,9 @@
 #include "proxy/telemetry/store_exposition.hpp"
 
+#include <map>
+#include <string_view>
+#include <utility>
+
 #include "proxy/telemetry/family.hpp"
 
 namespace onceproxy::telemetry {
@@ -7,6 +11,30 @@ namespace {
 
 using prometheus::MetricFamily;
 using prometheus::MetricType;
+
+/// Of every policy, whether there are any or not, and of those that the store alone remembers.
+void append_unknown(std::vector<MetricFamily>& families, const StoreGauges& store,
+                    const std::vector<std::string>& policies) {
+  Family records("onceproxy_unknown_records",
+                 "Records whose outcome is unknown now, by what becomes of them: retry (the next "
+                 "duplicate goes through) or hold (they wait for an operator).",
+                 MetricType::Gauge);
+  Family age("onceproxy_unknown_oldest_age_seconds",
+             "For how long the first of them has been; 0 where there is none.", MetricType::Gauge);
+  std::map<std::pair<std::string_view, bool>, UnknownGauge> all;
+  for (const std::string& policy : policies) {
+    if (policy.empty()) continue;
+    for (const bool hold : {false, true}) all[{policy, hold}];
+  }
+  for (const UnknownGauge& one : store.unknown_by_policy) all[{one.policy, one.hold}] = one;
+  for (const auto& [name, one] : all) {
+    const Labels labels{{"policy", name.first}, {"then", name.second ? "hold" : "retry"}};
+    records.add(labels, one.count);
+    age.add(labels, one.oldest_age_seconds);
+  }
+  records.move_to(families);
+  age.move_to(families);
+}
 
 void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
@@ -75,18 +103,20 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
 void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   Family commit("onceproxy_store_commit_duration_seconds",
                 "Time a batch of store operations took to become durable.", MetricType::Histogram);
-  commit.add({}, snapshot.commit_time);
+  commit.add({}, snapshot.commit_time, true);
   commit.move_to(families);
   Family batch("onceproxy_store_batch_size", "Store operations in one batch.",
                MetricType::Histogram);
-  batch.add({}, snapshot.batch_size);
+  batch.add({}, snapshot.batch_size, true);
   batch.move_to(families);
   Family errors("onceproxy_store_errors_total", "Store operations that failed.",
                 MetricType::Counter);
   for (const auto& [operation, count] : snapshot.store_errors)
     errors.add({{"operation", operation}}, count);
   errors.move_to(families);
-  if (snapshot.store) append_gauges(families, *snapshot.store);
+  if (!snapshot.store) return;
+  append_gauges(families, *snapshot.store);
+  append_unknown(families, *snapshot.store, snapshot.policies);
 }
 
 }  // namespace onceproxy::telemetry

@@ -13,15 +13,20 @@ namespace onceproxy::store {
 //
 //   entry    := size kind check sum content
 //   size     := u16       bytes of the content
-//   kind     := u8        1 forward, 2 ending, 3 refusal, 4 action, 5 start
-//   check    := u8        of size and kind, so that a damaged length is noticed
+//   kind     := u8        2 ending, 5 start, 6 forward, 7 refusal, 8 action, 9 file;
+//                         earlier versions wrote 1 forward, 3 refusal, 4 action
+//   check    := u8        of size and kind, so that a damaged length leads nobody astray
 //   sum      := u32       of size, kind, check and content
 //
-//   forward  := time fence fingerprint attempt policy request_id trace_id
+//   forward  := time fence fingerprint attempt policy request_id trace_id [subject]
 //   ending   := time fence how status error
 //   refusal  := time present [fingerprint] decision shadow policy request_id trace_id
-//   action   := time action target detail from status
+//               [subject error]
+//   action   := time action target detail from status [policy subject]
 //   start    := time
+//   file     := time      no entry in the files before this one has a later time
+//
+//   subject  := path entity_type entity_id
 //
 //   time     := i64
 //   fence    := u64
@@ -30,11 +35,13 @@ namespace onceproxy::store {
 //   attempt  := u32       from 1
 //   how      := u8        1 completed, 2 released, 3 unknown
 //   status   := u16       0: none
-//   policy, request_id, trace_id, error, decision, shadow, action, target, from := u8 length, bytes
+//   policy, request_id, trace_id, error, decision, shadow, action, target, from, path,
+//   entity_type, entity_id := u8 length, bytes
 //   detail   := u16 length, bytes
 //
-// A new field means a new kind; a kind that this code does not know is passed over. Bytes that are
-// no entry (a write cut short, zeros after a power cut) are passed over up to the next one.
+// What stands in brackets is not in the kinds of earlier versions. A new field means a new kind; a
+// kind that this code does not know is passed over. Bytes that are no entry (a write cut short,
+// zeros after a power cut) are passed over up to the next one.
 namespace {
 
 constexpr std::size_t header_bytes = 8;
@@ -43,7 +50,46 @@ constexpr std::size_t trace_id_max = 32;
 constexpr std::size_t word_max = 31;
 constexpr std::size_t text_max = 255;
 constexpr std::size_t detail_max = 1'024;
+constexpr std::size_t type_max = 63;
 constexpr std::size_t content_bytes_max = audit_entry_bytes_max - header_bytes;
+
+/// A kind as it is written.
+enum class Written : std::uint8_t {
+  first_forward = 1,
+  ending,
+  first_refusal,
+  first_action,
+  start,
+  forward,
+  refusal,
+  action,
+  file,
+};
+
+AuditKind kind_of(Written written) {
+  switch (written) {
+    case Written::first_forward:
+    case Written::forward:
+      return AuditKind::forward;
+    case Written::ending:
+      return AuditKind::ending;
+    case Written::first_refusal:
+    case Written::refusal:
+      return AuditKind::refusal;
+    case Written::first_action:
+    case Written::action:
+      return AuditKind::action;
+    case Written::start:
+      return AuditKind::start;
+    case Written::file:
+      return AuditKind::file;
+  }
+  return AuditKind::other;
+}
+
+Written written_kind(std::string_view frame) {
+  return static_cast<Written>(frame[2]);
+}
 
 /// Never 0 for zeros.
 std::uint8_t check_of(std::size_t size, std::uint8_t kind) {
@@ -77,7 +123,7 @@ std::uint32_t sum_of(std::string_view head, std::string_view content) {
 /// Builds one entry in place: allocating for each would cost more than all the rest.
 class Packer {
  public:
-  explicit Packer(AuditKind kind) : kind_(kind) {}
+  explicit Packer(Written kind) : kind_(kind) {}
 
   template <typename Number>
   void number(Number value) {
@@ -96,6 +142,11 @@ class Packer {
     number(static_cast<std::uint8_t>(text.size()));
     raw(text);
   }
+  void subject(const Subject& subject) {
+    text(subject.path, text_max);
+    text(subject.entity_type, type_max);
+    text(subject.entity_id, text_max);
+  }
   void append_to(std::string& out) {
     const std::size_t end = std::exchange(end_, 0);
     const std::size_t size = end - header_bytes;
@@ -107,12 +158,20 @@ class Packer {
   }
 
  private:
-  const AuditKind kind_;
+  const Written kind_;
   std::size_t end_ = header_bytes;
   std::array<char, audit_entry_bytes_max> bytes_;
 };
 
-std::optional<AuditEntry> read_forward(Reader& in) {
+Subject read_subject(Reader& in) {
+  Subject subject;
+  subject.path = in.short_text();
+  subject.entity_type = in.short_text();
+  subject.entity_id = in.short_text();
+  return subject;
+}
+
+std::optional<AuditEntry> read_forward(Reader& in, bool first) {
   AuditForward entry;
   entry.time = in.time();
   entry.fence = in.number<std::uint64_t>();
@@ -121,6 +180,7 @@ std::optional<AuditEntry> read_forward(Reader& in) {
   entry.policy = in.short_text();
   entry.request_id = in.short_text();
   entry.trace_id = in.short_text();
+  if (!first) entry.subject = read_subject(in);
   return entry;
 }
 
@@ -136,7 +196,7 @@ std::optional<AuditEntry> read_ending(Reader& in) {
   return entry;
 }
 
-std::optional<AuditEntry> read_refusal(Reader& in) {
+std::optional<AuditEntry> read_refusal(Reader& in, bool first) {
   AuditRefusal entry;
   entry.time = in.time();
   const auto present = in.number<std::uint8_t>();
@@ -147,10 +207,13 @@ std::optional<AuditEntry> read_refusal(Reader& in) {
   entry.policy = in.short_text();
   entry.request_id = in.short_text();
   entry.trace_id = in.short_text();
+  if (first) return entry;
+  entry.subject = read_subject(in);
+  entry.error = in.short_text();
   return entry;
 }
 
-std::optional<AuditEntry> read_action(Reader& in) {
+std::optional<AuditEntry> read_action(Reader& in, bool first) {
   AuditAction entry;
   entry.time = in.time();
   entry.action = in.short_text();
@@ -158,21 +221,29 @@ std::optional<AuditEntry> read_action(Reader& in) {
   entry.detail = in.raw(in.number<std::uint16_t>());
   entry.from = in.short_text();
   entry.status = in.number<std::uint16_t>();
+  if (first) return entry;
+  entry.policy = in.short_text();
+  entry.subject = read_subject(in);
   return entry;
 }
 
-std::optional<AuditEntry> read(AuditKind kind, Reader& in) {
+std::optional<AuditEntry> read(Written kind, Reader& in) {
   switch (kind) {
-    case AuditKind::forward:
-      return read_forward(in);
-    case AuditKind::ending:
+    case Written::first_forward:
+    case Written::forward:
+      return read_forward(in, kind == Written::first_forward);
+    case Written::ending:
       return read_ending(in);
-    case AuditKind::refusal:
-      return read_refusal(in);
-    case AuditKind::action:
-      return read_action(in);
-    case AuditKind::start:
+    case Written::first_refusal:
+    case Written::refusal:
+      return read_refusal(in, kind == Written::first_refusal);
+    case Written::first_action:
+    case Written::action:
+      return read_action(in, kind == Written::first_action);
+    case Written::start:
       return AuditStart{in.time()};
+    case Written::file:
+      return AuditFile{in.time()};
   }
   return std::nullopt;
 }
@@ -180,7 +251,7 @@ std::optional<AuditEntry> read(AuditKind kind, Reader& in) {
 }  // namespace
 
 void append(std::string& out, const AuditForward& entry) {
-  Packer packer(AuditKind::forward);
+  Packer packer(Written::forward);
   packer.time(entry.time);
   packer.number(entry.fence);
   packer.raw(entry.fingerprint.view());
@@ -188,11 +259,12 @@ void append(std::string& out, const AuditForward& entry) {
   packer.text(entry.policy, policy_max);
   packer.text(entry.request_id, text_max);
   packer.text(entry.trace_id, trace_id_max);
+  packer.subject(entry.subject);
   packer.append_to(out);
 }
 
 void append(std::string& out, const AuditEnding& entry) {
-  Packer packer(AuditKind::ending);
+  Packer packer(Written::ending);
   packer.time(entry.time);
   packer.number(entry.fence);
   packer.number(static_cast<std::uint8_t>(entry.how));
@@ -202,7 +274,7 @@ void append(std::string& out, const AuditEnding& entry) {
 }
 
 void append(std::string& out, const AuditRefusal& entry) {
-  Packer packer(AuditKind::refusal);
+  Packer packer(Written::refusal);
   packer.time(entry.time);
   packer.number<std::uint8_t>(entry.fingerprint ? 1 : 0);
   if (entry.fingerprint) packer.raw(entry.fingerprint->view());
@@ -211,11 +283,13 @@ void append(std::string& out, const AuditRefusal& entry) {
   packer.text(entry.policy, policy_max);
   packer.text(entry.request_id, text_max);
   packer.text(entry.trace_id, trace_id_max);
+  packer.subject(entry.subject);
+  packer.text(entry.error, text_max);
   packer.append_to(out);
 }
 
 void append(std::string& out, const AuditAction& entry) {
-  Packer packer(AuditKind::action);
+  Packer packer(Written::action);
   packer.time(entry.time);
   packer.text(entry.action, text_max);
   packer.text(entry.target, text_max);
@@ -224,11 +298,19 @@ void append(std::string& out, const AuditAction& entry) {
   packer.raw(detail);
   packer.text(entry.from, text_max);
   packer.number(static_cast<std::uint16_t>(entry.status));
+  packer.text(entry.policy, policy_max);
+  packer.subject(entry.subject);
   packer.append_to(out);
 }
 
 void append(std::string& out, const AuditStart& entry) {
-  Packer packer(AuditKind::start);
+  Packer packer(Written::start);
+  packer.time(entry.time);
+  packer.append_to(out);
+}
+
+void append(std::string& out, const AuditFile& entry) {
+  Packer packer(Written::file);
   packer.time(entry.time);
   packer.append_to(out);
 }
@@ -258,7 +340,7 @@ std::optional<AuditFrame> frame(std::string_view bytes) {
       bytes.size() - header_bytes < size) {
     return std::nullopt;
   }
-  return AuditFrame{static_cast<AuditKind>(kind), bytes.substr(0, header_bytes + size)};
+  return AuditFrame{kind_of(static_cast<Written>(kind)), bytes.substr(0, header_bytes + size)};
 }
 
 std::optional<AuditEntry> decode(const AuditFrame& frame) {
@@ -268,7 +350,7 @@ std::optional<AuditEntry> decode(const AuditFrame& frame) {
     return std::nullopt;
   }
   Reader in(content);
-  std::optional<AuditEntry> entry = read(frame.kind, in);
+  std::optional<AuditEntry> entry = read(written_kind(frame.bytes), in);
   if (!in.good_to_the_end()) return std::nullopt;
   return entry;
 }

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "store/fingerprint.hpp"
+#include "store/subject.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
@@ -18,13 +19,14 @@ namespace onceproxy::store {
 /// A reservation is durable: its request may have been forwarded from then on.
 struct AuditForward {
   WallTime time{};
-  /// HeldResources it to its ending: no other forward has it.
+  /// Ties it to its ending: no other forward has it.
   std::uint64_t fence = 0;
   std::uint32_t attempt = 1;
   Fingerprint fingerprint;
   std::string_view policy;
   std::string_view request_id;
   std::string_view trace_id;
+  Subject subject = {};
 };
 
 /// What became of a forward.
@@ -55,6 +57,9 @@ struct AuditRefusal {
   std::string_view policy;
   std::string_view request_id;
   std::string_view trace_id;
+  Subject subject = {};
+  /// Which field is missing, or what is wrong with one; never what it holds.
+  std::string_view error = {};
 };
 
 /// What an operator did.
@@ -67,6 +72,9 @@ struct AuditAction {
   std::string_view from = {};
   /// What it was answered; 0: nothing.
   int status = 0;
+  /// Of the record that it touched, or of the policy itself.
+  std::string_view policy = {};
+  Subject subject = {};
 };
 
 /// A process opened the log. What it finds open belongs to one that is no more.
@@ -74,10 +82,16 @@ struct AuditStart {
   WallTime time{};
 };
 
-using AuditEntry = std::variant<AuditForward, AuditEnding, AuditRefusal, AuditAction, AuditStart>;
+/// Begins a file. No entry in the files before it has a later time.
+struct AuditFile {
+  WallTime time{};
+};
+
+using AuditEntry =
+    std::variant<AuditForward, AuditEnding, AuditRefusal, AuditAction, AuditStart, AuditFile>;
 
 /// No entry takes more bytes; texts are cut to their bounds.
-inline constexpr std::size_t audit_entry_bytes_max = 2'048;
+inline constexpr std::size_t audit_entry_bytes_max = 3'072;
 
 /// Appends one entry's bytes, at most audit_entry_bytes_max.
 void append(std::string& out, const AuditForward& entry);
@@ -85,11 +99,13 @@ void append(std::string& out, const AuditEnding& entry);
 void append(std::string& out, const AuditRefusal& entry);
 void append(std::string& out, const AuditAction& entry);
 void append(std::string& out, const AuditStart& entry);
+void append(std::string& out, const AuditFile& entry);
 
-enum class AuditKind : std::uint8_t { forward = 1, ending, refusal, action, start };
+enum class AuditKind : std::uint8_t { other, forward, ending, refusal, action, start, file };
 
-/// One entry's bytes, whose length and kind have been checked and whose content has not.
+/// One entry's bytes, whose length has been checked and whose content has not.
 struct AuditFrame {
+  /// `other`: not one that this version knows.
   AuditKind kind{};
   std::string_view bytes;
 

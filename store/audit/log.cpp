@@ -21,6 +21,12 @@ AuditLimits limits(const AuditOptions& options, std::uint64_t bytes_max) {
   return {bytes_max, options.retention};
 }
 
+std::string heading(WallTime begun) {
+  std::string out;
+  append(out, AuditFile{begun});
+  return out;
+}
+
 }  // namespace
 
 AuditLog::AuditLog(std::filesystem::path directory, const AuditOptions& options, const Clock& clock,
@@ -28,8 +34,9 @@ AuditLog::AuditLog(std::filesystem::path directory, const AuditOptions& options,
     : options_(options),
       clock_(clock),
       failed_(std::move(failed)),
-      forwards_{{directory, "forwards", limits(options, options.bytes_max / 4 * 3)}, {}, {}},
-      refusals_{{directory, "refusals", limits(options, options.bytes_max / 4)}, {}, {}} {
+      forwards_{
+          {directory, "forwards", limits(options, options.bytes_max / 4 * 3), heading}, {}, {}},
+      refusals_{{directory, "refusals", limits(options, options.bytes_max / 4), heading}, {}, {}} {
   try {
     std::filesystem::create_directories(directory);
     make_private(directory, {failed_, failed_});

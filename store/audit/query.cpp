@@ -13,7 +13,8 @@ constexpr std::array<std::string_view, 5> outcome_names{"pending", "completed", 
                                                         "failed", "unknown"};
 
 /// Reads a number off the front of `text`, and `separator` behind it.
-bool take_number(std::string_view& text, char separator, std::uint64_t& number) {
+template <typename Number>
+bool take_number(std::string_view& text, char separator, Number& number) {
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc()) return false;
   text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
@@ -46,26 +47,37 @@ std::optional<AuditOutcome> audit_outcome(std::string_view name) {
   return static_cast<AuditOutcome>(found - outcome_names.begin());
 }
 
+namespace {
+
+std::string text_of(const AuditCursor::Place& place) {
+  return std::to_string(place.file) + "." + std::to_string(place.before.time) + "." +
+         std::to_string(place.before.file) + "." + std::to_string(place.before.offset);
+}
+
+bool take_place(std::string_view& text, char separator, AuditCursor::Place& place) {
+  return take_number(text, '.', place.file) && take_number(text, '.', place.before.time) &&
+         take_number(text, '.', place.before.file) &&
+         take_number(text, separator, place.before.offset);
+}
+
+}  // namespace
+
 std::string AuditCursor::text() const {
-  return std::to_string(forwards.number) + "." + std::to_string(forwards.offset) + "-" +
-         std::to_string(refusals.number) + "." + std::to_string(refusals.offset);
+  return text_of(forwards) + "-" + text_of(refusals);
 }
 
 std::optional<AuditCursor> AuditCursor::parse(std::string_view text) {
   AuditCursor cursor;
-  if (!take_number(text, '.', cursor.forwards.number) ||
-      !take_number(text, '-', cursor.forwards.offset) ||
-      !take_number(text, '.', cursor.refusals.number) ||
-      !take_number(text, '\0', cursor.refusals.offset)) {
-    return std::nullopt;
-  }
+  const bool read =
+      take_place(text, '-', cursor.forwards) && take_place(text, '\0', cursor.refusals);
+  if (!read) return std::nullopt;
   return cursor;
 }
 
 std::optional<AuditCursor> find(const AuditLog& log, const AuditQuery& query,
                                 const std::function<void(const AuditItem&)>& show) {
   std::uint64_t bytes_left = query.bytes_max;
-  AuditCursor::Place none{0, 0};
+  const AuditCursor::Place none{0, {}};
   AuditSearch forwards(log.forwards(), query, log.oldest(),
                        asks_for_forwards(query) ? query.cursor.forwards : none, bytes_left);
   AuditSearch refusals(log.refusals(), query, log.oldest(),
@@ -77,7 +89,7 @@ std::optional<AuditCursor> find(const AuditLog& log, const AuditQuery& query,
     // What was not looked for may be newer than what was found.
     if ((!forward && !forwards.exhausted()) || (!refusal && !refusals.exhausted())) break;
     AuditSearch& newest =
-        forward && (!refusal || forwards.time() >= refusals.time()) ? forwards : refusals;
+        forward && (!refusal || forwards.time() > refusals.time()) ? forwards : refusals;
     show(newest.item());
     newest.pop();
   }

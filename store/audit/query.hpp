@@ -1,14 +1,18 @@
 // Reading the audit log: what matches, newest first, a page at a time. A forward is shown as one
 // item with what became of it, though the log says the two apart.
 //
-// A page keeps no more in memory than two files and what ties forwards to their endings, whatever
-// the log holds. It reads the log once at most, which takes a second for a gigabyte: not for a
-// request's thread.
+// The order is that of the times shown, whoever wrote an item down and when. Where two happened in
+// one millisecond, what was refused comes before what was forwarded or done, as the newer.
+//
+// A page keeps no more in memory than the files that hold what is due next, two as a rule, and what
+// ties forwards to their endings, whatever the log holds. It reads the log once at most, which
+// takes a second for a gigabyte: not for a request's thread.
 //
 // find() is thread-safe: the log may be written to meanwhile.
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -54,10 +58,18 @@ struct AuditItem {
 
 /// How far a reader has come, from the newest entry back.
 struct AuditCursor {
-  /// Next comes what lies before `offset` in the file `number`.
-  struct Place {
-    std::uint64_t number = std::numeric_limits<std::uint64_t>::max();
+  /// An entry's place in the order, oldest first.
+  struct Position {
+    std::int64_t time = std::numeric_limits<std::int64_t>::max();  ///< milliseconds since 1970
+    std::uint64_t file = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t offset = std::numeric_limits<std::uint64_t>::max();
+    friend auto operator<=>(const Position&, const Position&) = default;
+  };
+  /// Next comes what is older than `before`, and none of that lies in files above `file`. Files are
+  /// numbered from 1; 0: nothing is left.
+  struct Place {
+    std::uint64_t file = std::numeric_limits<std::uint64_t>::max();
+    Position before;
     friend bool operator==(const Place&, const Place&) = default;
   };
   Place forwards;
@@ -82,6 +94,7 @@ struct AuditQuery {
   std::string policy;
   std::string decision;
   std::optional<Fingerprint> fingerprint;
+  SubjectFilter subject;
   /// Forwards alone have one.
   std::vector<AuditOutcome> outcomes;
   std::size_t items_max = 100;

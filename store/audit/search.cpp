@@ -1,6 +1,7 @@
 #include "store/audit/search.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "store/audit/walk.hpp"
@@ -12,6 +13,12 @@ namespace {
 constexpr std::chrono::minutes slack{1};
 /// There are never more, but for forwards that were lost.
 constexpr std::size_t endings_max = 500'000;
+/// Of files that hold what is to be shown.
+constexpr std::size_t kept_bytes_max = std::size_t{32} << 20;
+
+WallTime time_of(const AuditCursor::Position& position) {
+  return WallTime(std::chrono::milliseconds(position.time));
+}
 
 AuditEnd end_of(const AuditEnding& ending) {
   AuditEnd end;
@@ -42,68 +49,89 @@ AuditEnd orphaned() {
 }  // namespace
 
 AuditSearch::AuditSearch(const AuditSeries& series, const AuditQuery& query, WallTime oldest,
-                         AuditCursor::Place from, std::uint64_t& bytes_left)
+                         const AuditCursor::Place& from, std::uint64_t& bytes_left)
     : series_(series),
       query_(query),
       since_(std::max(query.since.value_or(oldest), oldest)),
       bytes_left_(bytes_left),
-      place_(from),
+      from_(from),
+      before_(from.before),
       files_(series.files()) {
-  // Of a file that was read down to its beginning nothing is left.
-  const std::uint64_t end = from.offset > 0 ? from.number : from.number - 1;
-  if (from.number > 0) {
-    while (left_ < files_.size() && files_[left_].number <= end) ++left_;
-  }
+  while (left_ < files_.size() && files_[left_].number <= from.file) ++left_;
   while (left_ > 0 && query.until && files_[left_ - 1].begun - slack >= *query.until) --left_;
   ahead_ = left_;
 }
 
+/// Nothing that is still to be read can come before it.
+bool AuditSearch::is_next(const Match& match) const {
+  return left_ == 0 || time_of(match.position) >= older_until_;
+}
+
+std::size_t AuditSearch::bytes_kept() {
+  std::erase_if(kept_, [](const Bytes& bytes) { return bytes.use_count() == 1; });
+  std::size_t sum = 0;
+  for (const Bytes& bytes : kept_) sum += bytes->size();
+  return sum;
+}
+
 bool AuditSearch::seek() {
-  while (matches_.empty() && left_ > 0) {
+  while (left_ > 0) {
+    // Files of an earlier version do not say how new what is older may be: their times may make it
+    // seem that all of them are to be read.
+    if (!matches_.empty() && (is_next(matches_.back()) || bytes_kept() > kept_bytes_max)) break;
     // Files are in order: whatever is older ended earlier.
     if (files_[left_ - 1].ended + slack < since_) {
       left_ = 0;
       break;
     }
     // Each page gets on, however little it may read.
-    if (bytes_left_ == 0 && loaded_) return false;
+    if (bytes_left_ == 0 && place() != from_) return false;
     load(left_ - 1);
   }
   return !matches_.empty();
 }
 
+WallTime AuditSearch::time() const {
+  return time_of(matches_.back().position);
+}
+
 AuditItem AuditSearch::item() const {
   const Match& match = matches_.back();
-  const auto found = frame(std::string_view(bytes_).substr(match.offset));
+  const auto found = frame(std::string_view(*match.bytes).substr(match.position.offset));
   return {*decode(*found), match.end};
 }
 
 void AuditSearch::pop() {
-  place_.offset = matches_.back().offset;
+  before_ = matches_.back().position;
   matches_.pop_back();
-  if (!matches_.empty()) place_.offset = matches_.back().offset + 1;
+}
+
+AuditCursor::Place AuditSearch::place() const {
+  AuditCursor::Place place{left_ > 0 ? files_[left_ - 1].number : 0, before_};
+  for (const Match& match : matches_) place.file = std::max(place.file, match.position.file);
+  return place;
 }
 
 void AuditSearch::load(std::size_t index) {
-  const std::uint64_t number = files_[index].number;
-  const std::uint64_t end = place_.number == number ? place_.offset : ~std::uint64_t{0};
-  place_ = {number, 0};
+  const AuditSeries::File& file = files_[index];
   left_ = index;
-  loaded_ = true;
   Reading reading;
-  auto bytes = series_.read(number);
-  bytes_ = bytes ? std::move(*bytes) : std::string();
-  bytes_left_ -= std::min<std::uint64_t>(bytes_left_, bytes_.size());
-  read(bytes_, end, reading);
+  auto found = series_.read(file.number);
+  const auto bytes = std::make_shared<const std::string>(found ? *std::move(found) : std::string());
+  bytes_left_ -= std::min<std::uint64_t>(bytes_left_, bytes->size());
+  read(file.number, bytes, true, reading);
+  older_until_ = reading.older_until.value_or(file.begun);
   settle(reading);
   started_ = started_ || reading.started;
-  matches_ = std::move(reading.matches);
   if (!query_.outcomes.empty()) {
-    std::erase_if(matches_, [this](const Match& match) {
+    std::erase_if(reading.matches, [this](const Match& match) {
       return std::ranges::find(query_.outcomes, match.end.outcome) == query_.outcomes.end();
     });
   }
-  if (!matches_.empty()) place_.offset = matches_.back().offset + 1;
+  if (reading.matches.empty()) return;
+  kept_.push_back(bytes);
+  std::ranges::move(reading.matches, std::back_inserter(matches_));
+  std::ranges::sort(matches_, {}, &Match::position);
 }
 
 bool AuditSearch::asks_for(const AuditFrame& frame) const {
@@ -112,49 +140,58 @@ bool AuditSearch::asks_for(const AuditFrame& frame) const {
   const bool action = frame.kind == AuditKind::action;  // only its content tells of what it is
   if (query_.fingerprint && !action && !frame.is_of(*query_.fingerprint)) return false;
   const bool forward = frame.kind == AuditKind::forward;
-  const bool of_request = forward || frame.kind == AuditKind::refusal;
   if (!forward && !query_.outcomes.empty()) return false;
-  if (!of_request && !query_.policy.empty()) return false;
-  if (query_.decision.empty()) return true;
+  const std::string_view decision = query_.decision;
   switch (frame.kind) {
     case AuditKind::forward:
-      return query_.decision == audit_forwarded;
+      return decision.empty() || decision == audit_forwarded;
     case AuditKind::action:
-      return query_.decision == audit_operator;
+      return decision.empty() || decision == audit_operator;
     case AuditKind::start:
-      return query_.decision == audit_started;
-    default:
+      return (decision.empty() || decision == audit_started) && query_.policy.empty() &&
+             query_.subject.any();
+    case AuditKind::refusal:
       return true;  // only its content tells
+    case AuditKind::ending:
+    case AuditKind::file:
+    case AuditKind::other:
+      break;
   }
+  return false;
 }
 
 bool AuditSearch::asks_for(const AuditEntry& entry) const {
-  if (const auto* const forward = std::get_if<AuditForward>(&entry)) {
-    return query_.policy.empty() || forward->policy == query_.policy;
-  }
+  const auto is_of = [this](const auto& one) {
+    return (query_.policy.empty() || one.policy == query_.policy) &&
+           query_.subject.admits(one.subject);
+  };
+  if (const auto* const forward = std::get_if<AuditForward>(&entry)) return is_of(*forward);
   if (const auto* const refusal = std::get_if<AuditRefusal>(&entry)) {
-    return (query_.policy.empty() || refusal->policy == query_.policy) &&
-           (query_.decision.empty() || refusal->decision == query_.decision) &&
+    return is_of(*refusal) && (query_.decision.empty() || refusal->decision == query_.decision) &&
            (!query_.fingerprint || refusal->fingerprint == query_.fingerprint);
   }
   if (const auto* const action = std::get_if<AuditAction>(&entry)) {
-    return !query_.fingerprint ||
-           action->target.find(query_.fingerprint->hex()) != std::string_view::npos;
+    const auto names = [&](const Fingerprint& fingerprint) {
+      return action->target.find(fingerprint.hex()) != std::string_view::npos;
+    };
+    return is_of(*action) && (!query_.fingerprint || names(*query_.fingerprint));
   }
   return !query_.fingerprint;
 }
 
-/// Notes what lies before `end` and is asked for, and ties endings to forwards in all of it.
-void AuditSearch::read(std::string_view bytes, std::uint64_t end, Reading& reading) {
-  AuditWalk walk(bytes);
+/// Notes what is asked for and was not shown yet, where it is `wanted`, and ties endings to
+/// forwards in all of it.
+void AuditSearch::read(std::uint64_t file, const Bytes& bytes, bool wanted, Reading& reading) {
+  AuditWalk walk(*bytes);
   while (const auto frame = walk.next()) {
     std::optional<std::size_t> match;
-    if (walk.offset() < end && frame->kind != AuditKind::ending && asks_for(*frame)) {
+    const Position position{frame->time().time_since_epoch().count(), file, walk.offset()};
+    if (wanted && position < before_ && asks_for(*frame)) {
       const auto entry = walk.entry();
       if (!entry) continue;
       if (asks_for(*entry)) {
         match = reading.matches.size();
-        reading.matches.push_back({walk.offset(), frame->time(), {}});
+        reading.matches.push_back({position, bytes, {}});
       }
     }
     switch (frame->kind) {
@@ -166,6 +203,9 @@ void AuditSearch::read(std::string_view bytes, std::uint64_t end, Reading& readi
         break;
       case AuditKind::start:
         if (walk.entry()) orphan(reading);
+        break;
+      case AuditKind::file:
+        if (walk.offset() == 0 && walk.entry()) reading.older_until = frame->time();
         break;
       default:
         break;
@@ -211,9 +251,10 @@ void AuditSearch::settle(Reading& reading) {
     }
     if (ahead_ == files_.size()) return;
     Reading later;
-    const auto bytes = series_.read(files_[ahead_++].number);
+    const std::uint64_t number = files_[ahead_++].number;
+    auto bytes = series_.read(number);
     if (!bytes) continue;
-    read(*bytes, 0, later);
+    read(number, std::make_shared<const std::string>(*std::move(bytes)), false, later);
     started_ = later.started;
   }
 }

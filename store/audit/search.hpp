@@ -1,9 +1,13 @@
-// AuditSearch: one series of the audit log, read backwards for what a query asks for. Private to
+// AuditSearch: one series of the audit log, read backwards for what a query asks for, in the order
+// of the entries' times. Entries lie in their files in the order in which they were appended, which
+// may be a moment after they happened; so an item is shown only once nothing that is still to be
+// read can be newer. What a file begins with says so of the files before it. Private to
 // audit_query. Not thread-safe.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -18,23 +22,26 @@ class AuditSearch {
  public:
   /// All must outlive it. `bytes_left`: what may still be read, shared with other searches.
   AuditSearch(const AuditSeries& series, const AuditQuery& query, WallTime oldest,
-              AuditCursor::Place from, std::uint64_t& bytes_left);
+              const AuditCursor::Place& from, std::uint64_t& bytes_left);
 
   /// Looks for the next item. False where there is none, or no more may be read: see exhausted().
   bool seek();
   /// There is nothing more to be found.
   bool exhausted() const { return matches_.empty() && left_ == 0; }
   /// seek() was true: when, and what.
-  WallTime time() const { return matches_.back().time; }
+  WallTime time() const;
   AuditItem item() const;
   void pop();
-  /// Where to go on. Files are numbered from 1.
-  AuditCursor::Place place() const { return exhausted() ? AuditCursor::Place{0, 0} : place_; }
+  /// Where to go on.
+  AuditCursor::Place place() const;
 
  private:
+  using Position = AuditCursor::Position;
+  /// A file's bytes, kept as long as something in them is still to be shown.
+  using Bytes = std::shared_ptr<const std::string>;
   struct Match {
-    std::size_t offset;
-    WallTime time;
+    Position position;
+    Bytes bytes;
     AuditEnd end;
   };
   /// What reading one file through has to find out.
@@ -43,12 +50,16 @@ class AuditSearch {
     std::unordered_map<std::uint64_t, std::optional<std::size_t>> open;
     std::vector<Match> matches;
     bool started = false;
+    /// No entry in older files is newer.
+    std::optional<WallTime> older_until;
   };
 
   bool asks_for(const AuditFrame& frame) const;
   bool asks_for(const AuditEntry& entry) const;
+  bool is_next(const Match& match) const;
+  std::size_t bytes_kept();
   void load(std::size_t index);
-  void read(std::string_view bytes, std::uint64_t end, Reading& reading);
+  void read(std::uint64_t file, const Bytes& bytes, bool wanted, Reading& reading);
   void tie(const AuditEnding& ending, Reading& reading);
   static void orphan(Reading& reading);
   void settle(Reading& reading);
@@ -57,16 +68,20 @@ class AuditSearch {
   const AuditQuery& query_;
   const WallTime since_;
   std::uint64_t& bytes_left_;
-  AuditCursor::Place place_;
+  const AuditCursor::Place from_;
+  /// Everything from here on has been shown.
+  Position before_;
 
   const std::vector<AuditSeries::File> files_;
   /// Files before this one are still to be read.
   std::size_t left_ = 0;
   /// Those from `left_` up to here have been.
   std::size_t ahead_ = 0;
-  bool loaded_ = false;
-  std::string bytes_;
-  std::vector<Match> matches_;  // of `bytes_`, oldest first
+  /// No entry in the files that are still to be read is newer.
+  WallTime older_until_{};
+  /// Found and not shown yet, oldest first.
+  std::vector<Match> matches_;
+  std::vector<Bytes> kept_;
 
   /// Handover in what has been read whose forwards are older.
   std::unordered_map<std::uint64_t, AuditEnd> handover_;

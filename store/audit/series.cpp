@@ -48,10 +48,12 @@ class AuditSeries::Descriptor {
   const int number_;
 };
 
-AuditSeries::AuditSeries(std::filesystem::path directory, std::string name, AuditLimits limits)
+AuditSeries::AuditSeries(std::filesystem::path directory, std::string name, AuditLimits limits,
+                         Heading heading)
     : directory_(std::move(directory)),
       name_(std::move(name)),
       limits_(limits),
+      heading_(std::move(heading)),
       file_bytes_max_(std::clamp(limits.bytes_max / 8, file_bytes_least, file_bytes_most)) {}
 
 AuditSeries::~AuditSeries() = default;
@@ -97,6 +99,11 @@ std::optional<std::string> AuditSeries::append(std::string_view entries, WallTim
     if (auto error = begin_file(now)) return error;
   }
   File& file = files_.back();
+  std::string headed;
+  if (file.bytes == 0 && heading_) {
+    headed = heading_(now);
+    entries = headed.append(entries);
+  }
   const ssize_t written = ::write(current_->number(), entries.data(), entries.size());
   if (written > 0) {
     file.bytes += static_cast<std::uint64_t>(written);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,7 +36,11 @@ struct AuditLimits {
 
 class AuditSeries {
  public:
-  AuditSeries(std::filesystem::path directory, std::string name, AuditLimits limits);
+  /// What a file begins with, given the time of its first entries.
+  using Heading = std::function<std::string(WallTime)>;
+
+  AuditSeries(std::filesystem::path directory, std::string name, AuditLimits limits,
+              Heading heading = {});
   ~AuditSeries();
   AuditSeries(const AuditSeries&) = delete;
   AuditSeries& operator=(const AuditSeries&) = delete;
@@ -84,6 +89,7 @@ class AuditSeries {
   const std::filesystem::path directory_;
   const std::string name_;
   const AuditLimits limits_;
+  const Heading heading_;
   /// Of the directory that ours lies in, once ours is open.
   std::optional<std::pair<dev_t, ino_t>> parent_;
   /// Where a file ends and the next begins.

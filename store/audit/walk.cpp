@@ -16,7 +16,7 @@ std::optional<AuditFrame> AuditWalk::next() {
 std::optional<AuditEntry> AuditWalk::entry() {
   if (!frame_) return std::nullopt;
   auto entry = decode(*frame_);
-  if (!entry && frame_->kind >= AuditKind::forward && frame_->kind <= AuditKind::start) {
+  if (!entry && frame_->kind != AuditKind::other) {
     lost_ = true;
     next_ = offset_ + 1;
   }

@@ -3,18 +3,25 @@
 // go, and a reservation that nobody holds becomes unknown without a write.
 // Fingerprints are digests, so what is not looked at yet is like what is: counts are estimates
 // until everything was, and as old as a walk takes (10,000 records: 10 s; ten million: an hour and
-// a half).
+// a half; the first walk takes a tenth of that).
 //
-// counts() and stop() are thread-safe.
+// Records whose outcome is unknown wait for somebody, so they are counted sooner: where one becomes
+// known or unknown, the part of the records that it belongs to is looked at again within a second
+// or so. Of them it is also known whose they are, and for how long.
+//
+// counts(), look_again() and stop() are thread-safe.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "store/lease.hpp"
 #include "store/rocksdb/database.hpp"
@@ -40,6 +47,8 @@ class Census {
   Census& operator=(const Census&) = delete;
 
   RecordCounts counts() const;
+  /// The record of that fingerprint may have become unknown, or be so no longer. Cheap.
+  void look_again(const Fingerprint& fingerprint) noexcept;
   /// Ends the walk. Idempotent.
   void stop();
 
@@ -47,25 +56,40 @@ class Census {
   /// Of the space of fingerprints. One is counted at once: a hundred million records are 24,000
   /// each.
   static constexpr std::size_t slices = 4096;
+  struct Unknown {
+    std::string policy;
+    bool hold = false;
+    std::uint32_t count = 0;
+    WallTime since{};
+  };
   struct Slice {
     std::uint32_t reserved = 0;
     std::uint32_t completed = 0;
     std::uint32_t unknown = 0;
+    std::vector<Unknown> unknown_by_policy;
+    /// From then on another count is right, though nobody wrote anything.
+    WallTime until = WallTime::max();
   };
 
   void run();
   void count_some();
+  void count_changed();
+  std::vector<Slice> count(std::size_t first, std::size_t records_max,
+                           std::size_t& looked_at) const;
   void add(Slice& slice, std::string_view key, std::string_view value, WallTime now) const;
+  static void add_unknown(Slice& slice, const Record& record, WallTime since);
 
   const Parts parts_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
-  std::array<Slice, slices> counted_{};
+  std::vector<Slice> counted_ = std::vector<Slice>(slices);
   /// How many of them were counted since the start, from the first.
   std::size_t known_ = 0;
-  /// The thread's own: where it goes on.
+  std::array<std::atomic<bool>, slices> changed_since_{};
+  /// The thread's own: where it goes on, and where it goes on looking at what has changed.
   std::size_t next_ = 0;
+  std::size_t next_changed_ = 0;
   std::thread thread_;
 };
 

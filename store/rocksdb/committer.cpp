@@ -59,6 +59,7 @@ void Committer::run() {
     if (!finishing_.load(std::memory_order_acquire)) continue;
     if (failing()) end_while_failing();
     while (!failing() && write_duplicates()) continue;
+    if (!failing()) write_notes();
     if (!failing()) write_time(std::chrono::milliseconds(0));
     if (queue_.seal()) return;
   }
@@ -230,6 +231,10 @@ void Committer::succeed(Operation* group) {
   write_down();
   while (group != nullptr) {
     const std::unique_ptr<Operation> operation(std::exchange(group, group->next));
+    const bool was_unknown = operation->previous.has_value();
+    if (was_unknown || operation->kind == Operation::Kind::mark_unknown) {
+      parts_.census.look_again(operation->fingerprint);
+    }
     if (operation->kind == Operation::Kind::reserve) {
       parts_.reservations.held(operation->fingerprint);
       operation->reserve_call->result.emplace(Reserved{
@@ -346,6 +351,8 @@ void Committer::upkeep() {
   if (failing()) return;
   write_duplicates();
   if (failing()) return;
+  write_notes();
+  if (failing()) return;
   follow_clock();
   Delivery out;
   parts_.entities.end_dead_turns(parts_.clock.now(), out);
@@ -393,6 +400,18 @@ bool Committer::write_duplicates() {
   const auto status = parts_.database.write(batch, false);
   if (!status.ok()) start_failing("duplicates", status);
   return status.ok();
+}
+
+/// As little is lost with these as with counts.
+void Committer::write_notes() {
+  const auto changed = parts_.notes.take();
+  if (changed.empty()) return;
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, value] : changed) {
+    parts_.database.add(batch, Family::meta, key, value);
+  }
+  const auto status = parts_.database.write(batch, false);
+  if (!status.ok()) start_failing("notes", status);
 }
 
 }  // namespace onceproxy::store

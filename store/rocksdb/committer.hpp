@@ -25,11 +25,13 @@
 
 #include "store/audit/log.hpp"
 #include "store/completed_cache.hpp"
+#include "store/rocksdb/census.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/delivery.hpp"
 #include "store/rocksdb/duplicates.hpp"
 #include "store/rocksdb/fences.hpp"
 #include "store/rocksdb/handover.hpp"
+#include "store/rocksdb/kept_notes.hpp"
 #include "store/rocksdb/observer.hpp"
 #include "store/rocksdb/operation_queue.hpp"
 #include "store/rocksdb/options.hpp"
@@ -53,6 +55,8 @@ class Committer {
     Space& space;
     Duplicates& duplicates;
     CompletedCache& completed;
+    Census& census;
+    KeptNotes& notes;
     PermitOwner& permit_owner;
     const RocksDbOptions& options;
     const Tuning& tuning;
@@ -127,6 +131,7 @@ class Committer {
   void extend_leases();
   /// So many a call. False where there is nothing to write, or it failed.
   bool write_duplicates();
+  void write_notes();
 
   void start_failing(std::string_view operation, const rocksdb::Status& status);
   void failed(std::string_view operation, std::string_view detail);

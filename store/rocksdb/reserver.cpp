@@ -191,6 +191,12 @@ Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
   record.policy = request.policy.substr(0, policy_bytes_max);
   record.request_id = request.request_id.substr(0, request_id_bytes_max);
   if (request.trace.size() <= trace_bytes_max) record.trace = request.trace;
+  record.path = request.path.substr(0, path_bytes_max);
+  if (request.entity) {
+    record.entity_type = request.entity->type.substr(0, entity_type_bytes_max);
+    record.entity_id = request.entity->id.substr(0, entity_id_bytes_max);
+  }
+  record.hold = request.terms.unknown == OnUnknown::hold;
   start_lease(record, request.terms, now);
   auto operation = std::make_unique<Operation>();
   if (free.previous) {
@@ -215,8 +221,10 @@ Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
   operation->record = encode(record);
   operation->resources = resources.get();
   if (parts_.committer.audited()) {
-    append(operation->audit, AuditForward{now, record.fence, record.attempt, request.fingerprint,
-                                          request.policy, request.request_id, request.trace_id});
+    append(operation->audit,
+           AuditForward{now, record.fence, record.attempt, request.fingerprint, request.policy,
+                        request.request_id, request.trace_id,
+                        Subject{record.path, record.entity_type, record.entity_id}});
   }
   operation->reserve_call = &attempt.call;
   // From here on what was in hand is the reservation's.

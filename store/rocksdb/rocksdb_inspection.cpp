@@ -84,6 +84,9 @@ RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record
   if (state != record.state) record.error = holder_gone;
   view.policy = std::move(record.policy);
   view.request_id = std::move(record.request_id);
+  view.path = std::move(record.path);
+  view.entity_type = std::move(record.entity_type);
+  view.entity_id = std::move(record.entity_id);
   view.error = std::move(record.error);
   view.created = record.created;
   view.lease_ends = view.held ? record.lease_ends : lease_end(record, parts_.era);
@@ -92,6 +95,9 @@ RecordView RocksDbInspection::view(const Fingerprint& fingerprint, Record record
   view.fence = record.fence;
   if (record.state == Record::State::completed && record.answer.status != 0) {
     view.status = record.answer.status;
+  }
+  if (record.state == Record::State::completed && !record.answer.replayable) {
+    view.not_kept = record.answer.not_kept;
   }
   return view;
 }
@@ -134,6 +140,10 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         // A damaged record is an error when it is requested, and must not end the list.
         if (!record || expiry(last, *record) <= now) return true;
         if (filter.policy && record->policy != *filter.policy) return true;
+        if (filter.older_than && now - record->created < *filter.older_than) return true;
+        if (!filter.subject.admits({record->path, record->entity_type, record->entity_id})) {
+          return true;
+        }
         RecordView item = view(last, *std::move(record), now);
         if (filter.state && item.state != *filter.state) return true;
         page.items.push_back(std::move(item));
@@ -170,6 +180,7 @@ Changed RocksDbInspection::settle(std::unique_ptr<Operation> operation) {
     return Changed::failed;
   }
   loop.wait();
+  if (touches_record) parts_.census.look_again(fingerprint);
   return call.result == Settled::done ? Changed::done : Changed::failed;
 }
 
@@ -223,7 +234,8 @@ Changed RocksDbInspection::release(const Fingerprint& fingerprint) {
   return result;
 }
 
-Changed RocksDbInspection::resolve(const Fingerprint& fingerprint) {
+Changed RocksDbInspection::resolve(const Fingerprint& fingerprint,
+                                   const std::optional<StoredAnswer>& answer) {
   Changed why_not{};
   auto record = claim(fingerprint, why_not);
   if (!record) return why_not;
@@ -237,9 +249,13 @@ Changed RocksDbInspection::resolve(const Fingerprint& fingerprint) {
   record->settled = now;
   record->expires = record->settled + window;
   record->error.clear();
-  record->answer = {};
-  record->answer.replayable = false;
+  record->answer = answer.value_or(StoredAnswer{0, {}, {}, false, NotKept::resolved});
+  record->answer_apart = lies_apart(record->answer);
   auto operation = operation_on(fingerprint, Operation::Kind::complete, *record);
+  if (record->answer_apart) {
+    operation->also.push_back(
+        {Family::answers, answer_key(fingerprint, *record), encode_answer(record->answer)});
+  }
   operation->record = encode(*record);
   const Changed result = settle(std::move(operation));
   if (result == Changed::done && reserved) parts_.handover.turn_is_over(fingerprint);

@@ -24,6 +24,7 @@ class RocksDbInspection final : public Inspection {
     Handover& handover;
     const Duplicates& duplicates;
     Committer& committer;
+    Census& census;
     const Tuning& tuning;
     const Clock& clock;
     const Era& era;
@@ -37,7 +38,8 @@ class RocksDbInspection final : public Inspection {
   std::variant<std::optional<RecordView>, Unreadable> record(
       const Fingerprint& fingerprint) override;
   Changed release(const Fingerprint& fingerprint) override;
-  Changed resolve(const Fingerprint& fingerprint) override;
+  Changed resolve(const Fingerprint& fingerprint,
+                  const std::optional<StoredAnswer>& answer) override;
   Changed forget(const Fingerprint& fingerprint) override;
   std::variant<std::optional<EntityView>, Unreadable> entity(const EntityKey& key) override;
   Changed open(const EntityKey& key) override;

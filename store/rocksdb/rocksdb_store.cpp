@@ -7,6 +7,7 @@
 
 #include "store/lease.hpp"
 #include "store/rocksdb/census.hpp"
+#include "store/rocksdb/kept_notes.hpp"
 #include "store/rocksdb/meta.hpp"
 #include "store/rocksdb/reserver.hpp"
 #include "store/rocksdb/rocksdb_inspection.hpp"
@@ -35,6 +36,7 @@ class OpenStore final : public RocksDbStore {
     era_.fences_before = meta::prepare(database_, options_.path);
     fences_.start_above(era_.fences_before);
     start_clock();
+    notes_.read(database_);
     space_.measure();
     if (options_.audit.enabled) {
       // After the database: that is what tells two processes on one directory apart.
@@ -43,16 +45,16 @@ class OpenStore final : public RocksDbStore {
                        if (observer_.failed) observer_.failed("audit", detail);
                      });
     }
-    committer_.emplace(Committer::Parts{database_, reservations_, entities_, rates_, handover_,
-                                        fences_, space_, duplicates_, completed_, *this, options_,
-                                        tuning_, clock_, era_, observer_, audit()});
+    census_.emplace(Census::Parts{database_, reservations_, clock_, era_, tuning_});
+    committer_.emplace(Committer::Parts{
+        database_, reservations_, entities_, rates_, handover_, fences_, space_, duplicates_,
+        completed_, *census_, notes_, *this, options_, tuning_, clock_, era_, observer_, audit()});
     reserver_.emplace(Reserver::Parts{records_, reservations_, entities_, rates_, handover_,
                                       fences_, duplicates_, space_, *committer_, tuning_, clock_,
                                       closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
-                                                 handover_, duplicates_, *committer_, tuning_,
-                                                 clock_, era_, closing_});
-    census_.emplace(Census::Parts{database_, reservations_, clock_, era_, tuning_});
+                                                 handover_, duplicates_, *committer_, *census_,
+                                                 tuning_, clock_, era_, closing_});
   }
   ~OpenStore() override { OpenStore::close(); }
 
@@ -63,6 +65,7 @@ class OpenStore final : public RocksDbStore {
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   void submit() override { committer_->submit(); }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
+  Notes* notes() override { return &notes_; }
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
   RocksDbFigures figures() const override { return database_.figures(); }
@@ -92,13 +95,14 @@ class OpenStore final : public RocksDbStore {
   Fences fences_;
   Space space_;
   Duplicates duplicates_;
+  KeptNotes notes_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
   std::optional<AuditLog> audit_;
+  std::optional<Census> census_;
   std::optional<Committer> committer_;
   std::optional<Reserver> reserver_;
   std::optional<RocksDbInspection> inspection_;
-  std::optional<Census> census_;
 };
 
 template <typename Result, typename Value>
@@ -173,8 +177,7 @@ bool OpenStore::complete(Permit permit, StoredAnswer answer, std::span<const Fin
   record.expires = now + terms.window;
   record.answer = std::move(answer);
   if (!record.answer.replayable) record.answer.head = record.answer.body = {};
-  record.answer_apart =
-      record.answer.head.size() + record.answer.body.size() >= answer_apart_bytes_min;
+  record.answer_apart = lies_apart(record.answer);
   auto operation = settlement(Operation::Kind::complete, permit, *settling);
   if (record.answer_apart) {
     operation->also.push_back(
@@ -226,6 +229,7 @@ bool OpenStore::mark_unknown(Permit permit, std::string_view error, Call<Settled
 
 void OpenStore::dropped(const Permit& permit) noexcept {
   handover_.drop(permit.fingerprint(), permit.nonce());
+  census_->look_again(permit.fingerprint());
   if (audit_) {
     audit_->end({clock_.now(), permit.fence(), AuditEnding::How::unknown, 0,
                  "the reservation was left to its lease"});

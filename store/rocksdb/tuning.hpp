@@ -51,6 +51,8 @@ struct Tuning {
   std::size_t duplicates_per_tick = 2'048;
   /// Between two parts of the walk that counts records by their state.
   std::chrono::milliseconds census_pause{10'000};
+  /// The same during the first walk, and between two looks at what has changed since.
+  std::chrono::milliseconds census_look{1'000};
   /// Records that are looked at for one page of a list, and about for one part of that walk.
   std::size_t scan_max = 20'000;
   /// One group holds no more than this.

@@ -38,7 +38,7 @@ bool sees(std::string_view bytes, std::size_t last) {
     at->time();
     at->fence();
     at->is_of(Fingerprint{});
-    const bool known = at->kind >= AuditKind::forward && at->kind <= AuditKind::start;
+    const bool known = at->kind != AuditKind::other;
     const auto entry = walk.entry();
     const bool over_last = walk.offset() <= last && walk.offset() + at->bytes.size() > last;
     seen = seen || (over_last && (entry || !known));

@@ -1,9 +1,11 @@
 """The audit log: what was forwarded and how it ended, what was refused, and what operators did."""
 
+import json
 import threading
 
 from harness import Client, eventually, policy, request
 from harness.client import once
+from harness.process import run
 
 
 def audit(proxy, **arguments):
@@ -127,7 +129,7 @@ def test_a_policy_that_only_watches_says_what_it_would_have_done(stage, upstream
 def test_bad_arguments_are_named(stage, upstream):
     proxy = stage.proxy(upstream)
     for argument in ("since=yesterday", "until=1x", "decision=maybe", "outcome=good", "outcome=",
-                     "fingerprint=ab", "limit=0", "limit=10001", "cursor=x", "page=2",
+                     "fingerprint=ab", "entity=ride", "path=rides", "limit=0", "limit=10001", "cursor=x", "page=2",
                      "since=2026-02-30T00:00:00Z", "since=2026-01-01T24:00:00Z"):
         status, body = proxy.operator.call("GET", "/audit?" + argument)
         assert status == 400 and body["error"].startswith(argument.split("=")[0] + ":"), argument
@@ -152,3 +154,115 @@ def test_what_was_done_to_a_record_is_found_by_its_fingerprint(stage, upstream):
     items = eventually(lambda: len(found := audit(proxy, fingerprint=name)) == 2 and found,
                        "the forward and the change")
     assert sorted(item["decision"] for item in items) == ["forwarded", "operator"]
+
+
+RIDES = policy(name="rides", match={"path": "/v1/rides/{ride_id}/dispatch"},
+               fingerprint=[{"path": "ride_id"}, {"body": "/driver"}],
+               entity={"type": "ride", "id": [{"path": "ride_id"}]})
+
+
+def ride(number, key="k", body=None):
+    return request(target=f"/v1/rides/{number}/dispatch?token=secret", body=body or {"driver": 7},
+                   headers={"x-request-id": key})
+
+
+def test_entries_tell_the_path_and_the_entity_and_are_found_by_them(stage, upstream):
+    proxy = stage.proxy(upstream, [RIDES, policy()])
+    once(proxy.data, ride(42))
+    once(proxy.data, ride(42))
+    once(proxy.data, ride(43))
+    once(proxy.data, order("a"))
+    items = eventually(lambda: len(found := audit(proxy, entity="ride/42")) == 2 and found,
+                       "the duplicate is in the log")
+    assert [item["decision"] for item in items] == ["replayed", "forwarded"]
+    for item in items:
+        assert item["path"] == "/v1/rides/42/dispatch" and item["entity"] == "ride/42"
+    assert len(audit(proxy, path="/v1/rides/43/dispatch")) == 1
+    assert len(audit(proxy, path="/v1/rides/*")) == 3
+    assert not audit(proxy, entity="ride/4") and not audit(proxy, path="/v1/rides")
+    assert "secret" not in str(proxy.operator.get("/audit"))
+    proxy.kill9()
+    proxy.restart()
+    assert len(audit(proxy, entity="ride/42", decision="forwarded")) == 1
+
+
+def test_a_refusal_says_which_field_is_missing_and_never_what_one_holds(stage, upstream):
+    proxy = stage.proxy(upstream, [RIDES, policy()])
+    once(proxy.data, ride(42, body={"other": "private"}))
+    once(proxy.data, ride(42, body=b'{"driver": private'))
+    once(proxy.data, request(key="a,private"))
+    items = eventually(lambda: len(found := [item for item in audit(proxy) if "error" in item]) == 3
+                       and found, "the refusals are in the log")
+    bad, unreadable, missing = items
+    assert missing["decision"] == "missing-key" and "/driver" in missing["error"]
+    assert unreadable["decision"] == "unreadable" and "not valid JSON" in unreadable["error"]
+    assert bad["decision"] == "bad-key" and bad["error"]
+    assert "private" not in str(items)
+
+
+def test_what_operators_do_to_a_record_shows_under_its_policy_and_its_entity(stage, upstream):
+    proxy = stage.proxy(upstream, [RIDES, policy()])
+    once(proxy.data, ride(42))
+    (record,) = proxy.operator.get("/records")["items"]
+    assert proxy.operator.call("DELETE", "/records/" + record["fingerprint"])[0] == 200
+    assert proxy.operator.call("PATCH", "/policies/orders/enforcement", {"mode": "shadow"})[0] == 200
+    eventually(lambda: len(audit(proxy, decision="operator")) == 2, "both are in the log")
+    for narrow in ({"policy": "rides"}, {"entity": "ride/42"}, {"path": "/v1/rides/*"}):
+        (item,) = audit(proxy, decision="operator", **narrow)
+        assert item["action"] == "DELETE" and record["fingerprint"] in item["target"]
+        assert item["policy"] == "rides" and item["entity"] == "ride/42"
+    (item,) = audit(proxy, policy="orders")
+    assert item["action"] == "PATCH"
+
+
+def test_newest_comes_first_whoever_wrote_it_down(stage, upstream):
+    """Refusals are noted by each worker and written later; forwards are written at once."""
+    proxy = stage.proxy(upstream, workers=3, store={"rocksdb": {"sync": "none"}})
+    clients = [Client(proxy.data) for _ in range(6)]
+    for n in range(60):
+        for number, client in enumerate(clients):
+            client.send(order(f"{number}-{n // 3}"))
+        for client in clients:
+            client.read("POST")
+    for client in clients:
+        client.close()
+    eventually(lambda: len(audit(proxy, decision="replayed", limit=1000)) == 240,
+               "all duplicates are in the log")
+    for size in (1000, 37):
+        times, cursor = [], ""
+        while True:
+            page = proxy.operator.get(f"/audit?limit={size}{cursor}")
+            times += [item["time"] for item in page["items"]]
+            if "next" not in page:
+                break
+            cursor = "&cursor=" + page["next"]
+        assert times == sorted(times, reverse=True)
+        assert len(times) == 361
+
+
+def command(proxy, *arguments):
+    host, port = proxy.admin
+    return run("audit", "--admin", f"{host}:{port}", *arguments)
+
+
+def test_the_command_line_tells_what_happened(stage):
+    def answer(exchange):
+        exchange.answer(503 if "43" in exchange.request.target else 201, b"")
+
+    proxy = stage.proxy(stage.upstream(answer), [RIDES])
+    once(proxy.data, ride(42, "good"))
+    once(proxy.data, ride(43, "bad"))
+    table = command(proxy, "--entity", "ride/42")
+    assert table.returncode == 0, table.stderr
+    title, row = table.stdout.splitlines()
+    assert title.split()[:4] == ["TIME", "DECISION", "OUTCOME", "POLICY"]
+    assert row.split()[2:] == ["forwarded", "completed", "201", "rides", "ride/42",
+                               "/v1/rides/42/dispatch", "good"]
+    lines = command(proxy, "--outcome", "released", "--since", "1h", "--format", "json").stdout
+    (item,) = [json.loads(line) for line in lines.splitlines()]
+    assert item["request_id"] == "bad"
+    assert len(command(proxy, "--limit", "1").stdout.splitlines()) == 2
+    assert "There are more" in command(proxy, "--limit", "1").stderr
+    assert command(proxy, "--path", "/none").stdout == "Nothing in the audit log.\n"
+    refused = command(proxy, "--decision", "maybe")
+    assert refused.returncode == 1 and "decision" in refused.stderr

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from harness import Client, StartFailed, crowd, policy, request
+from harness import Client, StartFailed, crowd, eventually, policy, request
 from harness.admin import Admin
 from harness.client import once
 from harness.process import run
@@ -124,12 +124,175 @@ def test_an_unknown_outcome_is_resolved_and_nothing_is_forwarded_any_more(stage)
     broken.clear()
     name = fingerprint_of(proxy, "a")
     assert proxy.operator.post(f"/records/{name}/resolve") == (200, {"status": "done"})
-    answer = once(proxy.data, order("a"))
-    assert (answer.status, answer.decision) == (409, "not-replayable")
+    for restarts in (0, 1):
+        answer = once(proxy.data, order("a"))
+        assert (answer.status, answer.decision) == (409, "not-replayable")
+        assert answer.json["type"] == "urn:onceproxy:problem:not-replayable"
+        assert answer.json["title"] == "An operator resolved this operation as done"
+        assert proxy.operator.get(f"/records/{name}")["not_kept"] == "resolved"
+        if not restarts:
+            proxy.kill9()
+            proxy.restart()
+    assert sum(upstream.executions.values()) == 1
+
+
+def test_an_operation_is_resolved_with_an_answer_that_duplicates_get(stage, directory):
+    upstream, broken = breaking(stage)
+    proxy = stage.proxy(upstream, [policy(lease="10ms")])
+    for size in (20, 20_000):  # a large one lies apart in the store
+        key = f"k{size}"
+        assert once(proxy.data, order(key)).status == 502
+        name = fingerprint_of(proxy, key)
+        answer = directory / "answer.json"
+        content = json.dumps({"ride": "x" * size})
+        answer.write_text(content)
+        told = records(proxy, "resolve", name, "--status", "201", "--body", str(answer),
+                       "--header", "Content-Type: application/json", "--header", "X-Ride: 7")
+        assert (told.returncode, told.stdout) == (0, f"{name}: resolved\n"), told.stderr
+        for _ in range(2):
+            answered = once(proxy.data, order(key))
+            assert (answered.status, answered.decision) == (201, "replayed")
+            assert answered.body.decode() == content
+            assert answered["content-type"] == "application/json" and answered["x-ride"] == "7"
+            assert answered["date"] and answered["idempotent-replayed"] == "true"
+            proxy.kill9()
+            proxy.restart()
+    broken.clear()
+    assert sum(upstream.executions.values()) == 2
+    # What it answers is nobody else's to read: not in the record, and not in the audit log.
+    assert "xxxx" not in json.dumps(proxy.operator.get("/audit?decision=operator"))
+    assert "xxxx" not in json.dumps(proxy.operator.get("/records"))
+
+
+def test_an_answer_that_could_not_be_sent_resolves_nothing(stage, directory):
+    upstream, _ = breaking(stage)
+    proxy = stage.proxy(upstream, [policy(lease="1h")])
+    once(proxy.data, order("a"))
+    name = fingerprint_of(proxy, "a")
+    large = directory / "large"
+    large.write_bytes(b"x" * (70 << 10))
+    body = directory / "body"
+    body.write_text("x")
+    for arguments, why in (
+            (["--status", "304"], "304"),
+            (["--status", "204", "--body", str(body)], "204"),
+            (["--body", str(body)], "--status"),
+            (["--status", "200", "--body", str(large)], "64 KiB"),
+            (["--status", "200", "--header", "Content-Length: 3"], "Content-Length"),
+            (["--status", "200", "--header", "Onceproxy-Fence: 3"], "Onceproxy-Fence"),
+            (["--status", "200", "--header", "X-A"], "name: value"),
+            (["--status", "200", "--header", "X-A: b\r\nSet-Cookie: c"], "X-A")):
+        told = records(proxy, "resolve", name, *arguments)
+        assert told.returncode == 1 and why in told.stderr, (arguments, told.stderr)
+    assert proxy.operator.get(f"/records/{name}")["state"] == "unknown"
+
+
+def test_what_was_not_kept_is_told_apart(stage):
+    def answer(exchange):
+        if exchange.request["x-request-id"] == "stream":
+            exchange.answer(200, b"data: 1\n\n", {"content-type": "text/event-stream"})
+        else:
+            exchange.answer(200, b"x" * 5_000)
+
+    proxy = stage.proxy(stage.upstream(answer), [policy(replay={"max_body": "1KiB"})])
+    for key, title, why in (("large", "The answer was too large to keep", "too-large"),
+                            ("stream", "The answer was a stream and was not kept", "stream")):
+        assert once(proxy.data, order(key)).status == 200
+        answered = once(proxy.data, order(key))
+        assert (answered.status, answered.decision) == (409, "not-replayable")
+        assert answered.json["title"] == title
+        assert proxy.operator.get("/records/" + fingerprint_of(proxy, key))["not_kept"] == why
+
+
+RIDES = policy(name="rides", match={"path": "/v1/rides/{ride_id}/dispatch"},
+               fingerprint=[{"path": "ride_id"}, {"client_key": "Idempotency-Key"}],
+               entity={"type": "ride", "id": [{"path": "ride_id"}]})
+
+
+def ride(number, key, **more):
+    return request(target=f"/v1/rides/{number}/dispatch?token=secret", key=key,
+                   headers={"x-request-id": key}, **more)
+
+
+def test_records_tell_what_they_are_about_and_are_found_by_it(stage, upstream):
+    proxy = stage.proxy(upstream, [RIDES, policy()])
+    for number in (42, 43):
+        once(proxy.data, ride(number, f"r{number}"))
+    once(proxy.data, order("a"))
+    (record,) = proxy.operator.get("/records?entity=ride/42")["items"]
+    assert record["path"] == "/v1/rides/42/dispatch" and record["entity"] == "ride/42"
+    assert "secret" not in json.dumps(proxy.operator.get("/records"))
+    assert len(proxy.operator.get("/records?path=/v1/rides/*")["items"]) == 2
+    assert len(proxy.operator.get("/records?path=/v1/rides/43/dispatch")["items"]) == 1
+    table = records(proxy, "list", "--entity", "ride/43").stdout.splitlines()
+    assert len(table) == 2 and "ride/43" in table[1] and "/v1/rides/43/dispatch" in table[1]
     proxy.kill9()
     proxy.restart()
-    assert once(proxy.data, order("a")).decision == "not-replayable"
-    assert sum(upstream.executions.values()) == 1
+    assert len(records(proxy, "list", "--path", "/v1/*").stdout.splitlines()) == 3
+
+
+def test_what_is_stuck_is_found_by_its_age(stage):
+    go_on = threading.Event()
+    upstream = stage.upstream(lambda exchange: (go_on.wait(60), executed(exchange)))
+    proxy = stage.proxy(upstream, [RIDES])
+    with Client(proxy.data) as stuck:
+        stuck.send(ride(42, "stuck"))
+        upstream.wait_for_requests(1)
+        stuck_for = records(proxy, "list", "--older-than", "1ms", "--state", "reserved")
+        assert len(stuck_for.stdout.splitlines()) == 2, stuck_for.stderr
+        later = records(proxy, "list", "--older-than", "5m", "--state", "reserved")
+        assert (later.returncode, later.stdout) == (0, "No records.\n")
+        go_on.set()
+        stuck.read("POST")
+    assert records(proxy, "list", "--older-than", "soon").returncode == 1
+
+
+def test_a_record_is_shown_by_the_request_that_it_is_of(stage, upstream, directory):
+    proxy = stage.proxy(upstream, [RIDES])
+    once(proxy.data, ride(42, "r1", body={"driver": 7}))
+    message = directory / "request.txt"
+    message.write_bytes(ride(42, "r1", body={"driver": 7}))
+    config = str(proxy.config)
+    shown = records(proxy, "show", "--request", str(message), "-c", config)
+    assert shown.returncode == 0, shown.stderr
+    assert "r1" in shown.stdout and "ride/42" in shown.stdout
+    message.write_bytes(ride(43, "r1", body={"driver": 7}))
+    assert records(proxy, "show", "--request", str(message), "-c", config).returncode == 1
+    message.write_bytes(request(target="/uncovered"))
+    uncovered = records(proxy, "show", "--request", str(message), "-c", config)
+    assert uncovered.returncode == 1 and "no policy covers" in uncovered.stderr
+    message.write_bytes(request(target="/v1/rides/42/dispatch", key=None))
+    nameless = records(proxy, "show", "--request", str(message), "-c", config)
+    assert nameless.returncode == 1 and "does not name its operation" in nameless.stderr
+    assert records(proxy, "show").returncode == 1
+
+
+def test_an_entity_is_shown_with_its_history(stage, upstream):
+    proxy = stage.proxy(upstream, [RIDES, policy(name="decline", match={"path": "/decline/{ride_id}"},
+                                                 entity={**RIDES["entity"], "closes": "1h",
+                                                         "unless_closed": True})])
+    once(proxy.data, ride(42, "first"))
+    once(proxy.data, ride(42, "first"))
+    once(proxy.data, ride(43, "other"))
+    once(proxy.data, request(target="/decline/42", key="no", headers={"x-request-id": "no"}))
+    host, port = proxy.admin
+    where = ["--admin", f"{host}:{port}"]
+
+    def shown():
+        told = run("entities", "show", "ride", "42", *where)
+        assert told.returncode == 0, told.stderr
+        return told.stdout
+
+    assert run("entities", "open", "ride", "42", *where).stdout == "ride/42: opened\n"
+    text = eventually(lambda: "replayed" in shown() and "operator" in shown() and shown(),
+                      "all of its history")
+    facts, _, history = text.partition("\n\n")
+    assert "type            ride" in facts and "id              42" in facts
+    rows = [line.split()[2] for line in history.splitlines()[1:]]
+    assert rows == ["operator", "forwarded", "replayed", "forwarded"]
+    assert "other" not in text
+    unknown = run("entities", "show", "ride", "44", *where)
+    assert unknown.returncode == 0 and "nothing is known" in unknown.stderr
 
 
 def test_a_forgotten_operation_runs_again(proxy, upstream):

@@ -1,5 +1,7 @@
 """The telemetry port: every decision is counted, and nothing a client wrote becomes a label."""
 
+import pathlib
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -7,6 +9,7 @@ import urllib.request
 import pytest
 
 from harness import Client, eventually, policy, request
+from harness.certificates import Authority
 from harness.client import once
 
 BODY = {"n": 1}
@@ -185,3 +188,50 @@ def test_logging_level_and_health_can_be_changed_on_the_admin_port(proxy):
 def test_quitquitquit_drains_and_exits(proxy):
     assert fetch(proxy.admin, "/quitquitquit", "POST")[0] == 200
     assert proxy.wait() == 0
+
+
+DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
+
+
+def test_what_panels_and_alerts_ask_for_is_exported_from_the_start(stage, upstream, directory):
+    """A rate over a series that begins with its first event misses that event."""
+    certificate, key = Authority().issue().write(directory, "tls")
+    secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}
+    proxy = stage.proxy(upstream, listen=["127.0.0.1:0", secure])
+    dashboard = (DEPLOY / "grafana" / "onceproxy.json").read_text()
+    rules = (DEPLOY / "prometheus" / "rules.yaml").read_text()
+    used = set(re.findall(r"(?<![:\w])(?:onceproxy|process)_\w+", dashboard + rules))
+    exported = set(re.findall(r"^(\w+)[{ ]", fetch(proxy.telemetry, "/metrics")[1], re.M))
+    assert len(used) > 40 and used <= exported, used - exported
+    # With the values of the labels that alerts choose by.
+    metrics = proxy.metrics()
+    chosen = set(re.findall(r'decision=~?"([\w|-]+)"', rules))
+    for decision in {word for words in chosen for word in words.split("|")}:
+        for name in ("onceproxy_requests_total", "onceproxy_shadow_decisions_total"):
+            assert metrics.values(name, policy="orders", decision=decision) == [0], (name, decision)
+    for then in ("hold", "retry"):
+        assert metrics.values("onceproxy_unknown_records", policy="orders", then=then) == [0]
+
+
+def test_unknown_outcomes_are_counted_while_they_last(stage):
+    upstream = stage.upstream(lambda exchange: exchange.connection.close())
+    proxy = stage.proxy(upstream, [policy(outcome={"unknown": "hold"}, lease="1h"),
+                                   policy(name="loose", match={"path": "/loose"}, lease="1h")])
+    for key in ("a", "b"):
+        once(proxy.data, request(key=key))
+    once(proxy.data, request(target="/loose", key="c"))
+
+    def counted():
+        return [proxy.metrics().sum("onceproxy_unknown_records", policy=name, then=then)
+                for name, then in (("orders", "hold"), ("orders", "retry"), ("loose", "hold"),
+                                   ("loose", "retry"))]
+
+    eventually(lambda: counted() == [2, 0, 0, 1], "all three are counted")
+    eventually(lambda: proxy.metrics().sum("onceproxy_unknown_oldest_age_seconds", policy="orders",
+                                           then="hold") > 0, "their age is told")
+    for record in proxy.operator.get("/records?policy=orders")["items"]:
+        assert proxy.operator.post(f"/records/{record['fingerprint']}/resolve")[0] == 200
+    eventually(lambda: counted() == [0, 0, 0, 1], "what was resolved is counted no more")
+    proxy.kill9()
+    proxy.restart()
+    eventually(lambda: counted() == [0, 0, 0, 1], "what is left is found after a restart")

@@ -1,7 +1,7 @@
 // Heads of HTTP/1.1 messages, read by one strict validator in both directions. What it accepts is
 // what is forwarded, so nothing that two parsers could understand differently gets through:
-// proxy/http/PROTOCOL.md has the rules ("HTTP, exactly"). It finds the fields that matter to a proxy while it reads, and
-// copies nothing: a head is views into the buffer that holds it.
+// proxy/http/PROTOCOL.md has the rules ("HTTP, exactly"). It finds the fields that matter to a
+// proxy while it reads, and copies nothing: a head is views into the buffer that holds it.
 //
 // It does not decode bodies (chunked.hpp) and does not rewrite heads (head_writer.hpp).
 // Pure; thread-safe.

@@ -34,6 +34,11 @@ class Metrics:
         wanted = set(labels.items())
         return sum(v for (n, found), v in self.samples.items() if n == name and wanted <= found)
 
+    def values(self, name, **labels):
+        """Those samples one by one; none where it is not exported."""
+        wanted = set(labels.items())
+        return [v for (n, found), v in self.samples.items() if n == name and wanted <= found]
+
     def decisions(self, decision, policy="orders"):
         return self.sum("onceproxy_requests_total", decision=decision, policy=policy)
 

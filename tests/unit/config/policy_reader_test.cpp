@@ -43,6 +43,30 @@ TEST_CASE("Every key of a policy is read") {
   CHECK(policy.on_store_error == policies::OnStoreError::forward);
 }
 
+TEST_CASE("A lease is a time, or follows how long the policy's forwards take") {
+  CHECK_FALSE(loaded_policy("lease: 5s").adaptive_lease);
+  const auto policy = loaded_policy(
+      "lease: {adaptive: {min: 2s, max: 1m}}\n"
+      "overrides:\n"
+      "  - {where: {body: /a, equals: x}, lease: 7s}\n"
+      "  - {where: {body: /a, equals: y}, window: 1h}");
+  REQUIRE(policy.adaptive_lease);
+  CHECK(policy.adaptive_lease->min == 2s);
+  CHECK(policy.adaptive_lease->max == 1min);
+  // upstream.response_timeout, by default.
+  CHECK(policy.adaptive_lease->floor == 30s);
+  // Until enough was observed.
+  CHECK(policy.terms.lease == 1min);
+  REQUIRE(policy.overrides.size() == 2);
+  CHECK_FALSE(policy.overrides[0].policy->adaptive_lease);
+  CHECK(policy.overrides[0].policy->terms.lease == 7s);
+  REQUIRE(policy.overrides[1].policy->adaptive_lease);
+  CHECK(policy.overrides[1].policy->adaptive_lease->floor == 30s);
+  const auto by_default = loaded_policy("lease: {adaptive: {}}");
+  CHECK(by_default.adaptive_lease->min == 5s);
+  CHECK(by_default.adaptive_lease->max == 5min);
+}
+
 TEST_CASE("What becomes of an unreadable body is what becomes of a missing field, unless said") {
   using policies::OnMissing;
   CHECK(loaded_policy("on_missing: pass").on_unreadable == OnMissing::pass);

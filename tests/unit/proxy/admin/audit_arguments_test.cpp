@@ -55,7 +55,9 @@ TEST_CASE("Every argument is read") {
                                         {"outcome", "failed,unknown"},
                                         {"fingerprint", std::string(64, 'a')},
                                         {"limit", "10000"},
-                                        {"cursor", "3.17-0.0"}},
+                                        {"entity", "ride/a/b"},
+                                        {"path", "/v1/*"},
+                                        {"cursor", "3.1000.2.17-0.0.0.0"}},
                                        now);
   REQUIRE(query);
   CHECK(query->since < query->until);
@@ -64,7 +66,11 @@ TEST_CASE("Every argument is read") {
   CHECK(query->outcomes == std::vector{store::AuditOutcome::failed, store::AuditOutcome::unknown});
   CHECK(query->fingerprint->hex() == std::string(64, 'a'));
   CHECK(query->items_max == 10'000);
-  CHECK(query->cursor.forwards.offset == 17);
+  CHECK(query->cursor.forwards.file == 3);
+  CHECK(query->cursor.forwards.before.offset == 17);
+  CHECK(query->subject.entity_type == "ride");
+  CHECK(query->subject.entity_id == "a/b");
+  CHECK(query->subject.path == "/v1/*");
 }
 
 TEST_CASE("What is wrong with an argument is said under its name") {
@@ -79,6 +85,9 @@ TEST_CASE("What is wrong with an argument is said under its name") {
                                              {"limit", "10001"},
                                              {"limit", "1x"},
                                              {"cursor", "3.17"},
+                                             {"entity", "ride"},
+                                             {"entity", "/42"},
+                                             {"path", "v1"},
                                              {"page", "1"}}) {
     CAPTURE(name, value);
     CHECK(problem({{name, value}}).starts_with(name + ": "));

@@ -109,10 +109,11 @@ class Client {
 
 /// A whole request on a connection of its own.
 inline std::string fetch(const std::string& address, const std::string& method,
-                         const std::string& target, const std::string& more_head = "") {
+                         const std::string& target, const std::string& more_head = "",
+                         const std::string& content = "") {
   Client client(address);
   client.send(method + " " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + more_head +
-              "\r\n");
+              "\r\n" + content);
   return client.rest();
 }
 

@@ -32,6 +32,8 @@ struct FakeInspection final : store::Inspection {
 
   store::RecordFilter filter;
   std::vector<std::string> asked;
+  /// Given with the last resolve.
+  std::optional<store::StoredAnswer> answer;
 
   std::variant<store::RecordPage, store::Unreadable> records(
       const store::RecordFilter& wanted, const std::optional<Fingerprint>& after,
@@ -62,7 +64,10 @@ struct FakeInspection final : store::Inspection {
     return result;
   }
   Changed release(const Fingerprint& f) override { return change("release " + f.hex()); }
-  Changed resolve(const Fingerprint& f) override { return change("resolve " + f.hex()); }
+  Changed resolve(const Fingerprint& f, const std::optional<store::StoredAnswer>& given) override {
+    answer = given;
+    return change("resolve " + f.hex());
+  }
   Changed forget(const Fingerprint& f) override { return change("forget " + f.hex()); }
   std::variant<std::optional<store::EntityView>, store::Unreadable> entity(
       const EntityKey& key) override {
@@ -76,6 +81,7 @@ struct FakeInspection final : store::Inspection {
 struct Program {
   FakeInspection inspection;
   std::vector<std::string> acted;
+  std::vector<Touched> touched;
   Server server{{"127.0.0.1", 0, ""}};
 
   Program() {
@@ -101,10 +107,16 @@ struct Program {
     inspection.all.push_back(done);
     add_record_endpoints(
         server, inspection,
-        [this](std::string_view action, std::string_view target, std::string_view result) {
-          acted.push_back(std::string(action) + " " + std::string(target) + " " +
-                          std::string(result));
-        });
+        {[this](std::string_view action, std::string_view target, std::string_view result) {
+           acted.push_back(std::string(action) + " " + std::string(target) + " " +
+                           std::string(result));
+         },
+         [](std::string_view name, std::string_view) -> std::optional<std::string> {
+           if (name == "Connection") return "is not for answers";
+           return std::nullopt;
+         }});
+    server.watch(
+        [this](const Request&, const Response& response) { touched.push_back(response.touched); });
     server.start();
   }
   std::string call(const std::string& method, const std::string& target) {
@@ -145,7 +157,8 @@ TEST_CASE("a list is asked for by policy and state") {
 TEST_CASE("a list with an argument that is wrong, unknown or given twice is 400") {
   Program program;
   for (const char* query : {"limit=0", "limit=1001", "limit=x", "limit=1x", "limit=", "state=done",
-                            "cursor=1", "page=2", "state=unknown&state=reserved"}) {
+                            "cursor=1", "page=2", "state=unknown&state=reserved", "older_than=5",
+                            "entity=ride", "entity=/1", "path=rides"}) {
     const std::string answer = program.call("GET", std::string("/records?") + query);
     CHECK(status(answer) == 400);
     CHECK(body(answer).starts_with("{\"error\":\""));
@@ -192,6 +205,66 @@ TEST_CASE("each change reaches the store, and is noted with how it ended") {
     CHECK(program.inspection.asked ==
           std::vector<std::string>(4, std::string(one.action) + " " + hex));
   }
+}
+
+TEST_CASE("a change tells what the record was about, for whoever writes it down") {
+  Program program;
+  program.inspection.all[0].path = "/v1/rides/42";
+  program.inspection.all[0].entity_type = "ride";
+  program.inspection.all[0].entity_id = "42";
+  CHECK(status(program.call("POST", "/records/" + numbered(1).hex() + "/release")) == 200);
+  CHECK(status(program.call("POST", "/entities/ride/42/open")) == 200);
+  program.server.stop();
+  REQUIRE(program.touched.size() == 2);
+  CHECK(program.touched[0].policy == "dispatch");
+  CHECK(program.touched[0].path == "/v1/rides/42");
+  for (const Touched& touched : program.touched) {
+    CHECK(touched.entity_type == "ride");
+    CHECK(touched.entity_id == "42");
+  }
+}
+
+TEST_CASE("a record is resolved with an answer for duplicates") {
+  Program program;
+  const std::string target = "/records/" + numbered(1).hex() + "/resolve";
+  const auto resolve = [&](const std::string& query, const std::string& content = "") {
+    return fetch(program.server.address(), "POST", target + query,
+                 "Content-Length: " + std::to_string(content.size()) + "\r\n", content);
+  };
+  CHECK(status(resolve("")) == 200);
+  CHECK_FALSE(program.inspection.answer);
+  CHECK(status(resolve("?status=201&header=Content-Type:%20text/plain&header=X-A:1", "done")) ==
+        200);
+  REQUIRE(program.inspection.answer);
+  CHECK(program.inspection.answer->status == 201);
+  CHECK(program.inspection.answer->replayable);
+  CHECK(program.inspection.answer->body == "done");
+  CHECK(
+      program.inspection.answer->head.starts_with("Content-Type: text/plain\r\nX-A: 1\r\nDate: "));
+  CHECK(status(resolve("?status=200&header=date:x")) == 200);
+  CHECK(program.inspection.answer->head == "date: x\r\n");
+  for (const std::string bad :
+       {"?status=199", "?status=304", "?status=600", "?status=x", "?status=200&status=201",
+        "?header=A:b", "?status=200&header=A", "?status=200&header=Connection:close", "?to=done"}) {
+    INFO(bad);
+    CHECK(status(resolve(bad)) == 400);
+  }
+  CHECK(status(resolve("", "no status")) == 400);
+  CHECK(status(resolve("?status=204", "no content")) == 400);
+  program.server.stop();
+  CHECK(program.inspection.asked.size() == 3);
+  // What duplicates get is nothing for whoever reads what operators did.
+  CHECK(program.touched[1].detail == "4 bytes");
+}
+
+TEST_CASE("a list is asked for by age and by what records are about") {
+  Program program;
+  CHECK(status(program.call("GET", "/records?older_than=5m&entity=ride/a/b&path=/v1/*")) == 200);
+  program.server.stop();
+  CHECK(program.inspection.filter.older_than == 5min);
+  CHECK(program.inspection.filter.subject.entity_type == "ride");
+  CHECK(program.inspection.filter.subject.entity_id == "a/b");
+  CHECK(program.inspection.filter.subject.path == "/v1/*");
 }
 
 TEST_CASE("a GET of what changes something is 405") {

@@ -68,19 +68,21 @@ std::string record(const std::string& fingerprint, const std::string& state,
 
 TEST_CASE("a list is a table whose columns fit") {
   Port port;
-  port.answer("GET /records limit=50",
-              R"({"items":[)" + record("aa", "completed", R"(,"status":201)") + "," +
-                  record("bbb", "unknown", R"(,"error":"No\nanswer")") + "]}");
+  port.answer(
+      "GET /records limit=50",
+      R"({"items":[)" + record("aa", "completed", R"(,"status":201)") + "," +
+          record("bbb", "unknown", R"(,"error":"No\nanswer","entity":"ride/1","path":"/v1")") +
+          "]}");
   const Ran ran = run(port, action("list"));
   CHECK(ran.code == exit_good);
   CHECK(ran.err.empty());
   CHECK(ran.out ==
-        "FINGERPRINT  STATE      POLICY    CREATED              EXPIRES              ATTEMPTS  "
-        "DUPLICATES  OUTCOME\n"
-        "aa           completed  dispatch  2026-01-02 03:04:05  2026-01-03 03:04:05  2         "
-        "3           201\n"
-        "bbb          unknown    dispatch  2026-01-02 03:04:05  2026-01-03 03:04:05  2         "
-        "3           No\\nanswer\n");
+        "FINGERPRINT  STATE      POLICY    ENTITY  CREATED              EXPIRES              "
+        "ATTEMPTS  DUPLICATES  OUTCOME     PATH\n"
+        "aa           completed  dispatch          2026-01-02 03:04:05  2026-01-03 03:04:05  "
+        "2         3           201\n"
+        "bbb          unknown    dispatch  ride/1  2026-01-02 03:04:05  2026-01-03 03:04:05  "
+        "2         3           No\\nanswer  /v1\n");
 }
 
 TEST_CASE("a list goes on from page to page until it has what was asked for") {
@@ -135,6 +137,45 @@ TEST_CASE("a change is asked for once, and told when it is done") {
   CHECK(run(port, action("forget", "aa")).out == "aa: forgotten\n");
   CHECK(port.asked == std::vector<std::string>{"POST /records/aa/release",
                                                "POST /records/aa/resolve", "DELETE /records/aa"});
+}
+
+TEST_CASE("a record is resolved with the answer that is given, and not with half of one") {
+  Port port;
+  port.answer("POST /records/aa/resolve header=A: b&c header=D: e status=201",
+              R"({"status":"done"})");
+  RecordsArguments arguments = action("resolve", "aa");
+  arguments.status = 201;
+  arguments.headers = {"A: b&c", "D: e"};
+  CHECK(run(port, arguments).out == "aa: resolved\n");
+  arguments.status = 0;
+  const Ran refused = run(port, arguments);
+  CHECK(refused.code == exit_bad);
+  CHECK(refused.err.find("--status") != std::string::npos);
+  arguments.status = 200;
+  arguments.body = "/nowhere/body";
+  CHECK(run(port, arguments).code == exit_unreadable);
+  CHECK(port.asked.size() == 1);
+}
+
+TEST_CASE("a list asks for what it is told to") {
+  Port port;
+  port.answer("GET /records entity=ride/42 limit=50 older_than=5m path=/v1/* state=reserved",
+              R"({"items":[]})");
+  RecordsArguments arguments = action("list");
+  arguments.entity = "ride/42";
+  arguments.older_than = "5m";
+  arguments.path = "/v1/*";
+  arguments.state = "reserved";
+  CHECK(run(port, arguments).out == "No records.\n");
+}
+
+TEST_CASE("a record is named by a fingerprint or a request, and by one of them alone") {
+  Port port;
+  CHECK(run(port, action("show")).code == exit_bad);
+  RecordsArguments both = action("show", "aa");
+  both.request = "request.txt";
+  CHECK(run(port, both).code == exit_bad);
+  CHECK(port.asked.empty());
 }
 
 TEST_CASE("a rehearsal changes nothing and says whether it could be done") {

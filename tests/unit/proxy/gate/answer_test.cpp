@@ -43,10 +43,27 @@ TEST_CASE("each refusal has its status, its type and its words") {
        R"("title":"The outcome of this operation is unknown","status":409,)"
        R"("detail":"An earlier request for this operation was forwarded and its outcome is not )"
        R"(known; an operator has to resolve it."})"},
-      {not_replayable(), 409, "",
+      {not_replayable(store::NotKept::too_large), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was too large to keep","status":409,)"
        R"("detail":"This operation was done; its answer cannot be given again."})"},
+      {not_replayable(store::NotKept::stream), 409, "",
+       R"({"type":"urn:onceproxy:problem:not-replayable",)"
+       R"("title":"The answer was a stream and was not kept","status":409,)"
+       R"("detail":"This operation was done; a stream of events cannot be given again."})"},
+      {not_replayable(store::NotKept::crowded), 409, "",
+       R"({"type":"urn:onceproxy:problem:not-replayable",)"
+       R"("title":"The answer was not kept","status":409,"detail":"This operation was done; )"
+       R"(too many answers were arriving at once to keep its."})"},
+      {not_replayable(store::NotKept::unwanted), 409, "",
+       R"({"type":"urn:onceproxy:problem:not-replayable",)"
+       R"("title":"The answer was not kept","status":409,"detail":"This operation was done )"
+       R"(while the policy gave duplicates a fixed answer."})"},
+      {not_replayable(store::NotKept::resolved), 409, "",
+       R"({"type":"urn:onceproxy:problem:not-replayable",)"
+       R"("title":"An operator resolved this operation as done","status":409,)"
+       R"("detail":"The outcome of this operation was unknown until an operator marked it as )"
+       R"(done; there is no answer to give again."})"},
       {busy("Wait."), 503, "1",
        R"({"type":"urn:onceproxy:problem:busy","title":"Too many requests are under way","status":503,)"
        R"("detail":"Wait."})"},

@@ -230,7 +230,8 @@ TEST_CASE_METHOD(Fixture, "only what the policy drops is left out of a replay") 
 
 TEST_CASE_METHOD(Fixture, "a challenge that is kept is replayed whatever the policy drops") {
   policy.replay.drop_headers = {"www-authenticate", "proxy-authenticate"};
-  const policies::Field fields[] = {{"WWW-Authenticate", "Basic"}, {"proxy-Authenticate", "Digest"}};
+  const policies::Field fields[] = {{"WWW-Authenticate", "Basic"},
+                                    {"proxy-Authenticate", "Digest"}};
   settle(Answered{401, fields, "", true});
   settle(Answered{407, fields, "", true});
   CHECK(store.asked[0].answer.head == "WWW-Authenticate: Basic\r\n");
@@ -273,10 +274,11 @@ TEST_CASE_METHOD(Fixture, "a rule on the answer's body decides before its status
 
 TEST_CASE_METHOD(Fixture, "an answer that is not whole is remembered without being kept") {
   const policies::Field fields[] = {{"Date", "x"}};
-  settle(Answered{200, fields, "the beginn", false});
+  settle(Answered{200, fields, "the beginn", false, store::NotKept::stream});
   CHECK(settlement->decision == Decision::forwarded);
   CHECK(store.asked[0].verb == "complete");
   CHECK_FALSE(store.asked[0].answer.replayable);
+  CHECK(store.asked[0].answer.not_kept == store::NotKept::stream);
   CHECK(store.asked[0].answer.status == 200);
   CHECK(store.asked[0].answer.head.empty());
   CHECK(store.asked[0].answer.body.empty());
@@ -287,6 +289,7 @@ TEST_CASE_METHOD(Fixture, "a policy with a fixed answer keeps nobody's answer") 
   settle_status(200);
   CHECK(store.asked[0].verb == "complete");
   CHECK_FALSE(store.asked[0].answer.replayable);
+  CHECK(store.asked[0].answer.not_kept == store::NotKept::unwanted);
   CHECK(store.asked[0].answer.body.empty());
   CHECK(store.asked[0].answer.head.empty());
 }

@@ -25,13 +25,16 @@ struct Logs {
   }
 };
 
-/// How many entries the newest file holds.
+/// How many entries the newest file holds, besides the one that it begins with.
 std::size_t entries(const AuditSeries& series) {
   const auto files = series.files();
   if (files.empty()) return 0;
   const std::string bytes = series.read(files.back().number).value_or("");
   std::size_t count = 0;
-  for (AuditWalk walk(bytes); walk.next();) count += walk.entry() ? 1 : 0;
+  for (AuditWalk walk(bytes); walk.next();) {
+    const auto entry = walk.entry();
+    if (entry && !std::holds_alternative<AuditFile>(*entry)) ++count;
+  }
   return count;
 }
 

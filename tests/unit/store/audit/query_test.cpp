@@ -146,6 +146,7 @@ TEST_CASE("filters choose by time, policy, decision and fingerprint") {
   other.policy = "orders";
   logs.log->write(bytes_of(other), 1);
   logs.log->hand_over(bytes_of(refusal(1, logs.now()), refusal(2, logs.now(), "mismatch")), 2);
+  logs.now();
   logs.log->act({.action = "reload"});
   logs.log->close();
   CHECK(logs.all({}) == Texts{"operator reload", "r mismatch", "r replayed", "f2 pending",
@@ -173,6 +174,104 @@ TEST_CASE("filters choose by time, policy, decision and fingerprint") {
   CHECK(logs.all(query) == Texts{"started"});
   query.decision = "held";
   CHECK(logs.all(query).empty());
+}
+
+TEST_CASE("filters choose by what an entry is about") {
+  Logs logs;
+  AuditForward ride = forward(1, logs.now());
+  ride.subject = {"/v1/rides/42/dispatch", "ride", "42"};
+  AuditForward other = forward(2, logs.now());
+  other.subject = {"/v1/rides/43/dispatch", "ride", "43"};
+  AuditForward job = forward(3, logs.now());
+  job.subject = {"/v1/jobs/42", "job", "42"};
+  logs.log->write(bytes_of(ride, other, job), 3);
+  AuditRefusal stale = refusal(1, logs.now(), "stale");
+  stale.subject = ride.subject;
+  logs.log->hand_over(bytes_of(stale, refusal(4, logs.now())), 2);
+  logs.now();
+  logs.log->act({.action = "reload"});
+  logs.log->act({.action = "release", .policy = "dispatch", .subject = ride.subject});
+  logs.log->close();
+  AuditQuery query;
+  query.subject = {"", "ride", "42"};
+  CHECK(logs.all(query) == Texts{"operator release", "r stale", "f1 pending"});
+  query.policy = "dispatch";
+  CHECK(logs.all(query) == Texts{"operator release", "r stale", "f1 pending"});
+  query.policy = "another";
+  CHECK(logs.all(query).empty());
+  query = {};
+  query.subject.path = "/v1/rides/42/dispatch";
+  CHECK(logs.all(query) == Texts{"operator release", "r stale", "f1 pending"});
+  query.subject.path = "/v1/rides/4";
+  CHECK(logs.all(query).empty());
+  query.subject.path = "/v1/rides/4*";
+  query.decision = audit_forwarded;
+  CHECK(logs.all(query) == Texts{"f2 pending", "f1 pending"});
+  query.subject.path = "*";
+  CHECK(logs.all(query) == Texts{"f3 pending", "f2 pending", "f1 pending"});
+}
+
+TEST_CASE("items come in the order of their times, in whatever order they were written down") {
+  std::mt19937_64 random(GENERATE(1, 2, 3));
+  Logs logs;
+  logs.options.bytes_max = 8 * 4 * (64 << 10);  // files of 64 KiB
+  logs.reopen();
+  // Each worker hands over what it noted up to half a second ago, now and then.
+  std::vector<std::string> pads(4);
+  std::vector<std::size_t> counts(4);
+  std::size_t all = 0;
+  for (std::uint64_t step = 0; step < 6'000; ++step) {
+    if (random() % 4 != 0) {
+      logs.clock.advance(std::chrono::milliseconds(random() % 3));
+    }
+    const std::size_t worker = random() % pads.size();
+    const WallTime time = logs.clock.now() - std::chrono::milliseconds(random() % 20);
+    if (random() % 2 == 0) {
+      pads[worker] += bytes_of(refusal(step, time));
+      ++counts[worker];
+    } else {
+      logs.log->write(bytes_of(forward(step, time)), 1);
+    }
+    ++all;
+    if (random() % 100 == 0) {
+      logs.log->hand_over(std::exchange(pads[worker], {}), std::exchange(counts[worker], 0));
+    }
+  }
+  for (std::size_t i = 0; i < pads.size(); ++i) logs.log->hand_over(pads[i], counts[i]);
+  logs.reopen();
+  CHECK(logs.log->forwards().files().size() > 3);
+  CHECK(logs.log->refusals().files().size() > 3);
+  for (const std::size_t size : {std::size_t{100'000}, std::size_t{997}}) {
+    AuditQuery query;
+    query.items_max = size;
+    query.since = WallTime();
+    WallTime newest = WallTime::max();
+    std::size_t shown = 0;
+    bool ordered = true;
+    for (bool more = true; more;) {
+      const auto next = find(*logs.log, query, [&](const AuditItem& item) {
+        const WallTime time = std::visit([](const auto& entry) { return entry.time; }, item.entry);
+        ordered = ordered && time <= newest;
+        newest = time;
+        if (!std::holds_alternative<AuditStart>(item.entry)) ++shown;
+      });
+      more = next.has_value();
+      if (more) query.cursor = *next;
+    }
+    CHECK(ordered);
+    CHECK(shown == all);
+  }
+}
+
+TEST_CASE("of two in one millisecond, what was refused is the newer") {
+  Logs logs;
+  const WallTime time = logs.now();
+  logs.log->write(bytes_of(forward(1, time)), 1);
+  logs.log->hand_over(bytes_of(refusal(1, time)), 1);
+  logs.log->close();
+  AuditQuery query;
+  query.policy = "dispatch";
+  CHECK(logs.all(query) == Texts{"r replayed", "f1 pending"});
 }
 
 TEST_CASE("what is older than the retention is not shown, though its file may still be there") {
@@ -265,14 +364,15 @@ TEST_CASE("a page goes on where the one before ended, whatever has come meanwhil
 }
 
 TEST_CASE("a cursor that nobody gave out is refused") {
-  const AuditCursor cursor{{3, 17}, {0, 0}};
-  CHECK(cursor.text() == "3.17-0.0");
+  const AuditCursor cursor{{3, {1'000, 2, 17}}, {0, {0, 0, 0}}};
+  CHECK(cursor.text() == "3.1000.2.17-0.0.0.0");
   const auto read = AuditCursor::parse(cursor.text());
   REQUIRE(read);
   CHECK(read->forwards == cursor.forwards);
   CHECK(read->refusals == cursor.refusals);
-  for (const char* bad : {"", "3", "3.17", "3.17-0", "3.17-0.0x", "-1.0-0.0", "3.17-0.0-",
-                          "a.b-c.d", "99999999999999999999.0-0.0"}) {
+  for (const char* bad : {"", "3", "3.17-0.0", "3.1000.2.17", "3.1000.2.17-0.0.0",
+                          "3.1000.2.17-0.0.0.0x", "-1.0.0.0-0.0.0.0", "3.1000.2.17-0.0.0.0-",
+                          "a.b.c.d-e.f.g.h", "99999999999999999999.0.0.0-0.0.0.0"}) {
     CHECK_FALSE(AuditCursor::parse(bad));
   }
 }
@@ -283,7 +383,9 @@ TEST_CASE("a cursor that points anywhere reads nothing wrong") {
   std::mt19937_64 random(1);
   for (int round = 0; round < 300; ++round) {
     AuditQuery query;
-    query.cursor = {{random() % 4, random() % 600}, {random(), random()}};
+    const auto time = logs.clock.now().time_since_epoch().count() - std::int64_t(random() % 10);
+    query.cursor = {{random() % 4, {time, random() % 4, random() % 600}},
+                    {random(), {std::int64_t(random()), random(), random()}}};
     const Texts found = logs.page(query);
     CHECK(found.size() <= 4);
   }

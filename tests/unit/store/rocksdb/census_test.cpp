@@ -74,3 +74,83 @@ TEST_CASE("a first part of the walk is enough for an estimate") {
     return counts.known && counts.completed > 1'500 && counts.completed < 2'500;
   }));
 }
+
+namespace {
+
+/// "dispatch hold 2, dispatch retry 1": what is unknown, by policy.
+std::string unknown(Fixture& fixture) {
+  std::string out;
+  for (const UnknownRecords& one : fixture.store->stats().records.unknown_by_policy) {
+    out += (out.empty() ? "" : ", ") + one.policy + (one.hold ? " hold " : " retry ") +
+           std::to_string(one.count);
+  }
+  return out;
+}
+
+bool comes_to(Fixture& fixture, const std::string& expected) {
+  return comes_to(fixture, [&](const RecordCounts& counts) {
+    return counts.known && unknown(fixture) == expected;
+  });
+}
+
+/// Looks at what has changed all the time, and walks no more once it has been round.
+void look_quickly(Fixture& fixture) {
+  fixture.options.sync = Sync::none;
+  fixture.tuning.census_pause = 1h;
+  fixture.tuning.census_look = 1ms;
+  fixture.open();
+  REQUIRE(comes_to(fixture, ""));
+}
+
+ReserveRequest holding(std::uint64_t number) {
+  ReserveRequest asks = request(number);
+  asks.terms.unknown = OnUnknown::hold;
+  return asks;
+}
+
+}  // namespace
+
+TEST_CASE("what becomes unknown is counted by its policy before the next walk") {
+  Fixture fixture;
+  look_quickly(fixture);
+  for (std::uint64_t n = 1; n <= 3; ++n) fixture.mark_unknown(fixture.permit(request(n)));
+  fixture.mark_unknown(fixture.permit(holding(4)));
+  ReserveRequest other = holding(5);
+  other.policy = "alerts";
+  fixture.mark_unknown(fixture.permit(other));
+  CHECK(comes_to(fixture, "alerts hold 1, dispatch retry 3, dispatch hold 1"));
+  fixture.clock.advance(90s);
+  for (const UnknownRecords& one : fixture.store->stats().records.unknown_by_policy) {
+    CHECK(one.oldest == 90s);
+  }
+}
+
+TEST_CASE("what is unknown no longer leaves the count before the next walk") {
+  Fixture fixture;
+  look_quickly(fixture);
+  for (std::uint64_t n = 1; n <= 4; ++n) fixture.mark_unknown(fixture.permit(holding(n)));
+  fixture.mark_unknown(fixture.permit(request(5)));
+  CHECK(comes_to(fixture, "dispatch retry 1, dispatch hold 4"));
+  Inspection& inspection = fixture.store->inspection();
+  CHECK(inspection.resolve(fingerprint(1), {}) == Changed::done);
+  CHECK(inspection.release(fingerprint(2)) == Changed::done);
+  CHECK(inspection.forget(fingerprint(3)) == Changed::done);
+  CHECK(comes_to(fixture, "dispatch retry 1, dispatch hold 1"));
+  // The lease is over, and a retry is let through.
+  fixture.clock.advance(1min);
+  const Permit retried = fixture.permit(request(5));
+  CHECK(comes_to(fixture, "dispatch hold 1"));
+  fixture.clock.advance(25h);
+  CHECK(comes_to(fixture, ""));
+}
+
+TEST_CASE("a reservation that nobody holds is counted as unknown once its lease is over") {
+  Fixture fixture;
+  look_quickly(fixture);
+  { const Permit dropped = fixture.permit(holding(1)); }
+  CHECK(comes_to(fixture, ""));
+  fixture.clock.advance(10min);
+  CHECK(comes_to(fixture, "dispatch hold 1"));
+  fixture.open();
+  CHECK(comes_to(fixture, "dispatch hold 1"));
+}

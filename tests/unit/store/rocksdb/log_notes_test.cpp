@@ -20,7 +20,7 @@ std::string contents(const fs::path& file) {
   return out.str();
 }
 
-struct Notes {
+struct Noted {
   TemporaryDirectory directory;
   fs::path file = directory.path() / LogNotes::name;
   LogNotes notes{directory.path()};
@@ -36,7 +36,7 @@ struct Notes {
 }  // namespace
 
 TEST_CASE("what was noted of a log is read by the next start, and what was forgotten is not") {
-  Notes notes;
+  Noted notes;
   notes.notes.read();
   CHECK(notes.notes.all().empty());
   CHECK_FALSE(notes.notes.note_new(7, {0, true}));
@@ -58,7 +58,7 @@ TEST_CASE("what was noted of a log is read by the next start, and what was forgo
 }
 
 TEST_CASE("the notes take one sector for each log there is, however many there were") {
-  Notes notes;
+  Noted notes;
   for (std::uint64_t log = 1; log < 200; ++log) {
     REQUIRE_FALSE(notes.notes.note(log, {log, true}));
     if (log > 3) REQUIRE_FALSE(notes.notes.forget(log - 3));
@@ -71,7 +71,7 @@ TEST_CASE("the notes take one sector for each log there is, however many there w
 }
 
 TEST_CASE("a sector of the notes that is damaged says nothing, and the others what they said") {
-  Notes notes;
+  Noted notes;
   for (std::uint64_t log : {10, 11, 12}) REQUIRE_FALSE(notes.notes.note(log, {4'096 + log, true}));
   const std::string whole = contents(notes.file);
   const std::size_t line = whole.find('\n', 512) - 512;
@@ -92,7 +92,7 @@ TEST_CASE("a sector of the notes that is damaged says nothing, and the others wh
 }
 
 TEST_CASE("notes that vanished or were replaced while they are open are told") {
-  Notes notes;
+  Noted notes;
   REQUIRE_FALSE(notes.notes.note(1, {1, true}));
   CHECK_FALSE(notes.notes.problem());
   fs::rename(notes.file, notes.directory.path() / "moved");
@@ -104,7 +104,7 @@ TEST_CASE("notes that vanished or were replaced while they are open are told") {
 }
 
 TEST_CASE("a note that cannot be written is an error, and not a note") {
-  Notes notes;
+  Noted notes;
   fs::create_directory(notes.file);
   CHECK(notes.notes.note(1, {1, true}));
   CHECK_FALSE(notes.notes.find(1));

@@ -160,7 +160,7 @@ TEST_CASE_METHOD(InspectionFixture, "a reservation that nobody holds is unknown 
   unknown.state = RecordView::State::unknown;
   CHECK(page(reserved).items.size() == 2);
   CHECK(page(unknown).items.empty());
-  CHECK(inspection().resolve(fingerprint(1)) == Changed::conflict);
+  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::conflict);
 
   clock.advance(1ms);
   REQUIRE(page(unknown).items.size() == 1);
@@ -171,7 +171,7 @@ TEST_CASE_METHOD(InspectionFixture, "a reservation that nobody holds is unknown 
   CHECK(record(1)->expires == clock.now() + 100s);
 
   clock.advance(1s);
-  CHECK(inspection().resolve(fingerprint(1)) == Changed::done);
+  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
   CHECK(record(1)->state == RecordView::State::completed);
   CHECK(record(1)->expires == clock.now() + 100s);
   CHECK(record(1)->error.empty());
@@ -185,7 +185,7 @@ TEST_CASE_METHOD(InspectionFixture, "who is resolved after its process died keep
   open();
   CHECK(is<NoTurn>(reserve(on_entity(2))));
   clock.advance(lost.terms.lease);
-  CHECK(inspection().resolve(fingerprint(1)) == Changed::done);
+  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
   CHECK(is<Reserved>(reserve(on_entity(2))));
 }
 
@@ -262,10 +262,12 @@ TEST_CASE_METHOD(InspectionFixture, "the turn of a process that died goes with i
 TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothing to replay") {
   leave_unknown(1);
   clock.advance(1h);
-  CHECK(inspection().resolve(fingerprint(1)) == Changed::done);
+  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
   const ReserveResult again = reserve(request(1));
   REQUIRE(is<Completed>(again));
   CHECK_FALSE(std::get<Completed>(again).answer.replayable);
+  CHECK(std::get<Completed>(again).answer.not_kept == NotKept::resolved);
+  CHECK(record(1)->not_kept == NotKept::resolved);
   CHECK(record(1)->state == RecordView::State::completed);
   CHECK_FALSE(record(1)->status);
   CHECK(record(1)->error.empty());
@@ -274,10 +276,71 @@ TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothi
 
   leave_reserved(2);
   leave_completed(3);
-  CHECK(inspection().resolve(fingerprint(2)) == Changed::conflict);
-  CHECK(inspection().resolve(fingerprint(3)) == Changed::conflict);
-  CHECK(inspection().resolve(fingerprint(4)) == Changed::absent);
+  CHECK(inspection().resolve(fingerprint(2), {}) == Changed::conflict);
+  CHECK(inspection().resolve(fingerprint(3), {}) == Changed::conflict);
+  CHECK(inspection().resolve(fingerprint(4), {}) == Changed::absent);
   CHECK(is<Held>(reserve(request(2))));
+}
+
+TEST_CASE_METHOD(InspectionFixture, "what is resolved with an answer gives that to duplicates") {
+  // Within the record, and apart from it.
+  const std::string body(GENERATE(std::size_t{10}, std::size_t{100'000}), 'x');
+  leave_unknown(1);
+  CHECK(inspection().resolve(fingerprint(1), StoredAnswer{201, "A: b\r\n", body}) == Changed::done);
+  for (int opened = 0; opened < 2; ++opened) {
+    const ReserveResult again = reserve(request(1));
+    REQUIRE(is<Completed>(again));
+    const StoredAnswer& given = std::get<Completed>(again).answer;
+    CHECK(given.replayable);
+    CHECK(given.status == 201);
+    CHECK(given.head == "A: b\r\n");
+    CHECK(given.body == body);
+    CHECK(record(1)->status == 201);
+    CHECK_FALSE(record(1)->not_kept);
+    open();
+  }
+}
+
+TEST_CASE_METHOD(InspectionFixture, "a record tells what it is about, and is listed by it") {
+  ReserveRequest asks = on_entity(1);
+  asks.path = "/v1/rides/r-1/dispatch";
+  complete(permit(asks), answer(200, ""));
+  ReserveRequest other = request(2);
+  other.path = "/v1/jobs/7";
+  mark_unknown(permit(other), "timeout");
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto view = record(1);
+    REQUIRE(view);
+    CHECK(view->path == "/v1/rides/r-1/dispatch");
+    CHECK(view->entity_type == "ride");
+    CHECK(view->entity_id == "r-1");
+    CHECK(record(2)->path == "/v1/jobs/7");
+    CHECK(record(2)->entity_type.empty());
+    RecordFilter filter;
+    filter.subject = {"", "ride", "r-1"};
+    REQUIRE(page(filter).items.size() == 1);
+    CHECK(page(filter).items[0].fingerprint == fingerprint(1));
+    filter.subject = {"/v1/*", "", ""};
+    CHECK(page(filter).items.size() == 2);
+    filter.subject = {"/v1/jobs", "", ""};
+    CHECK(page(filter).items.empty());
+    open();
+  }
+}
+
+TEST_CASE_METHOD(InspectionFixture, "a list is by the age of what it holds") {
+  leave_unknown(1);
+  clock.advance(4min);
+  leave_unknown(2);
+  clock.advance(1min);
+  RecordFilter filter;
+  filter.older_than = 5min;
+  REQUIRE(page(filter).items.size() == 1);
+  CHECK(page(filter).items[0].fingerprint == fingerprint(1));
+  filter.older_than = 1min;
+  CHECK(page(filter).items.size() == 2);
+  filter.older_than = 1h;
+  CHECK(page(filter).items.empty());
 }
 
 TEST_CASE(
@@ -292,7 +355,8 @@ TEST_CASE(
   const int syncs = files.log_syncs;
   files.log_sync_waits = true;
   Changed resolved = Changed::failed;
-  std::thread resolving([&] { resolved = fixture.store->inspection().resolve(fingerprint(1)); });
+  std::thread resolving(
+      [&] { resolved = fixture.store->inspection().resolve(fingerprint(1), {}); });
   CHECK(files.log_synced.wait([&] { return files.log_syncs > syncs; }));
   const ReserveResult meanwhile = fixture.reserve(request(1));
   CHECK(is<Held>(meanwhile));
@@ -325,7 +389,7 @@ TEST_CASE_METHOD(InspectionFixture, "changes are on disk") {
   leave_unknown(2);
   leave_completed(3);
   CHECK(inspection().release(fingerprint(1)) == Changed::done);
-  CHECK(inspection().resolve(fingerprint(2)) == Changed::done);
+  CHECK(inspection().resolve(fingerprint(2), {}) == Changed::done);
   CHECK(inspection().forget(fingerprint(3)) == Changed::done);
   open();
   CHECK_FALSE(record(1));
@@ -417,7 +481,7 @@ TEST_CASE_METHOD(InspectionFixture, "a store that is closed changes nothing and 
   leave_unknown(1);
   store->close();
   CHECK(inspection().release(fingerprint(1)) == Changed::failed);
-  CHECK(inspection().resolve(fingerprint(1)) == Changed::failed);
+  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::failed);
   CHECK(inspection().forget(fingerprint(1)) == Changed::failed);
   CHECK(inspection().open(entity_key(1)) == Changed::failed);
   CHECK(std::holds_alternative<Unreadable>(inspection().record(fingerprint(1))));

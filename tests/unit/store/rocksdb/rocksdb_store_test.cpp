@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "store/lease.hpp"
+#include "store/notes.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -281,4 +282,24 @@ TEST_CASE("close answers what is under way, refuses what comes after, and may be
   CHECK(fixture.complete(std::move(kept), answer(200, "")) == Settled::failed);
   fixture.store->close();
   CHECK_FALSE(fixture.store->stats().healthy);
+}
+
+TEST_CASE("notes are kept across a restart, each as it was last handed in") {
+  Fixture fixture;
+  fixture.open();
+  Notes& notes = *fixture.store->notes();
+  CHECK_FALSE(notes.note("a"));
+  CHECK(notes.keep("a", "first"));
+  CHECK(notes.keep("a", std::string("se\0cond", 7)));
+  CHECK(notes.keep("b", ""));
+  CHECK_FALSE(notes.keep("c", std::string(note_bytes_max + 1, 'x')));
+  fixture.open();
+  Notes& again = *fixture.store->notes();
+  CHECK(again.note("a") == std::string("se\0cond", 7));
+  CHECK(again.note("b") == "");
+  CHECK_FALSE(again.note("c"));
+  // Beside them stands what the store knows of itself.
+  CHECK(again.keep("a", "third"));
+  fixture.open();
+  CHECK(fixture.store->notes()->note("a") == "third");
 }

@@ -1,0 +1,65 @@
+#include "config/lease_reader.hpp"
+
+#include "config/scalars.hpp"
+
+namespace onceproxy::config {
+
+using namespace std::chrono_literals;
+using policies::AdaptiveLease;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// As it is written.
+struct LeaseMap {
+  AdaptiveLease adaptive;
+};
+
+void check_bounds(const Node& node, const AdaptiveLease& bounds) {
+  if (bounds.min <= bounds.max) return;
+  const auto max = node.get("max");
+  (max ? *max : node).problem("max is below min; the lease cannot be between them");
+}
+
+Kind<LeaseMap> lease_map() {
+  auto bounds = section<AdaptiveLease>(
+      {"lease.adaptive",
+       {key<AdaptiveLease>("min", &AdaptiveLease::min, duration(10ms, 24h),
+                           "The shortest lease, from 10ms to 24h."),
+        key<AdaptiveLease>("max", &AdaptiveLease::max, duration(10ms, 24h),
+                           "The longest lease, from 10ms to 24h; also what holds until 20 forwards "
+                           "were observed.")}},
+      check_bounds);
+  return section<LeaseMap>(
+      {"lease",
+       {key<LeaseMap>("adaptive", &LeaseMap::adaptive, std::move(bounds),
+                      "Three times the 99th percentile of how long this policy's forwards take, "
+                      "between min and max, and never below upstream.response_timeout.",
+                      Need::required)}});
+}
+
+}  // namespace
+
+Kind<LeaseDraft> lease() {
+  const Kind<milliseconds> time = duration(10ms, 24h);
+  const Kind<LeaseMap> map = lease_map();
+  Kind<LeaseDraft> kind;
+  kind.names = map.names;
+  kind.read = [time, map](const Node& node) -> std::optional<LeaseDraft> {
+    if (!node.is_map()) {
+      const auto value = time.read(node);
+      if (!value) return std::nullopt;
+      return LeaseDraft{*value, std::nullopt};
+    }
+    const auto value = map.read(node);
+    if (!value) return std::nullopt;
+    return LeaseDraft{value->adaptive.max, value->adaptive};
+  };
+  kind.schema = [time, map] {
+    return Json::object({{"anyOf", Json::array({time.schema(), map.schema()})}});
+  };
+  kind.print = [time](const LeaseDraft& value) { return time.print(value.time); };
+  return kind;
+}
+
+}  // namespace onceproxy::config
