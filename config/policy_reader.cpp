@@ -58,6 +58,7 @@ Kind<Policy> policy() {
   kind.read = [draft](const Node& node) -> std::optional<Policy> {
     auto value = draft.read(with_preset(node));
     if (!value) return std::nullopt;
+    value->policy.earlier = earlier_selection(node, value->policy);
     return std::move(value->policy);
   };
   return kind;

@@ -3,7 +3,10 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
+
+#include "config/selector_reader.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -11,6 +14,8 @@ namespace {
 struct Preset {
   std::string_view name;
   std::string_view keys;
+  /// What the version before selected, where that was something else (presets.hpp).
+  std::string_view earlier = {};
 };
 
 // Senders of webhooks take 2xx for delivered and 5xx for a reason to try again; some drop what gets
@@ -87,6 +92,16 @@ const std::map<std::string, std::shared_ptr<const YamlItem>>& trees() {
   return all;
 }
 
+/// Reads what stands in this file alone: a fault in it is a fault of the program.
+std::vector<policies::Selector> read_selectors(const Node& list) {
+  static const auto kind = selectors(Sources::all, Empty::refused);
+  auto value = kind.read(list);
+  if (!value || list.reading().has_problems()) {
+    throw std::logic_error("a preset's earlier keys cannot be read");
+  }
+  return *std::move(value);
+}
+
 YamlItem moved(const YamlItem& item, Place place);
 
 std::shared_ptr<const YamlValue> moved(const YamlValue& value, Place place) {
@@ -123,6 +138,35 @@ std::string preset_keys(const std::string& name) {
     if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_all);
   }
   return "";
+}
+
+std::string earlier_preset_keys(const std::string& name) {
+  for (const Preset& preset : presets) {
+    if (preset.name == name) return std::string(preset.earlier);
+  }
+  return "";
+}
+
+std::shared_ptr<const policies::Selection> earlier_selection(const Node& node,
+                                                             const policies::Policy& policy) {
+  const auto preset = node.get("preset");
+  const std::string keys = preset ? earlier_preset_keys(preset->text()) : "";
+  if (keys.empty()) return nullptr;
+  Reading reading(keys, "preset", {});
+  const auto root = parse_yaml(
+      keys, [](const std::string&) { return std::nullopt; }, reading);
+  if (!root) throw std::logic_error("a preset's earlier keys are no YAML");
+  const Node earlier(reading, *root, "");
+  auto out = std::make_shared<policies::Selection>();
+  const auto select = [&](const char* key, const std::vector<policies::Selector>& now) {
+    if (node.get(key)) return now;
+    const auto list = earlier.get(key);
+    return list ? read_selectors(*list) : std::vector<policies::Selector>();
+  };
+  out->fingerprint = select("fingerprint", policy.fingerprint);
+  out->scope = select("scope", policy.scope);
+  out->payload = select("payload", policy.payload);
+  return out;
 }
 
 Node with_preset(const Node& policy) {

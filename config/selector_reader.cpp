@@ -284,7 +284,9 @@ Kind<policies::Condition> condition(Of of) {
   const Kind<ConditionDraft> draft =
       section<ConditionDraft>(std::move(keys), [of](const Node& node, const ConditionDraft& value) {
         check_condition(node, value, of);
-        if (of == Of::answer) check_of_answer(node, value.selector);
+        // What could not be read has been reported.
+        const bool known = !value.selector.text.empty();
+        if (of == Of::answer && known) check_of_answer(node, value.selector);
       });
   Kind<policies::Condition> kind;
   kind.names = draft.names;

@@ -94,12 +94,14 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                         "A value of the JSON body, by JSON Pointer (RFC 6901); \"\" is the whole "
                         "document, and a segment * is every element of an array."),
       source_key<Owner>("form", policies::Source::form, text("a field's name", wrong_name),
-                        "The value of this field of an application/x-www-form-urlencoded body."),
+                        "The value of this field of a form: of a body of the type "
+                        "application/x-www-form-urlencoded or multipart/form-data."),
       source_key<Owner>("method", policies::Source::method, only_true(), "The request's method."),
       source_key<Owner>("target", policies::Source::target, only_true(),
                         "The request's path and query, as they came."),
       source_key<Owner>("content", policies::Source::content, only_true(),
-                        "The body: canonical when it is JSON, its bytes otherwise."),
+                        "The body, as what Content-Type says that it is: JSON in canonical form, a "
+                        "form by its fields, anything else by its bytes."),
       source_key<Owner>("const", policies::Source::constant, text("text"), "A constant text."),
       source_key<Owner>("client_certificate", policies::Source::client_certificate,
                         certificate_name(),

@@ -25,7 +25,9 @@ std::string_view joined(const RequestView& request, std::string_view name, const
 
 Truth holds(const Condition& condition, const Subject& subject) {
   std::string text;
-  const auto field = append_field(condition.selector, subject, text);
+  const Subject asked{subject.match, subject.request, subject.body, subject.status,
+                      Reading::condition};
+  const auto field = append_field(condition.selector, asked, text);
   if (!field && field.error().kind == SelectError::Kind::unreadable) return Truth::unreadable;
   const bool missing = !field && field.error().kind == SelectError::Kind::missing;
   if (condition.present) return *condition.present == !missing ? Truth::yes : Truth::no;

@@ -1,10 +1,11 @@
 // Document: the body of a covered request, parsed when first asked for and at most once, with
 // Content-Encoding gzip and deflate undone. Not thread-safe; lives for one request.
 //
-// A body is unreadable when its coding cannot be undone, or when it is not empty, says that it is
-// JSON or begins like it, and is not valid JSON. Whoever asks about its fields gets neither yes nor
-// no: the service behind may read it otherwise. Anything else that is not JSON (nothing, a form,
-// text) is readable and has no fields of JSON.
+// A body is unreadable when its coding cannot be undone; to who asks for JSON, when it is not
+// empty, says that it is JSON or begins like it, and is not valid JSON; to who asks for a form,
+// when it is not empty, says that it is multipart/form-data and is not valid. Whoever asks about
+// its fields gets neither yes nor no: the service behind may read it otherwise. Anything else that
+// is not JSON (nothing, a form, text) is readable and has no fields of JSON.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policies/json.hpp"
+#include "policies/media_type.hpp"
+#include "policies/multipart.hpp"
 #include "policies/request_view.hpp"
 
 namespace onceproxy::policies {
@@ -29,31 +33,61 @@ class Document {
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
 
+  /// What the request says that the body is.
+  BodyKind kind();
   /// The decoded body; nullptr when its encoding is unknown or broken or it decodes to too much.
   const std::string_view* content();
-  /// The body as JSON; nullptr when it is none (RFC 8259, no repeated member names).
+  /// The body as JSON, whatever it says that it is; nullptr when it is none (RFC 8259, no repeated
+  /// member names).
   const JsonTree* json();
-  /// Why the body is unreadable, as a sentence that names the place and repeats nothing of it;
-  /// nullptr when it is readable.
-  const std::string* unreadable();
-  /// Whether fields of the body were requested and the body was unreadable. Costs nothing.
-  bool is_known_unreadable() const { return unreadable_known_ == Known::present; }
+  /// Whether a reader of JSON may take it for a document, valid or not: it begins with an object or
+  /// an array. False where there is no content.
+  bool begins_like_json();
+  /// The parts of a body that says that it is multipart/form-data; nullptr when it does not, or is
+  /// not valid.
+  const std::vector<Part>* parts();
+
+  // Why the body is unreadable, as a sentence that names the place and repeats nothing of it;
+  // nullptr when it is readable. Costs a read of the body where nobody has read it yet.
+  const std::string* unreadable_json();
+  const std::string* unreadable_form();
+
+  /// The first of these two's reason that was asked for; nullptr where none was, or the body is
+  /// readable. Costs nothing.
+  const std::string* known_unreadable() const { return why_unreadable_; }
+
+  /// Why json() is nullptr: a literal and a place. Only then.
+  const Fault& json_fault() const { return json_fault_; }
 
  private:
   /// Whether a member was worked out, and whether there is one.
   enum class Known { not_yet, absent, present };
 
+  /// Works out once what `why` returns, and says it again from then on.
+  template <typename Why>
+  const std::string* once(Known& known, std::string& text, Why why);
+  std::string json_reason();
+  std::string form_reason();
+  std::string not_valid(std::string_view what, const Fault& fault) const;
+
   const RequestView& request_;
   std::string_view content_;
   std::optional<std::size_t> decoded_bytes_max_;
+  std::optional<BodyKind> kind_;
   Known content_known_ = Known::not_yet;
   Known json_known_ = Known::not_yet;
-  Known unreadable_known_ = Known::not_yet;
+  Known parts_known_ = Known::not_yet;
   /// Empty unless the body came encoded.
   std::string decoded_;
   std::unique_ptr<const JsonTree> json_;
-  JsonFault fault_;
-  std::string unreadable_;
+  Fault json_fault_;
+  std::vector<Part> parts_;
+  Fault parts_fault_;
+  Known unreadable_json_known_ = Known::not_yet;
+  Known unreadable_form_known_ = Known::not_yet;
+  std::string unreadable_json_;
+  std::string unreadable_form_;
+  const std::string* why_unreadable_ = nullptr;
 };
 
 }  // namespace onceproxy::policies

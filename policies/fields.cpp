@@ -12,6 +12,7 @@
 #include "policies/json_string.hpp"
 #include "policies/media_type.hpp"
 #include "policies/method_override.hpp"
+#include "policies/multipart.hpp"
 #include "policies/path_template.hpp"
 #include "policies/pointer.hpp"
 
@@ -96,9 +97,8 @@ Found append_json(const JsonTree& tree, JsonTree::Index value, const Selector& s
   return ValueType::json;
 }
 
-/// No field of JSON or of a form: it is missing, or the body is unreadable.
-tl::expected<Found, SelectError> no_field(Document& body) {
-  const std::string* const why = body.unreadable();
+/// It is missing, or the body is unreadable: `why`.
+tl::expected<Found, SelectError> no_field(const std::string* why) {
   if (why == nullptr) return Found();
   return tl::unexpected(SelectError{SelectError::Kind::unreadable, *why});
 }
@@ -120,27 +120,59 @@ Found append_member(const Selector& selector, const JsonTree& tree, std::string&
 tl::expected<Found, SelectError> append_body(const Selector& selector, Document& body,
                                              std::string& out) {
   const JsonTree* const tree = body.json();
-  return tree == nullptr ? no_field(body) : append_member(selector, *tree, out);
+  return tree == nullptr ? no_field(body.unreadable_json()) : append_member(selector, *tree, out);
 }
 
-tl::expected<Found, SelectError> append_content(const Selector& selector, Document& body,
+/// A body is compared as what it says that it is, and as JSON where it says nothing and is JSON.
+/// Text whose bytes happen to spell JSON is text: 1.10 and 1.1 are two.
+bool counts_as_json(const Subject& subject) {
+  if (subject.reading == Reading::earlier_digest) return true;
+  const BodyKind kind = subject.body.kind();
+  return kind == BodyKind::json || kind == BodyKind::unsaid;
+}
+
+tl::expected<Found, SelectError> append_content(const Selector& selector, const Subject& subject,
                                                 std::string& out) {
-  if (const JsonTree* tree = body.json()) {
-    append_canonical(*tree, 0, selector, out);
-    return ValueType::json;
+  Document& body = subject.body;
+  const std::string_view* const content = body.content();
+  if (content == nullptr) return no_field(body.unreadable_json());
+  if (counts_as_json(subject)) {
+    if (const JsonTree* const tree = body.json()) {
+      append_canonical(*tree, 0, selector, out);
+      return ValueType::json;
+    }
+  } else if (subject.reading == Reading::digest && !content->empty()) {
+    // What curl and others send as a form by default, and the service reads as JSON, is no form:
+    // `+` and a space are two there.
+    if (body.kind() == BodyKind::form && !body.begins_like_json()) {
+      append_form(*content, out);
+      return ValueType::form;
+    }
+    if (const auto* const parts = body.parts()) {
+      append_parts(*parts, out);
+      return ValueType::parts;
+    }
   }
-  const std::string_view* content = body.content();
-  if (content == nullptr) return no_field(body);
   out.append(*content);
   return ValueType::bytes;
 }
 
-tl::expected<Found, SelectError> append_form(const Selector& selector, const Subject& subject,
-                                             std::string& out) {
-  const std::string_view* content = subject.body.content();
-  if (content == nullptr) return no_field(subject.body);
-  if (!says_form(subject.request)) return Found();
-  return append_texts(selector, form_values(*content, selector.name), out);
+tl::expected<Found, SelectError> append_form_field(const Selector& selector, const Subject& subject,
+                                                   std::string& out) {
+  Document& body = subject.body;
+  const std::string_view* const content = body.content();
+  if (content == nullptr) return no_field(body.unreadable_form());
+  if (says_form(subject.request)) {
+    return append_texts(selector, form_values(*content, selector.name), out);
+  }
+  if (subject.reading == Reading::earlier_digest) return Found();
+  const auto* const parts = body.parts();
+  if (parts == nullptr) return no_field(body.unreadable_form());
+  std::vector<std::string> values;
+  for (const Part& part : *parts) {
+    if (part.name == selector.name) values.emplace_back(part.content);
+  }
+  return append_texts(selector, values, out);
 }
 
 /// What overrides the method is part of it where the policy minds: a POST and a POST that stands
@@ -150,7 +182,7 @@ tl::expected<Found, SelectError> append_method(const Selector& selector, const S
   if (!subject.match.method_override) return append_text(selector, subject.request.method, out);
   std::string text(subject.request.method);
   const auto overriding = overriding_methods(subject.request, subject.body);
-  if (!overriding) return no_field(subject.body);
+  if (!overriding) return no_field(subject.body.unreadable_form());
   for (const std::string& method : *overriding) text.append(", ").append(method);
   return append_text(selector, text, out);
 }
@@ -175,8 +207,10 @@ Found append_default(const Selector& selector, std::string& out) {
 
 tl::expected<Found, SelectError> append_client_key(const Selector& selector,
                                                    const RequestView& request, std::string& out) {
-  const auto bad = [](std::string_view why) {
-    return tl::unexpected(SelectError{SelectError::Kind::bad_key, std::string(why)});
+  const auto bad = [&](std::string_view why) {
+    SelectError error{SelectError::Kind::bad_key, std::string(why)};
+    error.key_header = selector.name;
+    return tl::unexpected(std::move(error));
   };
   const Field* found = nullptr;
   for (const Field& field : request.headers) {
@@ -222,13 +256,13 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
     case Source::body:
       return append_body(selector, subject.body, out);
     case Source::form:
-      return append_form(selector, subject, out);
+      return append_form_field(selector, subject, out);
     case Source::method:
       return append_method(selector, subject, out);
     case Source::target:
       return append_text(selector, request.target, out);
     case Source::content:
-      return append_content(selector, subject.body, out);
+      return append_content(selector, subject, out);
     case Source::constant:
       return append_text(selector, selector.name, out);
     case Source::client_certificate:
@@ -241,7 +275,45 @@ tl::expected<Found, SelectError> append_found(const Selector& selector, const Su
   return Found();
 }
 
+/// What is known of the reason why a field of the body is missing: " (the body is empty)".
+std::string why_missing(const Selector& selector, const Subject& subject) {
+  // A condition tells nobody.
+  if (subject.reading == Reading::condition) return "";
+  if (selector.source != Source::body && selector.source != Source::form) return "";
+  Document& body = subject.body;
+  if (const std::string_view* const content = body.content();
+      content != nullptr && content->empty()) {
+    return " (the body is empty)";
+  }
+  if (selector.source == Source::body && body.json() == nullptr) {
+    return " (the body is not JSON: " + body.json_fault().text() + ")";
+  }
+  if (selector.source == Source::form && !says_form(subject.request) && body.parts() == nullptr) {
+    return " (the body is not a form)";
+  }
+  return "";
+}
+
+SelectError missing(const Selector& selector, const Subject& subject) {
+  SelectError error{SelectError::Kind::missing, selector.text + why_missing(selector, subject)};
+  if (selector.source == Source::client_key) error.key_header = selector.name;
+  return error;
+}
+
 }  // namespace
+
+std::string told(const SelectError& error) {
+  switch (error.kind) {
+    case SelectError::Kind::missing:
+      if (!error.expected.empty()) return error.detail + " is not " + std::string(error.expected);
+      return error.detail + " is missing";
+    case SelectError::Kind::bad_key:
+      return error.key_header + ": " + error.detail;
+    case SelectError::Kind::unreadable:
+      break;
+  }
+  return error.detail;
+}
 
 tl::expected<ValueType, SelectError> append_field(const Selector& selector, const Subject& subject,
                                                   std::string& out) {
@@ -255,7 +327,7 @@ tl::expected<ValueType, SelectError> append_field(const Selector& selector, cons
     if (!found) return tl::unexpected(found.error());
   }
   if (const Found standing_in = append_default(*last, out)) return *standing_in;
-  return tl::unexpected(SelectError{SelectError::Kind::missing, selector.text});
+  return tl::unexpected(missing(selector, subject));
 }
 
 tl::expected<std::vector<Value>, SelectError> read_fields(std::span<const Selector> selectors,

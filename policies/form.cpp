@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/ascii.hpp"
+#include "policies/json_string.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -29,22 +30,66 @@ bool decodes_to(std::string_view encoded, std::string_view text) {
   return encoded.empty();
 }
 
+/// Takes the pair at the front off `rest`, which is not empty.
+std::string_view take_pair(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('&'), rest.size());
+  const std::string_view pair = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return pair;
+}
+
+/// A byte order mark is nobody's name; editors and some senders write one.
+std::string_view without_mark(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text;
+}
+
+void decode(std::string_view encoded, std::string& out) {
+  out.clear();
+  out.reserve(encoded.size());
+  while (!encoded.empty()) out += take_decoded(encoded);
+}
+
 }  // namespace
 
+FormReader::FormReader(std::string_view text) : rest_(without_mark(text)) {}
+
+bool FormReader::next(std::string& name, std::string& value) {
+  std::string_view pair;
+  while (pair.empty()) {
+    if (rest_.empty()) return false;
+    pair = take_pair(rest_);
+  }
+  const std::size_t equals = std::min(pair.find('='), pair.size());
+  decode(pair.substr(0, equals), name);
+  decode(pair.substr(std::min(equals + 1, pair.size())), value);
+  return true;
+}
+
+void append_form(std::string_view text, std::string& out) {
+  FormReader reader(text);
+  std::string name;
+  std::string value;
+  out += '[';
+  for (bool first = true; reader.next(name, value); first = false) {
+    if (!first) out += ',';
+    out += '[';
+    append_json_string(name, out);
+    out += ',';
+    append_json_string(value, out);
+    out += ']';
+  }
+  out += ']';
+}
+
 std::vector<std::string> form_values(std::string_view text, std::string_view name) {
-  // A byte order mark is not part of a name; editors and some senders write one.
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = without_mark(text);
   std::vector<std::string> values;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('&'), text.size());
-    const std::string_view pair = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view pair = take_pair(text);
     const std::size_t equals = std::min(pair.find('='), pair.size());
     if (pair.empty() || !decodes_to(pair.substr(0, equals), name)) continue;
-    std::string_view encoded = pair.substr(std::min(equals + 1, pair.size()));
-    std::string& value = values.emplace_back();
-    value.reserve(encoded.size());
-    while (!encoded.empty()) value += take_decoded(encoded);
+    decode(pair.substr(std::min(equals + 1, pair.size())), values.emplace_back());
   }
   return values;
 }

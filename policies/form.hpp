@@ -9,6 +9,23 @@
 
 namespace onceproxy::policies {
 
+/// Yields the pairs one after the other. A byte order mark at the front is skipped, and so is what
+/// stands between two `&` that follow each other.
+class FormReader {
+ public:
+  explicit FormReader(std::string_view text);
+
+  /// False at the end. `name` and `value` are decoded; a pair without `=` has an empty value.
+  bool next(std::string& name, std::string& value);
+
+ private:
+  std::string_view rest_;
+};
+
+/// Appends what a form is compared by: the array of its pairs in order, each the array of its name
+/// and its value, as canonical JSON.
+void append_form(std::string_view text, std::string& out);
+
 /// The values of every pair of that name, decoded, in order. A byte order mark at the front is
 /// skipped.
 std::vector<std::string> form_values(std::string_view text, std::string_view name);

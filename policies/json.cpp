@@ -68,7 +68,7 @@ class JsonReader {
   }
 
   /// Where in the text the reader stopped, and why.
-  const JsonFault& fault() const { return fault_; }
+  const Fault& fault() const { return fault_; }
 
  private:
   /// A value that belongs to a container which is not closed yet.
@@ -253,25 +253,25 @@ class JsonReader {
   const std::string_view text_;
   std::size_t at_ = 0;
   std::vector<Open> open_;
-  JsonFault fault_;
+  Fault fault_;
 };
 
-tl::expected<std::unique_ptr<const JsonTree>, JsonFault> JsonTree::read(std::string_view text) {
+tl::expected<std::unique_ptr<const JsonTree>, Fault> JsonTree::read(std::string_view text) {
   const char* const begin = text.data();
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   text = trimmed(text, json_space);
-  if (text.empty()) return tl::unexpected(JsonFault{0, "a JSON value is missing"});
+  if (text.empty()) return tl::unexpected(Fault{0, "a JSON value is missing"});
   const auto before = static_cast<std::size_t>(text.data() - begin);
   if (text.size() > text_bytes_max) {
-    return tl::unexpected(JsonFault{before + text_bytes_max, "the document is too large"});
+    return tl::unexpected(Fault{before + text_bytes_max, "the document is too large"});
   }
   if (!simdjson::validate_utf8(text.data(), text.size())) {
-    return tl::unexpected(JsonFault{before + valid_prefix(text), "this is not UTF-8"});
+    return tl::unexpected(Fault{before + valid_prefix(text), "this is not UTF-8"});
   }
   std::unique_ptr<JsonTree> tree(new JsonTree(text));
   JsonReader reader(*tree);
   if (!reader.read()) {
-    return tl::unexpected(JsonFault{before + reader.fault().at, reader.fault().what});
+    return tl::unexpected(Fault{before + reader.fault().at, reader.fault().what});
   }
   return tree;
 }

@@ -16,15 +16,9 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-namespace onceproxy::policies {
+#include "policies/fault.hpp"
 
-/// What is wrong with a text that is not a JSON document.
-struct JsonFault {
-  /// The byte at which it was found, counted from 0.
-  std::size_t at = 0;
-  /// A literal that names the fault: "a member name is repeated".
-  std::string_view what;
-};
+namespace onceproxy::policies {
 
 class JsonTree {
  public:
@@ -43,8 +37,8 @@ class JsonTree {
     object
   };
 
-  /// `text` must outlive the tree.
-  static tl::expected<std::unique_ptr<const JsonTree>, JsonFault> read(std::string_view text);
+  /// `text` must outlive the tree. The fault is the first that is found.
+  static tl::expected<std::unique_ptr<const JsonTree>, Fault> read(std::string_view text);
   /// The same; nullptr when `text` is not a JSON document.
   static std::unique_ptr<const JsonTree> parse(std::string_view text);
 

@@ -1,16 +1,46 @@
 // What a request says that its body is: Content-Type (RFC 9110 8.3). Where the field is repeated,
-// it is unknown which one the service reads, so each counts.
+// it is unknown which one the service reads.
 // Pure; thread-safe.
 #pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "policies/request_view.hpp"
 
 namespace onceproxy::policies {
 
+/// What a body is compared as.
+enum class BodyKind {
+  unsaid,     ///< no Content-Type, or an empty one
+  json,       ///< application/json, text/json, or a type that ends in +json (RFC 6839 3.1)
+  form,       ///< application/x-www-form-urlencoded
+  multipart,  ///< multipart/form-data (RFC 7578)
+  other,      ///< anything else, and several fields that differ
+};
+BodyKind body_kind(const RequestView& request);
+
+/// A parameter of a field's value (RFC 9110 5.6.6), such as the boundary of a Content-Type.
+struct Parameter {
+  std::string_view name;
+  /// Without its quotes. Between quotes the escapes `\"` and `\\` are undone, and any other
+  /// backslash is itself, since old clients write a file's path as it is.
+  std::string text;
+};
+/// What stands behind the first semicolon, in order. What is no `name=text` is passed over.
+std::vector<Parameter> parameters(std::string_view value);
+/// The text of the only one of that name; nothing where there is none, or more than one.
+std::optional<std::string> only_parameter(const std::vector<Parameter>& parameters,
+                                          std::string_view name);
+
+// Whether one of the fields says it.
+
 /// application/x-www-form-urlencoded.
 bool says_form(const RequestView& request);
 
-/// application/json, text/json, or a type that ends in +json (RFC 6839 3.1).
+/// As BodyKind::json.
 bool says_json(const RequestView& request);
 
 }  // namespace onceproxy::policies

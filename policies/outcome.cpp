@@ -29,7 +29,7 @@ Classified classify(const OutcomeRules& rules, const AnswerView& answer,
     for (std::size_t i = 0; i < rules.rules.size() && !out.rule; ++i) {
       const Truth applies = all_hold(rules.rules[i].where, subject);
       if (applies == Truth::yes) out.rule = i;
-      if (applies == Truth::unreadable) out.unreadable = *body.unreadable();
+      if (applies == Truth::unreadable) out.unreadable = *body.known_unreadable();
     }
   }
   out.verdict = out.rule ? rules.rules[*out.rule].is : classify(rules, answer.status);

@@ -238,6 +238,13 @@ enum class Refusal {
 inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::store_error) + 1;
 using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
 
+/// The selectors that the digests of an operation are made of.
+struct Selection {
+  std::vector<Selector> fingerprint;
+  std::vector<Selector> scope;
+  std::vector<Selector> payload;
+};
+
 /// A lease that follows how long the policy's forwards take.
 struct AdaptiveLease {
   std::chrono::milliseconds min{5'000};
@@ -265,6 +272,9 @@ struct Policy {
   std::vector<Selector> scope;
   /// Empty: the payloads of requests with one fingerprint are not compared.
   std::vector<Selector> payload;
+  /// What the version of the digests before this one selected in place of the three (earlier.hpp);
+  /// nullptr: the same.
+  std::shared_ptr<const Selection> earlier;
   OnMissing on_missing = OnMissing::reject;
   OnMissing on_unreadable = OnMissing::reject;
   /// With `adaptive_lease`, its lease is what holds until enough was observed.

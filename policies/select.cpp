@@ -5,48 +5,26 @@
 #include "policies/conditions.hpp"
 #include "policies/digest.hpp"
 #include "policies/grammar.hpp"
+#include "policies/identity.hpp"
 #include "policies/policy_set.hpp"
 
 namespace onceproxy::policies {
 namespace {
 
-// Raised with any change to the grammar in README.md: a new number makes every key a new one.
-constexpr std::string_view fingerprint_tag = "onceproxy/fingerprint/1\n";
-constexpr std::string_view payload_tag = "onceproxy/payload/1\n";
+// Raised with any change to the grammar in README.md: a new number makes every bucket a full one.
 constexpr std::string_view rate_tag = "onceproxy/rate/1\n";
 
 /// A thread keeps its buffer between requests up to this size.
 constexpr std::size_t reusable_bytes_max = std::size_t{64} * 1024;
 
-/// The answer to HEAD has no body, so it must not be given to another method, nor the other way
-/// round: HEAD is an operation of its own, whatever the selectors say.
+/// The answer to HEAD has no body, and it changes nothing.
 constexpr std::string_view head_method = "HEAD";
-
-using Selectors = std::vector<Selector>;
-
-/// The bytes a fingerprint is the digest of.
-tl::expected<void, SelectError> append_identity(const std::string& name_space,
-                                                const Selectors& scope,
-                                                const Selectors& fingerprint,
-                                                const Subject& subject, std::string& out) {
-  out.append(fingerprint_tag);
-  append_counted(name_space, out);
-  auto whose = append_values(scope, subject, out);
-  auto fields = append_values(fingerprint, subject, out);
-  // A client that left out both its key and its credentials hears of the key.
-  return fields ? whose : fields;
-}
 
 tl::expected<store::Fingerprint, SelectError> ended(const EndsRule& rule, const Policy& policy,
                                                     const Subject& subject, std::string& scratch) {
-  scratch.clear();
-  auto identity =
-      append_identity(rule.name_space.empty() ? policy.name_space : rule.name_space,
-                      rule.scope ? *rule.scope : policy.scope, rule.fingerprint, subject, scratch);
-  if (!identity) return tl::unexpected(std::move(identity.error()));
-  store::Fingerprint out;
-  out.bytes = sha256(scratch);
-  return out;
+  return fingerprint_of(rule.name_space.empty() ? policy.name_space : rule.name_space,
+                        rule.scope ? *rule.scope : policy.scope, rule.fingerprint, subject,
+                        scratch);
 }
 
 /// A field that is missing names no operation. HEAD changes nothing, and ends nothing.
@@ -79,7 +57,10 @@ tl::expected<void, SelectError> append_bucket(const std::string& name_space, con
 
 /// What depends on a condition that asks an unreadable body.
 tl::unexpected<SelectError> unreadable(Document& body) {
-  return tl::unexpected(SelectError{SelectError::Kind::unreadable, *body.unreadable()});
+  const std::string* why = body.known_unreadable();
+  // An overriding method in a form whose coding cannot be undone.
+  if (why == nullptr) why = body.unreadable_form();
+  return tl::unexpected(SelectError{SelectError::Kind::unreadable, *why});
 }
 
 /// nullptr: whether an override applies depends on an unreadable body.
@@ -96,7 +77,7 @@ const Policy* effective(const Policy& policy, const Subject& subject) {
 /// has asked its conditions before, so a readable body costs nothing more.
 bool is_unclear(const Policy& policy, const Subject& subject) {
   const bool may_be = policy.match.method_override ||
-                      (!policy.match.where.empty() && subject.body.is_known_unreadable());
+                      (!policy.match.where.empty() && subject.body.known_unreadable() != nullptr);
   return may_be && body_matches(policy.match, subject.request, subject.body) == Truth::unreadable;
 }
 
@@ -106,18 +87,13 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
   tl::expected<Operation, SelectError> out;
   Operation& operation = *out;
   if (is_unclear(policy, subject)) return unreadable(subject.body);
-  auto identity =
-      append_identity(policy.name_space, policy.scope, policy.fingerprint, subject, scratch);
-  if (!identity) return tl::unexpected(std::move(identity.error()));
-  if (subject.request.method == head_method) append_counted(head_method, scratch);
-  operation.fingerprint.bytes = sha256(scratch);
-  if (!policy.payload.empty()) {
-    scratch.assign(payload_tag);
-    if (auto payload = append_values(policy.payload, subject, scratch); !payload) {
-      return tl::unexpected(std::move(payload.error()));
-    }
-    operation.payload.emplace().bytes = sha256(scratch);
-  }
+  auto fingerprint =
+      fingerprint_of(policy.name_space, policy.scope, policy.fingerprint, subject, scratch);
+  if (!fingerprint) return tl::unexpected(std::move(fingerprint.error()));
+  operation.fingerprint = *fingerprint;
+  auto payload = payload_of(policy.payload, subject, scratch);
+  if (!payload) return tl::unexpected(std::move(payload.error()));
+  operation.payload = *payload;
   if (policy.entity) {
     auto entity = read_entity(*policy.entity, subject);
     if (!entity) return tl::unexpected(std::move(entity.error()));
@@ -142,7 +118,6 @@ tl::expected<Operation, SelectError> digest(const Policy& policy, const Subject&
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body) {
   thread_local std::string scratch;
-  scratch.clear();
   auto operation = digest(policy, Subject{policy.match, request, body}, scratch);
   if (scratch.capacity() > reusable_bytes_max) scratch = std::string();
   return operation;

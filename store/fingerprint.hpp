@@ -63,6 +63,18 @@ struct Digest {
 using Fingerprint = Digest<struct FingerprintTag>;
 /// Covers what must not differ between two requests with one fingerprint.
 using PayloadDigest = Digest<struct PayloadTag>;
+/// Raised with any change in how policies compute these two, so that a store knows where its
+/// records may have earlier ones.
+inline constexpr std::uint64_t digests_version = 2;
+
+/// What the version of the digests before this one calls an operation and its payload.
+struct EarlierDigests {
+  Fingerprint fingerprint;
+  std::optional<PayloadDigest> payload;
+
+  friend bool operator==(const EarlierDigests&, const EarlierDigests&) = default;
+};
+
 /// Names one entity by its type and id, whichever policy asks; see policies/README.md.
 using EntityKey = Digest<struct EntityTag>;
 /// Names one bucket of a rate limit.

@@ -20,6 +20,10 @@ struct Free {
   std::optional<Record> previous;
 };
 
+/// Whether the record has another payload than the request, both being known. A record that an
+/// earlier version wrote has the same one where either of the request's digests says so.
+bool has_other_payload(const Record& record, const ReserveRequest& request, const Era& era);
+
 /// `record` is what was found, for a request that asks at `now` under `terms`. A record that is
 /// still `reserved` belongs to nobody in this process, the one of `era`: the caller has made sure
 /// of that.

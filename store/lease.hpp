@@ -19,6 +19,8 @@ struct Era {
   WallTime begun{};
   /// Reservations with this fence or a lower one are an earlier process's.
   std::uint64_t fences_before = 0;
+  /// Records with this fence or a lower one may have digests of an earlier version; 0: none has.
+  std::uint64_t earlier_digests_fence = 0;
 };
 
 /// A lease is renewed once more than a quarter of it has passed, on the next tick.
@@ -28,6 +30,12 @@ constexpr std::chrono::milliseconds renewed_after(std::chrono::milliseconds leas
 /// Between two renewals lies no more: the quarter, a tick of a second, and a second to write it.
 constexpr std::chrono::milliseconds renewal_max(std::chrono::milliseconds lease) {
   return renewed_after(lease) + std::chrono::milliseconds(2'000);
+}
+
+/// No record that is written under these terms is remembered for longer, whatever becomes of it,
+/// unless an operator resolves it.
+constexpr std::chrono::milliseconds remembered_max(const Terms& terms) {
+  return terms.window + terms.lease + renewal_max(terms.lease);
 }
 
 /// The lease of a reservation that is made or renewed at `now`, and when it is forgotten: a window

@@ -49,6 +49,11 @@ struct ReserveRequest {
   Fingerprint fingerprint;
   /// Absent: the payloads of requests with one fingerprint are not compared.
   std::optional<PayloadDigest> payload;
+  /// Absent: the same as these, or not asked for. Where nothing is known under `fingerprint`, a
+  /// record under this one that an earlier version wrote stands for the operation; and a record
+  /// that an earlier version wrote is compared with this payload too. Nothing is ever written under
+  /// it. See Store::digests_since().
+  std::optional<EarlierDigests> earlier;
   Terms terms;
   /// Kept in the record for operators. At most 63 and 255 bytes; longer is cut.
   std::string_view policy;

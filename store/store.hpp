@@ -60,6 +60,11 @@ class Store : public PermitOwner {
   /// Begins what was called for from loops that submit() themselves. Cheap where that is nothing.
   virtual void submit() {}
 
+  /// Since when digests are what they are now; what is in the store from before may lie under
+  /// earlier ones (ReserveRequest::earlier). Absent: it holds nothing from before. Fixed, and
+  /// cheap to ask.
+  virtual std::optional<WallTime> digests_since() const { return std::nullopt; }
+
   /// Where all that is written down; null: nowhere. Stays as long as the store.
   virtual AuditLog* audit() { return nullptr; }
 

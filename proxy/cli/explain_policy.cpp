@@ -143,15 +143,21 @@ class Explanation {
 
   /// As what the body is read; a selector that finds nothing may have that reason.
   void body() const {
-    const std::string* const unreadable = body_.unreadable();
+    const std::string* unreadable = body_.unreadable_json();
+    if (unreadable == nullptr) unreadable = body_.unreadable_form();
     if (unreadable != nullptr) return line("body", *unreadable);
-    if (body_.json() != nullptr) return line("body", "JSON");
-    line("body", body_.content()->empty() ? "none" : "not JSON");
+    if (body_.content()->empty()) return line("body", "none");
+    if (const auto* const parts = body_.parts()) {
+      return line("body", "a form of " + std::to_string(parts->size()) + " parts");
+    }
+    if (body_.json() != nullptr) return line("body", as_json());
+    const bool form = body_.kind() == policies::BodyKind::form;
+    line("body", form ? "a form" : "not JSON: " + body_.json_fault().text());
   }
 
   void refusal(const policies::SelectError& error) const {
     if (error.kind == policies::SelectError::Kind::bad_key) {
-      return line("decision", "400 bad-key: " + printable(error.detail));
+      return line("decision", "400 bad-key: " + printable(told(error)));
     }
     const bool pass = policies::lets_pass(policy_, error.kind);
     if (error.kind == policies::SelectError::Kind::unreadable) {
@@ -159,13 +165,18 @@ class Explanation {
                   (pass ? "forwarded unprotected (on_unreadable: pass): " : "400 unreadable: ") +
                       error.detail);
     }
-    const std::string what =
-        error.expected.empty() ? " is missing" : " is not " + std::string(error.expected);
     line("decision", (pass ? "forwarded unprotected (on_missing: pass): " : "400 missing-key: ") +
-                         printable(error.detail) + what);
+                         printable(told(error)));
   }
 
  private:
+  std::string as_json() const {
+    using policies::BodyKind;
+    const BodyKind kind = body_.kind();
+    const bool said = kind == BodyKind::json || kind == BodyKind::unsaid;
+    return said ? "JSON" : "JSON, though Content-Type does not say so: as content, not canonical";
+  }
+
   static std::string lease_text(const Policy& policy) {
     if (!policy.adaptive_lease) return duration_text(policy.terms.lease);
     const policies::AdaptiveLease& lease = *policy.adaptive_lease;
@@ -186,13 +197,18 @@ class Explanation {
     for (const auto& [selector, value] :
          policies::selected_fields(selectors, policy_, request_, body_)) {
       out_ << "  " << printable(selector)
-           << (value ? " = " + printable(*value) : without_value(value.error())) << "\n";
+           << (value ? " = " + printable(*value) : without_value(selector, value.error())) << "\n";
     }
   }
 
-  static std::string without_value(const policies::SelectError& why) {
-    if (why.kind != policies::SelectError::Kind::unreadable) return " is missing";
-    return " cannot be read: " + why.detail;
+  static std::string without_value(const std::string& selector, const policies::SelectError& why) {
+    using Kind = policies::SelectError::Kind;
+    if (why.kind == Kind::unreadable) return " cannot be read: " + why.detail;
+    if (why.kind == Kind::bad_key) return " is malformed: " + printable(why.detail);
+    if (!why.expected.empty()) return " is not " + std::string(why.expected);
+    // The reason stands behind the selector.
+    const bool reason = why.detail.starts_with(selector);
+    return " is missing" + (reason ? printable(why.detail.substr(selector.size())) : "");
   }
 
   static const char* word(policies::Verdict verdict) {

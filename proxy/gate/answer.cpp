@@ -61,30 +61,39 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
   return answer;
 }
 
-// The titles of in-flight, key-reused and missing-key are those of the IETF draft
-// draft-ietf-httpapi-idempotency-key-header, section 2.7.
+// Where the client makes the key, the titles of in-flight, key-reused and missing-key are those of
+// the IETF draft draft-ietf-httpapi-idempotency-key-header, section 2.7, with the header that the
+// policy names. Who sent no key must not be told of one.
 
-Answer in_flight() {
-  return problem(409, "in-flight", "A request is outstanding for this Idempotency-Key",
-                 "The first request for this operation has not been answered yet; retry later.",
-                 seconds{1});
+Answer in_flight(std::string_view key_header) {
+  return problem(
+      409, "in-flight",
+      key_header.empty() ? "A request is outstanding for this operation"
+                         : "A request is outstanding for this " + std::string(key_header),
+      "The first request for this operation has not been answered yet; retry later.", seconds{1});
 }
 
-Answer mismatch() {
-  return problem(422, "key-reused", "Idempotency-Key is already used",
+Answer mismatch(std::string_view key_header) {
+  return problem(422, "key-reused",
+                 key_header.empty() ? "This operation was sent with another payload"
+                                    : std::string(key_header) + " is already used",
                  "This operation is known with another payload.");
 }
 
-Answer missing_key(std::string_view selector, std::string_view expected) {
+Answer missing_key(std::string_view key_header, std::string_view selector,
+                   std::string_view expected) {
   std::string detail = "The request lacks a field that names its operation: ";
   if (!expected.empty()) {
     detail.assign("A field of the request is not ").append(expected).append(": ");
   }
-  return problem(400, "missing-key", "Idempotency-Key is missing", detail.append(selector));
+  return problem(400, "missing-key",
+                 key_header.empty() ? "A field that the operation needs is missing"
+                                    : std::string(key_header) + " is missing",
+                 detail.append(selector));
 }
 
-Answer bad_key(std::string_view detail) {
-  return problem(400, "bad-key", "Idempotency-Key is malformed", detail);
+Answer bad_key(std::string_view key_header, std::string_view detail) {
+  return problem(400, "bad-key", std::string(key_header) + " is malformed", detail);
 }
 
 Answer unreadable(std::string_view detail) {

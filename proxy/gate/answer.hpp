@@ -29,11 +29,14 @@ struct Answer {
 Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
                std::optional<std::chrono::seconds> retry_after = std::nullopt);
 
-Answer in_flight();
-Answer mismatch();
+// `key_header`: the header of the client's key that it is about; empty where fields of the request
+// name the operation, and the title speaks of no key then.
+Answer in_flight(std::string_view key_header);
+Answer mismatch(std::string_view key_header);
 /// `expected`: what the field must be, where it is there and is something else.
-Answer missing_key(std::string_view selector, std::string_view expected = {});
-Answer bad_key(std::string_view detail);
+Answer missing_key(std::string_view key_header, std::string_view selector,
+                   std::string_view expected = {});
+Answer bad_key(std::string_view key_header, std::string_view detail);
 Answer unreadable(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);

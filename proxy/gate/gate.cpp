@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "policies/earlier.hpp"
 #include "policies/outcome.hpp"
 #include "policies/select.hpp"
 #include "policies/share.hpp"
@@ -146,6 +147,11 @@ store::ReserveRequest Gate::reserve_request(const Rules& rules,
   return request;
 }
 
+bool Gate::looks_back(const Rules& rules) const {
+  const auto since = store_.digests_since();
+  return since && clock_.now() < *since + rules.remembered_max();
+}
+
 io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
                                 const policies::RequestView& request, policies::Document& body,
                                 const Asking& asking) {
@@ -162,13 +168,17 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
     note(policy, {request.path}, asking, admission);
     co_return admission;
   }
-  if (!policies::in_share(operation->fingerprint, enforcement.percent)) {
+  std::optional<store::EarlierDigests> earlier;
+  if (looks_back(rules)) earlier = policies::earlier_digests(policy, *operation, request, body);
+  // What an earlier version protected stays protected.
+  if (!policies::in_share(operation->fingerprint, enforcement.percent) &&
+      !(earlier && policies::in_share(earlier->fingerprint, enforcement.percent))) {
     Admission admission = unprotected(rules, policy, Unprotected::percent);
     admission.fingerprint = operation->fingerprint;
     co_return admission;
   }
-  const store::ReserveRequest reserve =
-      reserve_request(rules, *operation, watch, request.path, asking);
+  store::ReserveRequest reserve = reserve_request(rules, *operation, watch, request.path, asking);
+  reserve.earlier = earlier;
   AwaitedCall<store::ReserveResult> call(loop_);
   Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
@@ -206,7 +216,7 @@ Admission Gate::unnamed(const Rules& rules, const Policy& policy, const policies
                          unreadable ? Unprotected::unreadable : Unprotected::missing);
   }
   Admission admission = watch ? watched(std::move(verdict)) : Admission{std::move(verdict)};
-  if (unreadable) admission.error = why.detail;
+  admission.error = policies::told(why);
   return admission;
 }
 

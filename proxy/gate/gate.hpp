@@ -56,7 +56,7 @@ struct Admission {
   std::string origin = {};
   /// Where the policy only watches: what would have been decided. There is no Reply then.
   std::optional<Decision> shadow = std::nullopt;
-  /// For the logs: which field is missing, or why a field or the body cannot be read; never what
+  /// For the logs: which field is missing, or why a key or the body cannot be read; never what
   /// they hold. Empty where the operation could be named.
   std::string error = {};
 };
@@ -131,6 +131,8 @@ class Gate {
  private:
   store::ReserveRequest reserve_request(const Rules& rules, const policies::Operation& operation,
                                         bool watch, std::string_view path, const Asking& asking);
+  /// Whether the store may hold records of an earlier version's digests that still count.
+  bool looks_back(const Rules& rules) const;
   /// Lets a covered request pass, and counts why.
   Admission unprotected(const Rules& rules, const policies::Policy& policy,
                         telemetry::Unprotected reason);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "policies/request_view.hpp"
+
 namespace onceproxy::gate {
 
 namespace {
@@ -27,28 +29,43 @@ std::string_view words(store::Unavailable::Reason reason) {
   return "";
 }
 
+/// As the IETF draft spells its own, whatever the configuration's letters are.
+std::string_view header_name(std::string_view name) {
+  constexpr std::string_view draft = "Idempotency-Key";
+  return policies::equals_ignoring_case(name, draft) ? draft : name;
+}
+
+/// The header that the policy takes the client's key from; empty where it takes none.
+std::string_view key_header(const Policy& policy) {
+  for (const policies::Selector& selector : policy.fingerprint) {
+    if (selector.source == policies::Source::client_key) return header_name(selector.name);
+  }
+  return {};
+}
+
 }  // namespace
 
 Reply refuse(const Policy& policy, const policies::SelectError& error) {
+  const std::string_view header = header_name(error.key_header);
   if (error.kind == policies::SelectError::Kind::bad_key) {
-    return {Decision::bad_key, refusal(policy, Refusal::bad_key, bad_key(error.detail))};
+    return {Decision::bad_key, refusal(policy, Refusal::bad_key, bad_key(header, error.detail))};
   }
   if (error.kind == policies::SelectError::Kind::unreadable) {
     return {Decision::unreadable, refusal(policy, Refusal::unreadable, unreadable(error.detail))};
   }
   return {Decision::missing_key,
-          refusal(policy, Refusal::missing_key, missing_key(error.detail, error.expected))};
+          refusal(policy, Refusal::missing_key, missing_key(header, error.detail, error.expected))};
 }
 
 Reply refuse(const Policy& policy, store::InFlight why) {
   if (policy.in_flight.action == InFlightRule::Action::acknowledge && !why.ended) {
     return {Decision::acknowledged, refusal(policy, Refusal::acknowledged, acknowledged())};
   }
-  return {Decision::in_flight, refusal(policy, Refusal::in_flight, in_flight())};
+  return {Decision::in_flight, refusal(policy, Refusal::in_flight, in_flight(key_header(policy)))};
 }
 
 Reply refuse(const Policy& policy, store::Mismatch) {
-  return {Decision::mismatch, refusal(policy, Refusal::mismatch, mismatch())};
+  return {Decision::mismatch, refusal(policy, Refusal::mismatch, mismatch(key_header(policy)))};
 }
 
 Reply refuse(const Policy& policy, const store::Held& why) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "store/lease.hpp"
+
 namespace onceproxy::gate {
 
 namespace {
@@ -22,6 +24,15 @@ std::uint32_t packed(Enforcement enforcement) {
 Enforcement unpacked(std::uint32_t word) {
   return {static_cast<Enforcement::Mode>(word >> percent_bits),
           static_cast<int>(word & ((1U << percent_bits) - 1))};
+}
+
+/// Over the policy and its overrides.
+std::chrono::milliseconds longest(const Policy& policy) {
+  std::chrono::milliseconds out = store::remembered_max(policy.terms);
+  for (const policies::Override& one : policy.overrides) {
+    out = std::max(out, store::remembered_max(one.policy->terms));
+  }
+  return out;
 }
 
 /// Whether a lease of the policy, or of an override, depends on how long its forwards take.
@@ -51,6 +62,7 @@ Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Ru
     kept.turns = std::move(turns[policy.index]);
     if (follows_forwards(policy)) kept.estimate = estimates_->of(policy, notes);
     kept.enforcement = packed(policy.enforcement);
+    remembered_max_ = std::max(remembered_max_, longest(policy));
   }
 }
 

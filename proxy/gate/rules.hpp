@@ -35,6 +35,8 @@ class Rules {
         const Rules* before = nullptr, const store::Notes* notes = nullptr);
 
   const policies::PolicySet& policies() const { return policies_; }
+  /// How long the store may remember a record of any of these policies.
+  std::chrono::milliseconds remembered_max() const { return remembered_max_; }
 
   // `policy` is one of these policies, or an override of one.
   telemetry::PolicyId id(const policies::Policy& policy) const { return states_[policy.index].id; }
@@ -91,6 +93,7 @@ class Rules {
   };
 
   const policies::PolicySet policies_;
+  std::chrono::milliseconds remembered_max_{0};
   const std::shared_ptr<Turns> turns_;
   const std::shared_ptr<Estimates> estimates_;
   /// By the policy's index.

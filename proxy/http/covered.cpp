@@ -129,10 +129,11 @@ Task<void> Covered::run() {
   exchange_.trace.link(admission.origin);
   exchange_.fingerprint = admission.fingerprint;
   exchange_.shadow = admission.shadow;
+  exchange_.unnamed = std::move(admission.error);
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
     co_await forward(std::move(*reservation));
   } else if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
-    co_await exchange_.answer(reply->decision, std::move(reply->answer), admission.error);
+    co_await exchange_.answer(reply->decision, std::move(reply->answer));
   } else {
     Passing passing(exchange_, body_);
     co_await passing.run();

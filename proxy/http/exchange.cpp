@@ -196,7 +196,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   record.response_bytes = static_cast<std::int64_t>(response_bytes);
   record.duration = duration;
   if (call != nullptr) record.upstream_duration = call->duration();
-  record.error = error;
+  record.error = error.empty() ? std::string_view(unnamed) : error;
   worker.access_log().write(record);
   if (trace.sampled())
     trace.record(*this, {record, call, began_, ended, std::chrono::system_clock::now()});

@@ -44,6 +44,8 @@ class Exchange {
   /// What would have been decided, where the policy only watches.
   std::optional<gate::Decision> shadow;
   std::string_view request_id;
+  /// For the log: why the operation could not be named. Empty where it could.
+  std::string unnamed;
   RequestTrace trace;
   /// Of the request's body, decoded; for the log.
   std::uint64_t request_bytes = 0;

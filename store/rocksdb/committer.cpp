@@ -136,7 +136,7 @@ rocksdb::Status Committer::write(Operation* group, std::size_t& operations) {
   keep_time(batch_);
   const auto ceiling = parts_.fences.ceiling_for(highest);
   if (ceiling) {
-    parts_.database.add(batch_, Family::meta, meta::fence_ceiling, meta::encode(*ceiling));
+    meta::add_fence_ceiling(parts_.database, batch_, *ceiling);
     sync = true;
   }
   const rocksdb::Status status = parts_.database.write(batch_, sync);

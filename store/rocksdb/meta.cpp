@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "store/codec.hpp"
+
 namespace onceproxy::store::meta {
 
 std::string encode(std::uint64_t value) {
@@ -26,12 +28,23 @@ namespace {
   throw std::runtime_error("store " + path.string() + ": " + what + "; " + way_out);
 }
 
+void write(Database& database, const std::filesystem::path& path, rocksdb::WriteBatch& batch) {
+  const rocksdb::Status status = database.write(batch, true);
+  if (!status.ok()) refuse(path, "not writable (" + status.ToString() + ")", "see the reason");
+}
+
 void write(Database& database, const std::filesystem::path& path, std::string_view key,
            const std::string& value) {
   rocksdb::WriteBatch batch;
   database.add(batch, Family::meta, key, value);
-  const rocksdb::Status status = database.write(batch, true);
-  if (!status.ok()) refuse(path, "not writable (" + status.ToString() + ")", "see the reason");
+  write(database, path, batch);
+}
+
+void mark_new(Database& database, const std::filesystem::path& path) {
+  rocksdb::WriteBatch batch;
+  database.add(batch, Family::meta, format, encode(format_now));
+  database.add(batch, Family::meta, digests, encode(DigestsMemory{}));
+  write(database, path, batch);
 }
 
 /// 0 where there is none.
@@ -55,7 +68,7 @@ std::uint64_t read(const Database& database, const std::filesystem::path& path,
 std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
   const std::uint64_t found = read(database, path, format);
   if (found == 0) {
-    write(database, path, format, encode(format_now));
+    mark_new(database, path);
   } else if (found != format_now) {
     refuse(path,
            "written in format " + std::to_string(found) + ", this program knows format " +
@@ -66,6 +79,54 @@ std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
   // With a part of the log, ceilings may have gone; far fewer numbers than this fit into one.
   constexpr std::uint64_t lost_at_most = std::uint64_t{1} << 32;
   return database.lost_wal() ? ceiling + lost_at_most : ceiling;
+}
+
+std::string encode(const DigestsMemory& memory) {
+  Writer out(3 * sizeof(std::uint64_t));
+  out.number(memory.version);
+  out.number(memory.earlier_fence);
+  out.time(memory.since);
+  return out.take();
+}
+
+std::optional<DigestsMemory> decode_digests(std::string_view bytes) {
+  Reader in(bytes);
+  DigestsMemory memory;
+  memory.version = in.number<std::uint64_t>();
+  memory.earlier_fence = in.number<std::uint64_t>();
+  memory.since = in.time();
+  if (!in.good_to_the_end()) return std::nullopt;
+  return memory;
+}
+
+DigestsMemory keep_digests(Database& database, const std::filesystem::path& path,
+                           std::uint64_t fences_before, WallTime now) {
+  // Bytes that are not understood were written by another version: as if there were none.
+  std::optional<DigestsMemory> kept;
+  {
+    Database::Found found;
+    database.get(Family::meta, digests, found);
+    if (found.failed()) {
+      refuse(path, "cannot read \"" + std::string(digests) + "\" (" + found.error() + ")",
+             "restore the directory from a copy");
+    }
+    if (found.present()) kept = decode_digests(found.value());
+  }
+  const std::uint64_t ceiling = read(database, path, fence_ceiling);
+  const bool last = read(database, path, digests_fence_ceiling) == ceiling;
+  if (kept && kept->version == digests_version && last) return *kept;
+  const DigestsMemory memory{digests_version, fences_before, now};
+  rocksdb::WriteBatch batch;
+  database.add(batch, Family::meta, digests, encode(memory));
+  database.add(batch, Family::meta, digests_fence_ceiling, encode(ceiling));
+  write(database, path, batch);
+  return memory;
+}
+
+void add_fence_ceiling(const Database& database, rocksdb::WriteBatch& batch,
+                       std::uint64_t ceiling) {
+  database.add(batch, Family::meta, fence_ceiling, encode(ceiling));
+  database.add(batch, Family::meta, digests_fence_ceiling, encode(ceiling));
 }
 
 std::optional<ClockMemory> kept_clock(const Database& database, const std::filesystem::path& path) {

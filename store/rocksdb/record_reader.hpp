@@ -24,10 +24,17 @@ class RecordReader {
   /// What the disk says, whether or not the reservation is held. A read that failed and a record
   /// that cannot be read are reported to the observer. `claimed`: the caller has the claim on the
   /// fingerprint, so that what is found to be completed can be kept in memory.
+  /// Where nothing is found, the record of an earlier version under the request's earlier
+  /// fingerprint decides, if there is one.
   Looked look(const ReserveRequest& request, WallTime now, bool claimed) const;
 
  private:
-  Looked read(const ReserveRequest& request, WallTime now, bool claimed) const;
+  Looked look_at(const Fingerprint& fingerprint, const ReserveRequest& request, WallTime now,
+                 bool claimed) const;
+  Looked read(const Fingerprint& fingerprint, const ReserveRequest& request, WallTime now,
+              bool claimed) const;
+  bool is_left_out(const Fingerprint& fingerprint, const ReserveRequest& request,
+                   const Record& record) const;
   Unavailable read_failed(std::string_view detail) const;
   Unavailable undecodable(const Fingerprint& fingerprint) const;
 

@@ -36,6 +36,10 @@ class OpenStore final : public RocksDbStore {
     era_.fences_before = meta::prepare(database_, options_.path);
     fences_.start_above(era_.fences_before);
     start_clock();
+    const auto digests =
+        meta::keep_digests(database_, options_.path, era_.fences_before, era_.begun);
+    era_.earlier_digests_fence = digests.earlier_fence;
+    if (digests.earlier_fence != 0) digests_since_ = digests.since;
     notes_.read(database_);
     space_.measure();
     if (options_.audit.enabled) {
@@ -64,6 +68,7 @@ class OpenStore final : public RocksDbStore {
   bool release(Permit permit, const NotDone& why, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   void submit() override { committer_->submit(); }
+  std::optional<WallTime> digests_since() const override { return digests_since_; }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
   Notes* notes() override { return &notes_; }
   void dropped(const Permit& permit) noexcept override;
@@ -85,6 +90,7 @@ class OpenStore final : public RocksDbStore {
   Clock& clock_;
   const RocksDbObserver observer_;
   Era era_;  // fixed once the database is open
+  std::optional<WallTime> digests_since_;
   Database database_;
   CompletedCache completed_;
   const RecordReader records_;

@@ -6,6 +6,7 @@
 
 #include "claim.hpp"
 #include "policies/conditions.hpp"
+#include "policies/earlier.hpp"
 #include "policies/path.hpp"
 #include "policies/path_template.hpp"
 #include "policies/pointer.hpp"
@@ -105,14 +106,20 @@ Result run(const PolicySet& set, const RequestView& request, std::string_view by
   Document body(request, bytes, decoded_bytes_max);
   Result result;
   const Choice choice = set.choose(set.candidates(request), request, body);
-  claim(choice.unclear.empty() || body.unreadable() != nullptr,
+  claim(choice.unclear.empty() || body.known_unreadable() != nullptr,
         "only an unreadable body is unclear");
   result.policy = choice.deciding([](const Policy& policy) { return policy.enforcement; });
   if (result.policy != nullptr) {
     result.operation = select_operation(*result.policy, request, body);
     const bool unreadable =
         !result.operation && result.operation.error().kind == SelectError::Kind::unreadable;
-    claim(!unreadable || body.unreadable() != nullptr, "what is called unreadable is");
+    claim(!unreadable || body.known_unreadable() != nullptr, "what is called unreadable is");
+    if (result.operation) {
+      const auto earlier = earlier_digests(*result.policy, *result.operation, request, body);
+      const bool same = earlier && earlier->fingerprint == result.operation->fingerprint &&
+                        earlier->payload == result.operation->payload;
+      claim(!same, "earlier digests are told only where they differ");
+    }
     selected_fields(result.policy->fingerprint, *result.policy, request, body);
   }
   return result;

@@ -130,11 +130,56 @@ def test_a_missing_body_field_is_named_in_the_refusal(stage, upstream):
     fields = [{"body": "/driver/id"}, {"query": "trip"}]
     proxy = stage.proxy(upstream, [policy(fingerprint=fields)])
     refused = send(proxy, body={"driver": {}}, target="/orders?trip=1")
-    check_problem(refused, 400, "missing-key", "Idempotency-Key is missing")
+    check_problem(refused, 400, "missing-key", "A field that the operation needs is missing")
     assert "/driver/id" in refused.json["detail"]
     refused = send(proxy, body={"driver": {"id": 4}})
     assert "trip" in refused.json["detail"]
     assert upstream.bytes_received == 0
+
+
+def test_titles_fit_what_the_policy_asks_for(stage):
+    finish = threading.Event()
+    upstream = stage.upstream(executed_after(finish))
+    fields = [{"form": "id"}]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    policies = [policy(fingerprint=fields, payload=[{"content": True}]),
+                policy(name="keyed", match={"path": "/keyed"},
+                       fingerprint=[{"client_key": "X-Request-Key"}])]
+    proxy = stage.proxy(upstream, policies)
+    with Client(proxy.data) as first:
+        first.send(request(headers=form, body="id=1&item=tea"))
+        upstream.wait_for_requests(1)
+        again = send(proxy, headers=form, body="id=1&item=tea")
+        check_problem(again, 409, "in-flight", "A request is outstanding for this operation", "1")
+        other = send(proxy, headers=form, body="id=1&item=coffee")
+        check_problem(other, 422, "key-reused", "This operation was sent with another payload")
+        finish.set()
+        assert first.read("POST").decision == "forwarded"
+    missing = send(proxy, headers={"Content-Type": "text/plain"}, body="hello")
+    check_problem(missing, 400, "missing-key", "A field that the operation needs is missing")
+    assert "form: id (the body is not a form)" in missing.json["detail"]
+    keyed = send(proxy, target="/keyed")
+    check_problem(keyed, 400, "missing-key", "X-Request-Key is missing")
+    keyed = send(proxy, target="/keyed", headers={"X-Request-Key": "a,b"})
+    check_problem(keyed, 400, "bad-key", "X-Request-Key is malformed")
+
+
+def test_the_log_and_the_audit_name_the_field_or_the_fault_and_never_its_value(stage, upstream):
+    policies = [policy(fingerprint=[{"body": "/id"}, {"client_key": "Idempotency-Key"}]),
+                policy(name="passing", match={"path": "/passing"}, on_missing="pass",
+                       fingerprint=[{"header": "x-id"}])]
+    proxy = stage.proxy(upstream, policies)
+    assert send(proxy, key="a").decision == "missing-key"
+    assert send(proxy, key="secret,secret", body={"id": 1}).decision == "bad-key"
+    assert send(proxy, key="a", body="secret text").decision == "missing-key"
+    assert send(proxy, target="/passing").decision == "passed"
+    told = {"body: /id is missing",
+            "Idempotency-Key: the key has a character it may not have",
+            "body: /id (the body is not JSON: a JSON value is missing at byte 0) is missing",
+            "header: x-id is missing"}
+    lines = proxy.access_log(4)
+    assert {line.get("error") for line in lines} == told
+    assert "secret" not in str(lines)
 
 
 def test_on_missing_pass_forwards_unprotected(stage, upstream):

@@ -39,7 +39,7 @@ TEST_CASE("an empty body has content but no JSON") {
 
 namespace {
 
-/// Document::unreadable(), or "readable".
+/// Document::unreadable_json(), or "readable".
 std::string why_unreadable(std::string body, std::string type = "", std::string coding = "") {
   Request request;
   if (!type.empty()) request.headers.emplace_back("Content-Type", type);
@@ -47,9 +47,10 @@ std::string why_unreadable(std::string body, std::string type = "", std::string 
   request.body = std::move(body);
   const RequestView view = request.view();
   Document document(view, request.body, 1 << 20);
-  const std::string* const why = document.unreadable();
-  CHECK(document.is_known_unreadable() == (why != nullptr));
-  CHECK(document.unreadable() == why);
+  CHECK(document.known_unreadable() == nullptr);
+  const std::string* const why = document.unreadable_json();
+  CHECK(document.known_unreadable() == why);
+  CHECK(document.unreadable_json() == why);
   return why == nullptr ? "readable" : *why;
 }
 
@@ -100,4 +101,35 @@ TEST_CASE("a body whose coding cannot be undone is unreadable, whatever it is") 
           std::string::npos);
   }
   CHECK(why_unreadable(R"({"a":1})", "", "identity") == "readable");
+}
+
+namespace {
+
+std::string why_no_form(std::string body, std::string type, std::string coding = "") {
+  Request request;
+  request.headers.emplace_back("Content-Type", type);
+  if (!coding.empty()) request.headers.emplace_back("Content-Encoding", coding);
+  request.body = std::move(body);
+  const RequestView view = request.view();
+  Document document(view, request.body, 1 << 20);
+  const std::string* const why = document.unreadable_form();
+  CHECK(document.known_unreadable() == why);
+  CHECK(document.unreadable_form() == why);
+  return why == nullptr ? "readable" : *why;
+}
+
+}  // namespace
+
+TEST_CASE("a form with parts that is not valid is unreadable to who asks for a form") {
+  const std::string type = "multipart/form-data; boundary=X";
+  const std::string whole = "--X\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--X--\r\n";
+  CHECK(why_no_form(whole, type) == "readable");
+  CHECK(why_no_form(whole.substr(0, 50), type) ==
+        "The body is not valid multipart/form-data: the last boundary is missing at byte 50.");
+  CHECK(why_no_form("", type) == "readable");
+  CHECK(why_no_form(whole.substr(0, 50), "text/plain") == "readable");
+  CHECK(why_no_form("a=1", "application/x-www-form-urlencoded") == "readable");
+  CHECK(why_no_form("{", "application/json") == "readable");
+  CHECK(why_no_form(whole, type, "gzip").find("Content-Encoding") != std::string::npos);
+  CHECK(why_unreadable(whole.substr(0, 50), type) == "readable");
 }

@@ -38,3 +38,20 @@ TEST_CASE("values are decoded and kept in order") {
     CHECK(form_values(c.text, c.name) == c.values);
   }
 }
+
+TEST_CASE("a form is compared by its decoded pairs, in order") {
+  const auto form = [](std::string_view text) {
+    std::string out;
+    append_form(text, out);
+    return out;
+  };
+  CHECK(form("a=1&b=x+y%2B") == R"([["a","1"],["b","x y+"]])");
+  CHECK(form("%61=%31&&b=x%20y%2b&") == form("a=1&b=x+y%2B"));
+  CHECK(form("\xEF\xBB\xBF"
+             "a=1&b=x+y%2B") == form("a=1&b=x+y%2B"));
+  CHECK(form("b=x+y%2B&a=1") != form("a=1&b=x+y%2B"));
+  CHECK(form("a&b=") == R"([["a",""],["b",""]])");
+  CHECK(form("a=%22%5D%5D") == R"([["a","\"]]"]])");
+  CHECK(form("") == "[]");
+  CHECK(form("&") == "[]");
+}

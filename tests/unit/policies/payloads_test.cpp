@@ -1,8 +1,7 @@
 // The selectors that the presets stand for, on requests as their senders make them.
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
+#include "message_file.hpp"
 #include "policies/select.hpp"
 #include "request.hpp"
 
@@ -12,27 +11,6 @@ using test::Request;
 using test::selector;
 
 namespace {
-
-/// The message in tests/integration/payloads, as its README says it is written.
-Request payload(const std::string& name) {
-  std::ifstream file(PAYLOADS_DIR "/" + name + ".http");
-  INFO(name);
-  REQUIRE(file);
-  Request request;
-  std::string line;
-  std::getline(file, line);
-  std::istringstream first(line);
-  first >> request.method >> request.target;
-  while (std::getline(file, line) && !line.empty()) {
-    const std::size_t colon = line.find(": ");
-    REQUIRE(colon != std::string::npos);
-    request.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
-  }
-  std::ostringstream body;
-  body << file.rdbuf();
-  request.body = body.str();
-  return request;
-}
 
 Policy policy(std::vector<Selector> fingerprint) {
   Policy out;
@@ -51,16 +29,16 @@ std::string fingerprint(const Policy& policy, Request request) {
 
 void check_same(const Policy& policy, const std::string& a, const std::string& b) {
   INFO(a << " and " << b);
-  const std::string of_a = fingerprint(policy, payload(a));
+  const std::string of_a = fingerprint(policy, test::message(a));
   CHECK(of_a.size() == 64);
-  CHECK(of_a == fingerprint(policy, payload(b)));
+  CHECK(of_a == fingerprint(policy, test::message(b)));
 }
 
 void check_other(const Policy& policy, const std::string& a, const std::string& b) {
   INFO(a << " and " << b);
-  const std::string of_b = fingerprint(policy, payload(b));
+  const std::string of_b = fingerprint(policy, test::message(b));
   CHECK(of_b.size() == 64);
-  CHECK(fingerprint(policy, payload(a)) != of_b);
+  CHECK(fingerprint(policy, test::message(a)) != of_b);
 }
 
 Selector set(std::string pointer) {
@@ -95,7 +73,7 @@ TEST_CASE("an Alertmanager group is one from both replicas, in any order of its 
 }
 
 TEST_CASE("an alert that joins a group, or begins anew, makes it another operation") {
-  Request first = payload("alertmanager");
+  Request first = test::message("alertmanager");
   const std::string before = fingerprint(alertmanager(), first);
   const auto with = [&](const std::string& from, const std::string& to) {
     Request changed = first;

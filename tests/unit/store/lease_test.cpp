@@ -65,3 +65,14 @@ TEST_CASE("what is completed stays so whoever holds it and whatever its lease") 
   CHECK(state_at(record, {}, at(1999s), false) == Record::State::completed);
   CHECK(expiry(record, {at(1500s), 5}) == at(2000s));
 }
+
+TEST_CASE("nothing is remembered for longer than its terms allow") {
+  Terms terms;
+  terms.lease = 30s;
+  terms.window = 1h;
+  const WallTime now{std::chrono::milliseconds(0)};
+  Record record;
+  start_lease(record, terms, now);
+  CHECK(record.expires <= now + remembered_max(terms));
+  CHECK(now + std::max(terms.window, terms.lease) <= now + remembered_max(terms));
+}

@@ -19,18 +19,31 @@ TEST_CASE("each refusal has its status, its type and its words") {
     std::string body;
   };
   const Case cases[] = {
-      {in_flight(), 409, "1",
+      {in_flight("Idempotency-Key"), 409, "1",
        R"({"type":"urn:onceproxy:problem:in-flight",)"
        R"("title":"A request is outstanding for this Idempotency-Key","status":409,)"
        R"("detail":"The first request for this operation has not been answered yet; retry later."})"},
-      {mismatch(), 422, "",
+      {in_flight(""), 409, "1",
+       R"({"type":"urn:onceproxy:problem:in-flight",)"
+       R"("title":"A request is outstanding for this operation","status":409,)"
+       R"("detail":"The first request for this operation has not been answered yet; retry later."})"},
+      {mismatch(""), 422, "",
+       R"({"type":"urn:onceproxy:problem:key-reused",)"
+       R"("title":"This operation was sent with another payload",)"
+       R"("status":422,"detail":"This operation is known with another payload."})"},
+      {mismatch("Idempotency-Key"), 422, "",
        R"({"type":"urn:onceproxy:problem:key-reused","title":"Idempotency-Key is already used",)"
        R"("status":422,"detail":"This operation is known with another payload."})"},
-      {missing_key("body: /driver_id"), 400, "",
-       R"({"type":"urn:onceproxy:problem:missing-key","title":"Idempotency-Key is missing",)"
+      {missing_key("", "body: /driver_id"), 400, "",
+       R"({"type":"urn:onceproxy:problem:missing-key",)"
+       R"("title":"A field that the operation needs is missing",)"
        R"("status":400,"detail":"The request lacks a field that names its operation: )"
        R"(body: /driver_id"})"},
-      {bad_key("The key is empty."), 400, "",
+      {missing_key("Idempotency-Key", "client_key: Idempotency-Key"), 400, "",
+       R"({"type":"urn:onceproxy:problem:missing-key","title":"Idempotency-Key is missing",)"
+       R"("status":400,"detail":"The request lacks a field that names its operation: )"
+       R"(client_key: Idempotency-Key"})"},
+      {bad_key("Idempotency-Key", "The key is empty."), 400, "",
        R"({"type":"urn:onceproxy:problem:bad-key","title":"Idempotency-Key is malformed",)"
        R"("status":400,"detail":"The key is empty."})"},
       {held(29s), 409, "29",
@@ -159,7 +172,8 @@ TEST_CASE("a detail never ends its string, stays on one line and is always valid
 }
 
 TEST_CASE("what a client sent cannot break out of a problem's detail") {
-  const Answer answer = missing_key("header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK");
+  const Answer answer =
+      missing_key("", "header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK");
   CHECK(answer.body.find('\n') == std::string::npos);
   CHECK(answer.body.ends_with(
       R"(operation: header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK"})"));

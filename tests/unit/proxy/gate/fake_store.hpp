@@ -31,6 +31,7 @@ class FakeStore final : public store::Store {
     std::string verb;
     store::Fingerprint fingerprint;
     std::optional<store::PayloadDigest> payload;
+    std::optional<store::EarlierDigests> earlier;
     store::Terms terms;
     std::string policy, request_id, trace_id, trace, error;
     int status = 0;
@@ -52,6 +53,8 @@ class FakeStore final : public store::Store {
   std::chrono::nanoseconds turn_wait{-1};
   store::Settled settled = store::Settled::done;
 
+  std::optional<store::WallTime> since;
+
   std::vector<Asked> asked;
   int permits_dropped = 0;
 
@@ -70,6 +73,7 @@ class FakeStore final : public store::Store {
                store::Call<store::ReserveResult>& call) override {
     Asked& entry = note("reserve", request.fingerprint);
     entry.payload = request.payload;
+    entry.earlier = request.earlier;
     entry.terms = request.terms;
     entry.policy = request.policy;
     entry.request_id = request.request_id;
@@ -111,6 +115,7 @@ class FakeStore final : public store::Store {
     note("mark_unknown", permit.fingerprint()).error = error;
     return settle(permit, call);
   }
+  std::optional<store::WallTime> digests_since() const override { return since; }
   void dropped(const store::Permit&) noexcept override { ++permits_dropped; }
 
  private:

@@ -7,6 +7,7 @@
 #include "gate_fixture.hpp"
 #include "policies/select.hpp"
 #include "proxy/telemetry/json_text.hpp"
+#include "store/lease.hpp"
 
 namespace onceproxy::gate {
 namespace {
@@ -89,10 +90,10 @@ TEST_CASE_METHOD(Fixture, "what the store refuses has its decision and its answe
   store.at_once = GENERATE(true, false);
   admit(store::InFlight{});
   CHECK(reply().decision == Decision::in_flight);
-  CHECK(reply().answer.body == in_flight().body);
+  CHECK(reply().answer.body == in_flight("Idempotency-Key").body);
   admit(store::Mismatch{});
   CHECK(reply().decision == Decision::mismatch);
-  CHECK(reply().answer.body == mismatch().body);
+  CHECK(reply().answer.body == mismatch("Idempotency-Key").body);
   admit(store::Held{2500ms});
   CHECK(reply().decision == Decision::held);
   CHECK(reply().answer.head == held(3s).head);
@@ -141,21 +142,57 @@ TEST_CASE_METHOD(Fixture, "a policy that is off asks nobody") {
   CHECK(store.asked.empty());
 }
 
+TEST_CASE_METHOD(Fixture, "earlier digests are told as long as a record may have them, no longer") {
+  request.headers.emplace_back("Content-Type", "text/plain");
+  request.body = "1.10";
+  const auto remembered = store::remembered_max(policy.terms);
+  admit();
+  store.since = clock.now() - remembered + 1ms;
+  admit();
+  store.since = clock.now() - remembered;
+  admit();
+  REQUIRE(store.asked.size() == 3);
+  CHECK_FALSE(store.asked[0].earlier);
+  REQUIRE(store.asked[1].earlier);
+  CHECK(store.asked[1].earlier->fingerprint == store.asked[1].fingerprint);
+  CHECK(store.asked[1].earlier->payload != store.asked[1].payload);
+  CHECK_FALSE(store.asked[2].earlier);
+}
+
+TEST_CASE_METHOD(Fixture, "the longest that any policy or override remembers counts") {
+  policies::Policy longer = policy;
+  longer.terms.window = 72h;
+  policies::Policy other = policy;
+  other.name = "other";
+  other.overrides = {{{}, std::make_shared<const policies::Policy>(longer)}};
+  const Rules both({policy, other}, metrics);
+  CHECK(both.remembered_max() == store::remembered_max(longer.terms));
+  CHECK(both.remembered_max() >= 72h + 2 * longer.terms.lease);
+}
+
 TEST_CASE_METHOD(Fixture, "a request without its key is refused or passed, as the policy says") {
   request.headers.clear();
   SECTION("reject") {
     admit();
     CHECK(reply().decision == Decision::missing_key);
     CHECK(reply().answer.status == 400);
-    CHECK(reply().answer.body == missing_key("selector: Idempotency-Key").body);
+    CHECK(reply().answer.body == missing_key("Idempotency-Key", "selector: Idempotency-Key").body);
   }
   SECTION("pass") {
     policy.on_missing = policies::OnMissing::pass;
     admit();
     CHECK(passes());
   }
+  CHECK(admission->error == "selector: Idempotency-Key is missing");
   CHECK_FALSE(admission->fingerprint);
   CHECK(store.asked.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a malformed key is told in the log without the key") {
+  request.headers = {{"Idempotency-Key", "secret,secret"}};
+  admit();
+  CHECK(reply().decision == Decision::bad_key);
+  CHECK(admission->error == "Idempotency-Key: the key has a character it may not have");
 }
 
 TEST_CASE_METHOD(Fixture, "an unreadable body is refused or passed, as the policy says") {

@@ -56,6 +56,36 @@ TEST_CASE("a duplicate of a request under way is refused, or acknowledged") {
   CHECK(reply.answer.body == R"({"status":"accepted","reason":"in-flight"})");
 }
 
+TEST_CASE("a title speaks of a key where the policy takes one, by the name of its header") {
+  const auto title = [](const Reply& reply) {
+    const std::size_t begin = reply.answer.body.find("\"title\":\"") + 9;
+    return reply.answer.body.substr(begin, reply.answer.body.find('"', begin) - begin);
+  };
+  Policy policy;
+  policy.fingerprint.resize(2);
+  policy.fingerprint[0].source = policies::Source::form;
+  policy.fingerprint[1].source = policies::Source::body;
+  CHECK(title(refuse(policy, store::InFlight{})) == "A request is outstanding for this operation");
+  CHECK(title(refuse(policy, store::Mismatch{})) == "This operation was sent with another payload");
+  using Kind = SelectError::Kind;
+  CHECK(title(refuse(policy, SelectError{Kind::missing, "body: /id"})) ==
+        "A field that the operation needs is missing");
+
+  policy.fingerprint[1].source = policies::Source::client_key;
+  for (const auto& [name, told] : {std::pair("idempotency-key", "Idempotency-Key"),
+                                   std::pair("X-Request-Key", "X-Request-Key")}) {
+    policy.fingerprint[1].name = name;
+    const std::string key = told;
+    CHECK(title(refuse(policy, store::InFlight{})) == "A request is outstanding for this " + key);
+    CHECK(title(refuse(policy, store::Mismatch{})) == key + " is already used");
+    CHECK(title(refuse(policy, SelectError{Kind::missing, "x", {}, name})) == key + " is missing");
+    CHECK(title(refuse(policy, SelectError{Kind::bad_key, "x", {}, name})) ==
+          key + " is malformed");
+    CHECK(title(refuse(policy, SelectError{Kind::missing, "header: a"})) ==
+          "A field that the operation needs is missing");
+  }
+}
+
 TEST_CASE("each refusal can be given an answer of the policy's, and keeps its decision") {
   Policy policy;
   for (std::size_t i = 0; i < policies::refusal_count; ++i) {

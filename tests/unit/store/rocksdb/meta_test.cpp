@@ -13,3 +13,15 @@ TEST_CASE("a number of the store comes back as it was written, and nothing else 
   CHECK_FALSE(meta::decode("1234567"));
   CHECK_FALSE(meta::decode("123456789"));
 }
+
+TEST_CASE("what is known of digests comes back as it was written, and nothing else is it") {
+  const meta::DigestsMemory memory{2, 1u << 20, WallTime(std::chrono::milliseconds(-5))};
+  const auto bytes = meta::encode(memory);
+  const auto back = meta::decode_digests(bytes);
+  REQUIRE(back);
+  CHECK(back->version == 2);
+  CHECK(back->earlier_fence == 1u << 20);
+  CHECK(back->since == memory.since);
+  CHECK_FALSE(meta::decode_digests(bytes + "x"));
+  CHECK_FALSE(meta::decode_digests(bytes.substr(1)));
+}

@@ -1,0 +1,29 @@
+// Earlier: what the version of the digests before this one makes of a request. After an upgrade a
+// redelivery must find the record of its first delivery, which that version wrote; the gate asks
+// for this as long as such a record may live (store::Store::digests_since), and never otherwise.
+//
+// Version 1 (store::digests_version) read bodies by what they are and not by what they say:
+//   content: JSON in canonical form where the body is JSON, whatever its Content-Type; its bytes
+//            otherwise, also of forms;
+//   form:    of application/x-www-form-urlencoded alone.
+// And presets selected what Policy::earlier says.
+// Pure; thread-safe as long as each thread has its own Document.
+#pragma once
+
+#include <optional>
+
+#include "policies/document.hpp"
+#include "policies/policy.hpp"
+#include "policies/request_view.hpp"
+#include "policies/select.hpp"
+#include "store/fingerprint.hpp"
+
+namespace onceproxy::policies {
+
+/// Nothing where they are those of `operation`, which is the request's, or where that version would
+/// have found none.
+std::optional<store::EarlierDigests> earlier_digests(const Policy& policy,
+                                                     const Operation& operation,
+                                                     const RequestView& request, Document& body);
+
+}  // namespace onceproxy::policies
