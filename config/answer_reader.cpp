@@ -1,7 +1,6 @@
 #include "config/answer_reader.hpp"
 
 #include "config/fixed_answer.hpp"
-#include "config/header_names.hpp"
 #include "config/scalars.hpp"
 
 namespace onceproxy::config {
@@ -9,7 +8,6 @@ namespace {
 
 using policies::FixedAnswer;
 using policies::Refusal;
-using policies::ReplayRules;
 using policies::Responses;
 
 FixedAnswer json_answer(int status, std::string body) {
@@ -86,28 +84,13 @@ Kind<Responses> respond() {
         problem_key(Refusal::rate_limited, "rate-limited", 429, "over the rate limit"),
         problem_key(Refusal::not_replayable, "not-replayable", 409, "whose answer was not kept"),
         problem_key(Refusal::busy, "busy", 503, "whose turn does not come in time"),
-        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise")}});
-}
-
-Kind<ReplayRules> replay() {
-  auto name = text("a header name", wrong_stored_field);
-  name.read = [any = name.read](const Node& node) {
-    auto value = any(node);
-    if (value) {
-      for (char& c : *value) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-      }
-    }
-    return value;
-  };
-  return section<ReplayRules>(
-      {"replay",
-       {key<ReplayRules>("max_body", &ReplayRules::body_bytes_max, size(0, std::uint64_t{64} << 20),
-                         "The largest response body that is kept. A larger one is remembered as "
-                         "not replayable."),
-        key<ReplayRules>("drop_headers", &ReplayRules::drop_headers, list("header names", name),
-                         "Response header fields that are not replayed; a 401 or 407 keeps its "
-                         "challenge.")}});
+        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise"),
+        problem_key(Refusal::upstream_error, "upstream-error", 502,
+                    "that the upstream did not answer, or not in well-formed HTTP. Without a "
+                    "status here it is 502 also for a time-out"),
+        problem_key(Refusal::bad_request, "bad-request", 400,
+                    "whose body is too large, too slow or malformed, once its head has shown that "
+                    "the policy covers it. Without a status here it is 400 whatever was wrong")}});
 }
 
 }  // namespace onceproxy::config

@@ -72,8 +72,9 @@ std::optional<std::string> wrong_request_field(std::string_view name) {
 
 std::optional<std::string> wrong_answer_field(std::string_view name) {
   if (!is_token(name)) return "is not a valid header name";
-  if (is_framing_field(name) || is_own(name) ||
-      policies::equals_ignoring_case(name, "idempotent-replayed")) {
+  static constexpr std::array<std::string_view, 2> with_every_answer{"idempotent-replayed",
+                                                                     "x-request-id"};
+  if (is_framing_field(name) || is_own(name) || is_one_of(name, with_every_answer)) {
     return "is written by onceproxy itself; leave it out";
   }
   return std::nullopt;

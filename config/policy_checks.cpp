@@ -37,7 +37,14 @@ std::vector<Node> selector_nodes(const Node& policy) {
     add(*entity, "id");
     add(*entity, "sequence");
   }
+  const auto add_replayed = [&](const Node& map) {
+    const auto replay = map.get("replay");
+    const auto set = replay ? replay->get("set") : std::nullopt;
+    if (!set) return;
+    for (const Node& item : set->items()) add(item, "from");
+  };
   if (const auto rate_limit = policy.get("rate_limit")) add(*rate_limit, "by");
+  add_replayed(policy);
   const auto ends = policy.get("ends");
   for (const Node& entry : ends ? ends->items() : std::vector<Node>()) {
     add(entry, "fingerprint");
@@ -45,6 +52,7 @@ std::vector<Node> selector_nodes(const Node& policy) {
   }
   for (const Node& override : override_nodes(policy)) {
     add(override, "where");
+    add_replayed(override);
     if (const auto rate_limit = override.get("rate_limit")) add(*rate_limit, "by");
   }
   return out;

@@ -1,5 +1,6 @@
 #include "config/policy_rows.hpp"
 
+#include "config/cors_reader.hpp"
 #include "config/ends_reader.hpp"
 #include "config/entity_reader.hpp"
 #include "config/in_flight_reader.hpp"
@@ -208,6 +209,9 @@ std::vector<Key<PolicyDraft>> general_rows() {
                        "How the policy is enforced."),
       key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
                        "Requests of this policy that are forwarded at once; 0 is no limit."),
+      key<PolicyDraft>("cors", in(&Policy::cors), cors(),
+                       "Which pages of other origins may read what onceproxy answers to requests "
+                       "that the policy covers, instead of what `cors` at the top level says."),
   };
 }
 

@@ -75,6 +75,40 @@ window: 24h
 )"},
 }};
 
+// Calls of JSON-RPC, whose caller waits for the answer to its own call: a duplicate gets the stored
+// one, with the id of its own envelope (JSON-RPC 2.0, 5). What has no key passes: queries,
+// notifications, and batches, of which no single call could be named. An error with status 200 may
+// say that nothing was done, or leave it open (5.1). Whose answers are replayed to whom is for the
+// policy's `scope` to say.
+constexpr std::string_view keys_of_calls = R"(in_flight: {action: wait, timeout: 10s}
+on_missing: pass
+outcome:
+  rules:
+    - {where: {body: /error/code, in: [-32700, -32600, -32601, -32602]}, is: release}
+    - {where: {body: /error/code, regex: '-32603|-320\d\d'}, is: ambiguous}
+replay:
+  set: [{at: /id, from: {body: /id}}]
+)";
+
+constexpr std::array<Preset, 2> calls{{
+    // The key is the client's; the envelope's id is not compared, since a retry has another.
+    {"json-rpc", R"(fingerprint: client_key
+payload:
+  - target: true
+  - body: /method
+  - {body: /params, default: "{}"}
+)"},
+    // A call of a tool of the Model Context Protocol. Its key stands beside its arguments, where a
+    // host that resends the call keeps it, or in the header.
+    {"mcp", R"(fingerprint:
+  - {body: /params/_meta/idempotency-key, otherwise: {header: idempotency-key}}
+payload:
+  - body: /method
+  - body: /params/name
+  - {body: /params/arguments, default: "{}"}
+)"},
+}};
+
 using Entries = std::vector<YamlEntry>;
 
 std::shared_ptr<const YamlItem> parsed(const std::string& yaml) {
@@ -130,12 +164,16 @@ Entries unknown_keys(Place place) {
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const Preset& preset : presets) names.emplace_back(preset.name);
+  for (const Preset& preset : calls) names.emplace_back(preset.name);
   return names;
 }
 
 std::string preset_keys(const std::string& name) {
   for (const Preset& preset : presets) {
     if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_all);
+  }
+  for (const Preset& preset : calls) {
+    if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_calls);
   }
   return "";
 }

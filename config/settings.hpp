@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "policies/cors.hpp"
 #include "policies/policy.hpp"
 #include "store/rocksdb/options.hpp"
 
@@ -76,6 +77,10 @@ struct UpstreamSettings {
   /// 0: no limit.
   std::size_t concurrency_max = 0;
   std::size_t head_bytes_max = 64 * 1024;
+  /// What old services send beyond the standard is taken, where it can mean one thing only.
+  bool lenient_http = false;
+  /// x-forwarded-for, -proto and x-request-id go on with covered requests alone.
+  bool forwards_covered_only = false;
 };
 
 struct LimitSettings {
@@ -125,6 +130,8 @@ struct Settings {
   store::AuditOptions audit;
   LimitSettings limits;
   LogSettings log;
+  /// Absent: answers made here are for pages of the same origin alone.
+  std::optional<policies::Cors> cors;
   /// 0: one per core the cgroup allows.
   std::size_t workers = 0;
   std::vector<policies::Policy> policies;

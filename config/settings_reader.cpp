@@ -2,6 +2,7 @@
 
 #include "config/address_checks.hpp"
 #include "config/audit_reader.hpp"
+#include "config/cors_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/tls_reader.hpp"
@@ -84,6 +85,17 @@ Kind<UpstreamSettings> upstream() {
                "thread-safe."),
         key<U>("head_bytes", &U::head_bytes_max, size(256, 16 * mib),
                "The largest response head; a larger one is 502."),
+        key<U>("http", &U::lenient_http, word<bool>({{"strict", false}, {"lenient", true}}),
+               "How answers are read. strict: as RFC 9112 has it; anything else is 502. lenient: "
+               "also what old services send and what can mean one thing only: heads whose lines "
+               "all end in LF, a Content-Length that is repeated or listed with one value, "
+               "Transfer-Encoding: identity, white space around a chunk's size. Clients get a "
+               "clean answer either way."),
+        key<U>("forwarded_fields", &U::forwards_covered_only,
+               word<bool>({{"all", false}, {"covered", true}}),
+               "Which requests carry x-forwarded-for, x-forwarded-proto and x-request-id to the "
+               "upstream. all: every one. covered: those that a policy covers; the others go on "
+               "as they came."),
         key<U>("tls", &U::tls, upstream_tls(),
                "TLS towards the upstream, {} for all defaults. Left out: plain "
                "HTTP.")}},
@@ -319,6 +331,9 @@ Keys<Settings> top_level() {
               "operators did. It is kept beside the store and shown by GET /audit."),
        key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
        key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+       key<S>("cors", &S::cors, cors(),
+              "Which pages of other origins may read what onceproxy itself answers. A policy may "
+              "have its own. Left out: none."),
        key<S>("workers", &S::workers, integer(0, 1'024),
               "Worker threads; 0 is one per core the cgroup allows."),
        key<S>("policies", &S::policies, policy_list(),

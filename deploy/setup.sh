@@ -8,7 +8,8 @@ usage() {
 usage: deploy/setup.sh [--tests] [--bench] [--dev]
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
-  --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, mandoc, zsh, fish, clang-format
+  --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
+           mandoc, zsh, fish, clang-format
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
   --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
 TEXT
@@ -24,7 +25,8 @@ packages="build-essential cmake ninja-build ccache pkg-config
 
 for option in "$@"; do
   case "$option" in
-    --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy mandoc zsh fish clang-format" ;;
+    --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
+  zsh fish clang-format" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
     --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
     --help | -h) usage; exit 0 ;;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <vector>
 
 #include "policies/ascii.hpp"
 
@@ -16,27 +15,11 @@ constexpr std::size_t codings_max = 2;
 
 enum class Coding { gzip, deflate, unknown };
 
-/// The codings in the order they were applied; identity is none.
-std::vector<Coding> codings(const RequestView& request) {
-  std::vector<Coding> out;
-  for (const Field& field : request.headers) {
-    if (!equals_ignoring_case(field.name, "content-encoding")) continue;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      const std::size_t comma = std::min(rest.find(','), rest.size());
-      const std::string_view name = trimmed(rest.substr(0, comma), optional_space);
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-      if (name.empty() || equals_ignoring_case(name, "identity")) continue;
-      if (equals_ignoring_case(name, "gzip") || equals_ignoring_case(name, "x-gzip")) {
-        out.push_back(Coding::gzip);
-      } else if (equals_ignoring_case(name, "deflate")) {
-        out.push_back(Coding::deflate);
-      } else {
-        out.push_back(Coding::unknown);
-      }
-    }
+Coding coding(std::string_view name) {
+  if (equals_ignoring_case(name, "gzip") || equals_ignoring_case(name, "x-gzip")) {
+    return Coding::gzip;
   }
-  return out;
+  return equals_ignoring_case(name, "deflate") ? Coding::deflate : Coding::unknown;
 }
 
 // zlib's names for what it should expect.
@@ -115,18 +98,29 @@ std::optional<std::string> undo(Coding coding, std::string_view in, std::size_t 
 
 }  // namespace
 
-bool is_encoded(const RequestView& request) {
-  return request.header("content-encoding") != nullptr && !codings(request).empty();
+std::vector<std::string_view> codings(std::span<const Field> fields) {
+  std::vector<std::string_view> out;
+  for (const Field& field : fields) {
+    if (!equals_ignoring_case(field.name, "content-encoding")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      const std::string_view name = trimmed(rest.substr(0, comma), optional_space);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      if (!name.empty() && !equals_ignoring_case(name, "identity")) out.push_back(name);
+    }
+  }
+  return out;
 }
 
-std::optional<std::string> decode_content(const RequestView& request, std::string_view body,
+std::optional<std::string> decode_content(std::span<const Field> fields, std::string_view body,
                                           std::size_t decoded_bytes_max) {
   std::string content(body);
   if (body.empty()) return content;
-  const std::vector<Coding> applied = codings(request);
+  const std::vector<std::string_view> applied = codings(fields);
   if (applied.size() > codings_max) return std::nullopt;
-  for (auto coding = applied.rbegin(); coding != applied.rend(); ++coding) {
-    auto decoded = undo(*coding, content, decoded_bytes_max);
+  for (auto name = applied.rbegin(); name != applied.rend(); ++name) {
+    auto decoded = undo(coding(*name), content, decoded_bytes_max);
     if (!decoded) return std::nullopt;
     content = std::move(*decoded);
   }

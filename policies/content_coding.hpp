@@ -4,20 +4,32 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policies/request_view.hpp"
 
 namespace onceproxy::policies {
 
-/// Whether the request's Content-Encoding names a coding other than identity.
-bool is_encoded(const RequestView& request);
+/// What Content-Encoding names, in the order it was applied; identity is none. The views are into
+/// the fields' values.
+std::vector<std::string_view> codings(std::span<const Field> fields);
 
-/// `body` with the request's codings undone; nothing when one is unknown, the data are broken,
+/// Whether the request's Content-Encoding names a coding other than identity.
+inline bool is_encoded(const RequestView& request) {
+  return request.header("content-encoding") != nullptr && !codings(request.headers).empty();
+}
+
+/// `body` with the codings of its message undone; nothing when one is unknown, the data are broken,
 /// cut off or followed by something else, or any step yields more than `decoded_bytes_max`.
 /// An empty body is empty whatever its coding.
-std::optional<std::string> decode_content(const RequestView& request, std::string_view body,
+std::optional<std::string> decode_content(std::span<const Field> fields, std::string_view body,
                                           std::size_t decoded_bytes_max);
+inline std::optional<std::string> decode_content(const RequestView& request, std::string_view body,
+                                                 std::size_t decoded_bytes_max) {
+  return decode_content(request.headers, body, decoded_bytes_max);
+}
 
 }  // namespace onceproxy::policies

@@ -31,6 +31,9 @@ class Names {
   void add(const std::optional<RateLimit>& rate) {
     if (rate) add(rate->by);
   }
+  void add(const ReplayRules& replay) {
+    for (const ReplaySet& one : replay.set) add(one.from);
+  }
 
   std::vector<std::string> take() { return std::move(names_); }
 
@@ -59,9 +62,11 @@ std::vector<std::string> header_names(const Policy& policy) {
     if (rule.scope) names.add(*rule.scope);
   }
   names.add(policy.rate_limit);
+  names.add(policy.replay);
   for (const Override& one : policy.overrides) {
     names.add(one.where);
     names.add(one.policy->rate_limit);
+    names.add(one.policy->replay);
   }
   return names.take();
 }

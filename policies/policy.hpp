@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "policies/cors.hpp"
 #include "store/sequence.hpp"
 #include "store/terms.hpp"
 
@@ -151,11 +152,23 @@ struct OutcomeRules {
   std::vector<OutcomeRule> rules = {};
 };
 
+/// A value of a JSON answer that each request which it is replayed to gets its own of.
+struct ReplaySet {
+  /// Where it stands in the answer: the reference tokens of a JSON Pointer, none of them `*`.
+  std::vector<std::string> at;
+  /// The same as it is written.
+  std::string at_text;
+  /// What is put there, out of the request that asks.
+  Selector from;
+};
+
 struct ReplayRules {
   std::size_t body_bytes_max = std::size_t{256} * 1024;
   /// Lower case.
   std::vector<std::string> drop_headers{"set-cookie", "set-cookie2", "www-authenticate",
                                         "authentication-info", "clear-site-data"};
+  /// Applied in order.
+  std::vector<ReplaySet> set = {};
 };
 
 struct Enforcement {
@@ -234,8 +247,10 @@ enum class Refusal {
   not_replayable,
   busy,
   store_error,
+  upstream_error,
+  bad_request,
 };
-inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::store_error) + 1;
+inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::bad_request) + 1;
 using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
 
 /// The selectors that the digests of an operation are made of.
@@ -296,6 +311,8 @@ struct Policy {
   OnStoreError on_store_error = OnStoreError::reject;
   /// Requests of this policy that are forwarded at once; 0: no limit.
   std::size_t concurrency_max = 0;
+  /// Absent: what the configuration says for all.
+  std::optional<Cors> cors = std::nullopt;
   /// Set by PolicySet, in overrides too: place in the file, from 0.
   std::size_t index = 0;
 };

@@ -99,6 +99,20 @@ std::vector<const Policy*> PolicySet::candidates(const RequestView& request) con
   return out;
 }
 
+std::vector<const Policy*> PolicySet::on_path(std::string_view method,
+                                              std::string_view path) const {
+  std::vector<const Policy*> out;
+  std::vector<std::uint32_t> found;
+  index_->paths.find(path, found);
+  std::sort(found.begin(), found.end());
+  for (const std::uint32_t i : found) {
+    const Match& match = policies_[i].match;
+    const bool listed = match.methods.empty() || contains(match.methods, method);
+    if (listed || match.method_override) out.push_back(&policies_[i]);
+  }
+  return out;
+}
+
 Choice PolicySet::choose(const std::vector<const Policy*>& candidates, const RequestView& request,
                          Document& body) const {
   Choice choice;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "policies/conditions.hpp"
@@ -50,6 +51,10 @@ class PolicySet {
   /// part: they shadow later ones. Empty, and without an allocation, for a request that no policy
   /// covers.
   std::vector<const Policy*> candidates(const RequestView& request) const;
+
+  /// The policies that may cover a request of this method on this path (in normal form), whatever
+  /// its fields and its body are; in order.
+  std::vector<const Policy*> on_path(std::string_view method, std::string_view path) const;
 
   /// Asks the conditions of `candidates` that may need the body. `body` is read only where one
   /// does.

@@ -48,6 +48,9 @@ http::Options http_options(const config::Settings& settings,
   options.upstream.connections_max = settings.upstream.connections_max;
   options.upstream.concurrency_max = settings.upstream.concurrency_max;
   options.upstream.head_bytes_max = settings.upstream.head_bytes_max;
+  options.upstream.lenient_http = settings.upstream.lenient_http;
+  options.upstream.forwards_covered_only = settings.upstream.forwards_covered_only;
+  options.cors = settings.cors;
   options.limits.connections = settings.limits.connections;
   options.limits.head_bytes = settings.limits.head_bytes;
   options.limits.headers = settings.limits.headers;

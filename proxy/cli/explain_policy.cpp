@@ -116,6 +116,10 @@ class Explanation {
     line("duplicate", effective.on_duplicate
                           ? "fixed answer " + std::to_string(effective.on_duplicate->status)
                           : "replay");
+    if (effective.on_duplicate) return;
+    for (const policies::ReplaySet& one : effective.replay.set) {
+      out_ << "  " << printable(one.at_text) << " becomes " << printable(one.from.text) << "\n";
+    }
   }
 
   /// What answers say by rules; what they say by their status is told of one answer.

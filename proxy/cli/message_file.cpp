@@ -60,7 +60,8 @@ tl::expected<AnswerMessage, std::string> read_answer(const std::string& text,
   if (end == 0)
     return tl::unexpected(std::string("the head does not end: an empty line is missing"));
   http::ResponseHead head;
-  const http::HeadLimits limits{settings.upstream.head_bytes_max, settings.limits.headers};
+  const http::HeadLimits limits{settings.upstream.head_bytes_max, settings.limits.headers,
+                                settings.upstream.lenient_http};
   const std::string_view all = *out.text;
   if (const auto bad = http::parse_response_head(all.substr(0, end), limits, "", head)) {
     return tl::unexpected(std::string(bad->detail));

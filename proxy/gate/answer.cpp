@@ -174,12 +174,6 @@ Answer bad_request(int status, std::string_view detail) {
   return answer;
 }
 
-Answer replay(store::StoredAnswer stored) {
-  Answer answer{stored.status, std::move(stored.head), std::move(stored.body), true};
-  answer.head += "Idempotent-Replayed: true\r\n";
-  return answer;
-}
-
 Answer fixed(const policies::FixedAnswer& fixed) {
   Answer answer;
   answer.status = fixed.status;

@@ -10,13 +10,13 @@
 
 #include "policies/policy.hpp"
 #include "proxy/gate/decision.hpp"
-#include "store/store.hpp"
+#include "store/answer.hpp"
 
 namespace onceproxy::gate {
 
 struct Answer {
   int status = 0;
-  /// Field lines, each "name: value\r\n"; without Content-Length, Connection and
+  /// Field lines, each "name: value\r\n"; without Content-Length, Connection, x-request-id and
   /// Onceproxy-Decision, which the sender of the answer adds.
   std::string head;
   std::string body;
@@ -54,8 +54,6 @@ Answer upstream_timeout(std::string_view detail);
 /// 400, 405, 408, 413, 414, 431, 501 or 505.
 Answer bad_request(int status, std::string_view detail);
 
-/// The stored answer again, marked as a replay. Its head has a Date: settle() is given one.
-Answer replay(store::StoredAnswer stored);
 Answer fixed(const policies::FixedAnswer& answer);
 /// `standard`, or what the policy says in its place (`respond`). An error keeps the
 /// standard's Retry-After unless the policy gives one.

@@ -28,9 +28,10 @@ enum class Decision {
   store_error,
   upstream_error,
   bad_request,
+  preflight,
 };
 
-inline constexpr std::size_t decision_count = static_cast<std::size_t>(Decision::bad_request) + 1;
+inline constexpr std::size_t decision_count = static_cast<std::size_t>(Decision::preflight) + 1;
 
 /// As users read it: "in-flight". Never empty.
 constexpr std::string_view name(Decision decision) {
@@ -38,7 +39,7 @@ constexpr std::string_view name(Decision decision) {
       "passed",       "forwarded",   "replayed",       "suppressed",   "in-flight",
       "acknowledged", "mismatch",    "missing-key",    "bad-key",      "unreadable",
       "held",         "stale",       "closed",         "rate-limited", "not-replayable",
-      "busy",         "store-error", "upstream-error", "bad-request"};
+      "busy",         "store-error", "upstream-error", "bad-request",  "preflight"};
   static_assert(sizeof names / sizeof *names == decision_count);
   return names[static_cast<std::size_t>(decision)];
 }

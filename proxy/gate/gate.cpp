@@ -15,6 +15,7 @@ namespace {
 
 using policies::OnStoreError;
 using policies::Policy;
+using policies::Refusal;
 using telemetry::Ending;
 using telemetry::Unprotected;
 
@@ -94,20 +95,19 @@ Decision decision_of(const NotSent& not_sent) {
   return not_sent.reason == NotSent::Reason::busy ? Decision::busy : Decision::upstream_error;
 }
 
-Answer answer_not_sent(const NotSent& not_sent) {
-  switch (not_sent.reason) {
-    case NotSent::Reason::busy:
-      return busy(not_sent.detail);
-    case NotSent::Reason::timeout:
-      return upstream_timeout(not_sent.detail);
-    case NotSent::Reason::unreachable:
-      break;
+Answer answer_not_sent(const NotSent& not_sent, const Policy* policy) {
+  if (not_sent.reason == NotSent::Reason::busy) {
+    Answer standard = busy(not_sent.detail);
+    return policy == nullptr ? standard : refusal(*policy, Refusal::busy, std::move(standard));
   }
-  return upstream_unreachable(not_sent.detail);
+  return answer_unknown({not_sent.reason == NotSent::Reason::timeout, not_sent.detail}, policy);
 }
 
-Answer answer_unknown(const Unknown& unknown) {
-  return unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
+Answer answer_unknown(const Unknown& unknown, const Policy* policy) {
+  Answer standard =
+      unknown.timeout ? upstream_timeout(unknown.detail) : upstream_unreachable(unknown.detail);
+  if (policy == nullptr) return standard;
+  return refusal(*policy, Refusal::upstream_error, std::move(standard));
 }
 
 store::ReserveRequest Gate::reserve_request(const Rules& rules,
@@ -186,7 +186,8 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   std::string origin;
   if (auto* completed = std::get_if<store::Completed>(&result))
     origin = std::move(completed->trace);
-  AdmissionKind verdict = verdict_of(rules, *operation->policy, std::move(result));
+  const policies::Subject asked{policy.match, request, body};
+  AdmissionKind verdict = verdict_of(rules, *operation->policy, asked, std::move(result));
   if (auto* forward = std::get_if<Forward>(&verdict)) forward->ends = operation->ends;
   // The store's results let pass where it failed and the policy forwards then, and nowhere else.
   if (!watch && std::holds_alternative<PassThrough>(verdict)) {
@@ -244,7 +245,7 @@ Admission Gate::unprotected(const Rules& rules, const Policy& policy, Unprotecte
 }
 
 AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
-                               store::ReserveResult result) {
+                               const policies::Subject& asking, store::ReserveResult result) {
   if (auto* reserved = std::get_if<store::Reserved>(&result)) {
     // A further attempt means that the one before it never ended and its lease did.
     if (reserved->attempt > 1) metrics_.lease_expired(rules.id(policy));
@@ -253,7 +254,7 @@ AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
   }
   if (auto* completed = std::get_if<store::Completed>(&result)) {
     metrics_.duplicate(rules.id(policy), clock_.now() - completed->completed_at);
-    return repeat(policy, std::move(*completed));
+    return repeat(policy, std::move(*completed), asking);
   }
   if (const auto* unavailable = std::get_if<store::Unavailable>(&result)) {
     const bool pending = unavailable->reason == store::Unavailable::Reason::pending;
@@ -316,6 +317,8 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
   observe(rules, forward, outcome);
   const telemetry::PolicyId id = rules.id(*forward.policy);
   const bool watched = forward.watched;
+  // A policy in shadow mode changes no answer.
+  const Policy* const words = watched ? nullptr : forward.policy;
   store::Settled settled{};
   Settlement settlement{Decision::forwarded, std::nullopt};
   Ending ending = Ending::unknown;
@@ -344,11 +347,11 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
   } else if (const auto* not_sent = std::get_if<NotSent>(&outcome)) {
     settled = co_await release(std::move(forward.permit), {0, not_sent->detail});
     ending = Ending::not_sent;
-    settlement = {decision_of(*not_sent), answer_not_sent(*not_sent)};
+    settlement = {decision_of(*not_sent), answer_not_sent(*not_sent, words)};
   } else {
     const auto& unknown = std::get<Unknown>(outcome);
     settled = co_await mark_unknown(std::move(forward.permit), unknown.detail);
-    settlement = {Decision::upstream_error, answer_unknown(unknown)};
+    settlement = {Decision::upstream_error, answer_unknown(unknown, words)};
   }
   metrics_.reservation(id, -1);
   metrics_.operation(id, ending);

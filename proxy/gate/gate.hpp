@@ -87,10 +87,11 @@ struct Unknown {
 
 using Outcome = std::variant<Answered, NotSent, Unknown>;
 
-/// Decision and answer where the request was forwarded and failed.
+/// Decision and answer where the request was forwarded and failed. `policy`: whose `respond` holds;
+/// nullptr: nobody's.
 Decision decision_of(const NotSent& not_sent);
-Answer answer_not_sent(const NotSent& not_sent);
-Answer answer_unknown(const Unknown& unknown);
+Answer answer_not_sent(const NotSent& not_sent, const policies::Policy* policy);
+Answer answer_unknown(const Unknown& unknown, const policies::Policy* policy);
 
 /// What is known of the request beside its content. Views must stay until admit() ends.
 struct Asking {
@@ -140,7 +141,7 @@ class Gate {
   Admission unnamed(const Rules& rules, const policies::Policy& policy,
                     const policies::SelectError& why, bool watch);
   AdmissionKind verdict_of(const Rules& rules, const policies::Policy& policy,
-                           store::ReserveResult result);
+                           const policies::Subject& asking, store::ReserveResult result);
   /// The audit log learns of forwards from the store, and of everything else here.
   void note(const policies::Policy& policy, const store::Subject& subject, const Asking& asking,
             const Admission& admission);

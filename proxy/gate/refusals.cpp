@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "policies/request_view.hpp"
+#include "proxy/gate/replay.hpp"
 
 namespace onceproxy::gate {
 
@@ -98,13 +99,13 @@ Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
   return {Decision::store_error, refusal(policy, Refusal::store_error, store_unavailable(why))};
 }
 
-Reply repeat(const Policy& policy, store::Completed completed) {
+Reply repeat(const Policy& policy, store::Completed completed, const policies::Subject& asking) {
   if (policy.on_duplicate) return {Decision::suppressed, fixed(*policy.on_duplicate)};
   if (!completed.answer.replayable) {
     return {Decision::not_replayable,
             refusal(policy, Refusal::not_replayable, not_replayable(completed.answer.not_kept))};
   }
-  return {Decision::replayed, replay(std::move(completed.answer))};
+  return {Decision::replayed, replay(std::move(completed.answer), policy.replay, asking)};
 }
 
 }  // namespace onceproxy::gate

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "policies/fields.hpp"
 #include "policies/policy.hpp"
 #include "policies/select.hpp"
 #include "proxy/gate/answer.hpp"
@@ -29,7 +30,9 @@ Reply refuse(const policies::Policy& policy, const store::Closed& closed);
 Reply refuse(const policies::Policy& policy, const store::RateLimited& limited);
 Reply refuse(const policies::Policy& policy, store::NoTurn no_turn);
 Reply refuse(const policies::Policy& policy, const store::Unavailable& unavailable);
-/// A completed operation: its answer again, or the policy's fixed one.
-Reply repeat(const policies::Policy& policy, store::Completed completed);
+/// A completed operation: its answer again, as the request that asks can take it, or the policy's
+/// fixed one.
+Reply repeat(const policies::Policy& policy, store::Completed completed,
+             const policies::Subject& asking);
 
 }  // namespace onceproxy::gate

@@ -35,7 +35,7 @@ bool AbandonedCall::take(const HeadLimits& limits) {
 }
 
 Task<AbandonedCall::End> AbandonedCall::run(const UpstreamOptions& options) {
-  const HeadLimits limits{options.head_bytes_max, 1000};
+  const HeadLimits limits{options.head_bytes_max, response_fields_max, options.lenient_http};
   rest_.connection->expire_after(options.abandoned_timeout);
   while (!take(limits)) {
     const std::size_t bytes_max = rest_.body ? body_buffer_bytes : limits.bytes;

@@ -79,7 +79,7 @@ Task<void> AnswerRelay::stream(Decision decision, std::string captured) {
 /// The answer is malformed, and the client knows nothing of it yet.
 Task<void> AnswerRelay::refuse_answer() {
   call_.count(0);
-  gate::Answer answer = gate::answer_unknown({call_.timed_out, call_.body_error});
+  gate::Answer answer = gate::answer_unknown({call_.timed_out, call_.body_error}, exchange_.words);
   co_await exchange_.answer(Decision::upstream_error, std::move(answer), call_.body_error, &call_);
 }
 
@@ -95,7 +95,7 @@ Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
 
 Task<bool> AnswerRelay::run_interim() {
   pending_.clear();
-  write_interim_head(call_.head, false, pending_);
+  write_interim_head(call_.head, pending_);
   const bool sent = co_await flush({});
   begun_ = false;
   co_return sent;
@@ -103,7 +103,7 @@ Task<bool> AnswerRelay::run_interim() {
 
 Task<bool> AnswerRelay::run_switch() {
   pending_.clear();
-  write_interim_head(call_.head, true, pending_);
+  write_switch_head(call_.head, exchange_.request_id, pending_);
   return flush({});
 }
 

@@ -30,7 +30,9 @@ class BodyReader {
   /// Bounds of trailers, as those of the head they follow.
   BodyReader(const Framing& framing, const HeadLimits& limits)
       : framing_(framing), left_(framing.length) {
-    if (framing.kind == Framing::Kind::chunked) chunks_.emplace(limits.bytes, limits.fields);
+    if (framing.kind == Framing::Kind::chunked) {
+      chunks_.emplace(limits.bytes, limits.fields, limits.lenient);
+    }
   }
 
   /// The next piece. Uses up the one before: its view is valid until then.
@@ -49,6 +51,9 @@ class BodyReader {
     taken_ = buffer.size();
     return {taken_ > 0 ? State::data : State::need_more, buffer.view()};
   }
+
+  /// What is wrong with a malformed body, and where.
+  const ChunkedDecoder& chunks() const { return *chunks_; }
 
   /// The peer ended in order (FIN): the body is whole only where that is its framing.
   bool whole_at_eof() const { return framing_.kind == Framing::Kind::until_close; }

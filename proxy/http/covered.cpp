@@ -18,10 +18,13 @@ using store::NotKept;
 /// buffer of this size beside what `limits.buffered_bytes` bounds.
 constexpr std::size_t body_buffer_bytes = 16 * 1024;
 
-constexpr BadHead too_large{413, "body-too-large",
-                            "The body is larger than a covered request's may be."};
+constexpr BadHead too_large{
+    413, "body-too-large",
+    "The body is larger than limits.body_bytes allows where a policy covers "
+    "the request."};
 constexpr BadHead too_slow{408, "slow-body",
-                           "Too much is arriving at once, and this body is the slowest."};
+                           "More is arriving at once than limits.buffered_bytes allows, and this "
+                           "body is the slowest."};
 
 /// Memory for a body of `length` is taken in steps that double and end there. The first is at most
 /// this.
@@ -101,6 +104,10 @@ Task<void> Covered::run() {
   if (bad) {
     std::string().swap(collected_);
     exchange_.policy = candidates_.front();
+    const policies::Enforcement enforcement = exchange_.rules->enforcement(*exchange_.policy);
+    if (enforcement.mode == policies::Enforcement::Mode::enforce) {
+      exchange_.words = exchange_.policy;
+    }
     co_await exchange_.refuse(*bad);
     co_return;
   }
@@ -115,10 +122,6 @@ Task<void> Covered::run() {
     co_await passing.run();
     co_return;
   }
-  if (exchange_.request_id.empty() || exchange_.request_id.size() > request_id_bytes_max) {
-    made_request_id_ = worker_.new_request_id();
-    exchange_.request_id = made_request_id_;
-  }
   const std::string trace = exchange_.trace.for_duplicates();
   exchange_.trace.mark(TraceMark::reserve_begins);
   gate::Admission admission =
@@ -131,10 +134,13 @@ Task<void> Covered::run() {
   exchange_.shadow = admission.shadow;
   exchange_.unnamed = std::move(admission.error);
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
+    if (!reservation->watched) exchange_.words = reservation->policy;
     co_await forward(std::move(*reservation));
   } else if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
     co_await exchange_.answer(reply->decision, std::move(reply->answer));
   } else {
+    const bool holds = exchange_.rules->enforcement(*exchange_.policy).holds_for_all();
+    if (holds) exchange_.words = exchange_.policy;
     Passing passing(exchange_, body_);
     co_await passing.run();
   }

@@ -54,7 +54,6 @@ class Covered {
   std::string collected_;
   /// Reads a body that did not come whole with its head.
   std::optional<BodyReader> reader_;
-  std::string made_request_id_;
   /// The answer's body, as much as the policy, or the override that applies, keeps.
   std::string captured_;
   std::size_t captured_bytes_max_ = 0;

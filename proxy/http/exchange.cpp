@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "policies/path.hpp"
+#include "proxy/gate/cors.hpp"
 #include "proxy/http/covered.hpp"
 #include "proxy/http/passing.hpp"
 #include "proxy/http/upstream_call.hpp"
@@ -52,9 +53,15 @@ void Exchange::see_head() {
   view.headers = delivered_fields(head, delivered_);
   if (options().identifies_clients) hide_certificate_claims();
   view.certificate = client.peer ? &client.certificate : nullptr;
-  if (head.request_id >= 0) {
-    request_id = head.fields[static_cast<std::size_t>(head.request_id)].value;
-  }
+  see_request_id();
+}
+
+void Exchange::see_request_id() {
+  const int at = client.head.request_id;
+  if (at >= 0) request_id = client.head.fields[static_cast<std::size_t>(at)].value;
+  if (at >= 0 && !request_id.empty() && request_id.size() <= request_id_bytes_max) return;
+  if (made_request_id_.empty()) made_request_id_ = worker.new_request_id();
+  request_id = made_request_id_;
 }
 
 /// What a client says of its certificate goes no further where we look at it ourselves, and what
@@ -90,7 +97,11 @@ telemetry::PolicyId Exchange::policy_id() const {
 
 ClientSide Exchange::client_side() const {
   return {client.head.minor_version, keep_alive && !worker.draining(), client.head.method == "HEAD",
-          worker.date()};
+          worker.date(), request_id};
+}
+
+ForwardedFields Exchange::forwarded_fields() const {
+  return {request_id, client.client, client.tls() != nullptr};
 }
 
 CertificateField Exchange::certificate_field() const {
@@ -100,10 +111,8 @@ CertificateField Exchange::certificate_field() const {
 
 CoveredFields Exchange::covered_fields(std::size_t body_bytes) const {
   CoveredFields fields;
-  fields.request_id = request_id;
-  fields.client = client.client;
+  fields.forwarded = forwarded_fields();
   fields.response_timeout = options().upstream.response_timeout;
-  fields.secure = client.tls() != nullptr;
   fields.certificate = certificate_field();
   fields.body_bytes = body_bytes;
   fields.trace = trace.fields();
@@ -127,13 +136,64 @@ std::optional<BadHead> Exchange::read_path() {
     case policies::PathError::encoded_delimiter:
       break;
   }
-  return BadHead{400, "encoded-delimiter", "The path holds an encoded slash, backslash or NUL."};
+  return BadHead{400, "encoded-delimiter",
+                 "The path holds an encoded slash, backslash or NUL; limits.encoded_slashes: pass "
+                 "takes slashes and backslashes."};
+}
+
+/// Of the page whose script sent the request; empty where it says none, or several.
+std::string_view Exchange::origin() const {
+  std::string_view origin;
+  for (const Field& field : view.headers) {
+    if (!equals_ignoring_case(field.name, "origin")) continue;
+    if (!origin.empty()) return {};
+    origin = field.value;
+  }
+  return origin;
+}
+
+const policies::Cors* Exchange::cors_of(const policies::Policy* covering) const {
+  const auto& rules_of_all = options().cors;
+  if (covering != nullptr && covering->cors) return &*covering->cors;
+  return rules_of_all ? &*rules_of_all : nullptr;
+}
+
+/// Whose CORS rules a preflight is answered by here (Fetch standard, 3.3.2): those of the first
+/// policy that may cover the request it asks for. What that one's fields and body are is not known
+/// yet. nullptr: the request is none, or is for the service to answer.
+const policies::Policy* Exchange::preflighted() const {
+  if (view.method != "OPTIONS" || client.head.framing.kind != Framing::Kind::none) return nullptr;
+  const Field* const method = view.header("access-control-request-method");
+  if (method == nullptr || !valid_token(method->value) || origin().empty()) return nullptr;
+  for (const policies::Policy* one : rules->policies().on_path(method->value, view.path)) {
+    const bool enforced = rules->enforcement(*one).mode == policies::Enforcement::Mode::enforce;
+    if (enforced && cors_of(one) != nullptr) return one;
+    // What it covers, none behind it does.
+    const policies::Match& match = one->match;
+    if (match.headers.empty() && match.where.empty() && !match.method_override) return nullptr;
+  }
+  return nullptr;
+}
+
+Task<void> Exchange::answer_preflight(const policies::Policy& covering) {
+  policy = &covering;
+  begin_body();
+  const Field* const method = view.header("access-control-request-method");
+  const Field* const names = view.header("access-control-request-headers");
+  gate::Answer allowed = gate::answer_preflight(
+      *cors_of(&covering),
+      {origin(), method->value, names != nullptr ? names->value : std::string_view()});
+  co_await answer(Decision::preflight, std::move(allowed));
 }
 
 Task<bool> Exchange::run() {
   if (const auto bad = read_path()) {
     co_await refuse(*bad);
     co_return false;
+  }
+  if (const policies::Policy* const covering = preflighted()) {
+    co_await answer_preflight(*covering);
+    co_return keep_alive && !worker.draining();
   }
   const auto candidates = rules->policies().candidates(view);
   if (!candidates.empty() && switched_off(*rules, *candidates.front())) {
@@ -156,6 +216,8 @@ Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_
   client.out.clear();
   std::optional<gate::Decided> decided;
   if (covered) decided.emplace(decision, shadow);
+  const policies::Cors* const cors = cors_of(policy);
+  if (cors != nullptr && decision != Decision::preflight) gate::let_read(answer, *cors, origin());
   write_answer(answer, client_side(), decided, client.out);
   const io::IoResult written = co_await client.write(client.out);
   if (written.error != io::IoError::none) keep_alive = false;
@@ -166,6 +228,9 @@ Task<void> Exchange::refuse(const BadHead& why) {
   keep_alive = false;
   worker.metrics().bad_request(why.reason);
   gate::Answer refusal = gate::bad_request(why.status, why.detail);
+  if (words != nullptr) {
+    refusal = gate::refusal(*words, policies::Refusal::bad_request, std::move(refusal));
+  }
   co_await answer(Decision::bad_request, std::move(refusal), why.detail);
 }
 

@@ -43,6 +43,10 @@ class Exchange {
   std::optional<store::Fingerprint> fingerprint;
   /// What would have been decided, where the policy only watches.
   std::optional<gate::Decision> shadow;
+  /// Whose `respond` holds for what onceproxy answers: the policy's, or its override's; nullptr:
+  /// nobody's.
+  const policies::Policy* words = nullptr;
+  /// The client's, or one that was made.
   std::string_view request_id;
   /// For the log: why the operation could not be named. Empty where it could.
   std::string unnamed;
@@ -65,6 +69,7 @@ class Exchange {
   }
   ClientSide client_side() const;
   CertificateField certificate_field() const;
+  ForwardedFields forwarded_fields() const;
   void hide_certificate_claims();
   /// What a covered request carries to the upstream, but for a reservation's fields.
   CoveredFields covered_fields(std::size_t body_bytes) const;
@@ -81,13 +86,19 @@ class Exchange {
 
  private:
   void see_head();
+  void see_request_id();
   std::optional<BadHead> read_path();
+  std::string_view origin() const;
+  const policies::Cors* cors_of(const policies::Policy* covering) const;
+  const policies::Policy* preflighted() const;
+  Task<void> answer_preflight(const policies::Policy& covering);
 
   const Clock::time_point began_;
   const char* head_begin_ = nullptr;
   /// What `view.headers` shows where Connection drops some of the head's fields.
   std::vector<Field> delivered_;
   std::string kept_head_;
+  std::string made_request_id_;
 };
 
 /// Whether a request asks to switch to WebSocket (RFC 6455 4.1). Other upgrades are not forwarded:

@@ -32,6 +32,13 @@ void append_length(std::string& out, std::size_t bytes) {
 template <typename Keep>
 void append_fields(const Head& head, std::string& out, Keep keep) {
   const std::size_t count = head.fields.size();
+  if (!head.tidy) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!keep(head.known[i]) || head.dropped(i)) continue;
+      out.append(head.fields[i].name).append(": ").append(head.fields[i].value).append("\r\n");
+    }
+    return;
+  }
   const auto line_begin = [&](std::size_t i) { return head.fields[i].name.data(); };
   std::size_t run = 0;
   const auto flush = [&](std::size_t end) {
@@ -88,6 +95,26 @@ void append_trace(const TraceFields& trace, std::string& out) {
   out.append("traceparent: ").append(trace.traceparent).append("\r\n");
 }
 
+void append_request_id(std::string_view request_id, std::string& out) {
+  if (request_id.empty()) return;
+  out.append("x-request-id: ").append(request_id).append("\r\n");
+}
+
+/// The client's own X-Forwarded-For is continued, its X-Forwarded-Proto kept.
+void append_forwarded(const RequestHead& head, const ForwardedFields& forwarded, std::string& out) {
+  append_request_id(forwarded.request_id, out);
+  out += "x-forwarded-for: ";
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (head.known[i] == Known::forwarded_for && !head.fields[i].value.empty()) {
+      out.append(head.fields[i].value).append(", ");
+    }
+  }
+  out.append(forwarded.client).append("\r\n");
+  if (head.forwarded_proto < 0) {
+    out += forwarded.secure ? "x-forwarded-proto: https\r\n" : "x-forwarded-proto: http\r\n";
+  }
+}
+
 void append_persistence(const ClientSide& client, std::string& out) {
   if (!client.keep_alive) {
     out += "Connection: close\r\n";
@@ -100,6 +127,12 @@ void append_decision(const gate::Decided& decided, std::string& out) {
   out.append("Onceproxy-Decision: ").append(name(decided.decision));
   if (decided.shadow) out.append(";shadow=").append(name(*decided.shadow));
   out += "\r\n";
+}
+
+bool goes_with_interim(Known known) {
+  return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
+         known != Known::upgrade && known != Known::transfer_encoding &&
+         known != Known::content_length;
 }
 
 void append_status_line(int status, std::string_view reason, std::string& out) {
@@ -116,8 +149,10 @@ void write_request_head(const RequestHead& head, const ConnectionFields& kept,
   append_fields(head, out, [&](Known known) {
     return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
            known != Known::upgrade && (known != Known::expect || kept.expect) &&
+           (!kept.forwarded || (known != Known::request_id && known != Known::forwarded_for)) &&
            keeps(trace, known) && keeps(kept.certificate, known);
   });
+  if (kept.forwarded) append_forwarded(head, *kept.forwarded, out);
   append_trace(trace, out);
   append_certificate(kept.certificate, out);
   if (kept.upgrade) {
@@ -151,17 +186,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
       head.method == "PUT" || head.method == "PATCH") {
     append_length(out, fields.body_bytes);
   }
-  out.append("x-request-id: ").append(fields.request_id).append("\r\n");
-  out += "x-forwarded-for: ";
-  for (std::size_t i = 0; i < head.fields.size(); ++i) {
-    if (head.known[i] == Known::forwarded_for && !head.fields[i].value.empty()) {
-      out.append(head.fields[i].value).append(", ");
-    }
-  }
-  out.append(fields.client).append("\r\n");
-  if (head.forwarded_proto < 0) {
-    out += fields.secure ? "x-forwarded-proto: https\r\n" : "x-forwarded-proto: http\r\n";
-  }
+  append_forwarded(head, fields.forwarded, out);
   if (head.forwarded_host < 0) {
     out.append("x-forwarded-host: ").append(host_or(head, authority)).append("\r\n");
   }
@@ -193,6 +218,8 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
       case Known::ours:
       case Known::upgrade:
         return false;
+      case Known::request_id:
+        return client.request_id.empty();
       case Known::transfer_encoding:
         // RFC 9112 6.1: a client of HTTP/1.0 is never sent one, be it about a body that HEAD asked
         // nothing of.
@@ -209,6 +236,7 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
   if (framing == BodyFraming::length) append_length(out, body_bytes);
   if (framing == BodyFraming::chunked) out += "Transfer-Encoding: chunked\r\n";
   append_persistence(client, out);
+  append_request_id(client.request_id, out);
   if (decision) {
     append_decision(decision->decided, out);
     if (decision->service_time.count() >= 0) {
@@ -220,14 +248,18 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
   out += "\r\n";
 }
 
-void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out) {
+void write_interim_head(const ResponseHead& head, std::string& out) {
   append_status_line(head.status, head.reason, out);
-  append_fields(head, out, [](Known known) {
-    return known != Known::connection && known != Known::hop_by_hop && known != Known::ours &&
-           known != Known::upgrade && known != Known::transfer_encoding &&
-           known != Known::content_length;
-  });
-  if (upgrade && head.upgrade >= 0) {
+  append_fields(head, out, goes_with_interim);
+  out += "\r\n";
+}
+
+void write_switch_head(const ResponseHead& head, std::string_view request_id, std::string& out) {
+  append_status_line(head.status, head.reason, out);
+  append_fields(head, out,
+                [](Known known) { return goes_with_interim(known) && known != Known::request_id; });
+  append_request_id(request_id, out);
+  if (head.upgrade >= 0) {
     out.append("Connection: upgrade\r\nUpgrade: ");
     out.append(head.fields[static_cast<std::size_t>(head.upgrade)].value).append("\r\n");
   }
@@ -245,6 +277,7 @@ void write_answer(const gate::Answer& answer, const ClientSide& client,
     append_length(out, answer.body.size());
   }
   append_persistence(client, out);
+  append_request_id(client.request_id, out);
   if (decided) append_decision(*decided, out);
   out += "\r\n";
   if (!bodiless && !client.to_head) out += answer.body;

@@ -13,6 +13,7 @@
 #include "proxy/gate/answer.hpp"
 #include "proxy/gate/decision.hpp"
 #include "proxy/http/grammar/head.hpp"
+#include "store/fingerprint.hpp"
 
 namespace onceproxy::http {
 
@@ -32,13 +33,18 @@ struct CertificateField {
   std::string_view value;
 };
 
-/// What a covered request carries to the upstream besides its own fields.
-struct CoveredFields {
+/// Who asks, as the upstream is told in X-Request-Id, X-Forwarded-For and X-Forwarded-Proto.
+struct ForwardedFields {
   std::string_view request_id;
   /// The address the connection came from.
   std::string_view client;
   /// It came through TLS.
   bool secure = false;
+};
+
+/// What a covered request carries to the upstream besides its own fields.
+struct CoveredFields {
+  ForwardedFields forwarded;
   CertificateField certificate;
   std::chrono::milliseconds response_timeout;
   /// Of the body that is sent.
@@ -49,15 +55,17 @@ struct CoveredFields {
   TraceFields trace;
 };
 
-/// Fields that depend on what the connection is used for.
+/// What of a request's head depends on what its connection is used for, and what is told of it.
 struct ConnectionFields {
   bool upgrade = false;
   bool expect = false;
   CertificateField certificate = {};
+  /// Absent: the client's own fields go on as they came.
+  std::optional<ForwardedFields> forwarded = std::nullopt;
 };
 
-/// A request that goes on as it came, but for its connection's own fields and those of a trace.
-/// `authority` is the Host of an HTTP/1.0 request that has none.
+/// A request that goes on as it came, but for its connection's own fields, those of `kept` and
+/// those of a trace. `authority` is the Host of an HTTP/1.0 request that has none.
 void write_request_head(const RequestHead& head, const ConnectionFields& kept,
                         std::string_view authority, const TraceFields& trace, std::string& out);
 
@@ -73,6 +81,9 @@ struct ClientSide {
   bool to_head = false;
   /// RFC 9110 5.6.7 format.
   std::string_view date;
+  /// What X-Request-Id says in every answer: a complaint that quotes it finds its line in the log.
+  /// Empty: nothing is said.
+  std::string_view request_id = {};
 };
 
 /// What an upstream's answer to a covered request carries besides its own fields.
@@ -90,7 +101,10 @@ void write_response_head(const ResponseHead& head, const ClientSide& client, Bod
                          std::string& out);
 
 /// 1xx: no framing, no persistence (RFC 9110 15.2).
-void write_interim_head(const ResponseHead& head, bool upgrade, std::string& out);
+void write_interim_head(const ResponseHead& head, std::string& out);
+
+/// 101, which is the answer to a request for an upgrade.
+void write_switch_head(const ResponseHead& head, std::string_view request_id, std::string& out);
 
 /// An answer of onceproxy's own. `decided` absent: the request is not covered.
 void write_answer(const gate::Answer& answer, const ClientSide& client,

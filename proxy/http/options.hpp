@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "policies/cors.hpp"
 #include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
@@ -46,6 +48,10 @@ struct UpstreamOptions {
   /// Requests under way at once; 0: no limit.
   std::size_t concurrency_max = 0;
   std::size_t head_bytes_max = 64 * 1024;
+  /// HeadLimits::lenient for its answers.
+  bool lenient_http = false;
+  /// X-Forwarded-For, -Proto and X-Request-Id go on with covered requests alone.
+  bool forwards_covered_only = false;
   /// What connections to it begin with; nullptr: no TLS.
   std::shared_ptr<const tls::ClientPort> tls;
 };
@@ -69,6 +75,8 @@ struct Options {
   LimitOptions limits;
   /// Some listener asks clients for certificates: the upstream believes what it is sent about them.
   bool identifies_clients = false;
+  /// For answers made here; absent: none. A policy's own rules stand in for it.
+  std::optional<policies::Cors> cors = std::nullopt;
 };
 
 }  // namespace onceproxy::http

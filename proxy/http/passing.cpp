@@ -113,8 +113,12 @@ io::Stream::Parts Passing::first_parts() {
   }
   // Whoever read the body has asked for it already.
   const bool expect = client_.head.expects_continue && !body_ && !begun_;
-  write_request_head(client_.head, {websocket_, expect, exchange_.certificate_field()},
-                     exchange_.setup->upstream_name, exchange_.trace.fields(), client_.out);
+  ConnectionFields kept{websocket_, expect, exchange_.certificate_field()};
+  if (!exchange_.options().upstream.forwards_covered_only) {
+    kept.forwarded = exchange_.forwarded_fields();
+  }
+  write_request_head(client_.head, kept, exchange_.setup->upstream_name, exchange_.trace.fields(),
+                     client_.out);
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
@@ -329,12 +333,12 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
     exchange_.keep_alive = false;
   }
   if (const auto* not_sent = std::get_if<gate::NotSent>(&failure)) {
-    gate::Answer answer = gate::answer_not_sent(*not_sent);
+    gate::Answer answer = gate::answer_not_sent(*not_sent, exchange_.words);
     co_await exchange_.answer(decision_of(*not_sent), std::move(answer), not_sent->detail, &call_);
     co_return;
   }
   const auto& unknown = std::get<gate::Unknown>(failure);
-  gate::Answer answer = gate::answer_unknown(unknown);
+  gate::Answer answer = gate::answer_unknown(unknown, exchange_.words);
   co_await exchange_.answer(Decision::upstream_error, std::move(answer), unknown.detail, &call_);
 }
 

@@ -20,6 +20,10 @@ constexpr int interim_max = 10;
 /// What one read of an answer's body may bring in.
 constexpr std::size_t body_buffer_bytes = 64 * 1024;
 
+HeadLimits head_limits(const UpstreamOptions& options) {
+  return {options.head_bytes_max, response_fields_max, options.lenient_http};
+}
+
 }  // namespace
 
 UpstreamCall::UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup,
@@ -146,7 +150,8 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
     if (error == io::IoError::none) continue;
     note_end(error);
     if (error == io::IoError::no_room) {
-      co_return HeadRead{Unknown{false, "The answer's head is too large."}, false};
+      co_return HeadRead{
+          Unknown{false, "The answer's head is larger than upstream.head_bytes allows."}, false};
     }
     timed_out = error == io::IoError::timed_out;
     const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
@@ -158,12 +163,26 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   }
 }
 
+/// The refusal in words. Where the other way of reading would have taken the head, that is told.
+std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_view bytes) {
+  malformed_ = "The answer's head is malformed";
+  if (bad.line > 0) malformed_.append(" in line ").append(std::to_string(bad.line));
+  malformed_.append(": ").append(bad.detail);
+  HeadLimits limits = head_limits(worker_.options().upstream);
+  if (limits.lenient) return malformed_;
+  limits.lenient = true;
+  ResponseHead other;
+  if (!parse_response_head(bytes, limits, method_, other)) {
+    malformed_ += " upstream.http: lenient takes it.";
+  }
+  return malformed_;
+}
+
 std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
-  const UpstreamOptions& options = worker_.options().upstream;
-  const HeadLimits limits{options.head_bytes_max, 1000};
+  const HeadLimits limits = head_limits(worker_.options().upstream);
   if (const auto bad = parse_response_head(bytes, limits, method_, head)) {
     unfinished_ = false;
-    return Unknown{false, "The answer's head is malformed."};
+    return Unknown{false, malformed_head(*bad, bytes)};
   }
   // Whatever comes behind that, it is an answer.
   if (head.status == 101) unfinished_ = false;
@@ -203,6 +222,17 @@ void UpstreamCall::keep_head() {
   kept_head_.assign(head_begin_, head.size);
   head.move_views(head_begin_, kept_head_.data());
   head.reason = moved_view(head.reason, head_begin_, kept_head_.data());
+}
+
+BodyReader::Piece UpstreamCall::take_body() {
+  const BodyReader::Piece piece = body_->take(connection->buffer);
+  if (piece.state == BodyReader::State::malformed) {
+    const ChunkedDecoder& chunks = body_->chunks();
+    malformed_ = "The answer's body is malformed at byte ";
+    malformed_.append(std::to_string(chunks.fault_at())).append(": ").append(chunks.fault()) += '.';
+    body_error = malformed_;
+  }
+  return piece;
 }
 
 Task<BodyReader::Piece> UpstreamCall::read_body() {

@@ -81,7 +81,7 @@ class UpstreamCall {
   /// A piece is valid until the next call.
   Task<BodyReader::Piece> read_body();
   /// The same where no I/O is needed: need_more says that it is.
-  BodyReader::Piece take_body() { return body_->take(connection->buffer); }
+  BodyReader::Piece take_body();
 
   /// The answer was read whole: keeps the connection if it can carry another request.
   void finish();
@@ -100,7 +100,7 @@ class UpstreamCall {
   /// The request was not sent whole: the connection must not carry another.
   bool spoiled = false;
   ResponseHead head;
-  /// Why a body is malformed.
+  /// Why a body is malformed, and where; valid as long as the call.
   std::string_view body_error = "The answer's body is malformed.";
   bool timed_out = false;
 
@@ -110,6 +110,7 @@ class UpstreamCall {
   void note_end(io::IoError error);
   void keep_rest(const io::Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
+  std::string_view malformed_head(const BadHead& bad, std::string_view bytes);
 
   Worker& worker_;
   const std::shared_ptr<const Setup>& setup_;
@@ -132,6 +133,8 @@ class UpstreamCall {
   bool asked_for_upgrade_ = false;
   /// The request was sent whole, and no answer was found malformed.
   bool unfinished_ = false;
+  /// What is wrong with the answer, as a sentence.
+  std::string malformed_;
   bool counted_ = false;
   int status_ = 0;
 };

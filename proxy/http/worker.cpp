@@ -219,7 +219,8 @@ void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPo
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
 void Worker::refuse_overload(io::Socket socket, bool secure) {
   std::string out;
-  const ClientSide side{1, false, false, date_};
+  const std::string request_id = new_request_id();
+  const ClientSide side{1, false, false, date_, request_id};
   write_answer(gate::busy("Too many connections."), side, gate::Decision::busy, out);
   io::ErrorCode ignored;
   socket.non_blocking(true, ignored);
@@ -228,6 +229,7 @@ void Worker::refuse_overload(io::Socket socket, bool secure) {
   socket.close(ignored);
   metrics_.request(telemetry::no_policy, gate::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
+  record.request_id = request_id;
   record.decision = gate::Decision::busy;
   record.status = 503;
   record.error = "Too many connections.";

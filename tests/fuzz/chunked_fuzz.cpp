@@ -1,5 +1,6 @@
 // Chunked coding: however the bytes are split, the body and the end are the same; nothing behind
-// the last chunk is touched; and a body that is encoded comes back as it was.
+// the last chunk is touched; a body that is encoded comes back as it was; and what strict decoding
+// takes, lenient decoding takes for the same.
 #include <memory>
 #include <string>
 
@@ -46,8 +47,8 @@ bool feed(ChunkedDecoder& decoder, std::string_view piece, Decoded& out) {
 }
 
 /// In pieces whose sizes `sizes` gives, over and over; whole where it is empty.
-Decoded decode(std::string_view text, std::string_view sizes) {
-  ChunkedDecoder decoder(trailer_bytes, trailer_fields);
+Decoded decode(std::string_view text, std::string_view sizes, bool lenient = false) {
+  ChunkedDecoder decoder(trailer_bytes, trailer_fields, lenient);
   Decoded out;
   for (std::size_t i = 0; !text.empty(); ++i) {
     const std::size_t size =
@@ -86,6 +87,11 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     claim(decode(text.substr(0, whole.used), {}) == whole, "what follows does not matter");
     claim(decode(text.substr(0, whole.used - 1), {}).end == Kind::more, "the last byte does");
   }
+
+  const Decoded lenient = decode(text, {}, true);
+  claim(decode(text, sizes, true) == lenient, "nor does it where white space is taken");
+  claim(whole.end == Kind::error || lenient == whole, "lenient decoding takes what strict takes");
+  claim(lenient.body.starts_with(whole.body), "and reads no other body until strict gives up");
 
   const std::string encoded = encode(text, sizes);
   const Decoded back = decode(encoded + "GET /", sizes);

@@ -1,5 +1,7 @@
 // Heads of answers: what is taken is written so that the client reads the same answer, framed as
-// it is sent, with nothing of the upstream's connection in it.
+// it is sent, with nothing of the upstream's connection in it. What strict reading takes, lenient
+// reading takes for the same; and what only lenient reading takes is written so that strict reading
+// takes it.
 #include <memory>
 #include <string>
 
@@ -37,7 +39,7 @@ void check(const ResponseHead& head, std::string_view to_method) {
   client.to_head = to_method == "HEAD";
   std::string out;
   if (head.status < 200) {
-    write_interim_head(head, head.upgrade >= 0, out);
+    write_interim_head(head, out);
     claim(find_head_end(out) == out.size(), "what is written is one head and nothing more");
     ResponseHead again;
     claim(!parse_response_head(out, {}, to_method, again), "what is written is read again");
@@ -55,6 +57,13 @@ void check(const ResponseHead& head, std::string_view to_method) {
   check_written(out, to_method, head.status, {Framing::Kind::chunked, 0}, true);
 }
 
+void check_same(const ResponseHead& strict, const ResponseHead& lenient) {
+  claim(lenient.status == strict.status && lenient.framing.kind == strict.framing.kind &&
+            lenient.framing.length == strict.framing.length &&
+            lenient.keep_alive == strict.keep_alive && lenient.known == strict.known,
+        "what strict reading takes means the same to lenient reading");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -66,11 +75,18 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   // Exactly as large as the head, so that a look behind it is seen.
   const std::unique_ptr<char[]> memory(new char[end]);
   input.copy(memory.get(), end);
+  HeadLimits limits;
+  ResponseHead strict;
+  const bool refused =
+      parse_response_head({memory.get(), end}, limits, to_method, strict).has_value();
+  limits.lenient = true;
   ResponseHead head;
-  if (parse_response_head({memory.get(), end}, {}, to_method, head)) {
+  if (parse_response_head({memory.get(), end}, limits, to_method, head)) {
     claim(head.framing.kind == Framing::Kind::none, "a refused head frames nothing");
+    claim(refused, "lenient reading takes all that strict reading takes");
     return 0;
   }
+  if (!refused) check_same(strict, head);
   claim(head.status >= 100 && head.status <= 999, "a status has three digits");
   check(head, to_method);
   return 0;

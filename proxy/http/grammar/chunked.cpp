@@ -33,22 +33,54 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
           static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, input.size() - used));
       chunk_left_ -= size;
       if (chunk_left_ == 0) state_ = State::data_cr;
+      consumed_ += used + size;
       return {Step::Kind::data, used + size, input.substr(used, size)};
     }
+    const State before = state_;
     if (!take(input[used++])) {
+      if (before != State::error) note_fault(before, consumed_ + used - 1);
       state_ = State::error;
       return {Step::Kind::error, used, {}};
     }
     if (state_ == State::done) return {Step::Kind::done, used, {}};
   }
   if (state_ == State::error) return {Step::Kind::error, used, {}};
+  consumed_ += used;
   return {Step::Kind::more, used, {}};
+}
+
+void ChunkedDecoder::note_fault(State before, std::uint64_t at) {
+  fault_at_ = at;
+  switch (before) {
+    case State::size_first:
+    case State::size:
+    case State::size_end:
+      fault_ = "a chunk's size is not a hexadecimal number of at most 15 digits";
+      return;
+    case State::size_lf:
+    case State::data_lf:
+    case State::trailer_lf:
+    case State::end_lf:
+      fault_ = "a line does not end in CR LF";
+      return;
+    case State::data_cr:
+      fault_ = "a chunk is longer than its size says";
+      return;
+    case State::trailer_start:
+    case State::trailer_name:
+    case State::trailer_value:
+      fault_ = "the trailer is malformed or too large";
+      return;
+    default:
+      fault_ = "a chunk extension is malformed or too long";
+  }
 }
 
 bool ChunkedDecoder::take(char c) {
   switch (state_) {
     case State::size_first:
     case State::size:
+    case State::size_end:
       return take_size(c);
     case State::size_lf:
       state_ = chunk_left_ == 0 ? State::trailer_start : State::data;
@@ -58,6 +90,7 @@ bool ChunkedDecoder::take(char c) {
       return c == '\r';
     case State::data_lf:
       state_ = State::size_first;
+      extension_bytes_ = 0;
       return c == '\n';
     case State::trailer_start:
     case State::trailer_name:
@@ -71,8 +104,12 @@ bool ChunkedDecoder::take(char c) {
 }
 
 bool ChunkedDecoder::take_size(char c) {
+  if (lenient_ && (c == ' ' || c == '\t')) {
+    if (state_ == State::size) state_ = State::size_end;
+    return ++extension_bytes_ <= extension_bytes_max;
+  }
   const int digit = hex_value(c);
-  if (digit >= 0) {
+  if (digit >= 0 && state_ != State::size_end) {
     // What could overflow is refused, not wrapped; so are zeros without end.
     if (++size_digits_ > size_digits_max) return false;
     chunk_left_ = chunk_left_ << 4 | static_cast<std::uint64_t>(digit);

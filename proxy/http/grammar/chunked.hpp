@@ -20,9 +20,14 @@ class ChunkedDecoder {
   /// Hexadecimal digits of one chunk's size, leading zeros included.
   static constexpr std::size_t size_digits_max = 15;
 
-  /// Bounds of the trailer section.
-  ChunkedDecoder(std::size_t trailer_bytes_max, std::size_t trailer_fields_max)
-      : trailer_bytes_max_(trailer_bytes_max), trailer_fields_max_(trailer_fields_max) {}
+  /// Bounds of the trailer section. `lenient`: spaces and tabs around a chunk's size are taken, as
+  /// many as an extension may have bytes. What they stand around is one number to every parser that
+  /// does not refuse it; within a number they are refused.
+  ChunkedDecoder(std::size_t trailer_bytes_max, std::size_t trailer_fields_max,
+                 bool lenient = false)
+      : trailer_bytes_max_(trailer_bytes_max),
+        trailer_fields_max_(trailer_fields_max),
+        lenient_(lenient) {}
 
   struct Step {
     enum class Kind {
@@ -39,10 +44,16 @@ class ChunkedDecoder {
   Step feed(std::string_view input);
   bool done() const { return state_ == State::done; }
 
+  /// Once a step was an error: what is wrong, as a literal without a full stop, and at which byte
+  /// of the coded body, from 0.
+  std::string_view fault() const { return fault_; }
+  std::uint64_t fault_at() const { return fault_at_; }
+
  private:
   enum class State {
     size_first,
     size,
+    size_end,
     extension_start,
     extension_name,
     extension_name_end,
@@ -66,18 +77,24 @@ class ChunkedDecoder {
   };
 
   bool take(char c);
+  void note_fault(State before, std::uint64_t at);
   bool take_size(char c);
   bool take_extension(char c);
   bool take_trailer(char c);
 
   const std::size_t trailer_bytes_max_;
   const std::size_t trailer_fields_max_;
+  const bool lenient_;
   State state_ = State::size_first;
   std::uint64_t chunk_left_ = 0;
   std::size_t size_digits_ = 0;
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_fields_ = 0;
+  /// Used up by the steps before.
+  std::uint64_t consumed_ = 0;
+  std::string_view fault_;
+  std::uint64_t fault_at_ = 0;
 };
 
 }  // namespace onceproxy::http

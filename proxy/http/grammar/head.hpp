@@ -64,6 +64,8 @@ struct BadHead {
   int status = 400;
   std::string_view reason;
   std::string_view detail;
+  /// Which line of the head it was, from 1; 0: no single one.
+  std::size_t line = 0;
 };
 
 /// The same characters at another place.
@@ -82,6 +84,8 @@ struct Head {
   int minor_version = 1;
   /// The message's last word on whether the connection stays open (RFC 9112 9.3).
   bool keep_alive = true;
+  /// Every line is as RFC 9112 has it, so that it may be copied; else lines are written anew.
+  bool tidy = true;
   Framing framing;
   /// From the first byte to the end of the empty line.
   std::size_t size = 0;
@@ -128,10 +132,18 @@ struct ResponseHead : Head {
   std::string_view reason;
 };
 
+/// What is taken of a message, its body's chunks and trailers included.
 struct HeadLimits {
   std::size_t bytes = 16 * 1024;
   std::size_t fields = 100;
+  /// Responses only. What old services send beyond RFC 9112 is taken where it can mean one thing
+  /// only: lines that all end in a bare LF; a Content-Length that is repeated, or a list, with
+  /// always the same digits; Transfer-Encoding: identity; white space around a chunk's size.
+  bool lenient = false;
 };
+
+/// More fields no response may have.
+inline constexpr std::size_t response_fields_max = 1000;
 
 /// Offset just behind the head's empty line, or 0 when `data` does not hold it yet. `from` is
 /// where an earlier call may have stopped; the search goes on a little before it.
@@ -142,11 +154,14 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
                                           RequestHead& head);
 
 /// `to_method` is the method of the request that this answers: HEAD has no body (RFC 9110 9.3.2).
+/// What `limits.lenient` takes is marked so that head_writer.hpp writes a head that strict readers
+/// take for the same.
 std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimits& limits,
                                            std::string_view to_method, ResponseHead& head);
 
 /// Appends the fields of a response that reach the client as they came, and that are remembered
-/// with it: none that belongs to the connection or to the body's framing.
+/// with it: none that belongs to the connection or to the body's framing, and no X-Request-Id,
+/// since every answer has that of its own request.
 void append_lasting_fields(const ResponseHead& head, std::vector<Field>& out);
 
 /// For how long a response says that its connection is kept unused: the parameter `timeout` of

@@ -33,6 +33,19 @@ bool protected_field(std::string_view name) {
   return std::ranges::any_of(names, is) || std::ranges::any_of(prefixes, begins);
 }
 
+/// A list whose members are all the same, spelled alike, becomes the first of them.
+bool take_equal_members(std::string_view& value) {
+  const std::string_view first = trim(value.substr(0, value.find(',')));
+  for (std::string_view rest = value;;) {
+    const std::size_t comma = rest.find(',');
+    if (trim(rest.substr(0, comma)) != first) return false;
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  value = first;
+  return true;
+}
+
 std::optional<BadHead> read_length(std::string_view value, Facts& facts) {
   if (facts.length) return bad("content-length", "Content-Length is repeated.");
   std::uint64_t length = 0;
@@ -42,6 +55,23 @@ std::optional<BadHead> read_length(std::string_view value, Facts& facts) {
   }
   std::from_chars(value.data(), value.data() + value.size(), length);
   facts.length = length;
+  facts.length_digits = value;
+  return std::nullopt;
+}
+
+/// The same where one length may be said several times. What says it again is dropped.
+std::optional<BadHead> read_lengths(std::string_view& value, Known& known, Head& head,
+                                    Facts& facts) {
+  const std::string_view written = value;
+  if (!take_equal_members(value)) {
+    return bad("content-length", "Content-Length is a list of different values.");
+  }
+  head.tidy &= value == written;
+  if (!facts.length) return read_length(value, facts);
+  if (value != facts.length_digits) {
+    return bad("content-length", "Content-Length is repeated with another value.");
+  }
+  known = Known::hop_by_hop;
   return std::nullopt;
 }
 
@@ -52,6 +82,18 @@ std::optional<BadHead> read_transfer_encoding(std::string_view value, Facts& fac
   if (!facts.chunked) {
     return bad("transfer-encoding", "The only transfer coding that is accepted is one chunked.");
   }
+  return std::nullopt;
+}
+
+/// The same where the coding that is none may be named. It goes no further.
+std::optional<BadHead> read_lenient_transfer_encoding(std::string_view value, Known& known,
+                                                      Facts& facts) {
+  if (facts.transfer_encoding || facts.identity || !equals_ignoring_case(value, "identity")) {
+    if (facts.identity) return bad("transfer-encoding", "Transfer-Encoding is repeated.");
+    return read_transfer_encoding(value, facts);
+  }
+  facts.identity = true;
+  known = Known::hop_by_hop;
   return std::nullopt;
 }
 
@@ -101,6 +143,14 @@ void forget(Head& head) {
   head.minor_version = 1;
   head.framing = {};
   head.keep_alive = false;
+  head.tidy = true;
+}
+
+BadHead bad_line_ending(const Facts& facts) {
+  if (facts.bare_lf) {
+    return bad("line-ending", "A line ends in CR LF, and those before it in LF alone.");
+  }
+  return bad("line-ending", "A line does not end in CR LF.");
 }
 
 std::optional<BadHead> parse_version(std::string_view text, int& minor) {
@@ -126,30 +176,32 @@ std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& li
   head.known.reserve(usual_fields);
   while (true) {
     std::string_view line;
-    if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
+    if (!take_line(data, line, facts)) return at_line(bad_line_ending(facts), facts);
     if (line.empty()) return std::nullopt;
     if (head.fields.size() == limits.fields) {
-      return bad("too-many-fields", "The head has too many fields.", 431);
+      return at_line(bad("too-many-fields", "The head has too many fields.", 431), facts);
     }
     std::size_t colon = 0;
     while (colon < line.size() && token_chars[static_cast<unsigned char>(line[colon])]) ++colon;
     if (colon == 0 || colon == line.size() || line[colon] != ':') {
-      return bad("field-name", "A field name is not a token followed by a colon.");
+      return at_line(bad("field-name", "A field name is not a token followed by a colon."), facts);
     }
     const std::string_view name = line.substr(0, colon);
     const std::string_view raw = line.substr(colon + 1);
     if (!all_of(raw, value_chars)) {
-      return bad("field-value", "A field value holds a control character.");
+      return at_line(bad("field-value", "A field value holds a control character."), facts);
     }
-    const std::string_view value = trim(raw);
-    const Known known = known_field(name);
+    std::string_view value = trim(raw);
+    Known known = known_field(name);
     std::optional<BadHead> error;
     switch (known) {
       case Known::content_length:
-        error = read_length(value, facts);
+        error =
+            limits.lenient ? read_lengths(value, known, head, facts) : read_length(value, facts);
         break;
       case Known::transfer_encoding:
-        error = read_transfer_encoding(value, facts);
+        error = limits.lenient ? read_lenient_transfer_encoding(value, known, facts)
+                               : read_transfer_encoding(value, facts);
         break;
       case Known::connection:
         facts.any_connection = true;
@@ -163,7 +215,7 @@ std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& li
       default:
         break;
     }
-    if (error) return error;
+    if (error) return at_line(*error, facts);
     head.fields.push_back({name, value});
     head.known.push_back(known);
   }
@@ -180,6 +232,10 @@ std::optional<BadHead> finish_fields(Head& head, Facts& facts) {
     return bad("transfer-encoding", "HTTP/1.0 has no transfer codings.");
   }
   head.keep_alive = head.minor_version == 0 ? facts.keep_alive && !facts.close : !facts.close;
+  // Where a body ends whose coding is called identity is read in two ways if there is a length too
+  // (RFC 2616 4.4, RFC 9112 6.3); what follows must not be taken for an answer.
+  if (facts.identity) head.keep_alive = false;
+  if (facts.bare_lf) head.tidy = false;
   return std::nullopt;
 }
 

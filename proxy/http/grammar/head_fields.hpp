@@ -20,24 +20,44 @@ constexpr BadHead bad(std::string_view reason, std::string_view detail, int stat
 /// What one pass over the fields finds out about framing and persistence.
 struct Facts {
   std::optional<std::uint64_t> length;
+  /// As it is written.
+  std::string_view length_digits;
   bool transfer_encoding = false;
   bool chunked = false;
+  /// The transfer coding that RFC 2616 3.6 called identity: none. Only where that is taken.
+  bool identity = false;
   bool close = false;
   bool keep_alive = false;
   bool any_connection = false;
+  /// The head's lines end in LF, all of them; else in CR LF, all of them. A head with both is what
+  /// a line break in a field's value makes, and parsers differ on it.
+  bool bare_lf = false;
+  /// Lines taken so far.
+  std::size_t lines = 0;
 };
 
-/// Takes the next line, without its CR LF, off `data`. Every line of a head that
-/// find_head_end found ends in LF; a bare one is refused here, a bare CR by the tables.
-inline bool take_line(std::string_view& data, std::string_view& line) {
+/// Takes the next line, without its end, off `data`. Every line of a head that find_head_end found
+/// ends in LF; one that ends otherwise than `facts` say is refused here, a bare CR by the tables.
+inline bool take_line(std::string_view& data, std::string_view& line, Facts& facts) {
+  ++facts.lines;
   const auto* end = static_cast<const char*>(std::memchr(data.data(), '\n', data.size()));
   if (end == nullptr) return false;
   const auto length = static_cast<std::size_t>(end - data.data());
-  if (length == 0 || data[length - 1] != '\r') return false;
-  line = data.substr(0, length - 1);
+  const bool has_cr = length > 0 && data[length - 1] == '\r';
+  if (has_cr == facts.bare_lf) return false;
+  line = data.substr(0, length - (has_cr ? 1 : 0));
   data.remove_prefix(length + 1);
   return true;
 }
+
+/// The same refusal, at the line that was taken last.
+inline BadHead at_line(BadHead bad, const Facts& facts) {
+  bad.line = facts.lines;
+  return bad;
+}
+
+/// take_line() found another end than the head's lines have.
+BadHead bad_line_ending(const Facts& facts);
 
 /// A head that turns out bad must not show what the one before it held.
 void forget(Head& head);

@@ -161,10 +161,10 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
   forget(head);
   head.size = data.size();
   std::string_view line;
-  if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
+  Facts facts;
+  if (!take_line(data, line, facts)) return at_line(bad_line_ending(facts), facts);
   std::string_view authority;
   if (auto error = parse_request_line(line, head, authority)) return error;
-  Facts facts;
   if (auto error = parse_fields(data, limits, head, facts)) return error;
   if (auto error = finish_fields(head, facts)) return error;
   if (auto error = read_request_fields(head, authority)) return error;
@@ -178,9 +178,9 @@ std::optional<BadHead> parse_request_head(std::string_view data, const HeadLimit
 
 BadHead oversized_head(std::string_view data) {
   if (data.find('\n') == std::string_view::npos) {
-    return bad("target-too-long", "The request line is too long.", 414);
+    return bad("target-too-long", "The request line is larger than limits.head_bytes allows.", 414);
   }
-  return bad("head-too-large", "The head is too large.", 431);
+  return bad("head-too-large", "The head is larger than limits.head_bytes allows.", 431);
 }
 
 }  // namespace onceproxy::http

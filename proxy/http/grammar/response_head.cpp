@@ -43,6 +43,11 @@ void keep_challenge(ResponseHead& head) {
   }
 }
 
+bool first_line_ends_in_lf(std::string_view data) {
+  const std::size_t end = data.find('\n');
+  return end != std::string_view::npos && (end == 0 || data[end - 1] != '\r');
+}
+
 }  // namespace
 
 std::optional<std::chrono::seconds> announced_keep_alive(const ResponseHead& head) {
@@ -66,6 +71,7 @@ void append_lasting_fields(const ResponseHead& head, std::vector<Field>& out) {
       case Known::transfer_encoding:
       case Known::content_length:
       case Known::service_time:
+      case Known::request_id:
         continue;
       default:
         if (!head.dropped(i)) out.push_back(head.fields[i]);
@@ -80,23 +86,26 @@ std::optional<BadHead> parse_response_head(std::string_view data, const HeadLimi
   head.reason = {};
   head.size = data.size();
   std::string_view line;
-  if (!take_line(data, line)) return bad("line-ending", "A line does not end in CR LF.");
-  if (auto error = parse_version(line.substr(0, 8), head.minor_version)) return error;
+  Facts facts;
+  facts.bare_lf = limits.lenient && first_line_ends_in_lf(data);
+  if (!take_line(data, line, facts)) return at_line(bad_line_ending(facts), facts);
+  if (auto error = parse_version(line.substr(0, 8), head.minor_version)) {
+    return at_line(*error, facts);
+  }
   // status-line = HTTP-version SP status-code SP [reason-phrase]; the last SP is often left out.
   if (line.size() < 12 || line[8] != ' ' || !digits_only(line.substr(9, 3)) ||
       (line.size() > 12 && line[12] != ' ')) {
-    return bad("status-line", "The status line is malformed.");
+    return at_line(bad("status-line", "The status line is malformed."), facts);
   }
   head.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
   // RFC 9110 15: 100 to 599. What is beyond means nothing that could be relied on.
   if (head.status < 100 || head.status > 599) {
-    return bad("status-line", "The status is not within 100 to 599.");
+    return at_line(bad("status-line", "The status is not within 100 to 599."), facts);
   }
   head.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   if (!all_of(head.reason, value_chars)) {
-    return bad("status-line", "The reason phrase holds a control character.");
+    return at_line(bad("status-line", "The reason phrase holds a control character."), facts);
   }
-  Facts facts;
   if (auto error = parse_fields(data, limits, head, facts)) return error;
   if (auto error = finish_fields(head, facts)) return error;
   if (head.status == 407) keep_challenge(head);

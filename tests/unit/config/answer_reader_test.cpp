@@ -41,6 +41,8 @@ TEST_CASE("Each refusal can be given an answer, and keeps its status where none 
       {Refusal::not_replayable, "not-replayable", 409, "refused"},
       {Refusal::busy, "busy", 503, "refused"},
       {Refusal::store_error, "store-error", 503, "refused"},
+      {Refusal::upstream_error, "upstream-error", 502, "refused"},
+      {Refusal::bad_request, "bad-request", 400, "refused"},
   };
   CHECK(refusals.size() + 1 == policies::refusal_count);
   for (const auto& [refusal, word, status, said] : refusals) {
@@ -81,20 +83,6 @@ TEST_CASE("Only a refusal can be given an answer by respond") {
         Texts{"status: unknown key \"status\"; `status` belongs in on_duplicate or an answer of "
               "respond"});
   CHECK(policy_problems("respond: [stale]") == Texts{"respond: expected a map, found a list"});
-}
-
-TEST_CASE("What is kept of a response has bounds, and names in lower case") {
-  const auto rules = loaded_policy("replay: {max_body: 1KiB, drop_headers: [X-A]}").replay;
-  CHECK(rules.body_bytes_max == 1024);
-  CHECK(rules.drop_headers == Texts{"x-a"});
-  CHECK(loaded_policy("").replay.drop_headers == Texts{"set-cookie", "set-cookie2",
-                                                       "www-authenticate", "authentication-info",
-                                                       "clear-site-data"});
-  CHECK(loaded_policy("replay: {drop_headers: []}").replay.drop_headers.empty());
-  CHECK(policy_problems("replay: {drop_headers: [\"a b\", content-length]}") ==
-        Texts{"replay.drop_headers[0]: \"a b\" is not a valid header name",
-              "replay.drop_headers[1]: \"content-length\" is never stored, because onceproxy "
-              "writes it itself; leave it out"});
 }
 
 }  // namespace

@@ -31,9 +31,18 @@ const policies::FixedAnswer& answer(const policies::Policy& policy, Refusal refu
   return *given;
 }
 
-TEST_CASE("Every preset waits for the first, and asks for another delivery while nobody knows") {
-  CHECK(preset_names() == Texts{"alertmanager", "cloudevents", "github", "stripe", "svix", "sns"});
-  for (const std::string& name : preset_names()) {
+/// Those whose senders take 2xx for delivered; the others are calls.
+Texts senders() {
+  Texts names = preset_names();
+  std::erase_if(names, [](const std::string& name) { return name == "json-rpc" || name == "mcp"; });
+  return names;
+}
+
+TEST_CASE(
+    "Every sender's preset waits for the first, and asks for another delivery while nobody knows") {
+  CHECK(preset_names() ==
+        Texts{"alertmanager", "cloudevents", "github", "stripe", "svix", "sns", "json-rpc", "mcp"});
+  for (const std::string& name : senders()) {
     CAPTURE(name);
     const auto policy = preset(name);
     REQUIRE(policy.on_duplicate);
@@ -80,6 +89,29 @@ TEST_CASE("A preset knows the fields that name its sender's deliveries, and how 
   CHECK(preset("sns").terms.window == 24h);
 }
 
+TEST_CASE("A call's preset replays the answer, with the id of the call that asks") {
+  for (const std::string name : {"json-rpc", "mcp"}) {
+    CAPTURE(name);
+    const auto policy = preset(name, "  scope: shared\n");
+    CHECK_FALSE(policy.on_duplicate);
+    REQUIRE(policy.replay.set.size() == 1);
+    CHECK(policy.replay.set[0].at_text == "/id");
+    CHECK(policy.replay.set[0].from.text == "body: /id");
+    CHECK(policy.on_missing == policies::OnMissing::pass);
+    CHECK(policy.in_flight.action == policies::InFlightRule::Action::wait);
+    CHECK(policy.outcome.rules.size() == 2);
+    CHECK(problems("policies:\n- {name: p, preset: " + name + "}\n").size() == 1);
+  }
+  const auto rpc = preset("json-rpc", "  scope: shared\n");
+  CHECK(texts(rpc.fingerprint) == Texts{"client_key: Idempotency-Key"});
+  CHECK(texts(rpc.payload) == Texts{"target: true", "body: /method", "body: /params"});
+  const auto mcp = preset("mcp", "  scope: shared\n");
+  CHECK(texts(mcp.fingerprint) ==
+        Texts{"body: /params/_meta/idempotency-key, otherwise: {header: idempotency-key}"});
+  CHECK(texts(mcp.payload) ==
+        Texts{"body: /method", "body: /params/name", "body: /params/arguments"});
+}
+
 TEST_CASE("A key that the policy has itself wins, as a whole and wherever it stands") {
   const auto policy = preset("stripe",
                              "  window: 1h\n  fingerprint: [{header: a}]\n"
@@ -104,10 +136,12 @@ TEST_CASE("A preset is the keys that it is said to stand for") {
     CAPTURE(name, preset_keys(name));
     // The keys of all stand there once, behind those of each.
     const std::string keys = preset_keys(name);
-    const std::string all = keys.substr(keys.find("on_duplicate:"));
+    const bool call = name == "json-rpc" || name == "mcp";
+    const std::string all = keys.substr(keys.find(call ? "in_flight:" : "on_duplicate:"));
     const std::string own = keys.substr(0, keys.size() - all.size());
     CHECK(readme.str().find("# preset: " + name + "\n" + own) != std::string::npos);
-    CHECK(readme.str().find("# every preset\n" + all) != std::string::npos);
+    const std::string whose = call ? "# json-rpc and mcp\n" : "# every sender\n";
+    CHECK(readme.str().find(whose + all) != std::string::npos);
   }
   CHECK(preset_keys("jenkins").empty());
 }
@@ -117,11 +151,11 @@ TEST_CASE("A preset that is none is one problem") {
     return problems("policies:\n- {name: p, preset: " + text + "}\n");
   };
   CHECK(wrong("strip") ==
-        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix or "
-              "sns, found \"strip\"; did you mean \"stripe\"?"});
+        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix, "
+              "sns, json-rpc or mcp, found \"strip\"; did you mean \"stripe\"?"});
   CHECK(wrong("[stripe]") ==
-        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix or "
-              "sns, found a list"});
+        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix, "
+              "sns, json-rpc or mcp, found a list"});
 }
 
 TEST_CASE("What does not go with a preset is told where the preset is named") {

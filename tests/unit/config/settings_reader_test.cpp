@@ -53,6 +53,8 @@ upstream:
   max_connections: 5
   max_concurrency: 6
   head_bytes: 7KiB
+  http: lenient
+  forwarded_fields: covered
 store: {clock_ahead_max: 18d, rocksdb: {path: data, sync: reservations, max_bytes: 8GiB}}
 admin: {listen: "unix:/run/admin"}
 telemetry: {listen: "127.0.0.1:2"}
@@ -84,6 +86,8 @@ policies: []
   CHECK(result->upstream.connections_max == 5);
   CHECK(result->upstream.concurrency_max == 6);
   CHECK(result->upstream.head_bytes_max == 7 * 1024);
+  CHECK(result->upstream.lenient_http);
+  CHECK(result->upstream.forwards_covered_only);
   CHECK(result->store.path == "data");
   CHECK(result->store.sync == store::Sync::reservations);
   CHECK(result->store.bytes_max == std::uint64_t{8} << 30);

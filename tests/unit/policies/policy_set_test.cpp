@@ -57,6 +57,28 @@ std::string chosen(const PolicySet& set, Request request) {
   return policy == nullptr ? "none" : policy->name;
 }
 
+TEST_CASE("what may cover a path and a method is told without a request's fields and body") {
+  Policy gold = when(at("/a/{id}"), equals(test::selector(Source::body, "/x"), {"y"}));
+  gold.match.headers.push_back({"x-tier", std::string("gold")});
+  gold.match.methods = {"POST"};
+  Policy overriding = at("/a/**");
+  overriding.match.methods = {"DELETE"};
+  overriding.match.method_override = true;
+  Policy other = at("/b");
+  other.match.methods = {"PUT"};
+  const PolicySet set({gold, overriding, other, at("/{any}")});
+  const auto found = [&](std::string_view method, std::string_view path) {
+    std::vector<std::string> out;
+    for (const Policy* policy : set.on_path(method, path)) out.push_back(policy->name);
+    return out;
+  };
+  CHECK(found("POST", "/a/1") == std::vector<std::string>{"/a/{id} when", "/a/**"});
+  CHECK(found("PATCH", "/a/1") == std::vector<std::string>{"/a/**"});
+  CHECK(found("PUT", "/b") == std::vector<std::string>{"/b", "/{any}"});
+  CHECK(found("POST", "/b") == std::vector<std::string>{"/{any}"});
+  CHECK(found("POST", "/c/d").empty());
+}
+
 Request get(std::string target) {
   Request request;
   request.target = std::move(target);

@@ -179,15 +179,6 @@ TEST_CASE("what a client sent cannot break out of a problem's detail") {
       R"(operation: header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK"})"));
 }
 
-TEST_CASE("a replay is the stored answer, marked") {
-  const Answer answer =
-      replay({201, "Content-Type: text/plain\r\nDate: x\r\n", "body\0\xff"s, true});
-  CHECK(answer.status == 201);
-  CHECK(answer.head == "Content-Type: text/plain\r\nDate: x\r\nIdempotent-Replayed: true\r\n");
-  CHECK(answer.body == "body\0\xff"s);
-  CHECK(answer.dated);
-}
-
 TEST_CASE("a fixed answer is as it was written") {
   policies::FixedAnswer given;
   given.status = 202;

@@ -13,6 +13,8 @@ namespace onceproxy::gate {
 namespace {
 
 using namespace std::chrono_literals;
+using io::start;
+using policies::Source;
 using store::Settled;
 using store::Unavailable;
 using testing::Fixture;
@@ -287,7 +289,7 @@ TEST_CASE_METHOD(Fixture, "a completion ends what its policy says") {
   CHECK(ends[0] != *admission->fingerprint);
   const policies::Field fields[] = {{"Date", "x"}};
   const Outcome outcome = Answered{200, fields, "body", true};
-  start(run_settle(gate, *rules, std::move(forward), outcome, settlement));
+  start(testing::run_settle(gate, *rules, std::move(forward), outcome, settlement));
   REQUIRE(settlement);
   CHECK(store.asked.back().verb == "complete");
   CHECK(store.asked.back().ends == ends);

@@ -86,6 +86,12 @@ TEST_CASE("a title speaks of a key where the policy takes one, by the name of it
   }
 }
 
+Reply repeated(const Policy& policy, store::Completed completed) {
+  const policies::RequestView request;
+  policies::Document body(request, "", 0);
+  return repeat(policy, std::move(completed), {policy.match, request, body});
+}
+
 TEST_CASE("each refusal can be given an answer of the policy's, and keeps its decision") {
   Policy policy;
   for (std::size_t i = 0; i < policies::refusal_count; ++i) {
@@ -115,14 +121,14 @@ TEST_CASE("each refusal can be given an answer of the policy's, and keeps its de
   check(refuse(policy, store::Unavailable{Reason::pending}), Decision::busy, Refusal::busy);
   check(refuse(policy, store::Unavailable{Reason::full}), Decision::store_error,
         Refusal::store_error);
-  check(repeat(policy, store::Completed{{200, "", "", false}, {}}), Decision::not_replayable,
+  check(repeated(policy, store::Completed{{200, "", "", false}, {}}), Decision::not_replayable,
         Refusal::not_replayable);
   policy.in_flight.action = policies::InFlightRule::Action::acknowledge;
   check(refuse(policy, store::InFlight{}), Decision::acknowledged, Refusal::acknowledged);
   // Of one that was ended: nobody does what is asked for now.
   check(refuse(policy, store::InFlight{true}), Decision::in_flight, Refusal::in_flight);
   // What was done is no refusal.
-  CHECK(repeat(policy, store::Completed{{201, "", "kept", true}, {}}).answer.body == "kept");
+  CHECK(repeated(policy, store::Completed{{201, "", "kept", true}, {}}).answer.body == "kept");
 }
 
 TEST_CASE("an error of the policy's own still says when to come back") {

@@ -21,8 +21,8 @@ std::string passed(const Request& request, bool upgrade = false) {
 
 CoveredFields covered_fields() {
   CoveredFields fields;
-  fields.request_id = "r-1";
-  fields.client = "10.0.0.9";
+  fields.forwarded.request_id = "r-1";
+  fields.forwarded.client = "10.0.0.9";
   fields.response_timeout = 30s;
   return fields;
 }
@@ -323,20 +323,73 @@ TEST_CASE("an interim answer has neither framing nor persistence") {
       "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\nContent-Length: 3\r\n"
       "Onceproxy-X: 1\r\n\r\n");
   std::string out;
-  write_interim_head(hints.head, false, out);
+  write_interim_head(hints.head, out);
   CHECK(out == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
 
   const Response switching(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
       "Transfer-Encoding: chunked\r\nSec-WebSocket-Accept: k\r\n\r\n");
   out.clear();
-  write_interim_head(switching.head, true, out);
+  write_switch_head(switching.head, "r-1", out);
   CHECK(out ==
-        "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: k\r\n"
+        "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: k\r\nx-request-id: r-1\r\n"
         "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
   out.clear();
-  write_interim_head(hints.head, true, out);
+  write_switch_head(hints.head, "r-1", out);
   CHECK_FALSE(has(out, "Upgrade"));
+}
+
+TEST_CASE("a request no policy covers is told who asks, where all are") {
+  const Request request(
+      get("X-Request-Id: theirs\r\nX-A: 1\r\nX-Forwarded-For: 1.2.3.4\r\n"
+          "x-forwarded-for: 5.6.7.8\r\n"));
+  ConnectionFields kept;
+  std::string out;
+  write_request_head(request.head, kept, "h", {}, out);
+  CHECK(out == request.text);
+  kept.forwarded = ForwardedFields{"r-1", "10.0.0.9", false};
+  out.clear();
+  write_request_head(request.head, kept, "h", {}, out);
+  CHECK(out ==
+        "GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-request-id: r-1\r\n"
+        "x-forwarded-for: 1.2.3.4, 5.6.7.8, 10.0.0.9\r\nx-forwarded-proto: http\r\n\r\n");
+  const Request known(get("X-Forwarded-Proto: https\r\n"));
+  kept.forwarded->secure = true;
+  out.clear();
+  write_request_head(known.head, kept, "h", {}, out);
+  CHECK(out ==
+        "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r\nx-request-id: r-1\r\n"
+        "x-forwarded-for: 10.0.0.9\r\n\r\n");
+}
+
+TEST_CASE("every answer has the request's id, and no other") {
+  ClientSide side = client();
+  side.request_id = "r-1";
+  const Response response(ok("X-Request-Id: theirs\r\nContent-Length: 0\r\nDate: x\r\n"));
+  CHECK(relayed(response, side) ==
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: x\r\nx-request-id: r-1\r\n\r\n");
+  std::string out;
+  write_answer({204, "", "", true}, side, std::nullopt, out);
+  CHECK(out == "HTTP/1.1 204 No Content\r\nx-request-id: r-1\r\n\r\n");
+}
+
+TEST_CASE("what was taken leniently is written as strict readers want it") {
+  HeadLimits lenient;
+  lenient.lenient = true;
+  const Response bare("HTTP/1.1 200 OK\nX-A:1\nX-B:  2 \nDate: x\nContent-Length: 3, 3\n\n", "GET",
+                      lenient);
+  REQUIRE_FALSE(bare.bad);
+  CHECK(relayed(bare) ==
+        "HTTP/1.1 200 OK\r\nX-A: 1\r\nX-B: 2\r\nDate: x\r\nContent-Length: 3\r\n\r\n");
+  const Response twice(ok("Content-Length: 3\r\nDate: x\r\ncontent-length: 3\r\nX-A: 1\r\n"), "GET",
+                       lenient);
+  REQUIRE_FALSE(twice.bad);
+  CHECK(relayed(twice) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nDate: x\r\nX-A: 1\r\n\r\n");
+  const Response identity(ok("Date: x\r\nTransfer-Encoding: identity\r\nX-A: 1\r\n"), "GET",
+                          lenient);
+  REQUIRE_FALSE(identity.bad);
+  CHECK(relayed(identity, client(), BodyFraming::chunked) ==
+        "HTTP/1.1 200 OK\r\nDate: x\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
 TEST_CASE("an upstream cannot split an answer") {
@@ -439,7 +492,7 @@ TEST_CASE("what a client says of its certificate goes on only where nobody looks
   CHECK(has(told, "x-forwarded-client-cert: Hash=ff\r\n"));
   CoveredFields fields = covered_fields();
   fields.certificate = {true, "Hash=ff"};
-  fields.secure = true;
+  fields.forwarded.secure = true;
   const std::string out = covered(request, fields);
   CHECK_FALSE(has(out, "Hash=00"));
   CHECK(has(out, "x-forwarded-client-cert: Hash=ff\r\n"));

@@ -1,6 +1,7 @@
 #include "proxy/http/grammar/chunked.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 #include "heads.hpp"
 
@@ -42,8 +43,9 @@ bool feed(ChunkedDecoder& decoder, std::string_view piece, Decoded& out) {
   }
 }
 
-Decoded decode(std::string_view text, std::size_t piece_bytes = std::string::npos) {
-  ChunkedDecoder decoder(trailer_bytes, trailer_fields);
+Decoded decode(std::string_view text, std::size_t piece_bytes = std::string::npos,
+               bool lenient = false) {
+  ChunkedDecoder decoder(trailer_bytes, trailer_fields, lenient);
   Decoded out;
   for (std::size_t at = 0; at < text.size(); at += std::min(piece_bytes, text.size())) {
     if (!feed(decoder, text.substr(at, piece_bytes), out)) break;
@@ -251,6 +253,51 @@ TEST_CASE("the largest size that is taken does not wrap") {
   CHECK(step.kind == Kind::data);
   CHECK(step.data.size() == 100);
   CHECK(decoder.feed("0\r\n\r\n").data == "0\r\n\r\n");
+}
+
+TEST_CASE("white space around a chunk's size is taken where that is wanted") {
+  for (const char* text :
+       {"3 \r\nabc\r\n0\r\n\r\n", "3  \t\r\nabc\r\n0 \r\n\r\n", " 3\r\nabc\r\n 0\r\n\r\n",
+        "\t3 \r\nabc\r\n0      \r\n\r\n", "3 ;a=b\r\nabc\r\n0 ; c\r\n\r\n"}) {
+    CAPTURE(text);
+    for (const std::size_t piece : {std::string::npos, std::size_t{1}}) {
+      CHECK(decode(text, piece, true) == Decoded{"abc", Kind::done, std::strlen(text)});
+      CHECK(decode(text, piece).end == Kind::error);
+    }
+  }
+}
+
+TEST_CASE("white space that two parsers read differently, or without end, is refused in any case") {
+  const std::string blanks(ChunkedDecoder::extension_bytes_max + 1, ' ');
+  for (const std::string& text :
+       {"3 3\r\nabc"s, "0 0\r\n\r\n"s, " \r\n"s, "3 a\r\nabc"s, "3 \nabc"s, "3 \rabc"s, "3\n\nabc"s,
+        "-3\r\nabc"s, "0x3\r\nabc"s, "3\v\r\nabc"s, "3\r\nabc \r\n"s, "3\r\nabc\r \n"s,
+        "3" + blanks + "\r\n", blanks + "3\r\n"}) {
+    CAPTURE(text);
+    CHECK(decode(text, std::string::npos, true).end == Kind::error);
+    CHECK(decode(text, 1, true).end == Kind::error);
+  }
+}
+
+TEST_CASE("a fault is named with its place in the whole body") {
+  const auto fault = [](std::string_view text, std::size_t split) {
+    ChunkedDecoder decoder(trailer_bytes, trailer_fields);
+    Decoded out;
+    if (feed(decoder, text.substr(0, split), out)) feed(decoder, text.substr(split), out);
+    REQUIRE(out.end == Kind::error);
+    return std::to_string(decoder.fault_at()) + ": " + std::string(decoder.fault());
+  };
+  for (const std::size_t split : {std::size_t{0}, std::size_t{1}, std::size_t{5}}) {
+    CHECK(fault("xyz", split > 3 ? 3 : split) ==
+          "0: a chunk's size is not a hexadecimal number of at most 15 digits");
+    CHECK(fault("3\r\nabcd\r\n", split) == "6: a chunk is longer than its size says");
+    CHECK(fault("3\r\nabc\r\n3\nabc", split) ==
+          "9: a chunk's size is not a hexadecimal number of at most 15 digits");
+    CHECK(fault("0;{}\r\n", split > 3 ? 3 : split) ==
+          "2: a chunk extension is malformed or too long");
+    CHECK(fault("0\r\nX A: 1\r\n\r\n", split) == "4: the trailer is malformed or too large");
+    CHECK(fault("3\r\nabc\rX", split) == "7: a line does not end in CR LF");
+  }
 }
 
 }  // namespace

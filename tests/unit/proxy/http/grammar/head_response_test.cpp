@@ -187,5 +187,111 @@ TEST_CASE("how long a connection is kept is read from Keep-Alive") {
   }
 }
 
+Response lenient(const std::string& text, std::string_view to_method = "GET") {
+  HeadLimits limits;
+  limits.lenient = true;
+  return Response(text, to_method, limits);
+}
+
+TEST_CASE("what old services send is taken where that is wanted, and nowhere else") {
+  struct Case {
+    std::string text;
+    Kind kind;
+    std::uint64_t length;
+    bool keep_alive;
+  };
+  const Case cases[] = {
+      {"HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\n", Kind::length, 2, true},
+      {"HTTP/1.1 200\n\n", Kind::until_close, 0, false},
+      {ok("Content-Length: 2\r\nContent-Length: 2\r\n"), Kind::length, 2, true},
+      {ok("Content-Length: 2\r\nX-A: b\r\ncontent-length: 2,2\r\n"), Kind::length, 2, true},
+      {ok("Content-Length: 2, 2\r\n"), Kind::length, 2, true},
+      {ok("Content-Length: 2 ,\t2,2\r\n"), Kind::length, 2, true},
+      {ok("Content-Length: 0, 0\r\n"), Kind::none, 0, true},
+      {ok("Transfer-Encoding: identity\r\n"), Kind::until_close, 0, false},
+      {ok("Transfer-Encoding: Identity\r\nContent-Length: 2\r\n"), Kind::length, 2, false},
+      {ok("Content-Length: 2\r\nTransfer-Encoding: identity\r\n"), Kind::length, 2, false},
+      {"HTTP/1.0 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", Kind::until_close, 0, false},
+  };
+  for (const Case& each : cases) {
+    INFO(shown(each.text));
+    const Response response = lenient(each.text);
+    REQUIRE_FALSE(response.bad);
+    CHECK(response.head.status == 200);
+    CHECK(response.head.framing.kind == each.kind);
+    CHECK(response.head.framing.length == each.length);
+    CHECK(response.head.keep_alive == each.keep_alive);
+    const Response strict(each.text);
+    REQUIRE(strict.bad);
+    CHECK(strict.bad->line > 0);
+  }
+}
+
+TEST_CASE("what two parsers could read differently is refused however lenient one is") {
+  const std::string heads[] = {
+      // A line break in a field's value makes a head of both kinds of lines.
+      "HTTP/1.1 200 OK\r\nLocation: /a\nTransfer-Encoding: chunked\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\n\n",
+      "HTTP/1.1 200 OK\r\nX-A: 1\n\r\n",
+      "HTTP/1.1 200 OK\nContent-Length: 2\r\n\n",
+      "HTTP/1.1 200 OK\nX-A: 1\n\r\n",
+      "HTTP/1.1 200 OK\n\r\n",
+      "HTTP/1.1 200 OK\nX-A: 1\r2\n\n",
+      "HTTP/1.1 200 OK\nX-A: 1\n 2\n\n",
+      "HTTP/1.1 200 OK\nX-A : 1\n\n",
+      "HTTP/1.1 200 OK\nX-A: \0\n\n"s,
+      ok("Content-Length: 2, 3\r\n"),
+      ok("Content-Length: 2, 02\r\n"),
+      ok("Content-Length: 2,\r\n"),
+      ok("Content-Length: ,2\r\n"),
+      ok("Content-Length: 2 2\r\n"),
+      ok("Content-Length: +2, +2\r\n"),
+      ok("Content-Length: 2\r\nContent-Length: 3\r\n"),
+      ok("Content-Length: 2\r\nContent-Length: 02\r\n"),
+      ok("Content-Length: 2\r\nContent-Length:\r\n"),
+      ok("Content-Length: 2, 2\r\nTransfer-Encoding: chunked\r\n"),
+      ok("Transfer-Encoding: identity, chunked\r\n"),
+      ok("Transfer-Encoding: chunked, identity\r\n"),
+      ok("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"),
+      ok("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"),
+      ok("Transfer-Encoding: identity\r\nTransfer-Encoding: identity\r\n"),
+      ok("Transfer-Encoding: \"identity\"\r\n"),
+      ok("Transfer-Encoding: identity;q=1\r\n"),
+      ok("Transfer-Encoding: gzip\r\n"),
+      ok("Transfer-Encoding:\r\n"),
+      "HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n",
+  };
+  for (const std::string& text : heads) {
+    INFO(shown(text));
+    CHECK(lenient(text).bad);
+    CHECK(Response(text).bad);
+  }
+}
+
+TEST_CASE("what strict reading takes, lenient reading takes for the same") {
+  for (const std::string& text :
+       {ok("Content-Length: 2\r\nX-A: b\r\n"), ok("Transfer-Encoding: chunked\r\n"),
+        ok("Connection: close\r\n"), std::string("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n")}) {
+    INFO(shown(text));
+    const Response strict(text);
+    const Response same = lenient(text);
+    REQUIRE_FALSE(strict.bad);
+    REQUIRE_FALSE(same.bad);
+    CHECK(same.head.framing.kind == strict.head.framing.kind);
+    CHECK(same.head.framing.length == strict.head.framing.length);
+    CHECK(same.head.keep_alive == strict.head.keep_alive);
+    CHECK(same.head.known == strict.head.known);
+    CHECK(same.head.tidy);
+  }
+}
+
+TEST_CASE("a refusal names the line") {
+  CHECK(Response("HTTP/1.1 20 OK\r\n\r\n").bad->line == 1);
+  CHECK(Response(ok("X-A: 1\r\nContent-Length: x\r\n")).bad->line == 3);
+  CHECK(Response("HTTP/1.1 200 OK\r\nX-A: 1\n\r\n").bad->line == 2);
+  // Of two lines that contradict each other neither is the one.
+  CHECK(Response(ok("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n")).bad->line == 0);
+}
+
 }  // namespace
 }  // namespace onceproxy::http

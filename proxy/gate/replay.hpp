@@ -1,0 +1,28 @@
+// A stored answer again, made to fit the request that asks for it. What it was is not changed; how
+// it is told is: the first request may have taken a coding that this one does not, may have come
+// from another origin, and had another request id and another id of its protocol.
+// Pure; thread-safe as long as each thread has its own Document.
+#pragma once
+
+#include "policies/fields.hpp"
+#include "policies/policy.hpp"
+#include "proxy/gate/answer.hpp"
+#include "store/answer.hpp"
+
+namespace onceproxy::gate {
+
+/// Larger than this no stored answer is decoded for a request; it goes out in its coding.
+inline constexpr std::size_t replay_decoded_bytes_max = std::size_t{16} << 20;
+
+/// The stored answer, marked as a replay:
+/// - without the first one's x-request-id, and without fields of CORS that are for another origin;
+/// - where its content coding is not named in Accept-Encoding, decoded (gzip, deflate). One that
+///   cannot be decoded, or says `no-transform` (RFC 9110 7.7), goes out as it is stored: there is
+///   no other, and 406 would hide that the operation was done. Nothing else of Vary is minded,
+///   since one answer is all there is;
+/// - with the values of `replay.set` out of the request that asks.
+/// Its head has a Date: settle() is given one.
+Answer replay(store::StoredAnswer stored, const policies::ReplayRules& rules,
+              const policies::Subject& asking);
+
+}  // namespace onceproxy::gate
