@@ -90,7 +90,7 @@ Kind<SequenceRule> sequence() {
   kind.read = [draft](const Node& node) -> std::optional<SequenceRule> {
     auto value = draft.read(node);
     if (!value || value->selector.text.empty()) return std::nullopt;
-    SequenceRule rule(finished(std::move(value->selector)));
+    SequenceRule rule(finished(node, std::move(value->selector)));
     rule.as = value->as;
     rule.equal_passes = value->equal_passes;
     return rule;

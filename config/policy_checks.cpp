@@ -93,7 +93,7 @@ void check_bodies(const Node& node, const Policy& policy) {
   if (policy.match.method_override) return;
   if (methods.empty() || !std::all_of(methods.begin(), methods.end(), has_no_body)) return;
   for (const Node& item : selector_nodes(node)) {
-    for (const char* key : {"body", "form"}) {
+    for (const char* key : {"body", "form", "xml"}) {
       const auto body = item.get(key);
       if (!body) continue;
       body->problem("the policy covers " + one_of(methods) +

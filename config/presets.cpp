@@ -11,13 +11,6 @@
 namespace onceproxy::config {
 namespace {
 
-struct Preset {
-  std::string_view name;
-  std::string_view keys;
-  /// What the version before selected, where that was something else (presets.hpp).
-  std::string_view earlier = {};
-};
-
 // Senders of webhooks take 2xx for delivered and 5xx for a reason to try again; some drop what gets
 // 4xx. So a duplicate gets 200; one that comes while the first is under way waits for what becomes
 // of it; and while nobody knows that, 503 asks for another delivery: were it 409, a first one that
@@ -32,47 +25,185 @@ respond:
   held: {status: 503}
 )";
 
-constexpr std::array<Preset, 6> presets{{
+// The same for a sender that does what the answer says: a duplicate gets the first one's.
+constexpr std::string_view keys_of_answered = R"(on_duplicate: replay
+scope: shared
+outcome: {release: [307, 308, 4xx, 5xx]}
+in_flight: {action: wait, timeout: 10s}
+respond:
+  in-flight: {status: 503}
+  held: {status: 503}
+)";
+
+struct Preset {
+  std::string_view name;
+  std::string_view keys;
+  /// What the version before selected, where that was something else (presets.hpp).
+  std::string_view earlier = {};
+  std::string_view common = keys_of_all;
+};
+
+// Each begins with where the delivery went, since senders give one id to the deliveries of an event
+// to several endpoints, and each endpoint must get its own.
+constexpr std::array<Preset, 15> presets{{
     // One notification of one group. Its window is below the default repeat_interval of 4h, so
     // that reminders pass. An alert is never refused for its form: Alertmanager drops it at 400.
     {"alertmanager", R"(fingerprint:
+  - target: normal
+  - body: /receiver
+  - body: /groupKey
+  - body: /status
+  - {body: /truncatedAlerts, default: 0}
+  - {body: /alerts/*, take: [/fingerprint, /status, /startsAt], sort: true}
+on_missing: pass
+window: 1h
+)",
+     R"(fingerprint:
   - body: /receiver
   - body: /groupKey
   - body: /status
   - {body: /alerts/*/fingerprint, sort: true}
   - {body: /alerts/*/status, sort: true}
   - {body: /alerts/*/startsAt, sort: true}
-on_missing: pass
-window: 1h
 )"},
-    // Source and id name an event (CloudEvents 1.0, 3.1.1): of binary mode in headers, of
-    // structured mode in the body.
+    // Source and id name an event (CloudEvents 1.0, 3.1.1): of binary mode in headers, whose values
+    // are percent-encoded (HTTP binding 1.0.2, 3.1.3.2), of structured mode in the body.
     {"cloudevents", R"(fingerprint:
+  - target: normal
+  - {header: ce-source, decode: percent, otherwise: {body: /source}}
+  - {header: ce-id, decode: percent, otherwise: {body: /id}}
+window: 24h
+)",
+     R"(fingerprint:
   - {header: ce-source, otherwise: {body: /source}}
   - {header: ce-id, otherwise: {body: /id}}
-window: 24h
+)"},
+    // Azure's: an array of events in its own schema, an array of CloudEvents, or one of them. A
+    // failed delivery comes again for a day.
+    {"eventgrid", R"(fingerprint:
+  - target: normal
+  - {header: aeg-subscription-name, default: ""}
+  - body: /*
+    take: [/topic, /id]
+    sort: true
+    otherwise:
+      body: /*
+      take: [/source, /id]
+      sort: true
+      otherwise: {body: "", take: [/source, /id]}
+window: 48h
 )"},
     // Redelivered by hand or by a script, which GitHub offers for three days.
     {"github", R"(fingerprint:
+  - target: normal
   - header: x-github-delivery
 window: 72h
+)",
+     R"(fingerprint:
+  - header: x-github-delivery
+)"},
+    // Grafana's alerting notifies as Alertmanager does, and adds the organisation.
+    {"grafana", R"(fingerprint:
+  - target: normal
+  - {body: /orgId, default: 1}
+  - body: /receiver
+  - body: /groupKey
+  - body: /status
+  - {body: /truncatedAlerts, default: 0}
+  - {body: /alerts/*, take: [/fingerprint, /status, /startsAt], sort: true}
+on_missing: pass
+window: 1h
+)"},
+    // Five attempts within 20 minutes, under one X-Webhook-Id; a relay may drop headers.
+    {"pagerduty", R"(fingerprint:
+  - target: normal
+  - {header: x-webhook-id, otherwise: {body: /event/id}}
+window: 24h
+)"},
+    // Google's: in headers where the payload is unwrapped, else in the body. What is not
+    // acknowledged comes again for as long as the subscription keeps it, seven days by default.
+    {"pubsub-push", R"(fingerprint:
+  - target: normal
+  - {header: x-goog-pubsub-subscription-name, otherwise: {body: /subscription}}
+  - {header: x-goog-pubsub-message-id, otherwise: {body: /message/messageId}}
+window: 7d
+)"},
+    // Sentry sends no id that outlives an attempt: Request-ID, time stamp and signature are made
+    // for each. The content is the same, and may one day be that of another event: a short window.
+    {"sentry", R"(fingerprint:
+  - target: normal
+  - header: sentry-hook-resource
+  - content: true
+window: 1h
+)"},
+    // Retried eight times within four hours. X-Shopify-Event-Id is one for all webhooks of an
+    // event, of several topics, so it names no delivery.
+    {"shopify", R"(fingerprint:
+  - target: normal
+  - header: x-shopify-webhook-id
+window: 24h
+)"},
+    // The Events API: three retries within minutes, or for a day where delayed events are on. What
+    // has no event_id (the verification of the address, commands, buttons) is not retried, and
+    // passes.
+    {"slack", R"(fingerprint:
+  - target: normal
+  - body: /event_id
+on_missing: pass
+window: 48h
+)"},
+    // Raw deliveries have the ids in headers alone, and a relay may drop headers. Of two
+    // subscriptions with one address each is delivered. Confirmations belong to none yet.
+    {"sns", R"(fingerprint:
+  - target: normal
+  - header: x-amz-sns-subscription-arn
+    otherwise:
+      body: /UnsubscribeURL
+      decode: percent
+      capture: '[?&]SubscriptionArn=([^&]+)'
+      default: ""
+  - {header: x-amz-sns-message-id, otherwise: {body: /MessageId}}
+window: 24h
+)",
+     R"(fingerprint:
+  - {header: x-amz-sns-message-id, otherwise: {body: /MessageId}}
+)"},
+    // The specification's schedule of retries ends after 76 hours.
+    {"standard-webhooks", R"(fingerprint:
+  - target: normal
+  - header: webhook-id
+window: 96h
 )"},
     // Delivered again for up to three days; another day for the last one to be late.
     {"stripe", R"(fingerprint:
+  - target: normal
   - body: /id
 window: 96h
+)",
+     R"(fingerprint:
+  - body: /id
 )"},
     // The names of Svix, or those of Standard Webhooks. The last retry comes after a day or so, and
     // what failed can be sent again by hand for some days.
     {"svix", R"(fingerprint:
+  - target: normal
   - {header: svix-id, otherwise: {header: webhook-id}}
 window: 96h
+)",
+     R"(fingerprint:
+  - {header: svix-id, otherwise: {header: webhook-id}}
 )"},
-    // Raw deliveries have the id in the header alone, and a relay may drop headers.
-    {"sns", R"(fingerprint:
-  - {header: x-amz-sns-message-id, otherwise: {body: /MessageId}}
+    // Twilio does what the answer says (TwiML), so a duplicate must get it too. What has no token
+    // passes: a call must not fail for that.
+    {"twilio",
+     R"(fingerprint:
+  - target: normal
+  - header: i-twilio-idempotency-token
+on_missing: pass
 window: 24h
-)"},
+)",
+     {},
+     keys_of_answered},
 }};
 
 // Calls of JSON-RPC, whose caller waits for the answer to its own call: a duplicate gets the stored
@@ -170,7 +301,7 @@ std::vector<std::string> preset_names() {
 
 std::string preset_keys(const std::string& name) {
   for (const Preset& preset : presets) {
-    if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_all);
+    if (preset.name == name) return std::string(preset.keys) + std::string(preset.common);
   }
   for (const Preset& preset : calls) {
     if (preset.name == name) return std::string(preset.keys) + std::string(keys_of_calls);

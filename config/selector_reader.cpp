@@ -4,6 +4,7 @@
 
 #include "config/scalars.hpp"
 #include "config/selector_rows.hpp"
+#include "policies/inner_values.hpp"
 #include "config/status_rule.hpp"
 
 namespace onceproxy::config {
@@ -20,24 +21,40 @@ struct SourceName {
 };
 
 const std::vector<SourceName>& source_names() {
+  static const auto text_and = [](std::vector<std::string> others) {
+    std::vector<std::string> modifiers{"decode", "json",    "capture",   "trim", "lower",
+                                       "round",  "default", "otherwise", "sort"};
+    modifiers.insert(modifiers.end(), others.begin(), others.end());
+    return modifiers;
+  };
   static const std::vector<SourceName> names{
-      {"header", Source::header, {"lower", "trim", "round", "default", "otherwise"}},
-      {"query", Source::query, {"lower", "trim", "round", "sort", "default", "otherwise"}},
-      {"path", Source::path, {"lower", "trim", "round", "default", "otherwise"}},
-      {"cookie", Source::cookie, {"lower", "trim", "round", "sort", "default", "otherwise"}},
-      {"body", Source::body, {"lower", "trim", "round", "sort", "default", "otherwise"}},
-      {"form", Source::form, {"lower", "trim", "round", "sort", "default", "otherwise"}},
+      {"header", Source::header, text_and({})},
+      {"query", Source::query, text_and({})},
+      {"path", Source::path, text_and({})},
+      {"cookie", Source::cookie, text_and({})},
+      {"body", Source::body, text_and({"take"})},
+      {"form", Source::form, text_and({})},
       {"method", Source::method, {}},
-      {"target", Source::target, {}},
-      {"content", Source::content, {}},
+      {"target", Source::target, text_and({})},
+      {"content", Source::content, text_and({"except"})},
+      {"xml", Source::xml, text_and({})},
       {"const", Source::constant, {}},
-      {"client_certificate",
-       Source::client_certificate,
-       {"lower", "trim", "sort", "default", "otherwise"}},
+      {"client_certificate", Source::client_certificate, text_and({})},
       {"client_key", Source::client_key, {"pattern"}},
       {"status", Source::status, {}},
   };
   return names;
+}
+
+/// Whether the field is one text at most, unless something is selected inside it.
+bool is_one_text(Source source) {
+  return source == Source::header || source == Source::path || source == Source::target ||
+         source == Source::content;
+}
+
+/// Whether the field is there in every request.
+bool is_always_there(Source source) {
+  return source == Source::target || source == Source::content;
 }
 
 /// Whose fields a selector names.
@@ -86,8 +103,40 @@ bool is_of_sequence(const Node::Entry& entry) {
   return entry.key == "as" || entry.key == "equal";
 }
 
+std::string_view pattern_of(const policies::Regex& regex) {
+  return regex ? std::string_view(regex->pattern()) : std::string_view();
+}
+
 bool reads_the_same(const Selector& a, const Selector& b) {
-  return a.source == b.source && a.name == b.name;
+  return a.source == b.source && a.name == b.name && a.except == b.except && a.take == b.take &&
+         a.decode == b.decode && a.json == b.json && pattern_of(a.capture) == pattern_of(b.capture);
+}
+
+/// Modifiers that do nothing for this source unless another one stands beside them.
+void check_modifiers(const Node& node, const Selector& selector, const std::string& source) {
+  const bool inside = policies::looks_inside(selector);
+  const auto idle = [&](const char* key, const char* why) {
+    for (const Node::Entry& entry : node.entries()) {
+      if (entry.key != key) continue;
+      entry.key_problem("`" + entry.key + "` makes no sense with `" + source + "` " + why);
+    }
+  };
+  if (is_always_there(selector.source) && !inside) {
+    idle("default", "alone, which is always there");
+    idle("otherwise", "alone, which is always there");
+  }
+  if (is_one_text(selector.source) && !selector.json) {
+    idle("sort", "unless `json` selects an array in it");
+  }
+  if (selector.source == Source::content && !inside) {
+    for (const char* key : {"trim", "lower", "round"}) {
+      idle(key, "unless `decode`, `json` or `capture` selects a text in it");
+    }
+  }
+  if (inside) idle("except", "beside `decode`, `json` or `capture`");
+  if (!selector.take.empty() && !policies::has_wildcard(selector.pointer)) {
+    idle("sort", "and `take` without a `*` in the pointer, since one value is selected");
+  }
 }
 
 /// What holds between a selector and those read otherwise.
@@ -108,8 +157,9 @@ void check_chain(const Node& node, const Selector& selector) {
 }
 
 void check_selector(const Node& node, const SelectorDraft& draft, Of of) {
-  static const std::vector<std::string> modifiers{"lower",   "trim",      "round",  "sort",
-                                                  "default", "otherwise", "pattern"};
+  static const std::vector<std::string> modifiers{"lower",   "trim",      "round",   "sort",
+                                                  "default", "otherwise", "pattern", "except",
+                                                  "take",    "decode",    "json",    "capture"};
   const auto is_modifier = [](const Node::Entry& entry) {
     return std::find(modifiers.begin(), modifiers.end(), entry.key) != modifiers.end();
   };
@@ -145,7 +195,16 @@ void check_selector(const Node& node, const SelectorDraft& draft, Of of) {
       entry.key_problem("`" + entry.key + "` makes no sense with `" + source->key + "`");
     }
   }
+  check_modifiers(node, draft.selector, source->key);
   check_chain(node, draft.selector);
+}
+
+/// A list as it is written in one line.
+std::string written(const Node& node) {
+  if (!node.is_list()) return node.text();
+  std::string text;
+  for (const Node& item : node.items()) text += (text.empty() ? "" : ", ") + item.text();
+  return "[" + text + "]";
 }
 
 Json exactly_one_source(Json schema, Of of) {
@@ -294,7 +353,7 @@ Kind<policies::Condition> condition(Of of) {
     auto value = draft.read(node);
     if (!value || value->selector.text.empty()) return std::nullopt;
     policies::Condition out;
-    out.selector = finished(std::move(value->selector));
+    out.selector = finished(node, std::move(value->selector));
     out.any_of = std::move(value->in);
     if (node.get("equals")) out.any_of.push_back(std::move(value->equals));
     out.regex = value->statuses ? std::move(value->statuses) : std::move(value->regex);
@@ -333,7 +392,12 @@ void check_selector(const Node& node, const SelectorDraft& draft) {
   check_selector(node, draft, Of::request);
 }
 
-Selector finished(Selector selector) {
+Selector finished(const Node& node, Selector selector) {
+  for (const char* key : {"except", "take", "decode", "json", "capture"}) {
+    if (const auto value = node.get(key)) {
+      selector.text += ", " + std::string(key) + ": " + written(*value);
+    }
+  }
   if (selector.otherwise) selector.text += ", otherwise: {" + selector.otherwise->text + "}";
   return selector;
 }
@@ -355,7 +419,7 @@ Kind<Selector> selector(Sources sources) {
   kind.read = [draft](const Node& node) -> std::optional<Selector> {
     auto value = draft.read(node);
     if (!value || value->selector.text.empty()) return std::nullopt;
-    return finished(std::move(value->selector));
+    return finished(node, std::move(value->selector));
   };
   kind.schema = [draft, of] { return exactly_one_source(draft.schema(), of); };
   return kind;

@@ -38,8 +38,8 @@ struct SelectorDraft;
 
 /// What cannot be meant of a selector.
 void check_selector(const Node& node, const SelectorDraft& draft);
-/// With the whole of a chain of `otherwise` in its text.
-policies::Selector finished(policies::Selector selector);
+/// With what is selected inside its field, and the whole of a chain of `otherwise`, in its text.
+policies::Selector finished(const Node& node, policies::Selector selector);
 /// The table's schema, of which exactly one source must be given.
 Json one_source(Json schema);
 

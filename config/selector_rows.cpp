@@ -33,6 +33,84 @@ Kind<int> decimal_places() {
   return kind;
 }
 
+Kind<std::vector<std::string>> pointer() {
+  using Pointer = std::vector<std::string>;
+  const Kind<std::string> any = text("a JSON Pointer", wrong_pointer);
+  Kind<Pointer> kind;
+  kind.schema = any.schema;
+  kind.read = [any](const Node& node) -> std::optional<Pointer> {
+    const auto written = any.read(node);
+    if (!written) return std::nullopt;
+    return policies::parse_pointer(*written);
+  };
+  return kind;
+}
+
+Kind<std::vector<std::vector<std::string>>> pointers() {
+  Kind<std::vector<std::vector<std::string>>> kind =
+      list("JSON Pointers", pointer(), Empty::refused);
+  kind.print = [](const std::vector<std::vector<std::string>>&) { return Json(); };
+  return kind;
+}
+
+Kind<std::vector<std::vector<std::string>>> pointers_into() {
+  Kind<std::vector<std::vector<std::string>>> kind = pointers();
+  kind.read = [any = kind.read](const Node& node) {
+    auto value = any(node);
+    for (const Node& item : node.items()) {
+      if (item.is_scalar() && !item.is_broken() && item.text().empty()) {
+        item.problem("\"\" is the whole document, of which nothing would be left");
+      }
+    }
+    return value;
+  };
+  return kind;
+}
+
+Kind<policies::Regex> capture() {
+  Kind<policies::Regex> kind = regex();
+  kind.read = [any = kind.read](const Node& node) -> std::optional<policies::Regex> {
+    auto expression = any(node);
+    if (!expression) return std::nullopt;
+    const int groups = (*expression)->NumberOfCapturingGroups();
+    if (groups == 1) return expression;
+    node.problem(quote(node.text()) + " has " + (groups == 0 ? "no" : std::to_string(groups)) +
+                 (groups == 0 ? " group; put ( ) round the part to take"
+                              : " groups; leave one ( ) round the part to take, and write (?: ) "
+                                "for the others"));
+    return std::nullopt;
+  };
+  return kind;
+}
+
+Kind<std::string> xpath() {
+  Kind<std::string> kind = text("an XPath expression");
+  kind.read = [any = kind.read](const Node& node) -> std::optional<std::string> {
+    auto expression = any(node);
+    if (!expression) return std::nullopt;
+    const auto compiled = policies::XPath::compile(*expression);
+    if (compiled) return expression;
+    node.problem(quote(*expression) + " " + compiled.error());
+    return std::nullopt;
+  };
+  return kind;
+}
+
+Kind<std::string> target_form() {
+  const Kind<bool> as_it_came = only_true();
+  Kind<std::string> kind;
+  kind.read = [as_it_came](const Node& node) -> std::optional<std::string> {
+    if (node.is_scalar() && node.text() == "normal") return "normal";
+    if (node.is_scalar() && node.is_plain() && node.text() == "true") return "";
+    node.expected("true or normal");
+    return std::nullopt;
+  };
+  kind.schema = [as_it_came] {
+    return Json::object({{"anyOf", Json::array({as_it_came.schema(), word_schema({"normal"})})}});
+  };
+  return kind;
+}
+
 Kind<std::shared_ptr<const policies::Selector>> other_selector() {
   using Other = std::shared_ptr<const policies::Selector>;
   Kind<Other> kind;

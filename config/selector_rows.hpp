@@ -15,6 +15,7 @@
 #include "config/selector_reader.hpp"
 #include "policies/pointer.hpp"
 #include "policies/policy.hpp"
+#include "policies/xml.hpp"
 
 namespace onceproxy::config {
 
@@ -28,6 +29,21 @@ Kind<std::string> certificate_name();
 
 /// Of `round`, which is an int in the Selector.
 Kind<int> decimal_places();
+
+/// Of `json`, `take` and `except`: a JSON Pointer, a list of them, a list of them without the one
+/// that names the whole document.
+Kind<std::vector<std::string>> pointer();
+Kind<std::vector<std::vector<std::string>>> pointers();
+Kind<std::vector<std::vector<std::string>>> pointers_into();
+
+/// Of `capture`: an expression with one group.
+Kind<policies::Regex> capture();
+
+/// Of `xml`. Compiled twice, here to find what is wrong with it.
+Kind<std::string> xpath();
+
+/// Of `target`: true, which is the empty name, or a word.
+Kind<std::string> target_form();
 
 /// Of `otherwise`: a selector again, so the schema is a reference to the one in $defs.
 Kind<std::shared_ptr<const policies::Selector>> other_selector();
@@ -62,10 +78,12 @@ Key<Owner> source_key(const char* name, policies::Source source, Kind<T> kind,
       selector.text += "true";
     } else {
       selector.name = *value;
-      selector.text += value->empty() ? "\"\"" : *value;
+      const char* const empty = source == policies::Source::target ? "true" : "\"\"";
+      selector.text += value->empty() ? empty : *value;
     }
     if (source == policies::Source::body)
       selector.pointer = *policies::parse_pointer(selector.name);
+    if (source == policies::Source::xml) selector.xpath = *policies::XPath::compile(selector.name);
   };
   return row;
 }
@@ -76,6 +94,27 @@ Key<Owner> modifier(const char* name, Member policies::Selector::*member, Kind<T
   return key<Owner>(
       name, [member](Owner& owner) -> Member& { return owner.selector.*member; }, std::move(kind),
       std::move(description));
+}
+
+/// The modifiers that look inside what was found, in the order in which they apply.
+template <typename Owner>
+std::vector<Key<Owner>> inner_rows() {
+  return {
+      modifier<Owner>("except", &policies::Selector::except, pointers_into(),
+                      "With content: values of a JSON body that do not count, by JSON Pointer."),
+      modifier<Owner>("take", &policies::Selector::take, pointers(),
+                      "With body: of each selected value these fields, by JSON Pointer, kept "
+                      "together in an array."),
+      modifier<Owner>("decode", &policies::Selector::decode,
+                      word<policies::Decode>({{"base64", policies::Decode::base64},
+                                              {"percent", policies::Decode::percent}}),
+                      "How the text is encoded; it is decoded once."),
+      modifier<Owner>("json", &policies::Selector::json, pointer(),
+                      "The text is JSON; this JSON Pointer names the value in it."),
+      modifier<Owner>("capture", &policies::Selector::capture, capture(),
+                      "An expression (RE2) with one group. Of the text only what the group matches "
+                      "is taken, at the first place where the expression matches."),
+  };
 }
 
 template <typename Owner>
@@ -97,11 +136,15 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                         "The value of this field of a form: of a body of the type "
                         "application/x-www-form-urlencoded or multipart/form-data."),
       source_key<Owner>("method", policies::Source::method, only_true(), "The request's method."),
-      source_key<Owner>("target", policies::Source::target, only_true(),
-                        "The request's path and query, as they came."),
+      source_key<Owner>("target", policies::Source::target, target_form(),
+                        "The request's path and query. true: as they came. normal: the path in "
+                        "the normal form that policies match, the query as it came."),
       source_key<Owner>("content", policies::Source::content, only_true(),
                         "The body, as what Content-Type says that it is: JSON in canonical form, a "
                         "form by its fields, anything else by its bytes."),
+      source_key<Owner>("xml", policies::Source::xml, xpath(),
+                        "Text of the XML body, by XPath 1.0; a name matches by its local part, "
+                        "whatever its namespace."),
       source_key<Owner>("const", policies::Source::constant, text("text"), "A constant text."),
       source_key<Owner>("client_certificate", policies::Source::client_certificate,
                         certificate_name(),
@@ -115,6 +158,7 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
     rows.push_back(modifier<Owner>("pattern", &policies::Selector::pattern, regex(),
                                    "With client_key: what the whole key must match (RE2)."));
   }
+  for (Key<Owner>& row : inner_rows<Owner>()) rows.push_back(std::move(row));
   rows.push_back(modifier<Owner>("lower", &policies::Selector::lower, flag(),
                                  "Letters A to Z are converted to lower case."));
   rows.push_back(modifier<Owner>("trim", &policies::Selector::trim, flag(),

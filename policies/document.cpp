@@ -1,18 +1,15 @@
 #include "policies/document.hpp"
 
-#include "policies/ascii.hpp"
 #include "policies/content_coding.hpp"
+#include "policies/first_character.hpp"
 #include "policies/media_type.hpp"
 
 namespace onceproxy::policies {
 namespace {
 
-/// Whether it begins with an object or an array, behind white space and byte order marks. The bytes
-/// of UTF-16 and UTF-32 are looked through, and so is white space that only lenient readers skip.
-bool begins_with_bracket(std::string_view text) {
-  static constexpr std::string_view skipped("\0 \t\n\r\v\f\xEF\xBB\xBF\xFE\xFF", 12);
-  const std::size_t first = text.find_first_not_of(skipped);
-  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+/// Whether the body says that it is XML, or begins like it.
+bool seems_xml(const RequestView& request, std::string_view text) {
+  return !text.empty() && (says_xml(request) || first_character(text) == '<');
 }
 
 }  // namespace
@@ -60,7 +57,7 @@ const JsonTree* Document::json() {
 
 bool Document::begins_like_json() {
   const std::string_view* const text = content();
-  return text != nullptr && begins_with_bracket(*text);
+  return text != nullptr && policies::begins_like_json(*text);
 }
 
 const std::vector<Part>* Document::parts() {
@@ -78,6 +75,29 @@ const std::vector<Part>* Document::parts() {
     }
   }
   return parts_known_ == Known::present ? &parts_ : nullptr;
+}
+
+const XmlTree* Document::xml() {
+  if (xml_known_ == Known::not_yet) {
+    xml_known_ = Known::absent;
+    const std::string_view* const text = content();
+    if (text != nullptr && seems_xml(request_, *text)) {
+      auto tree = XmlTree::read(*text);
+      if (tree) {
+        xml_ = *std::move(tree);
+        xml_known_ = Known::present;
+      } else {
+        xml_fault_ = tree.error();
+      }
+    }
+  }
+  return xml_.get();
+}
+
+void Document::note_unreadable(const std::string& why) {
+  if (why_unreadable_ != nullptr) return;
+  unreadable_text_ = why;
+  why_unreadable_ = &unreadable_text_;
 }
 
 template <typename Why>
@@ -103,7 +123,7 @@ std::string Document::json_reason() {
     return "The body is not encoded as its Content-Encoding says, or decodes to too much.";
   }
   if (json() != nullptr || text->empty()) return {};
-  if (!says_json(request_) && !begins_with_bracket(*text)) return {};
+  if (!says_json(request_) && !policies::begins_like_json(*text)) return {};
   return not_valid("JSON", json_fault_);
 }
 
@@ -113,12 +133,24 @@ std::string Document::form_reason() {
   return not_valid("multipart/form-data", parts_fault_);
 }
 
+std::string Document::xml_reason() {
+  const std::string_view* const text = content();
+  if (text == nullptr) return json_reason();
+  if (xml() != nullptr || !seems_xml(request_, *text)) return {};
+  std::string why = "The body cannot be read as XML: " + xml_fault_.text();
+  return why.append(decoded_.empty() ? "." : " of the decoded body.");
+}
+
 const std::string* Document::unreadable_json() {
   return once(unreadable_json_known_, unreadable_json_, [this] { return json_reason(); });
 }
 
 const std::string* Document::unreadable_form() {
   return once(unreadable_form_known_, unreadable_form_, [this] { return form_reason(); });
+}
+
+const std::string* Document::unreadable_xml() {
+  return once(unreadable_xml_known_, unreadable_xml_, [this] { return xml_reason(); });
 }
 
 }  // namespace onceproxy::policies

@@ -3,9 +3,10 @@
 //
 // A body is unreadable when its coding cannot be undone; to who asks for JSON, when it is not
 // empty, says that it is JSON or begins like it, and is not valid JSON; to who asks for a form,
-// when it is not empty, says that it is multipart/form-data and is not valid. Whoever asks about
-// its fields gets neither yes nor no: the service behind may read it otherwise. Anything else that
-// is not JSON (nothing, a form, text) is readable and has no fields of JSON.
+// when it is not empty, says that it is multipart/form-data and is not valid; to who asks for XML,
+// when it is not empty, says that it is XML or begins like it, and is not what XmlTree reads.
+// Whoever asks about its fields gets neither yes nor no: the service behind may read it otherwise.
+// Anything else that is not JSON (nothing, a form, text) is readable and has no fields of JSON.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +20,7 @@
 #include "policies/media_type.hpp"
 #include "policies/multipart.hpp"
 #include "policies/request_view.hpp"
+#include "policies/xml.hpp"
 
 namespace onceproxy::policies {
 
@@ -47,14 +49,20 @@ class Document {
   /// not valid.
   const std::vector<Part>* parts();
 
+  /// The body as XML, where it says that it is or begins like it; nullptr when it is none.
+  const XmlTree* xml();
+
   // Why the body is unreadable, as a sentence that names the place and repeats nothing of it;
   // nullptr when it is readable. Costs a read of the body where nobody has read it yet.
   const std::string* unreadable_json();
   const std::string* unreadable_form();
+  const std::string* unreadable_xml();
 
-  /// The first of these two's reason that was asked for; nullptr where none was, or the body is
-  /// readable. Costs nothing.
+  /// The first of these three's reason that was asked for, or that somebody noted; nullptr where
+  /// there was none, or everything is readable. Costs nothing.
   const std::string* known_unreadable() const { return why_unreadable_; }
+  /// A text of the request holds a field that cannot be read.
+  void note_unreadable(const std::string& why);
 
   /// Why json() is nullptr: a literal and a place. Only then.
   const Fault& json_fault() const { return json_fault_; }
@@ -68,6 +76,7 @@ class Document {
   const std::string* once(Known& known, std::string& text, Why why);
   std::string json_reason();
   std::string form_reason();
+  std::string xml_reason();
   std::string not_valid(std::string_view what, const Fault& fault) const;
 
   const RequestView& request_;
@@ -77,16 +86,22 @@ class Document {
   Known content_known_ = Known::not_yet;
   Known json_known_ = Known::not_yet;
   Known parts_known_ = Known::not_yet;
+  Known xml_known_ = Known::not_yet;
   /// Empty unless the body came encoded.
   std::string decoded_;
   std::unique_ptr<const JsonTree> json_;
   Fault json_fault_;
   std::vector<Part> parts_;
   Fault parts_fault_;
+  std::unique_ptr<const XmlTree> xml_;
+  Fault xml_fault_;
   Known unreadable_json_known_ = Known::not_yet;
   Known unreadable_form_known_ = Known::not_yet;
+  Known unreadable_xml_known_ = Known::not_yet;
   std::string unreadable_json_;
   std::string unreadable_form_;
+  std::string unreadable_xml_;
+  std::string unreadable_text_;
   const std::string* why_unreadable_ = nullptr;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/ascii.hpp"
+#include "policies/except.hpp"
 #include "policies/json_string.hpp"
 
 namespace onceproxy::policies {
@@ -66,13 +67,17 @@ bool FormReader::next(std::string& name, std::string& value) {
   return true;
 }
 
-void append_form(std::string_view text, std::string& out) {
+void append_form(std::string_view text, std::span<const std::vector<std::string>> except,
+                 std::string& out) {
   FormReader reader(text);
   std::string name;
   std::string value;
   out += '[';
-  for (bool first = true; reader.next(name, value); first = false) {
+  bool first = true;
+  while (reader.next(name, value)) {
+    if (leaves_out(except, name)) continue;
     if (!first) out += ',';
+    first = false;
     out += '[';
     append_json_string(name, out);
     out += ',';

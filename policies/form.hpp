@@ -3,6 +3,7 @@
 // digits stands for itself. Pure.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,9 @@ class FormReader {
 };
 
 /// Appends what a form is compared by: the array of its pairs in order, each the array of its name
-/// and its value, as canonical JSON.
-void append_form(std::string_view text, std::string& out);
+/// and its value, as canonical JSON. Without those that `except` leaves out (except.hpp).
+void append_form(std::string_view text, std::span<const std::vector<std::string>> except,
+                 std::string& out);
 
 /// The values of every pair of that name, decoded, in order. A byte order mark at the front is
 /// skipped.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "policies/ascii.hpp"
+#include "policies/first_character.hpp"
 #include "policies/json_string.hpp"
 #include "policies/number.hpp"
 
@@ -255,6 +256,11 @@ class JsonReader {
   std::vector<Open> open_;
   Fault fault_;
 };
+
+bool begins_like_json(std::string_view text) {
+  const char first = first_character(text);
+  return first == '{' || first == '[';
+}
 
 tl::expected<std::unique_ptr<const JsonTree>, Fault> JsonTree::read(std::string_view text) {
   const char* const begin = text.data();

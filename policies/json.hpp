@@ -20,6 +20,11 @@
 
 namespace onceproxy::policies {
 
+/// Whether a reader of JSON may take the text for a document: it begins with an object or an array,
+/// behind white space and byte order marks. The bytes of UTF-16 and UTF-32 are looked through, and
+/// so is white space that only lenient readers skip.
+bool begins_like_json(std::string_view text);
+
 class JsonTree {
  public:
   /// Arrays and objects within each other.

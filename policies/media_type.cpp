@@ -14,16 +14,17 @@ std::string_view type_of(std::string_view value) {
   return trimmed(value.substr(0, value.find(';')), optional_space);
 }
 
+bool ends_in(std::string_view type, std::string_view suffix) {
+  return type.size() > suffix.size() &&
+         equals_ignoring_case(type.substr(type.size() - suffix.size()), suffix);
+}
+
 BodyKind kind_of(std::string_view value) {
-  constexpr std::string_view suffix = "+json";
   const std::string_view type = type_of(value);
   const auto is = [&](std::string_view name) { return equals_ignoring_case(type, name); };
   if (type.empty()) return BodyKind::unsaid;
   if (is("application/json") || is("text/json")) return BodyKind::json;
-  if (type.size() > suffix.size() &&
-      equals_ignoring_case(type.substr(type.size() - suffix.size()), suffix)) {
-    return BodyKind::json;
-  }
+  if (ends_in(type, "+json")) return BodyKind::json;
   if (is("application/x-www-form-urlencoded")) return BodyKind::form;
   return is("multipart/form-data") ? BodyKind::multipart : BodyKind::other;
 }
@@ -101,6 +102,15 @@ bool says_form(const RequestView& request) {
 
 bool says_json(const RequestView& request) {
   return any_says(request, BodyKind::json);
+}
+
+bool says_xml(const RequestView& request) {
+  return std::ranges::any_of(request.headers, [](const Field& field) {
+    if (!equals_ignoring_case(field.name, name_of_content_type)) return false;
+    const std::string_view type = type_of(field.value);
+    return equals_ignoring_case(type, "application/xml") ||
+           equals_ignoring_case(type, "text/xml") || ends_in(type, "+xml");
+  });
 }
 
 }  // namespace onceproxy::policies

@@ -43,4 +43,7 @@ bool says_form(const RequestView& request);
 /// As BodyKind::json.
 bool says_json(const RequestView& request);
 
+/// application/xml, text/xml, or a type that ends in +xml (RFC 7303).
+bool says_xml(const RequestView& request);
+
 }  // namespace onceproxy::policies

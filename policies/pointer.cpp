@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "policies/ascii.hpp"
-#include "policies/canonical.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -70,29 +69,6 @@ std::optional<JsonTree::Index> resolve(const JsonTree& tree, JsonTree::Index fro
     }
   }
   return from;
-}
-
-// Recursion is bounded by the pointer's length, which the configuration sets.
-bool append_every(const JsonTree& tree, JsonTree::Index from, std::span<const std::string> pointer,
-                  const Selector& selector, std::string& out) {
-  const auto star = std::find(pointer.begin(), pointer.end(), "*");
-  const auto before = static_cast<std::size_t>(star - pointer.begin());
-  const auto found = resolve(tree, from, pointer.first(before));
-  if (!found) return false;
-  if (star == pointer.end()) {
-    append_canonical(tree, *found, selector, out);
-    return true;
-  }
-  if (tree.kind(*found) != JsonTree::Kind::array) return false;
-  out += '[';
-  bool first = true;
-  for (const JsonTree::Index element : tree.children(*found)) {
-    if (!first) out += ',';
-    first = false;
-    if (!append_every(tree, element, pointer.subspan(before + 1), selector, out)) return false;
-  }
-  out += ']';
-  return true;
 }
 
 }  // namespace onceproxy::policies

@@ -25,6 +25,7 @@ namespace onceproxy::policies {
 
 /// A compiled expression, shared because policies are copied at a reload.
 using Regex = std::shared_ptr<const re2::RE2>;
+class XPath;
 
 /// Where a selector reads.
 enum class Source {
@@ -37,21 +38,37 @@ enum class Source {
   method,
   target,
   content,
+  xml,
   constant,
   client_key,
   client_certificate,
   status,  ///< of an answer
 };
 
+/// How a selected text is encoded.
+enum class Decode { none, base64, percent };
+
 /// Names one field of a request.
 struct Selector {
   Source source = Source::constant;
   /// header, query, path, cookie, form: the field's name. body: the JSON Pointer (RFC 6901), where
   /// a segment `*` is every element of an array. constant: the text. client_key: the header.
-  /// client_certificate: san_uri, san_dns, subject or sha256.
+  /// client_certificate: san_uri, san_dns, subject or sha256. xml: the expression.
+  /// target: empty for the target as it came, "normal" for its path in normal form.
   std::string name;
   /// body: `name` split into its reference tokens, unescaped.
   std::vector<std::string> pointer;
+  /// xml: `name` compiled.
+  std::shared_ptr<const XPath> xpath;
+  /// content: what does not count, as pointers into JSON; of a form the fields of that name.
+  std::vector<std::vector<std::string>> except;
+  /// body: of each selected value these fields, kept together in an array.
+  std::vector<std::vector<std::string>> take;
+  Decode decode = Decode::none;
+  /// The text is JSON, and this pointer names the value in it.
+  std::optional<std::vector<std::string>> json;
+  /// Of the text only what its one group matches, where it first matches.
+  Regex capture;
   bool lower = false;
   bool trim = false;
   bool sort = false;

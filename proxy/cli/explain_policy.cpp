@@ -155,6 +155,7 @@ class Explanation {
       return line("body", "a form of " + std::to_string(parts->size()) + " parts");
     }
     if (body_.json() != nullptr) return line("body", as_json());
+    if (body_.xml() != nullptr) return line("body", "XML");
     const bool form = body_.kind() == policies::BodyKind::form;
     line("body", form ? "a form" : "not JSON: " + body_.json_fault().text());
   }

@@ -24,6 +24,7 @@ Selector selector(Source source, std::string name) {
   out.source = source;
   out.name = std::move(name);
   if (source == Source::body) out.pointer = parse_pointer(out.name).value();
+  if (source == Source::xml) out.xpath = XPath::compile(out.name).value();
   return out;
 }
 
@@ -32,6 +33,39 @@ Selector modified(Selector selector) {
   selector.round = 2;
   selector.default_value = "[1.005,{\"a\":\" X\"}]";
   return selector;
+}
+
+/// Looks inside the text, in every way.
+Selector inside(Selector selector) {
+  selector.json = parse_pointer("/a/*").value();
+  selector.capture = std::make_shared<re2::RE2>("([a-z]+)");
+  selector.default_value = "[\"x\"]";
+  selector.sort = true;
+  return selector;
+}
+
+/// Fields that lie deep: each with a default, so that one that is missing does not end the rest.
+std::vector<Selector> deep() {
+  std::vector<Selector> out;
+  for (const Decode decode : {Decode::none, Decode::base64, Decode::percent}) {
+    for (const Source source : {Source::header, Source::query, Source::form, Source::content}) {
+      // A byte order mark before content is skipped as JSON, and is no base64.
+      if (source == Source::content && decode == Decode::base64) continue;
+      out.push_back(inside(selector(source, "a")));
+      out.back().decode = decode;
+    }
+    out.push_back(inside(selector(Source::body, "/b/*")));
+    out.back().decode = decode;
+  }
+  for (const char* path : {"//a", "/a/@b", "concat(//a, //@b)", "//a[b = 'x'][1]/..", "/*/*[2]"}) {
+    out.push_back(modified(selector(Source::xml, path)));
+  }
+  out.push_back(modified(selector(Source::body, "/list/*")));
+  out.back().take = {parse_pointer("/n").value(), parse_pointer("/a/*").value()};
+  out.push_back(selector(Source::content, ""));
+  out.back().except = {parse_pointer("/a").value(), parse_pointer("/list/*/n").value()};
+  out.push_back(selector(Source::target, "normal"));
+  return out;
 }
 
 Policy policy(std::string_view path) {
@@ -57,6 +91,8 @@ PolicySet make_set() {
   policies.back().match.methods = {"DELETE"};
   policies.back().match.method_override = true;
   policies.back().fingerprint = {selector(Source::method, "")};
+  policies.push_back(policy("/c/**"));
+  policies.back().fingerprint = deep();
   policies.push_back(policy("/**"));
   for (const Source source : {Source::header, Source::query, Source::cookie, Source::form}) {
     policies.back().fingerprint.push_back(modified(selector(source, "a")));
@@ -107,7 +143,7 @@ Result run(const PolicySet& set, const RequestView& request, std::string_view by
   Result result;
   const Choice choice = set.choose(set.candidates(request), request, body);
   claim(choice.unclear.empty() || body.known_unreadable() != nullptr,
-        "only an unreadable body is unclear");
+        "only what cannot be read leaves a policy unclear");
   result.policy = choice.deciding([](const Policy& policy) { return policy.enforcement; });
   if (result.policy != nullptr) {
     result.operation = select_operation(*result.policy, request, body);

@@ -278,3 +278,27 @@ def test_json_rpc(example):
     assert [call(7, order="o3").decision for _ in range(2)] == ["forwarded", "replayed"]
     assert send("/rpc", {"method": "order.create", "params": {}}).status == 400
     assert upstream.executions["/rpc"] == 5
+
+
+def test_soap(example):
+    send, upstream = example("soap.yaml")
+    there = "/services/payments"
+
+    def pay(attempt, message="uuid:m-1", amount="10.00", prefix="soap", header=True):
+        named = f"<w:MessageID>{message}</w:MessageID>" if header else ""
+        body = (f'<{prefix}:Envelope xmlns:{prefix}="urn:soap" xmlns:w="urn:wsa"><{prefix}:Header>{named}'
+                f"<Created>2026-01-02T03:04:0{attempt}Z</Created></{prefix}:Header><{prefix}:Body><Pay>"
+                f'<EndToEndId>e-{message}</EndToEndId><Amt Ccy="EUR">{amount}</Amt>'
+                f"<IBAN>DE1</IBAN><IBAN>DE2</IBAN></Pay></{prefix}:Body></{prefix}:Envelope>")
+        return send(there, body.encode(), headers={"Content-Type": "application/soap+xml",
+                                                   "Authorization": "Basic a"})
+
+    assert pay(1).decision == "forwarded"
+    assert pay(2, prefix="S").decision == "replayed"
+    assert pay(3, amount="11.00").decision == "mismatch"
+    assert pay(4, "uuid:m-2").decision == "forwarded"
+    assert pay(5, "m-3", header=False).decision == "forwarded"
+    assert pay(6, "m-3", header=False).decision == "replayed"
+    broken = send(there, b"<Envelope>", headers={"Authorization": "Basic a"})
+    assert (broken.status, broken.decision) == (400, "unreadable")
+    assert upstream.executions == {there: 3}

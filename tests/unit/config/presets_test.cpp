@@ -40,13 +40,20 @@ Texts senders() {
 
 TEST_CASE(
     "Every sender's preset waits for the first, and asks for another delivery while nobody knows") {
-  CHECK(preset_names() ==
-        Texts{"alertmanager", "cloudevents", "github", "stripe", "svix", "sns", "json-rpc", "mcp"});
+  CHECK(preset_names() == Texts{"alertmanager", "cloudevents", "eventgrid", "github", "grafana",
+                                "pagerduty", "pubsub-push", "sentry", "shopify", "slack", "sns",
+                                "standard-webhooks", "stripe", "svix", "twilio", "json-rpc", "mcp"});
   for (const std::string& name : senders()) {
     CAPTURE(name);
     const auto policy = preset(name);
-    REQUIRE(policy.on_duplicate);
-    CHECK(policy.on_duplicate->status == 200);
+    CHECK(policy.fingerprint.at(0).text == "target: normal");
+    if (name == "twilio") {
+      // It does what the answer says.
+      CHECK(!policy.on_duplicate);
+    } else {
+      REQUIRE(policy.on_duplicate);
+      CHECK(policy.on_duplicate->status == 200);
+    }
     CHECK(policy.in_flight.action == policies::InFlightRule::Action::wait);
     CHECK(policy.in_flight.timeout == 10s);
     CHECK(answer(policy, Refusal::in_flight).status == 503);
@@ -66,27 +73,47 @@ TEST_CASE(
 }
 
 TEST_CASE("A preset knows the fields that name its sender's deliveries, and how long they come") {
-  const auto alertmanager = preset("alertmanager");
-  CHECK(texts(alertmanager.fingerprint) ==
-        Texts{"body: /receiver", "body: /groupKey", "body: /status", "body: /alerts/*/fingerprint",
-              "body: /alerts/*/status", "body: /alerts/*/startsAt"});
-  for (std::size_t i = 3; i < 6; ++i) CHECK(alertmanager.fingerprint[i].sort);
-  CHECK(alertmanager.terms.window == 1h);
-  CHECK(alertmanager.on_missing == policies::OnMissing::pass);
-  CHECK(texts(preset("cloudevents").fingerprint) ==
-        Texts{"header: ce-source, otherwise: {body: /source}",
-              "header: ce-id, otherwise: {body: /id}"});
-  CHECK(preset("cloudevents").terms.window == 24h);
-  CHECK(texts(preset("github").fingerprint) == Texts{"header: x-github-delivery"});
-  CHECK(preset("github").terms.window == 72h);
-  CHECK(texts(preset("stripe").fingerprint) == Texts{"body: /id"});
-  CHECK(preset("stripe").terms.window == 96h);
-  CHECK(texts(preset("svix").fingerprint) ==
-        Texts{"header: svix-id, otherwise: {header: webhook-id}"});
-  CHECK(preset("svix").terms.window == 96h);
-  CHECK(texts(preset("sns").fingerprint) ==
-        Texts{"header: x-amz-sns-message-id, otherwise: {body: /MessageId}"});
-  CHECK(preset("sns").terms.window == 24h);
+  const auto is = [](const std::string& name, std::chrono::hours window, Texts fields) {
+    CAPTURE(name);
+    const auto policy = preset(name);
+    fields.insert(fields.begin(), "target: normal");
+    CHECK(texts(policy.fingerprint) == fields);
+    CHECK(policy.terms.window == window);
+    const bool passes =
+        name == "alertmanager" || name == "grafana" || name == "slack" || name == "twilio";
+    CHECK((policy.on_missing == policies::OnMissing::pass) == passes);
+  };
+  const std::string alerts = "body: /alerts/*, take: [/fingerprint, /status, /startsAt]";
+  is("alertmanager", 1h,
+     {"body: /receiver", "body: /groupKey", "body: /status", "body: /truncatedAlerts", alerts});
+  is("grafana", 1h,
+     {"body: /orgId", "body: /receiver", "body: /groupKey", "body: /status",
+      "body: /truncatedAlerts", alerts});
+  for (const char* name : {"alertmanager", "grafana"}) CHECK(preset(name).fingerprint.back().sort);
+  is("cloudevents", 24h,
+     {"header: ce-source, decode: percent, otherwise: {body: /source}",
+      "header: ce-id, decode: percent, otherwise: {body: /id}"});
+  is("eventgrid", 48h,
+     {"header: aeg-subscription-name",
+      "body: /*, take: [/topic, /id], otherwise: {body: /*, take: [/source, /id], otherwise: "
+      "{body: "
+      "\"\", take: [/source, /id]}}"});
+  is("github", 72h, {"header: x-github-delivery"});
+  is("pagerduty", 24h, {"header: x-webhook-id, otherwise: {body: /event/id}"});
+  is("pubsub-push", 168h,
+     {"header: x-goog-pubsub-subscription-name, otherwise: {body: /subscription}",
+      "header: x-goog-pubsub-message-id, otherwise: {body: /message/messageId}"});
+  is("sentry", 1h, {"header: sentry-hook-resource", "content: true"});
+  is("shopify", 24h, {"header: x-shopify-webhook-id"});
+  is("slack", 48h, {"body: /event_id"});
+  is("sns", 24h,
+     {"header: x-amz-sns-subscription-arn, otherwise: {body: /UnsubscribeURL, decode: percent, "
+      "capture: [?&]SubscriptionArn=([^&]+)}",
+      "header: x-amz-sns-message-id, otherwise: {body: /MessageId}"});
+  is("standard-webhooks", 96h, {"header: webhook-id"});
+  is("stripe", 96h, {"body: /id"});
+  is("svix", 96h, {"header: svix-id, otherwise: {header: webhook-id}"});
+  is("twilio", 24h, {"header: i-twilio-idempotency-token"});
 }
 
 TEST_CASE("A call's preset replays the answer, with the id of the call that asks") {
@@ -139,9 +166,11 @@ TEST_CASE("A preset is the keys that it is said to stand for") {
     const bool call = name == "json-rpc" || name == "mcp";
     const std::string all = keys.substr(keys.find(call ? "in_flight:" : "on_duplicate:"));
     const std::string own = keys.substr(0, keys.size() - all.size());
-    CHECK(readme.str().find("# preset: " + name + "\n" + own) != std::string::npos);
     const std::string whose = call ? "# json-rpc and mcp\n" : "# every sender\n";
-    CHECK(readme.str().find(whose + all) != std::string::npos);
+    const bool is_shared = readme.str().find(whose + all) != std::string::npos;
+    const std::string whole = is_shared ? own : own + all;
+    CHECK(readme.str().find("# preset: " + name + "\n" + whole) != std::string::npos);
+    CHECK(is_shared == (name != "twilio"));
   }
   CHECK(preset_keys("jenkins").empty());
 }
@@ -150,12 +179,16 @@ TEST_CASE("A preset that is none is one problem") {
   const auto wrong = [](const std::string& text) {
     return problems("policies:\n- {name: p, preset: " + text + "}\n");
   };
-  CHECK(wrong("strip") ==
-        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix, "
-              "sns, json-rpc or mcp, found \"strip\"; did you mean \"stripe\"?"});
-  CHECK(wrong("[stripe]") ==
-        Texts{"policies[0].preset: expected alertmanager, cloudevents, github, stripe, svix, "
-              "sns, json-rpc or mcp, found a list"});
+  CHECK(
+      wrong("strip") ==
+      Texts{"policies[0].preset: expected alertmanager, cloudevents, eventgrid, github, grafana, "
+            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix "
+            "or twilio, found \"strip\"; did you mean \"stripe\"?"});
+  CHECK(
+      wrong("[stripe]") ==
+      Texts{"policies[0].preset: expected alertmanager, cloudevents, eventgrid, github, grafana, "
+            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix "
+            "or twilio, found a list"});
 }
 
 TEST_CASE("What does not go with a preset is told where the preset is named") {
@@ -164,7 +197,7 @@ TEST_CASE("What does not go with a preset is told where the preset is named") {
   REQUIRE(!result);
   REQUIRE(result.error().size() == 1);
   const Problem& problem = result.error()[0];
-  CHECK(problem.path == "policies[0].fingerprint[0].body");
+  CHECK(problem.path == "policies[0].fingerprint[1].body");
   CHECK(problem.line == 6);
   CHECK(problem.source == "  preset: stripe");
   CHECK(problem.column == 11);

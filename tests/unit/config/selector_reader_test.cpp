@@ -48,6 +48,99 @@ TEST_CASE("Modifiers are read") {
   CHECK(!selector("{body: /a}").round);
 }
 
+TEST_CASE("What looks inside a field is read, and stands in its text in the order it applies in") {
+  const auto message = selector(
+      "{body: /data, capture: \"^(.)\", sort: true, json: /a/*, decode: base64, default: x}");
+  CHECK(message.text == "body: /data, decode: base64, json: /a/*, capture: ^(.)");
+  CHECK(message.decode == policies::Decode::base64);
+  CHECK(message.json == std::vector<std::string>{"a", "*"});
+  CHECK(message.capture->pattern() == "^(.)");
+  const auto alerts = selector("{sort: true, take: [/fingerprint, /s~1t], body: /alerts/*}");
+  CHECK(alerts.text == "body: /alerts/*, take: [/fingerprint, /s~1t]");
+  CHECK(alerts.take == std::vector<std::vector<std::string>>{{"fingerprint"}, {"s/t"}});
+  const auto content = selector("{content: true, except: [/sentAt, /items/*/at]}");
+  CHECK(content.text == "content: true, except: [/sentAt, /items/*/at]");
+  CHECK(content.except == std::vector<std::vector<std::string>>{{"sentAt"}, {"items", "*", "at"}});
+  CHECK(selector("{header: a, decode: percent}").decode == policies::Decode::percent);
+  CHECK(selector("{header: a, json: \"\"}").json == std::vector<std::string>{});
+  CHECK(selector("{content: true, capture: \"(a)\", lower: true, default: b}").default_value ==
+        "b");
+  CHECK(selector("{header: a, json: /l, sort: true}").sort);
+}
+
+TEST_CASE("A target is taken as it came or in normal form") {
+  const auto policy = loaded_policy("fingerprint: [{target: normal}, {target: true}]");
+  CHECK(policy.fingerprint[0].text == "target: normal");
+  CHECK(policy.fingerprint[0].name == "normal");
+  CHECK(policy.fingerprint[1].text == "target: true");
+  CHECK(policy.fingerprint[1].name.empty());
+  CHECK(wrong("{target: lower}") ==
+        Texts{"fingerprint[0].target: expected true or normal, found \"lower\""});
+}
+
+TEST_CASE("An XPath expression is compiled, and what is wrong with it is told where it stands") {
+  const auto order = selector("{xml: \"/Envelope/Body/Order/@id\"}");
+  CHECK(order.source == Source::xml);
+  CHECK(order.text == "xml: /Envelope/Body/Order/@id");
+  CHECK(order.xpath);
+  CHECK(wrong("{xml: \"/a[\"}") ==
+        Texts{"fingerprint[0].xml: \"/a[\" is no XPath expression: Unrecognized node test at byte "
+              "3"});
+  CHECK(wrong("{xml: \"/soap:Envelope\"}") ==
+        Texts{"fingerprint[0].xml: \"/soap:Envelope\" has a name with a prefix; write the name "
+              "alone, which matches in every namespace"});
+}
+
+TEST_CASE("What looks inside a field has to make sense there") {
+  CHECK(wrong("{header: a, take: [/a]}") ==
+        Texts{"fingerprint[0].take: `take` makes no sense with `header`"});
+  CHECK(wrong("{body: /a, except: [/a]}") ==
+        Texts{"fingerprint[0].except: `except` makes no sense with `body`"});
+  CHECK(wrong("{body: /a, take: [/b], sort: true}") ==
+        Texts{"fingerprint[0].sort: `sort` makes no sense with `body` and `take` without a `*` in "
+              "the pointer, since one value is selected"});
+  CHECK(wrong("{content: true, lower: true}") ==
+        Texts{"fingerprint[0].lower: `lower` makes no sense with `content` unless `decode`, `json` "
+              "or `capture` selects a text in it"});
+  CHECK(wrong("{content: true, except: [/a], json: /b}") ==
+        Texts{"fingerprint[0].except: `except` makes no sense with `content` beside `decode`, "
+              "`json` or `capture`"});
+  CHECK(wrong("{method: true, capture: \"(.)\"}") ==
+        Texts{"fingerprint[0].capture: `capture` makes no sense with `method`"});
+  CHECK(wrong("{client_key: a, decode: base64}") ==
+        Texts{"fingerprint[0].decode: `decode` makes no sense with `client_key`"});
+}
+
+TEST_CASE("What looks inside a field is checked as it is read") {
+  CHECK(wrong("{body: /a, decode: gzip}") ==
+        Texts{"fingerprint[0].decode: expected base64 or percent, found \"gzip\""});
+  CHECK(wrong("{body: /a, json: b}") ==
+        Texts{"fingerprint[0].json: \"b\" is no JSON Pointer: it begins with '/' (the whole "
+              "document is \"\")"});
+  CHECK(wrong("{body: /a, take: []}") ==
+        Texts{"fingerprint[0].take: the list of JSON Pointers is empty"});
+  CHECK(wrong("{body: /a, take: [/a, b]}").size() == 1);
+  CHECK(wrong("{content: true, except: [\"\"]}") ==
+        Texts{"fingerprint[0].except[0]: \"\" is the whole document, of which nothing would be "
+              "left"});
+  CHECK(wrong("{body: /a, capture: abc}") ==
+        Texts{"fingerprint[0].capture: \"abc\" has no group; put ( ) round the part to take"});
+  CHECK(wrong("{body: /a, capture: \"(a)|(b)\"}") ==
+        Texts{"fingerprint[0].capture: \"(a)|(b)\" has 2 groups; leave one ( ) round the part to "
+              "take, and write (?: ) for the others"});
+  CHECK(wrong("{body: /a, capture: \"(\"}").size() == 1);
+}
+
+TEST_CASE("One field may be selected twice where something else is selected inside it") {
+  const auto inside = [](const std::string& a, const std::string& b) {
+    return policy_problems("fingerprint: [{form: f, " + a + "}, {form: f, " + b + "}]").size();
+  };
+  CHECK(inside("json: /a", "json: /b") == 0);
+  CHECK(inside("json: /a", "lower: true") == 0);
+  CHECK(inside("capture: \"a(.)\"", "capture: \"b(.)\"") == 0);
+  CHECK(inside("json: /a", "json: /a, lower: true") == 1);
+}
+
 TEST_CASE("A client key names its header and may be narrowed") {
   const auto key = selector("{client_key: X-Key, pattern: \"[a-z]+\"}");
   CHECK(key.source == Source::client_key);
@@ -67,7 +160,7 @@ TEST_CASE("The word client_key is short for the draft's header") {
 TEST_CASE("A selector names exactly one field") {
   CHECK(wrong("{lower: true}") ==
         Texts{"fingerprint[0]: a selector names one of header, query, path, cookie, body, form, "
-              "method, target, content, const, client_certificate or client_key"});
+              "method, target, content, xml, const, client_certificate or client_key"});
   CHECK(wrong("{header: a, query: b}") ==
         Texts{"fingerprint[0].query: a selector names one field, and `header` names one already; "
               "write two selectors"});
@@ -78,7 +171,8 @@ TEST_CASE("A modifier that makes no sense for the source is refused") {
   CHECK(wrong("{method: true, lower: true}") ==
         Texts{"fingerprint[0].lower: `lower` makes no sense with `method`"});
   CHECK(wrong("{header: a, sort: true}") ==
-        Texts{"fingerprint[0].sort: `sort` makes no sense with `header`"});
+        Texts{"fingerprint[0].sort: `sort` makes no sense with `header` unless `json` selects an "
+              "array in it"});
   CHECK(wrong("{header: a, pattern: b}") ==
         Texts{"fingerprint[0].pattern: `pattern` makes no sense with `header`"});
   CHECK(wrong("{client_key: a, default: b}") ==
@@ -148,7 +242,13 @@ TEST_CASE("A selector may name others that are read where its field is missing")
 }
 
 TEST_CASE("A field that is always there, or has a default, has nothing to be read otherwise") {
-  for (const std::string source : {"client_key: k", "method: true", "content: true", "const: a"}) {
+  for (const std::string source : {"target: normal", "content: true"}) {
+    const std::string name = source.substr(0, source.find(':'));
+    CHECK(wrong("{" + source + ", otherwise: {header: b}}") ==
+          Texts{"fingerprint[0].otherwise: `otherwise` makes no sense with `" + name +
+                "` alone, which is always there"});
+  }
+  for (const std::string source : {"client_key: k", "method: true", "const: a"}) {
     const std::string name = source.substr(0, source.find(':'));
     CHECK(wrong("{" + source + ", otherwise: {header: b}}") ==
           Texts{"fingerprint[0].otherwise: `otherwise` makes no sense with `" + name + "`"});
@@ -203,7 +303,7 @@ TEST_CASE("A condition without a test, with two, or on a constant is refused") {
         Texts{"match.where[0]: a condition has one of equals, in, regex or present"});
   CHECK(policy_problems("match: {where: [{equals: a}]}") ==
         Texts{"match.where[0]: a selector names one of header, query, path, cookie, body, form, "
-              "method, target, content, const or client_certificate"});
+              "method, target, content, xml, const or client_certificate"});
   CHECK(policy_problems("match: {where: [{}]}").size() == 2);
   CHECK(policy_problems("match: {where: [{boddy: /a, equals: b}]}") ==
         Texts{"match.where[0].boddy: unknown key \"boddy\"; did you mean \"body\"?"});

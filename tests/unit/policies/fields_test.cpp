@@ -413,6 +413,82 @@ TEST_CASE("lists of selectors are read in order, up to the first error") {
   CHECK(error.error().detail == "selector: c");
 }
 
+TEST_CASE("target: normal is the path in normal form and the query as it came") {
+  const Selector normal = selector(Source::target, "normal");
+  CHECK(read(normal, target("//a/./%62?x=%41")) == "t:/a/b?x=%41");
+  CHECK(read(normal, target("/a/b?x=A")) == "t:/a/b?x=A");
+  CHECK(read(normal, target("/a/b?")) == "t:/a/b?");
+  CHECK(read(normal, target("/a/b")) == "t:/a/b");
+}
+
+TEST_CASE("content: what changes with each attempt does not count") {
+  const Selector content = with(selector(Source::content), [](Selector& s) {
+    s.except = {{"sentAt"}, {"m", "id"}};
+  });
+  CHECK(read(content, body(R"({"sentAt":1,"m":{"id":2,"n":3.0}})")) == R"(j:{"m":{"n":3}})");
+  CHECK(read(content, body(R"({"n":[1]})")) == R"(j:{"n":[1]})");
+  CHECK(read(content, body("text")) == "b:text");
+  CHECK(read(content, body("")) == "b:");
+  Request form = headers({{"Content-Type", "application/x-www-form-urlencoded"}});
+  form.body = "a=1&sentAt=2&m=3";
+  CHECK(read(content, form) == R"(f:[["a","1"],["m","3"]])");
+  Request parts = headers({{"Content-Type", "multipart/form-data; boundary=x"}});
+  const auto part = [](const std::string& name) {
+    return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n1\r\n";
+  };
+  parts.body = part("a") + part("sentAt") + "--x--\r\n";
+  const std::string with_both = read(content, parts);
+  parts.body = part("a") + "--x--\r\n";
+  CHECK(read(content, parts) == with_both);
+  parts.body = part("sentAt") + "--x--\r\n";
+  CHECK(read(content, parts) != with_both);
+}
+
+TEST_CASE("content: a text in it, whatever it is") {
+  const Selector captured =
+      with(selector(Source::content), [](Selector& s) { s.capture = test::regex("id=([a-z]+)"); });
+  CHECK(read(captured, body("x id=abc\n")) == "t:abc");
+  CHECK(read(captured, body("{\"id=xy\":1,")) == "t:xy");
+  CHECK(read(captured, body("")) == "missing");
+  Request encoded = headers({{"content-encoding", "br"}});
+  encoded.body = "id=abc";
+  CHECK(read(captured, encoded) == "unreadable");
+}
+
+TEST_CASE("xml: text of a body that is XML") {
+  const Selector id = selector(Source::xml, "/Order/@id");
+  CHECK(read(id, body("<o:Order xmlns:o='u' id='1'/>")) == "t:1");
+  CHECK(read(id, body(" \r\n<Order id='1'/>")) == "t:1");
+  CHECK(read(selector(Source::xml, "//b"), body("<a><b>1</b><b>2</b></a>")) == R"(j:["1","2"])");
+  for (const char* text : {"<Order/>", "", "{}", "id=1"}) {
+    INFO(text);
+    CHECK(read(id, body(text)) == "missing");
+  }
+  CHECK(read(id, body("<Order id='1'>")) == "unreadable");
+  CHECK(read(id, body("<!DOCTYPE Order><Order id='1'/>")) == "unreadable");
+  Request says = headers({{"Content-Type", "application/soap+xml; charset=utf-8"}});
+  says.body = "Order";
+  CHECK(read(id, says) == "unreadable");
+  says.body = "";
+  CHECK(read(id, says) == "missing");
+  CHECK(read(with(id,
+                  [](Selector& s) {
+                    s.otherwise = std::make_shared<const Selector>(selector(Source::header, "x"));
+                  }),
+             says) == "missing");
+}
+
+TEST_CASE("nothing stands in for what a text hides that is not valid JSON") {
+  Request request = headers({{"x", R"({"id":1,"id":2})"}, {"y", "1"}});
+  const Selector chained = with(selector(Source::header, "x"), [](Selector& s) {
+    s.json = {"id"};
+    s.otherwise = std::make_shared<const Selector>(selector(Source::header, "y"));
+  });
+  CHECK(read(chained, request) == "unreadable");
+  request.headers[0].second = "text";
+  CHECK(read(chained, request) == "t:1");
+}
+
 TEST_CASE("A certificate's names are read; what it lacks, and a client without one, is missing") {
   const std::vector<std::string> uris{"spiffe://a/b"};
   const std::vector<std::string> hosts{"b.example", "a.example"};

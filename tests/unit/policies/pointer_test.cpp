@@ -49,26 +49,3 @@ TEST_CASE("pointers name values as in the examples of RFC 6901") {
     CHECK_FALSE(resolve(*tree, 0, parse_pointer(pointer).value()));
   }
 }
-
-TEST_CASE("a star is every element, and none of them may lack the rest") {
-  const std::string text =
-      R"({"a":[{"x":1,"y":[{"z":1},{"z":2}]},{"x":"2","y":[]}],"b":[1,{"x":1}],"c":{"*":1},"e":[]})";
-  const auto tree = JsonTree::parse(text);
-  REQUIRE(tree);
-  const auto every = [&](const char* pointer) -> std::optional<std::string> {
-    std::string out;
-    if (!append_every(*tree, 0, parse_pointer(pointer).value(), Selector{}, out))
-      return std::nullopt;
-    return out;
-  };
-  CHECK(every("/a/*/x") == R"([1,"2"])");
-  CHECK(every("/a/*/y/*/z") == "[[1,2],[]]");
-  CHECK(every("/b/*") == R"([1,{"x":1}])");
-  CHECK(every("/e/*") == "[]");
-  CHECK(every("/e/*/x") == "[]");
-  CHECK_FALSE(every("/b/*/x"));
-  CHECK_FALSE(every("/c/*"));
-  CHECK_FALSE(every("/d/*"));
-  CHECK_FALSE(every("/a/*/y/0"));
-  CHECK_FALSE(every("/*"));
-}

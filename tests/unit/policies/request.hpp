@@ -13,6 +13,7 @@
 #include "policies/pointer.hpp"
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
+#include "policies/xml.hpp"
 
 namespace onceproxy::policies::test {
 
@@ -42,6 +43,7 @@ inline Selector selector(Source source, std::string name = "") {
   out.source = source;
   out.name = std::move(name);
   if (source == Source::body) out.pointer = parse_pointer(out.name).value();
+  if (source == Source::xml) out.xpath = XPath::compile(out.name).value();
   out.text = "selector: " + out.name;
   return out;
 }

@@ -299,6 +299,23 @@ TEST_CASE("a condition that asks an unreadable body leaves the operation unnamed
         "The body is not valid JSON: a member has no name in quotes at byte 23.");
 }
 
+TEST_CASE("a condition on a text that hides its fields is told as unreadable") {
+  Policy policy = keyed();
+  Selector type = selector(Source::body, "/text");
+  type.json = {"type"};
+  policy.match.where = {{type, {"x"}, nullptr}};
+  Request request = order("k1", R"({"text":"{\"type\":\"y\",\"type\":\"x\"}"})");
+  const RequestView view = request.view();
+  Document body(view, request.body, 1 << 20);
+  CHECK(body_matches(policy.match, view, body) == Truth::unreadable);
+  const auto operation = select_operation(policy, view, body);
+  REQUIRE_FALSE(operation);
+  CHECK(operation.error().kind == SelectError::Kind::unreadable);
+  CHECK(operation.error().detail ==
+        "The JSON in the text of `selector: /text` is not valid: a member name is repeated at byte "
+        "12.");
+}
+
 TEST_CASE("an unreadable body concerns nobody who does not ask it") {
   Policy policy = keyed();
   policy.match.where = {{selector(Source::header, "Idempotency-Key"), {"k1"}, nullptr}};
