@@ -99,7 +99,7 @@ void check(const Node& node, Draft& draft) {
   if (!draft.origins.any || !draft.credentials) return;
   node.get("credentials")
       ->problem(
-          "with origins: any, every page in the world could act as whoever visits it; list the "
+          "with origins: any, every page in the world could act for its visitors; list the "
           "origins that may");
 }
 

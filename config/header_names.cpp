@@ -81,7 +81,7 @@ std::optional<std::string> wrong_answer_field(std::string_view name) {
 }
 
 std::optional<std::string> wrong_asked_field(std::string_view name) {
-  if (!is_token(name)) return "is no header name";
+  if (!is_token(name)) return "is not a valid header name";
   if (is_own(name)) return "is removed from every answer: the service cannot send it";
   if (is_framing_field(name)) {
     return "belongs to the connection and is not known of an answer; ask another field";

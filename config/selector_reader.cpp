@@ -4,8 +4,8 @@
 
 #include "config/scalars.hpp"
 #include "config/selector_rows.hpp"
-#include "policies/inner_values.hpp"
 #include "config/status_rule.hpp"
+#include "policies/inner_values.hpp"
 
 namespace onceproxy::config {
 namespace {

@@ -81,11 +81,12 @@ class JsonReader {
     std::uint64_t prefix;
   };
 
-  bool fail_at(std::size_t at, std::string_view what) {
+  // Out of line, so that what reads a document that is valid stays small.
+  [[gnu::cold, gnu::noinline]] bool fail_at(std::size_t at, std::string_view what) {
     fault_ = {at, what};
     return false;
   }
-  bool fail(std::string_view what) {
+  [[gnu::cold, gnu::noinline]] bool fail(std::string_view what) {
     return fail_at(at_, at_ < text_.size() ? what : "the document ends too early");
   }
 

@@ -76,7 +76,7 @@ class MultipartReader {
   bool read_field(std::string_view line, Part& part, bool& named) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0 || is_space(line.front())) {
-      return fail("a line of a part's head is no field");
+      return fail("a line of a part's head is not a field");
     }
     const std::string_view name = line.substr(0, colon);
     const std::string_view value = trimmed(line.substr(colon + 1), optional_space);

@@ -16,6 +16,7 @@ std::size_t bytes_of(const Record& record) {
 
 std::shared_ptr<const Record> CompletedCache::find(const Fingerprint& fingerprint) {
   Table::Shard& shard = table_.of(fingerprint);
+  if (shard.empty()) return nullptr;
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.entries.find(fingerprint);
   if (found == shard.entries.end()) return nullptr;
@@ -48,10 +49,12 @@ void CompletedCache::add(const Fingerprint& fingerprint, const Record& record, G
   entry.bytes = bytes;
   shard.bytes += bytes;
   shard.queue.push_front(entry);
+  shard.count.fetch_add(1, std::memory_order_relaxed);
 }
 
 void CompletedCache::remove(const Fingerprint& fingerprint) {
   Table::Shard& shard = table_.of(fingerprint);
+  if (shard.empty()) return;
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.entries.find(fingerprint);
   if (found != shard.entries.end()) drop(shard, found->second);
@@ -79,6 +82,7 @@ void CompletedCache::drop(Table::Shard& shard, Entry& entry) {
   const auto newer = at == shard.queue.begin() ? shard.queue.end() : std::prev(at);
   if (shard.hand == at) shard.hand = newer;
   shard.bytes -= entry.bytes;
+  shard.count.fetch_sub(1, std::memory_order_relaxed);
   const Fingerprint fingerprint = entry.fingerprint;
   shard.entries.erase(fingerprint);
 }

@@ -14,9 +14,11 @@
 // NSDI 2024): one that was not asked for since it was last looked at, the oldest of them first. So
 // a storm of duplicates of a million operations does not push out the few that come all the time.
 //
-// Thread-safe: sharded by fingerprint, one mutex a shard.
+// Thread-safe: sharded by fingerprint, one mutex a shard. Where a shard holds nothing, which is the
+// rule while operations are not repeated, looking costs no lock.
 #pragma once
 
+#include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -70,6 +72,10 @@ class CompletedCache {
     Queue::iterator hand = queue.end();
     std::size_t bytes = 0;
     Generation generation = 0;
+    /// How many there are, also without the lock. Who is to see an entry knows of it by other
+    /// means: it has the claim on the fingerprint, or got the operation of one who had.
+    std::atomic<std::size_t> count = 0;
+    bool empty() const { return count.load(std::memory_order_relaxed) == 0; }
   };
   using Table = Shards<Fingerprint, Entry, Part>;
 

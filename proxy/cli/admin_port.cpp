@@ -22,7 +22,7 @@ tl::expected<std::shared_ptr<const tls::ClientContext>, Ending> read_tls(
   const bool any = !given.certificate.empty() || !given.key.empty() || !given.server_name.empty();
   if (given.ca.empty()) {
     if (!any) return nullptr;
-    return tl::unexpected(Ending{exit_bad, "TLS is spoken with --ca FILE or --ca system alone"});
+    return tl::unexpected(Ending{exit_bad, "TLS needs --ca FILE or --ca system"});
   }
   if (given.certificate.empty() != given.key.empty()) {
     return tl::unexpected(Ending{exit_bad, "--certificate and --key belong together"});
@@ -58,11 +58,11 @@ void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_c
   command.add_option("--token-file", arguments.token_file,
                      "A file with the admin port's bearer token");
   command.add_option("--ca", arguments.ca,
-                     "Speak TLS, and trust the issuers in this file, or `system`");
+                     "Use TLS, and trust the authorities in this file, or `system`");
   command.add_option("--server-name", arguments.server_name,
                      "What the admin port's certificate is for (default the host of --admin)");
   command.add_option("--certificate", arguments.certificate,
-                     "A file with the certificate to show, where the port asks for one");
+                     "A file with the certificate to present if the port asks for one");
   command.add_option("--key", arguments.key, "A file with that certificate's private key");
   const auto format = std::make_shared<std::string>("text");
   command.add_option("--format", *format, "text or json (default text)")
@@ -101,20 +101,20 @@ tl::expected<std::string, Ending> AdminPort::ask(const std::string& method,
   return tl::unexpected(Ending{exit_bad, complaint(*response)});
 }
 
-tl::expected<bool, Ending> AdminPort::list(const std::string& target, std::size_t items_max,
-                                           const Item& item) const {
+tl::expected<bool, Ending> AdminPort::list(const std::string& path, const std::string& arguments,
+                                           std::size_t items_max, const Item& item) const {
   std::size_t count = 0;
   std::string cursor;
   do {
     const std::size_t wanted = items_max == 0 ? page_max : std::min(page_max, items_max - count);
-    const auto body =
-        ask("GET", target + argument("limit", std::to_string(wanted)) + argument("cursor", cursor));
+    const auto body = ask(
+        "GET", path + "?limit=" + std::to_string(wanted) + arguments + argument("cursor", cursor));
     if (!body) return tl::unexpected(body.error());
     const auto tree = JsonTree::parse(*body);
     const JsonTree::Index* items =
         tree && tree->kind(0) == JsonTree::Kind::object ? tree->member(0, "items") : nullptr;
     if (items == nullptr || tree->kind(*items) != JsonTree::Kind::array) {
-      return tl::unexpected(Ending{exit_bad, "the admin port's answer is no list"});
+      return tl::unexpected(Ending{exit_bad, "the admin port's answer is not a list"});
     }
     for (const JsonTree::Index one : tree->children(*items)) {
       item(*tree, one);

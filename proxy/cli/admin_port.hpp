@@ -52,10 +52,10 @@ class AdminPort {
                                         std::string body = {}) const;
 
   using Item = std::function<void(const policies::JsonTree& tree, policies::JsonTree::Index item)>;
-  /// Asks for a list, page after page; each is handed on before the next is asked for. `target` has
-  /// a query. `items_max`: 0 is all. True: there are more.
-  tl::expected<bool, Ending> list(const std::string& target, std::size_t items_max,
-                                  const Item& item) const;
+  /// Asks for a list, page after page; each is handed on before the next is asked for. `arguments`
+  /// are made by argument(). `items_max`: 0 is all. True: there are more.
+  tl::expected<bool, Ending> list(const std::string& path, const std::string& arguments,
+                                  std::size_t items_max, const Item& item) const;
 
  private:
   AdminPort() = default;

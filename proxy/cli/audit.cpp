@@ -49,14 +49,14 @@ constexpr std::array<Column, 8> columns{{
 
 tl::expected<void, Ending> print_audit(const AdminPort& port, const AuditArguments& arguments,
                                        const Streams& streams) {
-  const std::string target =
-      "/audit?" + argument("since", arguments.since) + argument("until", arguments.until) +
+  const std::string asked =
+      argument("since", arguments.since) + argument("until", arguments.until) +
       argument("policy", arguments.policy) + argument("decision", arguments.decision) +
       argument("outcome", arguments.outcome) + argument("fingerprint", arguments.fingerprint) +
       argument("entity", arguments.entity) + argument("path", arguments.path);
   Table table(streams.out, columns, "Nothing in the audit log.");
   const auto more =
-      port.list(target, arguments.limit, [&](const JsonTree& tree, JsonTree::Index item) {
+      port.list("/audit", asked, arguments.limit, [&](const JsonTree& tree, JsonTree::Index item) {
         if (arguments.json) {
           streams.out << json_text(tree, item) << "\n";
         } else {
@@ -95,7 +95,7 @@ void add_audit(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_option("--entity", arguments->entity, "Only on this entity: type/id");
   command->add_option("--path", arguments->path,
                       "Only of this path; with * at the end, of paths that begin so");
-  command->add_option("--limit", arguments->limit, "At most so many; 0: all (default 50)");
+  command->add_option("--limit", arguments->limit, "At most this many; 0: all (default 50)");
 }
 
 }  // namespace onceproxy::cli

@@ -114,19 +114,19 @@ class Records {
   }
 
   tl::expected<void, Ending> list() {
-    const std::string target =
-        "/records?" + argument("policy", arguments_.policy) + argument("state", arguments_.state) +
+    const std::string asked =
+        argument("policy", arguments_.policy) + argument("state", arguments_.state) +
         argument("entity", arguments_.entity) + argument("path", arguments_.path) +
         argument("older_than", arguments_.older_than);
     Table table(streams_.out, columns, "No records.");
-    const auto more =
-        port_.list(target, arguments_.limit, [&](const JsonTree& tree, JsonTree::Index record) {
-          if (arguments_.json) {
-            streams_.out << json_text(tree, record) << "\n";
-          } else {
-            table.add(tree, record);
-          }
-        });
+    const auto more = port_.list("/records", asked, arguments_.limit,
+                                 [&](const JsonTree& tree, JsonTree::Index record) {
+                                   if (arguments_.json) {
+                                     streams_.out << json_text(tree, record) << "\n";
+                                   } else {
+                                     table.add(tree, record);
+                                   }
+                                 });
     if (!more) return tl::unexpected(more.error());
     if (!arguments_.json) table.finish();
     if (*more) streams_.err << "There are more; --limit 0 lists all.\n";

@@ -17,7 +17,7 @@ void add_list(CLI::App& list, RecordsArguments& arguments) {
                   "that begin so");
   list.add_option("--older-than", arguments.older_than,
                   "Only those that were made so long ago, or longer: 5m, 1h");
-  list.add_option("--limit", arguments.limit, "At most so many; 0: all (default 50)");
+  list.add_option("--limit", arguments.limit, "At most this many; 0: all (default 50)");
 }
 
 void add_show(CLI::App& show, RecordsArguments& arguments) {
@@ -28,7 +28,7 @@ void add_show(CLI::App& show, RecordsArguments& arguments) {
       show.add_option("-c,--config", arguments.config, "With --request: the configuration (YAML)")
           ->type_name("FILE");
   show.add_option("--client-certificate", arguments.client_certificate,
-                  "With --request: a file with the certificate that the client shows (PEM)")
+                  "With --request: a file with the certificate that the client presents (PEM)")
       ->needs(request);
   request->needs(config);
   config->needs(request);
@@ -74,15 +74,18 @@ void add_records(CLI::App& app, const Streams& streams, int& exit_code) {
     const auto added = add(name, help);
     added.first.add_option("FINGERPRINT", added.second.fingerprint, "64 hexadecimal digits")
         ->required();
-    added.first.add_flag("--dry-run", added.second.dry_run,
-                         "Show the record and whether it could be done; change nothing");
+    added.first.add_flag(
+        "--dry-run", added.second.dry_run,
+        "Show the record and whether the change would be possible; change nothing");
     return added;
   };
-  add_change("release", "Free a reserved or unknown record: whoever comes next is forwarded");
+  add_change("release",
+             "Free a reserved or unknown record: the next request of the operation is forwarded");
   const auto [resolve, arguments] =
-      add_change("resolve", "Mark an unknown record completed: it did happen");
+      add_change("resolve", "Mark an unknown record completed: the operation was done");
   add_answer(resolve, arguments);
-  add_change("forget", "Remove a record that no request holds, as if it had never been");
+  add_change("forget",
+             "Remove a record that no request holds, as if the operation had never been requested");
 }
 
 }  // namespace onceproxy::cli

@@ -48,7 +48,14 @@ bool is_challenge(int status, std::string_view name) {
 
 /// The lines of the upstream's answer that a replay repeats.
 std::string stored_head(const Policy& policy, const Answered& answered) {
+  constexpr std::string_view colon = ": ";
+  constexpr std::string_view line_end = "\r\n";
+  std::size_t bytes = 0;
+  for (const policies::Field& field : answered.headers) {
+    bytes += field.name.size() + colon.size() + field.value.size() + line_end.size();
+  }
   std::string head;
+  head.reserve(bytes);
   for (const policies::Field& field : answered.headers) {
     const bool dropped =
         std::ranges::any_of(policy.replay.drop_headers,
@@ -56,7 +63,7 @@ std::string stored_head(const Policy& policy, const Answered& answered) {
                               return policies::equals_ignoring_case(name, field.name);
                             }) &&
         !is_challenge(answered.status, field.name);
-    if (!dropped) head.append(field.name).append(": ").append(field.value).append("\r\n");
+    if (!dropped) head.append(field.name).append(colon).append(field.value).append(line_end);
   }
   return head;
 }

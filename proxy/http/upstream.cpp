@@ -99,7 +99,7 @@ UpstreamConnection::~UpstreamConnection() {
 void UpstreamConnection::heard_unasked() {
   // While it is lent, the answer may begin before anybody awaits it.
   if (lent_) return;
-  const auto now = steady_clock::now();
+  const auto now = pool_.loop_.now();
   pool_.reuse_age_.ended(now - idle_since_, now);
   pool_.drop(*this);
 }
@@ -149,7 +149,7 @@ Lease UpstreamPool::take_idle() {
     connection->disarm();
     connection->lent_ = true;
     metrics_.idle_connection(-1);
-    const auto now = steady_clock::now();
+    const auto now = loop_.now();
     connection->idle_for_ = now - connection->idle_since_;
     if (may_be_reused(*connection, now)) return connection;
   }
@@ -165,7 +165,7 @@ bool UpstreamPool::may_be_reused(UpstreamConnection& connection,
 
 void UpstreamPool::lost(const UpstreamConnection& connection) {
   metrics_.reuse_lost();
-  const auto now = steady_clock::now();
+  const auto now = loop_.now();
   if (!reuse_age_.ended(connection.idle_for_, now)) return;
   const auto in_ms = [](steady_clock::duration time) {
     return std::chrono::duration<double, std::milli>(time).count();
@@ -279,7 +279,7 @@ void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::second
   connection->buffer.shrink();
   connection->lent_ = false;
   metrics_.idle_connection(+1);
-  connection->idle_since_ = steady_clock::now();
+  connection->idle_since_ = loop_.now();
   connection->expire_after(kept);
   idle_.push_back(std::move(connection));
 }

@@ -19,8 +19,8 @@ void EventLoop::run() {
   bool may_rest = true;
   while (!stopped_) {
     const bool heard = hear_events(may_rest && deferred_.empty() && writings_.empty());
-    run_deferred();
     write_all();
+    run_deferred();
     may_rest = on_round_(!heard);
   }
   on_round_(true);
@@ -29,13 +29,15 @@ void EventLoop::run() {
 /// False: there were none but the tick.
 bool EventLoop::hear_events(bool may_wait) {
   asleep_ = true;
-  ticks_ = 0;
+  heard_ = ticks_ = 0;
   // The ticker always waits: run_one() returns after a tick at the latest.
-  std::size_t heard = may_wait ? context_.run_one() : context_.poll_one();
-  woke();
-  if (heard == 0) return false;
-  while (heard < round_max && context_.poll_one() > 0) ++heard;
-  return heard > ticks_;
+  if (may_wait) context_.run_one();
+  if (std::exchange(asleep_, false)) note_time();
+  // By itself it would go on for as long as there are events: whoever is the last of a round stops
+  // it.
+  context_.poll();
+  if (context_.stopped()) context_.restart();
+  return heard_ > ticks_;
 }
 
 /// What these defer in turn waits for the next round, so that sockets are looked at in between.

@@ -1,8 +1,9 @@
 // EventLoop: one thread's rounds on a boost::asio::io_context.
 //
-// A round is: wait for events and hear of them, 64 at most (streams read), run what was deferred
-// (requests go on), and make the round's writes together. Each phase stays in its part of the
-// caches, and a peer wakes once for several writes instead of for each.
+// A round is: wait for events and hear of them, 64 at most (streams read), make the writes of the
+// round before together, and run what was deferred (requests go on). Each phase stays in its part
+// of the caches, and who is written to wakes once for several writes instead of for each. Before
+// the writes the sockets are looked at, so that a write knows what its peer has done until then.
 //
 // Thread-safety: post() and stop() from any thread; everything else, and every socket, timer and
 // acceptor on context(), on the loop's thread, or before run(): the reactor takes no locks for them
@@ -41,7 +42,7 @@ class EventLoop {
     ~Deferred() = default;
   };
 
-  /// A write that is made at the end of the round. Forgotten when destroyed.
+  /// A write that is made in the next round, once its events are heard. Forgotten when destroyed.
   class Writing : public Hook<WritingTag> {
    public:
     /// True: written() is wanted, after the writes of the others.
@@ -66,6 +67,7 @@ class EventLoop {
   asio::io_context& context() { return context_; }
   void woke() {
     if (std::exchange(asleep_, false)) note_time();
+    if (++heard_ == round_max) context_.stop();
   }
 
   void defer(Deferred& deferred) {
@@ -116,7 +118,8 @@ class EventLoop {
   Clock::time_point now_ = Clock::now();
   /// Waited, and noted no time since.
   bool asleep_ = false;
-  /// Of this round.
+  /// Of this round: handlers that ran, and the ticks among them.
+  std::size_t heard_ = 0;
   std::size_t ticks_ = 0;
   bool stopped_ = false;
 };

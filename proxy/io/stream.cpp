@@ -15,8 +15,31 @@ namespace {
 
 constexpr int reads_in_a_row_max = 16;
 
+/// Parts that are no more together are put together before they are written: the kernel takes them
+/// one by one, and a second part costs more than a copy of both.
+constexpr std::size_t joined_bytes_max = 2048;
+
 bool would_block(const ErrorCode& error) {
   return error == asio::error::would_block || error == asio::error::interrupted;
+}
+
+std::size_t write_some(Socket& socket, const Stream::Parts& parts, ErrorCode& error) {
+  std::array<asio::const_buffer, Stream::parts_max> buffers;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    buffers[count++] = asio::const_buffer(part.data(), part.size());
+    bytes += part.size();
+  }
+  if (count == 1) return socket.write_some(buffers[0], error);
+  if (bytes > joined_bytes_max) {
+    return socket.write_some(std::span(buffers.data(), count), error);
+  }
+  std::array<char, joined_bytes_max> joined;
+  char* end = joined.data();
+  for (const std::string_view part : parts) end = std::ranges::copy(part, end).out;
+  return socket.write_some(asio::const_buffer(joined.data(), bytes), error);
 }
 
 }  // namespace
@@ -156,7 +179,8 @@ void Stream::expect_more() {
 // --- writing
 
 bool Stream::WriteAwaiter::advance() {
-  if (if_quiet_ && result_.bytes == 0 && !stream_.quiet(true)) {
+  tried_ = true;
+  if (if_quiet_ && result_.nothing_left() && !stream_.quiet(false)) {
     result_.error = IoError::broken;
     return true;
   }
@@ -166,16 +190,9 @@ bool Stream::WriteAwaiter::advance() {
       return true;
     }
     if (stream_.tls_) return stream_.write_through_tls(*this);
-    std::array<asio::const_buffer, parts_max> buffers;
-    std::size_t count = 0;
-    for (const std::string_view part : parts_) {
-      if (!part.empty()) buffers[count++] = asio::const_buffer(part.data(), part.size());
-    }
-    if (count == 0) return true;
-    Socket& socket = stream_.watch_->socket;
+    if (std::ranges::all_of(parts_, &std::string_view::empty)) return true;
     ErrorCode error;
-    std::size_t left = count == 1 ? socket.write_some(buffers[0], error)
-                                  : socket.write_some(std::span(buffers.data(), count), error);
+    std::size_t left = write_some(stream_.watch_->socket, parts_, error);
     if (error) {
       if (would_block(error)) return false;
       result_.error = IoError::broken;
@@ -224,11 +241,9 @@ void Stream::guard_write() {
 
 /// There is something to read, and no reader.
 void Stream::heard() {
-  if (writer_.waits() && writing_->listens_) {
-    interrupt_writing(IoError::peer_spoke);
-  } else {
-    heard_unasked();
-  }
+  if (!writer_.waits() || !writing_->listens_) return heard_unasked();
+  // One that was not tried yet will see for itself.
+  if (writing_->tried_) interrupt_writing(IoError::peer_spoke);
 }
 
 // --- connecting

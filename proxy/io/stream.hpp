@@ -1,7 +1,7 @@
 // Stream: a connected socket, TCP or unix, with its buffer, awaitable reads and writes, a deadline
 // over what is read or connected, and a guard over writes that make no progress. A read is tried at
-// once where something may be there, and otherwise when the kernel says so; a write at the end of
-// the loop's round.
+// once where something may be there, and otherwise when the kernel says so; a write with the others
+// of the loop's round.
 //
 // A stream without a reader still hears from its peer: that is how an idle upstream connection
 // learns that its peer closed it, or sent bytes that were not asked for, before it is used again.
@@ -101,8 +101,9 @@ class Stream : public Deadline,
   /// peer_spoke, and the caller goes on with what is left. Costs nothing where the kernel takes all
   /// at once.
   auto write_listening(const Parts& parts) { return WriteAwaiter(*this, parts, true, false); }
-  /// write_listening(), where the peer must not have closed or sent anything when the write begins:
-  /// else not a byte is written, and the error is `broken`. Costs one more system call.
+  /// write_listening(), where the peer must not have closed or sent anything: as far as the loop
+  /// knows when the write begins, just after it has looked at all sockets. Else not a byte is
+  /// written, and the error is `broken`.
   auto write_if_quiet(const Parts& parts) { return WriteAwaiter(*this, parts, true, true); }
 
   /// co_await connect(addresses, within): to the first of them that answers, gives an IoError. The
@@ -180,6 +181,7 @@ class Stream : public Deadline,
     Parts parts_;
     const bool listens_;
     const bool if_quiet_;
+    bool tried_ = false;
     IoResult result_;
   };
 

@@ -1,37 +1,60 @@
 #include "proxy/telemetry/access_line.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "proxy/telemetry/colour.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::telemetry {
 namespace {
 
+using namespace std::string_view_literals;
+
+/// A field's name with what stands around it in a JSON line. There it takes one append instead of
+/// three, and each request has a dozen.
+class Key {
+ public:
+  template <std::size_t size>
+  consteval Key(const char (&name)[size]) : name_size_(size - 1) {
+    static_assert(size + 3 <= sizeof in_json_);
+    in_json_[0] = ',';
+    in_json_[1] = in_json_[size + 1] = '"';
+    in_json_[size + 2] = ':';
+    std::copy_n(name, name_size_, in_json_ + 2);
+  }
+  std::string_view in_json() const { return {in_json_, name_size_ + 4}; }
+  std::string_view name() const { return {in_json_ + 2, name_size_}; }
+
+ private:
+  std::size_t name_size_;
+  char in_json_[24] = {};
+};
+
 class JsonLine {
  public:
   JsonLine(std::string& out, std::string_view time) : out_(out) {
-    out_.append("{\"time\":\"").append(time).append("\"");
+    out_.append(R"({"time":")"sv).append(time) += '"';
   }
-  void text(std::string_view key, std::string_view value) {
+  void text(const Key& key, std::string_view value) {
     if (value.empty()) return;
-    this->key(key);
+    out_.append(key.in_json());
     append_json_string(out_, value);
   }
-  void text(std::string_view key, std::string_view value, std::string_view) { text(key, value); }
-  void number(std::string_view key, std::int64_t value) {
+  void text(const Key& key, std::string_view value, std::string_view) { text(key, value); }
+  void number(const Key& key, std::int64_t value) {
     if (value < 0) return;
-    this->key(key);
+    out_.append(key.in_json());
     append_number(out_, value);
   }
-  void milliseconds(std::string_view key, std::chrono::nanoseconds value) {
+  void milliseconds(const Key& key, std::chrono::nanoseconds value) {
     if (value.count() < 0) return;
-    this->key(key);
+    out_.append(key.in_json());
     append_milliseconds(out_, value);
   }
-  void end() { out_.append("}\n"); }
+  void end() { out_.append("}\n"sv); }
 
  private:
-  void key(std::string_view key) { out_.append(",\"").append(key).append("\":"); }
-
   std::string& out_;
 };
 
@@ -41,24 +64,24 @@ class TextLine {
       : out_(out), coloured_(coloured) {
     append(colour::dim, time);
   }
-  void text(std::string_view key, std::string_view value) {
+  void text(const Key& key, std::string_view value) {
     if (value.empty()) return;
-    this->key(key);
+    this->key(key.name());
     append_text_value(out_, value);
   }
   /// The value in a colour of its own.
-  void text(std::string_view key, std::string_view value, std::string_view in_colour) {
-    this->key(key);
+  void text(const Key& key, std::string_view value, std::string_view in_colour) {
+    this->key(key.name());
     append(in_colour, value);
   }
-  void number(std::string_view key, std::int64_t value) {
+  void number(const Key& key, std::int64_t value) {
     if (value < 0) return;
-    this->key(key);
+    this->key(key.name());
     append_number(out_, value);
   }
-  void milliseconds(std::string_view key, std::chrono::nanoseconds value) {
+  void milliseconds(const Key& key, std::chrono::nanoseconds value) {
     if (value.count() < 0) return;
-    this->key(key);
+    this->key(key.name());
     append_milliseconds(out_, value);
   }
   void end() { out_ += '\n'; }

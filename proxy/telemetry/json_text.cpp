@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace onceproxy::telemetry {
 namespace {
@@ -23,8 +25,24 @@ constexpr std::array<bool, 256> bare_bytes = [] {
   return bare;
 }();
 
+/// Whether some of eight bytes are not plain; true also for some that are.
+bool may_need_escapes(const char* bytes) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t high_bits = 0x80 * ones;
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  // The highest bit of a byte is set, or becomes so, where it is above 0x7F, below 0x20 or `other`.
+  const auto is = [&](std::uint64_t other) {
+    const std::uint64_t apart = word ^ (other * ones);
+    return (apart - ones) & ~apart;
+  };
+  const std::uint64_t control = (word - 0x20 * ones) & ~word;
+  return ((word | control | is(0x7F) | is('"') | is('\\')) & high_bits) != 0;
+}
+
 std::size_t plain_prefix(std::string_view text) {
   std::size_t size = 0;
+  while (size + 8 <= text.size() && !may_need_escapes(text.data() + size)) size += 8;
   while (size < text.size() && plain_bytes[static_cast<unsigned char>(text[size])]) ++size;
   return size;
 }

@@ -235,6 +235,7 @@ void Committer::succeed(Operation* group) {
     if (was_unknown || operation->kind == Operation::Kind::mark_unknown) {
       parts_.census.look_again(operation->fingerprint);
     }
+    for (const Fingerprint& ended : operation->ends) parts_.census.look_again(ended);
     if (operation->kind == Operation::Kind::reserve) {
       parts_.reservations.held(operation->fingerprint);
       operation->reserve_call->result.emplace(Reserved{

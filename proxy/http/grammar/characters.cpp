@@ -5,7 +5,7 @@
 namespace onceproxy::http {
 
 bool valid_field_value(std::string_view value) {
-  return all_of(value, value_chars);
+  return all_value_chars(value);
 }
 
 bool valid_token(std::string_view text) {

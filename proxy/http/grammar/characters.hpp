@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "policies/ascii.hpp"
@@ -50,6 +52,24 @@ inline constexpr CharacterTable host_chars = [] {
 
 inline bool all_of(std::string_view text, const CharacterTable& table) {
   return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
+}
+
+/// all_of(text, value_chars), eight bytes at a time: most of a head are values.
+inline bool all_value_chars(std::string_view text) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t high_bits = 0x80 * ones;
+  std::uint64_t word = 0;
+  while (text.size() >= sizeof word) {
+    std::memcpy(&word, text.data(), sizeof word);
+    // A byte whose highest bit is set here is below 0x20, or 0x7F; or one follows such a byte.
+    const std::uint64_t no_del = word ^ (0x7F * ones);
+    const std::uint64_t suspects = ((word - 0x20 * ones) & ~word) | ((no_del - ones) & ~no_del);
+    if ((suspects & high_bits) != 0 && !all_of(text.substr(0, sizeof word), value_chars)) {
+      return false;
+    }
+    text.remove_prefix(sizeof word);
+  }
+  return all_of(text, value_chars);
 }
 
 inline bool digits_only(std::string_view text) {

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
 #include "proxy/http/grammar/head.hpp"
 
 namespace onceproxy::http {
@@ -11,7 +15,12 @@ struct Name {
   Known known;
 };
 
-constexpr Name names[] = {
+constexpr auto by_length = [](auto names) {
+  std::ranges::sort(names, {}, [](const Name& name) { return name.text.size(); });
+  return names;
+};
+
+constexpr auto names = by_length(std::to_array<Name>({
     {"host", Known::host},
     {"content-length", Known::content_length},
     {"transfer-encoding", Known::transfer_encoding},
@@ -35,15 +44,20 @@ constexpr Name names[] = {
     {"traceparent", Known::traceparent},
     {"tracestate", Known::tracestate},
     {"x-forwarded-client-cert", Known::client_certificate},
-};
+}));
 
 constexpr std::string_view own_prefix = "onceproxy-";
 
-/// Bit n: some known name has n characters. It alone distinguishes most fields of a request.
-constexpr std::uint32_t lengths = [] {
-  std::uint32_t bits = 0;
-  for (const Name& name : names) bits |= std::uint32_t{1} << name.text.size();
-  return bits;
+constexpr std::size_t length_max = names.back().text.size();
+
+/// Names of n characters are those from firsts[n] up to firsts[n + 1]: for most fields none, and
+/// never more than a few.
+constexpr auto firsts = [] {
+  std::array<std::uint8_t, length_max + 2> out{};
+  for (const Name& name : names) {
+    for (std::size_t i = name.text.size() + 1; i < out.size(); ++i) ++out[i];
+  }
+  return out;
 }();
 
 constexpr char lower(char c) {
@@ -58,10 +72,10 @@ Known known_field(std::string_view name) {
       equals_ignoring_case(name.substr(0, own_prefix.size()), own_prefix)) {
     return Known::ours;
   }
-  if (name.size() > 31 || (lengths >> name.size() & 1) == 0) return Known::other;
-  for (const Name& candidate : names) {
-    if (candidate.text.size() == name.size() && candidate.text[0] == first &&
-        equals_ignoring_case(candidate.text, name)) {
+  if (name.size() > length_max) return Known::other;
+  for (std::size_t i = firsts[name.size()]; i < firsts[name.size() + 1]; ++i) {
+    const Name& candidate = names[i];
+    if (candidate.text[0] == first && equals_ignoring_case(candidate.text, name)) {
       return candidate.known;
     }
   }

@@ -188,7 +188,7 @@ std::optional<BadHead> parse_fields(std::string_view& data, const HeadLimits& li
     }
     const std::string_view name = line.substr(0, colon);
     const std::string_view raw = line.substr(colon + 1);
-    if (!all_of(raw, value_chars)) {
+    if (!all_value_chars(raw)) {
       return at_line(bad("field-value", "A field value holds a control character."), facts);
     }
     std::string_view value = trim(raw);

@@ -42,7 +42,8 @@ TEST_CASE(
     "Every sender's preset waits for the first, and asks for another delivery while nobody knows") {
   CHECK(preset_names() == Texts{"alertmanager", "cloudevents", "eventgrid", "github", "grafana",
                                 "pagerduty", "pubsub-push", "sentry", "shopify", "slack", "sns",
-                                "standard-webhooks", "stripe", "svix", "twilio", "json-rpc", "mcp"});
+                                "standard-webhooks", "stripe", "svix", "twilio", "json-rpc",
+                                "mcp"});
   for (const std::string& name : senders()) {
     CAPTURE(name);
     const auto policy = preset(name);

@@ -9,14 +9,21 @@
 namespace onceproxy::admin {
 namespace {
 
+using namespace std::chrono_literals;
+using policies::AdaptiveLease;
 using policies::Enforcement;
 using Mode = Enforcement::Mode;
 
 /// Two policies, and what was asked of them. Read after stop().
 struct Program {
   std::vector<PolicyState> policies{
-      {"dispatch", "rides", {Mode::enforce, 100}, {Mode::enforce, 100}},
-      {"alerts", "alerts", {Mode::shadow, 5}, {Mode::off, 100}},
+      {"dispatch", "rides", {Mode::enforce, 100}, {Mode::enforce, 100}, 30s},
+      {"alerts",
+       "alerts",
+       {Mode::shadow, 5},
+       {Mode::off, 100},
+       12s,
+       AdaptiveLeaseState{AdaptiveLease{5s, 300s, 2s}, 25, 4s}},
   };
   int changes = 0;
   Server server{{"127.0.0.1", 0, ""}};
@@ -54,9 +61,11 @@ TEST_CASE("policies are listed with what is in force and what is configured") {
   CHECK(body(answer) ==
         R"({"items":[{"name":"dispatch","namespace":"rides",)"
         R"("enforcement":{"mode":"enforce","percent":100},)"
-        R"("configured":{"mode":"enforce","percent":100}},)"
+        R"("configured":{"mode":"enforce","percent":100},"lease_ms":30000},)"
         R"({"name":"alerts","namespace":"alerts","enforcement":{"mode":"shadow","percent":5},)"
-        R"("configured":{"mode":"off","percent":100}}]})"
+        R"("configured":{"mode":"off","percent":100},"lease_ms":12000,)"
+        R"("adaptive_lease":{"observed":25,"p99_ms":4000,"min_ms":5000,"max_ms":300000,)"
+        R"("never_below_ms":2000}}]})"
         "\n");
   CHECK(status(fetch(program.server.address(), "GET", "/policies?limit=1")) == 400);
 }
@@ -71,7 +80,7 @@ TEST_CASE("mode and percent are changed, together or one alone, and answered as 
   Program program;
   CHECK(body(program.patch("dispatch", R"({"mode":"shadow","percent":25})")) ==
         R"({"name":"dispatch","namespace":"rides","enforcement":{"mode":"shadow","percent":25},)"
-        R"("configured":{"mode":"enforce","percent":100}})"
+        R"("configured":{"mode":"enforce","percent":100},"lease_ms":30000})"
         "\n");
   CHECK(status(program.patch("dispatch", R"({"percent":0})")) == 200);
   CHECK(status(program.patch("dispatch", R"({"mode":"off"})")) == 200);

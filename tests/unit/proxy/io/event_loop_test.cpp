@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <optional>
 #include <string>
 #include <thread>
@@ -119,6 +121,32 @@ TEST_CASE("a round reads all there is, goes on with what was read, then writes i
                              "answer 2 has written"});
 }
 
+TEST_CASE("sockets are looked at between what asks for a write and the write") {
+  Fixture fixture;
+  Later request(fixture.log, "request");
+  Write answer(fixture.log, "answer", false);
+  Event peer(fixture.loop, fixture.log, "peer");
+  request.then = [&] {
+    fixture.loop.write_later(answer);
+    peer.happen();
+  };
+  fixture.loop.defer(request);
+  CHECK(fixture.run() == Log{"request runs", "peer reads", "answer writes"});
+}
+
+TEST_CASE("a round hears of 64 events at most, and the next ones of the others") {
+  Fixture fixture;
+  constexpr std::size_t events = 100;
+  std::deque<Event> clients;
+  for (std::size_t i = 0; i < events; ++i) {
+    clients.emplace_back(fixture.loop, fixture.log, "client").happen();
+  }
+  fixture.loop.run();
+  const auto& log = fixture.log;
+  CHECK(std::ranges::find(log, "round") - log.begin() == 64);
+  CHECK(std::ranges::count(log, "client reads") == events);
+}
+
 TEST_CASE("who does not ask is not told that it has written") {
   Fixture fixture;
   Write asks(fixture.log, "one", true);
@@ -171,7 +199,7 @@ TEST_CASE("what is destroyed is forgotten, at whatever point of a round") {
   fixture.loop.write_later(*unwritten);
   fixture.loop.write_later(last);
   CHECK(fixture.run() ==
-        Log{"client reads", "request runs", "answer writes", "last writes", "last has written"});
+        Log{"client reads", "answer writes", "last writes", "last has written", "request runs"});
 }
 
 TEST_CASE("what other threads post runs on the loop's, in order") {

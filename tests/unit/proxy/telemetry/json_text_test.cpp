@@ -33,6 +33,21 @@ TEST_CASE("quotes, backslashes and control characters are escaped") {
   CHECK(json(std::string_view("\0\x1b[2J\x7f", 6)) == R"("\u0000\u001b[2J\u007f")");
 }
 
+TEST_CASE("a byte is escaped or not wherever it stands in a long text") {
+  for (int byte = 0; byte < 0x80; ++byte) {
+    const auto c = static_cast<char>(byte);
+    const std::string alone = json(std::string_view(&c, 1));
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, 'x');
+      text[at] = c;
+      const std::string expected = "\"" + std::string(at, 'x') + alone.substr(1, alone.size() - 2) +
+                                   std::string(19 - at, 'x') + "\"";
+      CAPTURE(byte, at);
+      REQUIRE(json(text) == expected);
+    }
+  }
+}
+
 TEST_CASE("what some readers take for a line's end is escaped") {
   CHECK(json("a\xc2\x85z") == R"("a\u0085z")");
   CHECK(json("a\xe2\x80\xa8z\xe2\x80\xa9") == R"("a\u2028z\u2029")");

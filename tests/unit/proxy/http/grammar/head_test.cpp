@@ -302,6 +302,21 @@ TEST_CASE("a head's end is found wherever reading stopped before") {
   }
 }
 
+TEST_CASE("a byte may stand in a field's value or not, wherever in it") {
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool may = byte == '\t' || (byte >= 0x20 && byte != 0x7F);
+    for (std::size_t at = 0; at < 20; ++at) {
+      // Beside what is close to the border.
+      for (const char other : {' ', '!', '\x80', '\t'}) {
+        std::string value(20, other);
+        value[at] = static_cast<char>(byte);
+        CAPTURE(byte, at, other);
+        REQUIRE(valid_field_value(value) == may);
+      }
+    }
+  }
+}
+
 TEST_CASE("what may be sent as a field's value or as a token") {
   CHECK(valid_field_value(""));
   CHECK(valid_field_value("a b\tc\xc3\xa9"));
