@@ -25,14 +25,21 @@ bool same(const HeaderCondition& a, const HeaderCondition& b) {
   if (asked != nullptr) return asked->there == (given == nullptr || given->there);
   if (a.is.index() != b.is.index()) return false;
   if (const auto* text = std::get_if<std::string>(&a.is)) return *text == std::get<0>(b.is);
+  if (const auto* type = std::get_if<policies::MediaType>(&a.is)) {
+    const auto& other = std::get<policies::MediaType>(b.is);
+    // Whoever asks for fewer parameters takes more.
+    return type->name == other.name && policies::has_parameters(other, *type);
+  }
   return same_regex(std::get<policies::Regex>(a.is), std::get<policies::Regex>(b.is));
 }
 
 bool same(const Selector& a, const Selector& b) {
   const auto facts = [](const Selector& s) {
-    return std::tie(s.source, s.name, s.lower, s.trim, s.sort, s.round, s.default_value);
+    return std::tie(s.source, s.name, s.except, s.take, s.decode, s.json, s.lower, s.trim, s.sort,
+                    s.round, s.default_value);
   };
-  if (facts(a) != facts(b) || !a.otherwise != !b.otherwise) return false;
+  if (facts(a) != facts(b) || !same_regex(a.capture, b.capture)) return false;
+  if (!a.otherwise != !b.otherwise) return false;
   return !a.otherwise || same(*a.otherwise, *b.otherwise);
 }
 

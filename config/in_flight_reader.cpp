@@ -32,7 +32,10 @@ Kind<InFlightRule> in_flight() {
                           "Retry-After. wait: the first one's result. acknowledge: 202."),
         key<InFlightRule>(
             "timeout", &InFlightRule::timeout, duration(1ms, 5min),
-            "With wait: how long a duplicate waits; then it is answered as with reject.")}},
+            "With wait: how long a duplicate waits; then it is answered as with reject.")},
+       {},
+       {},
+       "action"},
       check_in_flight);
 }
 

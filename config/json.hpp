@@ -45,6 +45,8 @@ class Json {
   const std::string* text() const { return std::get_if<std::string>(&value_); }
   const std::vector<Json>* items() const { return std::get_if<std::vector<Json>>(&value_); }
   const std::vector<Member>* members() const { return std::get_if<std::vector<Member>>(&value_); }
+  std::vector<Json>* items() { return std::get_if<std::vector<Json>>(&value_); }
+  std::vector<Member>* members() { return std::get_if<std::vector<Member>>(&value_); }
 
   bool operator==(const Json&) const = default;
 

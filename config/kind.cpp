@@ -21,6 +21,14 @@ std::string places_of(const std::string& key, const Reading& reading) {
   return one_of(places);
 }
 
+/// Whether a key stands a level too high, or one too low: at the top, or inside a policy's map
+/// though it is the policy's.
+bool may_be_indentation(const Node::Entry& entry, const std::string& places) {
+  const std::string& path = entry.value.path();
+  const bool at_top = path.find('.') == std::string::npos;
+  return at_top || (path.starts_with("policies[") && places.find("a policy") != std::string::npos);
+}
+
 /// The names that hold `word` between underscores: `timeout` is half of `idle_timeout`.
 std::vector<std::string> names_with(const std::string& word,
                                     const std::vector<std::string>& names) {
@@ -34,6 +42,23 @@ std::vector<std::string> names_with(const std::string& word,
 }
 
 }  // namespace
+
+void expected_map(const Node& node, const std::string& single) {
+  const bool one = node.is_scalar() && !node.is_broken();
+  if (!one && !node.is_list() && !node.is_broken()) {
+    return node.problem("expected a map, found nothing; its keys are indented below it");
+  }
+  if (!one || single.empty() || node.text().empty()) return node.expected("a map");
+  node.problem("expected a map, found " + node.found() + "; did you mean {" + single + ": " +
+               node.text() + "}?");
+}
+
+void expected_list(const Node& node, const std::string& what) {
+  const bool one = node.is_scalar() && !node.is_broken() && !node.text().empty();
+  if (!one) return node.expected("a list of " + what);
+  node.problem("expected a list of " + what + ", found " + node.found() + "; did you mean [" +
+               node.text() + "]?");
+}
 
 std::string unknown_key(const Node::Entry& entry, const KeyNames& here) {
   const Reading& reading = entry.value.reading();
@@ -52,7 +77,8 @@ std::string unknown_key(const Node::Entry& entry, const KeyNames& here) {
     return "";
   }
   if (!places.empty()) {
-    entry.key_problem(message + "; `" + entry.key + "` belongs in " + places);
+    entry.key_problem(message + "; `" + entry.key + "` belongs in " + places +
+                      (may_be_indentation(entry, places) ? ": check the indentation" : ""));
     return "";
   }
   if (!meant.empty()) {

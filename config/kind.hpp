@@ -47,6 +47,8 @@ struct Keys {
   /// Keys of a neighbouring table that one might expect here, and what is said of them.
   std::vector<std::string> misplaced = {};
   std::string misplaced_message = {};
+  /// The key that a single value stands for where somebody writes one instead of the map.
+  std::string single = {};
 };
 
 template <typename T>
@@ -111,6 +113,9 @@ Key<Owner> since(const std::string& version, Key<Owner> row) {
 /// Reports a key that no row takes. Returns the key of this map that was meant, if any.
 std::string unknown_key(const Node::Entry& entry, const KeyNames& here);
 
+/// Reports a value that is no map; `single` is the key that a single value was meant for, or empty.
+void expected_map(const Node& node, const std::string& single);
+
 template <typename Owner>
 KeyNames names_of(const Keys<Owner>& keys) {
   KeyNames names{keys.place, {}};
@@ -122,7 +127,7 @@ KeyNames names_of(const Keys<Owner>& keys) {
 template <typename Owner>
 bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
   if (!node.is_map()) {
-    node.expected("a map");
+    expected_map(node, keys.single);
     return false;
   }
   std::vector<std::string> meant;
@@ -185,6 +190,9 @@ Kind<Owner> section(Keys<Owner> keys, std::function<void(const Node&, Owner&)> c
   return kind;
 }
 
+/// Reports a value that is no list of `what`.
+void expected_list(const Node& node, const std::string& what);
+
 enum class Empty { allowed, refused };
 
 /// A list. Items with problems are left out.
@@ -194,7 +202,8 @@ Kind<std::vector<T>> list(std::string what, Kind<T> item, Empty empty = Empty::a
   kind.names = item.names;
   kind.read = [what, item, empty](const Node& node) -> std::optional<std::vector<T>> {
     if (!node.is_list()) {
-      node.expected("a list of " + what);
+      // Of items that are maps no single value is one.
+      item.names.empty() ? expected_list(node, what) : node.expected("a list of " + what);
       return std::nullopt;
     }
     std::vector<T> out;

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "config/foreign_path.hpp"
 #include "config/header_names.hpp"
+#include "config/method_names.hpp"
 #include "config/scalars.hpp"
 #include "config/selector_reader.hpp"
+#include "policies/media_type.hpp"
 #include "policies/path_template.hpp"
 #include "policies/request_view.hpp"
 
@@ -15,28 +18,20 @@ using policies::HeaderCondition;
 using policies::Match;
 using policies::PathSegment;
 
-std::optional<std::string> wrong_method(std::string_view method) {
-  if (!is_token(method)) return "is not a method";
-  if (method == "TRACE" || method == "CONNECT") return "is refused for every request";
-  std::string upper(method);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  if (upper != method) {
-    return "is not a method: methods are case-sensitive; did you mean \"" + upper + "\"?";
-  }
-  return std::nullopt;
-}
-
 Kind<std::vector<std::string>> methods() {
-  auto kind = list("methods", text("a method", wrong_method), Empty::refused);
-  kind.read = [any = kind.read](const Node& node) {
+  auto kind = list("methods", method(), Empty::refused);
+  kind.read = [any = kind.read](const Node& node) -> std::optional<std::vector<std::string>> {
+    if (node.is_scalar()) {
+      expected_list(node, "methods");
+      return std::nullopt;
+    }
     auto value = any(node);
     const std::vector<Node> items = node.items();
     for (std::size_t i = 0; i < items.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
-        if (!items[i].text().empty() && items[i].text() == items[j].text()) {
-          items[i].problem("`" + items[i].text() + "` is listed twice");
+        const std::string name = written_method(items[i]);
+        if (!name.empty() && name == written_method(items[j])) {
+          items[i].problem("`" + name + "` is listed twice");
           break;
         }
       }
@@ -46,18 +41,32 @@ Kind<std::vector<std::string>> methods() {
   return kind;
 }
 
+/// What no client sends as it stands: such characters are percent-encoded in a path (RFC 3986 3.3).
+std::optional<std::string> wrong_characters(std::string_view path) {
+  const bool ascii =
+      std::all_of(path.begin(), path.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!ascii) return "write what is not ASCII percent-encoded";
+  if (const std::size_t at = path.find_first_of("<>\"^`"); at != std::string_view::npos) {
+    return std::string("clients percent-encode ") + path[at] +
+           "; write it so, or a capture as {name}";
+  }
+  return std::nullopt;
+}
+
 Kind<std::vector<PathSegment>> path_template() {
   Kind<std::vector<PathSegment>> kind;
   const Kind<std::string> any = text("a path such as /v1/rides/{ride_id}");
   kind.read = [any](const Node& node) -> std::optional<std::vector<PathSegment>> {
     const auto written = any.read(node);
     if (!written) return std::nullopt;
-    const bool ascii =
-        std::all_of(written->begin(), written->end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    const auto foreign = foreign_path(*written);
     auto segments = policies::parse_path_template(*written);
-    if (segments && ascii) return *std::move(segments);
+    const auto wrong = wrong_characters(*written);
+    if (!foreign && segments && !wrong) return *std::move(segments);
     node.problem(quote(*written) + " is not a path template: " +
-                 (segments ? "write what is not ASCII percent-encoded" : segments.error()));
+                 (foreign    ? *foreign
+                  : segments ? *wrong
+                             : segments.error()));
     return std::nullopt;
   };
   kind.schema = [] { return Json::object({{"type", "string"}}); };
@@ -81,6 +90,8 @@ Kind<policies::Regex> path_expression() {
       node.problem(quote(node.text()) +
                    " matches no path: the whole path must match, and it "
                    "begins with /");
+    } else if (const auto foreign = value ? template_in_expression(node.text()) : std::nullopt) {
+      node.problem(quote(node.text()) + " matches no path: " + *foreign);
     }
     return value;
   };
@@ -106,6 +117,27 @@ Kind<HeaderDraft> header_test() {
       });
 }
 
+/// The words that people write for a media type.
+std::string media_type_meant(std::string_view word) {
+  if (word == "json" || word == "xml") return "application/" + std::string(word);
+  if (word == "form" || word == "urlencoded") return "application/x-www-form-urlencoded";
+  if (word == "multipart") return "multipart/form-data";
+  if (word == "text" || word == "plain") return "text/plain";
+  return "";
+}
+
+std::optional<policies::MediaType> media_type(const Node& node, std::string_view written) {
+  auto type = policies::parse_media_type(written);
+  const bool any = type && type->name.find('*') != std::string::npos;
+  if (type && !any) return type;
+  const std::string meant = media_type_meant(written);
+  std::string message = quote(written) + " is not a media type such as application/json";
+  if (any) message += ", which has no *; write {regex: …}";
+  if (!meant.empty()) message += "; did you mean \"" + meant + "\"?";
+  node.problem(std::move(message));
+  return std::nullopt;
+}
+
 std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<HeaderDraft>& test,
                                            const Kind<std::string>& exact) {
   if (const auto wrong = wrong_request_field(entry.key)) {
@@ -117,7 +149,13 @@ std::optional<HeaderCondition> read_header(const Node::Entry& entry, const Kind<
   if (!entry.value.is_map()) {
     auto value = exact.read(entry.value);
     if (!value) return std::nullopt;
-    condition.is = *std::move(value);
+    if (!policies::equals_ignoring_case(entry.key, "content-type")) {
+      condition.is = *std::move(value);
+      return condition;
+    }
+    auto type = media_type(entry.value, *value);
+    if (!type) return std::nullopt;
+    condition.is = *std::move(type);
     return condition;
   }
   const auto value = test.read(entry.value);
@@ -188,7 +226,8 @@ Kind<Match> match() {
   const Kind<MatchDraft> draft = section<MatchDraft>(
       {"match",
        {key<MatchDraft>("methods", in(&Match::methods), methods(),
-                        "The methods covered, in upper case."),
+                        "The methods covered, in upper case; {unregistered: NAME} for one that is "
+                        "not in IANA's registry."),
         key<MatchDraft>("method_override", in(&Match::method_override), flag(),
                         "Whether a request is covered also where its overriding method is listed: "
                         "of X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override, or of "
@@ -202,9 +241,14 @@ Kind<Match> match() {
                         "captures."),
         key<MatchDraft>("headers", in(&Match::headers), headers(),
                         "Header fields that must be there: an exact value, {regex: …} or "
-                        "{present: true}; {present: false} for one that must not be."),
+                        "{present: true}; {present: false} for one that must not be. The value of "
+                        "content-type is a media type: case and parameters that are not given do "
+                        "not count."),
         key<MatchDraft>("where", in(&Match::where), conditions(),
-                        "Conditions on selected fields; all must hold.")}},
+                        "Conditions on selected fields; all must hold.")},
+       {},
+       {},
+       "path"},
       [](const Node& node, MatchDraft& value) {
         value.match.has_path = !value.match.path.empty();
         const auto expression = node.get("path_regex");

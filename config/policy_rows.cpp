@@ -43,7 +43,10 @@ Kind<Enforcement> enforcement() {
             "pass as if no policy covered them; later policies are not asked."),
         key<Enforcement>("percent", &Enforcement::percent, as<int>(integer(0, 100)),
                          "The share of fingerprints that mode holds for; the others pass as with "
-                         "off. One fingerprint is always on the same side.")}});
+                         "off. One fingerprint is always on the same side.")},
+       {},
+       {},
+       "mode"});
 }
 
 /// Left out, it is what on_missing says, so the schema shows no default.

@@ -77,17 +77,24 @@ Json json_of(const YamlValue& value, bool secret) {
 
 }  // namespace
 
-Json redacted(std::string_view text, const Environment& environment) {
+Environment hiding(const Environment& environment) {
   // An empty variable stays one, since a default stands in for it.
-  const Environment hiding = [&](const std::string& name) -> std::optional<std::string> {
+  return [environment](const std::string& name) -> std::optional<std::string> {
     std::optional<std::string> value = environment(name);
     if (value && !value->empty()) value = hidden;
     return value;
   };
+}
+
+Json redacted(const YamlValue& document) {
+  return json_of(document, false);
+}
+
+Json redacted(std::string_view text, const Environment& environment) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Reading reading(text, "", {});
-  const auto root = parse_yaml(text, hiding, reading);
-  return root ? json_of(*root->value, false) : Json();
+  const auto root = parse_yaml(text, hiding(environment), reading);
+  return root ? redacted(*root->value) : Json();
 }
 
 }  // namespace onceproxy::config

@@ -11,6 +11,14 @@
 
 namespace onceproxy::config {
 
+struct YamlValue;
+
+/// An environment whose variables are set, and hold nothing that may be shown.
+Environment hiding(const Environment& environment);
+
+/// The same of a document that was parsed with a hiding environment.
+Json redacted(const YamlValue& document);
+
 /// null for a text that is not a document. `environment` tells which variables are set; their
 /// values are not looked at.
 Json redacted(std::string_view text, const Environment& environment);

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <limits>
 
+#include "config/foreign_units.hpp"
+
 namespace onceproxy::config {
 namespace {
 
@@ -78,14 +80,18 @@ tl::expected<milliseconds, std::string> parse_duration(std::string_view text) {
       "expected a duration such as 500ms, 30s, 5m, 24h or 7d, found " + quote(text);
   if (!text.empty() && digits_of(text) == text) {
     message += "; a duration needs a unit";
+  } else if (const auto meant = duration_meant(text)) {
+    message += "; did you mean " + duration_text(*meant) + "?";
   }
   return tl::unexpected(std::move(message));
 }
 
 tl::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
   if (const auto value = number_with_unit(text, size_units)) return *value;
-  return tl::unexpected("expected a size in bytes, or such as 64KiB, 1MiB or 4GiB, found " +
-                        quote(text));
+  std::string message =
+      "expected a size in bytes, or such as 64KiB, 1MiB or 4GiB, found " + quote(text);
+  if (const auto meant = size_meant(text)) message += "; did you mean " + size_text(*meant) + "?";
+  return tl::unexpected(std::move(message));
 }
 
 std::string duration_text(milliseconds value) {
@@ -120,6 +126,19 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
                                  : std::numeric_limits<std::int64_t>::max();
   }
   return result.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+Kind<std::string> value_text() {
+  Kind<std::string> kind = text("text");
+  kind.read = [any = kind.read](const Node& node) -> std::optional<std::string> {
+    if (node.is_scalar() || node.is_list() || node.is_map()) return any(node);
+    // YAML's null is no value at all, and JSON's is one to compare with.
+    node.problem(
+        "expected text, found nothing; for JSON's null write \"null\" in quotes, for empty text "
+        "\"\"");
+    return std::nullopt;
+  };
+  return kind;
 }
 
 Json or_variable(Json schema) {
@@ -210,6 +229,28 @@ Kind<std::size_t> integer(std::int64_t min, std::int64_t max) {
     return or_variable(Json::object({{"type", "integer"}, {"minimum", min}, {"maximum", max}}));
   };
   kind.print = [](const std::size_t& value) { return Json(std::uint64_t{value}); };
+  return kind;
+}
+
+Kind<double> share() {
+  Kind<double> kind;
+  kind.read = [](const Node& node) -> std::optional<double> {
+    const std::string& text = node.text();
+    double value = 0;
+    const auto result =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const bool number =
+        result.ec == std::errc() && result.ptr == text.data() + text.size() && !text.empty();
+    // Written this way round, "nan" is out of range too.
+    if (node.is_plain() && !node.is_broken() && number && value >= 0 && value <= 1) return value;
+    node.expected("a number from 0 to 1");
+    return std::nullopt;
+  };
+  kind.schema = [] {
+    return or_variable(Json::object({{"type", "number"}, {"minimum", 0}, {"maximum", 1}}));
+  };
+  // The default is one of the two ends.
+  kind.print = [](const double& value) { return Json(static_cast<int>(value)); };
   return kind;
 }
 

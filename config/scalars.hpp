@@ -48,6 +48,8 @@ Kind<T> as(Kind<std::size_t> any) {
   kind.print = [any](const T& value) { return any.print(static_cast<std::size_t>(value)); };
   return kind;
 }
+/// From 0 to 1.
+Kind<double> share();
 Kind<bool> flag();
 /// A flag that means something only when it is set.
 Kind<bool> only_true();
@@ -57,6 +59,8 @@ Kind<Address> address(PortZero port_zero);
 /// Text of any form, numbers and flags included, as written. `check` returns what is wrong.
 using TextCheck = std::function<std::optional<std::string>(std::string_view)>;
 Kind<std::string> text(std::string what, TextCheck check = nullptr);
+/// Text that a field of a request is compared with, or that stands in for one.
+Kind<std::string> value_text();
 /// Whether a plain scalar's text is a whole number; for values that may be a number or a word.
 std::optional<std::int64_t> whole_number(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include "config/selector_rows.hpp"
 #include "config/status_rule.hpp"
 #include "policies/inner_values.hpp"
+#include "policies/request_view.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -234,6 +235,21 @@ void check_present(const Node& node, const Selector& selector) {
   }
 }
 
+/// A condition compares the whole text, and senders add parameters and choose the case. A `capture`
+/// takes what it wants of the text.
+void check_media_type(const Node& node, const ConditionDraft& draft, Of of) {
+  const auto field = node.get("header");
+  const auto wanted = node.get("equals") ? node.get("equals") : node.get("in");
+  const bool whole = draft.selector.source == Source::header && !draft.selector.capture && field &&
+                     wanted && policies::equals_ignoring_case(field->text(), "content-type");
+  if (!whole) return;
+  const bool answer = of == Of::answer;
+  wanted->problem(std::string(answer ? "an answer" : "a request") +
+                  " with `; charset=utf-8` after its media type would not meet this; write " +
+                  (answer ? "" : "match.headers: {content-type: application/json}, or ") +
+                  "regex: '(?i)application/json(;.*)?'");
+}
+
 void check_condition(const Node& node, const ConditionDraft& draft, Of of) {
   check_selector(node, draft, of);
   std::vector<std::string> tests;
@@ -244,6 +260,7 @@ void check_condition(const Node& node, const ConditionDraft& draft, Of of) {
       entry.key_problem("a condition on a constant is always true or always false");
     }
   }
+  check_media_type(node, draft, of);
   if (tests.empty()) node.problem("a condition has one of equals, in, regex or present");
   if (tests.size() > 1) node.problem("a condition has only one of " + one_of(tests));
   check_present(node, draft.selector);
@@ -330,10 +347,10 @@ Kind<policies::Condition> condition(Of of) {
   Keys<ConditionDraft> keys =
       of == Of::answer ? answer_keys()
                        : Keys<ConditionDraft>{"a condition", selector_rows<ConditionDraft>(false)};
-  keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, text("text"),
+  keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, value_text(),
                                           "The field's text is this."));
   keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
-                                          list("texts", text("text"), Empty::refused),
+                                          list("texts", value_text(), Empty::refused),
                                           "The field's text is one of these."));
   keys.rows.push_back(key<ConditionDraft>("regex", &ConditionDraft::regex, regex(),
                                           "The field's whole text matches this (RE2)."));

@@ -1,9 +1,18 @@
 #include "config/selector_rows.hpp"
 
+#include "config/foreign_pointer.hpp"
+
 namespace onceproxy::config {
 
 std::optional<std::string> wrong_pointer(std::string_view pointer) {
+  const auto meant = pointer_meant(pointer);
+  if (meant && pointer.starts_with('/')) {
+    return "does not name an element of an array: an element is a segment of its own, counted "
+           "from 0, and * is every one; did you mean \"" +
+           *meant + "\"?";
+  }
   if (policies::parse_pointer(pointer)) return std::nullopt;
+  if (meant) return "is not a JSON Pointer; did you mean \"" + *meant + "\"?";
   if (pointer[0] != '/') {
     return "is not a JSON Pointer: it must begin with '/' (the whole document is \"\")";
   }
@@ -67,7 +76,7 @@ Kind<std::vector<std::vector<std::string>>> pointers_into() {
   return kind;
 }
 
-Kind<policies::Regex> capture() {
+Kind<policies::Regex> capture_pattern() {
   Kind<policies::Regex> kind = regex();
   kind.read = [any = kind.read](const Node& node) -> std::optional<policies::Regex> {
     auto expression = any(node);

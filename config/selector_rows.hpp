@@ -37,7 +37,7 @@ Kind<std::vector<std::vector<std::string>>> pointers();
 Kind<std::vector<std::vector<std::string>>> pointers_into();
 
 /// Of `capture`: an expression with one group.
-Kind<policies::Regex> capture();
+Kind<policies::Regex> capture_pattern();
 
 /// Of `xml`. Compiled twice, here to find what is wrong with it.
 Kind<std::string> xpath();
@@ -111,7 +111,7 @@ std::vector<Key<Owner>> inner_rows() {
                       "How the text is encoded; it is decoded once."),
       modifier<Owner>("json", &policies::Selector::json, pointer(),
                       "The text is JSON; this JSON Pointer names the value in it."),
-      modifier<Owner>("capture", &policies::Selector::capture, capture(),
+      modifier<Owner>("capture", &policies::Selector::capture, capture_pattern(),
                       "An expression (RE2) with one group. Of the text only what the group matches "
                       "is taken, at the first place where the expression matches."),
   };
@@ -169,7 +169,7 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
   rows.push_back(
       modifier<Owner>("sort", &policies::Selector::sort, flag(),
                       "An array, or a parameter given several times, is treated as a set."));
-  rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, text("text"),
+  rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, value_text(),
                                  "The value that stands in for a missing field."));
   rows.push_back(modifier<Owner>("otherwise", &policies::Selector::otherwise, other_selector(),
                                  "Another selector, read where this field is missing."));

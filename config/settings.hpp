@@ -99,9 +99,21 @@ struct LimitSettings {
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { json, text };
 
+struct CaptureSettings {
+  std::string path;
+  double sample = 1.0;
+  std::uint64_t bytes_max = std::uint64_t{1} << 30;
+  /// Lower case.
+  std::vector<std::string> redact{"authorization", "cookie"};
+
+  bool operator==(const CaptureSettings&) const = default;
+};
+
 struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::json;
+  /// Absent: requests are not captured.
+  std::optional<CaptureSettings> capture;
 };
 
 struct TracingSettings {

@@ -2,6 +2,7 @@
 
 #include "config/address_checks.hpp"
 #include "config/audit_reader.hpp"
+#include "config/capture_reader.hpp"
 #include "config/cors_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
@@ -98,7 +99,10 @@ Kind<UpstreamSettings> upstream() {
                "as they came."),
         key<U>("tls", &U::tls, upstream_tls(),
                "TLS towards the upstream, {} for all defaults. Left out: plain "
-               "HTTP.")}},
+               "HTTP.")},
+       {},
+       {},
+       "address"},
       complete_upstream_tls);
 }
 
@@ -180,7 +184,10 @@ Kind<ListenSettings> listener(std::string place, std::string description) {
   const Kind<Listener> draft =
       section<Listener>({std::move(place),
                          {key<Listener>("listen", &Listener::listen, listen_address(),
-                                        std::move(description), Need::required)}});
+                                        std::move(description), Need::required)},
+                         {},
+                         {},
+                         "listen"});
   Kind<ListenSettings> kind;
   kind.names = draft.names;
   kind.schema = draft.schema;
@@ -236,7 +243,10 @@ Kind<AdminListener> admin_listener() {
         key<A>("hosts", &A::hosts, list("host names", text("a host name", wrong_host)),
                "Without a token and without TLS, what Host may say besides localhost, a loopback "
                "address and "
-               "the bound address; other requests are 421. Names and addresses without a port.")}});
+               "the bound address; other requests are 421. Names and addresses without a port.")},
+       {},
+       {},
+       "listen"});
 }
 
 /// Puts `admin` where it belongs: it is several members of Settings.
@@ -307,7 +317,13 @@ Kind<LogSettings> log() {
                "The least severe level that is written."),
         key<L>("format", &L::format,
                word<LogFormat>({{"json", LogFormat::json}, {"text", LogFormat::text}}),
-               "The format of the log and the access log.")}});
+               "The format of the log and the access log."),
+        key<L>("capture", &L::capture, capture(),
+               "Requests with their bodies, in a file for `onceproxy backtest`. Left out: none are "
+               "written.")},
+       {},
+       {},
+       "level"});
 }
 
 Keys<Settings> top_level() {

@@ -1,7 +1,6 @@
 #include "config/tracing_reader.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "config/scalars.hpp"
 
@@ -31,28 +30,6 @@ std::optional<std::string> not_a_name(std::string_view name) {
   return "is not a valid name; it has 1 to 255 bytes";
 }
 
-Kind<double> ratio() {
-  Kind<double> kind;
-  kind.read = [](const Node& node) -> std::optional<double> {
-    const std::string& text = node.text();
-    double value = 0;
-    const auto result =
-        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-    const bool number =
-        result.ec == std::errc() && result.ptr == text.data() + text.size() && !text.empty();
-    // Written this way round, "nan" is out of range too.
-    if (node.is_plain() && !node.is_broken() && number && value >= 0 && value <= 1) return value;
-    node.expected("a number from 0 to 1");
-    return std::nullopt;
-  };
-  kind.schema = [] {
-    return or_variable(Json::object({{"type", "number"}, {"minimum", 0}, {"maximum", 1}}));
-  };
-  // The default is one of the two ends.
-  kind.print = [](const double& value) { return Json(static_cast<int>(value)); };
-  return kind;
-}
-
 }  // namespace
 
 Kind<TracingSettings> tracing() {
@@ -63,7 +40,7 @@ Kind<TracingSettings> tracing() {
                "Where spans are posted to, as OTLP over HTTP: the collector's whole URL, such as "
                "http://127.0.0.1:4318/v1/traces.",
                Need::required),
-        key<T>("sample_ratio", &T::sample_ratio, ratio(),
+        key<T>("sample_ratio", &T::sample_ratio, share(),
                "Of the traces that begin here, the share that is recorded, from 0 to 1. A request "
                "that comes with a trace does as its parent did."),
         key<T>("service_name", &T::service_name, text("a name", not_a_name),

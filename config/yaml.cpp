@@ -11,6 +11,7 @@
 #include <streambuf>
 
 #include "config/environment.hpp"
+#include "config/indentation.hpp"
 #include "config/text.hpp"
 
 namespace onceproxy::config {
@@ -46,8 +47,8 @@ class Builder : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (!root_) return;
     stop(place_of(mark),
-         "a second document begins here, or the indentation is wrong; the configuration is one "
-         "document");
+         wrong_indentation(reading_, place_of(mark).line)
+             .value_or("a second document begins here; the configuration is one document"));
   }
   void OnDocumentEnd() override {}
 
@@ -219,7 +220,14 @@ void report(const YAML::Exception& error, std::size_t text_size, const Builder& 
   if (at_end) place = *builder.open_place();
   const std::string_view line = reading.line(place.line);
   const std::string_view indentation = line.substr(0, line.find_first_not_of(" \t"));
-  if (at_end) {
+  const auto wrong = wrong_indentation(reading, place.line);
+  const bool of_blocks = error.msg == YAML::ErrorMsg::MAP_VALUE ||
+                         error.msg == YAML::ErrorMsg::END_OF_MAP ||
+                         error.msg == YAML::ErrorMsg::END_OF_SEQ;
+  if (of_blocks && wrong && indentation.find('\t') == std::string_view::npos) {
+    place.offset = indentation.size();
+    message = *wrong;
+  } else if (at_end) {
     message = "not valid YAML: what is opened here is not closed";
   } else if (indentation.find('\t') != std::string_view::npos) {
     message += "; the line is indented with a tab, and YAML wants spaces";

@@ -54,6 +54,9 @@ bool holds(const HeaderCondition& condition, const RequestView& request) {
     return (first != nullptr) == present->there;
   }
   if (first == nullptr) return false;
+  if (const auto* type = std::get_if<MediaType>(&condition.is)) {
+    return says_media_type(request, *type);
+  }
   std::string scratch;
   const std::string_view value = joined(request, condition.name, *first, scratch);
   if (const auto* text = std::get_if<std::string>(&condition.is)) return value == *text;

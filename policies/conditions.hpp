@@ -21,7 +21,7 @@ Truth holds(const Condition& condition, const Subject& subject);
 Truth all_hold(std::span<const Condition> conditions, const Subject& subject);
 
 /// Whether the header field, repeated ones joined with ", ", is as the condition wants it, or is
-/// there or not.
+/// there or not; of a media type, each field and each element of it by itself.
 bool holds(const HeaderCondition& condition, const RequestView& request);
 
 }  // namespace onceproxy::policies

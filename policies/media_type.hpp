@@ -1,11 +1,12 @@
 // What a request says that its body is: Content-Type (RFC 9110 8.3). Where the field is repeated,
-// it is unknown which one the service reads.
+// it is unknown which one the service reads. So each counts for a condition, and a list too.
 // Pure; thread-safe.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policies/request_view.hpp"
@@ -29,11 +30,33 @@ struct Parameter {
   /// backslash is itself, since old clients write a file's path as it is.
   std::string text;
 };
-/// What stands behind the first semicolon, in order. What is no `name=text` is passed over.
+/// What stands behind the first semicolon, in order. What is not `name=text` is passed over.
 std::vector<Parameter> parameters(std::string_view value);
 /// The text of the only one of that name; nothing where there is none, or more than one.
 std::optional<std::string> only_parameter(const std::vector<Parameter>& parameters,
                                           std::string_view name);
+
+/// A media type that a condition asks for.
+struct MediaType {
+  /// "application/json", in lower case.
+  std::string name;
+  /// The parameters that must be there: names in lower case, values without quotes.
+  std::vector<std::pair<std::string, std::string>> parameters;
+
+  bool operator==(const MediaType&) const = default;
+};
+
+/// Reads `type/subtype; name=value` (RFC 9110 8.3.1) as its grammar has it, unlike parameters();
+/// nothing where `text` is not a media type.
+std::optional<MediaType> parse_media_type(std::string_view text);
+
+/// Whether each of `asked`'s parameters is among `given`'s with the same value. The value of
+/// `charset` is compared in any case (RFC 9110 8.3.2), every other one as it stands.
+bool has_parameters(const MediaType& given, const MediaType& asked);
+
+/// Whether the request says that its body is of that type. Case does not count, and parameters that
+/// are not asked for may be there.
+bool says_media_type(const RequestView& request, const MediaType& asked);
 
 // Whether one of the fields says it.
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "policies/cors.hpp"
+#include "policies/media_type.hpp"
 #include "store/sequence.hpp"
 #include "store/terms.hpp"
 
@@ -90,7 +91,8 @@ struct HeaderCondition {
   struct Present {
     bool there = true;  ///< false: the field must not be there
   };
-  std::variant<std::string, Regex, Present> is;
+  /// A media type only where the field is Content-Type.
+  std::variant<std::string, Regex, Present, MediaType> is;
 };
 
 /// A condition on a selected field: `{body: /type, equals: dispatch}`.

@@ -100,12 +100,17 @@ class App {
         access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         tracer_(make_tracer(settings_, metrics_)),
+        capture_({make_disguise(), [this](std::uint64_t lines) { metrics_.captured(lines); },
+                  [this](telemetry::CaptureLoss why, std::uint64_t lines) {
+                    metrics_.capture_lost(why, lines);
+                  }}),
         certificates_(settings_, metrics_.tls()),
         store_options_(store_options(settings_, options)),
         store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
         rules_(settings_.policies, metrics_, store_->notes()) {
     metrics_.store_gauges([this] { return store_gauges(*store_, store_options_); });
     metrics_.reloaded(true);
+    capture_.configure(capture_options(settings_));
     configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
                               metrics_);
   }
@@ -132,6 +137,7 @@ class App {
   telemetry::AccessLog access_log_;
   /// None: nothing is traced.
   const std::unique_ptr<telemetry::Tracer> tracer_;
+  telemetry::Capture capture_;
   Certificates certificates_;
   const store::RocksDbOptions store_options_;
   std::unique_ptr<store::RocksDbStore> store_;
@@ -169,9 +175,11 @@ std::string App::ready_note() const {
          " the store's time; nothing that has expired is purged";
 }
 
-/// Everything that can change live, or nothing if the upstream's address cannot be used.
+/// Everything that can change live, or nothing if the capture's file or the upstream's address
+/// cannot be used; then a capture that was to begin has begun.
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
+  capture_.configure(capture_options(settings));
   server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
                                   certificates_.identify_clients()),
                      next);
@@ -298,7 +306,7 @@ int App::serve(MainLoop& loop) {
   server_ = std::make_unique<http::Server>(
       http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
       data_listeners(settings_, certificates_), workers, *store_, clock_, metrics_, access_log_,
-      rules_.get(), tracer_.get());
+      rules_.get(), tracer_.get(), &capture_);
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
@@ -341,8 +349,6 @@ int App::serve(MainLoop& loop) {
 }  // namespace
 
 int run(Configuration& configuration, const RunOptions& options) {
-  const config::Settings& settings = configuration.started_with();
-  telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
   MainLoop loop;
   ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();

@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "config/differences.hpp"
-#include "config/redact.hpp"
+#include "config/effective.hpp"
 #include "proxy/cli/read_file.hpp"
+#include "proxy/start_failure.hpp"
 #include "proxy/telemetry/json_text.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -19,9 +20,6 @@ namespace {
 using config::Json;
 using config::Settings;
 using telemetry::LogLevel;
-
-/// A file can have a problem in every line; the log need not.
-constexpr std::size_t problems_logged_max = 50;
 
 /// The sections none of whose keys can change live.
 constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
@@ -67,15 +65,6 @@ std::string joined(const std::vector<std::string>& words) {
   }
   if (words.size() > words_max) all += " and " + std::to_string(words.size() - words_max) + " more";
   return all;
-}
-
-void log_problem(const config::Problem& problem) {
-  std::string place = problem.file;
-  if (problem.line > 0) {
-    place += ':' + std::to_string(problem.line) + ':' + std::to_string(problem.column);
-  }
-  telemetry::log(LogLevel::error, "configuration problem",
-                 {{"place", place}, {"path", problem.path}, {"error", problem.message}});
 }
 
 }  // namespace
@@ -191,9 +180,7 @@ void Configuration::tell(const Reloaded& reloaded, std::string_view trigger) {
   metrics_->reloaded(good);
   if (!good) {
     const auto count = static_cast<std::int64_t>(reloaded.problems.size());
-    for (std::size_t i = 0; i < std::min(reloaded.problems.size(), problems_logged_max); ++i) {
-      log_problem(reloaded.problems[i]);
-    }
+    log_problems(reloaded.problems);
     telemetry::log(LogLevel::error, "configuration not reloaded; what was loaded stays in force",
                    {{"config", file_}, {"trigger", trigger}, {"problems", count}});
     return;
@@ -214,7 +201,7 @@ std::string Configuration::dump() const {
   return Json::object({{"file", file_},
                        {"loaded_at", timestamp.text(loaded_at_)},
                        {"waiting_for_restart", json_of(kept_)},
-                       {"config", config::redacted(text_, config::process_environment())}})
+                       {"config", config::effective(text_, config::process_environment())}})
              .dump(2) +
          "\n";
 }

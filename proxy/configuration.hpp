@@ -59,7 +59,7 @@ class Configuration {
   void look();
 
   /// For operators: the file, when it was loaded, what of it is not in force, and what it says,
-  /// without secrets.
+  /// without secrets and with every default.
   std::string dump() const;
 
  private:

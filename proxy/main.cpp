@@ -13,6 +13,10 @@
 #include "proxy/app.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/read_file.hpp"
+#include "proxy/cli/suggestion.hpp"
+#include "proxy/options.hpp"
+#include "proxy/start_failure.hpp"
+#include "proxy/telemetry/log.hpp"
 
 namespace {
 
@@ -34,24 +38,27 @@ sigset_t hold_back_sighup() {
 int serve(const onceproxy::RunOptions& options) {
   auto text = onceproxy::cli::read_file(options.config_file);
   if (!text) {
-    std::cerr << "onceproxy: " << text.error() << "\n";
+    onceproxy::tell_failure({}, text.error());
     return onceproxy::cli::exit_unreadable;
   }
   auto settings =
       onceproxy::config::load(*text, options.config_file, onceproxy::config::process_environment());
   if (!settings) {
-    for (const auto& problem : settings.error()) std::cerr << problem.text() << "\n";
+    onceproxy::tell_failure(*text, settings.error());
     return onceproxy::cli::exit_bad;
   }
   // The store holds answers, and its files are for this user only. The umask alone reaches every
   // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
   ::umask(S_IRWXG | S_IRWXO);
+  onceproxy::telemetry::set_up_log(onceproxy::log_level(settings->log.level),
+                                   onceproxy::log_format(settings->log.format));
   try {
     onceproxy::Configuration configuration(options.config_file, *std::move(text),
                                            *std::move(settings));
     return onceproxy::run(configuration, options);
   } catch (const std::exception& error) {
-    std::cerr << "onceproxy: " << error.what() << "\n";
+    onceproxy::telemetry::log(onceproxy::telemetry::LogLevel::error, "cannot start",
+                              {{"error", error.what()}});
     return exit_failed;
   }
 }
@@ -96,7 +103,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // --help and --version end here as well, with 0.
-    return app.exit(error) == 0 ? onceproxy::cli::exit_good : onceproxy::cli::exit_bad;
+    if (app.exit(error) == 0) return onceproxy::cli::exit_good;
+    const std::string meant = onceproxy::cli::suggestion(app, {argv + 1, argv + argc});
+    if (!meant.empty()) std::cerr << "Did you mean \"" << meant << "\"?\n";
+    return onceproxy::cli::exit_bad;
   }
 
   const bool other_command = !app.get_subcommands().empty() && !run->parsed();

@@ -1,6 +1,9 @@
 #include "proxy/options.hpp"
 
+#include <random>
 #include <utility>
+
+#include "policies/digest.hpp"
 
 namespace onceproxy {
 
@@ -74,6 +77,31 @@ std::vector<http::ListenOptions> data_listeners(const config::Settings& settings
 
 admin::Endpoint admin_endpoint(const config::Address& address) {
   return {address.host, address.port, address.unix_path};
+}
+
+std::optional<telemetry::CaptureOptions> capture_options(const config::Settings& settings) {
+  if (!settings.log.capture) return std::nullopt;
+  const config::CaptureSettings& capture = *settings.log.capture;
+  return telemetry::CaptureOptions{capture.path, capture.sample, capture.bytes_max, capture.redact};
+}
+
+std::function<std::string(std::string_view)> make_disguise() {
+  std::random_device random;
+  std::string key;
+  for (int i = 0; i < 8; ++i) {
+    const unsigned int word = random();
+    key.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  return [key](std::string_view value) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    constexpr std::size_t bytes_shown = 8;
+    const auto digest = policies::sha256(key + std::string(value));
+    std::string out = "redacted-";
+    for (std::size_t i = 0; i < bytes_shown; ++i) {
+      out += {digits[digest[i] >> 4], digits[digest[i] & 15]};
+    }
+    return out;
+  };
 }
 
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings) {

@@ -1,14 +1,18 @@
 // From the settings of the configuration to the options of each part of the program. Pure.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/settings.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/http/options.hpp"
+#include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "store/rocksdb/options.hpp"
@@ -24,6 +28,11 @@ http::Options http_options(const config::Settings& settings,
 std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
                                                 const Certificates& certificates);
 admin::Endpoint admin_endpoint(const config::Address& address);
+/// Nothing: no request is captured.
+std::optional<telemetry::CaptureOptions> capture_options(const config::Settings& settings);
+/// What stands in for a redacted value: a digest of it and of a key that is made here and written
+/// nowhere, so that nobody can try values out.
+std::function<std::string(std::string_view)> make_disguise();
 /// Nothing: nothing is traced.
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);
 /// Without what the command line adds.

@@ -25,9 +25,8 @@ std::shared_ptr<const Record> CompletedCache::find(const Fingerprint& fingerprin
 }
 
 CompletedCache::Generation CompletedCache::generation(const Fingerprint& fingerprint) const {
-  const Table::Shard& shard = table_.of(fingerprint);
-  const std::lock_guard lock(shard.mutex);
-  return shard.generation;
+  // Who sees a record forgotten sees it deleted, too.
+  return table_.of(fingerprint).generation.load(std::memory_order_acquire);
 }
 
 void CompletedCache::add(const Fingerprint& fingerprint, const Record& record, Generation before) {
@@ -39,7 +38,7 @@ void CompletedCache::add(const Fingerprint& fingerprint, const Record& record, G
   auto kept = std::make_shared<const Record>(record);
   Table::Shard& shard = table_.of(fingerprint);
   const std::lock_guard lock(shard.mutex);
-  if (shard.generation != before) return;
+  if (shard.generation.load(std::memory_order_relaxed) != before) return;
   const auto [at, added] = shard.entries.try_emplace(fingerprint);
   Entry& entry = at->second;
   if (!added) return;  // there can be no other record under it
@@ -63,7 +62,7 @@ void CompletedCache::remove(const Fingerprint& fingerprint) {
 void CompletedCache::forget(const Fingerprint& fingerprint) {
   Table::Shard& shard = table_.of(fingerprint);
   const std::lock_guard lock(shard.mutex);
-  ++shard.generation;
+  shard.generation.fetch_add(1, std::memory_order_release);
   const auto found = shard.entries.find(fingerprint);
   if (found != shard.entries.end()) drop(shard, found->second);
 }

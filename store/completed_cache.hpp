@@ -71,7 +71,9 @@ class CompletedCache {
     Queue queue;
     Queue::iterator hand = queue.end();
     std::size_t bytes = 0;
-    Generation generation = 0;
+    /// Changed under the lock, and read without it: whoever read it before a change finds out when
+    /// it adds.
+    std::atomic<Generation> generation = 0;
     /// How many there are, also without the lock. Who is to see an entry knows of it by other
     /// means: it has the claim on the fingerprint, or got the operation of one who had.
     std::atomic<std::size_t> count = 0;

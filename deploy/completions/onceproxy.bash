@@ -70,7 +70,7 @@ _onceproxy() {
         ((i++))
         ;;
       -*) ;;
-      run | check | explain | backtest | schema | records | entities | audit)
+      run | check | explain | backtest | doctor | schema | records | entities | audit)
         [ -n "$command" ] || command=${COMP_WORDS[i]}
         ;;
       list | show | release | resolve | forget | open)
@@ -82,8 +82,8 @@ _onceproxy() {
   case $command in
     "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
     run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
-    check) options="--help --format" ;;
-    explain) options="--help --config --answer --certificate" ;;
+    check | doctor) options="--help --config --format" ;;
+    explain) options="--help --config --answer --certificate --format" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
     records | entities) options="--help" ;;
@@ -104,10 +104,10 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest schema records entities audit" ;;
+    "") _onceproxy_words "run check explain backtest doctor schema records entities audit" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
     entities) _onceproxy_words "show open" ;;
-    check) _onceproxy_files .yaml .yml ;;
+    check | doctor) _onceproxy_files .yaml .yml ;;
     explain | backtest) _onceproxy_files ;;
   esac
 }

@@ -1,7 +1,7 @@
 # Completion of onceproxy's command line for fish. Install it as
 # /usr/share/fish/vendor_completions.d/onceproxy.fish.
 
-set -l commands run check explain backtest schema records entities audit
+set -l commands run check explain backtest doctor schema records entities audit
 set -l actions list show release resolve forget
 set -l entity_actions show open
 set -l no_command "not __fish_seen_subcommand_from $commands"
@@ -26,19 +26,20 @@ complete -c onceproxy -n $no_command -a run -d 'Serve; the default with -c and n
 complete -c onceproxy -n $no_command -a check -d 'Validate a configuration'
 complete -c onceproxy -n $no_command -a explain -d 'Tell which operation a request stands for'
 complete -c onceproxy -n $no_command -a backtest -d 'Tell what each policy would have done with a log'
+complete -c onceproxy -n $no_command -a doctor -d 'Tell whether onceproxy can start here'
 complete -c onceproxy -n $no_command -a schema -d 'Print the JSON Schema of the configuration'
 complete -c onceproxy -n $no_command -a records -d 'Look at the records of a running onceproxy'
 complete -c onceproxy -n $no_command -a entities -d 'Look at an entity of a running onceproxy'
 complete -c onceproxy -n $no_command -a audit -d 'Tell what a running onceproxy forwarded and refused'
 
-complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from explain backtest; or begin; $in_show; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
+complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor; or begin; $in_show; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
-complete -c onceproxy -n "__fish_seen_subcommand_from check backtest; or $asking" -l format -x -a 'text json' -d 'Form of what is printed'
-complete -c onceproxy -n '__fish_seen_subcommand_from check' -k -a '(__fish_complete_suffix .yaml)'
+complete -c onceproxy -n "__fish_seen_subcommand_from check explain backtest doctor; or $asking" -l format -x -a 'text json' -d 'Form of what is printed'
+complete -c onceproxy -n '__fish_seen_subcommand_from check doctor' -k -a '(__fish_complete_suffix .yaml)'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l answer -rF -d 'The answer of the service'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain backtest' -F

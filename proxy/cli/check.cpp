@@ -21,12 +21,15 @@ int print_json(const std::string& path, const std::vector<Problem>& problems, st
 
 }  // namespace
 
-int check(const std::string& path, bool json, std::ostream& out, std::ostream& err) {
-  const auto text = read_file(path);
+int check(const std::string& given, bool json, const Streams& streams) {
+  std::ostream& out = streams.out;
+  std::ostream& err = streams.err;
+  const auto text = read_file(given, streams.in);
   if (!text) {
     err << "onceproxy: " << text.error() << "\n";
     return exit_unreadable;
   }
+  const std::string path = given == "-" ? standard_input : given;
   const auto settings = config::load(*text, path, config::process_environment());
   // Files are worth reading where it is known which.
   TlsFindings found;

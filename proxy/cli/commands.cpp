@@ -10,6 +10,13 @@
 namespace onceproxy::cli {
 namespace {
 
+/// FILE as an argument, as linters take it, or behind -c, as all other commands do.
+void add_config(CLI::App& command, std::string& file) {
+  command.add_option("FILE,-c,--config", file, "Configuration file (YAML)")
+      ->type_name("FILE")
+      ->required();
+}
+
 // CLI11 keeps references to what options write to; the callbacks keep it alive.
 
 void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
@@ -20,19 +27,21 @@ void add_check(CLI::App& app, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("check", "Validate a configuration and print every problem");
-  command->add_option("FILE", arguments->file, "Configuration file (YAML)")
-      ->type_name("")
-      ->required();
+  add_config(*command, arguments->file);
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
-  command->footer("Exit code 0: valid; 1: it has problems; 2: it cannot be read.");
+  command->footer(
+      "FILE may be - for stdin.\nExit code 0: valid; 1: it has problems; 2: it cannot be read.");
   command->callback([arguments, streams, &exit_code] {
-    exit_code = check(arguments->file, arguments->format == "json", streams.out, streams.err);
+    exit_code = check(arguments->file, arguments->format == "json", streams);
   });
 }
 
 void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
-  const auto arguments = std::make_shared<ExplainArguments>();
+  struct Arguments : ExplainArguments {
+    std::string format = "text";
+  };
+  const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "explain", "Print which operation a request stands for, without using the store");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
@@ -50,6 +59,8 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_option("REQUEST", arguments->request, "A raw HTTP message in a file, or - for stdin")
       ->type_name("")
       ->required();
+  command->add_option("--format", arguments->format, "text or json (default text)")
+      ->check(CLI::IsMember({"text", "json"}));
   command->footer(
       "Prints the policy, the selected fields, the fingerprint, the payload digest and the terms.\n"
       "Exit code 0: explained; 1: the configuration or a message is not valid; 2: cannot be read.");
@@ -57,7 +68,29 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
     if (arguments->request == "-" && arguments->answer == "-") {
       throw CLI::ValidationError("--answer", "only one of REQUEST and --answer can be -");
     }
+    arguments->json = arguments->format == "json";
     exit_code = explain(*arguments, streams);
+  });
+}
+
+void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
+  struct Arguments {
+    std::string file;
+    std::string format = "text";
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("doctor", "Report whether onceproxy can start here and work");
+  add_config(*command, arguments->file);
+  command->add_option("--format", arguments->format, "text or json (default text)")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "Examines the configuration, the store, the disk, the ports, the upstream, the clock and "
+      "the limits.\n"
+      "Run it as the user who runs onceproxy.\n"
+      "Exit code 0: no check fails; 1: one fails; 2: the configuration cannot be read.");
+  command->callback([arguments, streams, &exit_code] {
+    exit_code = doctor(arguments->file, arguments->format == "json", streams);
   });
 }
 
@@ -117,6 +150,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_check(app, streams, exit_code);
   add_explain(app, streams, exit_code);
   add_backtest(app, streams, exit_code);
+  add_doctor(app, streams, exit_code);
   add_records(app, streams, exit_code);
   add_entities(app, streams, exit_code);
   add_audit(app, streams, exit_code);

@@ -1,6 +1,7 @@
-// The commands that serve nothing: check, schema, explain, backtest, records, entities, audit.
-// main.cpp adds them to its command line beside `run`. None opens a store; `records`, `entities`
-// and `audit` alone use a socket, to the admin port of a program that runs. Not thread-safe.
+// The commands that serve nothing: check, schema, explain, backtest, doctor, records, entities,
+// audit. main.cpp adds them to its command line beside `run`. None opens a store. `records`,
+// `entities` and `audit` use a socket, to the admin port of a program that runs, and `doctor` looks
+// at ports and at the upstream. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -30,28 +31,30 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-/// `onceproxy check FILE`: every problem to `err`, or one line to `out`; what is wrong with the TLS
-/// files that it names is one, what may be meant about them a note that changes nothing. With
-/// `json`, one JSON object to `out` either way, {"file":…,"valid":…,"problems":[…]}, for editors
-/// and CI.
-int check(const std::string& path, bool json, std::ostream& out, std::ostream& err);
+/// `onceproxy check FILE`, or `-` for `in`: every problem to `err`, or one line to `out`; what is
+/// wrong with the TLS files that it names is one, what may be meant about them a note that changes
+/// nothing. With `json`, one JSON object to `out` either way,
+/// {"file":…,"valid":…,"problems":[…]}, for editors and CI.
+int check(const std::string& path, bool json, const Streams& streams);
 
 /// `onceproxy schema`: the JSON Schema of the configuration, or its reference in Markdown.
 int schema(bool markdown, std::ostream& out);
 
 struct ExplainArguments {
   std::string config;
-  /// A file, or `-` for `in`; so may be `answer`.
+  /// A file with a raw HTTP message, or `-` for `in`; so may be `answer`.
   std::string request;
   /// The service's answer; empty: none.
   std::string answer;
   /// A file with the certificate that the client shows, in PEM form; empty: none.
   std::string certificate;
+  bool json = false;
 };
 
 /// `onceproxy explain -c CONFIG REQUEST`: what the request in the file stands for, and what an
 /// answer says about it. A message that would be refused for its form is `exit_bad`; any decision
-/// of a policy is not.
+/// of a policy is not. With `json`, one object to `out`: what sheet.hpp describes,
+/// {"bad_request":{"status":…,"detail":…}}, {"bad_answer":{"detail":…}} or {"problems":[…]}.
 int explain(const ExplainArguments& arguments, const Streams& streams);
 
 /// What is explained beside the request.
@@ -62,9 +65,13 @@ struct Beside {
   std::optional<std::string> answer = std::nullopt;
 };
 
-/// The same on what has been read.
+/// The same as text, on what has been read.
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
             std::ostream& err, const Beside& beside = {});
+
+/// `onceproxy doctor -c CONFIG`: whether the program can start here and do its work, as
+/// doctor/README.md tells. `exit_bad` where a check fails; warnings change nothing.
+int doctor(const std::string& config_file, bool json, const Streams& streams);
 
 struct BacktestArguments {
   std::string config;

@@ -1,56 +1,102 @@
-#include <istream>
-#include <iterator>
+#include <optional>
 #include <ostream>
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+#include <variant>
 
+#include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/explain_policy.hpp"
 #include "proxy/cli/message_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/request_file.hpp"
+#include "proxy/cli/sheet.hpp"
 
 namespace onceproxy::cli {
+namespace {
 
-int explain(const config::Settings& settings, std::string request, std::ostream& out,
-            std::ostream& err, const Beside& beside) {
+using config::Json;
+
+/// The message that is not one.
+struct BadRequest {
+  Refused why;
+};
+struct BadAnswer {
+  std::string why;
+};
+using BadMessage = std::variant<BadRequest, BadAnswer>;
+using Explained = tl::expected<void, BadMessage>;
+
+Explained explain_on(Sheet& sheet, const config::Settings& settings, std::string request,
+                     const Beside& beside) {
   std::optional<AnswerMessage> answer;
   if (beside.answer) {
     auto read = read_answer(*beside.answer, settings);
-    if (!read) {
-      err << "bad answer: " << read.error() << "\n";
-      return exit_bad;
-    }
+    if (!read) return tl::unexpected(BadMessage(BadAnswer{read.error()}));
     answer.emplace(*std::move(read));
   }
   const auto file = RequestFile::read(settings, std::move(request), beside.certificate);
-  if (!file) return refuse(err, file.error());
+  if (!file) return tl::unexpected(BadMessage(BadRequest{file.error()}));
   const policies::PolicySet policies(settings.policies);
   const auto policy = (*file)->policy(policies);
-  if (!policy) return refuse(err, policy.error());
+  if (!policy) return tl::unexpected(BadMessage(BadRequest{policy.error()}));
   const policies::RequestView& view = (*file)->view();
-  print_line(out, "request", printable(view.method) + " " + printable(view.path));
+  sheet.line("request", printable(view.method) + " " + printable(view.path));
   if (*policy == nullptr) {
-    print_line(out, "policy", "none: the request passes through untouched");
-    return exit_good;
+    sheet.line("policy", "none: the request passes through untouched");
+    return {};
   }
-  print_policy(out, **policy, view, (*file)->document(), answer ? &*answer : nullptr);
-  return exit_good;
+  explain_policy(sheet, **policy, view, (*file)->document(), answer ? &*answer : nullptr);
+  return {};
+}
+
+Json json_of(const BadMessage& bad) {
+  if (const auto* request = std::get_if<BadRequest>(&bad)) {
+    const auto& [status, detail] = request->why;
+    return Json::object({{"bad_request", Json::object({{"status", status}, {"detail", detail}})}});
+  }
+  const auto& answer = std::get<BadAnswer>(bad);
+  return Json::object({{"bad_answer", Json::object({{"detail", answer.why}})}});
+}
+
+int explain_as_json(const config::Settings& settings, std::string request, std::ostream& out,
+                    const Beside& beside) {
+  JsonSheet sheet;
+  const Explained told = explain_on(sheet, settings, std::move(request), beside);
+  out << (told ? sheet.json() : json_of(told.error())).dump(2) << "\n";
+  return told ? exit_good : exit_bad;
+}
+
+}  // namespace
+
+int explain(const config::Settings& settings, std::string request, std::ostream& out,
+            std::ostream& err, const Beside& beside) {
+  TextSheet sheet(out);
+  const Explained told = explain_on(sheet, settings, std::move(request), beside);
+  if (told) return exit_good;
+  if (const auto* bad = std::get_if<BadRequest>(&told.error())) return refuse(err, bad->why);
+  err << "bad answer: " << std::get<BadAnswer>(told.error()).why << "\n";
+  return exit_bad;
 }
 
 int explain(const ExplainArguments& arguments, const Streams& streams) {
-  auto inputs = read_inputs({arguments.config, arguments.request, arguments.certificate}, streams);
+  auto inputs = read_inputs(
+      {arguments.config, arguments.request, arguments.certificate, arguments.json}, streams);
   if (!inputs) return inputs.error();
   const auto certificate = inputs->certificate();
   Beside beside;
   beside.certificate = certificate ? &*certificate : nullptr;
   if (!arguments.answer.empty()) {
-    auto answer = arguments.answer == "-" ? tl::expected<std::string, std::string>(std::string(
-                                                std::istreambuf_iterator<char>(streams.in), {}))
-                                          : read_file(arguments.answer);
+    auto answer = read_file(arguments.answer, streams.in);
     if (!answer) {
       streams.err << "onceproxy: " << answer.error() << "\n";
       return exit_unreadable;
     }
     beside.answer = *std::move(answer);
+  }
+  if (arguments.json) {
+    return explain_as_json(inputs->settings, std::move(inputs->request), streams.out, beside);
   }
   return explain(inputs->settings, std::move(inputs->request), streams.out, streams.err, beside);
 }

@@ -1,10 +1,8 @@
 #include "proxy/cli/explain_policy.hpp"
 
 #include <algorithm>
-#include <ostream>
 
 #include "config/scalars.hpp"
-#include "config/text.hpp"
 #include "policies/outcome.hpp"
 #include "policies/select.hpp"
 #include "policies/share.hpp"
@@ -20,13 +18,11 @@ using policies::Policy;
 using policies::RequestView;
 using policies::Selector;
 
-constexpr auto label_width = 14;
-
-/// Prints what it is asked of one request and its policy.
+/// Tells what it is asked of one request and its policy.
 class Explanation {
  public:
-  Explanation(std::ostream& out, const Policy& policy, const RequestView& request, Document& body)
-      : out_(out), policy_(policy), request_(request), body_(body) {}
+  Explanation(Sheet& sheet, const Policy& policy, const RequestView& request, Document& body)
+      : sheet_(sheet), policy_(policy), request_(request), body_(body) {}
 
   void enforcement(const Operation* operation) const {
     using Mode = policies::Enforcement::Mode;
@@ -75,12 +71,14 @@ class Explanation {
   }
 
   void ends(const Operation* operation) const {
-    for (const policies::EndsRule& rule : policy_.ends) {
+    for (std::size_t i = 0; i < policy_.ends.size(); ++i) {
+      const policies::EndsRule& rule = policy_.ends[i];
+      const std::string label = "ends[" + std::to_string(i) + "]";
       const auto other = policies::ended_operation(rule, policy_, request_, body_);
       const bool itself = other && operation != nullptr && *other == operation->fingerprint;
-      line("ends", itself  ? "nothing: it would be this operation"
-                   : other ? other->hex()
-                           : "nothing: a field is missing");
+      line(label.c_str(), itself  ? "nothing: it would be this operation"
+                          : other ? other->hex()
+                                  : "nothing: a field is missing");
       fields(rule.fingerprint);
     }
   }
@@ -118,7 +116,7 @@ class Explanation {
                           : "replay");
     if (effective.on_duplicate) return;
     for (const policies::ReplaySet& one : effective.replay.set) {
-      out_ << "  " << printable(one.at_text) << " becomes " << printable(one.from.text) << "\n";
+      sheet_.change(one.at_text, one.from.text);
     }
   }
 
@@ -196,24 +194,27 @@ class Explanation {
     return rule.action == Action::acknowledge ? "acknowledge" : "reject";
   }
 
-  void line(const char* label, std::string_view text) const { print_line(out_, label, text); }
+  void line(const char* label, std::string_view text) const { sheet_.line(label, text); }
 
   void fields(const std::vector<Selector>& selectors) const {
     for (const auto& [selector, value] :
          policies::selected_fields(selectors, policy_, request_, body_)) {
-      out_ << "  " << printable(selector)
-           << (value ? " = " + printable(*value) : without_value(selector, value.error())) << "\n";
+      if (value) {
+        sheet_.field(selector, *value);
+      } else {
+        sheet_.no_field(selector, without_value(selector, value.error()));
+      }
     }
   }
 
   static std::string without_value(const std::string& selector, const policies::SelectError& why) {
     using Kind = policies::SelectError::Kind;
-    if (why.kind == Kind::unreadable) return " cannot be read: " + why.detail;
-    if (why.kind == Kind::bad_key) return " is malformed: " + printable(why.detail);
-    if (!why.expected.empty()) return " is not " + std::string(why.expected);
+    if (why.kind == Kind::unreadable) return "cannot be read: " + why.detail;
+    if (why.kind == Kind::bad_key) return "is malformed: " + why.detail;
+    if (!why.expected.empty()) return "is not " + std::string(why.expected);
     // The reason stands behind the selector.
     const bool reason = why.detail.starts_with(selector);
-    return " is missing" + (reason ? printable(why.detail.substr(selector.size())) : "");
+    return "is missing" + (reason ? why.detail.substr(selector.size()) : "");
   }
 
   static const char* word(policies::Verdict verdict) {
@@ -229,24 +230,16 @@ class Explanation {
   }
 
   void condition_line(const Condition& condition) const {
-    out_ << "  " << printable(condition.selector.text);
-    if (condition.present) {
-      out_ << (*condition.present ? " is present\n" : " is missing\n");
-      return;
+    std::string text;
+    if (condition.present) text = *condition.present ? "is present" : "is missing";
+    if (condition.regex) text = "matches " + condition.regex->pattern();
+    for (const std::string& one : condition.any_of) {
+      text += (text.empty() ? "is " : " or ") + one;
     }
-    if (condition.regex) {
-      out_ << " matches " << printable(condition.regex->pattern()) << "\n";
-      return;
-    }
-    const char* before = " is ";
-    for (const std::string& text : condition.any_of) {
-      out_ << before << printable(text);
-      before = " or ";
-    }
-    out_ << "\n";
+    sheet_.condition(condition.selector.text, text);
   }
 
-  std::ostream& out_;
+  Sheet& sheet_;
   const Policy& policy_;
   const RequestView& request_;
   Document& body_;
@@ -254,42 +247,14 @@ class Explanation {
 
 }  // namespace
 
-void print_line(std::ostream& out, std::string label, std::string_view text) {
-  label.resize(std::max<std::size_t>(label_width, label.size() + 1), ' ');
-  out << label << text << "\n";
-}
-
-std::string printable(std::string_view text) {
-  static constexpr std::size_t bytes_max = 200;
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t length = config::utf8_length(text.substr(i));
-    // U+0080 to U+009F are control characters too.
-    const bool control =
-        byte < 0x20 || byte == 0x7f ||
-        (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
-    if (length == 0 || control) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-      ++i;
-    } else {
-      out += text.substr(i, length);
-      i += length;
-    }
-  }
-  if (text.size() > bytes_max) out += "… (" + std::to_string(text.size()) + " bytes)";
-  return out;
-}
-
-void print_policy(std::ostream& out, const Policy& policy, const RequestView& request,
-                  Document& body, const AnswerMessage* answer) {
+void explain_policy(Sheet& sheet, const Policy& policy, const RequestView& request, Document& body,
+                    const AnswerMessage* answer) {
   const auto selected = policies::select_operation(policy, request, body);
   const Operation* const operation = selected ? &*selected : nullptr;
   // Which override applies is asked of the operation's own selection; without one the policy's own
   // only the terms can be shown.
   const Policy& effective = operation != nullptr ? *operation->policy : policy;
-  const Explanation explanation(out, policy, request, body);
+  const Explanation explanation(sheet, policy, request, body);
   explanation.enforcement(operation);
   explanation.names(operation);
   explanation.entity(operation);

@@ -3,10 +3,17 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <istream>
+#include <iterator>
 #include <memory>
 #include <system_error>
 
 namespace onceproxy::cli {
+
+tl::expected<std::string, std::string> read_file(const std::string& path, std::istream& in) {
+  if (path != "-") return read_file(path);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {
   // std::ifstream opens directories and does not tell why it fails.

@@ -1,10 +1,12 @@
 #include "proxy/cli/records.hpp"
 
+#include <algorithm>
 #include <array>
-#include <istream>
-#include <iterator>
 #include <ostream>
+#include <string>
+#include <vector>
 
+#include "config/text.hpp"
 #include "proxy/cli/fingerprint_of.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/table.hpp"
@@ -119,8 +121,10 @@ class Records {
         argument("entity", arguments_.entity) + argument("path", arguments_.path) +
         argument("older_than", arguments_.older_than);
     Table table(streams_.out, columns, "No records.");
+    bool any = false;
     const auto more = port_.list("/records", asked, arguments_.limit,
                                  [&](const JsonTree& tree, JsonTree::Index record) {
+                                   any = true;
                                    if (arguments_.json) {
                                      streams_.out << json_text(tree, record) << "\n";
                                    } else {
@@ -128,9 +132,44 @@ class Records {
                                    }
                                  });
     if (!more) return tl::unexpected(more.error());
+    if (!any && !arguments_.policy.empty()) {
+      if (auto known = check_policy(asked); !known) return known;
+    }
     if (!arguments_.json) table.finish();
-    if (*more) streams_.err << "There are more; --limit 0 lists all.\n";
+    if (*more) streams_.err << "There are more records; --limit 0 lists all.\n";
     return {};
+  }
+
+  /// A policy without records is one that the program has; otherwise its name is misspelt. Records
+  /// may be left of a policy that was removed, and then its name is right. `asked`: the arguments
+  /// that no record was found with.
+  tl::expected<void, Ending> check_policy(const std::string& asked) {
+    const auto body = port_.ask("GET", "/policies");
+    if (!body) return tl::unexpected(body.error());
+    const auto tree = JsonTree::parse(*body);
+    const JsonTree::Index* items =
+        tree && tree->kind(0) == JsonTree::Kind::object ? tree->member(0, "items") : nullptr;
+    if (items == nullptr || tree->kind(*items) != JsonTree::Kind::array) return {};
+    std::vector<std::string> names;
+    for (const JsonTree::Index item : tree->children(*items)) {
+      if (tree->kind(item) == JsonTree::Kind::object) {
+        names.push_back(field_text(*tree, item, "name"));
+      }
+    }
+    if (std::ranges::find(names, arguments_.policy) != names.end()) return {};
+    const std::string all = argument("policy", arguments_.policy);
+    if (asked != all) {
+      bool any = false;
+      const auto found =
+          port_.list("/records", all, 1, [&](const JsonTree&, JsonTree::Index) { any = true; });
+      if (!found) return tl::unexpected(found.error());
+      if (any) return {};
+    }
+    const std::string meant = config::nearest(arguments_.policy, names);
+    return tl::unexpected(
+        Ending{exit_bad, "no policy is called " + config::quote(arguments_.policy) +
+                             ", and it has no records" +
+                             (meant.empty() ? "" : "; did you mean \"" + meant + "\"?")});
   }
 
   tl::expected<void, Ending> show() {
@@ -158,9 +197,7 @@ class Records {
       return tl::unexpected(Ending{exit_bad, "an answer that is to be given needs --status"});
     }
     if (arguments_.body.empty()) return std::string();
-    auto body = arguments_.body == "-" ? tl::expected<std::string, std::string>(std::string(
-                                             std::istreambuf_iterator<char>(streams_.in), {}))
-                                       : read_file(arguments_.body);
+    auto body = read_file(arguments_.body, streams_.in);
     if (!body) return tl::unexpected(Ending{exit_unreadable, body.error()});
     if (body->size() > body_bytes_max) {
       return tl::unexpected(Ending{exit_bad, "--body: the admin port takes 64 KiB at most, and " +

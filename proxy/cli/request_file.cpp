@@ -1,10 +1,9 @@
 #include "proxy/cli/request_file.hpp"
 
-#include <istream>
-#include <iterator>
 #include <ostream>
 #include <utility>
 
+#include "config/json.hpp"
 #include "policies/path.hpp"
 #include "proxy/cli/message_file.hpp"
 #include "proxy/cli/read_file.hpp"
@@ -90,13 +89,16 @@ tl::expected<RequestInputs, int> read_inputs(const RequestArguments& arguments,
   const auto text = read_file(arguments.config);
   if (!text) return unreadable(text.error());
   auto settings = config::load(*text, arguments.config, config::process_environment());
+  if (!settings && arguments.json) {
+    const config::Json problems = config::json_of(settings.error());
+    streams.out << config::Json::object({{"problems", problems}}).dump() << "\n";
+    return tl::unexpected(exit_bad);
+  }
   if (!settings) {
     for (const auto& problem : settings.error()) streams.err << problem.text() << "\n";
     return tl::unexpected(exit_bad);
   }
-  auto request = arguments.request == "-" ? tl::expected<std::string, std::string>(std::string(
-                                                std::istreambuf_iterator<char>(streams.in), {}))
-                                          : read_file(arguments.request);
+  auto request = read_file(arguments.request, streams.in);
   if (!request) return unreadable(request.error());
   RequestInputs inputs{*std::move(settings), *std::move(request), std::nullopt};
   if (arguments.certificate.empty()) return inputs;

@@ -55,6 +55,8 @@ struct RequestArguments {
   std::string request;
   /// A file with the certificate that the client shows, in PEM form; empty: none.
   std::string certificate;
+  /// Problems of the configuration go to Streams::out, as {"problems":[…]}.
+  bool json = false;
 };
 
 /// What the arguments name, read.
@@ -66,7 +68,8 @@ struct RequestInputs {
   std::optional<policies::ClientCertificate> certificate() const;
 };
 
-/// Where that fails, the reason goes to `streams.err`, and the exit code is returned.
+/// Where that fails, the reason goes to `streams.err` (but see RequestArguments::json), and the
+/// exit code is returned.
 tl::expected<RequestInputs, int> read_inputs(const RequestArguments& arguments,
                                              const Streams& streams);
 

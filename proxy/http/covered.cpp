@@ -112,12 +112,14 @@ Task<void> Covered::run() {
     co_return;
   }
   exchange_.request_bytes = body_.size();
+  exchange_.whole_body = body_;
   policies::Document document(exchange_.view, body_, exchange_.options().limits.body_bytes);
   const policies::Choice choice =
       exchange_.rules->policies().choose(candidates_, exchange_.view, document);
   exchange_.policy = choice.deciding(
       [&](const policies::Policy& policy) { return exchange_.rules->enforcement(policy); });
   if (exchange_.policy == nullptr) {
+    exchange_.look_for_near_misses();
     Passing passing(exchange_, body_);
     co_await passing.run();
     co_return;
@@ -347,6 +349,7 @@ gate::Answered Covered::shed_answer(const UpstreamCall& call) {
 /// The answer as the gate remembers it.
 gate::Answered Covered::answered(const UpstreamCall& call, bool whole, NotKept not_kept) {
   whole_ = whole;
+  if (whole) exchange_.answer_body_bytes = captured_.size();
   answer_fields_.clear();
   answer_fields_.reserve(call.head.fields.size() + 1);
   if (call.head.date < 0) answer_fields_.push_back({"Date", worker_.date()});

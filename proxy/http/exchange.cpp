@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "policies/near_miss.hpp"
 #include "policies/path.hpp"
 #include "proxy/gate/cors.hpp"
 #include "proxy/http/covered.hpp"
@@ -21,6 +22,20 @@ using policies::equals_ignoring_case;
 bool switched_off(const gate::Rules& rules, const policies::Policy& policy) {
   return rules.enforcement(policy).mode == policies::Enforcement::Mode::off &&
          policy.match.where.empty() && !policy.match.method_override;
+}
+
+telemetry::NearMiss counted(policies::NearMiss what) {
+  switch (what) {
+    case policies::NearMiss::method:
+      return telemetry::NearMiss::method;
+    case policies::NearMiss::header:
+      return telemetry::NearMiss::header;
+    case policies::NearMiss::condition:
+      return telemetry::NearMiss::condition;
+    case policies::NearMiss::path:
+      break;
+  }
+  return telemetry::NearMiss::path;
 }
 
 }  // namespace
@@ -186,6 +201,13 @@ Task<void> Exchange::answer_preflight(const policies::Policy& covering) {
   co_await answer(Decision::preflight, std::move(allowed));
 }
 
+void Exchange::look_for_near_misses() {
+  if (!worker.looks_for_near_misses(began_)) return;
+  for (const auto& [missed, what] : policies::near_misses(rules->policies().policies(), view)) {
+    worker.metrics().near_miss(rules->id(*missed), counted(what));
+  }
+}
+
 Task<bool> Exchange::run() {
   if (const auto bad = read_path()) {
     co_await refuse(*bad);
@@ -200,6 +222,7 @@ Task<bool> Exchange::run() {
     policy = candidates.front();
     worker.metrics().unprotected(policy_id(), telemetry::Unprotected::off);
   }
+  if (candidates.empty()) look_for_near_misses();
   if (candidates.empty() || policy != nullptr) {
     Passing passing(*this);
     co_await passing.run();
@@ -234,6 +257,38 @@ Task<void> Exchange::refuse(const BadHead& why) {
   co_await answer(Decision::bad_request, std::move(refusal), why.detail);
 }
 
+/// The answer is the service's where the request was forwarded and answered; that of a duplicate, a
+/// refusal or a failure is not, and says nothing of what the service would have answered.
+void Exchange::capture(Decision decision, int status, std::uint64_t response_bytes,
+                       std::chrono::nanoseconds duration, const UpstreamCall* call) const {
+  // A head that is refused may be half read.
+  if (decision == Decision::bad_request) return;
+  telemetry::CapturedRequest request;
+  request.time = std::chrono::system_clock::now() -
+                 std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
+  request.method = client.head.method;
+  request.target = client.head.target;
+  for (const Field& field : client.head.fields) {
+    request.headers.emplace_back(field.name, field.value);
+  }
+  request.body = whole_body;
+  request.body_bytes = request_bytes;
+  const bool forwarded = decision == Decision::forwarded || decision == Decision::passed;
+  const bool began = call != nullptr && call->duration().count() >= 0;
+  if (forwarded) request.status = status;
+  if (decision == Decision::upstream_error && began) request.status = 0;
+  if (decision == Decision::upstream_error && !began) request.sent = false;
+  request.duration = duration;
+  request.response_bytes = answer_body_bytes.value_or(response_bytes);
+  if (policy != nullptr) request.policy = policy->name;
+  request.decision = decision;
+  if (fingerprint) {
+    request.fingerprint = {reinterpret_cast<const char*>(fingerprint->bytes.data()),
+                           fingerprint->bytes.size()};
+  }
+  worker.capture()->write(request);
+}
+
 void Exchange::finish(Decision decision, int status, std::uint64_t response_bytes,
                       std::string_view error, const UpstreamCall* call) {
   const auto ended = Clock::now();
@@ -263,6 +318,7 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   if (call != nullptr) record.upstream_duration = call->duration();
   record.error = error.empty() ? std::string_view(unnamed) : error;
   worker.access_log().write(record);
+  if (worker.capture() != nullptr) capture(decision, status, response_bytes, duration, call);
   if (trace.sampled())
     trace.record(*this, {record, call, began_, ended, std::chrono::system_clock::now()});
 }

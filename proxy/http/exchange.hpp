@@ -53,9 +53,15 @@ class Exchange {
   RequestTrace trace;
   /// Of the request's body, decoded; for the log.
   std::uint64_t request_bytes = 0;
+  /// The request's body where it was read whole: valid as long as the exchange. For the capture.
+  std::optional<std::string_view> whole_body;
+  /// Of the service's answer, where its body was read whole. For the capture.
+  std::optional<std::uint64_t> answer_body_bytes;
   /// Whether the connection may go on behind the answer.
   bool keep_alive;
 
+  /// Counts the policies that nearly cover the request, which none covers.
+  void look_for_near_misses();
   /// Takes the head off the client's buffer; what follows there is body. The head stays valid.
   void begin_body();
   /// Moves the head out of the buffer. Called before more is read into it.
@@ -85,6 +91,8 @@ class Exchange {
               std::string_view error = "", const UpstreamCall* call = nullptr);
 
  private:
+  void capture(gate::Decision decision, int status, std::uint64_t response_bytes,
+               std::chrono::nanoseconds duration, const UpstreamCall* call) const;
   void see_head();
   void see_request_id();
   std::optional<BadHead> read_path();

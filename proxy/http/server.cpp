@@ -43,12 +43,13 @@ std::size_t answers_max(const Options& options, const gate::Rules& rules) {
 Server::Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-               telemetry::Tracer* tracer)
+               telemetry::Tracer* tracer, telemetry::Capture* capture)
     : shared_{store,
               clock,
               metrics,
               access_log,
               tracer,
+              capture,
               UpstreamAddress(options.upstream.endpoint,
                               [&metrics] { metrics.upstream_lookup_failed(); }),
               Slots(options.limits.connections),

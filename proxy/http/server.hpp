@@ -19,11 +19,12 @@ namespace onceproxy::http {
 class Server {
  public:
   /// Binds every address at once; throws std::system_error with a message that names the one that
-  /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced.
+  /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced. No `capture`: nothing
+  /// is captured.
   Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
          store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
          telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-         telemetry::Tracer* tracer = nullptr);
+         telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr);
   /// Drains first, without patience.
   ~Server();
 

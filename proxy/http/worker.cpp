@@ -271,6 +271,13 @@ void Worker::stop_when_drained() {
   loop_.stop();
 }
 
+bool Worker::looks_for_near_misses(std::chrono::steady_clock::time_point now) {
+  constexpr std::chrono::milliseconds interval{5};
+  if (now < next_near_look_) return false;
+  next_near_look_ = now + interval;
+  return true;
+}
+
 std::string Worker::new_request_id() {
   // xoroshiro128+: unique, not secret.
   std::uint64_t words[2];

@@ -21,6 +21,7 @@
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
 #include "proxy/telemetry/access_log.hpp"
+#include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "proxy/tls/port.hpp"
@@ -40,6 +41,8 @@ struct Shared {
   telemetry::AccessLog& access_log;
   /// nullptr: nothing is traced.
   telemetry::Tracer* tracer;
+  /// nullptr: nothing is captured.
+  telemetry::Capture* capture;
   UpstreamAddress upstream_address;
   Slots client_slots;
   Slots upstream_slots;
@@ -88,6 +91,10 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   telemetry::AccessLog::Writer& access_log() { return *access_log_; }
   /// nullptr: nothing is traced.
   telemetry::Tracer::Recorder* recorder() { return recorder_.get(); }
+  /// Where requests are written for later; nullptr: nowhere, now.
+  telemetry::Capture* capture() const {
+    return shared_.capture != nullptr && shared_.capture->on() ? shared_.capture : nullptr;
+  }
   /// The value of a Date field (RFC 9110 5.6.7), at most a tick old.
   std::string_view date() const { return date_; }
   bool draining() const { return draining_; }
@@ -97,6 +104,9 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   /// kept.
   BufferBudget& bodies() { return shared_.bodies; }
   BufferBudget& answers() { return shared_.answers; }
+  /// Whether a request that no policy covers, and that begins now, is to be looked at for policies
+  /// that nearly cover it: one in five milliseconds, since that costs time for each policy.
+  bool looks_for_near_misses(std::chrono::steady_clock::time_point now);
   /// A new X-Request-Id: a random UUID (RFC 9562).
   std::string new_request_id();
 
@@ -127,6 +137,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   UpstreamPool upstream_;
   std::string date_;
   std::uint64_t random_[2];
+  std::chrono::steady_clock::time_point next_near_look_;
   bool draining_ = false;
   bool aborting_ = false;
   std::chrono::steady_clock::time_point aborting_since_;

@@ -20,6 +20,7 @@ struct PolicyTotals {
   std::array<std::uint64_t, code_classes.size()> upstream{};
   std::array<std::uint64_t, endings.size()> operations{};
   std::array<std::uint64_t, unprotected_reasons.size()> unprotected{};
+  std::array<std::uint64_t, near_miss_reasons.size()> near_misses{};
   HistogramTotals<RequestTime> upstream_time;
   HistogramTotals<RequestTime> latency_added;
   HistogramTotals<RequestTime> entity_wait;
@@ -40,6 +41,8 @@ struct PolicyTotals {
       operations[i] += counters.operations[i].load(relaxed);
     for (std::size_t i = 0; i < unprotected.size(); ++i)
       unprotected[i] += counters.unprotected[i].load(relaxed);
+    for (std::size_t i = 0; i < near_misses.size(); ++i)
+      near_misses[i] += counters.near_misses[i].load(relaxed);
     upstream_time.add(counters.upstream_time);
     latency_added.add(counters.latency_added);
     entity_wait.add(counters.entity_wait);
@@ -78,6 +81,10 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
                     "Operations that were let through, by how they ended.", MetricType::Counter);
   Family unprotected("onceproxy_unprotected_total",
                      "Requests that a policy covers, forwarded without its protection.",
+                     MetricType::Counter);
+  Family near_misses("onceproxy_near_misses_total",
+                     "Requests that no policy covers and this one nearly does, by what of its "
+                     "match they do not meet; of those that were looked at.",
                      MetricType::Counter);
   Family leases("onceproxy_leases_expired_total",
                 "Reservations made after one whose outcome stayed unknown.", MetricType::Counter);
@@ -124,11 +131,15 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
     for (std::size_t i = 0; i < unprotected_reasons.size(); ++i)
       unprotected.add({{"policy", policy}, {"reason", unprotected_reasons[i]}},
                       totals.unprotected[i]);
+    for (std::size_t i = 0; i < near_miss_reasons.size(); ++i)
+      near_misses.add({{"policy", policy}, {"reason", near_miss_reasons[i]}},
+                      totals.near_misses[i]);
     leases.add(labels, totals.leases_expired);
     refused.add(labels, totals.permits_refused);
   }
-  for (Family* family : {&requests, &shadow, &duration, &upstream, &upstream_time, &latency_added,
-                         &reservations, &operations, &unprotected, &leases, &refused, &age, &wait})
+  for (Family* family :
+       {&requests, &shadow, &duration, &upstream, &upstream_time, &latency_added, &reservations,
+        &operations, &unprotected, &near_misses, &leases, &refused, &age, &wait})
     family->move_to(families);
 }
 
@@ -263,6 +274,9 @@ void append_upstream(std::vector<MetricFamily>& families, const Snapshot& snapsh
   for (Family* family : {&abandoned, &ended, &lost, &not_accepted}) family->move_to(families);
 }
 
+/// By CaptureLoss.
+constexpr std::array<std::string_view, capture_loss_count> capture_losses{"queue", "full", "write"};
+
 std::string compiler() {
 #if defined(__clang__)
   return "clang " __clang_version__;
@@ -282,6 +296,14 @@ void append_process(std::vector<MetricFamily>& families, const Snapshot& snapsho
          MetricType::Counter, {}, static_cast<double>(snapshot.permits_dropped));
   append("onceproxy_access_log_dropped_total", "Access log lines that could not be written.",
          MetricType::Counter, {}, static_cast<double>(snapshot.access_log_dropped));
+  append("onceproxy_captured_requests_total", "Requests that were written into the capture.",
+         MetricType::Counter, {}, static_cast<double>(snapshot.captured));
+  Family lost("onceproxy_capture_dropped_total", "Requests that the capture lacks.",
+              MetricType::Counter);
+  for (std::size_t i = 0; i < capture_loss_count; ++i) {
+    lost.add({{"reason", capture_losses[i]}}, snapshot.capture_lost[i]);
+  }
+  lost.move_to(families);
   append("onceproxy_spans_exported_total", "Spans that the trace collector took.",
          MetricType::Counter, {}, static_cast<double>(snapshot.spans_exported));
   append("onceproxy_spans_dropped_total", "Spans that could not be exported.", MetricType::Counter,

@@ -35,6 +35,8 @@ struct Snapshot {
   std::array<std::uint64_t, buffered_count> buffered_max{};
   std::uint64_t permits_dropped = 0;
   std::uint64_t access_log_dropped = 0;
+  std::uint64_t captured = 0;
+  std::array<std::uint64_t, capture_loss_count> capture_lost{};
   std::uint64_t spans_exported = 0;
   std::uint64_t spans_dropped = 0;
   std::uint64_t upstream_lookup_failures = 0;

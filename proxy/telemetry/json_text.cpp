@@ -158,6 +158,16 @@ void append_text_value(std::string& out, std::string_view text) {
   }
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    std::uint32_t code = 0;
+    const std::size_t size = utf8_sequence(text, code);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 void append_number(std::string& out, std::int64_t number) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;

@@ -26,6 +26,9 @@ void append_text_value(std::string& out, std::string_view text);
 /// Escaped as in a JSON string, without quotes.
 void append_escaped(std::string& out, std::string_view text);
 
+/// Whether it is UTF-8 throughout (RFC 3629): as a JSON string nothing of it is lost.
+bool is_utf8(std::string_view text);
+
 void append_number(std::string& out, std::int64_t number);
 
 /// Milliseconds with three decimals: "1.234". Rounded down; negative is zero.

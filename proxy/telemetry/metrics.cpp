@@ -44,6 +44,10 @@ struct Metrics::State final : prometheus::Collectable {
     }
     snapshot.permits_dropped = permits_dropped.load(std::memory_order_relaxed);
     snapshot.access_log_dropped = access_log_dropped.load(std::memory_order_relaxed);
+    snapshot.captured = captured.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < capture_loss_count; ++i) {
+      snapshot.capture_lost[i] = capture_lost[i].load(std::memory_order_relaxed);
+    }
     snapshot.spans_exported = spans_exported.load(std::memory_order_relaxed);
     snapshot.spans_dropped = spans_dropped.load(std::memory_order_relaxed);
     snapshot.upstream_lookup_failures = upstream_lookup_failures.load(std::memory_order_relaxed);
@@ -90,6 +94,8 @@ struct Metrics::State final : prometheus::Collectable {
   std::array<std::atomic<std::uint64_t>, buffered_count> buffered_max{};
   std::atomic<std::uint64_t> permits_dropped{0};
   std::atomic<std::uint64_t> access_log_dropped{0};
+  std::atomic<std::uint64_t> captured{0};
+  std::array<std::atomic<std::uint64_t>, capture_loss_count> capture_lost{};
   std::atomic<std::uint64_t> spans_exported{0};
   std::atomic<std::uint64_t> spans_dropped{0};
   std::atomic<std::uint64_t> upstream_lookup_failures{0};
@@ -156,6 +162,15 @@ void Metrics::permit_dropped() {
 
 void Metrics::access_log_dropped(std::uint64_t lines) {
   state_->access_log_dropped.fetch_add(lines, std::memory_order_relaxed);
+}
+
+void Metrics::captured(std::uint64_t requests) {
+  state_->captured.fetch_add(requests, std::memory_order_relaxed);
+}
+
+void Metrics::capture_lost(CaptureLoss why, std::uint64_t requests) {
+  state_->capture_lost[static_cast<std::size_t>(why)].fetch_add(requests,
+                                                                std::memory_order_relaxed);
 }
 
 void Metrics::spans_exported(std::uint64_t spans) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "proxy/gate/decision.hpp"
+#include "proxy/telemetry/capture.hpp"
 
 namespace onceproxy::telemetry {
 
@@ -49,6 +50,9 @@ enum class Unprotected {
   unreadable,  ///< the body cannot be read, and on_unreadable is pass
 };
 
+/// What of a policy's match a request that no policy covers does not meet, where it nearly does.
+enum class NearMiss { method, header, condition, path };
+
 /// What a defect of the program, which ends the connection that met it, may be.
 inline constexpr std::string_view awaited_twice = "awaited-twice";
 inline constexpr std::string_view unforeseen_exception = "exception";
@@ -76,6 +80,8 @@ class WorkerMetrics {
   /// What an enforced policy would have decided, where a policy only watches.
   void shadow(PolicyId policy, gate::Decision decision);
   void unprotected(PolicyId policy, Unprotected reason);
+  /// A request that no policy covers, and that this one nearly does.
+  void near_miss(PolicyId policy, NearMiss reason);
   /// `status` is the upstream's; 0 when it gave no answer (code_class="error").
   void upstream(PolicyId policy, int status, std::chrono::nanoseconds duration);
   /// What a request took longer than its upstream did.
@@ -217,6 +223,9 @@ class Metrics {
   void permit_dropped();
   /// Access log lines that could not be written in time.
   void access_log_dropped(std::uint64_t lines);
+  /// Requests that were written into a capture, and those that were not.
+  void captured(std::uint64_t requests);
+  void capture_lost(CaptureLoss why, std::uint64_t requests);
   /// Spans that a collector took, and spans that none did.
   void spans_exported(std::uint64_t spans);
   void spans_dropped(std::uint64_t spans);

@@ -49,6 +49,10 @@ void WorkerMetrics::unprotected(PolicyId policy, Unprotected reason) {
   add_alone(state_->of(policy).unprotected[static_cast<std::size_t>(reason)], std::uint64_t{1});
 }
 
+void WorkerMetrics::near_miss(PolicyId policy, NearMiss reason) {
+  add_alone(state_->of(policy).near_misses[static_cast<std::size_t>(reason)], std::uint64_t{1});
+}
+
 void WorkerMetrics::upstream(PolicyId policy, int status, std::chrono::nanoseconds duration) {
   PolicyCounters& counters = state_->of(policy);
   const std::size_t code_class =

@@ -30,6 +30,10 @@ inline constexpr std::array<std::string_view, 5> endings{"completed", "released"
 inline constexpr std::array<std::string_view, 5> unprotected_reasons{
     "off", "percent", "missing-key", "store-error", "unreadable"};
 
+/// By NearMiss.
+inline constexpr std::array<std::string_view, 4> near_miss_reasons{"method", "header", "condition",
+                                                                   "path"};
+
 /// By Buffered.
 inline constexpr std::array<std::string_view, buffered_count> buffers{"bodies", "answers",
                                                                       "waiters"};
@@ -46,6 +50,7 @@ struct alignas(64) PolicyCounters {
   std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
   std::array<std::atomic<std::uint64_t>, endings.size()> operations{};
   std::array<std::atomic<std::uint64_t>, unprotected_reasons.size()> unprotected{};
+  std::array<std::atomic<std::uint64_t>, near_miss_reasons.size()> near_misses{};
   Histogram<RequestTime> upstream_time;
   Histogram<RequestTime> latency_added;
   Histogram<RequestTime> entity_wait;

@@ -56,6 +56,28 @@ def test_what_is_no_configuration_is_1(file, text):
     assert result.stdout + result.stderr
 
 
+def test_check_takes_the_file_behind_c_and_from_stdin(file):
+    path = file(ORDERS)
+    assert run("check", "-c", path).stdout == run("check", path).stdout
+    good = run("check", "-", stdin=ORDERS)
+    assert (good.returncode, good.stdout) == (0, "<stdin>: good, 1 policy\n")
+    bad = run("check", "-c", "-", stdin=ORDERS + "lisen: x\n")
+    assert bad.returncode == 1 and bad.stderr.startswith("<stdin>:")
+    assert run("check").returncode == 1
+
+
+@pytest.mark.parametrize("text, told", [
+    (ORDERS.replace("- POST", "- PSOT"), '"PSOT" is not a registered method; did you mean "POST"?'),
+    (ORDERS.replace("/orders", "/orders/:id"), "did you mean path: /orders/{id}?"),
+    (ORDERS + "limits: {body_bytes: 10MB}\n", "did you mean 10MiB?"),
+    (ORDERS + "limits:\n  headers: 10\n    pending: 5\n", "the indentation is wrong"),
+])
+def test_what_would_protect_nothing_is_told_with_the_right_spelling(file, text, told):
+    assert text != ORDERS
+    result = run("check", file(text))
+    assert result.returncode == 1 and told in result.stderr
+
+
 def test_an_unreadable_file_is_2(directory):
     result = run("check", directory / "nowhere.yaml")
     assert result.returncode == 2
@@ -72,6 +94,37 @@ def test_run_refuses_a_bad_configuration(file):
     result = run("run", "-c", file(ORDERS + "lisen: x\n"))
     assert result.returncode not in (0, None) and result.returncode > 0
     assert "lisen" in result.stderr
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stderr.splitlines()]
+
+
+def test_a_start_that_fails_is_told_in_json_lines_as_all_the_rest(file, directory):
+    refused = lines(run("run", "-c", file(ORDERS + "lisen: x\nworkers: many\n")))
+    assert [line["message"] for line in refused] == ["configuration problem"] * 2 + ["cannot start"]
+    assert refused[0]["path"] == "lisen" and refused[-1]["problems"] == 2
+    unreadable = lines(run("run", "-c", directory / "nowhere.yaml"))
+    assert "nowhere.yaml" in unreadable[0]["error"]
+    taken = file(ORDERS.replace("/tmp/data", "/dev/null/data"))
+    failed = run("run", "-c", taken)
+    assert failed.returncode == 3
+    assert lines(failed)[-1]["message"] == "cannot start" and lines(failed)[-1]["level"] == "error"
+
+
+def test_who_asks_for_text_gets_text_also_when_the_start_fails(file):
+    result = run("run", "-c", file(ORDERS + "log: {format: text}\nlisen: x\n"))
+    assert "lisen: unknown key" in result.stderr and not result.stderr.startswith("{")
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["recrods", "list"], "records"), (["records", "lsit"], "list"),
+    (["check", "--fromat", "json", "x"], "--format"), (["-c", "x", "cehck"], "check"),
+])
+def test_a_misspelt_command_is_told_with_the_right_one(words, meant):
+    result = run(*words)
+    assert result.returncode == 1
+    assert f'Did you mean "{meant}"?' in result.stderr
 
 
 def test_version_and_help():
@@ -129,6 +182,20 @@ def test_explain_tells_the_fingerprint_that_the_upstream_is_told(stage, upstream
     assert from_stdin.stdout == result.stdout
 
 
+def test_explain_as_json_says_what_the_text_says(stage, upstream):
+    proxy = stage.proxy(upstream, start=False)
+    message = request(key="k-1", body={"a": 1}).decode()
+    text = run("explain", "-c", proxy.config, "-", stdin=message).stdout
+    result = run("explain", "-c", proxy.config, "--format", "json", "-", stdin=message)
+    told = json.loads(result.stdout)
+    labels = {line.split()[0] for line in text.splitlines() if not line.startswith(" ")}
+    assert labels == told.keys() - {"fields"}
+    assert told["policy"] == "orders" and told["fingerprint"] in text
+    assert told["fields"]["fingerprint"] == [{"selector": "client_key: Idempotency-Key", "value": "k-1"}]
+    bad = run("explain", "-c", proxy.config, "--format", "json", "-", stdin="GET / HTTP/1.1\r\n\r\n")
+    assert bad.returncode == 1 and json.loads(bad.stdout)["bad_request"]["status"] == 400
+
+
 def test_explain_touches_no_store_and_tells_what_is_missing(stage, upstream):
     proxy = stage.proxy(upstream, start=False)
     result = run("explain", "-c", proxy.config, "-", stdin=request(body={"a": 1}).decode())
@@ -154,5 +221,11 @@ def test_explain_tells_which_rule_an_answer_meets(stage, upstream):
     from_stdin = run("explain", "-c", proxy.config, "--answer", "-", asked,
                      stdin=answered.read_text())
     assert from_stdin.stdout == result.stdout
+    told = json.loads(run("explain", "-c", proxy.config, "--format", "json", "--answer", answered,
+                          asked).stdout)
+    assert told["answer"] == "200: release by outcome.rules[0]"
+    assert told["fields"]["rules[0]"] == [{"selector": "body: /errors", "test": "is present"}]
+    bad = run("explain", "-c", proxy.config, "--format", "json", "--answer", "-", asked, stdin="HTTP/9")
+    assert bad.returncode == 1 and "does not end" in json.loads(bad.stdout)["bad_answer"]["detail"]
     both = run("explain", "-c", proxy.config, "--answer", "-", "-", stdin="")
     assert both.returncode != 0 and "only one" in both.stderr

@@ -8,7 +8,7 @@ from harness.admin import Admin
 from harness.client import once
 
 TELEMETRY = pathlib.Path(__file__).parents[2] / "proxy/telemetry"
-ROW = re.compile(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) \|", re.M)
+ROW = re.compile(r"^\| `(\w+)` \| (counter|gauge|histogram) \|(.*?)\|", re.M)
 TOLD = {name: (kind, set(re.findall(r"\w+", labels)))
         for name, kind, labels in ROW.findall((TELEMETRY / "REFERENCE.md").read_text())}
 

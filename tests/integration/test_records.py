@@ -417,6 +417,17 @@ def test_without_an_admin_port_the_command_line_says_so():
     assert "cannot connect" in result.stderr
 
 
+def test_the_records_of_a_policy_that_there_is_not_are_an_error(proxy):
+    def listed(name):
+        return records(proxy, "list", "--policy", name)
+
+    assert listed("orders").returncode == 0, "no record yet is no error"
+    wrong = listed("odrers")
+    assert wrong.returncode == 1 and not wrong.stdout
+    assert wrong.stderr == ('onceproxy: no policy is called "odrers", and it has no records; '
+                            'did you mean "orders"?\n')
+
+
 def test_an_admin_port_with_a_token_answers_only_who_brings_it(stage, upstream, directory):
     token = directory / "token"
     token.write_text("first\n")

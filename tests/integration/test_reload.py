@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import threading
 
@@ -291,7 +292,9 @@ def test_a_limit_that_shrinks_holds_once_those_under_way_have_ended(stage):
     for client in clients:
         assert client.read("POST").status == 200
         client.close()
-    eventually(lambda: "::cx_active::1\n" in ask(proxy, "GET", "/clusters")[1], "one connection")
+    # None where two workers gave theirs up at once, each seeing the other's.
+    eventually(lambda: re.search("::cx_active::[01]\n", ask(proxy, "GET", "/clusters")[1]),
+               "one connection at most")
     assert once(proxy.data, request(key="k-9")).status == 200
 
 
@@ -408,7 +411,8 @@ def test_the_configuration_in_force_is_shown_without_secrets(stage, upstream):
     assert status == 200
     assert dump["file"] == str(proxy.config) and dump["waiting_for_restart"] == []
     config = dump["config"]
-    assert config["workers"] == 2 and config["log"] == {"level": "info"}
+    assert config["workers"] == 2 and config["log"]["level"] == "info"
+    assert config["limits"]["body_bytes"] == "1MiB", "defaults are shown too"
     assert config["policies"][0]["match"]["headers"] == {"x-token": "[redacted]"}
     assert config["policies"][0]["scope"] == [{"header": "[redacted]"}]
     assert "s3cret" not in json.dumps(dump)
@@ -424,7 +428,7 @@ def test_a_configuration_that_came_through_a_pipe_cannot_be_read_again(stage, up
     proxy.start()
     writer.join(60)
     status, answer = ask(proxy, "POST", "/reload")
-    assert status == 500 and "no regular file" in answer["problems"][0]["message"]
+    assert status == 500 and "not a regular file" in answer["problems"][0]["message"]
     assert once(proxy.data, request(key="k-1")).status == 200
 
 

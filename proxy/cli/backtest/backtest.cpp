@@ -1,6 +1,7 @@
 #include "proxy/cli/backtest/backtest.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "policies/document.hpp"
@@ -30,6 +31,7 @@ std::vector<Field> fields_of(const LoggedRequest& request) {
 }
 
 policies::Verdict ending_of(const Policy& policy, const LoggedRequest& request) {
+  if (!request.sent) return policies::Verdict::release;
   if (!request.status) return policies::Verdict::complete;
   if (*request.status == 0) return policies::Verdict::ambiguous;
   return policies::classify(policy.outcome, *request.status);
@@ -55,7 +57,9 @@ Backtest::Backtest(const config::Settings& settings, std::size_t entries_max)
       policies_(settings.policies),
       simulation_(entries_max,
                   [this](const Policy& policy, Decision decision) { decide(policy, decision); }) {
-  for (const Policy& policy : policies_.policies()) report_.policies.push_back({policy.name, {}});
+  for (const Policy& policy : policies_.policies()) {
+    report_.policies.push_back({policy.name, {}, {}, !policy.match.headers.empty()});
+  }
 }
 
 void Backtest::decide(const Policy& policy, Decision decision) {
@@ -75,6 +79,8 @@ Moment Backtest::advance(Moment time) {
 
 bool Backtest::add(const LoggedRequest& request) {
   const Moment now = advance(request.time);
+  if (!request.headers.empty()) ++report_.with_headers;
+  if (request.body_left_out) ++report_.bodies_left_out;
   const std::vector<Field> fields = fields_of(request);
   const std::string_view target = request.target;
   const std::size_t query = target.find('?');
@@ -108,6 +114,20 @@ bool Backtest::add(const LoggedRequest& request) {
   return true;
 }
 
+/// All that the policy selects and the request lacks, not only the first that ended the selection.
+void Backtest::note_missing(const Policy& policy, const RequestView& view, Document& body) {
+  std::set<std::string> lacking;
+  for (const auto* selectors : {&policy.fingerprint, &policy.scope, &policy.payload}) {
+    for (const auto& [selector, value] :
+         policies::selected_fields(*selectors, policy, view, body)) {
+      const bool lacks = !value && value.error().kind == policies::SelectError::Kind::missing;
+      if (lacks) lacking.insert(selector);
+    }
+  }
+  auto& missing = report_.policies[policy.index].missing;
+  for (const std::string& selector : lacking) ++missing[selector];
+}
+
 bool Backtest::add_covered(Moment now, const Policy& policy, const RequestView& view,
                            Document& body, const LoggedRequest& request) {
   if (policy.enforcement.mode == policies::Enforcement::Mode::off) {
@@ -117,6 +137,7 @@ bool Backtest::add_covered(Moment now, const Policy& policy, const RequestView& 
   auto operation = policies::select_operation(policy, view, body);
   if (!operation) {
     decide(policy, refused(policy, operation.error()));
+    note_missing(policy, view, body);
     return true;
   }
   const Policy& effective = *operation->policy;
@@ -126,7 +147,7 @@ bool Backtest::add_covered(Moment now, const Policy& policy, const RequestView& 
   if (!simulation_.arrive(now, {*std::move(operation), ending, request.duration, replayable})) {
     return false;
   }
-  if (!request.status) ++report_.without_status;
+  if (!request.status && request.sent) ++report_.without_status;
   return true;
 }
 

@@ -34,6 +34,8 @@ class Backtest {
 
  private:
   Moment advance(Moment time);
+  void note_missing(const policies::Policy& policy, const policies::RequestView& view,
+                    policies::Document& body);
   bool add_covered(Moment now, const policies::Policy& policy, const policies::RequestView& view,
                    policies::Document& body, const LoggedRequest& request);
   void decide(const policies::Policy& policy, gate::Decision decision);

@@ -29,6 +29,39 @@ tl::expected<Input, std::string> Input::open(const std::string& path) {
 }
 
 tl::expected<std::string_view, std::string> Input::read(std::span<char> buffer) {
+  if (gunzip_) return read_gzip(buffer);
+  auto chunk = read_raw(buffer);
+  if (begun_ || !chunk) return chunk;
+  begun_ = true;
+  if (!begins_like_gzip(*chunk)) return chunk;
+  gunzip_ = std::make_unique<Gunzip>();
+  compressed_.assign(chunk->begin(), chunk->end());
+  rest_ = {compressed_.data(), compressed_.size()};
+  return read_gzip(buffer);
+}
+
+tl::expected<std::string_view, std::string> Input::read_gzip(std::span<char> buffer) {
+  const std::string name = path_.empty() ? "the standard input" : path_;
+  std::size_t filled = 0;
+  // The format of the log is told from a first piece that is as large as can be.
+  while (filled < buffer.size()) {
+    const auto size = gunzip_->feed(rest_, buffer.subspan(filled));
+    if (!size) return tl::unexpected("cannot read " + name + ": " + std::string(size.error()));
+    filled += *size;
+    // Without input it still gives what it holds.
+    if (*size > 0 || !rest_.empty()) continue;
+    const auto more = read_raw(compressed_);
+    if (!more) return more;
+    if (more->empty()) {
+      if (gunzip_->complete()) break;
+      return tl::unexpected("cannot read " + name + ": the gzip file breaks off");
+    }
+    rest_ = *more;
+  }
+  return std::string_view(buffer.data(), filled);
+}
+
+tl::expected<std::string_view, std::string> Input::read_raw(std::span<char> buffer) {
   std::size_t size = 0;
   if (stream_ != nullptr) {
     stream_->read(buffer.data(), static_cast<std::streamsize>(buffer.size()));

@@ -49,7 +49,10 @@ Read read_body(const JsonObject& line, LoggedRequest& out) {
     return {};
   }
   const auto encoded = line.find("body_base64");
-  if (!encoded) return {};
+  if (!encoded) {
+    out.body_left_out = line.number("body_bytes").value_or(0) > 0;
+    return {};
+  }
   const auto text = line.string("body_base64");
   auto bytes = text ? decode_base64(*text) : std::nullopt;
   if (!bytes) return fail("its \"body_base64\" is not valid base64");
@@ -64,6 +67,9 @@ Read read_answer(const JsonObject& line, LoggedRequest& out) {
     const bool possible = status && (*status == 0 || (*status >= 100 && *status <= 599));
     if (!possible) return fail("its \"status\" is neither 0 nor between 100 and 599");
     out.status = static_cast<int>(*status);
+  }
+  if (const auto sent = line.find("sent")) {
+    out.sent = line.tree().kind(*sent) != JsonTree::Kind::boolean_false;
   }
   if (line.find("duration_ms")) {
     const auto duration = line.number("duration_ms");

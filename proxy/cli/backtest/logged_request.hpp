@@ -23,6 +23,10 @@ struct LoggedRequest {
   std::string body;
   /// The body is text that a log wrote down, so whatever Content-Encoding it came in is undone.
   bool body_is_decoded = true;
+  /// The log tells that there was a body and does not have it.
+  bool body_left_out = false;
+  /// False: nothing of it reached the service.
+  bool sent = true;
   /// Of its answer: 0 where none came, nothing where the log does not tell.
   std::optional<int> status;
   /// From arrival to answer; 0 where the log does not tell.

@@ -84,7 +84,41 @@ void print_policies(const Report& report, std::ostream& out) {
   table.print(out);
 }
 
+/// The policies that cover nothing because the log has no header fields.
+std::vector<std::string> blind_policies(const Report& report) {
+  std::vector<std::string> names;
+  if (report.with_headers > 0) return names;
+  for (const PolicyCount& policy : report.policies) {
+    if (policy.asks_for_headers) names.push_back(policy.name);
+  }
+  return names;
+}
+
+/// What the policies ask of requests and the log does not have.
+void print_lacking(const Report& report, std::ostream& out) {
+  for (const PolicyCount& policy : report.policies) {
+    for (const auto& [selector, requests] : policy.missing) {
+      out << "\n"
+          << policy.name << ": " << selector << " is missing in " << requests << " of "
+          << policy.requests() << " requests\n";
+    }
+  }
+  for (const std::string& name : blind_policies(report)) {
+    out << "\n" << name << ": match.headers holds for none, since the log has no header fields\n";
+  }
+  if (report.bodies_left_out > 0) {
+    out << "\n"
+        << report.bodies_left_out
+        << " have a body that the log left out; fields of it are missing, and conditions on it do "
+           "not hold\n";
+  }
+}
+
 Json json_of(const PolicyCount& policy) {
+  Json missing = Json::array();
+  for (const auto& [selector, requests] : policy.missing) {
+    missing.push_back(Json::object({{"selector", selector}, {"requests", requests}}));
+  }
   Json decisions = Json::object();
   for (std::size_t i = 0; i < gate::decision_count; ++i) {
     if (policy.decisions[i] > 0) {
@@ -93,7 +127,8 @@ Json json_of(const PolicyCount& policy) {
   }
   return Json::object({{"name", policy.name},
                        {"requests", policy.requests()},
-                       {"decisions", std::move(decisions)}});
+                       {"decisions", std::move(decisions)},
+                       {"missing", std::move(missing)}});
 }
 
 Json bad_lines_of(const Report& report) {
@@ -132,6 +167,7 @@ void print_table(const Report& report, std::ostream& out) {
         << milliseconds_text(report.out_of_order_max)
         << ", and count as being as late as that one\n";
   }
+  print_lacking(report, out);
 }
 
 void print_json(const Report& report, std::ostream& out) {
@@ -149,6 +185,8 @@ void print_json(const Report& report, std::ostream& out) {
                        {"uncovered", report.uncovered},
                        {"bad_requests", report.bad_requests},
                        {"without_status", report.without_status},
+                       {"with_headers", report.with_headers},
+                       {"bodies_left_out", report.bodies_left_out},
                        {"out_of_order", Json::object({{"count", report.out_of_order},
                                                       {"max_ms", std::int64_t{back}}})},
                        {"no_requests", bad_lines_of(report)}})

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <iosfwd>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@ using Decisions = std::array<std::uint64_t, gate::decision_count>;
 struct PolicyCount {
   std::string name;
   Decisions decisions{};
+  /// Requests by the selected field that they lack; a request may lack several.
+  std::map<std::string, std::uint64_t> missing = {};
+  /// It covers by header fields, which a log may not have.
+  bool asks_for_headers = false;
 
   std::uint64_t requests() const;
 };
@@ -43,6 +48,9 @@ struct Report {
   std::uint64_t bad_requests = 0;
   /// Covered ones whose answer the log does not tell; they count as completed.
   std::uint64_t without_status = 0;
+  /// Requests with header fields, and those whose bodies the log left out.
+  std::uint64_t with_headers = 0;
+  std::uint64_t bodies_left_out = 0;
   /// Requests that are older than one before them, and the furthest that one was.
   std::uint64_t out_of_order = 0;
   std::chrono::microseconds out_of_order_max{0};

@@ -80,8 +80,8 @@ TEST_CASE("Only a refusal can be given an answer by respond") {
         Texts{"respond.in_flight: unknown key \"in_flight\"; did you mean \"in-flight\"?"});
   CHECK(policy_problems("respond: {replayed: {}}").size() == 1);
   CHECK(policy_problems("status: 200") ==
-        Texts{"status: unknown key \"status\"; `status` belongs in on_duplicate or an answer of "
-              "respond"});
+        Texts{"status: unknown key \"status\"; `status` belongs in on_duplicate, a condition on an "
+              "answer or an answer of respond"});
   CHECK(policy_problems("respond: [stale]") == Texts{"respond: expected a map, found a list"});
 }
 

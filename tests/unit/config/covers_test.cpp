@@ -30,6 +30,10 @@ TEST_CASE("A policy that an earlier one leaves nothing to is refused") {
   CHECK(hidden("headers: {x: {present: true}}", "headers: {x: a}"));
   CHECK(hidden("headers: {x: {present: false}}", "headers: {x: {present: false}}"));
   CHECK(hidden("where: [{body: /t, present: false}]", "where: [{body: /t, present: false}]"));
+  CHECK(!hidden("where: [{header: t, capture: '(.)', equals: a}]",
+                "where: [{header: t, capture: '.(.)', equals: a}]"));
+  CHECK(hidden("headers: {content-type: a/b}", "headers: {content-type: A/B; c=d}"));
+  CHECK(!hidden("headers: {content-type: a/b; c=d}", "headers: {content-type: a/b}"));
   CHECK(hidden("where: [{body: /t, equals: a}]", "path: /a, where: [{body: /t, equals: a}]"));
   CHECK(hidden("where: [{body: /t, otherwise: {body: /u}, equals: a}]",
                "where: [{body: /t, otherwise: {body: /u}, equals: a}], path: /a"));

@@ -5,7 +5,7 @@
 namespace onceproxy::config {
 namespace {
 
-const std::string two_fields = "fingerprint: [{body: /key}, {body: /action}]\n";
+const std::string two_fields = "fingerprint: [{body: /key}, {body: /action}]\nscope: shared\n";
 
 TEST_CASE("An entry of ends takes what it does not say from its policy") {
   const auto policy = loaded_policy(two_fields +

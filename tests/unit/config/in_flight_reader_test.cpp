@@ -7,6 +7,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST_CASE("A single word for a map is told as the map") {
+  CHECK(policy_problems("in_flight: wait") ==
+        Texts{"in_flight: expected a map, found \"wait\"; did you mean {action: wait}?"});
+  CHECK(policy_problems("enforcement: shadow") ==
+        Texts{"enforcement: expected a map, found \"shadow\"; did you mean {mode: shadow}?"});
+  CHECK(problems("telemetry: 127.0.0.1:0") ==
+        Texts{"telemetry: expected a map, found \"127.0.0.1:0\"; did you mean {listen: "
+              "127.0.0.1:0}?"});
+}
+
 TEST_CASE("A duplicate of a request under way is refused, waits, or is acknowledged") {
   using Action = policies::InFlightRule::Action;
   CHECK(loaded_policy("").in_flight.action == Action::reject);

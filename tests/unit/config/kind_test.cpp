@@ -15,13 +15,14 @@ TEST_CASE("A misspelt key says what was meant, and is not also missing") {
 
 TEST_CASE("A key from elsewhere says where it belongs") {
   CHECK(problems("lease: 5s") ==
-        Texts{"lease: unknown key \"lease\"; `lease` belongs in a policy or an override"});
+        Texts{"lease: unknown key \"lease\"; `lease` belongs in a policy or an override: "
+              "check the indentation"});
   CHECK(problems("max_connections: 5") ==
         Texts{"max_connections: unknown key \"max_connections\"; `max_connections` belongs in "
-              "upstream"});
+              "upstream: check the indentation"});
   CHECK(problems("idle_timeout: 5s") ==
         Texts{"idle_timeout: unknown key \"idle_timeout\"; `idle_timeout` belongs in upstream or "
-              "limits"});
+              "limits: check the indentation"});
   CHECK(policy_problems("scope: [{client_key: k}]") ==
         Texts{"scope[0].client_key: unknown key \"client_key\"; `client_key` belongs in a selector "
               "of a fingerprint"});
@@ -42,7 +43,7 @@ TEST_CASE("Half a key names the whole ones") {
 
 TEST_CASE("A key that is like no other lists what is known") {
   CHECK(problems("log: {zzzzzzzz: 1}") ==
-        Texts{"log.zzzzzzzz: unknown key \"zzzzzzzz\"; known here: level or format"});
+        Texts{"log.zzzzzzzz: unknown key \"zzzzzzzz\"; known here: level, format or capture"});
   CHECK(problems("log: {level:info}") ==
         Texts{"log.level:info: unknown key \"level:info\"; a space is missing after the colon"});
 }

@@ -12,7 +12,25 @@ TEST_CASE("A policy covers what changes something unless it says otherwise") {
   CHECK(loaded_policy("").match.methods == Texts{"POST", "PUT", "PATCH", "DELETE"});
   CHECK(!loaded_policy("").match.has_path);
   CHECK(loaded_policy("match: {path: /a}").match.methods.size() == 4);
-  CHECK(loaded_policy("match: {methods: [PURGE]}").match.methods == Texts{"PURGE"});
+  CHECK(loaded_policy("match: {methods: [QUERY]}").match.methods == Texts{"QUERY"});
+}
+
+TEST_CASE("A method that nobody registered is confirmed, so that no slip covers nothing") {
+  CHECK(policy_problems("match: {methods: [PSOT]}") ==
+        Texts{"match.methods[0]: \"PSOT\" is not a registered method; did you mean \"POST\"? If "
+              "not, write {unregistered: PSOT}"});
+  CHECK(policy_problems("match: {methods: [PURGE]}") ==
+        Texts{"match.methods[0]: \"PURGE\" is not a registered method; write {unregistered: "
+              "PURGE}"});
+  CHECK(loaded_policy("match: {methods: [POST, {unregistered: PURGE}]}").match.methods ==
+        Texts{"POST", "PURGE"});
+  CHECK(
+      policy_problems("match: {methods: [{unregistered: POST}]}") ==
+      Texts{"match.methods[0].unregistered: \"POST\" is a registered method; write it as a word"});
+  CHECK(policy_problems("match: {methods: [{unregistered: A}, {unregistered: A}]}") ==
+        Texts{"match.methods[1]: `A` is listed twice"});
+  CHECK(policy_problems("match: {methods: POST}") ==
+        Texts{"match.methods: expected a list of methods, found \"POST\"; did you mean [POST]?"});
 }
 
 TEST_CASE("Methods are case-sensitive tokens") {
@@ -59,6 +77,60 @@ TEST_CASE("A path template that cannot match says why") {
   }
 }
 
+TEST_CASE("A path that is written as other routers write it is told as it is written here") {
+  const auto meant = [](const std::string& path) {
+    const Texts found = policy_problems("match: {path: '" + path + "'}");
+    const std::size_t at = found.size() == 1 ? found[0].find("did you mean ") : std::string::npos;
+    if (at == std::string::npos) return std::string();
+    const std::string rest = found[0].substr(at + 13);
+    const std::size_t end = rest.find("? For this very text");
+    return rest.substr(0, end == std::string::npos ? rest.rfind('?') : end);
+  };
+  CHECK(meant("/orders/:id") == "path: /orders/{id}");
+  CHECK(meant("/orders/:id/items/:item?") == "path: /orders/{id}/items/{item}");
+  CHECK(meant("/files/:rest*") == "path: /files/**");
+  CHECK(meant("/orders/<id>") == "path: /orders/{id}");
+  CHECK(meant("/orders/<int:id>") == "path: /orders/{id}, or path_regex: '/orders/(?P<id>[0-9]+)'");
+  CHECK(meant("/files/<path:rest>") == "path: /files/**");
+  CHECK(meant("/orders/[id]") == "path: /orders/{id}");
+  CHECK(meant("/files/[...rest]") == "path: /files/**");
+  CHECK(meant("/orders/$id") == "path: /orders/{id}");
+  CHECK(meant("/orders/{id:[^/]+}/x") == "path: /orders/{id}/x");
+  CHECK(meant("/orders/{id:[0-9]+}") ==
+        "path: /orders/{id}, or path_regex: '/orders/(?P<id>[0-9]+)'");
+  CHECK(meant("/files/{*rest}") == "path: /files/**");
+  CHECK(meant("/orders/{{id}}") == "path: /orders/{id}");
+  CHECK(meant("/orders/{id}.json") == "path_regex: '/orders/(?P<id>[^/]+)\\.json'");
+  CHECK(meant("/orders/(.+)") == "path_regex: '/orders/(.+)'");
+  CHECK(meant("https://a.example/orders") == "path: /orders");
+  CHECK(policy_problems("match: {path: '^/orders$'}") ==
+        Texts{"match.path: \"^/orders$\" is not a path template: it is a regular expression; did "
+              "you mean path_regex: '/orders'? The whole path must match in any case"});
+  CHECK(policy_problems("match: {path: '/orders?x=1'}") ==
+        Texts{"match.path: \"/orders?x=1\" is not a path template: a path is compared without "
+              "its query; write path: /orders and where: [{query: x, equals: \"1\"}]"});
+  CHECK(policy_problems("match: {path: '/a<b'}").size() == 1);
+}
+
+TEST_CASE("What looks like another router's syntax and is a path stays one") {
+  for (const char* path : {"/v1/rides/42:cancel", "/odata/$batch", "/Patient/$process-message",
+                           "/a(1)", "/a;v=1", "/~user", "/a+b", "/a=b", "/:", "/a%5B0%5D"}) {
+    CAPTURE(path);
+    CHECK(policy_problems("match: {path: '" + std::string(path) + "'}") == Texts{});
+  }
+}
+
+TEST_CASE("A template's capture in an expression is refused") {
+  CHECK(policy_problems("match: {path_regex: '/orders/{id}'}") ==
+        Texts{"match.path_regex: \"/orders/{id}\" matches no path: {id} is only text to an "
+              "expression; write (?P<id>[^/]+), or a template under `path`. For this very text "
+              "write \\{id\\}"});
+  for (const char* good : {"/a{2,3}", "/\\{id\\}", "/\\p{Greek}+"}) {
+    CAPTURE(good);
+    CHECK(policy_problems("match: {path_regex: '" + std::string(good) + "'}") == Texts{});
+  }
+}
+
 TEST_CASE("A path expression must be able to match a path") {
   CHECK(loaded_policy("match: {path_regex: \"/v1/(?P<id>[0-9]+)\"}\nfingerprint: [{path: id}]")
             .match.path_regex->pattern() == "/v1/(?P<id>[0-9]+)");
@@ -83,6 +155,21 @@ TEST_CASE("Header conditions are a value, an expression, or presence") {
   CHECK(std::get<HeaderCondition::Present>(match.headers[2].is).there);
   CHECK(std::get<std::string>(match.headers[3].is) == "5");
   CHECK_FALSE(std::get<HeaderCondition::Present>(match.headers[4].is).there);
+}
+
+TEST_CASE("A condition on content-type is a media type") {
+  const auto match =
+      loaded_policy("match: {headers: {Content-Type: 'Application/JSON; Charset=\"UTF-8\"'}}")
+          .match;
+  REQUIRE(match.headers.size() == 1);
+  CHECK(std::get<policies::MediaType>(match.headers[0].is) ==
+        policies::MediaType{"application/json", {{"charset", "UTF-8"}}});
+  CHECK(policy_problems("match: {headers: {content-type: json}}") ==
+        Texts{"match.headers.content-type: \"json\" is not a media type such as application/json; "
+              "did you mean \"application/json\"?"});
+  CHECK(policy_problems("match: {headers: {content-type: text/*}}") ==
+        Texts{"match.headers.content-type: \"text/*\" is not a media type such as "
+              "application/json, which has no *; write {regex: …}"});
 }
 
 TEST_CASE("Header conditions that cannot be meant are refused") {

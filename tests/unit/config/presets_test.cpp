@@ -183,13 +183,13 @@ TEST_CASE("A preset that is none is one problem") {
   CHECK(
       wrong("strip") ==
       Texts{"policies[0].preset: expected alertmanager, cloudevents, eventgrid, github, grafana, "
-            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix "
-            "or twilio, found \"strip\"; did you mean \"stripe\"?"});
+            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix, "
+            "twilio, json-rpc or mcp, found \"strip\"; did you mean \"stripe\"?"});
   CHECK(
       wrong("[stripe]") ==
       Texts{"policies[0].preset: expected alertmanager, cloudevents, eventgrid, github, grafana, "
-            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix "
-            "or twilio, found a list"});
+            "pagerduty, pubsub-push, sentry, shopify, slack, sns, standard-webhooks, stripe, svix, "
+            "twilio, json-rpc or mcp, found a list"});
 }
 
 TEST_CASE("What does not go with a preset is told where the preset is named") {

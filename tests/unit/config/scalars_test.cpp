@@ -13,7 +13,7 @@ TEST_CASE("Durations are whole numbers with a unit") {
   CHECK(parse_duration("5m") == 5min);
   CHECK(parse_duration("24h") == 24h);
   CHECK(parse_duration("7d") == 168h);
-  for (const char* text : {"", "s", "1.5s", "-1s", "1 s", "1S", "1h30m", "0x1s", "1us", "+1s"}) {
+  for (const char* text : {"", "1.5s", "-1s", "0x1s", "1us", "+1s", "never", "PT", "1M2Y"}) {
     CAPTURE(text);
     CHECK(parse_duration(text).error() ==
           "expected a duration such as 500ms, 30s, 5m, 24h or 7d, found \"" + std::string(text) +
@@ -22,6 +22,23 @@ TEST_CASE("Durations are whole numbers with a unit") {
   CHECK(parse_duration("30").error() ==
         "expected a duration such as 500ms, 30s, 5m, 24h or 7d, found \"30\"; a duration needs a "
         "unit");
+}
+
+TEST_CASE("A duration in another notation is told in this one") {
+  const auto meant = [](std::string_view text) {
+    const std::string& message = parse_duration(text).error();
+    const std::size_t at = message.find("; did you mean ");
+    return at == std::string::npos ? "" : message.substr(at + 15);
+  };
+  CHECK(meant("hour") == "1h?");
+  CHECK(meant("s") == "1s?");
+  CHECK(meant("1 s") == "1s?");
+  CHECK(meant("30 Seconds") == "30s?");
+  CHECK(meant("1h30m") == "90m?");
+  CHECK(meant("PT1H30M") == "90m?");
+  CHECK(meant("2 weeks") == "14d?");
+  CHECK(meant("1day") == "24h?");
+  CHECK(meant("99999999999999999999 hours").empty());
 }
 
 TEST_CASE("A duration out of bounds says which, and none overflows") {
@@ -40,12 +57,26 @@ TEST_CASE("Sizes are bytes or binary units") {
   CHECK(parse_size("64KiB") == 65'536);
   CHECK(parse_size("1MiB") == 1'048'576);
   CHECK(parse_size("4GiB") == std::uint64_t{4} << 30);
-  for (const char* text : {"", "KiB", "1KB", "1k", "1.5MiB", "-1", "1 MiB", "1mib", "1B"}) {
+  for (const char* text : {"", "1.5MiB", "-1", "1EiB", "1MiBs", "1 000"}) {
     CAPTURE(text);
     CHECK(parse_size(text).error() ==
           "expected a size in bytes, or such as 64KiB, 1MiB or 4GiB, found \"" + std::string(text) +
               "\"");
   }
+}
+
+TEST_CASE("A size in another notation is told in this one") {
+  const auto meant = [](std::string_view text) {
+    const std::string& message = parse_size(text).error();
+    const std::size_t at = message.find("; did you mean ");
+    return at == std::string::npos ? "" : message.substr(at + 15);
+  };
+  CHECK(meant("10MB") == "10MiB?");
+  CHECK(meant("1 MiB") == "1MiB?");
+  CHECK(meant("512k") == "512KiB?");
+  CHECK(meant("4Gi") == "4GiB?");
+  CHECK(meant("100 bytes") == "100?");
+  CHECK(meant("MB") == "1MiB?");
 }
 
 TEST_CASE("A size out of bounds says which, and none overflows") {

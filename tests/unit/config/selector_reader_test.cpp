@@ -115,8 +115,7 @@ TEST_CASE("What looks inside a field is checked as it is read") {
   CHECK(wrong("{body: /a, decode: gzip}") ==
         Texts{"fingerprint[0].decode: expected base64 or percent, found \"gzip\""});
   CHECK(wrong("{body: /a, json: b}") ==
-        Texts{"fingerprint[0].json: \"b\" is no JSON Pointer: it begins with '/' (the whole "
-              "document is \"\")"});
+        Texts{"fingerprint[0].json: \"b\" is not a JSON Pointer; did you mean \"/b\"?"});
   CHECK(wrong("{body: /a, take: []}") ==
         Texts{"fingerprint[0].take: the list of JSON Pointers is empty"});
   CHECK(wrong("{body: /a, take: [/a, b]}").size() == 1);
@@ -208,10 +207,11 @@ TEST_CASE("What no request can carry is refused") {
 }
 
 TEST_CASE("A JSON Pointer begins with a slash") {
-  CHECK(
-      wrong("{body: id}") ==
-      Texts{"fingerprint[0].body: \"id\" is not a JSON Pointer: it must begin with '/' (the whole "
-            "document is \"\")"});
+  CHECK(wrong("{body: id}") ==
+        Texts{"fingerprint[0].body: \"id\" is not a JSON Pointer; did you mean \"/id\"?"});
+  CHECK(wrong("{body: \"a b\"}") ==
+        Texts{"fingerprint[0].body: \"a b\" is not a JSON Pointer: it must begin with '/' (the "
+              "whole document is \"\")"});
   CHECK(
       wrong("{body: /a~2}") ==
       Texts{"fingerprint[0].body: \"/a~2\" is not a JSON Pointer: '~' is written ~0 and a '/' in a "
@@ -274,6 +274,51 @@ TEST_CASE("What is read otherwise is a selector of its own, and another one") {
             .size() == 2);
 }
 
+TEST_CASE("A place in JSON that is written as other tools write it is told as a pointer") {
+  const auto meant = [](const std::string& written) {
+    const Texts found = wrong("{body: '" + written + "'}");
+    const std::size_t at = found.size() == 1 ? found[0].find("did you mean ") : std::string::npos;
+    return at == std::string::npos ? "" : found[0].substr(at + 13);
+  };
+  CHECK(meant("order.id") == "\"/order/id\"?");
+  CHECK(meant("$.alerts[0].id") == "\"/alerts/0/id\"?");
+  CHECK(meant("$") == "\"\"?");
+  CHECK(meant(".items[].sku") == "\"/items/*/sku\"?");
+  CHECK(meant("$.items[*].a/b") == "");
+  CHECK(meant("#/a/b") == "\"/a/b\"?");
+  CHECK(meant("a[\"x/y\"].b") == "\"/a/x~1y/b\"?");
+  CHECK(meant("/alerts[0]/fingerprint") == "\"/alerts/0/fingerprint\"?");
+  CHECK(meant("/alerts[*]") == "\"/alerts/*\"?");
+  CHECK(meant("/alerts/-") == "\"/alerts/*\"?");
+  for (const char* good : {"/a-b", "/a/0", "/a[b", "/a/*/-1", "/a~0b/c.d"}) {
+    CAPTURE(good);
+    CHECK(wrong("{body: \"" + std::string(good) + "\"}") == Texts{});
+  }
+}
+
+TEST_CASE("JSON's null is written in quotes") {
+  CHECK(wrong("{body: /a, default: null}") ==
+        Texts{"fingerprint[0].default: expected text, found nothing; for JSON's null write "
+              "\"null\" in quotes, for empty text \"\""});
+  CHECK(selector("{body: /a, default: \"null\"}").default_value == "null");
+  CHECK(policy_problems("match: {where: [{body: /a, equals: ~}]}").size() == 1);
+  CHECK(policy_problems("match: {where: [{body: /a, in: [null]}]}").size() == 1);
+}
+
+TEST_CASE("A condition that compares a whole media type is refused") {
+  const Texts found = policy_problems("match: {where: [{header: Content-Type, equals: text/x}]}");
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].starts_with("match.where[0].equals: a request with `; charset=utf-8`"));
+  CHECK(policy_problems("match: {where: [{header: content-type, regex: 'text/x.*'}]}") == Texts{});
+  CHECK(policy_problems("match: {where: [{header: accept, equals: text/x}]}") == Texts{});
+  CHECK(policy_problems(
+            "match: {where: [{header: content-type, capture: '([^;]*)', in: [a/b]}]}") == Texts{});
+  const Texts of_answer = policy_problems(
+      "outcome: {rules: [{where: {header: content-type, equals: a/b}, is: release}]}");
+  REQUIRE(of_answer.size() == 1);
+  CHECK(of_answer[0].find("an answer with `; charset=utf-8`") != std::string::npos);
+}
+
 TEST_CASE("RE2's own message says what is wrong with an expression") {
   CHECK(
       wrong("{client_key: a, pattern: \"(\"}") ==
@@ -282,7 +327,14 @@ TEST_CASE("RE2's own message says what is wrong with an expression") {
       wrong("{client_key: a, pattern: \"(?=a)\"}") ==
       Texts{
           "fingerprint[0].pattern: \"(?=a)\" is not a valid regular expression (RE2): invalid perl "
-          "operator: (?="});
+          "operator: (?=; RE2 has no look-ahead and no look-behind"});
+  const auto ends = [](const std::string& pattern, const std::string& end) {
+    const Texts found = wrong("{client_key: a, pattern: '" + pattern + "'}");
+    return found.size() == 1 && found[0].ends_with(end);
+  };
+  CHECK(ends("(?<id>a)", "; RE2 writes a named group (?P<name>…)"));
+  CHECK(ends("(?<!a)b", "; RE2 has no look-ahead and no look-behind"));
+  CHECK(ends("(a)\\1", "; RE2 has no back-references"));
 }
 
 TEST_CASE("A condition selects a field and tests it in one way") {

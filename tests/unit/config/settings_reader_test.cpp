@@ -158,9 +158,7 @@ TEST_CASE("All problems are told at once, in the file's order") {
               "policies[0].name: \"A\" is not a valid name: 1 to 63 of a-z, 0-9 and -",
               "policies[0].lease: expected a duration such as 500ms, 30s, 5m, 24h or 7d, found "
               "\"1\"; a duration needs a unit",
-              "policies[0].fingerprint[0].body: \"x\" is not a JSON Pointer: it must begin with "
-              "'/' (the "
-              "whole document is \"\")",
+              "policies[0].fingerprint[0].body: \"x\" is not a JSON Pointer; did you mean \"/x\"?",
               "workers: expected a whole number, found \"x\"",
               "log.level: expected trace, debug, info, warn or error, found \"y\""});
 }

@@ -15,6 +15,12 @@ BodyKind kind(const std::vector<std::string>& types) {
   return body_kind(request.view());
 }
 
+bool says(const std::string& asked, std::vector<std::string> fields) {
+  Request request;
+  for (std::string& field : fields) request.headers.emplace_back("Content-Type", std::move(field));
+  return says_media_type(request.view(), parse_media_type(asked).value());
+}
+
 }  // namespace
 
 TEST_CASE("a body is what its Content-Type says") {
@@ -56,4 +62,37 @@ TEST_CASE("the parameters of a field's value are found, quoted or bare") {
   CHECK_FALSE(only_parameter(parameters("f; a=1; A=2"), "a"));
   CHECK(parameters("text/plain").empty());
   CHECK(parameters(";").empty());
+}
+
+TEST_CASE("a media type is compared without case, and without parameters that are not asked for") {
+  CHECK(says("application/json", {"application/json"}));
+  CHECK(says("application/json", {"Application/JSON"}));
+  CHECK(says("application/json", {"application/json; charset=utf-8"}));
+  CHECK(says("application/json", {"application/json;charset=UTF-8"}));
+  CHECK(says("application/json", {"application/json ; odd"}));
+  CHECK_FALSE(says("application/json", {"application/jsonp"}));
+  CHECK_FALSE(says("application/json", {"application/merge-patch+json"}));
+  CHECK_FALSE(says("application/json", {}));
+}
+
+TEST_CASE("parameters that are asked for must be there") {
+  CHECK(says("text/plain; charset=utf-8", {"text/plain; format=flowed; Charset=\"UTF-8\""}));
+  CHECK_FALSE(says("text/plain; charset=utf-8", {"text/plain"}));
+  CHECK_FALSE(says("text/plain; charset=utf-8", {"text/plain; charset=latin1"}));
+  CHECK(says("a/b; v=\"a;b\"", {"a/b; v=\"a;b\""}));
+  CHECK_FALSE(says("a/b; v=x", {"a/b; v=X"}));
+}
+
+TEST_CASE("where the field is repeated or a list, each counts") {
+  CHECK(says("application/json", {"text/plain", "application/json"}));
+  CHECK(says("application/json", {"text/plain, application/json; charset=utf-8"}));
+  CHECK_FALSE(says("b/c", {"text/plain; x=\", b/c\""}));
+}
+
+TEST_CASE("what is not a media type is not read as one") {
+  for (const char* text : {"", "json", "a/", "/b", "a b/c", "a/b; c", "a/b; c=\"d", "a/b; =d"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_media_type(text));
+  }
+  CHECK(parse_media_type(" A/B ;; C=d ; ") == MediaType{"a/b", {{"c", "d"}}});
 }

@@ -3,6 +3,7 @@
 
 #include "policies/pointer.hpp"
 #include "proxy/cli/commands.hpp"
+#include "proxy/cli/sheet.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -367,6 +368,21 @@ TEST_CASE("A sequence that is no integer is said to have to be one") {
   CHECK(value_of(result.out, "override") == "unknown, of 2");
   CHECK(value_of(result.out, "decision") ==
         "400 missing-key: body: /sequence is not an integer of 64 bits");
+}
+
+TEST_CASE("explain as JSON has the text's labels, and the fields beside them") {
+  JsonSheet sheet;
+  sheet.line("request", "POST /a");
+  sheet.line("scope", "");
+  sheet.field("header: a", "x\x1b");
+  sheet.no_field("body: /b", "is missing");
+  sheet.condition("body: /c", "is d");
+  sheet.change("/e", "body: /f");
+  CHECK(sheet.json().dump() == R"({"request":"POST /a","scope":null,"fields":{"scope":[)"
+                               R"({"selector":"header: a","value":"x\u001b"},)"
+                               R"({"selector":"body: /b","problem":"is missing"},)"
+                               R"({"selector":"body: /c","test":"is d"},)"
+                               R"({"selector":"/e","becomes":"body: /f"}]}})");
 }
 
 }  // namespace

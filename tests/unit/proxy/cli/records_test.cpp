@@ -105,6 +105,7 @@ TEST_CASE("all are listed with a limit of 0, by policy and state") {
   Port port;
   port.answer("GET /records limit=1000 policy=p state=unknown", R"({"items":[],"next":"a"})");
   port.answer("GET /records cursor=a limit=1000 policy=p state=unknown", R"({"items":[]})");
+  port.answer("GET /policies", R"({"items":[{"name":"p"}]})");
   RecordsArguments arguments = action("list");
   arguments.limit = 0;
   arguments.policy = "p";
@@ -113,6 +114,34 @@ TEST_CASE("all are listed with a limit of 0, by policy and state") {
   CHECK(ran.code == exit_good);
   CHECK(ran.out == "No records.\n");
   CHECK(ran.err.empty());
+}
+
+TEST_CASE("a policy that there is not, and of which there is no record, is an error") {
+  Port port;
+  port.answer("GET /records limit=50 policy=odrers", R"({"items":[]})");
+  port.answer("GET /policies", R"({"items":[{"name":"orders"}]})");
+  RecordsArguments arguments = action("list");
+  arguments.policy = "odrers";
+  const Ran ran = run(port, arguments);
+  CHECK(ran.code == exit_bad);
+  CHECK(ran.out.empty());
+  CHECK(ran.err ==
+        "onceproxy: no policy is called \"odrers\", and it has no records; did you mean "
+        "\"orders\"?\n");
+}
+
+TEST_CASE("a policy that was removed is no error while records of it are left") {
+  Port port;
+  port.answer("GET /records limit=50 policy=old state=unknown", R"({"items":[]})");
+  port.answer("GET /records limit=1 policy=old",
+              R"({"items":[)" + record("aa", "completed") + "]}");
+  port.answer("GET /policies", R"({"items":[{"name":"orders"}]})");
+  RecordsArguments arguments = action("list");
+  arguments.policy = "old";
+  arguments.state = "unknown";
+  const Ran ran = run(port, arguments);
+  CHECK(ran.code == exit_good);
+  CHECK(ran.out == "No records.\n");
 }
 
 TEST_CASE("one record is shown field by field") {

@@ -106,6 +106,25 @@ TEST_CASE("what may fail in the store shows at zero, so that the first failure i
   }
 }
 
+TEST_CASE("every kind of near miss has a word of its own, shown at zero for a policy alone") {
+  const std::pair<NearMiss, std::string> words[] = {{NearMiss::method, "method"},
+                                                    {NearMiss::header, "header"},
+                                                    {NearMiss::condition, "condition"},
+                                                    {NearMiss::path, "path"}};
+  Metrics metrics("1");
+  WorkerMetrics& worker = metrics.add_worker();
+  const PolicyId policy = metrics.policy("p");
+  for (const auto& [reason, word] : words) {
+    INFO(word);
+    const std::string series =
+        R"(onceproxy_near_misses_total{policy="p",reason=)" + quoted(word) + "}";
+    CHECK(Exposition(metrics.exposition()).at(series) == 0);
+    worker.near_miss(policy, reason);
+    CHECK(Exposition(metrics.exposition()).at(series) == 1);
+  }
+  CHECK(metrics.exposition().find("near_misses_total{policy=\"\"") == std::string::npos);
+}
+
 TEST_CASE("every reason to forward without protection has a word of its own, shown at zero") {
   const std::pair<Unprotected, std::string> words[] = {{Unprotected::off, "off"},
                                                        {Unprotected::percent, "percent"},

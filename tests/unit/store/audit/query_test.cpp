@@ -145,7 +145,9 @@ TEST_CASE("filters choose by time, policy, decision and fingerprint") {
   AuditForward other = forward(2, logs.now());
   other.policy = "orders";
   logs.log->write(bytes_of(other), 1);
-  logs.log->hand_over(bytes_of(refusal(1, logs.now()), refusal(2, logs.now(), "mismatch")), 2);
+  const AuditRefusal replayed = refusal(1, logs.now());
+  const AuditRefusal mismatch = refusal(2, logs.now(), "mismatch");
+  logs.log->hand_over(bytes_of(replayed, mismatch), 2);
   logs.now();
   logs.log->act({.action = "reload"});
   logs.log->close();

@@ -67,6 +67,15 @@ TEST_CASE("a body is text, base64, or JSON itself") {
   CHECK(good(R"(,"body":{"b":[1.0,null],"a":"x"})").body == R"({"a":"x","b":[1,null]})");
 }
 
+TEST_CASE("a line tells whether the service was reached, and of a body that was left out") {
+  CHECK(good("").sent);
+  CHECK_FALSE(good(R"(,"sent":false)").sent);
+  CHECK(good(R"(,"sent":null)").sent);
+  CHECK(good(R"(,"body_bytes":7)").body_left_out);
+  CHECK_FALSE(good(R"(,"body_bytes":7,"body":"x")").body_left_out);
+  CHECK_FALSE(good(R"(,"body_bytes":0)").body_left_out);
+}
+
 TEST_CASE("a URL is taken apart, and the target wins over it") {
   const auto target = [](const std::string& url) {
     const auto request = read_json_line(R"({"time":0,"method":"GET","url":")" + url + "\"}");

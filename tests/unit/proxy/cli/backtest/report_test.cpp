@@ -14,7 +14,7 @@ Report report() {
   out.from = parse_moment("2026-01-02T03:04:05Z");
   out.to = parse_moment("2026-01-02T05:00:00Z");
   out.requests = 1115;
-  out.policies = {{"orders", {}}, {"never", {}}};
+  out.policies = {{.name = "orders"}, {.name = "never"}};
   out.policies[0].decisions[static_cast<std::size_t>(Decision::forwarded)] = 1000;
   out.policies[0].decisions[static_cast<std::size_t>(Decision::replayed)] = 90;
   out.policies[0].decisions[static_cast<std::size_t>(Decision::mismatch)] = 10;
@@ -44,6 +44,24 @@ TEST_CASE("the table has a row for each policy and a column for each decision th
         "(no policy)        15\n");
 }
 
+TEST_CASE("what the policies ask and the log lacks stands below the table") {
+  Report lacking = report();
+  lacking.policies[0].missing = {{"header: x-id", 90}};
+  lacking.policies[1].asks_for_headers = true;
+  lacking.bodies_left_out = 4;
+  const std::string text = table(lacking);
+  INFO(text);
+  CHECK(text.find("\norders: header: x-id is missing in 90 of 1100 requests\n") !=
+        std::string::npos);
+  CHECK(text.find("\nnever: match.headers holds for none, since the log has no header fields\n") !=
+        std::string::npos);
+  CHECK(text.find("\n4 have a body that the log left out; ") != std::string::npos);
+  CHECK(json(lacking).find(R"("missing":[{"selector":"header: x-id","requests":90}])") !=
+        std::string::npos);
+  lacking.with_headers = 1;
+  CHECK(table(lacking).find("match.headers") == std::string::npos);
+}
+
 TEST_CASE("what the reader must know stands below the table") {
   Report doubtful = report();
   doubtful.without_status = 3;
@@ -61,14 +79,16 @@ TEST_CASE("what the reader must know stands below the table") {
 }
 
 TEST_CASE("JSON is one object on one line") {
-  CHECK(json(report()) ==
-        R"({"log":"past.jsonl","complete":true,"error":null,"requests":1115,)"
-        R"("from":"2026-01-02T03:04:05.000Z","to":"2026-01-02T05:00:00.000Z",)"
-        R"("policies":[{"name":"orders","requests":1100,"decisions":{"forwarded":1000,)"
-        R"("replayed":90,"mismatch":10}},{"name":"never","requests":0,"decisions":{}}],)"
-        R"("uncovered":15,"bad_requests":0,"without_status":0,)"
-        R"("out_of_order":{"count":0,"max_ms":0},"no_requests":{"count":0,"first":[]}})"
-        "\n");
+  CHECK(
+      json(report()) ==
+      R"({"log":"past.jsonl","complete":true,"error":null,"requests":1115,)"
+      R"("from":"2026-01-02T03:04:05.000Z","to":"2026-01-02T05:00:00.000Z",)"
+      R"("policies":[{"name":"orders","requests":1100,"decisions":{"forwarded":1000,)"
+      R"("replayed":90,"mismatch":10},"missing":[]},)"
+      R"({"name":"never","requests":0,"decisions":{},"missing":[]}],)"
+      R"("uncovered":15,"bad_requests":0,"without_status":0,"with_headers":0,"bodies_left_out":0,)"
+      R"("out_of_order":{"count":0,"max_ms":0},"no_requests":{"count":0,"first":[]}})"
+      "\n");
 }
 
 TEST_CASE("JSON tells the lines that are no requests, and why it broke off") {

@@ -1,0 +1,12 @@
+// `log.capture`: requests as they come, in a file that `onceproxy backtest` reads. Pure;
+// thread-safe.
+#pragma once
+
+#include "config/kind.hpp"
+#include "config/settings.hpp"
+
+namespace onceproxy::config {
+
+Kind<CaptureSettings> capture();
+
+}  // namespace onceproxy::config

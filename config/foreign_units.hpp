@@ -1,0 +1,15 @@
+// Durations and sizes as other tools write them: `10MB`, `512k`, `hour`, `30 sec`, `1h30m`. What
+// they would be here, for a message; none of them is taken. Pure; thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace onceproxy::config {
+
+std::optional<std::chrono::milliseconds> duration_meant(std::string_view text);
+std::optional<std::uint64_t> size_meant(std::string_view text);
+
+}  // namespace onceproxy::config

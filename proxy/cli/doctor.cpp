@@ -1,0 +1,108 @@
+// The command line of `onceproxy doctor`: all checks, one after the other, as lines or as JSON.
+#include <algorithm>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "config/json.hpp"
+#include "config/load.hpp"
+#include "proxy/cli/commands.hpp"
+#include "proxy/cli/doctor/host_checks.hpp"
+#include "proxy/cli/doctor/network_checks.hpp"
+#include "proxy/cli/doctor/store_check.hpp"
+#include "proxy/cli/doctor_files.hpp"
+#include "proxy/cli/read_file.hpp"
+#include "proxy/cli/tls_files.hpp"
+
+namespace onceproxy::cli {
+namespace {
+
+using config::Json;
+using onceproxy::doctor::Finding;
+using onceproxy::doctor::Health;
+
+std::string_view word(Health health) {
+  switch (health) {
+    case Health::ok:
+      return "ok";
+    case Health::warn:
+      return "warn";
+    case Health::fail:
+      break;
+  }
+  return "fail";
+}
+
+std::vector<Finding> of_problems(const std::vector<config::Problem>& problems) {
+  std::vector<Finding> out;
+  for (const config::Problem& problem : problems) {
+    config::Problem bare = problem;
+    bare.source.clear();
+    out.push_back({Health::fail, "config", bare.text(), "`onceproxy check` shows the line"});
+  }
+  return out;
+}
+
+std::vector<Finding> examine(const config::Settings& settings, const std::string& file) {
+  std::vector<Finding> all{{Health::ok, "config", file + " is good", ""}};
+  const auto add = [&](std::vector<Finding> more) {
+    std::ranges::move(more, std::back_inserter(all));
+  };
+  add(check_policies(settings));
+  add(check_files(settings, file));
+  add(onceproxy::doctor::check_user());
+  onceproxy::doctor::StoreState store = onceproxy::doctor::check_store(settings);
+  add(std::move(store.findings));
+  add(onceproxy::doctor::check_ports(settings, store.in_use));
+  std::optional<tls::ClientOptions> tls;
+  if (settings.upstream.tls) tls = tls_options(*settings.upstream.tls);
+  add(onceproxy::doctor::check_upstream(settings, tls));
+  add(onceproxy::doctor::check_clock());
+  add(onceproxy::doctor::check_descriptors(settings));
+  return all;
+}
+
+void print(const std::vector<Finding>& findings, std::ostream& out) {
+  constexpr std::size_t word_width = 6;
+  constexpr std::size_t check_width = 13;
+  for (const Finding& finding : findings) {
+    std::string begin(word(finding.health));
+    begin.resize(word_width, ' ');
+    begin += finding.check;
+    begin.resize(word_width + check_width, ' ');
+    out << begin << finding.told;
+    if (!finding.way_out.empty()) out << "; " << finding.way_out;
+    out << "\n";
+  }
+}
+
+void print_json(const std::vector<Finding>& findings, Health worst, std::ostream& out) {
+  Json checks = Json::array();
+  for (const Finding& finding : findings) {
+    Json one = Json::object(
+        {{"health", word(finding.health)}, {"check", finding.check}, {"told", finding.told}});
+    if (!finding.way_out.empty()) one.set("way_out", finding.way_out);
+    checks.push_back(std::move(one));
+  }
+  out << Json::object({{"health", word(worst)}, {"checks", std::move(checks)}}).dump(2) << "\n";
+}
+
+}  // namespace
+
+int doctor(const std::string& config_file, bool json, const Streams& streams) {
+  const auto text = read_file(config_file, streams.in);
+  if (!text) {
+    streams.err << "onceproxy: " << text.error() << "\n";
+    return exit_unreadable;
+  }
+  const auto settings = config::load(*text, config_file, config::process_environment());
+  const std::vector<Finding> findings =
+      settings ? examine(*settings, config_file) : of_problems(settings.error());
+  Health worst = Health::ok;
+  for (const Finding& finding : findings) worst = std::max(worst, finding.health);
+  json ? print_json(findings, worst, streams.out) : print(findings, streams.out);
+  return worst == Health::fail ? exit_bad : exit_good;
+}
+
+}  // namespace onceproxy::cli

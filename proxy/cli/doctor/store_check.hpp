@@ -1,0 +1,20 @@
+// The store's directory: whether this user may write there, who has it, what it lies on, and how
+// much room there is. Opens no store; takes the directory's lock for a moment, where it is free.
+#pragma once
+
+#include <vector>
+
+#include "config/settings.hpp"
+#include "proxy/cli/doctor/findings.hpp"
+
+namespace onceproxy::doctor {
+
+struct StoreState {
+  /// A running onceproxy has it.
+  bool in_use = false;
+  std::vector<Finding> findings;
+};
+
+StoreState check_store(const config::Settings& settings);
+
+}  // namespace onceproxy::doctor

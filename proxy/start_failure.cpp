@@ -1,0 +1,72 @@
+#include "proxy/start_failure.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+
+#include "config/redact.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy {
+
+namespace {
+
+using telemetry::LogLevel;
+
+/// A file can have a problem in every line; the log need not.
+constexpr std::size_t problems_logged_max = 50;
+
+/// What the file asks for, as far as it can be told of a file that is refused.
+bool asks_for_text(std::string_view config_text) {
+  const config::Json said = config::redacted(config_text, config::process_environment());
+  const config::Json* const log = said.find("log");
+  const config::Json* const format = log == nullptr ? nullptr : log->find("format");
+  return format != nullptr && *format == config::Json("text");
+}
+
+/// Text with carets is for people.
+bool as_text(std::string_view config_text) {
+  return ::isatty(STDERR_FILENO) == 1 || asks_for_text(config_text);
+}
+
+void log_problem(const config::Problem& problem) {
+  std::string place = problem.file;
+  if (problem.line > 0) {
+    place += ':' + std::to_string(problem.line) + ':' + std::to_string(problem.column);
+  }
+  telemetry::log(LogLevel::error, "configuration problem",
+                 {{"place", place}, {"path", problem.path}, {"error", problem.message}});
+}
+
+}  // namespace
+
+void log_problems(const std::vector<config::Problem>& problems) {
+  for (std::size_t i = 0; i < std::min(problems.size(), problems_logged_max); ++i) {
+    log_problem(problems[i]);
+  }
+}
+
+void tell_failure(std::string_view config_text, std::string_view why) {
+  if (as_text(config_text)) {
+    std::cerr << "onceproxy: " << why << "\n";
+    return;
+  }
+  telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);
+  telemetry::log(LogLevel::error, "cannot start", {{"error", why}});
+}
+
+void tell_failure(std::string_view config_text, const std::vector<config::Problem>& problems) {
+  if (as_text(config_text)) {
+    for (const config::Problem& problem : problems) std::cerr << problem.text() << "\n";
+    return;
+  }
+  telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);
+  log_problems(problems);
+  telemetry::log(LogLevel::error, "cannot start",
+                 {{"error", "the configuration has problems"},
+                  {"problems", static_cast<std::int64_t>(problems.size())}});
+}
+
+}  // namespace onceproxy

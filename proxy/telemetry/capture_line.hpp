@@ -1,0 +1,21 @@
+// One request as a line of a capture. The format is told in proxy/cli/backtest/README.md, which
+// reads it. Pure. Private to this folder.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/telemetry/capture.hpp"
+#include "proxy/telemetry/json_text.hpp"
+
+namespace onceproxy::telemetry {
+
+/// A line with its end. `disguise` stands in for the values of `options.redact`.
+std::string capture_line(const CapturedRequest& request, const CaptureOptions& options,
+                         const std::function<std::string(std::string_view)>& disguise,
+                         Timestamp& timestamp);
+
+/// Whether the request belongs to the share.
+bool in_sample(const CapturedRequest& request, double sample);
+
+}  // namespace onceproxy::telemetry

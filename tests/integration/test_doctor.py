@@ -1,0 +1,124 @@
+"""`onceproxy doctor`: what it finds on this machine, before the start and while the program runs."""
+
+import json
+import os
+import socket
+
+import pytest
+import yaml
+
+from harness import policy
+from harness.process import run
+
+
+@pytest.fixture
+def told(stage, upstream):
+    """What it finds with the configuration of a proxy, changed as the test wants it."""
+    proxy = stage.proxy(upstream, start=False)
+
+    def ask(change=lambda settings: None):
+        settings = yaml.safe_load(proxy.config.read_text())
+        change(settings)
+        proxy.config.write_text(yaml.safe_dump(settings))
+        result = run("doctor", "-c", proxy.config, "--format", "json")
+        found = {}
+        document = json.loads(result.stdout)
+        for each in document["checks"]:
+            found.setdefault(each["check"], []).append(each)
+            assert each["health"] == "ok" or each["way_out"], each
+        assert result.returncode == (1 if document["health"] == "fail" else 0)
+        return found
+
+    ask.proxy = proxy
+    return ask
+
+
+def failed(found):
+    return {check for check, all_of_it in found.items() for each in all_of_it
+            if each["health"] == "fail"}
+
+
+def test_what_can_start_fails_nowhere_and_is_left_as_it_was(told):
+    found = told()
+    assert not failed(found)
+    assert set(found) == {"config", "policies", "files", "user", "store", "disk", "ports", "upstream",
+                          "clock", "descriptors"}
+    assert not (told.proxy.directory / "data").exists(), "it makes nothing"
+    told.proxy.start()
+
+
+def test_every_line_begins_with_a_word_and_a_check(told):
+    result = run("doctor", told.proxy.config)
+    assert result.returncode == 0
+    for line in result.stdout.splitlines():
+        assert line.split()[0] in ("ok", "warn", "fail"), line
+
+
+def test_a_running_program_is_no_fault(stage, upstream):
+    proxy = stage.proxy(upstream)
+    settings = yaml.safe_load(proxy.config.read_text())
+    host, port = proxy.data
+    settings["listen"] = f"{host}:{port}"
+    path = proxy.directory / "same.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    result = run("doctor", path)
+    assert result.returncode == 0, result.stdout
+    assert "another process has it open" in result.stdout
+    assert f"listen {host}:{port} is taken, as it should" in result.stdout
+
+
+def test_a_port_that_somebody_else_has(told):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = "127.0.0.1:%d" % other.getsockname()[1]
+        found = told(lambda settings: settings.update(listen=address))
+        assert failed(found) == {"ports"}
+        assert "ss -ltnp" in found["ports"][0]["way_out"]
+
+
+def test_a_service_that_is_not_there(told):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % silent.getsockname()[1]
+        found = told(lambda settings: settings["upstream"].update(address=address))
+    assert failed(found) == {"upstream"}
+    assert "Connection refused" in found["upstream"][0]["told"]
+    found = told(lambda settings: settings["upstream"].update(address="nowhere.invalid:80"))
+    assert "cannot be resolved" in found["upstream"][0]["told"]
+
+
+def test_a_store_that_cannot_be(told):
+    (told.proxy.directory / "data").write_text("")
+    found = told()
+    assert failed(found) == {"store"} and "is not a directory" in found["store"][0]["told"]
+
+
+def test_a_store_that_others_may_enter(told):
+    directory = told.proxy.directory / "data"
+    directory.mkdir()
+    os.chmod(directory, 0o755)
+    found = told()
+    assert found["store"][0]["health"] == "warn" and "chmod 700" in found["store"][0]["way_out"]
+
+
+def test_tokens_and_policies_that_protect_nothing(told):
+    token = told.proxy.directory / "token"
+    token.write_text("t\n")
+    os.chmod(token, 0o644)
+
+    def change(settings):
+        settings["admin"]["token_file"] = str(token)
+        settings["policies"] = [policy(enforcement={"mode": "shadow"})]
+
+    found = told(change)
+    assert "chmod 600" in found["files"][0]["way_out"]
+    assert "watches only" in found["policies"][0]["told"]
+    token.write_text("")
+    assert failed(told()) == {"files"}
+
+
+def test_a_bad_configuration_is_all_that_is_told(told):
+    told.proxy.config.write_text("lisen: x\n")
+    result = run("doctor", told.proxy.config)
+    assert result.returncode == 1
+    assert {line.split()[1] for line in result.stdout.splitlines()} == {"config"}
+    assert run("doctor", told.proxy.directory / "nowhere.yaml").returncode == 2
