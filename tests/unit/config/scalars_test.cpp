@@ -26,7 +26,7 @@ TEST_CASE("Durations are whole numbers with a unit") {
 
 TEST_CASE("A duration in another notation is told in this one") {
   const auto meant = [](std::string_view text) {
-    const std::string& message = parse_duration(text).error();
+    const std::string message = parse_duration(text).error();
     const std::size_t at = message.find("; did you mean ");
     return at == std::string::npos ? "" : message.substr(at + 15);
   };
@@ -67,7 +67,7 @@ TEST_CASE("Sizes are bytes or binary units") {
 
 TEST_CASE("A size in another notation is told in this one") {
   const auto meant = [](std::string_view text) {
-    const std::string& message = parse_size(text).error();
+    const std::string message = parse_size(text).error();
     const std::size_t at = message.find("; did you mean ");
     return at == std::string::npos ? "" : message.substr(at + 15);
   };
