@@ -289,7 +289,9 @@ def test_an_entity_is_shown_with_its_history(stage, upstream):
     facts, _, history = text.partition("\n\n")
     assert "type            ride" in facts and "id              42" in facts
     rows = [line.split()[2] for line in history.splitlines()[1:]]
-    assert rows == ["operator", "forwarded", "replayed", "forwarded"]
+    # The replay and the decline may be of one millisecond, in which a replay counts as the newer.
+    assert rows[0] == "operator" and rows[-1] == "forwarded"
+    assert sorted(rows[1:-1]) == ["forwarded", "replayed"]
     assert "other" not in text
     unknown = run("entities", "show", "ride", "44", *where)
     assert unknown.returncode == 0 and "nothing is known" in unknown.stderr
