@@ -3,49 +3,20 @@
 #include <charconv>
 #include <cstdint>
 
+#include "policies/scanner.hpp"
 #include "policies/timestamp.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::backtest {
 namespace {
 
+using policies::Scanner;
 using std::chrono::microseconds;
 
 // The years' bound keeps every sum of a moment and a window within 64 bits of nanoseconds.
 constexpr std::string_view year_min = "1970";
 constexpr std::string_view year_max = "2199";
 constexpr Moment moment_end = std::chrono::sys_days{std::chrono::year{2200} / 1 / 1};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-/// Takes what it reads off the beginning of a text.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  bool done() const { return rest_.empty(); }
-
-  /// One of `characters`; 0 where the text goes on with none of them.
-  char any_of(std::string_view characters) {
-    if (rest_.empty() || characters.find(rest_.front()) == std::string_view::npos) return 0;
-    const char found = rest_.front();
-    rest_.remove_prefix(1);
-    return found;
-  }
-
-  std::string_view all_digits() {
-    std::size_t size = 0;
-    while (size < rest_.size() && is_digit(rest_[size])) ++size;
-    const std::string_view found = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return found;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 /// The first `places` digits of a fraction as a whole number; those beyond are dropped.
 std::int64_t fraction(std::string_view digits, int places) {
