@@ -90,12 +90,12 @@ struct Entity {
 };
 
 /// Something that the store has yet to do, and does at a time of its own.
-struct Todo {
+struct PendingStep {
   enum class Kind { go_on, end_entry, pass_turn } kind = Kind::go_on;
   int which = 0;  ///< the call, the fingerprint, the entity
   bool completed = false;
 
-  bool operator==(const Todo&) const = default;
+  bool operator==(const PendingStep&) const = default;
 };
 
 struct State {
@@ -115,7 +115,7 @@ struct State {
   };
   std::map<int, Hand> hands;        ///< what calls under way have
   std::map<int, std::string> told;  ///< what this step answered
-  std::vector<Todo> todo;
+  std::vector<PendingStep> pending_steps;
 
   bool operator==(const State&) const = default;
 };

@@ -196,29 +196,31 @@ class Asking {
     const Ask& ask = asks_.at(call);
     tell(call, std::move(answer));
     if (hand.turn) pass_turn_later(ask.entity->key);
-    if (hand.claim) state_.todo.push_back({Todo::Kind::end_entry, ask.fingerprint, false});
+    if (hand.claim)
+      state_.pending_steps.push_back({PendingStep::Kind::end_entry, ask.fingerprint, false});
   }
 
   // What happens by itself, in any order.
 
   void pass_turn_later(int entity) {
-    state_.todo.push_back({Todo::Kind::pass_turn, entity, false});
+    state_.pending_steps.push_back({PendingStep::Kind::pass_turn, entity, false});
   }
 
   void settle_down() {
-    while (!state_.todo.empty()) {
-      const std::size_t at = reads_only(state_.todo.front()) ? 0 : pick(state_.todo.size());
-      const Todo todo = state_.todo[at];
-      state_.todo.erase(state_.todo.begin() + static_cast<std::ptrdiff_t>(at));
-      switch (todo.kind) {
-        case Todo::Kind::go_on:
-          go_on(todo.which);
+    while (!state_.pending_steps.empty()) {
+      const std::size_t at =
+          reads_only(state_.pending_steps.front()) ? 0 : pick(state_.pending_steps.size());
+      const PendingStep step = state_.pending_steps[at];
+      state_.pending_steps.erase(state_.pending_steps.begin() + static_cast<std::ptrdiff_t>(at));
+      switch (step.kind) {
+        case PendingStep::Kind::go_on:
+          go_on(step.which);
           break;
-        case Todo::Kind::end_entry:
-          end_entry(todo.which, todo.completed);
+        case PendingStep::Kind::end_entry:
+          end_entry(step.which, step.completed);
           break;
-        case Todo::Kind::pass_turn:
-          pass_turn(todo.which);
+        case PendingStep::Kind::pass_turn:
+          pass_turn(step.which);
           break;
       }
     }
@@ -227,13 +229,13 @@ class Asking {
   std::size_t pick(std::size_t of) { return of == 1 ? 0 : choices_.choose(of); }
 
   /// Those that waited for an outcome, once it is known: their order makes no difference.
-  bool reads_only(const Todo& todo) const {
-    return todo.kind == Todo::Kind::go_on && !state_.hands.at(todo.which).claim;
+  bool reads_only(const PendingStep& step) const {
+    return step.kind == PendingStep::Kind::go_on && !state_.hands.at(step.which).claim;
   }
 
   void go_on_later(int call) {
     state_.waiting.erase(call);
-    state_.todo.push_back({Todo::Kind::go_on, call, false});
+    state_.pending_steps.push_back({PendingStep::Kind::go_on, call, false});
   }
 
   void end_entry(int fingerprint, bool completed) {

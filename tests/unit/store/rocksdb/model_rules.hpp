@@ -47,7 +47,7 @@ class Step : public Asking {
     if (ask.wants_turn()) {
       die(state_.entities.at(ask.entity->key), state_.records.at(ask.fingerprint));
     }
-    state_.todo.push_back({Todo::Kind::end_entry, ask.fingerprint, false});
+    state_.pending_steps.push_back({PendingStep::Kind::end_entry, ask.fingerprint, false});
     settle_down();
   }
 
@@ -143,7 +143,7 @@ class Step : public Asking {
 
   /// A reservation is over, and what it had goes on.
   void end(const Ask& ask, bool completed) {
-    state_.todo.push_back({Todo::Kind::end_entry, ask.fingerprint, completed});
+    state_.pending_steps.push_back({PendingStep::Kind::end_entry, ask.fingerprint, completed});
     if (ask.wants_turn()) pass_turn_later(ask.entity->key);
     settle_down();
   }
