@@ -64,7 +64,7 @@ def test_a_running_program_is_no_fault(stage, upstream):
     result = run("doctor", path)
     assert result.returncode == 0, result.stdout
     assert "another process has it open" in result.stdout
-    assert f"listen {host}:{port} is taken, as it should" in result.stdout
+    assert f"listen {host}:{port} is in use, as expected" in result.stdout
 
 
 def test_a_port_that_somebody_else_has(told):

@@ -41,8 +41,8 @@ std::vector<Finding> check_descriptors(const config::Settings& settings) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return out.take();
   const auto most = static_cast<std::uint64_t>(limit.rlim_max);
   if (limit.rlim_max != RLIM_INFINITY && most < wanted) {
-    out.warn(std::to_string(most) + " may be open, and with limits.connections and " +
-                 "upstream.max_connections used up " + std::to_string(wanted) + " are needed",
+    out.warn("at most " + std::to_string(most) + " may be open, but " + std::to_string(wanted) +
+                 " are needed when limits.connections and upstream.max_connections are used up",
              "raise LimitNOFILE= or `ulimit -Hn`, or lower limits.connections");
   } else {
     out.ok("enough for limits.connections and upstream.max_connections");

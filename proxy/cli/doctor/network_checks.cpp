@@ -82,7 +82,7 @@ void check_port(const std::string& name, const config::Address& address, bool ru
     const int error = try_to_bind(one);
     if (error == 0) continue;
     if (error == EADDRINUSE && runs) {
-      return out.ok(name + " " + address.text() + " is taken, as it should where onceproxy runs");
+      return out.ok(name + " " + address.text() + " is in use, as expected while onceproxy runs");
     }
     return out.fail(name + " " + address.text() + " cannot be bound: " + reason(error),
                     way_to_bind(error));
@@ -117,7 +117,7 @@ void check_upstream_tls(const config::Settings& settings, const tls::ClientOptio
                                  {"OPTIONS", "*", "", *std::move(context)},
                                  std::chrono::duration_cast<std::chrono::seconds>(patience_max));
   if (answer) {
-    out.ok("its certificate is taken for " + options.server_name);
+    out.ok("its certificate is accepted for " + options.server_name);
   } else {
     out.fail(answer.error(), "look at upstream.tls.ca and upstream.tls.server_name");
   }
@@ -159,9 +159,10 @@ std::vector<Finding> check_upstream(const config::Settings& settings,
     return out.take();
   }
   if (reached < found->size()) {
-    out.warn(std::to_string(found->size() - reached) + " of the " + std::to_string(found->size()) +
-                 " addresses of " + address + " take no connection: " + reason(error),
-             "the others are used; look whether the name should lead there");
+    out.warn(
+        std::to_string(found->size() - reached) + " of the " + std::to_string(found->size()) +
+            " addresses of " + address + " take no connection: " + reason(error),
+        "the other addresses are used; check whether the name should resolve to those that failed");
   } else {
     out.ok(address + " takes connections");
   }

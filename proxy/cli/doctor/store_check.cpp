@@ -91,7 +91,7 @@ bool check_lock(const fs::path& path, Findings& out) {
   if (directory < 0) return false;
   const bool in_use = ::flock(directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   ::close(directory);
-  if (in_use) out.ok("another process has it open, as it should where onceproxy runs already");
+  if (in_use) out.ok("another process has it open, as expected while onceproxy runs");
   return in_use;
 }
 
@@ -105,7 +105,8 @@ void check_file_system(const fs::path& path, bool synced, Findings& out) {
   const auto type = static_cast<long>(status.f_type);
   if (type == tmpfs && synced) {
     out.warn(path.string() + " lies in memory: a reboot loses it",
-             "name a directory on a disk, or write store.rocksdb.sync: none where that is meant");
+             "name a directory on a disk, or set store.rocksdb.sync: none if losing it at a reboot "
+             "is intended");
   } else if (type == overlay) {
     out.warn(path.string() + " lies in the container's own layer, which ends with the container",
              "mount a volume there");
