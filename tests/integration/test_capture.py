@@ -80,7 +80,10 @@ def test_secrets_are_replaced_and_still_tell_callers_apart(stage, upstream, dire
     text = (directory / "day.jsonl").read_text()
     assert "s3cret" not in text and "redacted-" in text
     report = backtest(proxy, directory / "day.jsonl", policy(scope=[{"header": "authorization"}]))
-    assert report["policies"][0]["decisions"] == {"forwarded": 2, "replayed": 1}
+    # The third may have come while the first was still being recorded.
+    decisions = report["policies"][0]["decisions"]
+    assert decisions.pop("forwarded") == 2
+    assert decisions in ({"replayed": 1}, {"in-flight": 1})
 
 
 def test_what_the_service_did_not_answer_is_not_told_as_its_answer(stage, directory):
