@@ -30,6 +30,18 @@ class Timer {
   virtual ~Timer() = default;
 };
 
+/// A socket that a loop watches. Destroyed, nothing more is told. Made and destroyed on the loop's
+/// thread only, and destroyed before the socket is closed.
+class SocketWatch {
+ public:
+  SocketWatch() = default;
+  SocketWatch(const SocketWatch&) = delete;
+  SocketWatch& operator=(const SocketWatch&) = delete;
+  virtual ~SocketWatch() = default;
+  /// Whether it is to be told, too, that the socket can be written to.
+  virtual void want_write(bool wanted) = 0;
+};
+
 /// One event loop, as a store sees it. Outlives the calls that name it.
 class Loop {
  public:
@@ -48,6 +60,18 @@ class Loop {
   /// timers: calls from it never wait for anybody, but are answered as if their time were over.
   virtual std::unique_ptr<Timer> timer([[maybe_unused]] std::chrono::milliseconds after,
                                        [[maybe_unused]] std::function<void()> expired) {
+    return nullptr;
+  }
+
+  /// Whether this loop watches sockets for a store. Then every verb with a call on it is called on
+  /// its thread, and Store::leave() before it ends.
+  virtual bool watches() const { return false; }
+
+  /// Runs `ready` on the loop's thread whenever the socket can be read from or has failed, again
+  /// and again until all of it was read. `ready` may destroy the watch. Called on the loop's
+  /// thread, where watches() says that it may be.
+  virtual std::unique_ptr<SocketWatch> watch([[maybe_unused]] int descriptor,
+                                             [[maybe_unused]] std::function<void()> ready) {
     return nullptr;
   }
 

@@ -71,6 +71,9 @@ struct ReserveRequest {
   /// of being answered InFlight at once. Of those that wait for one that is released, exactly one
   /// takes over; the others go on waiting.
   std::chrono::milliseconds wait{0};
+  /// Another operation may end this one: a store that shares its records with other processes keeps
+  /// no answer of it in memory.
+  bool may_be_ended = false;
   /// What the caller keeps in memory while it waits. The sum over all that wait is bounded; above
   /// the bound a call does not wait.
   std::size_t bytes_kept = 0;

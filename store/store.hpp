@@ -12,12 +12,14 @@
 // Thread-safety: every verb may be called from any thread.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "store/answer.hpp"
 #include "store/call.hpp"
+#include "store/lease_watch.hpp"
 #include "store/permit.hpp"
 #include "store/request.hpp"
 #include "store/result.hpp"
@@ -57,8 +59,17 @@ class Store : public PermitOwner {
   [[nodiscard]] virtual bool mark_unknown(Permit permit, std::string_view error,
                                           Call<Settled>& call) = 0;
 
-  /// Begins what was called for from loops that submit() themselves. Cheap where that is nothing.
-  virtual void submit() {}
+  /// `watch` is told on `loop`, at most once, if the lease of `permit` ends before it is settled. A
+  /// store whose leases are renewed as long as the process lives tells nothing.
+  virtual void watch_lease([[maybe_unused]] const Permit& permit, [[maybe_unused]] Loop& loop,
+                           [[maybe_unused]] std::weak_ptr<LeaseWatch> watch) {}
+
+  /// Begins what was called for from `loop`, which submits itself. Cheap where that is nothing.
+  virtual void submit([[maybe_unused]] Loop& loop) {}
+
+  /// `loop` watches sockets and is about to end: gives up what is kept on it. All its calls were
+  /// answered. Called on its thread.
+  virtual void leave([[maybe_unused]] Loop& loop) {}
 
   /// Since when digests are what they are now; what is in the store from before may lie under
   /// earlier ones (ReserveRequest::earlier). Absent: it holds nothing from before. Fixed, and

@@ -11,6 +11,7 @@
 #include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
 #include "proxy/http/listener.hpp"
+#include "proxy/io/foreign_socket.hpp"
 #include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -91,6 +92,7 @@ void Worker::run() {
   access_log_->flush();
   if (recorder_) recorder_->flush();
   gate_.hand_over_audit();
+  shared_.store.leave(*this);
 }
 
 void Worker::tick() {
@@ -140,13 +142,17 @@ bool Worker::end_round(bool quiet) {
   if (!holds_calls_) return true;
   if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
   holds_calls_ = false;
-  shared_.store.submit();
+  shared_.store.submit(*this);
   return true;
 }
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
                                             std::function<void()> expired) {
   return std::make_unique<io::LoopTimer>(loop_, after, std::move(expired));
+}
+
+std::unique_ptr<store::SocketWatch> Worker::watch(int descriptor, std::function<void()> ready) {
+  return std::make_unique<io::ForeignSocket>(loop_, descriptor, std::move(ready));
 }
 
 void Worker::shares_shed() {

@@ -78,6 +78,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   bool submits() override;
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
                                       std::function<void()> expired) override;
+  bool watches() const override { return true; }
+  std::unique_ptr<store::SocketWatch> watch(int descriptor, std::function<void()> ready) override;
   void shares_shed() override;
 
   // On the worker's thread, for its connections:

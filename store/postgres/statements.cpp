@@ -45,6 +45,11 @@ constexpr std::array<Described, statements> all{{
      "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'operations'::regclass) "
      "FROM sweep",
      ""},
+    {"counted_unknown",
+     "SELECT split_part(key, ':', 2) = 't', decode(split_part(key, ':', 3), 'hex'), "
+     "value::bigint, now_ms() - (counted->>('o' || substr(key, 2)))::bigint "
+     "FROM sweep, jsonb_each_text(counted) WHERE key LIKE 'u:%' LIMIT 1000",
+     ""},
     {"count_duplicates", "SELECT count_duplicates(@)", "BLLL"},
     {"keep_note",
      "INSERT INTO notes (name, value) VALUES (@) ON CONFLICT (name) DO UPDATE SET value = "

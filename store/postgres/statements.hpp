@@ -34,7 +34,7 @@ enum class Statement : std::uint8_t {
   operator_forget,
   operator_open,
 };
-inline constexpr std::size_t statements = 23;
+inline constexpr std::size_t statements = 24;
 
 /// The codes that the functions answer with.
 namespace code {

@@ -28,7 +28,7 @@
 #include "store/rocksdb/census.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/delivery.hpp"
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 #include "store/rocksdb/fences.hpp"
 #include "store/rocksdb/handover.hpp"
 #include "store/rocksdb/kept_notes.hpp"

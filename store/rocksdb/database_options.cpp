@@ -14,7 +14,7 @@
 #include "store/entity.hpp"
 #include "store/record.hpp"
 #include "store/rocksdb/digest_memtable.hpp"
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 #include "store/rocksdb/expiry_filter.hpp"
 #include "store/rocksdb/library.hpp"
 #include "store/rocksdb/prepared_log.hpp"

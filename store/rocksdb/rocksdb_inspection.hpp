@@ -8,7 +8,7 @@
 
 #include "store/inspection.hpp"
 #include "store/rocksdb/committer.hpp"
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 #include "store/rocksdb/handover.hpp"
 
 namespace onceproxy::store {

@@ -67,7 +67,7 @@ class OpenStore final : public RocksDbStore {
                 Call<Settled>& call) override;
   bool release(Permit permit, const NotDone& why, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
-  void submit() override { committer_->submit(); }
+  void submit(Loop&) override { committer_->submit(); }
   std::optional<WallTime> digests_since() const override { return digests_since_; }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
   Notes* notes() override { return &notes_; }

@@ -3,14 +3,11 @@
 // the list, the waiter's link in it and what the table hands it; everything else belongs to the
 // thread of the call's loop. The caller that takes it out of its list delivers it to that loop,
 // where `resume` takes ownership and goes on with the reserve.
-//
-// WaitingRoom bounds how many wait and what they keep. Thread-safe.
+// Not thread-safe but for that.
 #pragma once
 
-#include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -18,55 +15,9 @@
 #include "store/record.hpp"
 #include "store/request.hpp"
 #include "store/result.hpp"
+#include "store/waiting_room.hpp"
 
 namespace onceproxy::store {
-
-class WaitingRoom {
- public:
-  WaitingRoom(std::size_t calls_max, std::size_t bytes_max)
-      : calls_max_(calls_max), bytes_max_(bytes_max) {}
-
-  /// One place, given back with its destructor.
-  class Place {
-   public:
-    Place() = default;
-    Place(Place&& other) noexcept
-        : room_(std::exchange(other.room_, nullptr)), bytes_(other.bytes_) {}
-    Place& operator=(Place&&) = delete;
-    ~Place() {
-      if (room_ != nullptr) room_->leave(bytes_);
-    }
-    explicit operator bool() const { return room_ != nullptr; }
-
-   private:
-    friend class WaitingRoom;
-    Place(WaitingRoom& room, std::size_t bytes) : room_(&room), bytes_(bytes) {}
-    WaitingRoom* room_ = nullptr;
-    std::size_t bytes_ = 0;
-  };
-
-  /// None where there is no room.
-  Place enter(std::size_t bytes) {
-    const bool calls_fit = calls_.fetch_add(1, std::memory_order_relaxed) < calls_max_;
-    const bool bytes_fit = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_;
-    if (calls_fit && bytes_fit) return {*this, bytes};
-    leave(bytes);
-    return {};
-  }
-  std::size_t calls() const { return calls_.load(std::memory_order_relaxed); }
-  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-
- private:
-  void leave(std::size_t bytes) {
-    calls_.fetch_sub(1, std::memory_order_relaxed);
-    bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  }
-
-  const std::size_t calls_max_;
-  const std::size_t bytes_max_;
-  std::atomic<std::size_t> calls_{0};
-  std::atomic<std::size_t> bytes_{0};
-};
 
 /// A reserve under way, and what it has in hand so far.
 struct Attempt {

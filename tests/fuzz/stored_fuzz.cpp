@@ -6,7 +6,7 @@
 #include "claim.hpp"
 #include "store/entity.hpp"
 #include "store/record.hpp"
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 #include "store/rocksdb/rates.hpp"
 
 using namespace onceproxy::store;

@@ -25,7 +25,8 @@ CREATE FUNCTION reserve(
   OUT o_code smallint, OUT o_now bigint, OUT o_number bigint, OUT o_attempt integer,
   OUT o_nonce bytea, OUT o_flag boolean, OUT o_status integer, OUT o_replayable boolean,
   OUT o_not_kept smallint, OUT o_settled bigint, OUT o_expires bigint, OUT o_trace bytea,
-  OUT o_head bytea, OUT o_body bytea, OUT o_lsn pg_lsn, OUT o_confirmed boolean)
+  OUT o_head bytea, OUT o_body bytea, OUT o_lsn pg_lsn, OUT o_confirmed boolean,
+  OUT o_payload bytea)
 LANGUAGE plpgsql AS $$
 DECLARE
   r operations%ROWTYPE;
@@ -247,6 +248,7 @@ BEGIN
     o_settled := r.settled;
     o_expires := r.expires;
     o_trace := r.trace;
+    o_payload := r.payload;
     o_head := r.head;
     o_body := r.body;
   END IF;

@@ -35,8 +35,8 @@ CREATE FUNCTION complete(
   p_not_kept smallint, p_head bytea, p_body bytea, p_ends bytea[], p_again boolean,
   p_not_after bigint, p_quorum boolean,
   OUT o_code smallint, OUT o_now bigint, OUT o_awaited boolean, OUT o_queued boolean,
-  OUT o_entity bytea, OUT o_settled bigint, OUT o_expires bigint, OUT o_flag boolean,
-  OUT o_lsn pg_lsn, OUT o_confirmed boolean)
+  OUT o_entity bytea, OUT o_lsn pg_lsn, OUT o_confirmed boolean,
+  OUT o_settled bigint, OUT o_expires bigint, OUT o_flag boolean, OUT o_payload bytea)
 LANGUAGE plpgsql AS $$
 DECLARE
   r operations%ROWTYPE;
@@ -55,6 +55,7 @@ BEGIN
   o_now := now_ms();
   IF NOT FOUND OR r.nonce <> p_nonce THEN o_code := 2; RETURN; END IF;
   o_flag := r.ended;
+  o_payload := r.payload;
   o_entity := r.entity;
   IF r.state = 2 THEN
     o_code := 1;
@@ -118,7 +119,7 @@ $$;
 CREATE FUNCTION release(
   p_fingerprint bytea, p_nonce bytea, p_again boolean, p_not_after bigint, p_quorum boolean,
   OUT o_code smallint, OUT o_now bigint, OUT o_awaited boolean, OUT o_queued boolean,
-  OUT o_entity bytea)
+  OUT o_entity bytea, OUT o_lsn pg_lsn, OUT o_confirmed boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
   r operations%ROWTYPE;

@@ -45,16 +45,25 @@ BEGIN
     SELECT ctid FROM operations WHERE ctid >= v_first AND ctid < v_end AND expires <= v_now
        FOR UPDATE SKIP LOCKED));
 
+  -- Counts of the whole pass so far, with those of these pages. Of unknown outcomes also how many
+  -- there are for each policy ("u"), and since when ("o"), by whether they are held and the policy.
+  WITH here AS MATERIALIZED (
+    SELECT state, hold, policy, CASE WHEN state = 3 THEN settled ELSE lease_ends END AS since,
+           state = 3 OR (state = 1 AND lease_ends <= v_now) AS unknown
+      FROM operations
+     WHERE ctid >= v_first AND ctid < v_end AND expires > v_now AND NOT (ended AND state = 2))
   SELECT jsonb_object_agg(k, n) INTO v_counting FROM (
-    SELECT k, sum(n) AS n FROM (
+    SELECT k, CASE WHEN k LIKE 'o:%' THEN min(n) ELSE sum(n) END AS n FROM (
       SELECT key AS k, value::numeric AS n FROM jsonb_each_text(s.counting)
       UNION ALL
-      SELECT CASE WHEN state = 2 THEN 'completed'
-                  WHEN state = 1 AND lease_ends > v_now THEN 'reserved'
-                  ELSE 'unknown' END, count(*)
-        FROM operations
-       WHERE ctid >= v_first AND ctid < v_end AND expires > v_now AND NOT (ended AND state = 2)
-       GROUP BY 1
+      SELECT CASE WHEN unknown THEN 'unknown' WHEN state = 2 THEN 'completed' ELSE 'reserved' END,
+             count(*) FROM here GROUP BY 1
+      UNION ALL
+      SELECT format('u:%s:%s', hold, encode(policy, 'hex')), count(*)
+        FROM here WHERE unknown GROUP BY 1
+      UNION ALL
+      SELECT format('o:%s:%s', hold, encode(policy, 'hex')), min(since)
+        FROM here WHERE unknown GROUP BY 1
     ) AS parts GROUP BY k) AS sums;
   v_counting := coalesce(v_counting, '{}');
 

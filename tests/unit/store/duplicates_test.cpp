@@ -1,4 +1,4 @@
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 
 #include <catch2/catch.hpp>
 #include <map>

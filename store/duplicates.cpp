@@ -1,4 +1,4 @@
-#include "store/rocksdb/duplicates.hpp"
+#include "store/duplicates.hpp"
 
 #include <algorithm>
 

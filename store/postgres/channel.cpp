@@ -1,0 +1,235 @@
+#include "store/postgres/channel.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/postgres/failure.hpp"
+#include "store/postgres/poll_loop.hpp"
+
+namespace onceproxy::store {
+
+namespace {
+constexpr std::chrono::milliseconds tick_interval{100};
+}
+
+Channel::Channel(const Parts& parts, Loop& loop, std::size_t connections_max, bool listens)
+    : parts_(parts),
+      loop_(loop),
+      connections_max_(std::max<std::size_t>(connections_max, 1)),
+      listens_(listens) {
+  want_one();
+  wait_for_tick();
+}
+
+Channel::~Channel() {
+  close();
+}
+
+void Channel::want_one() {
+  const bool listen = listens_ && listener_ == nullptr && wanted_ == 0;
+  ++wanted_;
+  parts_.connector.want(this, listen,
+                        [this, alive = alive_, &loop = loop_, listen](pq::ConnectionPtr session,
+                                                                      const Server& server) {
+                          // A function must be one that can be copied.
+                          const auto handed =
+                              std::make_shared<pq::ConnectionPtr>(std::move(session));
+                          post(loop, [this, alive, handed, server, listen] {
+                            if (*alive) adopt(std::move(*handed), server, listen);
+                          });
+                        });
+}
+
+void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen) {
+  --wanted_;
+  connections_.push_back(std::make_unique<Connection>(loop_, std::move(session), server, *this));
+  Counters::add(parts_.counters.connections);
+  if (listen) {
+    listener_ = connections_.back().get();
+    hears_ = true;
+  }
+  pump();
+}
+
+/// The one with the fewest on their way; null where none has room.
+Connection* Channel::choose() {
+  Connection* best = nullptr;
+  for (const auto& connection : connections_) {
+    if (!connection->usable() || connection->stuck()) continue;
+    if (connection->in_flight() >= parts_.tuning.pipeline_max) continue;
+    if (best == nullptr || connection->in_flight() < best->in_flight()) best = connection.get();
+    if (best->in_flight() == 0) break;
+  }
+  return best;
+}
+
+bool Channel::pass_on(Query& query) {
+  while (Connection* const connection = choose()) {
+    if (!connection->send(query)) continue;  // it is broken now
+    connection->flush();
+    Counters::add(parts_.counters.round_trips);
+    return true;
+  }
+  return false;
+}
+
+bool Channel::send(Query& query) {
+  query.is_late = false;
+  if (closed_) return false;
+  if (waiting_.empty() && pass_on(query)) {
+    grow();
+    return true;
+  }
+  if (waiting_count_ >= parts_.options.queue_max) return false;
+  waiting_.push_back(query);
+  ++waiting_count_;
+  Counters::add(parts_.counters.queued);
+  grow();
+  return true;
+}
+
+/// One more connection where all of them are at work.
+void Channel::grow() {
+  const bool all_busy =
+      std::all_of(connections_.begin(), connections_.end(),
+                  [](const auto& connection) { return connection->in_flight() > 0; });
+  if (all_busy && wanted_ == 0 && connections_.size() < connections_max_) want_one();
+}
+
+/// Sends what waits, as far as it goes.
+void Channel::pump() {
+  while (!waiting_.empty()) {
+    Query& query = waiting_.front();
+    waiting_.pop_front();
+    if (!pass_on(query)) {
+      waiting_.push_front(query);
+      return;
+    }
+    --waiting_count_;
+    parts_.counters.queued.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Channel::broken(Connection& connection, const std::string& why) {
+  const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                  [&](const auto& one) { return one.get() == &connection; });
+  if (found == connections_.end()) return;
+  parts_.counters.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (listener_ == &connection) {
+    listener_ = nullptr;
+    hears_ = false;
+  }
+  broken_.push_back(std::move(*found));
+  connections_.erase(found);
+  if (closed_) return;
+  parts_.trouble(trouble::lost, why);
+  if (wanted_ == 0) want_one();
+  // Not here: somebody is in one of its calls, or in send().
+  post(loop_, [this, alive = alive_] {
+    if (*alive) bury();
+  });
+}
+
+/// Tells those whose connection is gone, then forgets it.
+void Channel::bury() {
+  const auto gone = std::exchange(broken_, {});
+  for (const auto& connection : gone) {
+    QueryList lost = connection->take_all();
+    lose(lost);
+  }
+}
+
+void Channel::lose(QueryList& queries) {
+  while (!queries.empty()) {
+    Query& query = queries.front();
+    queries.pop_front();
+    Reply reply;
+    reply.lost = true;
+    reply.error = "the connection to the database broke";
+    query.replied(std::move(reply));
+  }
+}
+
+void Channel::wait_for_tick() {
+  ticker_ = loop_.timer(tick_interval, [this, alive = alive_] {
+    if (*alive) tick();
+  });
+}
+
+void Channel::tick() {
+  tell_late();
+  pump();
+  wait_for_tick();
+}
+
+void Channel::tell_late() {
+  const auto now = Query::SteadyClock::now();
+  QueryList over;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    Query& query = *at;
+    if (query.deadline > now) {
+      ++at;
+      continue;
+    }
+    at = waiting_.erase(at);
+    --waiting_count_;
+    parts_.counters.queued.fetch_sub(1, std::memory_order_relaxed);
+    over.push_back(query);
+  }
+  bool any = !over.empty();
+  std::vector<Connection*> silent;
+  for (const auto& connection : connections_) {
+    any = connection->tell_late(now) || any;
+    if (now - connection->silent_since(now) > parts_.tuning.silence_max) {
+      silent.push_back(connection.get());
+    }
+  }
+  if (any) parts_.trouble(trouble::timeout, "the database did not answer in time");
+  // They were never sent.
+  while (!over.empty()) {
+    Query& query = over.front();
+    over.pop_front();
+    query.is_late = true;
+    query.late();
+    Reply reply;
+    reply.sqlstate = "57014";
+    reply.error = "no connection to the database was free in time";
+    query.replied(std::move(reply));
+  }
+  for (Connection* const connection : silent) broken(*connection, "the server is silent");
+}
+
+bool Channel::idle() const {
+  return waiting_.empty() && broken_.empty() &&
+         std::all_of(connections_.begin(), connections_.end(),
+                     [](const auto& connection) { return connection->in_flight() == 0; });
+}
+
+bool Channel::ready() const {
+  return std::any_of(connections_.begin(), connections_.end(), [](const auto& connection) {
+    return connection->usable() && !connection->stuck();
+  });
+}
+
+void Channel::close() {
+  if (std::exchange(closed_, true)) return;
+  *alive_ = false;
+  parts_.connector.forget(this);
+  ticker_.reset();
+  QueryList lost;
+  lost.swap(waiting_);
+  for (const auto& connection : connections_) {
+    QueryList of_one = connection->take_all();
+    lost.splice(lost.end(), of_one);
+  }
+  for (const auto& connection : broken_) {
+    QueryList of_one = connection->take_all();
+    lost.splice(lost.end(), of_one);
+  }
+  parts_.counters.connections.fetch_sub(connections_.size(), std::memory_order_relaxed);
+  connections_.clear();
+  broken_.clear();
+  lose(lost);
+}
+
+}  // namespace onceproxy::store

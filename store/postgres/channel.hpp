@@ -1,0 +1,89 @@
+// Channel: the connections of one event loop, and the statements that go over them. A statement
+// goes to the connection with the fewest on their way; where none is ready it waits for one.
+// Connections are opened as they are needed, up to the channel's share.
+//
+// Not thread-safe: the loop's thread, but for what says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/postgres/circuit.hpp"
+#include "store/postgres/connection.hpp"
+#include "store/postgres/connector.hpp"
+#include "store/postgres/counters.hpp"
+#include "store/postgres/options.hpp"
+#include "store/postgres/tuning.hpp"
+
+namespace onceproxy::store {
+
+class Channel final : Connection::Owner {
+ public:
+  /// All of it outlives the channel.
+  struct Parts {
+    const PostgresOptions& options;
+    const PostgresTuning& tuning;
+    Connector& connector;
+    Counters& counters;
+    Circuit& circuit;
+    /// A connection broke or nothing answered in time; from any thread.
+    std::function<void(std::string_view kind, const std::string& detail)> trouble;
+    /// Another instance has told something.
+    std::function<void(std::string_view text)> notified;
+  };
+  /// `listens`: its first connection hears what other instances tell.
+  Channel(const Parts& parts, Loop& loop, std::size_t connections_max, bool listens);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  Loop& loop() { return loop_; }
+
+  /// Takes the query, whose replied() is then called once, never within this call. False: too many
+  /// wait, or the channel is closed; nothing is called.
+  bool send(Query& query);
+  /// Ends everything: what is under way is told that it is lost. Idempotent.
+  void close();
+
+  /// Nothing is under way or waits.
+  bool idle() const;
+  /// It can send something at this moment.
+  bool ready() const;
+  bool hears() const { return hears_; }
+
+ private:
+  void broken(Connection& connection, const std::string& why) override;
+  void notified(std::string_view text) override { parts_.notified(text); }
+
+  void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
+  Connection* choose();
+  bool pass_on(Query& query);
+  void pump();
+  void grow();
+  void want_one();
+  void tick();
+  void tell_late();
+  void wait_for_tick();
+  void bury();
+  void lose(QueryList& queries);
+
+  const Parts parts_;
+  Loop& loop_;
+  const std::size_t connections_max_;
+  const bool listens_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  /// Broken ones, until nobody is in their calls any more.
+  std::vector<std::unique_ptr<Connection>> broken_;
+  const Connection* listener_ = nullptr;
+  bool hears_ = false;
+  std::size_t wanted_ = 0;
+  QueryList waiting_;
+  std::size_t waiting_count_ = 0;
+  std::unique_ptr<Timer> ticker_;
+  bool closed_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onceproxy::store

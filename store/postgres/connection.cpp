@@ -1,0 +1,162 @@
+#include "store/postgres/connection.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "store/postgres/failure.hpp"
+
+namespace onceproxy::store {
+
+Connection::Connection(Loop& loop, pq::ConnectionPtr session, const Server& server, Owner& owner)
+    : loop_(loop), session_(std::move(session)), server_(server), owner_(owner) {
+  PQsetNoticeReceiver(session_.get(), hear_notice, this);
+  watch_ = loop_.watch(PQsocket(session_.get()), [this] { ready(); });
+}
+
+Connection::~Connection() {
+  *alive_ = false;
+  watch_.reset();
+  queries_.clear();
+}
+
+/// The server has committed, and could not wait until a standby has it ("canceling wait for
+/// synchronous replication", class 01000 in whatever language).
+void Connection::hear_notice(void* self, const PGresult* notice) {
+  const char* const state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  if (state != nullptr && std::strcmp(state, "01000") == 0) {
+    static_cast<Connection*>(self)->reply_.unconfirmed = true;
+  }
+}
+
+bool Connection::send(Query& query) {
+  if (broken_) return false;
+  params_.clear();
+  query.bind(params_, server_);
+  if (PQsendQueryPrepared(session_.get(), name(query.statement), params_.count(), params_.values(),
+                          params_.lengths(), params_.formats(), 1) != 1 ||
+      PQpipelineSync(session_.get()) != 1) {
+    fail(pq::trimmed(PQerrorMessage(session_.get())));
+    return false;
+  }
+  query.sent = Query::SteadyClock::now();
+  queries_.push_back(query);
+  return true;
+}
+
+void Connection::flush() {
+  if (broken_) return;
+  const int left = PQflush(session_.get());
+  if (left < 0) {
+    fail(pq::trimmed(PQerrorMessage(session_.get())));
+    return;
+  }
+  if (std::exchange(writing_, left == 1) != writing_) watch_->want_write(writing_);
+}
+
+void Connection::ready() {
+  if (broken_) return;
+  const std::shared_ptr<bool> alive = alive_;
+  if (writing_) flush();
+  if (!*alive || broken_) return;
+  if (PQconsumeInput(session_.get()) != 1) {
+    fail(pq::trimmed(PQerrorMessage(session_.get())));
+    return;
+  }
+  read_results();
+  if (!*alive || broken_) return;
+  while (PGnotify* const notification = PQnotifies(session_.get())) {
+    const std::string text = notification->extra;
+    PQfreemem(notification);
+    owner_.notified(text);
+    if (!*alive) return;
+  }
+}
+
+void Connection::read_results() {
+  const std::shared_ptr<bool> alive = alive_;
+  int ends = 0;
+  while (*alive && !broken_ && !queries_.empty() && PQisBusy(session_.get()) == 0) {
+    pq::ResultPtr result(PQgetResult(session_.get()));
+    if (result != nullptr) {
+      ends = 0;
+      take(std::move(result));
+      continue;
+    }
+    // One stands between the results of a statement and the end of its transaction.
+    if (PQstatus(session_.get()) == CONNECTION_BAD || ++ends > 2) {
+      fail("the session is out of step: " + pq::trimmed(PQerrorMessage(session_.get())));
+    }
+  }
+  // The server says why it ends the session; nobody waits for an answer.
+  if (*alive && !broken_ && queries_.empty() && PQstatus(session_.get()) == CONNECTION_BAD) {
+    fail(pq::trimmed(PQerrorMessage(session_.get())));
+  }
+}
+
+void Connection::take(pq::ResultPtr result) {
+  switch (PQresultStatus(result.get())) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      reply_.result = std::move(result);
+      return;
+    case PGRES_PIPELINE_SYNC:
+      finish();
+      return;
+    case PGRES_PIPELINE_ABORTED:
+      if (reply_.sqlstate.empty()) reply_.sqlstate = "25P02";
+      return;
+    default:
+      // Also where the commit itself failed, behind good rows.
+      if (reply_.sqlstate.empty()) {
+        reply_.sqlstate = pq::sqlstate(result.get());
+        reply_.error = pq::trimmed(PQresultErrorMessage(result.get()));
+      }
+      if (PQstatus(session_.get()) == CONNECTION_BAD) fail(reply_.error);
+  }
+}
+
+/// The transaction is over: its answer counts.
+void Connection::finish() {
+  Query& query = queries_.front();
+  queries_.pop_front();
+  Reply reply = std::exchange(reply_, Reply{});
+  reply.epoch = server_.epoch;
+  if (!reply.sqlstate.empty() && failure_of(reply.sqlstate).leave) {
+    // What follows on this session would fare no better.
+    const std::shared_ptr<bool> alive = alive_;
+    const std::string why = reply.error;
+    query.replied(std::move(reply));
+    if (*alive) fail(why);
+    return;
+  }
+  query.replied(std::move(reply));
+}
+
+void Connection::fail(const std::string& why) {
+  if (std::exchange(broken_, true)) return;
+  watch_.reset();
+  owner_.broken(*this, why);
+}
+
+bool Connection::tell_late(Query::SteadyClock::time_point now) {
+  bool any = false;
+  for (Query& query : queries_) {
+    if (query.is_late || query.deadline > now) continue;
+    query.is_late = true;
+    any = true;
+    query.late();
+  }
+  return any;
+}
+
+Query::SteadyClock::time_point Connection::silent_since(Query::SteadyClock::time_point now) const {
+  return queries_.empty() ? now : queries_.front().sent;
+}
+
+QueryList Connection::take_all() {
+  QueryList out;
+  out.swap(queries_);
+  return out;
+}
+
+}  // namespace onceproxy::store

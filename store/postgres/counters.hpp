@@ -1,0 +1,35 @@
+// Counters: what the shared store counts, from every thread. PostgresStats are made of it.
+// Thread-safe.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace onceproxy::store {
+
+struct Counters {
+  using Count = std::atomic<std::uint64_t>;
+  Count round_trips{0};
+  Count connections{0};
+  Count connections_busy{0};
+  Count connects{0};
+  Count connect_failures{0};
+  Count queued{0};
+  Count retries_connection{0};
+  Count retries_conflict{0};
+  Count retries_deadlock{0};
+  Count retries_shutdown{0};
+  Count timeouts{0};
+  Count replication_waits{0};
+  Count replication_unconfirmed{0};
+  Count cache_hits{0};
+  Count notifications{0};
+  Count leases_lost{0};
+  Count retained{0};
+
+  static void add(Count& count) { count.fetch_add(1, std::memory_order_relaxed); }
+  static std::uint64_t get(const Count& count) { return count.load(std::memory_order_relaxed); }
+};
+
+}  // namespace onceproxy::store

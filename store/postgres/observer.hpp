@@ -1,0 +1,25 @@
+// PostgresObserver: hears what happens in the shared store. Plain functions.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+namespace onceproxy::store {
+
+/// Called from any thread; must be thread-safe, quick and must not throw.
+struct PostgresObserver {
+  /// A commit was answered: how long that took.
+  std::function<void(std::chrono::nanoseconds)> committed;
+  /// An operation failed, each time. `kind` is one of a small fixed set of words (failure.hpp).
+  std::function<void(std::string_view kind)> failed;
+  /// The same for the log: of each kind about once a second. No detail holds a password.
+  std::function<void(std::string_view kind, std::string_view detail)> trouble;
+  /// A permit was dropped unused.
+  std::function<void()> permit_dropped;
+  /// An event worth a log line: the circuit opened or closed, a lease could not be renewed.
+  std::function<void(std::string_view)> event;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,101 @@
+// Reserving: the way of one reserve: look at what this process knows, ask the database, wait where
+// it has to, and answer. It owns itself while it is under way.
+//
+// Where the fate of its statement is not known, the same statement is sent again on another
+// connection: the nonce tells whether the first one came through. Where there is no time left for
+// that, the call is answered that the store is not available, and what may have been reserved is
+// released as soon as the database answers: nothing was forwarded under it.
+//
+// Not thread-safe: its channel's thread. begin() is called by the thread of the call.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "store/postgres/channel.hpp"
+#include "store/postgres/work.hpp"
+#include "store/request.hpp"
+#include "store/result.hpp"
+
+namespace onceproxy::store {
+
+class Reserving final : public Query {
+ public:
+  /// As Store::reserve().
+  static bool begin(Work& work, Channel& channel, bool on_thread, const ReserveRequest& request,
+                    Call<ReserveResult>& call);
+
+  void bind(pq::Params& params, const Server& server) const override;
+  void replied(Reply reply) override;
+  void late() override;
+
+ private:
+  enum class Waits { nothing, outcome, turn };
+  struct Place final : Waiter {
+    Place(Loop& loop, Reserving& whose);
+    Reserving& owner;
+  };
+  struct Confirming final : Confirmation {
+    Confirming(Loop& loop, Reserving& whose);
+    Reserving& owner;
+  };
+
+  Reserving(Work& work, Channel& channel, const ReserveRequest& request, Call<ReserveResult>& call);
+  static std::optional<ReserveResult> known_here(Work& work, const ReserveRequest& request);
+
+  void ask();
+  void ask_again();
+  void trouble(const Reply& reply);
+  void decide(Reply reply);
+  void confirm(Reply reply, std::uint64_t lsn);
+  void confirmed();
+  void conclude(const Reply& reply);
+  void reserved(const pq::Row& row);
+  void completed(const pq::Row& row);
+  void wait_for_outcome(const pq::Row& row);
+  void wait_for_turn();
+  void wait(Waits what, SteadyClock::time_point until);
+  void woken();
+  void time_over();
+  bool time_is_over() const;
+  void stop_waiting();
+  void leave_queue();
+  void undo();
+  void finish(ReserveResult result);
+  void dispose();
+
+  Work& work_;
+  Channel& channel_;
+  /// Null once it was answered; then the request is not to be looked at either.
+  Call<ReserveResult>* call_;
+  const ReserveRequest* request_;
+  const Fingerprint fingerprint_;
+  const Nonce nonce_;
+  const std::chrono::milliseconds lease_;
+  /// When the statement that may have reserved was sent for the first time.
+  SteadyClock::time_point first_sent_{};
+  unsigned tries_ = 0;
+  bool asking_ = false;
+
+  Place place_;
+  Waits waits_ = Waits::nothing;
+  /// It was woken while it was asking.
+  bool woken_ = false;
+  bool asked_since_ = false;
+  SteadyClock::time_point outcome_until_{};
+  SteadyClock::time_point turn_until_{};
+  SteadyClock::time_point queued_at_{};
+  /// The reservation whose outcome it waits for.
+  std::optional<Nonce> waited_;
+  bool ended_ = false;
+  /// It has a place in the queue in the database.
+  std::optional<EntityKey> queued_;
+  std::optional<WaitingRoom::Place> room_;
+  std::unique_ptr<Timer> timer_;
+
+  Confirming confirming_;
+  Reply kept_;
+};
+
+}  // namespace onceproxy::store

@@ -1,0 +1,66 @@
+#include "store/postgres/retained.hpp"
+
+#include <utility>
+
+namespace onceproxy::store {
+
+void Retained::keep(std::unique_ptr<Settling> outcome) {
+  bool kept = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t bytes = outcome->bytes();
+    if (!closed_ && kept_.size() < work_->tuning.retained_max &&
+        bytes_ + bytes <= work_->tuning.retained_bytes_max && !outcome->expired()) {
+      bytes_ += bytes;
+      kept_.push_back(std::move(outcome));
+      work_->counters.retained.store(kept_.size(), std::memory_order_relaxed);
+      kept = true;
+    }
+  }
+  if (!kept) outcome->give_up();
+}
+
+void Retained::undo(const Fingerprint& fingerprint, const Nonce& nonce,
+                    std::chrono::steady_clock::time_point lease_ends) {
+  Settling::What what;
+  what.fingerprint = fingerprint;
+  what.nonce = nonce;
+  what.holding.lease_ends = lease_ends;
+  keep(Settling::undo(*work_, house_, std::move(what)));
+}
+
+void Retained::retry() {
+  if (work_->circuit.open()) return;
+  std::vector<std::unique_ptr<Settling>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(kept_);
+    bytes_ = 0;
+    work_->counters.retained.store(0, std::memory_order_relaxed);
+  }
+  for (std::unique_ptr<Settling>& outcome : all) {
+    if (outcome->expired()) {
+      outcome->give_up();
+    } else {
+      outcome.release()->retry(house_);  // owns itself
+    }
+  }
+}
+
+bool Retained::empty() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.empty();
+}
+
+void Retained::close() {
+  std::vector<std::unique_ptr<Settling>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    all.swap(kept_);
+    bytes_ = 0;
+  }
+  for (const std::unique_ptr<Settling>& outcome : all) outcome->give_up();
+}
+
+}  // namespace onceproxy::store

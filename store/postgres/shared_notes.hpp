@@ -1,0 +1,35 @@
+// SharedNotes: the notes of the shared store, in memory and in the table `notes`. Every instance
+// reads them when it starts; of two that keep one under the same name, the later one stays.
+// Thread-safe.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "store/notes.hpp"
+
+namespace onceproxy::store {
+
+class SharedNotes final : public Notes {
+ public:
+  /// Once, before it is used.
+  void found(std::string name, std::string value);
+
+  std::optional<std::string> note(std::string_view name) const override;
+  bool keep(std::string_view name, std::string value) override;
+
+  /// Name and value of what has changed since it was last asked for.
+  std::vector<std::pair<std::string, std::string>> take();
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string, std::less<>> all_;
+  std::set<std::string, std::less<>> changed_;
+};
+
+}  // namespace onceproxy::store
