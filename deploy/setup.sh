@@ -9,7 +9,7 @@ usage: deploy/setup.sh [--tests] [--bench] [--dev]
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
   --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
-           mandoc, zsh, fish, clang-format
+           mandoc, zsh, fish, clang-format, PostgreSQL
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
   --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
 TEXT
@@ -26,7 +26,7 @@ packages="build-essential cmake ninja-build ccache pkg-config
 for option in "$@"; do
   case "$option" in
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang-format" ;;
+  zsh fish clang-format postgresql" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
     --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
     --help | -h) usage; exit 0 ;;
@@ -57,7 +57,7 @@ else
   fail "root or sudo is needed to install:$missing"
 fi
 
-# Servers among the packages (Prometheus, Redis, nginx, HAProxy) must not be started by their installation.
+# Servers among the packages (Prometheus, Redis, nginx, HAProxy, PostgreSQL) must not be started by their installation.
 policy=/usr/sbin/policy-rc.d
 made_policy=""
 forget_policy() {

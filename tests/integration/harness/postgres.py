@@ -25,6 +25,8 @@ from .wait import PATIENCE, eventually
 
 # Debian keeps the programs of each version apart; pg_ctl is not in PATH.
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+# Bytes that two servers take at most.
+ROOM = 1 << 30
 SUPERUSER, ROLE = "postgres", "onceproxy"
 # Either may be the primary, and either the standby, before and after a promotion.
 NAMES = ("a", "b")
@@ -33,19 +35,24 @@ CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 port = {port}
-fsync = {fsync}
 shared_buffers = 32MB
 max_connections = {connections}
 wal_level = replica
 hot_standby = on
 max_wal_senders = 6
-wal_keep_size = 256MB
+wal_keep_size = 64MB
+max_wal_size = 96MB
+min_wal_size = 32MB
 wal_receiver_status_interval = 1s
 log_min_messages = warning
 logging_collector = off
 """
 
-HBA = "local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n"
+# The role `secured` needs its password, and nobody else needs one.
+HBA = """host all secured 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+"""
 
 
 def program(name):
@@ -74,6 +81,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def quick_disk():
+    """Where syncs cost nothing: processes are killed here, and never the machine. onceproxy refuses a
+    server that does not sync at all. None: wherever temporary files are."""
+    memory = pathlib.Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    return memory if roomy else None
+
+
 def descendants(process):
     """A process and its children, which of a server are all that belong to it."""
     found = [process]
@@ -90,12 +105,12 @@ def descendants(process):
 class Server:
     """One server and its data, which may be started and stopped any number of times."""
 
-    def __init__(self, directory, name, fsync, connections):
+    def __init__(self, directory, name, connections):
         self.name = name
         self.data = directory / name
         self.log = directory / f"{name}.log"
         self.port = free_port()
-        self.fsync, self.connections = fsync, connections
+        self.connections = connections
         self.user, self.prefix = unprivileged()
 
     @property
@@ -126,8 +141,7 @@ class Server:
         self.configure()
 
     def configure(self):
-        text = CONFIGURATION.format(port=self.port, fsync="on" if self.fsync else "off",
-                                    connections=self.connections)
+        text = CONFIGURATION.format(port=self.port, connections=self.connections)
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(text)
         (self.data / "pg_hba.conf").write_text(HBA)
@@ -175,13 +189,16 @@ class Server:
             except ProcessLookupError:
                 pass  # it has ended meanwhile
 
+    def psql(self, database="postgres", user=SUPERUSER):
+        """The command of a session."""
+        return [program("psql"), "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+                "-p", str(self.port), "-U", user, "-d", database]
+
     def sql(self, statement, user=SUPERUSER, database="postgres", within=PATIENCE, options=""):
         """Runs statements one by one; the rows as lists of texts."""
         environment = {"PATH": os.environ["PATH"], "PGOPTIONS": options, "PGCONNECT_TIMEOUT": "10"}
-        result = subprocess.run(
-            [program("psql"), "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
-             "-p", str(self.port), "-U", user, "-d", database, "-c", statement],
-            capture_output=True, text=True, timeout=within, env=environment)
+        result = subprocess.run([*self.psql(database, user), "-c", statement], capture_output=True,
+                                text=True, timeout=within, env=environment)
         assert result.returncode == 0, f"{statement}: {result.stderr}"
         return [line.split("\t") for line in result.stdout.splitlines()]
 
@@ -207,9 +224,9 @@ class Postgres:
     stalled never reaches the standby once it is dropped.
     """
 
-    def __init__(self, standby=False, fsync=False, connections=200):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-pg-"))
-        self.servers = [Server(self.directory, name, fsync, connections) for name in NAMES]
+    def __init__(self, standby=False, connections=200):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-pg-", dir=quick_disk()))
+        self.servers = [Server(self.directory, name, connections) for name in NAMES]
         user, _ = unprivileged()
         if os.geteuid() == 0:
             shutil.chown(self.directory, user)
