@@ -28,7 +28,8 @@ int schema_version(const PostgresOptions& options);
 using MigrationSink = std::function<void(std::string_view line)>;
 
 /// Brings the schema to schema_version_now and returns the version it had. `dry_run`: changes
-/// nothing and tells the statements that would run. Refuses a schema that is newer than the program.
+/// nothing and tells the statements that would run. Refuses a schema that is newer than the
+/// program.
 int migrate(const PostgresOptions& options, bool dry_run, const MigrationSink& sink);
 
 /// What is wrong with a schema of that version, and the remedy; empty where nothing is.
