@@ -14,13 +14,9 @@ int store_migrate(const StoreMigrateArguments& arguments, const Streams& streams
     streams.out << "the store is RocksDB, which needs no migration\n";
     return exit_good;
   }
-  const store::PostgresOptions& options = *settings->postgres;
   try {
-    const int before = store::migrate(options, arguments.dry_run,
-                                      [&](std::string_view line) { streams.out << line << "\n"; });
-    if (arguments.dry_run || before == store::schema_version_now) return exit_good;
-    streams.out << "schema " << options.schema << " is now of version " << store::schema_version_now
-                << ", and was of version " << before << "\n";
+    store::migrate(*settings->postgres, arguments.dry_run,
+                   [&](std::string_view line) { streams.out << line << "\n"; });
   } catch (const std::exception& error) {
     streams.err << "onceproxy: " << error.what() << "\n";
     return exit_bad;
