@@ -19,7 +19,7 @@ TEXT
 packages="build-essential cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-system1.81-dev librocksdb-dev libyaml-cpp-dev prometheus-cpp-dev
   catch2 libcli11-dev libspdlog-dev libfmt-dev libsimdjson-dev libre2-dev libssl-dev libpugixml-dev
-  libexpected-dev libjemalloc-dev zlib1g-dev libcurl4-openssl-dev
+  libexpected-dev libjemalloc-dev zlib1g-dev libcurl4-openssl-dev libpq-dev
   python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-cryptography
   openssl curl"
 

@@ -221,11 +221,12 @@ class Server:
 class Postgres:
     """A server, and with `standby` a second one that every commit waits for
     (synchronous_standby_names). Replication goes through `link`: what a commit wrote while that is
-    stalled never reaches the standby once it is dropped.
+    stalled never reaches the standby once it is dropped. `quick`: on a disk whose syncs cost nothing.
     """
 
-    def __init__(self, standby=False, connections=200):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-pg-", dir=quick_disk()))
+    def __init__(self, standby=False, connections=200, quick=True):
+        disk = quick_disk() if quick else None
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-pg-", dir=disk))
         self.servers = [Server(self.directory, name, connections) for name in NAMES]
         user, _ = unprivileged()
         if os.geteuid() == 0:
