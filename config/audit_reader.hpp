@@ -7,6 +7,9 @@
 
 namespace onceproxy::config {
 
-Kind<store::AuditOptions> audit();
+Kind<AuditSettings> audit();
+
+/// RocksDB's store has a place for its log, PostgreSQL's has none. `document` is the whole of it.
+void check_audit_path(const Node& document);
 
 }  // namespace onceproxy::config

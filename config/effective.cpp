@@ -105,6 +105,14 @@ void fill_policy(Json& policy) {
   policy.set("payload", std::move(payload));
 }
 
+/// RocksDB's keys have defaults, but with PostgreSQL there is no RocksDB (store_reader.cpp).
+void drop_other_store(Json& document) {
+  Json* const store = document.find("store");
+  if (store == nullptr || store->members() == nullptr || store->find("postgres") == nullptr) return;
+  store->remove("rocksdb");
+  store->remove("clock_ahead_max");
+}
+
 }  // namespace
 
 Json effective(std::string_view text, const Environment& environment) {
@@ -115,6 +123,7 @@ Json effective(std::string_view text, const Environment& environment) {
   Json out = redacted(*with_presets(reading, *root));
   if (out.members() == nullptr) return out;
   fill(out, settings().schema());
+  drop_other_store(out);
   Json* const policies = out.find("policies");
   if (policies == nullptr || policies->items() == nullptr) return out;
   for (Json& policy : *policies->items()) {

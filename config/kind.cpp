@@ -1,5 +1,6 @@
 #include "config/kind.hpp"
 
+#include "config/postgres_url.hpp"
 #include "config/text.hpp"
 
 namespace onceproxy::config {
@@ -50,7 +51,7 @@ void expected_map(const Node& node, const std::string& single) {
   }
   if (!one || single.empty() || node.text().empty()) return node.expected("a map");
   node.problem("expected a map, found " + node.found() + "; did you mean {" + single + ": " +
-               node.text() + "}?");
+               mask_passwords(node.text()) + "}?");
 }
 
 void expected_list(const Node& node, const std::string& what) {

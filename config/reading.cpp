@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/postgres_url.hpp"
 #include "config/text.hpp"
 
 namespace onceproxy::config {
@@ -53,7 +54,7 @@ void Reading::problem(Place place, std::string path, std::string message) {
     const std::string_view source = line(place.line);
     problem.line = place.line;
     problem.column = column_of(source, place.offset);
-    if (source.size() <= source_bytes_max) problem.source = source;
+    if (source.size() <= source_bytes_max) problem.source = mask_passwords(source);
   }
   problems_.push_back(std::move(problem));
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "config/postgres_url.hpp"
 #include "config/reading.hpp"
 #include "config/yaml.hpp"
 
@@ -19,13 +20,14 @@ constexpr std::string_view hidden = "[redacted]";
 constexpr std::array<std::string_view, 4> secret_sources{"header", "cookie", "query", "client_key"};
 constexpr std::array<std::string_view, 4> compared_with{"equals", "in", "regex", "default"};
 
-bool has_password(std::string_view text) {
+bool has_credentials(std::string_view text) {
   const std::size_t scheme = text.find("://");
   return scheme != std::string_view::npos && text.find('@', scheme) != std::string_view::npos;
 }
 
 Json json_of_scalar(const YamlValue& value) {
-  if (has_password(value.text)) return hidden;
+  if (is_postgres_url(value.text)) return without_password(value.text);
+  if (has_credentials(value.text)) return hidden;
   if (!value.plain) return value.text;
   if (value.text == "true" || value.text == "false") return value.text == "true";
   std::int64_t number = 0;

@@ -1,6 +1,7 @@
 // A configuration as JSON for operators' eyes, without what may be a secret: whatever a variable
 // was put into, the values of header fields, what is compared with a header, a cookie or a query
-// parameter, and URLs that carry a password. Comments and anchors are gone; durations and sizes
+// parameter, and URLs that carry a password (of a PostgreSQL URL the
+// password alone). Comments and anchors are gone; durations and sizes
 // stay as they are written. Pure but for the environment. Thread-safe.
 #pragma once
 

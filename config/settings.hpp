@@ -13,6 +13,7 @@
 
 #include "policies/cors.hpp"
 #include "policies/policy.hpp"
+#include "store/postgres/options.hpp"
 #include "store/rocksdb/options.hpp"
 
 namespace onceproxy::config {
@@ -125,10 +126,20 @@ struct TracingSettings {
   bool operator==(const TracingSettings&) const = default;
 };
 
+struct AuditSettings : store::AuditOptions {
+  /// With PostgreSQL, the directory of this instance's log; empty: there is none. RocksDB's has
+  /// one.
+  std::string path;
+
+  bool operator==(const AuditSettings&) const = default;
+};
+
 struct Settings {
   std::vector<ListenSettings> listen;
   UpstreamSettings upstream;
   store::RocksDbOptions store;
+  /// Absent: operations are remembered as `store` says, in this process.
+  std::optional<store::PostgresOptions> postgres;
   std::optional<ListenSettings> admin;
   /// Where the admin port's bearer token stands; empty: none is asked for.
   std::string admin_token_file;
@@ -139,7 +150,7 @@ struct Settings {
   std::optional<ListenSettings> telemetry;
   /// Absent: nothing is traced.
   std::optional<TracingSettings> tracing;
-  store::AuditOptions audit;
+  AuditSettings audit;
   LimitSettings limits;
   LogSettings log;
   /// Absent: answers made here are for pages of the same origin alone.

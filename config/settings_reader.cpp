@@ -6,6 +6,7 @@
 #include "config/cors_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
+#include "config/store_reader.hpp"
 #include "config/tls_reader.hpp"
 #include "config/tracing_reader.hpp"
 
@@ -13,19 +14,12 @@ namespace onceproxy::config {
 namespace {
 
 using namespace std::chrono_literals;
-using store::PreparedLog;
-using store::RocksDbOptions;
-using store::Sync;
 
 constexpr milliseconds timeout_min = 1ms;
 constexpr milliseconds timeout_max = 24h;
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 constexpr std::uint64_t gib = 1024 * mib;
-
-/// Less is a time zone, more is no limit.
-constexpr std::chrono::hours clock_ahead_least{1};
-constexpr std::chrono::hours clock_ahead_most{3650 * 24};
 
 Kind<milliseconds> timeout() {
   return duration(timeout_min, timeout_max);
@@ -104,75 +98,6 @@ Kind<UpstreamSettings> upstream() {
        {},
        "address"},
       complete_upstream_tls);
-}
-
-Kind<RocksDbOptions> rocksdb() {
-  using O = RocksDbOptions;
-  return section<O>(
-      {"store.rocksdb",
-       {key<O>(
-            "path", &O::path,
-            [] {
-              const Kind<std::string> any =
-                  text("a directory", [](std::string_view path) -> std::optional<std::string> {
-                    if (path.empty()) return "is not a directory";
-                    return std::nullopt;
-                  });
-              Kind<std::filesystem::path> kind;
-              kind.read = [any](const Node& node) -> std::optional<std::filesystem::path> {
-                const auto value = any.read(node);
-                if (!value) return std::nullopt;
-                return std::filesystem::path(*value);
-              };
-              kind.schema = [] { return Json::object({{"type", "string"}, {"minLength", 1}}); };
-              kind.print = [](const std::filesystem::path& value) { return Json(value.string()); };
-              return kind;
-            }(),
-            "The directory of the database; one process owns it."),
-        key<O>(
-            "sync", &O::sync,
-            word<Sync>(
-                {{"all", Sync::all}, {"reservations", Sync::reservations}, {"none", Sync::none}}),
-            "What is on disk before the next step. all: reservations before the forward and "
-            "completions before the answer. reservations: those alone. none: everything "
-            "survives a process crash, not power loss."),
-        key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
-               "Soft limit of the directory's size. Above it new operations get 503; known "
-               "operations are still answered."),
-        key<O>("prepared_log", &O::prepared_log,
-               word<PreparedLog>({{"auto", PreparedLog::automatic}, {"off", PreparedLog::off}}),
-               "How the write-ahead log is written with sync: all. auto: over space that was "
-               "prepared for it, which makes each sync cheaper, where the RocksDB library is of "
-               "the tested series and the file system has direct I/O. off: as RocksDB does it. A "
-               "store that was written either way opens with the other.")}});
-}
-
-/// What stands in the section, before it becomes the store's options.
-struct StoreSection {
-  RocksDbOptions rocksdb;
-  milliseconds clock_ahead_max = RocksDbOptions().clock_ahead_max;
-};
-
-Kind<RocksDbOptions> store_section() {
-  using S = StoreSection;
-  const Kind<S> draft = section<S>(
-      {"store",
-       {key<S>("rocksdb", &S::rocksdb, rocksdb(), "RocksDB, in this process."),
-        key<S>("clock_ahead_max", &S::clock_ahead_max,
-               duration(clock_ahead_least, clock_ahead_most),
-               "How far ahead of the time that the store kept a start believes the wall clock: the "
-               "longest downtime. Beyond that, or behind, nothing is purged until the clock is set "
-               "right, or until a start with --accept-clock. From 1h to 3650d.")}});
-  Kind<RocksDbOptions> kind;
-  kind.names = draft.names;
-  kind.schema = draft.schema;
-  kind.read = [draft](const Node& node) -> std::optional<RocksDbOptions> {
-    auto value = draft.read(node);
-    if (!value) return std::nullopt;
-    value->rocksdb.clock_ahead_max = value->clock_ahead_max;
-    return std::move(value->rocksdb);
-  };
-  return kind;
 }
 
 /// A listener that is there or not.
@@ -334,7 +259,7 @@ Keys<Settings> top_level() {
               Need::required),
        key<S>("upstream", &S::upstream, upstream(), "The service that is protected.",
               Need::required),
-       key<S>("store", &S::store, store_section(), "Where operations are remembered."), admin_row(),
+       store_row(), admin_row(),
        key<S>("telemetry", &S::telemetry,
               listener("telemetry", "The address of /metrics, /ready and /live."),
               "The telemetry port, which serves metrics and probes and changes nothing. Left out: "
@@ -377,8 +302,10 @@ const Kind<Settings>& settings() {
   static const Kind<Settings> kind =
       section<Settings>(top_level(), [](const Node& node, Settings& value) {
         value.store.pending_max = value.limits.pending;
+        if (value.postgres) value.postgres->pending_max = value.limits.pending;
         set_lease_floors(value);
         check_addresses(node);
+        check_audit_path(node);
         check_certificate_selectors(node);
       });
   return kind;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "config/postgres_url.hpp"
+
 namespace onceproxy::config {
 
 std::size_t utf8_length(std::string_view text) {
@@ -31,7 +33,9 @@ std::size_t column_of(std::string_view line, std::size_t offset) {
   return column;
 }
 
-std::string quote(std::string_view value) {
+std::string quote(std::string_view text) {
+  const std::string shown = mask_passwords(text);
+  const std::string_view value = shown;
   static constexpr std::size_t bytes_max = 60;
   static constexpr char digits[] = "0123456789abcdef";
   std::string out = "\"";

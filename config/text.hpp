@@ -16,8 +16,8 @@ std::size_t utf8_length(std::string_view text);
 /// The column, from 1, of the byte at `offset`: code points are counted, a tab is one.
 std::size_t column_of(std::string_view line, std::size_t offset);
 
-/// `"value"` for a message: control characters escaped, long values cut.
-std::string quote(std::string_view value);
+/// `"value"` for a message: control characters escaped, passwords masked, long values cut.
+std::string quote(std::string_view text);
 
 /// `a, b or c`.
 std::string one_of(const std::vector<std::string>& words);

@@ -9,7 +9,7 @@ usage: deploy/setup.sh [--tests] [--bench] [--dev]
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
   --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
-           mandoc, zsh, fish, clang-format
+           mandoc, zsh, fish, clang-format, PostgreSQL
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
   --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
 TEXT
@@ -19,14 +19,14 @@ TEXT
 packages="build-essential cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-system1.81-dev librocksdb-dev libyaml-cpp-dev prometheus-cpp-dev
   catch2 libcli11-dev libspdlog-dev libfmt-dev libsimdjson-dev libre2-dev libssl-dev libpugixml-dev
-  libexpected-dev libjemalloc-dev zlib1g-dev libcurl4-openssl-dev
+  libexpected-dev libjemalloc-dev zlib1g-dev libcurl4-openssl-dev libpq-dev
   python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-cryptography
   openssl curl"
 
 for option in "$@"; do
   case "$option" in
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang-format" ;;
+  zsh fish clang-format postgresql" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
     --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
     --help | -h) usage; exit 0 ;;
@@ -57,7 +57,7 @@ else
   fail "root or sudo is needed to install:$missing"
 fi
 
-# Servers among the packages (Prometheus, Redis, nginx, HAProxy) must not be started by their installation.
+# Servers among the packages (Prometheus, Redis, nginx, HAProxy, PostgreSQL) must not be started by their installation.
 policy=/usr/sbin/policy-rc.d
 made_policy=""
 forget_policy() {

@@ -25,6 +25,29 @@ using telemetry::LogLevel;
 constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
                                                "telemetry", "tracing", "workers"};
 
+/// With `compare(key, before, after)`. Another engine is one difference, in all of it.
+void compare_stores(const Settings& started, const Settings& fresh, const auto& compare) {
+  if (started.postgres.has_value() != fresh.postgres.has_value()) {
+    return compare("store", started.postgres.has_value(), fresh.postgres.has_value());
+  }
+  if (started.postgres) {
+    const store::PostgresOptions& before = *started.postgres;
+    const store::PostgresOptions& after = *fresh.postgres;
+    compare("store.postgres.url", before.url, after.url);
+    compare("store.postgres.password_file", before.password_file, after.password_file);
+    compare("store.postgres.connections", before.connections, after.connections);
+    compare("store.postgres.schema", before.schema, after.schema);
+    compare("store.postgres.durability", before.durability, after.durability);
+    compare("store.postgres.cache", before.cache_bytes, after.cache_bytes);
+    return;
+  }
+  compare("store.clock_ahead_max", started.store.clock_ahead_max, fresh.store.clock_ahead_max);
+  compare("store.rocksdb.path", started.store.path, fresh.store.path);
+  compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
+  compare("store.rocksdb.prepared_log", started.store.prepared_log, fresh.store.prepared_log);
+  compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
+}
+
 /// The keys in which `fresh` differs from what the program began with and keeps until it ends:
 /// sockets that are bound, a store that is open, threads that run.
 std::vector<std::string> fixed_keys(const Settings& started, const Settings& fresh) {
@@ -33,11 +56,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
     if (before != after) kept.emplace_back(key);
   };
   compare("listen", started.listen, fresh.listen);
-  compare("store.clock_ahead_max", started.store.clock_ahead_max, fresh.store.clock_ahead_max);
-  compare("store.rocksdb.path", started.store.path, fresh.store.path);
-  compare("store.rocksdb.sync", started.store.sync, fresh.store.sync);
-  compare("store.rocksdb.prepared_log", started.store.prepared_log, fresh.store.prepared_log);
-  compare("store.rocksdb.max_bytes", started.store.bytes_max, fresh.store.bytes_max);
+  compare_stores(started, fresh, compare);
   compare("admin.listen", started.admin, fresh.admin);
   compare("admin.token_file", started.admin_token_file, fresh.admin_token_file);
   compare("admin.read_token_file", started.admin_read_token_file, fresh.admin_read_token_file);

@@ -28,7 +28,7 @@ _onceproxy_files() {
 # The value of option $1. False where it takes none.
 _onceproxy_value() {
   case $1 in
-    -c | --config) _onceproxy_files .yaml .yml ;;
+    -c | --config | --to) _onceproxy_files .yaml .yml ;;
     --format)
       if [ "${COMP_WORDS[1]}" = schema ]; then
         _onceproxy_words "json markdown"
@@ -62,7 +62,7 @@ _onceproxy() {
 
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      -c | --config | --format | --state | --token-file | --drain-time | --max-operations | \
+      -c | --config | --to | --format | --state | --token-file | --drain-time | --max-operations | \
         --admin | --policy | --limit | --ca | --server-name | --certificate | --key | --entity | \
         --path | --older-than | --since | --until | --decision | --outcome | --fingerprint | \
         --status | --header | --body | --request | --client-certificate | --answer)
@@ -70,11 +70,14 @@ _onceproxy() {
         ((i++))
         ;;
       -*) ;;
-      run | check | explain | backtest | doctor | schema | records | entities | audit)
+      run | check | explain | backtest | doctor | schema | records | entities | audit | store)
         [ -n "$command" ] || command=${COMP_WORDS[i]}
         ;;
       list | show | release | resolve | forget | open)
         case $command in records | entities) command="$command ${COMP_WORDS[i]}" ;; esac
+        ;;
+      migrate | move)
+        case $command in store) command="$command ${COMP_WORDS[i]}" ;; esac
         ;;
     esac
   done
@@ -86,7 +89,7 @@ _onceproxy() {
     explain) options="--help --config --answer --certificate --format" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
-    records | entities) options="--help" ;;
+    records | entities | store) options="--help" ;;
     audit)
       options="$port --since --until --policy --decision --outcome --fingerprint --entity --path --limit"
       ;;
@@ -96,6 +99,8 @@ _onceproxy() {
     "records "*) options="$port --dry-run" ;;
     "entities show") options="$port --limit" ;;
     "entities open") options="$port" ;;
+    "store migrate") options="--help --config --dry-run" ;;
+    "store move") options="--help --config --to --dry-run" ;;
   esac
   case $cur in
     -*)
@@ -104,9 +109,10 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest doctor schema records entities audit" ;;
+    "") _onceproxy_words "run check explain backtest doctor schema records entities audit store" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
     entities) _onceproxy_words "show open" ;;
+    store) _onceproxy_words "migrate move" ;;
     check | doctor) _onceproxy_files .yaml .yml ;;
     explain | backtest) _onceproxy_files ;;
   esac

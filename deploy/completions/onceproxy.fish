@@ -1,9 +1,10 @@
 # Completion of onceproxy's command line for fish. Install it as
 # /usr/share/fish/vendor_completions.d/onceproxy.fish.
 
-set -l commands run check explain backtest doctor schema records entities audit
+set -l commands run check explain backtest doctor schema records entities audit store
 set -l actions list show release resolve forget
 set -l entity_actions show open
+set -l store_actions migrate move
 set -l no_command "not __fish_seen_subcommand_from $commands"
 set -l serving "$no_command; or __fish_seen_subcommand_from run"
 set -l in_records '__fish_seen_subcommand_from records'
@@ -11,6 +12,8 @@ set -l in_action "$in_records; and __fish_seen_subcommand_from $actions"
 set -l in_list "$in_records; and __fish_seen_subcommand_from list"
 set -l in_entities '__fish_seen_subcommand_from entities'
 set -l in_audit '__fish_seen_subcommand_from audit'
+set -l in_store '__fish_seen_subcommand_from store'
+set -l in_store_action "$in_store; and __fish_seen_subcommand_from $store_actions"
 set -l in_show "$in_records; and __fish_seen_subcommand_from show"
 set -l in_resolve "$in_records; and __fish_seen_subcommand_from resolve"
 set -l in_entity_show "$in_entities; and __fish_seen_subcommand_from show"
@@ -31,8 +34,9 @@ complete -c onceproxy -n $no_command -a schema -d 'Print the JSON Schema of the 
 complete -c onceproxy -n $no_command -a records -d 'Look at the records of a running onceproxy'
 complete -c onceproxy -n $no_command -a entities -d 'Look at an entity of a running onceproxy'
 complete -c onceproxy -n $no_command -a audit -d 'Tell what a running onceproxy forwarded and refused'
+complete -c onceproxy -n $no_command -a store -d 'Prepare a database, and move between stores'
 
-complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor; or begin; $in_show; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
+complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor; or begin; $in_show; end; or begin; $in_store_action; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
@@ -77,3 +81,8 @@ complete -c onceproxy -n $in_audit -l until -x -a 5m -d 'Before then'
 complete -c onceproxy -n $in_audit -l decision -x -a 'forwarded operator started' -d 'Only this decision'
 complete -c onceproxy -n $in_audit -l outcome -x -a 'pending completed released failed unknown' -d 'Only forwards that ended so'
 complete -c onceproxy -n $in_audit -l fingerprint -x -d 'Only of this operation'
+
+complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a migrate -d 'Bring the schema of a database up to date'
+complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a move -d 'Carry live records from one store to the other'
+complete -c onceproxy -n "$in_store; and __fish_seen_subcommand_from move" -l to -r -k -a '(__fish_complete_suffix .yaml)' -d 'A configuration with the other store'
+complete -c onceproxy -n $in_store_action -l dry-run -d 'Change nothing'

@@ -1,7 +1,10 @@
+#include <algorithm>
+#include <iterator>
 #include <ostream>
 
 #include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
+#include "proxy/cli/password_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/sequence_notes.hpp"
 #include "proxy/cli/tls_files.hpp"
@@ -35,6 +38,7 @@ int check(const std::string& given, bool json, const Streams& streams) {
   TlsFindings found;
   if (settings) {
     found = check_tls_files(*settings, path);
+    std::ranges::move(check_password_file(*settings, path), std::back_inserter(found.problems));
   } else {
     found.problems = settings.error();
   }

@@ -6,6 +6,7 @@
 #include "proxy/cli/audit.hpp"
 #include "proxy/cli/entities.hpp"
 #include "proxy/cli/records.hpp"
+#include "proxy/cli/store.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -154,6 +155,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_records(app, streams, exit_code);
   add_entities(app, streams, exit_code);
   add_audit(app, streams, exit_code);
+  add_store(app, streams, exit_code);
   add_schema(app, streams, exit_code);
 }
 

@@ -1,7 +1,7 @@
 // The commands that serve nothing: check, schema, explain, backtest, doctor, records, entities,
-// audit. main.cpp adds them to its command line beside `run`. None opens a store. `records`,
-// `entities` and `audit` use a socket, to the admin port of a program that runs, and `doctor` looks
-// at ports and at the upstream. Not thread-safe.
+// audit, store. main.cpp adds them to its command line beside `run`. `store` alone opens one.
+// `records`, `entities` and `audit` use a socket, to the admin port of a program that runs, and
+// `doctor` looks at ports, at the upstream and at the database. Not thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "proxy/cli/password_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/tls_files.hpp"
 
@@ -40,6 +41,21 @@ void check_tls(const config::Settings& settings, const std::string& config_file,
   for (const std::string& note : found.notes) {
     out.warn(note, "look whether that is meant");
   }
+}
+
+void check_password(const config::Settings& settings, const std::string& config_file,
+                    doctor::Findings& out) {
+  if (!settings.postgres || settings.postgres->password_file.empty()) return;
+  const std::string path = settings.postgres->password_file.string();
+  const auto problems = check_password_file(settings, config_file);
+  if (!problems.empty()) {
+    return out.fail(problems[0].path + ": " + problems[0].message, "correct the file");
+  }
+  if (others_can_read(path)) {
+    return out.warn("store.postgres.password_file: other users can reach " + path,
+                    "chmod 600 " + path);
+  }
+  out.ok("store.postgres.password_file: " + path + " holds a password");
 }
 
 void check_capture(const config::Settings& settings, doctor::Findings& out) {
@@ -81,6 +97,7 @@ std::vector<doctor::Finding> check_files(const config::Settings& settings,
   check_token(settings.admin_token_file, "admin.token_file", out);
   check_token(settings.admin_read_token_file, "admin.read_token_file", out);
   check_tls(settings, config_file, out);
+  check_password(settings, config_file, out);
   check_capture(settings, out);
   if (out.empty()) out.ok("tokens, certificates and keys are as they should be");
   return out.take();

@@ -75,11 +75,40 @@ struct Metrics::State final : prometheus::Collectable {
   std::vector<std::unique_ptr<WorkerMetrics>> workers;
   /// The words that the store uses while somebody may scrape stand here from the start: to an alert
   /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
-  std::map<std::string, std::uint64_t> store_errors{
-      {"audit", 0},       {"background", 0}, {"clock", 0},      {"close", 0},
-      {"compact", 0},     {"decode", 0},     {"duplicates", 0}, {"extend", 0},
-      {"files", 0},       {"flush", 0},      {"notes", 0},      {"open", 0},
-      {"permissions", 0}, {"read", 0},       {"retain", 0},     {"write", 0}};
+  std::map<std::string, std::uint64_t> store_errors{{"audit", 0},
+                                                    {"background", 0},
+                                                    {"clock", 0},
+                                                    {"close", 0},
+                                                    {"compact", 0},
+                                                    {"decode", 0},
+                                                    {"duplicates", 0},
+                                                    {"extend", 0},
+                                                    {"files", 0},
+                                                    {"flush", 0},
+                                                    {"notes", 0},
+                                                    {"open", 0},
+                                                    {"permissions", 0},
+                                                    {"read", 0},
+                                                    {"retain", 0},
+                                                    {"write", 0},
+                                                    // The same with PostgreSQL.
+                                                    {"circuit_open", 0},
+                                                    {"conflict", 0},
+                                                    {"connection", 0},
+                                                    {"connections", 0},
+                                                    {"deadlock", 0},
+                                                    {"disk_full", 0},
+                                                    {"other", 0},
+                                                    {"permission", 0},
+                                                    {"pool_full", 0},
+                                                    {"read_only", 0},
+                                                    {"resources", 0},
+                                                    {"schema", 0},
+                                                    {"shutdown", 0},
+                                                    {"statement_timeout", 0},
+                                                    {"timeout", 0},
+                                                    {"unconfirmed", 0},
+                                                    {"unsafe", 0}};
   bool reload_successful = true;
   double reload_success_time = now_seconds();
 

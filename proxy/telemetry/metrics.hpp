@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -137,6 +138,33 @@ struct UnknownGauge {
   double oldest_age_seconds = 0;
 };
 
+/// The same of a store in PostgreSQL: what it has now, and what it has counted since the start.
+struct PostgresGauges {
+  bool circuit_open = false;
+  /// Notifications of the other instances come.
+  bool listening = false;
+  std::uint64_t connections = 0;
+  std::uint64_t connections_max = 0;
+  std::uint64_t queued = 0;
+  std::uint64_t queued_max = 0;
+  std::uint64_t cache_bytes = 0;
+  std::uint64_t cache_bytes_max = 0;
+  std::uint64_t retained = 0;
+  std::uint64_t round_trips = 0;
+  std::uint64_t connects = 0;
+  std::uint64_t connect_failures = 0;
+  std::uint64_t retries_connection = 0;
+  std::uint64_t retries_conflict = 0;
+  std::uint64_t retries_deadlock = 0;
+  std::uint64_t retries_shutdown = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t replication_waits = 0;
+  std::uint64_t replication_unconfirmed = 0;
+  std::uint64_t cache_hits = 0;
+  std::uint64_t notifications = 0;
+  std::uint64_t leases_lost = 0;
+};
+
 /// Values read when somebody scrapes.
 struct StoreGauges {
   std::uint64_t bytes = 0;
@@ -179,6 +207,8 @@ struct StoreGauges {
   std::uint64_t compactions_running = 0;
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t blob_bytes = 0;
+  /// Absent: the store is RocksDB, and what is said of a log, of writes and of memory above is its.
+  std::optional<PostgresGauges> postgres = {};
 };
 
 /// The lease that a reservation of a policy gets now.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/telemetry/family.hpp"
+#include "proxy/telemetry/postgres_exposition.hpp"
 
 namespace onceproxy::telemetry {
 namespace {
@@ -36,14 +37,18 @@ void append_unknown(std::vector<MetricFamily>& families, const StoreGauges& stor
   age.move_to(families);
 }
 
-void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
+void append_gauge(std::vector<MetricFamily>& families, const char* name, const char* help,
+                  auto value) {
+  Family family(name, help, MetricType::Gauge);
+  family.add({}, value);
+  family.move_to(families);
+}
+
+/// What RocksDB alone has: a clock and a log of its own, and files.
+void append_rocksdb(std::vector<MetricFamily>& families, const StoreGauges& store) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
-    Family family(name, help, MetricType::Gauge);
-    family.add({}, value);
-    family.move_to(families);
+    append_gauge(families, name, help, value);
   };
-  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.",
-        std::uint64_t{store.healthy});
   gauge("onceproxy_store_clock_offset_seconds",
         "How far the wall clock is ahead of the store's time; below zero: behind.",
         store.clock_offset_seconds);
@@ -53,20 +58,8 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   gauge("onceproxy_store_prepared_log",
         "1 while the write-ahead log is written over prepared space (store.rocksdb.prepared_log).",
         std::uint64_t{store.prepared_log});
-  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
   gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
         store.bytes_max);
-  gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
-        store.reservations);
-  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
-        store.reservations_max);
-  gauge("onceproxy_store_waiting",
-        "Requests that wait for another's outcome or their entity's turn.", store.waiting);
-  gauge("onceproxy_store_waiting_limit", "Above it a request does not wait.", store.waiting_max);
-  gauge("onceproxy_store_waiting_bytes", "What those that wait take in memory.",
-        store.waiting_bytes);
-  gauge("onceproxy_store_waiting_bytes_limit", "Above it a request does not wait.",
-        store.waiting_bytes_max);
   gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
         std::uint64_t{store.writes_stopped});
   gauge("onceproxy_store_delayed_write_rate_bytes",
@@ -82,6 +75,26 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
   gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
         store.block_cache_bytes);
   gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
+}
+
+void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    append_gauge(families, name, help, value);
+  };
+  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.",
+        std::uint64_t{store.healthy});
+  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
+  gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
+        store.reservations);
+  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
+        store.reservations_max);
+  gauge("onceproxy_store_waiting",
+        "Requests that wait for another's outcome or their entity's turn.", store.waiting);
+  gauge("onceproxy_store_waiting_limit", "Above it a request does not wait.", store.waiting_max);
+  gauge("onceproxy_store_waiting_bytes", "What those that wait take in memory.",
+        store.waiting_bytes);
+  gauge("onceproxy_store_waiting_bytes_limit", "Above it a request does not wait.",
+        store.waiting_bytes_max);
   gauge("onceproxy_audit_bytes", "What the audit log takes on disk.", store.audit_bytes);
   Family dropped("onceproxy_audit_dropped_total", "Entries that the audit log could not keep.",
                  MetricType::Counter);
@@ -116,6 +129,11 @@ void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot)
   errors.move_to(families);
   if (!snapshot.store) return;
   append_gauges(families, *snapshot.store);
+  if (snapshot.store->postgres) {
+    append_postgres(families, *snapshot.store->postgres);
+  } else {
+    append_rocksdb(families, *snapshot.store);
+  }
   append_unknown(families, *snapshot.store, snapshot.policies);
 }
 

@@ -145,10 +145,9 @@ std::string wrong_options(const PostgresOptions& options) {
   }
   std::string wrong;
   for (const PQconninfoOption* at = parsed; at->keyword != nullptr; ++at) {
-    if (std::string_view(at->keyword) == "password" && at->val != nullptr) {
-      wrong =
-          "store.postgres.url holds a password; put it into a file and name that in "
-          "store.postgres.password_file";
+    if (std::string_view(at->keyword) == "password" && at->val != nullptr &&
+        !options.password_file.empty()) {
+      wrong = "store.postgres.url holds a password, and store.postgres.password_file is given too";
     }
   }
   PQconninfoFree(parsed);

@@ -42,8 +42,8 @@ std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOpt
 /// The channel on which instances tell each other what was settled.
 std::string channel_name(const PostgresOptions& options);
 
-/// What an operator set that cannot be: an empty text where nothing is. `password` in the URL, a
-/// URL that libpq cannot read, no connections.
+/// What an operator set that cannot be: an empty text where nothing is. Two passwords, a URL that
+/// libpq cannot read, no connections.
 std::string wrong_options(const PostgresOptions& options);
 
 /// Runs statements that take no parameters and waits for them. Throws std::runtime_error with the

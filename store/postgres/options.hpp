@@ -17,8 +17,8 @@ enum class Durability {
 };
 
 struct PostgresOptions {
-  /// As libpq takes it: postgresql://user@host1,host2/database?sslmode=verify-full. It must not
-  /// hold a password.
+  /// As libpq takes it: postgresql://user@host1,host2/database?sslmode=verify-full. A password in
+  /// it is shown nowhere.
   std::string url;
   /// A file whose first line is the password; read for every connection, so that it can be changed.
   /// Empty: as libpq finds it (PGPASSFILE, ~/.pgpass, a client certificate).

@@ -9,19 +9,11 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <utility>
 
-#include "store/entity.hpp"
-#include "store/gcra.hpp"
+#include "store/carried.hpp"
 #include "store/postgres/options.hpp"
-#include "store/record.hpp"
 
 namespace onceproxy::store {
-
-/// What is carried, each under its name. An answer is in its record, not apart.
-using CarriedRecord = std::pair<Fingerprint, Record>;
-using CarriedEntity = std::pair<EntityKey, Entity>;
-using CarriedRate = std::pair<RateKey, RateTime>;
 
 class PostgresTransfer {
  public:

@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
+from harness.postgres import Postgres
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -93,6 +94,20 @@ def shared_stage():
         made.close()
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A server without a standby; nothing that a test does to it may outlast the test."""
+    made = Postgres()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def database(postgres, directory):
+    """An empty database with onceproxy's schema."""
+    return postgres.database().migrate(directory)
 
 
 @pytest.fixture

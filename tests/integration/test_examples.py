@@ -16,7 +16,7 @@ NAMES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 
 
 @pytest.fixture
-def example(stage, directory):
+def example(stage, directory, request):  # pytest's request, not HTTP's
     """Starts an example in front of an upstream; gives a way to send and the upstream."""
 
     def start(name):
@@ -28,6 +28,10 @@ def example(stage, directory):
             "ONCEPROXY_ADMIN": "127.0.0.1:0",
             "ONCEPROXY_TELEMETRY": "127.0.0.1:0",
         }
+        if name == "postgres.yaml":
+            database = request.getfixturevalue("database")
+            variables["ONCEPROXY_DATABASE"] = database.url()
+            variables["ONCEPROXY_DURABILITY"] = database.durability
         proxy = Onceproxy(EXAMPLES / name, directory, variables=variables)
         stage.proxies.append(proxy)
         proxy.start()
@@ -61,7 +65,7 @@ def test_an_example_starts_and_passes_what_it_does_not_cover(example, name):
     assert upstream.executions["/else"] == 2
 
 
-@pytest.mark.parametrize("name", ["minimal.yaml", "client-key.yaml"])
+@pytest.mark.parametrize("name", ["minimal.yaml", "client-key.yaml", "postgres.yaml"])
 def test_client_keys(example, name):
     send, upstream = example(name)
     caller = {"Authorization": "Bearer a"}

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from harness.exactly_once import Terms, faults
-from harness.history import Execution, History, Life, Operation
+from harness.history import OPEN, Execution, History, Life, Operation
 from harness.history_model import imagine
 
 TERMS = Terms(lease=5, window=40, kept=100, grace=5)
@@ -16,7 +16,7 @@ LARGE = (200, b"x" * 101)
 
 def ask(name, invoked, at, decision, answer=(), payload="p"):
     """A client's request, answered at `at`; without a decision the connection ended then."""
-    outcome = "ok" if answer else "fail" if decision not in ("", "upstream-error") else "unknown"
+    outcome = "ok" if answer else "fail" if decision and decision not in OPEN else "unknown"
     return Operation(name, "k", payload, 0, invoked, outcome, at, decision, answer)
 
 
@@ -121,6 +121,32 @@ def test_with_hold_an_unknown_outcome_keeps_the_key_for_its_window():
     assert "let it" in judged([*UNKNOWN, *second(20)], terms=held)
     assert judged([*UNKNOWN, *second(43)], terms=held) == ""
     assert judged([*UNKNOWN, ask("2", 30, 31, "held")], terms=held) == ""
+
+
+SHARED = Terms(lease=5, window=40, kept=100, grace=5, shared=True)
+LOST = [ask("1", 1, 3, "store-error"), run("1", 2, 2.5, A)]
+
+
+@pytest.mark.parametrize("events, why", [
+    ([*FIRST, *second(20)], "before 1 let it"),
+    ([*LOST, *second(5.9)], "0.100 s before"),
+    ([*UNKNOWN, *second(5.9)], "0.100 s before"),
+    ([*LOST, ask("3", 4, 5, "replayed", A), *second(20)], "before 1 let it"),
+    ([*FIRST, ask("3", 6, 7, "held")], "after 1 was acknowledged"),
+    ([*LOST, ask("3", 14, 15, "held")], "long over"),
+])
+def test_where_processes_share_a_store_what_was_told_holds_and_the_rest_for_a_lease(events, why):
+    assert why in judged(events, terms=SHARED)
+
+
+@pytest.mark.parametrize("events", [
+    [*LOST, *second(6.1)],
+    [*LOST, ask("2", 4, 5, "replayed", A)],
+    [*LOST, ask("3", 4, 5, "held"), *second(6.1)],
+    [*FIRST, ask("2", 6, 7, "replayed", A)],
+])
+def test_where_processes_share_a_store_what_nobody_was_told_of_may_be_lost(events):
+    assert judged(events, terms=SHARED) == ""
 
 
 SEEDS = range(60)

@@ -1,5 +1,6 @@
-"""Debian's Prometheus in front of two live instances: every panel of the dashboard shows something,
-every alert has its case and its section in the runbook, and the indicators say what happened."""
+"""Debian's Prometheus in front of three live instances, one of them on PostgreSQL: every panel of the
+dashboard shows something, every alert has its case and its section in the runbook, and the indicators
+say what happened."""
 
 import json
 import pathlib
@@ -51,7 +52,7 @@ POLICIES = [
 class Traffic:
     """Sends what makes every decision, and remembers what it was told."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, database):
         self.go_on = threading.Event()
         self.upstream = stage.upstream(self.answer)
         authority = Authority()
@@ -64,7 +65,13 @@ class Traffic:
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
         self.full = stage.proxy(self.upstream, [policy(), STEPS],
                                 store={"rocksdb": {"max_bytes": "64KiB"}})
+        # What it does is told by the database's metrics too.
+        self.shared = stage.proxy(self.upstream, [policy()], store=database.store())
         self.decisions = set()
+
+    @property
+    def instances(self):
+        return [self.proxy, self.full, self.shared]
 
     def answer(self, exchange):
         key = exchange.request["idempotency-key"] or ""
@@ -104,6 +111,8 @@ class Traffic:
         for target in ("/off", "/loose", "/alerts", "/jobs", f"/watched/{number}",
                        f"/watched/{number}"):
             self.send(target, key=f"b-{number}")
+        for _ in range(2):
+            self.send(proxy=self.shared, key=f"shared-{number}")
         self.send("/loose")
         self.send(f"/rides/{number}/step", body=b"{")
         self.send("/uncovered")
@@ -140,13 +149,14 @@ class Traffic:
             assert self.send(f"/rides/{number}/step", self.full, {"sequence": 1}) == "passed"
 
     def counted(self, name, **labels):
-        """The sum that both instances show."""
-        return sum(each.metrics().sum(name, **labels) for each in (self.proxy, self.full))
+        """The sum that all instances show."""
+        return sum(each.metrics().sum(name, **labels) for each in self.instances)
 
 
 @pytest.fixture(scope="module")
-def traffic(shared_stage):
-    made = Traffic(shared_stage)
+def traffic(shared_stage, postgres):
+    database = postgres.database().migrate(shared_stage.directory)
+    made = Traffic(shared_stage, database)
     yield made
     made.go_on.set()
 
@@ -155,7 +165,7 @@ def traffic(shared_stage):
 def prometheus(traffic):
     """Prometheus, when it has seen the traffic from before its beginning to its end."""
     directory = tempfile.mkdtemp(prefix="onceproxy-prometheus-")
-    made = Prometheus(directory, [traffic.proxy.telemetry, traffic.full.telemetry], RULES)
+    made = Prometheus(directory, [each.telemetry for each in traffic.instances], RULES)
 
     def all_is_scraped():
         total = made.value("sum(onceproxy_requests_total)")
@@ -164,7 +174,7 @@ def prometheus(traffic):
     try:
         # A rate knows only what it saw rise: the counters are to be seen at zero first, and what
         # shows up with its first event, with that.
-        eventually(lambda: made.value("sum(up)") == 2, "both instances are scraped")
+        eventually(lambda: made.value("sum(up)") == 3, "every instance is scraped")
         traffic.round(0)
         eventually(all_is_scraped, "the first round is scraped")
         traffic.overlap()

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "config/scalars.hpp"
+#include "proxy/cli/doctor/postgres_check.hpp"
 
 namespace onceproxy::doctor {
 namespace {
@@ -154,6 +155,10 @@ void append(std::vector<Finding>& all, std::vector<Finding> more) {
 
 StoreState check_store(const config::Settings& settings) {
   StoreState state;
+  if (settings.postgres) {
+    state.findings = check_postgres(*settings.postgres);
+    return state;
+  }
   Findings store("store");
   check_permissions(settings.store.path, store);
   state.in_use = check_lock(settings.store.path, store);

@@ -1,5 +1,6 @@
 // The store's directory: whether this user may write there, who has it, what it lies on, and how
-// much room there is. Opens no store; takes the directory's lock for a moment, where it is free.
+// much room there is; or the database, where there is one. Opens no store; takes the directory's
+// lock for a moment, where it is free.
 #pragma once
 
 #include <vector>
@@ -10,7 +11,7 @@
 namespace onceproxy::doctor {
 
 struct StoreState {
-  /// A running onceproxy has it.
+  /// A running onceproxy has it. Of a database that is not known.
   bool in_use = false;
   std::vector<Finding> findings;
 };

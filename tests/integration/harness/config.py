@@ -6,7 +6,8 @@ import copy
 def settings(target, data, policies=(), **changes):
     """A whole configuration in front of `target` (an address) with its store in `data`.
 
-    `changes` are merged over it; nested dictionaries are merged, not replaced.
+    `changes` are merged over it; nested dictionaries are merged, not replaced. A store in
+    PostgreSQL takes the place of the one in `data`.
     """
     base = {
         "listen": "127.0.0.1:0",
@@ -17,6 +18,8 @@ def settings(target, data, policies=(), **changes):
         "workers": 2,
         "policies": list(policies),
     }
+    if "postgres" in changes.get("store", {}):
+        del base["store"]
     return merge(base, changes)
 
 

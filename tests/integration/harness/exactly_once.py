@@ -24,6 +24,10 @@ class Terms:
     kept: int = 256 * 1024  # bytes of an answer that is replayed
     hold: bool = False      # unknown: hold
     grace: float = 10.0     # how much longer than its lease a dead reservation may hold a key
+    # Processes share the store, and the store may fail beneath them: a lease begins when a key is
+    # reserved and is renewed only while the store can be reached, and an outcome that no client was
+    # told of may have been lost.
+    shared: bool = False
 
     def completes(self, answer):
         return bool(answer) and answer[0] not in self.released | self.ambiguous
@@ -117,13 +121,22 @@ class _Key:
         if terms.completes(execution.answer):
             if self.acknowledged(execution):
                 return completed
+            if self.terms.shared:
+                return min(completed, self.reserved(execution) + unknown)
             killed = self.killed(execution)
             # Whether the completion was on disk when the process died is not known.
             return completed if killed is None else min(completed, killed + unknown)
         if execution.answer and execution.answer[0] in terms.released:
             return ended
+        if self.terms.shared:
+            return self.reserved(execution) + unknown
         killed = self.killed(execution)
         return (ended if killed is None else min(ended, killed)) + unknown
+
+    def reserved(self, execution):
+        """The earliest moment at which its key may have been reserved."""
+        cause = self.all.get(execution.operation)
+        return cause.invoked if cause else execution.began
 
     def killed(self, execution):
         """When the process that forwarded it was killed; None where it was not."""
@@ -184,7 +197,11 @@ class _Key:
         """The latest moment at which this request may have held the key."""
         if operation.decision:
             return operation.at
-        if self.lives[operation.process].killed == float("inf"):
+        killed = self.lives[operation.process].killed
+        if self.terms.shared:
+            # A request whose store failed ended with its answer, its reservation with its lease.
+            return operation.at if killed == float("inf") and operation.outcome else killed
+        if killed == float("inf"):
             return float("inf")  # it may still be under way
         following = self.lives[operation.process + 1 :]
         return following[0].started if following else float("inf")

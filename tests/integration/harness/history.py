@@ -84,18 +84,21 @@ class History:
     _lock: object = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def started(self):
-        """Call this when the program is ready."""
-        self.lives.append(Life(time.monotonic()))
-
-    def killed(self):
-        """Call this just before the program is killed."""
-        self.lives[-1].killed = time.monotonic()
-
-    def invoke(self, key, payload=""):
-        """Call this before the request is sent, with the operation's id as its X-Request-Id."""
+        """Call this when the program is ready. Returns the number of its life."""
         with self._lock:
-            made = Operation(f"request-{next(self._numbers)}", key, payload, len(self.lives) - 1,
-                             time.monotonic())
+            self.lives.append(Life(time.monotonic()))
+            return len(self.lives) - 1
+
+    def killed(self, life=-1):
+        """Call this just before the program is killed."""
+        self.lives[life].killed = time.monotonic()
+
+    def invoke(self, key, payload="", life=None):
+        """Call this before the request is sent, with the operation's id as its X-Request-Id. `life`
+        is the one of the process that it is sent to; without it, the latest."""
+        with self._lock:
+            made = Operation(f"request-{next(self._numbers)}", key, payload,
+                             len(self.lives) - 1 if life is None else life, time.monotonic())
             self.operations[made.id] = made
         return made
 

@@ -7,6 +7,7 @@ back: those that do not are lost until the process ends, and a few hundred of th
 import collections
 import os
 import pathlib
+import re
 import time
 import urllib.parse
 
@@ -55,8 +56,12 @@ class Rest:
         self.proxy = proxy
         self.own_ports = {proxy.listeners[name][1] for name in ("admin", "telemetry")
                           if name in proxy.listeners}
-        endpoint = (getattr(proxy, "settings", None) or {}).get("tracing", {}).get("endpoint", "")
+        config = getattr(proxy, "settings", None) or {}
+        endpoint = config.get("tracing", {}).get("endpoint", "")
         self.remote_ports = {urllib.parse.urlsplit(endpoint).port} - {None}
+        # Connections to a database are kept, and made when they are needed.
+        database = config.get("store", {}).get("postgres", {}).get("url", "")
+        self.remote_ports |= {int(port) for port in re.findall(r":(\d+)[,/]", database)}
         self.before = self._descriptors()
 
     def _descriptors(self):

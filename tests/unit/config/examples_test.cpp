@@ -95,11 +95,17 @@ TEST_CASE("Every example listens and stores where the variables say") {
     const Settings set = example(name, {{"ONCEPROXY_LISTEN", "127.0.0.1:0"},
                                         {"ONCEPROXY_UPSTREAM", "unix:/tmp/up"},
                                         {"ONCEPROXY_DATA", "/tmp/data"},
+                                        {"ONCEPROXY_DATABASE", "postgresql://db/x"},
                                         {"ONCEPROXY_ADMIN", "unix:/tmp/admin"},
                                         {"ONCEPROXY_TELEMETRY", "[::1]:0"}});
     CHECK(set.listen[0].text() == "127.0.0.1:0");
     CHECK(set.upstream.address.text() == "unix:/tmp/up");
-    CHECK(set.store.path == "/tmp/data");
+    if (name == "postgres.yaml") {
+      REQUIRE(set.postgres);
+      CHECK(set.postgres->url == "postgresql://db/x");
+    } else {
+      CHECK(set.store.path == "/tmp/data");
+    }
     CHECK(set.admin->text() == "unix:/tmp/admin");
     CHECK(set.telemetry->text() == "[::1]:0");
   }

@@ -48,8 +48,8 @@ TEST_CASE("what a header, a cookie or a query parameter is compared with is not 
 }
 
 TEST_CASE("a URL that carries a password is not shown") {
-  CHECK(shown("a: postgres://me:pw@host/db\nb: https://host/path\n") ==
-        R"({"a":"[redacted]","b":"https://host/path"})");
+  CHECK(shown("a: postgres://me:pw@host/db\nb: https://host/path\nc: https://token@host/\n") ==
+        R"({"a":"postgres://me:[redacted]@host/db","b":"https://host/path","c":"[redacted]"})");
 }
 
 TEST_CASE("what is no document is null") {

@@ -1,0 +1,14 @@
+// What the shared store tells of its database, as metric families. Private to this folder.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "proxy/telemetry/metrics.hpp"
+
+namespace onceproxy::telemetry {
+
+void append_postgres(std::vector<prometheus::MetricFamily>& families, const PostgresGauges& now);
+
+}  // namespace onceproxy::telemetry

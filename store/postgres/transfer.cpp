@@ -1,0 +1,178 @@
+#include "store/postgres/transfer.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+#include "store/postgres/connecting.hpp"
+#include "store/postgres/pq.hpp"
+#include "store/postgres/schema.hpp"
+#include "store/postgres/transfer_rows.hpp"
+
+namespace onceproxy::store {
+
+using namespace transfer;
+using std::chrono::nanoseconds;
+
+class PostgresTransfer::Session {
+ public:
+  explicit Session(const PostgresOptions& options) : options_(options) {
+    const std::string problem = schema_problem(schema_version(options), options);
+    if (!problem.empty()) throw std::runtime_error(problem);
+    static const std::atomic<bool> never{false};
+    auto connected = connect(options, never);
+    if (const auto* const error = std::get_if<ConnectError>(&connected)) {
+      throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
+    }
+    connection_ = std::get<pq::ConnectionPtr>(std::move(connected));
+    PQsetNoticeReceiver(connection_.get(), &Session::notice, this);
+    run("SET search_path = " + quoted(connection_.get(), options.schema) + ", pg_temp");
+    run("SET default_transaction_read_only = off");
+    refuse_in_use();
+  }
+
+  pq::ResultPtr run(const std::string& statement) {
+    return store::run(connection_.get(), statement, "the database refused");
+  }
+  std::int64_t number(const std::string& statement) {
+    return std::stoll(PQgetvalue(run(statement).get(), 0, 0));
+  }
+
+  /// Page after page of a table, in the order of its key, which is the first column.
+  template <typename Each>
+  void read(const char* statement, const Each& each) {
+    std::string after;
+    int rows = page_rows;
+    while (rows == page_rows) {
+      pq::Params params;
+      params.bytes(after);
+      const pq::ResultPtr page(PQexecParams(connection_.get(), statement, params.count(), nullptr,
+                                            params.values(), params.lengths(), params.formats(),
+                                            1));
+      if (PQresultStatus(page.get()) != PGRES_TUPLES_OK) refuse();
+      rows = PQntuples(page.get());
+      for (int i = 0; i < rows; ++i) each(pq::Row(page.get(), i));
+      if (rows > 0) after = pq::Row(page.get(), rows - 1).text(0);
+    }
+  }
+
+  /// All or none of them, in one transaction and one round trip; how many were new.
+  template <typename Value>
+  std::size_t write(const char* statement, std::span<const Value> values) {
+    if (values.empty()) return 0;
+    local_only_ = false;
+    if (PQenterPipelineMode(connection_.get()) != 1) refuse();
+    pq::ResultPtr failed;
+    std::size_t added = 0;
+    for (const Value& value : values) {
+      pq::Params params;
+      add(params, value);
+      if (PQsendQueryParams(connection_.get(), statement, params.count(), nullptr, params.values(),
+                            params.lengths(), params.formats(), 1) != 1) {
+        refuse();
+      }
+    }
+    if (PQpipelineSync(connection_.get()) != 1) refuse();
+    for (bool open = true; open;) {
+      pq::ResultPtr result(PQgetResult(connection_.get()));
+      if (result == nullptr) {
+        if (PQstatus(connection_.get()) == CONNECTION_BAD) refuse();
+        continue;  // between two statements
+      }
+      const auto status = PQresultStatus(result.get());
+      open = status != PGRES_PIPELINE_SYNC;
+      if (status == PGRES_COMMAND_OK) {
+        added += PQcmdTuples(result.get()) == std::string_view("1") ? 1 : 0;
+      } else if (status == PGRES_FATAL_ERROR && failed == nullptr) {
+        failed = std::move(result);
+      }
+    }
+    PQexitPipelineMode(connection_.get());
+    if (failed) throw std::runtime_error(pq::trimmed(PQresultErrorMessage(failed.get())));
+    if (local_only_) {
+      throw std::runtime_error(
+          "the database was not sure that a standby has what was moved; run the command again");
+    }
+    return added;
+  }
+
+ private:
+  /// What an earlier process left in the table when it was killed is believed for so long.
+  void refuse_in_use() {
+    if (number("SELECT count(*) FROM instances WHERE seen > now_ms() - 10000") == 0) return;
+    throw std::runtime_error("the schema \"" + options_.schema +
+                             "\" is in use by a running onceproxy; stop every one that uses it "
+                             "(one that was killed counts for ten seconds)");
+  }
+
+  /// A wait for the standbys that is cancelled is told as a warning, and the commit as a success.
+  static void notice(void* self, const PGresult* result) {
+    if (pq::sqlstate(result) == "01000") static_cast<Session*>(self)->local_only_ = true;
+  }
+
+  [[noreturn]] void refuse() const {
+    throw std::runtime_error("the database refused: " +
+                             pq::trimmed(PQerrorMessage(connection_.get())));
+  }
+
+  const PostgresOptions options_;
+  pq::ConnectionPtr connection_;
+  bool local_only_ = false;
+};
+
+PostgresTransfer::PostgresTransfer(const PostgresOptions& options)
+    : session_(std::make_unique<Session>(options)) {}
+
+PostgresTransfer::~PostgresTransfer() = default;
+
+void PostgresTransfer::read_records(const std::function<void(const CarriedRecord&)>& each) {
+  session_->read(select_records, [&](const pq::Row& row) {
+    CarriedRecord one;
+    row.into(0, one.first.bytes);
+    one.second = record_of(row);
+    each(one);
+  });
+}
+
+void PostgresTransfer::read_entities(const std::function<void(const CarriedEntity&)>& each) {
+  session_->read(select_entities, [&](const pq::Row& row) {
+    CarriedEntity one;
+    row.into(0, one.first.bytes);
+    one.second = entity_of(row);
+    each(one);
+  });
+}
+
+void PostgresTransfer::read_rates(const std::function<void(const CarriedRate&)>& each) {
+  session_->read(select_rates, [&](const pq::Row& row) {
+    CarriedRate one;
+    row.into(0, one.first.bytes);
+    one.second = RateTime(nanoseconds(row.number(1)));
+    each(one);
+  });
+}
+
+std::size_t PostgresTransfer::write_records(std::span<const CarriedRecord> records) {
+  return session_->write(insert_record, records);
+}
+
+std::size_t PostgresTransfer::write_entities(std::span<const CarriedEntity> entities) {
+  return session_->write(insert_entity, entities);
+}
+
+std::size_t PostgresTransfer::write_rates(std::span<const CarriedRate> rates) {
+  return session_->write(insert_rate, rates);
+}
+
+void PostgresTransfer::raise_fence(std::uint64_t above) {
+  if (above <= highest_fence()) return;
+  session_->run("SELECT setval('fences', " + std::to_string(above) + ")");
+}
+
+std::uint64_t PostgresTransfer::highest_fence() {
+  return static_cast<std::uint64_t>(
+      session_->number("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM fences"));
+}
+
+}  // namespace onceproxy::store
