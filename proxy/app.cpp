@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,15 +22,14 @@
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/main_loop.hpp"
+#include "proxy/opened_store.hpp"
 #include "proxy/options.hpp"
 #include "proxy/rules_in_force.hpp"
-#include "proxy/store_telemetry.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/telemetry/tracer.hpp"
-#include "store/rocksdb/rocksdb_store.hpp"
 #include "store/store_clock.hpp"
 
 namespace onceproxy {
@@ -62,13 +60,6 @@ std::unique_ptr<telemetry::Tracer> make_tracer(const config::Settings& settings,
   counts.exported = [&metrics](std::uint64_t spans) { metrics.spans_exported(spans); };
   counts.dropped = [&metrics](std::uint64_t spans) { metrics.spans_dropped(spans); };
   return std::make_unique<telemetry::Tracer>(*options, std::move(counts));
-}
-
-store::RocksDbOptions store_options(const config::Settings& settings, const RunOptions& options) {
-  store::RocksDbOptions out = onceproxy::store_options(settings);
-  out.accept_wal_loss = options.accept_wal_loss;
-  out.accept_clock = options.accept_clock;
-  return out;
 }
 
 void log_listening(std::string_view listener, std::string_view address) {
@@ -120,7 +111,7 @@ class App {
  private:
   void apply(const config::Settings& settings);
   std::optional<std::string> why_not_ready() const;
-  std::string ready_note() const;
+  std::size_t workers() const { return settings_.workers > 0 ? settings_.workers : usable_cores(); }
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
@@ -139,8 +130,7 @@ class App {
   const std::unique_ptr<telemetry::Tracer> tracer_;
   telemetry::Capture capture_;
   Certificates certificates_;
-  const store::RocksDbOptions store_options_;
-  std::unique_ptr<store::RocksDbStore> store_;
+  const std::unique_ptr<OpenedStore> store_;
   RulesInForce rules_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<admin::Server> telemetry_port_;
@@ -159,20 +149,8 @@ std::optional<std::string> App::why_not_ready() const {
       break;
   }
   if (failed_by_operator_) return "health check failed by an operator";
-  if (!store_->stats().healthy) {
-    const std::string why = store_->failure();
-    return "the store failed and is being reopened" + (why.empty() ? "" : ": " + why);
-  }
+  if (std::string trouble = store_->trouble(); !trouble.empty()) return trouble;
   return std::nullopt;
-}
-
-std::string App::ready_note() const {
-  const store::ClockStanding clock = store_->stats().clock;
-  if (!clock.doubted) return {};
-  const auto apart = std::chrono::duration_cast<std::chrono::seconds>(clock.wall_ahead).count();
-  return "clock in doubt: the wall clock is " + std::to_string(std::abs(apart)) + " s " +
-         (apart < 0 ? "behind" : "ahead of") +
-         " the store's time; nothing that has expired is purged";
 }
 
 /// Everything that can change live, or nothing if the capture's file or the upstream's address
@@ -188,8 +166,8 @@ void App::apply(const config::Settings& settings) {
   telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
   access_log_.set_level(log_level(settings.log.level));
   access_log_.set_format(log_format(settings.log.format));
-  if (store_->audit() != nullptr) {
-    store_->audit()->act({.action = "reload", .target = options_.config_file});
+  if (store_->verbs().audit() != nullptr) {
+    store_->verbs().audit()->act({.action = "reload", .target = options_.config_file});
   }
 }
 
@@ -202,7 +180,7 @@ admin::AdminHooks App::admin_hooks() {
                              {"drain_time", std::to_string(options_.drain_time.count()) + "ms"}};
   };
   hooks.ready = [this] { return why_not_ready(); };
-  hooks.ready_note = [this] { return ready_note(); };
+  hooks.ready_note = [this] { return store_->note(); };
   hooks.listeners = [this] {
     admin::NamedTexts listeners;
     for (const std::string& address : server_->addresses()) listeners.emplace_back("data", address);
@@ -260,7 +238,7 @@ void App::start_admin_ports() {
                                                          telemetry::TlsPort::telemetry});
     admin::add_telemetry_endpoints(
         *telemetry_port_, metrics_, [this] { return why_not_ready(); },
-        [this] { return ready_note(); });
+        [this] { return store_->note(); });
     log_listening("telemetry", telemetry_port_->address());
   }
   if (settings_.admin) {
@@ -289,7 +267,8 @@ void App::start_admin_ports() {
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
     admin::add_record_endpoints(*admin_port_, store_->inspection(),
                                 {log_record_change, wrong_answer_field});
-    if (store_->audit() != nullptr) admin::add_audit_endpoints(*admin_port_, *store_->audit());
+    if (store_->verbs().audit() != nullptr)
+      admin::add_audit_endpoints(*admin_port_, *store_->verbs().audit());
     log_listening("admin", admin_port_->address());
   }
   if (telemetry_port_) telemetry_port_->start();
@@ -302,11 +281,10 @@ telemetry::SlotsInUse App::slots_in_use() const {
 }
 
 int App::serve(MainLoop& loop) {
-  const std::size_t workers = settings_.workers > 0 ? settings_.workers : usable_cores();
   server_ = std::make_unique<http::Server>(
       http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
-      data_listeners(settings_, certificates_), workers, *store_, clock_, metrics_, access_log_,
-      rules_.get(), tracer_.get(), &capture_);
+      data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_, metrics_,
+      access_log_, rules_.get(), tracer_.get(), &capture_);
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
@@ -314,10 +292,10 @@ int App::serve(MainLoop& loop) {
   metrics_.leases([this] { return rules_.leases(); });
   state_ = admin::ServerState::live;
   telemetry::log(LogLevel::info, "ready",
-                 {{"workers", static_cast<std::int64_t>(workers)},
+                 {{"workers", static_cast<std::int64_t>(workers())},
                   {"policies", static_cast<std::int64_t>(settings_.policies.size())},
                   {"upstream", settings_.upstream.address.text()},
-                  {"store", settings_.store.path.native()}});
+                  {"store", store_->place()}});
   loop.run({.reload = [this] { configuration_.reload("signal"); },
             .look =
                 [this] {

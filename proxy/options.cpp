@@ -121,4 +121,12 @@ store::RocksDbOptions store_options(const config::Settings& settings) {
   return options;
 }
 
+store::PostgresOptions postgres_options(const config::Settings& settings) {
+  store::PostgresOptions options = *settings.postgres;
+  options.pending_max = settings.limits.pending;
+  options.audit = settings.audit;
+  options.audit_path = settings.audit.path;
+  return options;
+}
+
 }  // namespace onceproxy

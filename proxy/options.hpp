@@ -15,6 +15,7 @@
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/tracer.hpp"
+#include "store/postgres/options.hpp"
 #include "store/rocksdb/options.hpp"
 
 namespace onceproxy {
@@ -37,5 +38,7 @@ std::function<std::string(std::string_view)> make_disguise();
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);
 /// Without what the command line adds.
 store::RocksDbOptions store_options(const config::Settings& settings);
+/// Where settings.postgres is present.
+store::PostgresOptions postgres_options(const config::Settings& settings);
 
 }  // namespace onceproxy

@@ -132,6 +132,7 @@ store::ReserveRequest Gate::reserve_request(const Rules& rules,
   request.trace_id = asking.trace_id;
   request.trace = asking.trace;
   request.bytes_kept = asking.bytes_kept;
+  request.may_be_ended = rules.may_be_ended(policy);
   // A policy in shadow mode delays no request.
   if (!watch && policy.in_flight.action == policies::InFlightRule::Action::wait) {
     request.wait = policy.in_flight.timeout;

@@ -43,6 +43,17 @@ bool follows_forwards(const Policy& policy) {
          });
 }
 
+/// The namespaces whose operations some policy's completion ends.
+std::set<std::string_view> ended_namespaces(const std::vector<Policy>& policies) {
+  std::set<std::string_view> out;
+  for (const Policy& policy : policies) {
+    for (const policies::EndsRule& rule : policy.ends) {
+      out.insert(rule.name_space.empty() ? policy.name_space : rule.name_space);
+    }
+  }
+  return out;
+}
+
 std::string note_name(const std::string& policy) {
   return "lease of " + policy;
 }
@@ -56,8 +67,10 @@ Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Ru
       estimates_(before != nullptr ? before->estimates_ : std::make_shared<Estimates>()),
       states_(policies_.policies().size()) {
   std::vector<std::shared_ptr<io::Slots>> turns = turns_->of(policies_.policies());
+  const std::set<std::string_view> ended = ended_namespaces(policies_.policies());
   for (const Policy& policy : policies_.policies()) {
     PolicyState& kept = states_[policy.index];
+    kept.may_be_ended = ended.contains(policy.name_space);
     kept.id = metrics.policy(policy.name);
     kept.turns = std::move(turns[policy.index]);
     if (follows_forwards(policy)) kept.estimate = estimates_->of(policy, notes);

@@ -47,6 +47,10 @@ class Rules {
   io::Slots* turns(const policies::Policy& policy) const {
     return states_[policy.index].turns.get();
   }
+  /// Whether another policy's completion, or its own, may end the memory of its operations.
+  bool may_be_ended(const policies::Policy& policy) const {
+    return states_[policy.index].may_be_ended;
+  }
   /// The lease that a reservation gets now.
   std::chrono::milliseconds lease(const policies::Policy& policy) const;
   /// How long the policy's forwards take; nullptr where no lease of the policy follows that. Stays
@@ -88,6 +92,7 @@ class Rules {
     telemetry::PolicyId id = telemetry::no_policy;
     std::shared_ptr<io::Slots> turns;
     std::shared_ptr<LeaseEstimate> estimate;
+    bool may_be_ended = false;
     /// Mode and percent in one word, so that nobody sees the one without the other.
     std::atomic<std::uint32_t> enforcement = 0;
   };
