@@ -59,8 +59,11 @@ class Store : public PermitOwner {
   [[nodiscard]] virtual bool mark_unknown(Permit permit, std::string_view error,
                                           Call<Settled>& call) = 0;
 
-  /// `watch` is told on `loop`, at most once, if the lease of `permit` ends before it is settled. A
-  /// store whose leases are renewed as long as the process lives tells nothing.
+  /// Whether a lease can end while its holder lives, since somebody else must be reached to renew it.
+  virtual bool leases_may_end() const { return false; }
+
+  /// Where it can: `watch` is told on `loop`, at most once, if the lease of `permit` ends before it
+  /// is settled.
   virtual void watch_lease([[maybe_unused]] const Permit& permit, [[maybe_unused]] Loop& loop,
                            [[maybe_unused]] std::weak_ptr<LeaseWatch> watch) {}
 

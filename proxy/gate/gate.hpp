@@ -7,10 +7,12 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -121,6 +123,13 @@ class Gate {
   io::Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
                             const Asking& asking);
+
+  /// Whether watch_lease() may ever tell anything.
+  bool leases_may_end() const { return store_.leases_may_end(); }
+  /// `watch` is told if the reservation's lease ends before settle() is called.
+  void watch_lease(const Forward& forward, std::weak_ptr<store::LeaseWatch> watch) {
+    store_.watch_lease(forward.permit, loop_, std::move(watch));
+  }
 
   /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
   /// the completion is durable then, or the settlement says otherwise.

@@ -1,6 +1,7 @@
 #include "proxy/http/covered.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "proxy/http/answer_relay.hpp"
 #include "proxy/http/passing.hpp"
@@ -34,6 +35,16 @@ std::size_t first_step(std::uint64_t length) {
   while (length > first_step_bytes) length = (length + 1) / 2;
   return static_cast<std::size_t>(length);
 }
+
+/// What is forwarded under a lease that has ended is cut off.
+class LeaseCut final : public store::LeaseWatch {
+ public:
+  explicit LeaseCut(UpstreamCall& call) : call_(call) {}
+  void lease_ended() override { call_.cut(); }
+
+ private:
+  UpstreamCall& call_;
+};
 
 /// A stream of events has no end to wait for: it is relayed as it comes and never replayed.
 bool endless(const ResponseHead& head) {
@@ -233,7 +244,13 @@ Task<void> Covered::forward_by(UpstreamCall& call, gate::Forward reservation) {
   exchange_.trace.begin_forward();
   captured_bytes_max_ = reservation.policy->replay.body_bytes_max;
   write_head(reservation);
+  std::shared_ptr<LeaseCut> cut;
+  if (worker_.gate().leases_may_end()) {
+    cut = std::make_shared<LeaseCut>(call);
+    worker_.gate().watch_lease(reservation, cut);
+  }
   const gate::Outcome outcome = co_await ask_upstream(call, relay);
+  cut.reset();
   const auto* real = std::get_if<gate::Answered>(&outcome);
   call.count(real != nullptr ? real->status : 0);
   exchange_.trace.mark(TraceMark::settle_begins);

@@ -83,6 +83,10 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
       if (!acquired.connection) co_return Failure(acquired.error);
       connection = std::move(acquired.connection);
     }
+    if (cut_) {
+      co_return Failure(
+          NotSent{NotSent::Reason::busy, "The reservation's lease ended before it was sent."});
+    }
     sent_at_ = steady_clock::now();
     unsent_ = false;
     const bool reused = connection->reused;
@@ -130,11 +134,22 @@ Task<io::IoError> UpstreamCall::send_rest() {
 
 void UpstreamCall::await_response() {
   unfinished_ = true;
+  if (cut_) {
+    give_up();
+    return;
+  }
   if (!answering_) connection->expire_after(worker_.options().upstream.response_timeout);
 }
 
 void UpstreamCall::give_up() {
   connection->expire_after(std::chrono::milliseconds(0));
+}
+
+void UpstreamCall::cut() {
+  cut_ = true;
+  if (!connection) return;
+  spoiled = true;
+  give_up();
 }
 
 Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {

@@ -58,6 +58,9 @@ class UpstreamCall {
   void await_response();
   /// The upstream takes nothing more of the request: what is read from it ends as timed out.
   void give_up();
+  /// The reservation is not this process's any more, so another may be forwarded: what was not sent
+  /// is not, an answer is not waited for, and the connection ends with the call.
+  void cut();
 
   struct HeadRead {
     std::optional<gate::Unknown> failure;
@@ -125,6 +128,7 @@ class UpstreamCall {
   std::chrono::nanoseconds until_end_{-1};
   int interims_ = 0;
   bool unsent_ = false;
+  bool cut_ = false;
   io::Stream::Parts rest_;
   bool answering_ = false;
   /// The head's bytes, once they are needed beyond the buffer.

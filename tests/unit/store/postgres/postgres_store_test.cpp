@@ -1,0 +1,262 @@
+// The shared store and its database: the schema, failures of the server, leases, memory.
+#include "store/postgres/postgres_store.hpp"
+
+#include <catch2/catch.hpp>
+#include <future>
+#include <thread>
+
+#include "../contract/backends.hpp"
+#include "store/postgres/poll_loop.hpp"
+#include "store/postgres/schema.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+#define ONCEPROXY_NEEDS_POSTGRES()                \
+  if (!postgres_installed()) {                    \
+    WARN("skipped: PostgreSQL is not installed"); \
+    return;                                       \
+  }
+
+namespace {
+
+PostgresTuning quick() {
+  PostgresTuning out;
+  out.tick = 20ms;
+  out.beat = 100ms;
+  out.probe = 50ms;
+  out.poll = 300ms;
+  out.retained_pause = 100ms;
+  out.reconnect_last = 200ms;
+  return out;
+}
+
+class Cut final : public LeaseWatch {
+ public:
+  void lease_ended() override { ended = true; }
+  std::atomic<bool> ended{false};
+};
+
+/// Operations that are reserved and completed on one loop, many at once.
+class Run {
+ public:
+  Run(Store& store, Loop& loop) : store_(store), loop_(loop) {}
+
+  void begin(std::uint64_t number) {
+    One& one = *all_.emplace_back(std::make_unique<One>(*this, number));
+    static_cast<void>(store_.reserve(one.asked, one.reserving));
+  }
+
+  Signal signal;
+  std::uint64_t done = 0;
+
+ private:
+  struct One {
+    struct Reserving : Call<ReserveResult> {
+      Reserving(Loop& home, One& whose) : Call<ReserveResult>(home), one(whose) {}
+      One& one;
+    };
+    struct Ending : Call<Settled> {
+      Ending(Loop& home, Run& whose) : Call<Settled>(home), run(whose) {}
+      Run& run;
+    };
+    One(Run& whose, std::uint64_t number)
+        : run(whose),
+          asked(request(number)),
+          reserving(whose.loop_, *this),
+          ending(whose.loop_, whose) {
+      reserving.resume = [](CallBase& base) {
+        One& self = static_cast<Reserving&>(base).one;
+        auto* const reserved = std::get_if<Reserved>(&*self.reserving.result);
+        if (reserved == nullptr) return;
+        static_cast<void>(
+            self.run.store_.complete(std::move(reserved->permit), answer(200, "x"), self.ending));
+      };
+      ending.resume = [](CallBase& base) {
+        Run& run = static_cast<Ending&>(base).run;
+        run.signal.change([&] { ++run.done; });
+      };
+    }
+    Run& run;
+    const ReserveRequest asked;
+    Reserving reserving;
+    Ending ending;
+  };
+
+  Store& store_;
+  Loop& loop_;
+  std::vector<std::unique_ptr<One>> all_;
+};
+
+template <typename Condition>
+bool within(std::chrono::seconds time, Condition&& condition) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("postgres: migrating is done once, and told before") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresOptions options = PostgresServer::shared().options();
+  options.schema = "a \"quoted\" schema";
+  StoreClock clock;
+  CHECK(schema_version(options) == 0);
+  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
+                    Catch::Contains("onceproxy store migrate"));
+  std::string told;
+  const auto sink = [&](std::string_view line) { told.append(line).append("\n"); };
+  CHECK(migrate(options, true, sink) == 0);
+  CHECK(told.find("CREATE TABLE operations") != std::string::npos);
+  CHECK(schema_version(options) == 0);
+  CHECK(migrate(options, false, sink) == 0);
+  CHECK(schema_version(options) == schema_version_now);
+  told.clear();
+  CHECK(migrate(options, false, sink) == schema_version_now);
+  CHECK(told.find("nothing is to be done") != std::string::npos);
+  PostgresStore::open(options, 1, clock, {})->close();
+  PostgresServer::shared().sql(
+      "INSERT INTO \"a \"\"quoted\"\" schema\".schema_version (version) VALUES (99)");
+  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
+                    Catch::Contains("use a newer onceproxy"));
+  CHECK_THROWS(migrate(options, false, sink));
+}
+
+TEST_CASE("postgres: a restart of the server loses nothing, and is got over") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  CHECK(verbs.complete(verbs.permit(request(1)), answer(200, "kept")) == Settled::done);
+  Permit permit = verbs.permit(request(2));
+  server.restart();
+  CHECK(verbs.until<Completed>(request(1)).answer.body == "kept");
+  CHECK(within(10s, [&] { return store->failure().empty(); }));
+  CHECK(is<InFlight>(verbs.reserve(request(2))));
+  CHECK(verbs.complete(std::move(permit), answer(200, "over")) == Settled::done);
+  store->close();
+}
+
+TEST_CASE("postgres: an outcome that could not be written is written later") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 500ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  Permit permit = verbs.permit(request(1));
+  server.stop_primary();
+  CHECK(verbs.complete(std::move(permit), answer(200, "late")) == Settled::failed);
+  // Still known here while the database is away.
+  CHECK(is<InFlight>(verbs.reserve(request(1))));
+  CHECK(is_unavailable(verbs.reserve(request(2)), Unavailable::Reason::failed));
+  CHECK(store->stats().retained == 1);
+  server.start_primary();
+  CHECK(verbs.until<Completed>(request(1)).answer.body == "late");
+  store->close();
+}
+
+TEST_CASE("postgres: a lease is renewed while its request is under way") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const auto store = open_tuned(PostgresServer::shared().options(), 1, quick(), clock, {});
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 400ms;
+  Permit permit = verbs.permit(asked);
+  std::this_thread::sleep_for(4'000ms);  // the lease and what is added to it are over twice
+  CHECK(is<InFlight>(verbs.reserve(asked)));
+  CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::done);
+  store->close();
+}
+
+TEST_CASE("postgres: who cannot renew is told, and settles nothing") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 200ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 800ms;
+  Permit permit = verbs.permit(asked);
+  const auto cut = std::make_shared<Cut>();
+  DirectLoop loop;
+  store->watch_lease(permit, loop, cut);
+  server.stop_primary();
+  CHECK(within(10s, [&] { return cut->ended.load(); }));
+  CHECK(store->stats().leases_lost == 1);
+  CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::refused);
+  server.start_primary();
+  const auto taken = verbs.until<Reserved>(asked).attempt;
+  CHECK(taken == 2);
+  store->close();
+}
+
+TEST_CASE("postgres: a replay within a second asks nobody, and forgetting is seen after it") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto one = open_tuned(options, 1, quick(), clock, {});
+  const auto other = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*one);
+  CHECK(verbs.complete(verbs.permit(request(1)), answer(200, "kept")) == Settled::done);
+  ReserveRequest asked = request(1);
+  CHECK(is<Completed>(verbs.reserve(asked)));
+  CHECK(one->stats().cache_hits == 1);
+  asked.may_be_ended = true;
+  CHECK(is<Completed>(verbs.reserve(asked)));
+  CHECK(one->stats().cache_hits == 1);
+  CHECK(other->inspection().forget(fingerprint(1)) == Changed::done);
+  CHECK(within(2s, [&] { return is<Reserved>(verbs.reserve(request(1))); }));
+  one->close();
+  other->close();
+}
+
+TEST_CASE("postgres: what has expired is removed") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  for (std::uint64_t number = 1; number <= 20; ++number) {
+    ReserveRequest asked = request(number);
+    if (number > 5) asked.terms.window = 1ms;
+    CHECK(verbs.complete(verbs.permit(asked), answer(200, "")) == Settled::done);
+  }
+  const auto rows = [&] {
+    return PostgresServer::shared().sql("SELECT count(*) FROM " + options.schema + ".operations");
+  };
+  CHECK(within(10s, [&] { return rows() == "5"; }));
+  store->close();
+}
+
+TEST_CASE("postgres: calls of a loop that watches sockets have connections of their own") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const auto store = open_tuned(PostgresServer::shared().options(), 1, quick(), clock, {});
+  PollLoop loop;
+  constexpr std::uint64_t requests = 200;
+  Run run(*store, loop);
+  post(loop, [&] {
+    for (std::uint64_t number = 1; number <= requests; ++number) run.begin(number);
+  });
+  CHECK(run.signal.wait([&] { return run.done == requests; }));
+  const auto left = std::make_shared<std::promise<void>>();
+  post(loop, [&, left] {
+    store->leave(loop);
+    left->set_value();
+  });
+  left->get_future().wait();
+  CHECK(store->stats().round_trips >= 2 * requests);
+  loop.stop();
+  store->close();
+}

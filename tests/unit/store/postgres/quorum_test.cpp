@@ -1,0 +1,160 @@
+// durability: quorum against a primary with a synchronous standby that is stopped, and waits that
+// are cut short: only what the standby has is promised or repeated.
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "../contract/backends.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+namespace {
+
+/// A server of its own: what happens to it must not disturb other tests.
+struct Quorum {
+  Quorum() {
+    server.start_standby();
+    options = server.options();
+    options.durability = Durability::quorum;
+    options.operation_timeout = 1'000ms;
+    tuning.tick = 20ms;
+    tuning.beat = 100ms;
+    tuning.probe = 50ms;
+    tuning.retained_pause = 100ms;
+    tuning.reconnect_last = 200ms;
+    tuning.confirm_max = 300ms;
+    // Nothing is answered from memory here.
+    options.cache_bytes = 0;
+  }
+  std::unique_ptr<PostgresStore> open() { return open_tuned(options, 1, tuning, clock, {}); }
+  /// Until a session waits for the standby.
+  void await_waiting() {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") ==
+           "0") {
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("nobody waits");
+      std::this_thread::sleep_for(5ms);
+    }
+  }
+
+  PostgresServer server;
+  PostgresOptions options;
+  PostgresTuning tuning;
+  StoreClock clock;
+};
+
+}  // namespace
+
+TEST_CASE("quorum: operations go on while the standby is there") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  CHECK(verbs.complete(verbs.permit(request(1)), answer(200, "one")) == Settled::done);
+  const ReserveResult again = verbs.reserve(request(1));
+  REQUIRE(is<Completed>(again));
+  CHECK(std::get<Completed>(again).answer.body == "one");
+  store->close();
+}
+
+TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor repeated") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  Permit permit = verbs.permit(request(1));
+  quorum.server.stop_standby();
+
+  // The reservation is in the table of the primary, and only there.
+  std::optional<ReserveResult> reserved;
+  std::thread reserving([&] { reserved = verbs.reserve(request(2)); });
+  quorum.await_waiting();
+  quorum.server.sql(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  reserving.join();
+  CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
+
+  // So is the completion, once its wait is cancelled: nobody is told that it is done.
+  Settled settled{};
+  std::thread completing([&] {
+    Verbs of_thread(*store);
+    settled = of_thread.complete(std::move(permit), answer(200, "local"));
+  });
+  const auto end = std::chrono::steady_clock::now() + 5s;
+  std::atomic<bool> joined{false};
+  std::thread cancelling([&] {
+    while (!joined && std::chrono::steady_clock::now() < end) {
+      quorum.server.sql(
+          "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+      std::this_thread::sleep_for(20ms);
+    }
+  });
+  completing.join();
+  CHECK(settled == Settled::failed);
+  const ReserveResult again = verbs.reserve(request(1));
+  CHECK_FALSE(is<Completed>(again));
+  CHECK_FALSE(is<Reserved>(again));
+  joined = true;
+  cancelling.join();
+
+  // With the standby what is known counts.
+  quorum.server.start_standby();
+  const Completed completed = verbs.until<Completed>(request(1));
+  CHECK(completed.answer.body == "local");
+  // What was reserved for nobody was released.
+  Reserved second = verbs.until<Reserved>(request(2));
+  CHECK(verbs.complete(std::move(second.permit), answer(200, "")) == Settled::done);
+  store->close();
+}
+
+TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  quorum.server.stop_standby();
+  const auto began = std::chrono::steady_clock::now();
+  std::uint64_t number = 1;
+  while (!store->stats().circuit_open) {
+    REQUIRE(std::chrono::steady_clock::now() - began < 60s);
+    CHECK(is_unavailable(verbs.reserve(request(number++)), Unavailable::Reason::failed));
+  }
+  const auto open = std::chrono::steady_clock::now();
+  CHECK(is_unavailable(verbs.reserve(request(number++)), Unavailable::Reason::failed));
+  CHECK(std::chrono::steady_clock::now() - open < 500ms);
+  CHECK_FALSE(store->failure().empty());
+  quorum.server.start_standby();
+  Reserved reserved = verbs.until<Reserved>(request(1));
+  CHECK(verbs.complete(std::move(reserved.permit), answer(200, "")) == Settled::done);
+  store->close();
+}
+
+TEST_CASE("quorum: settings that lose what is committed are refused") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  quorum.server.sql("ALTER SYSTEM SET synchronous_standby_names = ''");
+  quorum.server.sql("SELECT pg_reload_conf()");
+  std::uint64_t number = 1;
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (!is_unavailable(verbs.reserve(request(number++)), Unavailable::Reason::failed)) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+  }
+  CHECK_THROWS_WITH(quorum.open(), Catch::Contains("synchronous_standby_names is empty"));
+  quorum.options.durability = Durability::primary;
+  CHECK_NOTHROW(quorum.open()->close());
+  store->close();
+}
