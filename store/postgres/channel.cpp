@@ -159,6 +159,8 @@ void Channel::wait_for_tick() {
 void Channel::tick() {
   tell_late();
   pump();
+  const bool deaf = listens_ && listener_ == nullptr;
+  if (wanted_ == 0 && (connections_.empty() || deaf)) want_one();
   wait_for_tick();
 }
 

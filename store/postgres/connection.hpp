@@ -12,6 +12,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "store/call.hpp"
 #include "store/postgres/query.hpp"

@@ -2,7 +2,6 @@
 // Thread-safe.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -12,7 +11,6 @@ struct Counters {
   using Count = std::atomic<std::uint64_t>;
   Count round_trips{0};
   Count connections{0};
-  Count connections_busy{0};
   Count connects{0};
   Count connect_failures{0};
   Count queued{0};

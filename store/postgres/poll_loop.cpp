@@ -75,9 +75,14 @@ void PollLoop::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(wake_, &one, sizeof one));
+  wake_up();
   if (thread_.joinable()) thread_.join();
+}
+
+void PollLoop::wake_up() {
+  // A counter that is full wakes, too.
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
 }
 
 void PollLoop::deliver(CallBase* first) noexcept {
@@ -90,8 +95,7 @@ void PollLoop::deliver(CallBase* first) noexcept {
     *last_ = first;
     last_ = &last->next;
   }
-  const std::uint64_t one = 1;
-  if (wake) static_cast<void>(::write(wake_, &one, sizeof one));
+  if (wake) wake_up();
 }
 
 std::unique_ptr<Timer> PollLoop::timer(std::chrono::milliseconds after,
@@ -160,7 +164,7 @@ void PollLoop::wait() {
   if (::poll(sockets.data(), sockets.size(), timeout) <= 0) return;
   if (sockets[0].revents != 0) {
     std::uint64_t ignored = 0;
-    static_cast<void>(::read(wake_, &ignored, sizeof ignored));
+    [[maybe_unused]] const auto taken = ::read(wake_, &ignored, sizeof ignored);
   }
   for (std::size_t i = 1; i < sockets.size(); ++i) {
     if (sockets[i].revents == 0) continue;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,6 +53,7 @@ class PollLoop final : public Loop {
   void wait();
   void run_delivered();
   void run_timers();
+  void wake_up();
 
   int wake_ = -1;
   std::mutex mutex_;

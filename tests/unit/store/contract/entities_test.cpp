@@ -29,23 +29,25 @@ class AskingLater {
   AskingLater(Store& store, const ReserveRequest& asked) : asked_(asked) {
     thread_ = std::thread([this, &store] {
       HandLoop loop;
-      Call<ReserveResult> call(loop);
-      bool done = false;
-      struct Told {
-        static void resume(CallBase&) {}
-      };
-      call.resume = Told::resume;
-      if (!store.reserve(asked_, call))
-        loop.run_until([&] { return done = call.result.has_value(); });
+      Asked call(loop);
+      call.resume = [](CallBase& base) { static_cast<Asked&>(base).answered = true; };
+      call.answered = store.reserve(asked_, call);
+      if (!loop.run_until([&] { return call.answered; })) return;
       result_ = std::move(*call.result);
     });
   }
   ReserveResult take() {
     thread_.join();
+    if (!result_) throw std::runtime_error("never answered");
     return std::move(*result_);
   }
 
  private:
+  struct Asked : Call<ReserveResult> {
+    using Call<ReserveResult>::Call;
+    bool answered = false;
+  };
+
   const ReserveRequest asked_;
   std::optional<ReserveResult> result_;
   std::thread thread_;
