@@ -229,9 +229,10 @@ void Reserving::replied(Reply reply) {
     trouble(reply);
     return;
   }
-  work_.circuit.answered();
-  if (work_.observer.committed && reply.row().number(o_code) == code::reserved) {
-    work_.observer.committed(SteadyClock::now() - sent);
+  if (reply.row().number(o_code) == code::reserved) {
+    // A commit: that reads are answered says nothing where the standbys are gone.
+    work_.circuit.answered();
+    if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   }
   decide(std::move(reply));
 }
