@@ -146,6 +146,11 @@ void Settling::replied(Reply reply) {
   if (reply.unconfirmed) {
     work_.failed(trouble::unconfirmed, "a commit did not wait for its standby");
   }
+  if (is_late) {
+    // Nobody waits any more, and the loop that this runs on may be about to end.
+    keep();
+    return;
+  }
   const auto lsn = reply.unconfirmed ? 0 : static_cast<std::uint64_t>(row.number(o_lsn));
   kept_ = std::move(reply);
   confirming_.emplace(channel_->loop(), *this);
