@@ -12,7 +12,7 @@ from harness import Client, PATIENCE, eventually, policy, request
 from harness.client import BrokenOff, once
 from harness.link import Link
 from harness.postgres import ROLE, Postgres
-from harness.upstream import executed, executed_after
+from harness.upstream import executed
 
 LEASE = 2
 # A request is never kept longer than this while the database does not answer.

@@ -1,7 +1,6 @@
 """`onceproxy store`: preparing the database of a shared store, and carrying live records from one
 store to the other."""
 
-import os
 import stat
 import subprocess
 import threading
@@ -9,7 +8,7 @@ import threading
 import pytest
 import yaml
 
-from harness import Client, StartFailed, eventually, policy, request, settings
+from harness import Client, StartFailed, policy, request, settings
 from harness.client import once
 from harness.process import binary, run
 from test_entities import decline, dispatch, rides
