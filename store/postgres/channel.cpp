@@ -195,6 +195,7 @@ void Channel::tell_late() {
     query.late();
     Reply reply;
     reply.sqlstate = "57014";
+    reply.unsent = true;
     reply.error = "no connection to the database was free in time";
     query.replied(std::move(reply));
   }

@@ -13,7 +13,7 @@ class Circuit {
 
   bool open() const { return open_.load(std::memory_order_relaxed); }
 
-  /// The database answered, whatever it was.
+  /// The database has committed something.
   void answered() {
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0);
   }

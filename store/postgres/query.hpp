@@ -22,6 +22,8 @@ struct Reply {
   std::string error;
   /// The connection broke, or the channel closes: what happened is not known.
   bool lost = false;
+  /// It never left this process.
+  bool unsent = false;
   /// It was committed on the primary, and the wait for a standby was cut short.
   bool unconfirmed = false;
   /// Server::epoch of the connection.

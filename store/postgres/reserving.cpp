@@ -140,6 +140,7 @@ void Reserving::ask() {
     return;
   }
   tries_ = 0;
+  in_doubt_ = false;
   woken_ = false;
   first_sent_ = SteadyClock::now();
   deadline = first_sent_ + work_.options.operation_timeout;
@@ -150,7 +151,7 @@ void Reserving::ask_again() {
   asking_ = channel_.send(*this);
   if (asking_) return;
   work_.failed(trouble::full, "too many operations wait for a connection");
-  if (tries_ > 0) undo();
+  if (in_doubt_) undo();
   finish(Unavailable{Reason::failed});
 }
 
@@ -218,9 +219,9 @@ void Reserving::replied(Reply reply) {
   asking_ = false;
   if (call_ == nullptr) {
     // It was answered long ago that the store is not available.
-    const bool refused =
-        reply.good() && reply.rows() == 1 && reply.row().number(o_code) != code::reserved;
-    if (!refused) undo();
+    const bool reserved =
+        reply.good() && reply.rows() == 1 && reply.row().number(o_code) == code::reserved;
+    if (reserved || reply.lost || in_doubt_) undo();
     leave_queue();
     dispose();
     return;
@@ -229,9 +230,10 @@ void Reserving::replied(Reply reply) {
     trouble(reply);
     return;
   }
-  work_.circuit.answered();
-  if (work_.observer.committed && reply.row().number(o_code) == code::reserved) {
-    work_.observer.committed(SteadyClock::now() - sent);
+  if (reply.row().number(o_code) == code::reserved) {
+    // A commit: that reads are answered says nothing where the standbys are gone.
+    work_.circuit.answered();
+    if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   }
   decide(std::move(reply));
 }
@@ -247,6 +249,7 @@ void Reserving::trouble(const Reply& reply) {
   const Failure failure =
       reply.lost ? Failure{trouble::lost, true, true} : failure_of(reply.sqlstate);
   work_.failed(failure.kind, reply.error);
+  in_doubt_ = in_doubt_ || reply.lost || failure.leave;
   if (failure.retry && tries_ < work_.tuning.retries_max && SteadyClock::now() < deadline &&
       !work_.closing.load()) {
     ++tries_;
@@ -257,8 +260,7 @@ void Reserving::trouble(const Reply& reply) {
     ask_again();
     return;
   }
-  // Also where the commit failed: nobody can say whether it is in the log.
-  undo();
+  if (in_doubt_) undo();
   finish(Unavailable{Reason::failed});
 }
 
@@ -292,6 +294,7 @@ void Reserving::confirmed() {
       return;
     case Confirmation::Outcome::elsewhere:
       // A failover: it may be lost with the server that said so.
+      in_doubt_ = true;
       if (++tries_ <= work_.tuning.retries_max && SteadyClock::now() < deadline) {
         ask_again();
         return;

@@ -76,13 +76,14 @@ class Reserving final : public Query {
   /// When the statement that may have reserved was sent for the first time.
   SteadyClock::time_point first_sent_{};
   unsigned tries_ = 0;
+  /// A statement of this attempt was lost: it may have reserved.
+  bool in_doubt_ = false;
   bool asking_ = false;
 
   Place place_;
   Waits waits_ = Waits::nothing;
   /// It was woken while it was asking.
   bool woken_ = false;
-  bool asked_since_ = false;
   SteadyClock::time_point outcome_until_{};
   SteadyClock::time_point turn_until_{};
   SteadyClock::time_point queued_at_{};

@@ -121,7 +121,6 @@ void Settling::replied(Reply reply) {
     trouble(reply);
     return;
   }
-  work_.circuit.answered();
   const pq::Row row = reply.row();
   const auto what = static_cast<int>(row.number(o_code));
   if (what == code::refused) {
@@ -137,6 +136,7 @@ void Settling::replied(Reply reply) {
     keep();
     return;
   }
+  work_.circuit.answered();
   if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   const bool unconfirmed = work_.quorum() && !row.null(o_lsn) && !row.flag(o_confirmed);
   if (!reply.unconfirmed && !unconfirmed) {
@@ -145,6 +145,11 @@ void Settling::replied(Reply reply) {
   }
   if (reply.unconfirmed) {
     work_.failed(trouble::unconfirmed, "a commit did not wait for its standby");
+  }
+  if (is_late) {
+    // Nobody waits any more, and the loop that this runs on may be about to end.
+    keep();
+    return;
   }
   const auto lsn = reply.unconfirmed ? 0 : static_cast<std::uint64_t>(row.number(o_lsn));
   kept_ = std::move(reply);

@@ -19,8 +19,9 @@ struct PostgresTuning {
   /// then.
   unsigned circuit_failures = 5;
   std::chrono::milliseconds probe{250};
-  /// A session that owes answers for so long is given up.
-  std::chrono::milliseconds silence_max{30'000};
+  /// A session that owes answers for so long is given up. Long, since its server process may go on
+  /// waiting for a standby all the same.
+  std::chrono::milliseconds silence_max{600'000};
   /// Statements on their way on one session; more of them wait.
   std::size_t pipeline_max = 64;
   /// How long an answer may wait until the standbys have the row that it stands on.

@@ -161,7 +161,6 @@ void Upkeep::look() {
   OneQuery::send(house_, Statement::look, work_.options.operation_timeout, nullptr,
                  [this](const Reply& reply) {
                    if (!reply.good() || reply.rows() != 1) return;
-                   work_.circuit.answered();
                    const pq::Row row = reply.row();
                    const bool safe = row.flag(1) && (work_.quorum() ? row.flag(2) : row.flag(3));
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {

@@ -41,6 +41,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   r operations%ROWTYPE;
   e entities%ROWTYPE;
+  v_ends bytea[];
 BEGIN
   o_awaited := false;
   o_queued := false;
@@ -48,8 +49,10 @@ BEGIN
   IF o_now > p_not_after THEN o_code := 11; RETURN; END IF;
   IF p_quorum AND NOT waits_for_standby() THEN o_code := 12; RETURN; END IF;
   IF p_ends IS NOT NULL THEN
-    PERFORM 1 FROM operations
-      WHERE fingerprint = ANY (p_ends || p_fingerprint) ORDER BY fingerprint FOR UPDATE;
+    -- What is reserved behind this is another operation; it is not ended, nor waited for.
+    SELECT array_agg(fingerprint) INTO v_ends FROM (
+      SELECT fingerprint FROM operations
+       WHERE fingerprint = ANY (p_ends || p_fingerprint) ORDER BY fingerprint FOR UPDATE) AS locked;
   END IF;
   SELECT * INTO r FROM operations WHERE fingerprint = p_fingerprint FOR UPDATE;
   o_now := now_ms();
@@ -109,8 +112,8 @@ BEGIN
      SET state = 2, settled = o_settled, expires = o_expires, keep = p_keep, status = p_status,
          replayable = p_replayable, not_kept = p_not_kept, head = p_head, body = p_body
    WHERE fingerprint = p_fingerprint;
-  IF p_ends IS NOT NULL THEN
-    PERFORM end_operations(array_remove(p_ends, p_fingerprint), o_now);
+  IF cardinality(v_ends) > 1 THEN
+    PERFORM end_operations(array_remove(v_ends, p_fingerprint), o_now);
   END IF;
 END
 $$;

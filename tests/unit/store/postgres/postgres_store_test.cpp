@@ -157,7 +157,7 @@ TEST_CASE("postgres: an outcome that could not be written is written later") {
   // Still known here while the database is away.
   CHECK(is<InFlight>(verbs.reserve(request(1))));
   CHECK(is_unavailable(verbs.reserve(request(2)), Unavailable::Reason::failed));
-  CHECK(store->stats().retained == 1);
+  CHECK(within(5s, [&] { return store->stats().retained == 1; }));
   server.start_primary();
   CHECK(verbs.until<Completed>(request(1)).answer.body == "late");
   store->close();

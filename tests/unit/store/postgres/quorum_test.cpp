@@ -67,7 +67,9 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   }
   Quorum quorum;
   const auto store = quorum.open();
+  const auto another = quorum.open();
   Verbs verbs(*store);
+  Verbs other(*another);
   Permit permit = verbs.permit(request(1));
   quorum.server.stop_standby();
 
@@ -97,20 +99,24 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   });
   completing.join();
   CHECK(settled == Settled::failed);
-  const ReserveResult again = verbs.reserve(request(1));
-  CHECK_FALSE(is<Completed>(again));
-  CHECK_FALSE(is<Reserved>(again));
+  CHECK(is<InFlight>(verbs.reserve(request(1))));
+  // The row is there to be seen, and says that it is completed.
+  CHECK(quorum.server.sql("SELECT count(*) FROM " + quorum.options.schema +
+                          ".operations WHERE state = 2") == "1");
+  CHECK(is<Held>(other.reserve(request(1))));
   joined = true;
   cancelling.join();
 
   // With the standby what is known counts.
   quorum.server.start_standby();
-  const Completed completed = verbs.until<Completed>(request(1));
-  CHECK(completed.answer.body == "local");
+  for (Verbs* const asking : {&verbs, &other}) {
+    CHECK(asking->until<Completed>(request(1)).answer.body == "local");
+  }
   // What was reserved for nobody was released.
   Reserved second = verbs.until<Reserved>(request(2));
   CHECK(verbs.complete(std::move(second.permit), answer(200, "")) == Settled::done);
   store->close();
+  another->close();
 }
 
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
