@@ -15,6 +15,7 @@ CONTENDERS = {
     "haproxy-http": ("haproxy-http.cfg", ["haproxy", "-db", "-f", "{config}"], {}, "/dispatch"),
     "haproxy-stick": ("haproxy-stick.cfg", ["haproxy", "-db", "-f", "{config}"], {}, "/dispatch"),
     "nginx-proxy": ("nginx-proxy.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
+    "nginx-bodies": ("nginx-bodies.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
     "nginx-lua-redis": ("nginx-lua-redis.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
     "onceproxy-pass": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/other"),
     "onceproxy-all": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/dispatch"),
