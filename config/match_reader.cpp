@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/condition_reader.hpp"
 #include "config/foreign_path.hpp"
 #include "config/header_names.hpp"
 #include "config/method_names.hpp"

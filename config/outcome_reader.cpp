@@ -1,6 +1,7 @@
 #include <map>
 
 #include "config/answer_reader.hpp"
+#include "config/condition_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/selector_reader.hpp"

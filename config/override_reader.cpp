@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "config/condition_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/selector_reader.hpp"
 #include "config/text.hpp"

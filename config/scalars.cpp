@@ -172,6 +172,10 @@ Kind<milliseconds> duration(milliseconds min, milliseconds max) {
   return kind;
 }
 
+Kind<milliseconds> timeout() {
+  return duration(milliseconds(1), timeout_max);
+}
+
 Kind<milliseconds> duration_or_zero(milliseconds max) {
   const Kind<milliseconds> some = duration(milliseconds(0), max);
   Kind<milliseconds> kind;

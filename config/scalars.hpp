@@ -31,6 +31,9 @@ std::string duration_text(milliseconds value);
 std::string size_text(std::uint64_t value);
 
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
+/// Of every timeout: from 1ms to timeout_max.
+Kind<milliseconds> timeout();
+inline constexpr milliseconds timeout_max = std::chrono::hours(24);
 /// A duration of at least 1ms, or 0, with or without a unit, for what can be turned off.
 Kind<milliseconds> duration_or_zero(milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "policies/entity.hpp"
+#include "policies/percent.hpp"
 #include "proxy/admin/audit_arguments.hpp"
 #include "proxy/admin/json_object.hpp"
 #include "proxy/admin/resolved_answer.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/admin/target.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::admin {
@@ -275,7 +275,7 @@ std::optional<NamedEntity> entity_of(std::string_view path) {
   std::size_t begin = std::string_view("/entities/").size();
   while (begin <= path.size()) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
-    auto part = decode_percent(path.substr(begin, end - begin));
+    auto part = policies::decode_percent_strictly(path.substr(begin, end - begin));
     if (!part) return std::nullopt;
     parts.push_back(*std::move(part));
     begin = end + 1;

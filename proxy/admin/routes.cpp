@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "proxy/admin/target.hpp"
+#include "policies/percent.hpp"
 #include "proxy/telemetry/json_text.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -32,7 +32,7 @@ bool covers(std::string_view pattern, std::string_view path,
       if (wanted != found) return false;
       continue;
     }
-    std::optional<std::string> value = decode_percent(found);
+    std::optional<std::string> value = policies::decode_percent_strictly(found);
     if (!value || value->empty()) return false;
     captures.emplace(wanted.substr(1, wanted.size() - 2), *std::move(value));
   }

@@ -56,7 +56,7 @@ std::vector<Finding> examine(const config::Settings& settings, const std::string
   add(std::move(store.findings));
   add(onceproxy::doctor::check_ports(settings, store.in_use));
   std::optional<tls::ClientOptions> tls;
-  if (settings.upstream.tls) tls = tls_options(*settings.upstream.tls);
+  if (settings.upstream.tls) tls = settings.upstream.tls;
   add(onceproxy::doctor::check_upstream(settings, tls));
   add(onceproxy::doctor::check_clock());
   add(onceproxy::doctor::check_descriptors(settings));

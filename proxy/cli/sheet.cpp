@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "config/text.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::cli {
 namespace {
@@ -16,7 +17,6 @@ constexpr std::size_t label_width = 14;
 
 std::string printable(std::string_view text) {
   static constexpr std::size_t bytes_max = 200;
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out;
   for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -26,7 +26,7 @@ std::string printable(std::string_view text) {
         byte < 0x20 || byte == 0x7f ||
         (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
     if (length == 0 || control) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      out += "\\x" + store::hex(text.substr(i, 1));
       ++i;
     } else {
       out += text.substr(i, length);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/hex.hpp>
 #include <string_view>
 
 #include "proxy/tls/handles.hpp"
@@ -48,12 +49,8 @@ std::string sha256_of(const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
   if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) {
-    out += digits[digest[i] >> 4];
-    out += digits[digest[i] & 15];
-  }
+  std::string out(2 * std::size_t{size}, '\0');
+  boost::algorithm::hex_lower(digest.begin(), digest.begin() + size, out.data());
   return out;
 }
 
