@@ -29,11 +29,12 @@ BODY_CONTENDERS = ("nginx-bodies", "onceproxy-pass")
 Result = collections.namedtuple("Result", "cpu_us per_second p50_us p99_us errors memory_mib steal")
 
 
-def load(bench, kind, seed, seconds):
-    """One run of wrk; its numbers."""
-    connections = BODY_CONNECTIONS if kind in BODIES else CONNECTIONS
+def load(bench, kind, seed, seconds, connections=None, port=None):
+    """One run of wrk; its numbers. `port`: of the contender unless told."""
+    if connections is None:
+        connections = BODY_CONNECTIONS if kind in BODIES else CONNECTIONS
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(PEERS / "load.lua"),
-               f"{bench.scheme}://127.0.0.1:{bench.port}/", "--", kind, seed,
+               f"{bench.scheme}://127.0.0.1:{port or bench.port}/", "--", kind, seed,
                bench.path + BODIES.get(kind, "")]
     if bench.pinned:
         command = ["taskset", "-c", "1", *command]
