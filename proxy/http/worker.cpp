@@ -65,6 +65,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
+      delivered_waker_(loop_, [this] { run_delivered(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
@@ -120,7 +121,7 @@ void Worker::deliver(store::CallBase* first) noexcept {
     delivered_last_ = last;
   }
   // What is answered within submit() is looked at when that returns.
-  if (wake && submitting != this) loop_.post([this] { run_delivered(); });
+  if (wake && submitting != this) delivered_waker_.wake();
 }
 
 bool Worker::submits() {

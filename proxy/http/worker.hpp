@@ -21,6 +21,7 @@
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
 #include "proxy/io/pipes.hpp"
+#include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -132,6 +133,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::shared_ptr<const Setup> setup_;
   io::EventLoop loop_;
   io::Pipes pipes_;
+  /// For what the store answers.
+  io::Waker delivered_waker_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   std::unique_ptr<telemetry::Tracer::Recorder> recorder_;
