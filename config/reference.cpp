@@ -253,7 +253,7 @@ bool is_absent_by_default(const Json& schema) {
 /// that it gives.
 std::string other_defaults(const Json& map, const Section& section) {
   Json differing = JsonObject();
-  const Json& known = *section.json_member(schema, "properties");
+  const Json& known = *json_member(section.schema, "properties");
   for (const auto& [key, inner] : *json_member(map, "properties")->if_object()) {
     const Json* here = json_member(inner, "default");
     const Json* there = json_member(*json_member(known, key), "default");
@@ -269,8 +269,8 @@ std::string default_of(const Documented& key, const Section& section, const Sect
   for (const char* mark : {"Default:", "By default"}) {
     if (description.find(mark) != std::string::npos) return "described below";
   }
-  if (key.json_member(schema, "properties") == nullptr) return "none";
-  if (key.json_member(schema, "required") != nullptr) return "none";
+  if (json_member(key.schema, "properties") == nullptr) return "none";
+  if (json_member(key.schema, "required") != nullptr) return "none";
   const std::string other = other_defaults(key.schema, *sections.of(key.schema));
   if (!other.empty()) return "none; its keys are by default " + other;
   return is_absent_by_default(key.schema) ? "none" : "those of its keys";
