@@ -57,9 +57,7 @@ std::vector<Finding> examine(const config::Settings& settings, const std::string
   onceproxy::doctor::StoreState store = onceproxy::doctor::check_store(settings);
   add(std::move(store.findings));
   add(onceproxy::doctor::check_ports(settings, store.in_use));
-  std::optional<tls::ClientOptions> tls;
-  if (settings.upstream.tls) tls = settings.upstream.tls;
-  add(onceproxy::doctor::check_upstream(settings, tls));
+  add(onceproxy::doctor::check_upstream(settings, settings.upstream.tls));
   add(onceproxy::doctor::check_clock());
   add(onceproxy::doctor::check_descriptors(settings));
   return all;
