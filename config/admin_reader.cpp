@@ -65,7 +65,7 @@ Key<Settings> admin_row() {
   row.names = kind.names;
   row.schema = [kind] {
     Json schema = kind.schema();
-    schema.set("description", "The admin API. Left out: there is no admin port.");
+    set_member(schema, "description", "The admin API. Left out: there is no admin port.");
     return schema;
   };
   row.read = [kind](const Node& node, Settings& settings) {

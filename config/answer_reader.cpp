@@ -56,8 +56,8 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
     return std::nullopt;
   };
   kind.schema = [fixed] {
-    return Json::object(
-        {{"anyOf", Json::array({word_schema({"replay"}), fixed.schema()})}, {"default", "replay"}});
+    return JsonObject(
+        {{"anyOf", JsonArray({word_schema({"replay"}), fixed.schema()})}, {"default", "replay"}});
   };
   return kind;
 }

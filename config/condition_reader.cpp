@@ -111,13 +111,12 @@ Key<ConditionDraft> status_row() {
     draft.statuses = statuses_of(node);
   };
   row.schema = [] {
-    const Json one = Json::object(
-        {{"anyOf",
-          Json::array({Json::object({{"type", "integer"}, {"minimum", 100}, {"maximum", 599}}),
-                       word_schema({"1xx", "2xx", "3xx", "4xx", "5xx"})})}});
-    return Json::object(
-        {{"anyOf", Json::array({Json::object({{"const", true}}), one,
-                                Json::object({{"type", "array"}, {"items", one}})})},
+    const Json one = JsonObject(
+        {{"anyOf", JsonArray({JsonObject({{"type", "integer"}, {"minimum", 100}, {"maximum", 599}}),
+                              word_schema({"1xx", "2xx", "3xx", "4xx", "5xx"})})}});
+    return JsonObject(
+        {{"anyOf", JsonArray({JsonObject({{"const", true}}), one,
+                              JsonObject({{"type", "array"}, {"items", one}})})},
          {"description",
           "The answer's status: one, a class, or a list of them; true with a test beside it."}});
   };
@@ -205,7 +204,7 @@ Kind<std::vector<policies::Condition>> one_or_more_conditions(Of of) {
     return Conditions{*std::move(value)};
   };
   kind.schema = [one, several] {
-    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
+    return JsonObject({{"anyOf", JsonArray({one.schema(), several.schema()})}});
   };
   return kind;
 }

@@ -187,11 +187,11 @@ void check_selector(const Node& node, const SelectorDraft& draft, Of of) {
 }
 
 Json exactly_one_source(Json schema, Of of) {
-  Json choices = Json::array();
+  JsonArray choices;
   for (const std::string& source : sources(of)) {
-    choices.push_back(Json::object({{"required", Json::array({source})}}));
+    choices.push_back(JsonObject({{"required", JsonArray({source})}}));
   }
-  schema.set("oneOf", std::move(choices));
+  set_member(schema, "oneOf", std::move(choices));
   return schema;
 }
 

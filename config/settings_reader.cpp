@@ -45,7 +45,7 @@ Kind<std::vector<ListenSettings>> addresses() {
     return std::vector<ListenSettings>{*std::move(value)};
   };
   kind.schema = [one, several] {
-    return Json::object({{"anyOf", Json::array({one.schema(), several.schema()})}});
+    return JsonObject({{"anyOf", JsonArray({one.schema(), several.schema()})}});
   };
   return kind;
 }
@@ -68,7 +68,7 @@ Kind<RocksDbOptions> rocksdb() {
                 if (!value) return std::nullopt;
                 return std::filesystem::path(*value);
               };
-              kind.schema = [] { return Json::object({{"type", "string"}, {"minLength", 1}}); };
+              kind.schema = [] { return JsonObject({{"type", "string"}, {"minLength", 1}}); };
               kind.print = [](const std::filesystem::path& value) { return Json(value.string()); };
               return kind;
             }(),

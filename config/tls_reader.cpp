@@ -119,7 +119,7 @@ Kind<ListenSettings> listen_address() {
     return out;
   };
   kind.schema = [plain, map] {
-    return Json::object({{"anyOf", Json::array({plain.schema(), map.schema()})}});
+    return JsonObject({{"anyOf", JsonArray({plain.schema(), map.schema()})}});
   };
   return kind;
 }

@@ -229,7 +229,7 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
   hooks.reload = [this] {
     const Reloaded reloaded = configuration_.reload("admin");
     return admin::ReloadReport{reloaded.status != Reloaded::Status::failed,
-                               reloaded.json().dump() + "\n"};
+                               telemetry::json_text(reloaded.json()) + "\n"};
   };
   hooks.set_log_level = [this](LogLevel level) {
     // Said first, as it may be the last thing that is.

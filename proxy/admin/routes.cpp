@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "policies/percent.hpp"
-#include "proxy/telemetry/json_text.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::admin {
@@ -56,10 +56,12 @@ Response json(int status, std::string body) {
   return response;
 }
 
+Response json(int status, const telemetry::Json& value) {
+  return json(status, telemetry::json_text(value) + "\n");
+}
+
 Response refusal(int status, std::string_view why) {
-  std::string body = "{\"error\":";
-  telemetry::append_json_string(body, why);
-  return json(status, body + "}\n");
+  return json(status, telemetry::JsonObject({{"error", why}}));
 }
 
 void Routes::add(std::string method, std::string path, std::string help, Handler handler) {

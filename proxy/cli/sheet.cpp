@@ -9,7 +9,11 @@
 namespace onceproxy::cli {
 namespace {
 
-using config::Json;
+using telemetry::Json;
+using telemetry::json_member;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
+using telemetry::set_member;
 
 constexpr std::size_t label_width = 14;
 
@@ -61,7 +65,7 @@ void TextSheet::change(std::string_view place, std::string_view by) {
 
 void JsonSheet::line(std::string_view label, std::string_view text) {
   label_ = label;
-  lines_.set(label_, text.empty() ? Json() : Json(text));
+  set_member(lines_, label_, text.empty() ? Json() : Json(text));
 }
 
 void JsonSheet::field(std::string_view selector, std::string_view value) {
@@ -81,13 +85,15 @@ void JsonSheet::change(std::string_view place, std::string_view by) {
 }
 
 void JsonSheet::add(std::string_view selector, const char* name, std::string_view text) {
-  if (fields_.find(label_) == nullptr) fields_.set(label_, Json::array());
-  fields_.find(label_)->push_back(Json::object({{"selector", selector}, {name, text}}));
+  if (json_member(fields_, label_) == nullptr) set_member(fields_, label_, JsonArray());
+  json_member(fields_, label_)
+      ->as_array()
+      .push_back(JsonObject({{"selector", selector}, {name, text}}));
 }
 
 Json JsonSheet::json() const {
   Json out = lines_;
-  out.set("fields", fields_);
+  set_member(out, "fields", fields_);
   return out;
 }
 
