@@ -50,7 +50,8 @@ notes() {
 if [ -d "$build" ]; then notes -delete; fi
 if [ -n "$profile" ]; then
   mkdir -p "$build"
-  tar -xzf "$profile" -C "$build"
+  [ "$profile" -ef "$build/profile.tar.gz" ] || cp "$profile" "$build/profile.tar.gz"
+  tar -xzf "$build/profile.tar.gz" -C "$build"
 else
   step "building onceproxy so that it notes what it does" made write
   step "running the demo with it" env ONCEPROXY_BINARY="$binary" "$root/deploy/demo.sh"

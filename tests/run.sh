@@ -16,7 +16,7 @@ usage: tests/run.sh [options]
   -k EXPR         only the integration tests that match (a pytest expression)
   --fuzz          only the fuzz targets, five minutes each
   --long          every preset and the trained build, 50 crash rounds, 10,000 power cuts, large
-                  transfers, soak and fuzzing (about two hours)
+                  transfers, soak, packages, image and fuzzing (about two hours)
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
 
@@ -53,7 +53,7 @@ elif [ ${#presets[@]} -eq 0 ]; then
 fi
 [ -n "$unit$integration$fuzz" ] || { usage >&2; exit 2; }
 
-"$root/deploy/setup.sh" --tests ${fuzz:+--dev}
+"$root/deploy/setup.sh" --tests ${fuzz:+--dev} ${long:+--release}
 
 # Read by the tsan preset's programs alone.
 export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
@@ -171,6 +171,7 @@ import xml.etree.ElementTree as xml
 ALLOWED = ("no policy, no turn",                     # a pair of parameters that does not exist
            "long tier only", "takes half an hour",   # run with --long
            "a sanitizer's library has to be the first one", "sanitizers keep memory of their own",
+           "packages hold no sanitizers",
            "no mount namespaces here", "mounting is not permitted here",
            "threads cannot be stopped here")
 
