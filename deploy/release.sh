@@ -76,7 +76,7 @@ tarball() {
 # The symbols that are stripped from the program. gdb finds them by the build id, or with symbol-file.
 symbols() {
   objcopy --only-keep-debug --compress-debug-sections "$build/proxy/onceproxy" "$work/$name.debug" &&
-    mv "$work/$name.debug" "$out/"
+    chmod 644 "$work/$name.debug" && mv "$work/$name.debug" "$out/"
 }
 
 bill() {

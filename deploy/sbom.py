@@ -67,6 +67,8 @@ def headers(folder):
     deps = subprocess.run([*ninja, "deps", *(name for name in objects if name.endswith(".o"))],
                           check=True, capture_output=True, text=True).stdout
     files = set(re.findall(r"^ +(/usr/\S+)", deps, re.M))
+    if not files:
+        raise SystemExit(f"{folder} does not say what the program was built from; build it there with Ninja")
     files |= {name for name in objects if name.startswith("/usr/") and name.endswith(".a")}
     return set(linked.owners(files).values())
 

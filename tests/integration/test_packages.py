@@ -222,7 +222,7 @@ def test_a_package_is_installed_upgraded_removed_and_purged(debian, directory):
     assert debian.run("onceproxy", "--version") == run("--version").stdout
     assert "good" in debian.run("onceproxy", "check", "/etc/onceproxy/onceproxy.yaml")
     user = debian.run("getent", "passwd", "onceproxy")
-    assert re.match(r"onceproxy:x:\d+:\d+:onceproxy:/nonexistent:/usr/sbin/nologin$", user)
+    assert re.match(r"onceproxy:x:\d+:\d+:onceproxy[,]*:/nonexistent:/usr/sbin/nologin$", user)
     # Not enabled: what it protects has to be written first.
     wanted = "etc/systemd/system/multi-user.target.wants/onceproxy.service"
     assert not debian.exists(wanted)
