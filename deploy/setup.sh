@@ -9,9 +9,9 @@ usage: deploy/setup.sh [--tests] [--bench] [--dev]
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
   --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
-           mandoc, zsh, fish, clang-format
+           mandoc, zsh, fish, and clang with clang-format and clang-tidy, which check the sources
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
-  --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
+  --dev    also clang, clang-format, clang-tidy, the fuzzing runtime, and gcovr for the coverage
 TEXT
 }
 
@@ -26,9 +26,9 @@ packages="build-essential cmake ninja-build ccache pkg-config
 for option in "$@"; do
   case "$option" in
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang-format" ;;
+  zsh fish clang clang-format clang-tidy" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
-    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
+    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr" ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
