@@ -151,11 +151,13 @@ def node(directory):
         assert not pod.problems, pod.problems
 
 
-def gone(pod):
-    """Waits for the end of a pod that is being deleted, and holds it to what is promised."""
+def gone(pod, code=0):
+    """Waits for the end of a pod that is being deleted, and holds it to what is promised. `code`: how the
+    service ends."""
     assert pod.gone.wait(PATIENCE), "the pod does not end"
     for container in pod.all:
-        assert container.exit_codes == [0], (container.name, container.exit_codes, pod.said)
+        wanted = [0 if container is pod.onceproxy else code]
+        assert container.exit_codes == wanted, (container.name, container.exit_codes, pod.said)
         assert container.hook_codes in ([], [0]), pod.said
         assert not container.killed, (container.name, container.killed, pod.said)
 
@@ -167,26 +169,28 @@ def judge(load, node):
     assert executions.keys() == load.answered.keys()
 
 
-@pytest.mark.parametrize("manifest", ["deployment.yaml", "plain-container.yaml"])
-def test_rollouts_under_load_lose_nothing_and_double_nothing(node, manifest):
+@pytest.mark.parametrize("manifest, manner", [("deployment.yaml", "graceful"), ("deployment.yaml", "abrupt"),
+                                              ("plain-container.yaml", "graceful")])
+def test_rollouts_under_load_lose_nothing_and_double_nothing(node, manifest, manner):
     generator = random.Random(manifest)
     endpoints = Endpoints()
-    pod = node.pod(manifest).wait_until_ready()
+    program, code = service(node.effects, manner), 0 if manner == "graceful" else -signal.SIGTERM
+    pod = node.pod(manifest, program=program).wait_until_ready()
     endpoints.add(pod)
     load = Load(endpoints)
     for _ in range(ROLLOUTS):
         before = len(load.answered)
-        new = node.pod(manifest).wait_until_ready()
+        new = node.pod(manifest, program=program).wait_until_ready()
         endpoints.add(new)
         eventually(lambda: len(load.answered) > before + 20, "requests are answered")
         # Less than --grace of the preStop: that is what the grace is for.
         endpoints.remove_late(pod, generator.random() * pod.paced(4))
         pod.delete()
-        gone(pod)
+        gone(pod, code)
         pod = new
     load.stop()
     pod.delete()
-    gone(pod)
+    gone(pod, code)
     judge(load, node)
     assert set(load.answered.values()) == {"forwarded"}
 

@@ -2,8 +2,8 @@
 
     application.py SOCKET EFFECTS [graceful | abrupt]
 
-On SIGTERM a graceful one takes no new connections, finishes what is under way and ends with 0. An abrupt
-one ends at once, as a program does that knows nothing of signals.
+On SIGTERM a graceful one takes no new connections, closes those that are idle, finishes what is under way
+and ends with 0. An abrupt one ends at once, as a program does that knows nothing of signals.
 """
 
 import asyncio
@@ -19,19 +19,29 @@ class Application:
     def __init__(self, effects):
         self.effects = os.open(effects, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.under_way = 0
+        self.stopping = False
+        self.waiting = set()  # the connections that are idle
         self.idle = asyncio.Event()
         self.idle.set()
 
     async def serve(self, reader, writer):
         try:
-            while True:
+            while not self.stopping:
+                self.waiting.add(writer)
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                self.waiting.discard(writer)
                 fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
                 await reader.readexactly(int(fields.get("content-length", "0")))
                 await self.execute(fields.get("idempotency-key", ""), writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self.waiting.discard(writer)
+            writer.close()
+
+    def stop(self):
+        self.stopping = True
+        for writer in self.waiting:
             writer.close()
 
     async def execute(self, key, writer):
@@ -55,8 +65,9 @@ async def main(path, effects, manner="graceful"):
     print("serving", flush=True)
     await told.wait()
     server.close()
+    application.stop()
     await application.idle.wait()
-    os._exit(0)  # connections that are kept and idle are nobody's business
+    os._exit(0)
 
 
 if __name__ == "__main__":
