@@ -33,7 +33,7 @@ def values(program_schema):
     policies = program_schema["properties"]["policies"]
     monitor = closed(enabled=FLAG, labels=LABELS, interval={"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"})
     return closed(
-        mode={"enum": ["standalone", "sidecar"]},
+        mode={"enum": ["standalone", "sidecar", "injector"]},
         nameOverride=TEXT,
         fullnameOverride=TEXT,
         image=closed(repository=NAME, tag=TEXT, digest={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
@@ -71,6 +71,12 @@ def values(program_schema):
         serviceAccountName=TEXT,
         service=closed(type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, port=PORT, annotations=LABELS),
         podSelector=LABELS,
+        injector=closed(
+            replicas=COUNT, failurePolicy={"enum": ["Fail", "Ignore"]},
+            excludedNamespaces={"type": "array", "items": NAME},
+            certificate=closed(kind={"enum": ["certManager", "generated", "secret"]}, issuerRef=OBJECT,
+                               secretName=TEXT, caBundle=TEXT),
+            resources=OBJECT),
         networkPolicy=closed(enabled=FLAG, **{"from": OBJECTS}, monitoringFrom=OBJECTS, extraIngress=OBJECTS),
         podDisruptionBudget=closed(enabled=FLAG, maxUnavailable={"type": ["integer", "string"]}),
         podMonitor=monitor,

@@ -2,7 +2,9 @@
 needed: their configurations are valid, the pods meet the restricted Pod Security Standard, the copies agree.
 What takes a renderer or an API server is in test_kubernetes_tools.py."""
 
+import base64
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -221,3 +223,61 @@ def test_rules_and_dashboard_have_one_source():
     prefix = yaml.safe_load((CHART / "values.yaml").read_text())["prometheusRule"]["runbookUrl"]
     assert urls and all(url.startswith(prefix) for url in urls)
     assert f'replace "{prefix}"' in (CHART / "templates" / "prometheusrule.yaml").read_text()
+
+
+# The webhook.
+
+
+INJECTOR = KUBERNETES / "injector"
+
+
+def injector(name="injector.yaml"):
+    return {document["kind"]: document for document in yaml.safe_load_all((INJECTOR / name).read_text())}
+
+
+def test_the_webhook_is_asked_about_pods_that_ask_for_it_and_never_about_its_own():
+    documents = injector()
+    webhook, = documents["MutatingWebhookConfiguration"]["webhooks"]
+    own = documents["Namespace"]["metadata"]["name"]
+    excluded, = webhook["namespaceSelector"]["matchExpressions"]
+    assert excluded["operator"] == "NotIn" and {"kube-system", own} <= set(excluded["values"])
+    assert webhook["objectSelector"] == {"matchLabels": {"onceproxy.io/inject": "enabled"}}
+    assert (webhook["failurePolicy"], webhook["reinvocationPolicy"], webhook["sideEffects"]) == ("Fail", "IfNeeded", "None")
+    service = documents["Service"]
+    assert webhook["clientConfig"]["service"] == {"namespace": own, "name": service["metadata"]["name"],
+                                                  "path": "/inject", "port": service["spec"]["ports"][0]["port"]}
+    pod = documents["Deployment"]["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    certificate = injector("certificate-cert-manager.yaml")["Certificate"]["spec"]
+    assert certificate["dnsNames"] == [f"{service['metadata']['name']}.{own}.svc"]
+    assert certificate["secretName"] == pod["spec"]["volumes"][0]["secret"]["secretName"]
+
+
+def test_the_example_asks_for_the_sidecar_that_its_configuration_describes():
+    documents = injector("example.yaml")
+    pod = documents["Deployment"]["spec"]["template"]
+    assert pod["metadata"]["labels"]["onceproxy.io/inject"] == "enabled"
+    assert pod["metadata"]["annotations"]["onceproxy.io/config"] == documents["ConfigMap"]["metadata"]["name"]
+    config = yaml.safe_load(documents["ConfigMap"]["data"]["onceproxy.yaml"])
+    command = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]["command"]
+    port = command[command.index("--port") + 1]
+    assert config["listen"] == f"0.0.0.0:{port}"
+    assert [each["targetPort"] for each in documents["Service"]["spec"]["ports"]] == [int(port)]
+
+
+def test_the_script_makes_a_certificate_that_the_api_server_would_trust(directory):
+    """kubectl is a program here that keeps what it is given."""
+    kubectl = directory / "kubectl"
+    kubectl.write_text("#!/bin/sh\n"
+                       f"case \"$*\" in *create*) cp tls.crt tls.key {directory}/; echo made ;;\n"
+                       f"*patch*) echo \"$*\" >{directory}/patch ;; *) cat ;; esac\n")
+    kubectl.chmod(0o755)
+    subprocess.run([INJECTOR / "certificate.sh"], check=True, capture_output=True,
+                   env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"})
+    patch = json.loads((directory / "patch").read_text().split(" -p ")[1])
+    assert [(each["op"], each["path"]) for each in patch] == [("add", "/webhooks/0/clientConfig/caBundle")]
+    (directory / "ca.crt").write_bytes(base64.b64decode(patch[0]["value"]))
+    verified = subprocess.run(["openssl", "verify", "-CAfile", "ca.crt", "-purpose", "sslserver", "-verify_hostname",
+                               "onceproxy-injector.onceproxy-system.svc", "tls.crt"],
+                              cwd=directory, capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stderr

@@ -28,7 +28,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "onceproxy.podSelector" -}}
 {{- if .Values.podSelector -}}
 {{- toYaml .Values.podSelector -}}
-{{- else if eq .Values.mode "standalone" -}}
+{{- else if ne .Values.mode "sidecar" -}}
 {{- include "onceproxy.selectorLabels" . -}}
 {{- else -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
