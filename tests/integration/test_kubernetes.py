@@ -14,8 +14,11 @@ import jsonschema
 import pytest
 import yaml
 
+from harness import PATIENCE
+from harness.certificates import Authority
 from harness.kubernetes import container_of, containers, pods_of, restricted
-from harness.process import binary, run
+from harness.output import Lines
+from harness.process import binary, environment, run
 
 ROOT = pathlib.Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -281,3 +284,21 @@ def test_the_script_makes_a_certificate_that_the_api_server_would_trust(director
                                "onceproxy-injector.onceproxy-system.svc", "tls.crt"],
                               cwd=directory, capture_output=True, text=True)
     assert verified.returncode == 0, verified.stderr
+
+
+def test_the_program_takes_the_webhook_s_command_line(directory):
+    container = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    Authority().issue(names=("onceproxy-injector.onceproxy-system.svc",)).write(directory, "tls")
+    command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in container["command"]]
+    process = subprocess.Popen([binary(), *command[1:], "--listen", "127.0.0.1:0", "--drain-time", "0s"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               env=environment())
+    log = Lines(process.stderr)
+    try:
+        ready = log.wait_for(lambda line: line.get("message") == "ready", "the webhook is ready")
+        assert ready and ready["image"] == container["image"], log.text()
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        log.finish()
+        process.stderr.close()

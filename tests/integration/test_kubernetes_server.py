@@ -1,6 +1,8 @@
 """The manifests and the chart at a real API server: server-side validation in a namespace that enforces the
-restricted Pod Security Standard, and `helm install`. Long tier; tests/kubernetes_tools.sh --server."""
+restricted Pod Security Standard, `helm install`, and the webhook as the server calls it. Long tier;
+tests/kubernetes_tools.sh --server builds what it takes."""
 
+import base64
 import os
 import pathlib
 import subprocess
@@ -8,8 +10,12 @@ import subprocess
 import pytest
 import yaml
 
+from harness import PATIENCE, eventually
+from harness.certificates import Authority
 from harness.kube_apiserver import ApiServer, Refused
-from harness.kubernetes import pods_of, tool
+from harness.kubernetes import container_of, pods_of, restricted, tool
+from harness.output import Lines
+from harness.process import binary, environment
 
 ROOT = pathlib.Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -85,5 +91,92 @@ def test_the_chart_is_installed_upgraded_and_removed(server, path):
 
 
 def test_a_chart_that_includes_the_sidecar_is_admitted_where_pods_are_restricted(server):
-    text = subprocess.run([tool("helm"), "template", "orders", ORDERS], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([tool("helm"), "template", "orders", ORDERS, "--kube-version", "1.36"], capture_output=True, text=True, check=True).stdout
     admit(server, [each for each in yaml.safe_load_all(text) if each])
+
+
+# The webhook, called by the API server.
+
+
+class Webhook:
+    """`onceproxy inject` with the options of the manifest, on a port of this machine."""
+
+    def __init__(self, directory):
+        self.documents = {document["kind"]: document for document in yaml.safe_load_all(
+            (KUBERNETES / "injector" / "injector.yaml").read_text())}
+        self.authority = Authority()
+        self.authority.issue(names=("127.0.0.1",)).write(directory, "tls")
+        command = self.documents["Deployment"]["spec"]["template"]["spec"]["containers"][0]["command"]
+        command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in command[1:]]
+        self.process = subprocess.Popen(
+            [binary(), *command, "--listen", "127.0.0.1:0", "--drain-time", "0s"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
+        self.log = Lines(self.process.stderr)
+        assert self.log.wait_for(lambda line: line.get("message") == "ready", "ready"), self.log.text()
+        self.address = next(line["address"] for line in self.log.json() if line["message"] == "listening")
+
+    def configuration(self):
+        """The manifest's, with an address instead of a Service, which no pod stands behind here."""
+        made = self.documents["MutatingWebhookConfiguration"]
+        made["webhooks"][0]["clientConfig"] = {
+            "url": f"https://{self.address}/inject",
+            "caBundle": base64.b64encode(self.authority.pem.encode()).decode()}
+        return made
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            assert self.process.wait(PATIENCE) == 0, self.log.text()
+            self.log.finish()
+            self.process.stderr.close()
+
+
+@pytest.fixture
+def webhook(server, directory):
+    made = Webhook(directory)
+    path = "apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+    configuration = made.configuration()
+    server.create(configuration)
+    yield made
+    server.ask("DELETE", f"{path}/{configuration['metadata']['name']}")
+    made.stop()
+
+
+def asking(**metadata):
+    """The pod of the example."""
+    documents = {d["kind"]: d for d in yaml.safe_load_all((KUBERNETES / "injector" / "example.yaml").read_text())}
+    template = documents["Deployment"]["spec"]["template"]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "orders", **template["metadata"], **metadata},
+            "spec": template["spec"]}
+
+
+def names(pod):
+    return [container["name"] for container in pod["spec"].get("initContainers", [])]
+
+
+def test_a_pod_that_asks_gets_the_sidecar_from_the_api_server(server, webhook):
+    """A new configuration is known to the server within a second or so."""
+    made = eventually(lambda: next((pod for pod in [server.create(asking(), "shop", dry=True)] if names(pod)), None),
+                      "the webhook is called")
+    restricted(made["spec"])
+    assert container_of(made["spec"])["ports"][0]["containerPort"] == 9900
+    assert made["spec"]["terminationGracePeriodSeconds"] >= 30
+    plain = asking(labels={"app.kubernetes.io/name": "orders"})
+    assert names(server.create(plain, "shop", dry=True)) == [], "it does not ask"
+    assert names(server.create(asking(), "kube-system", dry=True)) == [], "the cluster's own pods stay as they are"
+    with pytest.raises(Refused) as refused:
+        server.create(asking(annotations={}), "shop", dry=True)
+    assert "onceproxy.io/config" in str(refused.value)
+
+
+def test_without_the_webhook_pods_that_ask_are_refused_and_no_others(server, webhook):
+    eventually(lambda: names(server.create(asking(), "shop", dry=True)), "the webhook is called")
+    webhook.stop()
+    with pytest.raises(Refused) as refused:
+        server.create(asking(), "shop", dry=True)
+    assert refused.value.code == 500 and "inject.onceproxy.io" in str(refused.value)
+    plain = asking(labels={"app.kubernetes.io/name": "orders"})
+    assert names(server.create(plain, "shop", dry=True)) == []
+    server.namespace("onceproxy-system")
+    for namespace in ("kube-system", "onceproxy-system"):
+        assert names(server.create(asking(), namespace, dry=True)) == []
