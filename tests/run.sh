@@ -140,6 +140,10 @@ format() {
   echo "<testsuite><testcase name=\"format\">$verdict</testcase></testsuite>" >"$results/format.xml"
 }
 
+# Debian's Go is too old for these; without them the tests of the chart are skipped.
+[ -z "$long" ] || ! command -v go >/dev/null ||
+  step "Kubernetes tools" "$root/tests/kubernetes_tools.sh" --server || true
+
 [ -z "$format" ] || format
 for preset in "${presets[@]}"; do
   if [ -n "$unit" ]; then

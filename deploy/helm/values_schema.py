@@ -22,6 +22,10 @@ OBJECTS = {"type": "array", "items": OBJECT}
 NAME = {"type": "string", "minLength": 1}
 
 
+def text(pattern):
+    return {"type": "string", "pattern": pattern}
+
+
 def closed(**properties):
     """An object that has these members and no others."""
     return {"type": "object", "additionalProperties": False, "properties": properties}
@@ -31,12 +35,12 @@ def values(program_schema):
     sections = {key: optional(value) for key, value in program_schema["properties"].items()
                 if key != "policies"}
     policies = program_schema["properties"]["policies"]
-    monitor = closed(enabled=FLAG, labels=LABELS, interval={"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"})
+    monitor = closed(enabled=FLAG, labels=LABELS, interval=text("^[0-9]+(ms|s|m|h)$"))
     return closed(
         mode={"enum": ["standalone", "sidecar", "injector"]},
         nameOverride=TEXT,
         fullnameOverride=TEXT,
-        image=closed(repository=NAME, tag=TEXT, digest={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+        image=closed(repository=NAME, tag=TEXT, digest=text("^(sha256:[0-9a-f]{64})?$"),
                      pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]}),
         imagePullSecrets=OBJECTS,
         upstream=TEXT,
@@ -47,9 +51,9 @@ def values(program_schema):
         ports=closed(data=PORT, admin=PORT, telemetry=PORT),
         store=closed(
             kind={"enum": ["emptyDir", "claim", "postgres"]},
-            size={"type": "string", "pattern": "^[0-9]+(Mi|Gi|Ti)$"},
-            maxBytes={"type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|TiB)$"},
-            auditMaxBytes={"type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|TiB)$"},
+            size=text("^[0-9]+(Mi|Gi|Ti)$"),
+            maxBytes=text("^[0-9]+(KiB|MiB|GiB|TiB)$"),
+            auditMaxBytes=text("^[0-9]+(KiB|MiB|GiB|TiB)$"),
             storageClassName=TEXT,
             accessMode={"enum": ["ReadWriteOncePod", "ReadWriteOnce"]},
             postgres=closed(secretName=NAME, secretKey=NAME, connections={"type": "integer", "minimum": 1},
@@ -69,7 +73,8 @@ def values(program_schema):
         topologySpreadConstraints=OBJECTS,
         priorityClassName=TEXT,
         serviceAccountName=TEXT,
-        service=closed(type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, port=PORT, annotations=LABELS),
+        service=closed(type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, port=PORT,
+                       annotations=LABELS),
         podSelector=LABELS,
         injector=closed(
             replicas=COUNT, failurePolicy={"enum": ["Fail", "Ignore"]},
@@ -81,7 +86,7 @@ def values(program_schema):
         podDisruptionBudget=closed(enabled=FLAG, maxUnavailable={"type": ["integer", "string"]}),
         podMonitor=monitor,
         serviceMonitor=monitor,
-        prometheusRule=closed(enabled=FLAG, labels=LABELS, runbookUrl={"type": "string", "pattern": "^https?://"}),
+        prometheusRule=closed(enabled=FLAG, labels=LABELS, runbookUrl=text("^https?://")),
         dashboard=closed(enabled=FLAG, labels=LABELS, annotations=LABELS),
         # Helm gives these to a chart that another one includes.
         **{"global": OBJECT},
@@ -90,8 +95,10 @@ def values(program_schema):
 
 def optional(schema):
     """A section of the file whose required members may be missing: the chart gives them."""
-    return {key: ({name: optional(member) for name, member in value.items()} if key == "properties" else value)
-            for key, value in schema.items() if key != "required"}
+    made = {key: value for key, value in schema.items() if key != "required"}
+    if "properties" in made:
+        made["properties"] = {name: optional(member) for name, member in made["properties"].items()}
+    return made
 
 
 def terse(schema):
@@ -100,8 +107,13 @@ def terse(schema):
         return [terse(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: {name: terse(member) for name, member in value.items()} if key in ("properties", "$defs") else terse(value)
-            for key, value in schema.items() if key not in ("description", "default", "$comment", "title")}
+    made = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):  # names that are anybody's, and may be `title`
+            made[key] = {name: terse(member) for name, member in value.items()}
+        elif key not in ("description", "default", "$comment", "title"):
+            made[key] = terse(value)
+    return made
 
 
 def main():

@@ -62,7 +62,8 @@ def test_a_configuration_in_a_manifest_is_valid(directory, path, text):
     if "postgres:" in text and not knows_postgres():
         pytest.skip("no shared store in this program")
     (directory / "onceproxy.yaml").write_text(text)
-    check = run("check", directory / "onceproxy.yaml", ONCEPROXY_DATABASE="postgresql://u:p@db:5432/onceproxy")
+    database = "postgresql://user:password@db:5432/onceproxy"
+    check = run("check", directory / "onceproxy.yaml", ONCEPROXY_DATABASE=database)
     assert check.returncode == 0, check.stdout + check.stderr
 
 
@@ -80,13 +81,15 @@ def test_a_guard_is_started_probed_and_stopped_in_time(path, pod, container):
     probes = {name: container[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
     assert all(probe["httpGet"]["port"] in ports for probe in probes.values())
     assert probes["livenessProbe"]["httpGet"]["path"] == "/live", "/ready would end a drain"
-    assert probes["readinessProbe"]["httpGet"]["path"] == probes["startupProbe"]["httpGet"]["path"] == "/ready"
+    for name in ("readinessProbe", "startupProbe"):
+        assert probes[name]["httpGet"]["path"] == "/ready"
     # A sidecar that does not come up is started again; its pod is not stuck for good.
     assert probes["startupProbe"]["failureThreshold"] * probes["startupProbe"]["periodSeconds"] <= 120
 
     hook = container["lifecycle"]["preStop"]["exec"]["command"]
     grace, timeout = seconds(hook, "--grace"), seconds(hook, "--timeout")
-    assert grace + timeout + seconds(container["command"], "--drain-time") < pod["terminationGracePeriodSeconds"]
+    whole = grace + timeout + seconds(container["command"], "--drain-time")
+    assert whole < pod["terminationGracePeriodSeconds"]
     assert "limits" in container["resources"] and "memory" in container["resources"]["limits"]
     for service in pod.get("containers", []):
         if service is not container and path.name != "job.yaml":
@@ -126,7 +129,8 @@ def test_clients_reach_the_guard_and_nothing_else(path):
     assert {port["name"]: port["containerPort"] for port in guard["ports"]} == {"onceproxy": data,
                                                                                 "telemetry": telemetry}
     assert [port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]] == ["onceproxy"]
-    reachable = {port["port"] for rule in by_kind["NetworkPolicy"]["spec"]["ingress"] for port in rule["ports"]}
+    rules = by_kind["NetworkPolicy"]["spec"]["ingress"]
+    reachable = {port["port"] for rule in rules for port in rule["ports"]}
     assert reachable == {data, telemetry}
     assert config["admin"]["listen"].startswith("127.0.0.1:"), "full control belongs on the loopback"
     upstream = int(config["upstream"]["address"].rpartition(":")[2])
@@ -164,7 +168,8 @@ def test_the_images_and_charts_are_of_the_program_s_version():
 # The chart.
 
 
-VALUES = [(CHART / "values.yaml", None), *((path, None) for path in sorted((CHART / "examples").glob("*.yaml"))),
+VALUES = [(CHART / "values.yaml", None),
+          *((path, None) for path in sorted((CHART / "examples").glob("*.yaml"))),
           (HELM / "orders" / "values.yaml", "onceproxy")]
 
 
@@ -219,7 +224,8 @@ def test_values_that_are_misspelt_are_refused(schema, values):
 
 def test_rules_and_dashboard_have_one_source():
     """The chart's files are links, which Helm follows."""
-    for name, source in (("rules.yaml", "prometheus/rules.yaml"), ("onceproxy.json", "grafana/onceproxy.json")):
+    for name, source in (("rules.yaml", "prometheus/rules.yaml"),
+                         ("onceproxy.json", "grafana/onceproxy.json")):
         link = CHART / "files" / name
         assert link.is_symlink() and link.resolve() == (ROOT / "deploy" / source).resolve()
     urls = re.findall(r"runbook_url: (\S+)", (CHART / "files" / "rules.yaml").read_text())
@@ -245,10 +251,13 @@ def test_the_webhook_is_asked_about_pods_that_ask_for_it_and_never_about_its_own
     excluded, = webhook["namespaceSelector"]["matchExpressions"]
     assert excluded["operator"] == "NotIn" and {"kube-system", own} <= set(excluded["values"])
     assert webhook["objectSelector"] == {"matchLabels": {"onceproxy.io/inject": "enabled"}}
-    assert (webhook["failurePolicy"], webhook["reinvocationPolicy"], webhook["sideEffects"]) == ("Fail", "IfNeeded", "None")
+    assert webhook["failurePolicy"] == "Fail"
+    assert webhook["reinvocationPolicy"] == "IfNeeded"
+    assert webhook["sideEffects"] == "None"
     service = documents["Service"]
-    assert webhook["clientConfig"]["service"] == {"namespace": own, "name": service["metadata"]["name"],
-                                                  "path": "/inject", "port": service["spec"]["ports"][0]["port"]}
+    port, = service["spec"]["ports"]
+    assert webhook["clientConfig"]["service"] == {
+        "namespace": own, "name": service["metadata"]["name"], "path": "/inject", "port": port["port"]}
     pod = documents["Deployment"]["spec"]["template"]
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     certificate = injector("certificate-cert-manager.yaml")["Certificate"]["spec"]
@@ -260,7 +269,8 @@ def test_the_example_asks_for_the_sidecar_that_its_configuration_describes():
     documents = injector("example.yaml")
     pod = documents["Deployment"]["spec"]["template"]
     assert pod["metadata"]["labels"]["onceproxy.io/inject"] == "enabled"
-    assert pod["metadata"]["annotations"]["onceproxy.io/config"] == documents["ConfigMap"]["metadata"]["name"]
+    config_map = documents["ConfigMap"]["metadata"]["name"]
+    assert pod["metadata"]["annotations"]["onceproxy.io/config"] == config_map
     config = yaml.safe_load(documents["ConfigMap"]["data"]["onceproxy.yaml"])
     command = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]["command"]
     port = command[command.index("--port") + 1]
@@ -280,8 +290,8 @@ def test_the_script_makes_a_certificate_that_the_api_server_would_trust(director
     patch = json.loads((directory / "patch").read_text().split(" -p ")[1])
     assert [(each["op"], each["path"]) for each in patch] == [("add", "/webhooks/0/clientConfig/caBundle")]
     (directory / "ca.crt").write_bytes(base64.b64decode(patch[0]["value"]))
-    verified = subprocess.run(["openssl", "verify", "-CAfile", "ca.crt", "-purpose", "sslserver", "-verify_hostname",
-                               "onceproxy-injector.onceproxy-system.svc", "tls.crt"],
+    verified = subprocess.run(["openssl", "verify", "-CAfile", "ca.crt", "-purpose", "sslserver",
+                               "-verify_hostname", "onceproxy-injector.onceproxy-system.svc", "tls.crt"],
                               cwd=directory, capture_output=True, text=True)
     assert verified.returncode == 0, verified.stderr
 

@@ -13,6 +13,7 @@ import yaml
 from harness import PATIENCE, eventually
 from harness.certificates import Authority
 from harness.kube_apiserver import ApiServer, Refused
+from harness.kubelet import manifests
 from harness.kubernetes import container_of, pods_of, restricted, tool
 from harness.output import Lines
 from harness.process import binary, environment
@@ -37,7 +38,7 @@ def server(tmp_path_factory):
 
 
 def admit(server, documents, namespace="shop"):
-    """Every document, and the pod of every workload, by itself: a workload's pod is judged when it is made."""
+    """Every document, and the pod of every workload by itself, which a server judges when it is made."""
     for document in documents:
         if document["kind"] not in FOREIGN:
             server.create(document, namespace, dry=True)
@@ -47,10 +48,14 @@ def admit(server, documents, namespace="shop"):
 
 def admit_pod(server, pod, namespace="shop"):
     """A StatefulSet's pod gets the volume of its claim; here another one stands for it."""
-    names = {volume["name"] for volume in pod["volumes"]}
-    volumes = pod["volumes"] + ([] if "onceproxy-store" in names else [{"name": "onceproxy-store", "emptyDir": {}}])
-    made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "made"}, "spec": {**pod, "volumes": volumes}}
-    server.create(made, namespace, dry=True)
+    volumes = pod["volumes"]
+    if not any(volume["name"] == "onceproxy-store" for volume in volumes):
+        volumes = [*volumes, {"name": "onceproxy-store", "emptyDir": {}}]
+    server.create(pod_object({**pod, "volumes": volumes}), namespace, dry=True)
+
+
+def pod_object(spec):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "made"}, "spec": spec}
 
 
 @pytest.mark.parametrize("path", sorted(KUBERNETES.glob("*.yaml")), ids=lambda path: path.name)
@@ -64,24 +69,27 @@ def test_the_namespace_does_refuse(server):
     for container in (pod["initContainers"][0], pod["containers"][0]):
         security = container.pop("securityContext")
         with pytest.raises(Refused) as refused:
-            server.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "made"}, "spec": pod}, "shop", dry=True)
+            server.create(pod_object(pod), "shop", dry=True)
         assert refused.value.code == 403
         container["securityContext"] = security
     pod["initContainers"][0]["restartPolicy"] = "always"
     with pytest.raises(Refused) as refused:
-        server.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "made"}, "spec": pod}, "shop", dry=True)
+        server.create(pod_object(pod), "shop", dry=True)
     assert refused.value.code == 422
 
 
 @pytest.mark.parametrize("path", sorted((CHART / "examples").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_chart_is_installed_upgraded_and_removed(server, path):
     def helm(*arguments):
-        result = subprocess.run([tool("helm"), "--kubeconfig", server.kubeconfig(), "-n", "shop", *map(str, arguments)],
-                                capture_output=True, text=True)
+        command = [tool("helm"), "--kubeconfig", server.kubeconfig(), "-n", "shop", *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    off = [word for name in ("podMonitor", "serviceMonitor", "prometheusRule") for word in ("--set", f"{name}.enabled=false")]
+    # What only the Prometheus operator and cert-manager know.
+    foreign = ("podMonitor", "serviceMonitor", "prometheusRule")
+    off = [word for name in foreign for word in ("--set", f"{name}.enabled=false")]
+    off += ["--set", "injector.certificate.kind=generated"]
     helm("install", "guard", CHART, "-f", path, *off)
     for pod in pods_of([each for each in yaml.safe_load_all(helm("get", "manifest", "guard")) if each]):
         admit_pod(server, pod)
@@ -91,8 +99,9 @@ def test_the_chart_is_installed_upgraded_and_removed(server, path):
 
 
 def test_a_chart_that_includes_the_sidecar_is_admitted_where_pods_are_restricted(server):
-    text = subprocess.run([tool("helm"), "template", "orders", ORDERS, "--kube-version", "1.36"], capture_output=True, text=True, check=True).stdout
-    admit(server, [each for each in yaml.safe_load_all(text) if each])
+    rendered = subprocess.run([tool("helm"), "template", "orders", ORDERS, "--kube-version", "1.36"],
+                              capture_output=True, text=True, check=True)
+    admit(server, [each for each in yaml.safe_load_all(rendered.stdout) if each])
 
 
 # The webhook, called by the API server.
@@ -102,11 +111,10 @@ class Webhook:
     """`onceproxy inject` with the options of the manifest, on a port of this machine."""
 
     def __init__(self, directory):
-        self.documents = {document["kind"]: document for document in yaml.safe_load_all(
-            (KUBERNETES / "injector" / "injector.yaml").read_text())}
+        self.documents = manifests(KUBERNETES / "injector" / "injector.yaml")
         self.authority = Authority()
         self.authority.issue(names=("127.0.0.1",)).write(directory, "tls")
-        command = self.documents["Deployment"]["spec"]["template"]["spec"]["containers"][0]["command"]
+        command = pods_of(self.documents.values())[0]["containers"][0]["command"]
         command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in command[1:]]
         self.process = subprocess.Popen(
             [binary(), *command, "--listen", "127.0.0.1:0", "--drain-time", "0s"], stdin=subprocess.DEVNULL,
@@ -144,10 +152,11 @@ def webhook(server, directory):
 
 def asking(**metadata):
     """The pod of the example."""
-    documents = {d["kind"]: d for d in yaml.safe_load_all((KUBERNETES / "injector" / "example.yaml").read_text())}
+    documents = manifests(KUBERNETES / "injector" / "example.yaml")
     template = documents["Deployment"]["spec"]["template"]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "orders", **template["metadata"], **metadata},
-            "spec": template["spec"]}
+    made = pod_object(template["spec"])
+    made["metadata"].update({**template["metadata"], **metadata})
+    return made
 
 
 def names(pod):
@@ -156,14 +165,14 @@ def names(pod):
 
 def test_a_pod_that_asks_gets_the_sidecar_from_the_api_server(server, webhook):
     """A new configuration is known to the server within a second or so."""
-    made = eventually(lambda: next((pod for pod in [server.create(asking(), "shop", dry=True)] if names(pod)), None),
-                      "the webhook is called")
+    eventually(lambda: names(server.create(asking(), "shop", dry=True)), "the webhook is called")
+    made = server.create(asking(), "shop", dry=True)
     restricted(made["spec"])
     assert container_of(made["spec"])["ports"][0]["containerPort"] == 9900
     assert made["spec"]["terminationGracePeriodSeconds"] >= 30
     plain = asking(labels={"app.kubernetes.io/name": "orders"})
     assert names(server.create(plain, "shop", dry=True)) == [], "it does not ask"
-    assert names(server.create(asking(), "kube-system", dry=True)) == [], "the cluster's own pods stay as they are"
+    assert names(server.create(asking(), "kube-system", dry=True)) == [], "it is the cluster's own"
     with pytest.raises(Refused) as refused:
         server.create(asking(annotations={}), "shop", dry=True)
     assert "onceproxy.io/config" in str(refused.value)

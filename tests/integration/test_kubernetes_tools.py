@@ -23,6 +23,8 @@ CHART = HELM / "onceproxy"
 ORDERS = HELM / "orders"
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 VERSIONS = ("1.29", "1.33", "1.37")
+# Helm's own idea of a cluster's version may be older than the chart's oldest.
+KUBERNETES_VERSION = ("--kube-version", "1.33")
 # Kinds of the Prometheus operator, whose schemas are not Kubernetes's.
 FOREIGN = ("PodMonitor", "ServiceMonitor", "PrometheusRule", "Certificate", "Issuer")
 POLICY = {"name": "orders", "match": {"methods": ["POST"], "path": "/orders"}, "fingerprint": "client_key",
@@ -41,7 +43,7 @@ def rendered(chart, values, directory, *arguments):
     """The documents that a chart makes of values."""
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    text = helm("template", "release", chart, "--namespace", "shop", "--kube-version", "1.33", "-f", file, *arguments)
+    text = helm("template", "release", chart, *KUBERNETES_VERSION, "--namespace", "shop", "-f", file, *arguments)
     return [document for document in yaml.safe_load_all(text) if document]
 
 
@@ -65,7 +67,8 @@ def check_configurations(documents, directory):
         count += 1
         file = directory / "onceproxy.yaml"
         file.write_text(text)
-        if "postgres:" in text and "postgres" not in json.loads(run("schema").stdout)["properties"]["store"]["properties"]:
+        stores = json.loads(run("schema").stdout)["properties"]["store"]["properties"]
+        if "postgres:" in text and "postgres" not in stores:
             continue
         check = run("check", file, ONCEPROXY_DATABASE="postgresql://u:p@db:5432/onceproxy")
         assert check.returncode == 0, check.stdout + check.stderr
@@ -81,10 +84,15 @@ def test_a_manifest_is_valid_in_several_versions(directory, path):
     validate(yaml.safe_load_all(path.read_text()), directory, versions)
 
 
+def built(directory):
+    """The documents that Kustomize makes."""
+    result = subprocess.run([tool("kustomize"), "build", directory], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return list(yaml.safe_load_all(result.stdout))
+
+
 def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
-    built = subprocess.run([tool("kustomize"), "build", KUBERNETES / "example"], capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    documents = list(yaml.safe_load_all(built.stdout))
+    documents = built(KUBERNETES / "example")
     validate(documents, directory)
     assert check_configurations(documents, directory) == 1
     plain = list(yaml.safe_load_all((KUBERNETES / "deployment.yaml").read_text()))
@@ -96,13 +104,12 @@ def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
 
 def test_the_component_gives_a_statefulset_a_volume_claim(directory):
     text = (KUBERNETES / "example" / "orders.yaml").read_text()
-    text = text.replace("kind: Deployment", "kind: StatefulSet").replace("replicas: 1", "replicas: 1\n  serviceName: orders")
+    text = text.replace("kind: Deployment", "kind: StatefulSet")
+    text = text.replace("replicas: 1", "replicas: 1\n  serviceName: orders")
     for name in ("component", "example"):
         shutil.copytree(KUBERNETES / name, directory / name)
     (directory / "example" / "orders.yaml").write_text(text)
-    built = subprocess.run([tool("kustomize"), "build", directory / "example"], capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    documents = list(yaml.safe_load_all(built.stdout))
+    documents = built(directory / "example")
     validate(documents, directory)
     stateful = next(each for each in documents if each["kind"] == "StatefulSet")["spec"]
     assert [claim["metadata"]["name"] for claim in stateful["volumeClaimTemplates"]] == ["onceproxy-store"]
@@ -135,12 +142,14 @@ def test_an_example_renders_to_what_kubernetes_and_the_program_accept(directory,
 @pytest.mark.parametrize("kind, reload, native, extras", itertools.product(
     ("emptyDir", "claim", "postgres"), ("live", "restart"), (None, True, False), (False, True)),
     ids=lambda value: str(value))
-def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(directory, kind, reload, native, extras):
+def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(directory, kind, reload,
+                                                                             native, extras):
     """`native`: None is standalone. `extras`: everything that can be enabled is."""
-    values = {"store": {"kind": kind}, "reload": reload, "policies": [POLICY], "upstream": "orders.shop.svc:80"}
+    values = {"store": {"kind": kind}, "reload": reload, "policies": [POLICY], "upstream": "orders.svc:80"}
     if extras:
         values.update({name: {"enabled": True} for name in (
-            "networkPolicy", "podDisruptionBudget", "podMonitor", "serviceMonitor", "prometheusRule", "dashboard")})
+            "networkPolicy", "podDisruptionBudget", "podMonitor", "serviceMonitor", "prometheusRule",
+            "dashboard")})
     if native is None:
         documents = rendered(CHART, values, directory)
     else:
@@ -171,7 +180,8 @@ def test_a_changed_configuration_replaces_pods_only_where_that_is_asked_for(dire
 
 
 def test_rules_and_dashboard_are_those_of_this_repository(directory):
-    values = {"upstream": "orders:80", "prometheusRule": {"enabled": True, "runbookUrl": "https://wiki.example/x#"},
+    values = {"upstream": "orders:80",
+              "prometheusRule": {"enabled": True, "runbookUrl": "https://wiki.example/x#"},
               "dashboard": {"enabled": True}}
     by_kind = {}
     for document in rendered(CHART, values, directory):
@@ -200,7 +210,7 @@ def test_a_packaged_chart_holds_what_the_links_lead_to(directory):
 def test_helm_refuses_what_is_misspelt_or_missing(directory, values, said):
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    assert said in helm("template", "release", CHART, "--kube-version", "1.33", "-f", file, fails=True)
+    assert said in helm("template", "release", CHART, *KUBERNETES_VERSION, "-f", file, fails=True)
 
 
 def test_a_service_that_would_end_too_early_is_refused(directory):

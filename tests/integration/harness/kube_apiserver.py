@@ -67,13 +67,13 @@ class ApiServer:
                        capture_output=True)
         (self.directory / "tokens").write_text(f"{TOKEN},operator,operator,system:masters\n")
         self.log = open(self.directory / "log", "wb")
-        self.etcd = self._run([etcd, "--data-dir", "etcd", "--listen-client-urls", f"http://127.0.0.1:{store}",
-                               "--advertise-client-urls", f"http://127.0.0.1:{store}", "--listen-peer-urls",
-                               f"http://127.0.0.1:{peers}", "--initial-advertise-peer-urls",
-                               f"http://127.0.0.1:{peers}", "--initial-cluster",
-                               f"default=http://127.0.0.1:{peers}"])
+        clients, peers = f"http://127.0.0.1:{store}", f"http://127.0.0.1:{peers}"
+        self.etcd = self._run([
+            etcd, "--data-dir=etcd", f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}",
+            f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}",
+            f"--initial-cluster=default={peers}"])
         self.server = self._run([
-            binary, f"--etcd-servers=http://127.0.0.1:{store}", "--bind-address=127.0.0.1",
+            binary, f"--etcd-servers={clients}", "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1", f"--secure-port={self.port}", "--cert-dir=certs",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=sa.key", "--service-account-signing-key-file=sa.key",
@@ -108,7 +108,7 @@ class ApiServer:
 
     def create(self, document, namespace="default", dry=False):
         """What the server made of it. Fields that it does not know are refused."""
-        path = PATHS[document["kind"]].format(namespace=document.get("metadata", {}).get("namespace", namespace))
+        path = PATHS[document["kind"]].format(namespace=document["metadata"].get("namespace", namespace))
         query = "?fieldValidation=Strict" + ("&dryRun=All" if dry else "")
         return json.loads(self.ask("POST", path + query, yaml.safe_dump(document)))
 

@@ -179,7 +179,7 @@ class Container:
 
     def address(self, port):
         """Where a port of the manifest is reached; None while nobody listens there."""
-        number = next((each["containerPort"] for each in self.spec["ports"] if each.get("name") == port), port)
+        number = next(each["containerPort"] for each in self.spec["ports"] if each["name"] == port)
         listener = self.pod.listeners[number]
         for line in reversed(self.lines.json() if self.lines else []):
             if line.get("message") == "listening" and line["listener"] == listener:
