@@ -166,6 +166,13 @@ class Container:
 
     def asks(self, probe):
         """Whether a probe of the manifest succeeds now."""
+        if "exec" in probe:
+            try:
+                return subprocess.run(self.inside(probe["exec"]["command"]), capture_output=True,
+                                      env=environment(**self.pod.variables),
+                                      timeout=probe.get("timeoutSeconds", 1)).returncode == 0
+            except subprocess.TimeoutExpired:
+                return False
         get = probe["httpGet"]
         address = self.address(get["port"])
         if address is None:
