@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "policies/digest.hpp"
+#include "store/fingerprint.hpp"
 #include "store/hex.hpp"
 #include "store/random.hpp"
 

@@ -54,7 +54,7 @@ std::string sha256_of(const X509* certificate) {
   return out;
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
     if (c == '"') out += '\\';
@@ -65,7 +65,7 @@ std::string quoted(std::string_view value) {
 
 /// Envoy: a value with a comma, a semicolon or an equals sign stands in quotes.
 std::string value_of(const std::string& value) {
-  return value.find_first_of(",;=\"") == std::string::npos ? value : quoted(value);
+  return value.find_first_of(",;=\"") == std::string::npos ? value : in_quotes(value);
 }
 
 std::string forwarded_text(const Peer& peer, const Names& own) {

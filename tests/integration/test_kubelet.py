@@ -310,10 +310,11 @@ def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
 
 def test_a_job_ends_with_its_container(node, directory):
     """What it sends goes through onceproxy, which is stopped when it has ended."""
-    upstream = directory / "done"
-    script = f"open({str(upstream)!r}, 'w').write('x')"
+    done, claim = directory / "done", directory / "claim"
+    claim.mkdir()
+    script = f"open({str(done)!r}, 'w').write('x')"
     pod = node.pod("job.yaml", program=lambda _: [sys.executable, "-c", script],
-                   claims={"onceproxy-store": directory})
+                   claims={"onceproxy-store": claim})
     pod.complete()
-    assert upstream.exists()
+    assert done.exists()
     gone(pod)

@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 
 import jsonschema
 import pytest
@@ -163,6 +164,35 @@ def test_the_images_and_charts_are_of_the_program_s_version():
     assert (chart["version"], chart["appVersion"]) == (version, version)
     orders = yaml.safe_load((HELM / "orders" / "Chart.yaml").read_text())
     assert [each["version"] for each in orders["dependencies"]] == [version]
+
+
+# What deploy/README.md shows.
+
+
+README = (ROOT / "deploy" / "README.md").read_text()
+
+
+def test_the_configuration_of_the_ten_minutes_is_the_example_s_in_shadow_mode(directory):
+    text = re.search(r"```yaml\n(listen: .*?)```", README, re.S)[1]
+    (directory / "onceproxy.yaml").write_text(text)
+    assert run("check", directory / "onceproxy.yaml").returncode == 0
+    shown, example = yaml.safe_load(text), yaml.safe_load((KUBERNETES / "example" / "onceproxy.yaml").read_text())
+    assert shown["policies"][0].pop("enforcement") == {"mode": "shadow"}
+    assert shown == example
+
+
+def test_the_pod_that_restores_a_backup_uses_the_statefulset_s_claim():
+    text = re.search(r"<<'END'\n(    apiVersion: v1\n    kind: Pod.*?)\n    END", README, re.S)[1]
+    pod = yaml.safe_load(textwrap.dedent(text))["spec"]
+    stateful = next(d for path, d in DOCUMENTS if path.name == "statefulset.yaml" and d["kind"] == "StatefulSet")
+    claim, = stateful["spec"]["volumeClaimTemplates"]
+    claims = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"]
+              if "persistentVolumeClaim" in volume}
+    assert claims["store"] == f"{claim['metadata']['name']}-{stateful['metadata']['name']}-0"
+    container, = pod["containers"]
+    assert container["image"] == stateful["spec"]["template"]["spec"]["initContainers"][0]["image"]
+    assert container["command"][:2] == ["onceproxy", "restore"]
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
 
 
 # The chart.

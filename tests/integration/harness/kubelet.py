@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 
 import yaml
@@ -59,6 +58,7 @@ class Container:
         self.spec = spec
         self.name = spec["name"]
         self.sidecar = sidecar
+        self.restarts = sidecar or pod.spec.get("restartPolicy", "Always") == "Always"
         self.process = None
         self.lines = None
         self.exit_codes = []
@@ -77,6 +77,8 @@ class Container:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env=environment(**self.pod.variables))
         self.lines = Lines(self.process.stderr)
+        if self.pod.terminating.is_set():  # it came in between
+            self.process.kill()
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
         threading.Thread(target=self._probe, args=(self.process,), daemon=True).start()
 
@@ -104,7 +106,7 @@ class Container:
         self.exit_codes.append(code)
         if SANITIZER_REPORT.search(self.lines.text()):
             self.pod.problems.append(self.lines.text())
-        if self.sidecar and not self.pod.terminating.is_set():
+        if self.restarts and not self.pod.terminating.is_set():
             time.sleep(self.pod.paced(1))
             if not self.pod.terminating.is_set():
                 self.start()
