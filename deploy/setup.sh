@@ -10,9 +10,10 @@ usage: deploy/setup.sh [--tests] [--bench] [--dev] [--release]
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
   --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
-           mandoc, zsh, fish, clang-format, systemd-analyze, strace
+           mandoc, zsh, fish, systemd-analyze, strace, and clang with clang-format and clang-tidy,
+           which check the sources
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
-  --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
+  --dev    also clang, clang-format, clang-tidy, the fuzzing runtime, and gcovr for the coverage
   --release
            also what makes and checks packages and images: dpkg-dev, lintian, buildah, mmdebstrap
   --image  only what an image is made of: the libraries that the program links, certificates and
@@ -38,9 +39,9 @@ for option in "$@"; do
     --image) packages=$image_packages ;;
     --release) packages="$packages dpkg-dev file lintian buildah mmdebstrap" ;;
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang-format systemd strace file" ;;
+  zsh fish clang clang-format clang-tidy systemd strace file" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
-    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
+    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr" ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac

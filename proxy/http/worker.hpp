@@ -107,8 +107,6 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   /// Whether a request that no policy covers, and that begins now, is to be looked at for policies
   /// that nearly cover it: one in five milliseconds, since that costs time for each policy.
   bool looks_for_near_misses(std::chrono::steady_clock::time_point now);
-  /// A new X-Request-Id: a random UUID (RFC 9562).
-  std::string new_request_id();
 
   // For its listeners and connections:
   void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls);
@@ -136,7 +134,6 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   gate::Gate gate_;
   UpstreamPool upstream_;
   std::string date_;
-  std::uint64_t random_[2];
   std::chrono::steady_clock::time_point next_near_look_;
   bool draining_ = false;
   bool aborting_ = false;
