@@ -77,6 +77,7 @@ Json word_schema(const std::vector<std::string>& words);
 template <typename E>
 Kind<E> word(std::vector<std::pair<std::string, E>> choices) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& choice : choices) words.push_back(choice.first);
   Kind<E> kind;
   kind.read = [choices, words](const Node& node) -> std::optional<E> {
