@@ -93,6 +93,7 @@ void Worker::tick() {
   stop_when_drained();
   // A name may resolve long after the reload that brought it.
   upstream_.trim();
+  pipes_.trim();
   date_ = date_now();
   access_log_->flush();
   if (recorder_) recorder_->flush();

@@ -3,13 +3,25 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
+
 namespace onceproxy::io {
 
 Pipes::~Pipes() {
-  for (const Ends& ends : kept_) {
-    ::close(ends.exit);
-    ::close(ends.entry);
-  }
+  for (const Ends& ends : kept_) close(ends);
+}
+
+void Pipes::close(const Ends& ends) {
+  ::close(ends.exit);
+  ::close(ends.entry);
+}
+
+void Pipes::trim() {
+  const auto end = kept_.begin() + static_cast<std::ptrdiff_t>(unused_);
+  std::for_each(kept_.begin(), end, close);
+  kept_.erase(kept_.begin(), end);
+  unused_ = kept_.size();
 }
 
 Pipes::Ends Pipes::take() {
@@ -18,6 +30,7 @@ Pipes::Ends Pipes::take() {
   if (!kept_.empty()) {
     ends = kept_.back();
     kept_.pop_back();
+    unused_ = std::min(unused_, kept_.size());
   } else {
     int made[2];
     if (::pipe2(made, O_NONBLOCK | O_CLOEXEC) != 0) return {};
@@ -35,8 +48,7 @@ void Pipes::give_back(Ends ends, bool empty) {
     kept_.push_back(ends);
     return;
   }
-  ::close(ends.exit);
-  ::close(ends.entry);
+  close(ends);
 }
 
 bool Piped::open() {

@@ -3,7 +3,7 @@
 // it.
 //
 // Bounds: `used_max` hold bytes at a time, `pipe_bytes` each; `kept_max` empty ones are kept for
-// later. Who gets none reads into memory instead.
+// later, until trim() finds that they were not needed. Who gets none reads into memory instead.
 // Not thread-safe: one event loop.
 #pragma once
 
@@ -28,6 +28,8 @@ class Pipes {
   /// How many hold bytes, or are about to.
   std::size_t used() const { return used_; }
   std::size_t kept() const { return kept_.size(); }
+  /// Closes those that were kept, and not used, since the call before. To be called now and then.
+  void trim();
 
  private:
   friend class Piped;
@@ -41,7 +43,12 @@ class Pipes {
   Ends take();
   void give_back(Ends ends, bool empty);
 
+  static void close(const Ends& ends);
+
+  /// The one that was used last is the last.
   std::vector<Ends> kept_;
+  /// How many of the first were not used since trim().
+  std::size_t unused_ = 0;
   std::size_t used_ = 0;
 };
 

@@ -90,14 +90,15 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
    public:
     Readable() : reactor_op(ErrorCode(), &Readable::perform, &Readable::complete) {}
 
-    /// The watch lives as long as this is under way.
+    /// The watch lives as long as this is under way. Before the first wait the reactor takes a
+    /// socket for readable, whatever it is, and the kernel has to be asked.
     void start(Watch& watch) {
       watch_ = &watch;
       ec_ = ErrorCode();
       auto& implementation = (watch.socket.*(&Reach::impl_)).get_implementation();
       asio::use_service<asio::detail::reactor>(watch.socket.get_executor().context())
           .start_op(asio::detail::reactor::read_op, implementation.socket_,
-                    implementation.reactor_data_, this, false, true);
+                    implementation.reactor_data_, this, false, std::exchange(waited_, true));
     }
 
    private:
@@ -114,6 +115,7 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
       if (owner != nullptr) watch->told_readable(self.ec_);
     }
     Pointer watch_;
+    bool waited_ = false;
   };
   Readable readable_;
 #endif

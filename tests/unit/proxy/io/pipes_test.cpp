@@ -60,4 +60,25 @@ TEST_CASE("pipes are limited, and few are kept") {
   CHECK(pipes.kept() == Pipes::kept_max);
 }
 
+TEST_CASE("a pipe that is kept and not used is closed") {
+  Pipes pipes;
+  {
+    Piped one(pipes);
+    Piped other(pipes);
+    REQUIRE(one.open());
+    REQUIRE(other.open());
+  }
+  REQUIRE(pipes.kept() == 2);
+  pipes.trim();
+  CHECK(pipes.kept() == 2);
+  {
+    Piped again(pipes);
+    REQUIRE(again.open());
+  }
+  pipes.trim();
+  CHECK(pipes.kept() == 1);
+  pipes.trim();
+  CHECK(pipes.kept() == 0);
+}
+
 }  // namespace onceproxy::io
