@@ -1,5 +1,7 @@
 #include "proxy/io/stream.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -268,11 +270,20 @@ bool Stream::begin_connect(const std::vector<SocketAddress>& addresses,
   return true;
 }
 
+/// Asio has waited until the socket was writable, and would go on asking the kernel for that: each
+/// wait for reading would be told at once that it is. Registered anew, the socket is asked for what
+/// is waited for.
 void Stream::connected(Socket socket, std::size_t index) {
   loop_.woke();
   connecting_.reset();
   connected_to_ = index;
-  adopt(std::move(socket));
+  ErrorCode error;
+  const auto family = socket.local_endpoint(error).protocol();
+  Socket registered(loop_.context());
+  const auto descriptor = socket.release(error);
+  registered.assign(family, descriptor, error);
+  if (error) ::close(descriptor);
+  adopt(std::move(registered));
   connector_.done = true;
   loop_.defer(*this);
 }
