@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/admin/server.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 
@@ -61,6 +62,7 @@ class Routes {
 Response plain(int status, std::string body);
 /// An answer whose body is JSON.
 Response json(int status, std::string body);
+Response json(int status, const telemetry::Json& value);
 /// {"error":"…"}: why a request for JSON is not answered.
 Response refusal(int status, std::string_view why);
 

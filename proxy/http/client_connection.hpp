@@ -56,7 +56,7 @@ class ClientConnection {
  private:
   enum class Next { request, end };
   /// As they are now; to be read again after a co_await.
-  const LimitOptions& limits() const { return parts_.setup->options.limits; }
+  const ClientLimits& limits() const { return parts_.setup->options.limits; }
   Task<Next> read_head();
   Task<bool> shake_hands();
   void count_handshake(io::IoError error, bool crowded);

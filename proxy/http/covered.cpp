@@ -154,7 +154,7 @@ bool Covered::take_body() {
 }
 
 Task<std::optional<BadHead>> Covered::collect_body() {
-  const LimitOptions& limits = exchange_.options().limits;
+  const ClientLimits& limits = exchange_.options().limits;
   const RequestHead& head = request_.head();
   if (head.expects_continue && head.minor_version == 1 && client_.buffer.empty()) {
     const io::IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");

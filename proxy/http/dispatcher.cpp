@@ -27,7 +27,7 @@ Exchange Dispatcher::begin(Client& client, RequestMemory& memory,
   if (const std::size_t twins = setup->guarded.drop_twins(memory.head); twins > 0) {
     parts_.metrics.twins_dropped(twins);
   }
-  return Exchange(client, memory, setup, began, parts_.reports, parts_.date, parts_.ids);
+  return Exchange(client, memory, setup, began, parts_.reports, parts_.date);
 }
 
 /// Whether the body is to be read and the gate to be asked. A policy that is off is noted.

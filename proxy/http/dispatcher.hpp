@@ -13,7 +13,6 @@
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/http_date.hpp"
 #include "proxy/http/near_misses.hpp"
-#include "proxy/http/request_ids.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
@@ -30,7 +29,6 @@ class Dispatcher {
     UpstreamPool& upstream;
     RequestReports& reports;
     telemetry::WorkerMetrics& metrics;
-    RequestIds& ids;
     const HttpDate& date;
     /// For bodies of covered requests that are still arriving, and for answers that are captured.
     BufferBudget::Account bodies;

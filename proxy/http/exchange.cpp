@@ -10,11 +10,10 @@ namespace onceproxy::http {
 using gate::Decision;
 
 Exchange::Exchange(Client& client, RequestMemory& memory, std::shared_ptr<const Setup> setup,
-                   Clock::time_point began, RequestReports& reports, const HttpDate& date,
-                   RequestIds& ids)
+                   Clock::time_point began, RequestReports& reports, const HttpDate& date)
     : client_(client),
       setup_(std::move(setup)),
-      request_(memory, client, setup_->options, ids),
+      request_(memory, client, setup_->options),
       reports_(reports),
       date_(date),
       trace_(reports.begin_trace(memory.head.traceparent)),

@@ -34,7 +34,7 @@ class Exchange {
   /// The request's head is in `memory`, and began to arrive at `began`. It is served by `setup`,
   /// whatever is loaded meanwhile. All that is passed by reference must outlive the exchange.
   Exchange(Client& client, RequestMemory& memory, std::shared_ptr<const Setup> setup,
-           Clock::time_point began, RequestReports& reports, const HttpDate& date, RequestIds& ids);
+           Clock::time_point began, RequestReports& reports, const HttpDate& date);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 

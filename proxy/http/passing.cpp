@@ -17,7 +17,7 @@ constexpr std::size_t body_buffer_bytes = 64 * 1024;
 constexpr int client_closed = 499;
 
 /// Reads what has not been read yet.
-BodyReader reader_of(BodySoFar& body, const RequestHead& head, const LimitOptions& limits) {
+BodyReader reader_of(BodySoFar& body, const RequestHead& head, const ClientLimits& limits) {
   if (auto* begun = std::get_if<BodyBegun>(&body)) return std::move(begun->rest);
   return {head.framing, {limits.head_bytes, limits.headers}};
 }

@@ -5,14 +5,15 @@
 
 #include "policies/path.hpp"
 #include "proxy/http/guarded_fields.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::http {
 
 using policies::equals_ignoring_case;
 
-Request::Request(RequestMemory& memory, Client& client, const Options& options, RequestIds& ids)
+Request::Request(RequestMemory& memory, Client& client, const Options& options)
     : head_(memory.head), path_memory_(memory.path), client_(client), options_(options) {
-  if (!client_gave_id()) made_id_ = ids.next();
+  if (!client_gave_id()) made_id_ = store::random_uuid();
   show_head();
 }
 

@@ -13,7 +13,6 @@
 #include "proxy/http/grammar/head.hpp"
 #include "proxy/http/head_writer.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/http/request_ids.hpp"
 
 namespace onceproxy::http {
 
@@ -27,9 +26,8 @@ struct RequestMemory {
 
 class Request {
  public:
-  /// The head is in `memory`. All must outlive the request; `ids` is for one that comes without an
-  /// id.
-  Request(RequestMemory& memory, Client& client, const Options& options, RequestIds& ids);
+  /// The head is in `memory`. All must outlive the request.
+  Request(RequestMemory& memory, Client& client, const Options& options);
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 

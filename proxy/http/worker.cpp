@@ -6,6 +6,7 @@
 #include "proxy/http/head_writer.hpp"
 #include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::http {
 
@@ -31,7 +32,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       gate_(shared.store, *this, shared.clock, metrics_),
       upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
-      dispatcher_({setup_, gate_, upstream_, reports_, metrics_, request_ids_, date_,
+      dispatcher_({setup_, gate_, upstream_, reports_, metrics_, date_,
                    BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
                    BufferBudget::Account(shared.answers, *this, metrics_, loop_)}),
       handshakes_(setup_, shared.workers),
@@ -201,7 +202,7 @@ Task<void> Worker::serve(ClientConnection& connection) {
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
 void Worker::refuse_overload(io::Socket socket, bool secure) {
   std::string out;
-  const std::string request_id = request_ids_.next();
+  const std::string request_id = store::random_uuid();
   const ClientSide side{1, false, false, date_.text(), request_id};
   write_answer(gate::busy("Too many connections."), side, gate::Decision::busy, out);
   io::ErrorCode ignored;

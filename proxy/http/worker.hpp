@@ -21,7 +21,6 @@
 #include "proxy/http/handshakes.hpp"
 #include "proxy/http/http_date.hpp"
 #include "proxy/http/listener.hpp"
-#include "proxy/http/request_ids.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
@@ -116,7 +115,6 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   // What serves requests.
   RequestReports reports_;
   HttpDate date_;
-  RequestIds request_ids_;
   gate::Gate gate_;
   UpstreamPool upstream_;
   Dispatcher dispatcher_;

@@ -104,14 +104,13 @@ class Committer {
 
   void run();
   void work();
-  Operation* next_group(Operation*& pending) const;
-  void commit(Operation* group);
-  rocksdb::Status write(Operation* group, std::size_t& operations);
+  void commit(OperationList group);
+  rocksdb::Status write(const OperationList& group, std::size_t& operations);
   bool needs_sync(const Operation& operation) const;
-  void succeed(Operation* group);
+  void succeed(OperationList group);
   void note(const Operation& operation);
   void write_down();
-  void fail(Operation* group, bool maybe_on_disk);
+  void fail(OperationList group, bool maybe_on_disk);
   void forget(const Operation& operation);
   void add(rocksdb::WriteBatch& batch, const Operation& operation);
   void add_outcome(rocksdb::WriteBatch& batch, const Operation& operation);

@@ -33,8 +33,8 @@ std::string Committer::failure() const {
 }
 
 void Committer::recover() {
-  if (Operation* const pending = queue_.take(next_attempt_); pending != nullptr) {
-    fail(pending, false);
+  if (OperationList pending = queue_.take(next_attempt_); !pending.empty()) {
+    fail(std::move(pending), false);
   }
   if (SteadyClock::now() < next_attempt_) return;
   if (try_recover()) return;

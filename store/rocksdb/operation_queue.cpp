@@ -10,9 +10,8 @@ Operation* OperationQueue::sealed() {
 }
 
 OperationQueue::~OperationQueue() {
-  Operation* operation = head_.load();
-  if (operation == sealed()) return;
-  while (operation != nullptr) delete std::exchange(operation, operation->next);
+  Operation* const newest = head_.load();
+  if (newest != sealed()) const OperationList left(newest);
 }
 
 std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> operation) {
@@ -43,7 +42,7 @@ void OperationQueue::nudge() {
   pushed_.notify_one();
 }
 
-Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
+OperationList OperationQueue::take(std::chrono::steady_clock::time_point until) {
   if (!nudged_.load(std::memory_order_relaxed)) {
     std::unique_lock lock(mutex_);
     waiting_.store(true, std::memory_order_seq_cst);
@@ -62,7 +61,7 @@ Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
     oldest = newest;
     newest = older;
   }
-  return oldest;
+  return OperationList(oldest);
 }
 
 void OperationQueue::wake() {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <mutex>
 
-#include "store/rocksdb/operation.hpp"
+#include "store/rocksdb/operation_list.hpp"
 
 namespace onceproxy::store {
 
@@ -27,10 +27,10 @@ class OperationQueue {
   /// Any thread: what was pushed is to be taken now. Cheap where that is nothing.
   void nudge();
 
-  /// The taker: everything pushed so far, oldest first, linked by `next`; waits for a nudge() since
-  /// the last take(), for `until`, or for wake(). Null where there is nothing, also after a nudge
-  /// for what went with an earlier take().
-  Operation* take(std::chrono::steady_clock::time_point until);
+  /// The taker: everything pushed so far, oldest first; waits for a nudge() since the last take(),
+  /// for `until`, or for wake(). Empty where there is nothing, also after a nudge for what went
+  /// with an earlier take().
+  OperationList take(std::chrono::steady_clock::time_point until);
 
   /// Any thread: ends the taker's wait, the next one if it does not wait now.
   void wake();

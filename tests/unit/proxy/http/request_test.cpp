@@ -18,7 +18,6 @@ struct Fixture : testing::Sockets {
   Client client{loop, connected(), "192.0.2.1", 1min, metrics.add_worker()};
   Options options;
   RequestMemory memory;
-  RequestIds ids;
 
   explicit Fixture(std::string_view text) {
     receive(text);
@@ -39,7 +38,7 @@ std::string get(std::string_view target, std::string_view fields) {
 
 TEST_CASE("A request keeps the id that its client gave it") {
   Fixture f(get("/", "X-Request-Id: abc\r\n"));
-  const Request request(f.memory, f.client, f.options, f.ids);
+  const Request request(f.memory, f.client, f.options);
   CHECK(request.id() == "abc");
   CHECK(request.forwarded_fields().request_id == "abc");
   CHECK(request.forwarded_fields().client == "192.0.2.1");
@@ -50,14 +49,14 @@ TEST_CASE("A request without a usable id is given one") {
   const std::string fields = GENERATE_COPY(std::string(), std::string("X-Request-Id:\r\n"),
                                            "X-Request-Id: " + too_long + "\r\n");
   Fixture f(get("/", fields));
-  const Request request(f.memory, f.client, f.options, f.ids);
+  const Request request(f.memory, f.client, f.options);
   CHECK(request.id().size() == 36);
 }
 
 TEST_CASE("A head that is kept stays as it was when its buffer is used again") {
   const std::string fields = GENERATE(std::string("X-Request-Id: abc\r\n"), std::string());
   Fixture f(get("/p?q=1", fields + "K: v\r\n"));
-  Request request(f.memory, f.client, f.options, f.ids);
+  Request request(f.memory, f.client, f.options);
   REQUIRE_FALSE(request.read_path());
   const std::string id(request.id());
   request.begin_body();
@@ -76,7 +75,7 @@ TEST_CASE("A head that is kept stays as it was when its buffer is used again") {
 
 TEST_CASE("A path in normal form is not the head's, and stays too") {
   Fixture f(get("/a/../p", ""));
-  Request request(f.memory, f.client, f.options, f.ids);
+  Request request(f.memory, f.client, f.options);
   REQUIRE_FALSE(request.read_path());
   request.begin_body();
   request.keep_head();
@@ -87,7 +86,7 @@ TEST_CASE("A path in normal form is not the head's, and stays too") {
 
 TEST_CASE("A path that two servers may read differently is refused") {
   Fixture f(get("/a%2Fb", ""));
-  Request request(f.memory, f.client, f.options, f.ids);
+  Request request(f.memory, f.client, f.options);
   const auto bad = request.read_path();
   REQUIRE(bad);
   CHECK(bad->reason == "encoded-delimiter");
@@ -97,7 +96,7 @@ TEST_CASE("Policies do not see what a client says of its certificate where that 
   const bool verified = GENERATE(true, false);
   Fixture f(get("/", "X-Forwarded-Client-Cert: Hash=1\r\nK: v\r\n"));
   f.options.identifies_clients = verified;
-  const Request request(f.memory, f.client, f.options, f.ids);
+  const Request request(f.memory, f.client, f.options);
   CHECK((request.view().header("x-forwarded-client-cert") == nullptr) == verified);
   CHECK(request.view().header("k") != nullptr);
   CHECK(request.certificate_field().ours == verified);
@@ -105,20 +104,18 @@ TEST_CASE("Policies do not see what a client says of its certificate where that 
 
 TEST_CASE("Only one origin is an origin") {
   Fixture one(get("/", "Origin: https://a.example\r\n"));
-  CHECK(Request(one.memory, one.client, one.options, one.ids).origin() == "https://a.example");
+  CHECK(Request(one.memory, one.client, one.options).origin() == "https://a.example");
   Fixture two(get("/", "Origin: https://a.example\r\nOrigin: https://b.example\r\n"));
-  CHECK(Request(two.memory, two.client, two.options, two.ids).origin().empty());
+  CHECK(Request(two.memory, two.client, two.options).origin().empty());
 }
 
 TEST_CASE("Only an upgrade to WebSocket is one that is wanted") {
   Fixture websocket(get("/", "Connection: upgrade\r\nUpgrade: WebSocket\r\n"));
-  CHECK(Request(websocket.memory, websocket.client, websocket.options, websocket.ids)
-            .wants_websocket());
+  CHECK(Request(websocket.memory, websocket.client, websocket.options).wants_websocket());
   Fixture h2c(get("/", "Connection: upgrade\r\nUpgrade: h2c\r\n"));
-  CHECK_FALSE(Request(h2c.memory, h2c.client, h2c.options, h2c.ids).wants_websocket());
+  CHECK_FALSE(Request(h2c.memory, h2c.client, h2c.options).wants_websocket());
   Fixture unnamed(get("/", "Upgrade: websocket\r\n"));
-  CHECK_FALSE(
-      Request(unnamed.memory, unnamed.client, unnamed.options, unnamed.ids).wants_websocket());
+  CHECK_FALSE(Request(unnamed.memory, unnamed.client, unnamed.options).wants_websocket());
 }
 
 }  // namespace
