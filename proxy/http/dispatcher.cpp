@@ -61,8 +61,9 @@ Task<void> Dispatcher::dispatch(Client& client, Exchange& exchange) {
     Covered::Next next = co_await covered->admit();
     if (std::holds_alternative<Covered::Replied>(next)) co_return;
     if (auto* const reservation = std::get_if<gate::Forward>(&next)) {
-      ReservedForward forward(exchange, client, covered->body(),
-                              {parts_.gate, parts_.upstream, parts_.answers, parts_.date});
+      ReservedForward forward(
+          exchange, client, covered->body(),
+          {parts_.gate, parts_.upstream, parts_.pipes, parts_.answers, parts_.date});
       co_await forward.run(std::move(*reservation));
       co_return;
     }
@@ -71,7 +72,8 @@ Task<void> Dispatcher::dispatch(Client& client, Exchange& exchange) {
   if (exchange.policy() == nullptr) {
     near_misses_.look(exchange.rules(), request.view(), exchange.began());
   }
-  Passing passing(exchange, client, parts_.upstream, std::move(body).value_or(BodyUnread{}));
+  Passing passing(exchange, client, parts_.upstream, parts_.pipes,
+                  std::move(body).value_or(BodyUnread{}));
   co_await passing.run();
 }
 

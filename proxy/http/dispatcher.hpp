@@ -16,6 +16,7 @@
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
+#include "proxy/io/pipes.hpp"
 
 namespace onceproxy::http {
 
@@ -27,6 +28,8 @@ class Dispatcher {
     const std::shared_ptr<const Setup>& setup;
     gate::Gate& gate;
     UpstreamPool& upstream;
+    /// For bodies that the kernel moves.
+    io::Pipes& pipes;
     RequestReports& reports;
     telemetry::WorkerMetrics& metrics;
     const HttpDate& date;

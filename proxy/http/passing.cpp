@@ -24,13 +24,15 @@ BodyReader reader_of(BodySoFar& body, const RequestHead& head, const ClientLimit
 
 }  // namespace
 
-Passing::Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, BodySoFar body)
+Passing::Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, io::Pipes& pipes,
+                 BodySoFar body)
     : exchange_(exchange),
       request_(exchange.request()),
       client_(client),
+      pipes_(pipes),
       websocket_(request_.wants_websocket()),
       call_(upstream, exchange.setup(), request_.head().method),
-      relay_(exchange, client, call_),
+      relay_(exchange, client, pipes, call_),
       request_body_(reader_of(body, request_.head(), exchange.options().limits)) {
   if (const auto* whole = std::get_if<BodyWhole>(&body)) body_ = whole->bytes;
   if (auto* begun = std::get_if<BodyBegun>(&body)) begun_ = std::move(begun->bytes);
@@ -202,6 +204,7 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     co_return Upload::done;
   }
   const bool chunked = request_.head().framing.kind == Framing::Kind::chunked;
+  io::Piped piped(pipes_);
   while (!stop_sending_) {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     if (piece.state == State::malformed) co_return Upload::malformed;
@@ -214,10 +217,16 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
       if (!call_.answering()) {
         call_.connection->expire_after(options.limits.body_timeout + options.upstream.idle_timeout);
       }
-      const io::IoError error = co_await client_.fill(body_buffer_bytes);
+      const io::IoError error = co_await fill_body(piped);
       client_.disarm();
       if (error == io::IoError::timed_out) co_return Upload::client_slow;
       if (error != io::IoError::none) co_return Upload::client_failed;
+      if (piped.empty()) continue;
+      request_body_.passed(piped.bytes());
+      exchange_.add_request_bytes(piped.bytes());
+      const io::Stream::Parts none;
+      const io::IoResult written = co_await call_.connection->write(none, piped);
+      if (written.error != io::IoError::none) co_return Upload::upstream_failed;
       continue;
     }
     if (piece.state == State::end && !chunked) co_return Upload::done;
@@ -228,6 +237,18 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     if (piece.state == State::end) co_return Upload::done;
   }
   co_return Upload::upstream_failed;
+}
+
+/// More of the request's body, into the client's buffer or into the pipe.
+Task<io::IoError> Passing::fill_body(io::Piped& piped) {
+  const std::uint64_t to_come = request_body_.to_come();
+  io::IoError error = io::IoError::none;
+  if (to_come >= spliced_bytes_min && client_.splices() && call_.connection->splices()) {
+    error = co_await client_.fill(body_buffer_bytes, piped, to_come);
+  } else {
+    error = co_await client_.fill(body_buffer_bytes);
+  }
+  co_return error;
 }
 
 /// The rest of the request is not needed. What it waits for ends at once.

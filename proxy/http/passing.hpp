@@ -14,6 +14,7 @@
 #include "proxy/http/client.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
+#include "proxy/io/pipes.hpp"
 #include "proxy/io/side_task.hpp"
 
 namespace onceproxy::http {
@@ -21,8 +22,9 @@ namespace onceproxy::http {
 class Passing {
  public:
   /// `body`: how much of it has been read before it was clear that the request is forwarded without
-  /// a reservation. All must outlive it.
-  Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, BodySoFar body);
+  /// a reservation. `pipes`: for bodies that the kernel moves. All must outlive it.
+  Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, io::Pipes& pipes,
+          BodySoFar body);
   Task<void> run();
 
  private:
@@ -43,6 +45,7 @@ class Passing {
   Task<void> upload(bool whole);
   Task<Upload> upload_rest(bool whole);
   Task<io::IoResult> upload_piece(std::string_view data);
+  Task<io::IoError> fill_body(io::Piped& piped);
   Task<void> end_upload();
   void use_up_body();
   void drop_begun();
@@ -56,6 +59,7 @@ class Passing {
   Exchange& exchange_;
   Request& request_;
   Client& client_;
+  io::Pipes& pipes_;
   const bool websocket_;
   /// All of it, decoded.
   std::optional<std::string_view> body_;

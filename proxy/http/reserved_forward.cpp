@@ -52,7 +52,7 @@ Task<void> ReservedForward::run(gate::Forward reservation) {
 }
 
 Task<void> ReservedForward::forward_by(UpstreamCall& call, gate::Forward reservation) {
-  AnswerRelay relay(exchange_, client_, call);
+  AnswerRelay relay(exchange_, client_, parts_.pipes, call);
   RequestTrace& trace = exchange_.trace();
   trace.begin_forward();
   captured_bytes_max_ = reservation.policy->replay.body_bytes_max;

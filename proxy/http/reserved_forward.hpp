@@ -27,6 +27,8 @@ class ReservedForward {
   struct Parts {
     gate::Gate& gate;
     UpstreamPool& upstream;
+    /// For bodies that the kernel moves.
+    io::Pipes& pipes;
     /// For answers that are captured.
     const BufferBudget::Account& answers;
     const HttpDate& date;

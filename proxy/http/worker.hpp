@@ -26,6 +26,8 @@
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/pipes.hpp"
+#include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -103,6 +105,9 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   Shared& shared_;
   std::shared_ptr<const Setup> setup_;
   io::EventLoop loop_;
+  io::Pipes pipes_;
+  /// For what the store answers.
+  io::Waker delivered_waker_;
   telemetry::WorkerMetrics& metrics_;
 
   // What other threads bring.
