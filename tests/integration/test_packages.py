@@ -199,8 +199,10 @@ class Debian:
 @pytest.fixture(scope="module")
 def debian():
     path = pathlib.Path(tempfile.mkdtemp(prefix="onceproxy-debian-"))
-    yield Debian(path / "root")
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield Debian(path / "root")
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @needs_builds
@@ -226,13 +228,12 @@ def test_a_package_is_installed_upgraded_removed_and_purged(debian, directory):
     # Not enabled: what it protects has to be written first.
     wanted = "etc/systemd/system/multi-user.target.wants/onceproxy.service"
     assert not debian.exists(wanted)
-    serves(debian, directory)
+    serves(debian)
 
     # An administrator changes the configuration and enables the service; an upgrade keeps both.
     changed = conf.read_text() + "# changed here\n"
     conf.write_text(changed)
-    debian.run("deb-systemd-helper", "enable", "onceproxy.service")
-    assert debian.exists(wanted)
+    enable(debian, wanted)
     debian.install(second)
     assert field(second, "Version") in debian.run("dpkg-query", "-W", "onceproxy")
     assert conf.read_text() == changed
@@ -252,22 +253,30 @@ def test_a_package_is_installed_upgraded_removed_and_purged(debian, directory):
     assert conf.read_text() == changed and debian.exists(wanted)
 
     debian.run("apt-get", "purge", "-y", "-q", "onceproxy")
-    assert debian.state() in ("", "un")
+    assert "no packages found" in debian.state()
     for path in ("etc/onceproxy", "var/lib/private/onceproxy", "var/lib/onceproxy", wanted,
                  "etc/systemd/system/onceproxy.service", "usr/share/doc/onceproxy"):
         assert not debian.exists(path), path
 
 
-def serves(debian, directory):
+def enable(debian, wanted):
+    """What `systemctl enable` does; systemd itself is not in this Debian."""
+    (debian.root / wanted).parent.mkdir(parents=True, exist_ok=True)
+    (debian.root / wanted).symlink_to("/usr/lib/systemd/system/onceproxy.service")
+
+
+def serves(debian):
     """The installed program with the installed configuration, as the package's user, on other ports."""
     text = (debian.root / "etc/onceproxy/onceproxy.yaml").read_text()
     trial = debian.root / "tmp/trial"
     trial.mkdir()
-    text = re.sub(r"127\.0\.0\.1:(8080|9901|9902)", "127.0.0.1:0", text).replace("/var/lib/onceproxy", "/tmp/trial/data")
+    text = re.sub(r"127\.0\.0\.1:(8080|9901|9902)", "127.0.0.1:0", text)
+    text = text.replace("/var/lib/onceproxy", "/tmp/trial/data")
     (trial / "onceproxy.yaml").write_text(text)
     debian.run("chown", "-R", "onceproxy:onceproxy", "/tmp/trial")
     process = subprocess.Popen(["chroot", "--userspec=onceproxy:onceproxy", debian.root, "onceproxy", "run",
-                                "-c", "/tmp/trial/onceproxy.yaml"], stderr=subprocess.PIPE, text=True)
+                                "-c", "/tmp/trial/onceproxy.yaml"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True)
     try:
         ports = {}
         for line in process.stderr:
