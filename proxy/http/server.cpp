@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "proxy/http/client_connection.hpp"
 #include "proxy/http/listener.hpp"
 #include "proxy/telemetry/log.hpp"
 

@@ -18,21 +18,20 @@
 
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/body_reader.hpp"
+#include "proxy/http/forward_record.hpp"
 #include "proxy/http/grammar/head.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 
 namespace onceproxy::http {
 
-class Worker;
-
 class UpstreamCall {
  public:
-  /// `setup` and `method` must stay; the method decides whether the answer has a body. `id` is the
-  /// policy's, for the metrics. `policy_turns`: what bounds the policy's requests under way, and
-  /// belongs to `setup`; nullptr: nothing.
-  UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup, std::string_view method,
-               telemetry::PolicyId id, Slots* policy_turns = nullptr);
+  /// `upstream` and `setup` must stay. The method of the request decides whether the answer has a
+  /// body. `policy_turns`: what bounds the policy's requests under way, and belongs to `setup`;
+  /// nullptr: nothing.
+  UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const Setup>& setup,
+               std::string_view method, Slots* policy_turns = nullptr);
   /// A call that holds turns, and whose answer is not over, is left to the pool: see
   /// abandoned_call.hpp. Any other ends its connection.
   ~UpstreamCall();
@@ -91,14 +90,10 @@ class UpstreamCall {
   /// The answer was read whole: keeps the connection if it can carry another request.
   void finish();
 
-  /// Since send(), for the metrics and the log; negative before.
+  /// Since send(); negative before.
   std::chrono::nanoseconds duration() const;
-  /// When the request was sent, the last time it was; nothing where it never was.
-  std::optional<std::chrono::steady_clock::time_point> sent_at() const;
-  /// Counts the call, once: `status` 0 when there was no answer.
-  void count(int status);
-  /// As it was counted.
-  int status() const { return status_; }
+  /// The call as it is now. `status`: of its answer; 0: there was none.
+  ForwardRecord record(int status) const;
 
   /// Closed with the call unless finish() kept it.
   Lease connection;
@@ -110,6 +105,7 @@ class UpstreamCall {
   bool timed_out = false;
 
  private:
+  const UpstreamOptions& options() const { return setup_->options.upstream; }
   Task<bool> take_turns(std::size_t bytes);
   Task<BodyReader::Piece> read_body(io::Piped* piped);
   bool upstream_may_be_at_work() const;
@@ -118,11 +114,10 @@ class UpstreamCall {
   std::optional<gate::Unknown> check_head(std::string_view bytes);
   std::string_view malformed_head(const BadHead& bad, std::string_view bytes);
 
-  Worker& worker_;
+  UpstreamPool& upstream_;
   const std::shared_ptr<const Setup>& setup_;
   /// A copy: the request's head may move out of its buffer while the body is read.
   const std::string method_;
-  const telemetry::PolicyId id_;
   Slots* const policy_turns_;
   std::optional<UpstreamPool::Turn> policy_turn_;
   std::optional<UpstreamPool::Turn> turn_;
@@ -141,8 +136,6 @@ class UpstreamCall {
   bool unfinished_ = false;
   /// What is wrong with the answer, as a sentence.
   std::string malformed_;
-  bool counted_ = false;
-  int status_ = 0;
 };
 
 }  // namespace onceproxy::http
