@@ -155,7 +155,8 @@ def main():
                 print(f"round {number + 1}, {'pinned' if pinned else 'unpinned'}, {name}, {kind}: "
                       f"{result.cpu_us:.1f} µs, {result.per_second:.0f}/s, "
                       f"steal {result.steal:.1f} %", file=sys.stderr, flush=True)
-    titles = {True: f"pinned: one worker on core 0, load and upstream on core 1, {CONNECTIONS} connections",
+    titles = {True: f"pinned: one worker on core 0, load and upstream on core 1, {CONNECTIONS} connections, "
+                    f"{BODY_CONNECTIONS} for long bodies",
               False: f"unpinned: two workers, {CONNECTIONS} connections"}
     for pinned, table in tables.items():
         print_table(titles[pinned], table)
