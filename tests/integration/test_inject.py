@@ -30,13 +30,13 @@ IMAGE = "registry.example/onceproxy:1"
 class Injector:
     """The program as a cluster runs it, and the API server's side of it."""
 
-    def __init__(self, directory, *arguments):
+    def __init__(self, directory, drain_time="0s"):
         self.directory, self.authority = directory, Authority()
         self.files = self.authority.issue(names=("injector.onceproxy.svc",)).write(directory, "tls")
         self.context = client_context(self.authority)
         self.process = subprocess.Popen(
             [binary(), "inject", "--listen", "127.0.0.1:0", "--certificate", self.files[0], "--key",
-             self.files[1], "--image", IMAGE, "--drain-time", "0s", *arguments],
+             self.files[1], "--image", IMAGE, "--drain-time", drain_time],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=environment())
         self.log = Lines(self.process.stderr)
@@ -256,7 +256,12 @@ def test_what_is_no_review_is_400_so_that_the_api_server_fails_closed(injector, 
 def test_a_review_may_be_as_large_as_an_object_can_be_and_no_larger(injector, review):
     pod_of(review)["metadata"]["annotations"]["large"] = "x" * 2_000_000
     injector.patched(review)
-    assert injector.call("POST", "/inject", "x" * (4 << 20))[0] == 413
+    connection = injector.connect()
+    connection.putrequest("POST", "/inject")
+    connection.putheader("Content-Length", str(4 << 20))
+    connection.endheaders()
+    assert connection.getresponse().status == 413, "before it has come"
+    connection.close()
 
 
 def test_many_reviews_at_once_are_all_answered(injector, review):
@@ -280,7 +285,7 @@ def test_a_renewed_certificate_is_served_without_a_restart(injector):
 
 
 def test_reviews_are_answered_until_the_endpoint_is_gone(directory, review):
-    injector = Injector(directory, "--drain-time", "2s")
+    injector = Injector(directory, "2s")
     injector.process.send_signal(signal.SIGTERM)
     assert injector.log.wait_for(lambda line: line["message"] == "draining", "draining")
     assert injector.call("GET", "/ready") == (503, "draining\n")

@@ -21,7 +21,8 @@ def text(address):
 
 def told_to(proxy, directory, **changes):
     """The configuration with the ports that the system chose, as a container's has them."""
-    config = {**proxy.settings, **changes}
+    config = {name: value for name, value in {**proxy.settings, **changes}.items()
+              if value is not None}
     for name in ("admin", "telemetry"):
         if name in config and name not in changes:
             config[name] = {**config[name], "listen": text(proxy.listeners[name])}
