@@ -261,7 +261,7 @@ def test_a_request_under_way_at_the_deletion_is_answered(node):
 @pytest.mark.parametrize("manifest", ["deployment.yaml", "plain-container.yaml"])
 def test_a_liveness_probe_that_goes_on_does_not_kill_the_drain(node, manifest):
     """A connection that stays busy makes the drain last for several periods of the probe."""
-    pod = node.pod(manifest, liveness_goes_on=True, pace=20).wait_until_ready()
+    pod = node.pod(manifest, liveness_goes_on=True).wait_until_ready()
     with Client(pod.data) as client:
         client.send(request(target="/orders", key="k", body=b"{}", headers=CALLER)[:-1])
         pod.delete()
