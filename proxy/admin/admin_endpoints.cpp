@@ -54,6 +54,11 @@ Response server_info(const AdminHooks& hooks) {
   append_json_string(body, hooks.version);
   body.append(",\"state\":\"").append(state_name(hooks.state())).append("\"");
   body.append(",\"uptime_current_epoch\":\"").append(std::to_string(uptime.count())).append("s\"");
+  if (hooks.drain_state) {
+    const DrainState drain = hooks.drain_state();
+    body.append(",\"connections\":").append(std::to_string(drain.connections));
+    body.append(",\"drained\":").append(drain.drained ? "true" : "false");
+  }
   body.append(",\"command_line_options\":{");
   bool first = true;
   for (const auto& [name, value] : hooks.options ? hooks.options() : NamedTexts{}) {
@@ -126,8 +131,11 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
     server.add(
         "GET", "/ready", "200 when ready for traffic, else 503 and why",
         [hooks](const Request&) { return readiness_response(hooks->ready, hooks->ready_note); });
+  server.add("GET", "/live", "200 while the process serves",
+             [](const Request&) { return liveness_response(); });
   if (hooks->state)
-    server.add("GET", "/server_info", "version, state, uptime and options",
+    server.add("GET", "/server_info",
+               "version, state, uptime, options and how far a drain has come",
                [hooks](const Request&) { return server_info(*hooks); });
   if (hooks->listeners)
     server.add("GET", "/listeners", "names and addresses of the listeners",

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
                                       std::function<void()> expired) override;
   void shares_shed() override;
+  /// When its loop last came by, at most a few ticks ago unless it hangs.
+  std::chrono::steady_clock::time_point ticked() const { return ticked_.load(); }
 
   // On the worker's thread, for its connections:
   io::EventLoop& loop() { return loop_; }
@@ -138,6 +141,7 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   std::string date_;
   std::uint64_t random_[2];
   std::chrono::steady_clock::time_point next_near_look_;
+  std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
   bool draining_ = false;
   bool aborting_ = false;
   std::chrono::steady_clock::time_point aborting_since_;

@@ -48,9 +48,29 @@ void Committer::finish() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool Committer::pause(const std::function<void()>& task) {
+  std::unique_lock lock(pause_mutex_);
+  if (pauses_end_) return false;
+  task_ = &task;
+  task_ran_ = false;
+  queue_.wake();
+  paused_.wait(lock, [this] { return task_ == nullptr; });
+  return task_ran_;
+}
+
+void Committer::end_pause(bool runs) {
+  const std::lock_guard lock(pause_mutex_);
+  if (task_ == nullptr) return;
+  if (runs) (*task_)();
+  task_ran_ = runs;
+  task_ = nullptr;
+  paused_.notify_all();
+}
+
 void Committer::run() {
   pthread_setname_np(pthread_self(), "store-commit");
   for (;;) {
+    end_pause(!failing());
     if (failing()) {
       recover();
     } else {
@@ -61,8 +81,13 @@ void Committer::run() {
     while (!failing() && write_duplicates()) continue;
     if (!failing()) write_notes();
     if (!failing()) write_time(std::chrono::milliseconds(0));
-    if (queue_.seal()) return;
+    if (queue_.seal()) break;
   }
+  {
+    const std::lock_guard lock(pause_mutex_);
+    pauses_end_ = true;
+  }
+  end_pause(false);
 }
 
 void Committer::work() {

@@ -15,6 +15,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -96,6 +98,11 @@ class Committer {
     return records_estimate_.load(std::memory_order_relaxed);
   }
 
+  /// Runs `task` on the committer's thread between two groups, while nothing is written, and
+  /// returns when it has run. False where it did not, because the database fails or the committer
+  /// has ended. From one thread at a time, and not the committer's; `task` must not throw.
+  bool pause(const std::function<void()>& task);
+
   /// Answers everything pushed so far, then ends. Idempotent.
   void finish();
 
@@ -104,6 +111,8 @@ class Committer {
 
   void run();
   void work();
+  /// What pause() was given is run, or refused.
+  void end_pause(bool runs);
   Operation* next_group(Operation*& pending) const;
   void commit(Operation* group);
   rocksdb::Status write(Operation* group, std::size_t& operations);
@@ -147,6 +156,13 @@ class Committer {
   std::atomic<std::uint64_t> records_estimate_{0};
   mutable std::mutex failure_mutex_;
   std::string failure_;
+  std::mutex pause_mutex_;
+  std::condition_variable paused_;
+  /// What is to be run in a pause; null: nothing.
+  const std::function<void()>* task_ = nullptr;
+  bool task_ran_ = false;
+  /// No task is run any more.
+  bool pauses_end_ = false;
 
   // The committer thread's own.
   Delivery delivery_;
