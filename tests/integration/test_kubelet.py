@@ -1,20 +1,28 @@
 """The order of start and stop in a pod: the manifests of deploy/kubernetes, with the kubelet's part played
 by harness/kubelet.py, and clients that send while pods come and go."""
 
+import base64
+import json
 import os
 import pathlib
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 
 import pytest
 
 from harness import PATIENCE, Client, eventually, request
+from harness.certificates import Authority, client_context
 from harness.client import BrokenOff, once
+from harness.json_patch import apply
 from harness.kubelet import Pod, manifests, service
+from harness.output import Lines
+from harness.process import binary, environment
 
 MANIFESTS = pathlib.Path(__file__).parents[2] / "deploy" / "kubernetes"
 LONG = bool(os.environ.get("ONCEPROXY_LONG"))
@@ -133,10 +141,12 @@ def node(directory):
         effects = directory / "effects"
         pods = []
 
-        def pod(self, name, **options):
+        def pod(self, manifest, **options):
+            """Of a file, or of documents."""
+            documents = manifests(MANIFESTS / manifest) if isinstance(manifest, str) else manifest
             options.setdefault("program", service(self.effects))
             options.setdefault("pace", PACE)
-            made = Pod(manifests(MANIFESTS / name), directory / f"pod-{len(self.pods)}", **options)
+            made = Pod(documents, directory / f"pod-{len(self.pods)}", **options)
             self.pods.append(made)
             return made.start()
 
@@ -193,6 +203,61 @@ def test_rollouts_under_load_lose_nothing_and_double_nothing(node, manifest, man
     gone(pod, code)
     judge(load, node)
     assert set(load.answered.values()) == {"forwarded"}
+
+
+def injected(directory):
+    """The example of the webhook, with the pod that the webhook makes of it."""
+    documents = manifests(MANIFESTS / "injector" / "example.yaml")
+    template = documents["Deployment"]["spec"]["template"]
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": "shop",
+        "operation": "CREATE", "object": {"apiVersion": "v1", "kind": "Pod", **template}}}
+    command = manifests(MANIFESTS / "injector" / "injector.yaml")["Deployment"]["spec"]["template"]["spec"][
+        "containers"][0]["command"]
+    authority = Authority()
+    authority.issue(names=("127.0.0.1",)).write(directory, "tls")
+    command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in command[1:]]
+    process = subprocess.Popen([binary(), *command, "--listen", "127.0.0.1:0", "--drain-time", "0s"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               env=environment())
+    log = Lines(process.stderr)
+    try:
+        address = log.wait_for(lambda line: line.get("message") == "listening", "it listens")["address"]
+        asked = urllib.request.Request(f"https://{address}/inject", data=json.dumps(review).encode())
+        with urllib.request.urlopen(asked, timeout=PATIENCE, context=client_context(authority)) as answer:
+            response = json.load(answer)["response"]
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        log.finish()
+        process.stderr.close()
+    made = apply(review["request"]["object"], json.loads(base64.b64decode(response["patch"])))
+    documents["Deployment"]["spec"]["template"] = made
+    return documents
+
+
+def test_rollouts_of_pods_that_the_webhook_made_lose_nothing_and_double_nothing(node, directory):
+    documents = injected(directory)
+    # Its probes are commands. They ask the admin port where there is no other, here a Unix socket.
+    options = {"changes": {"telemetry": None}}
+    endpoints = Endpoints()
+    pod = node.pod(documents, **options).wait_until_ready()
+    assert [container.name for container in pod.sidecars] == ["onceproxy"]
+    endpoints.add(pod)
+    load = Load(endpoints)
+    for _ in range(2):
+        before = len(load.answered)
+        new = node.pod(documents, **options).wait_until_ready()
+        endpoints.add(new)
+        eventually(lambda: len(load.answered) > before + 20, "requests are answered")
+        endpoints.remove_late(pod, pod.paced(4))
+        pod.delete()
+        gone(pod)
+        pod = new
+    load.stop()
+    pod.delete()
+    gone(pod)
+    judge(load, node)
 
 
 def test_a_statefulset_that_is_replaced_remembers_what_was_done(node, directory):

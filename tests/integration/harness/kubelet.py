@@ -241,7 +241,8 @@ class Pod:
 
     `program`: gives the command of the containers that are not onceproxy; service() is one. `claims`: the
     directory of each volume claim, which outlives the pod. `liveness_goes_on`: the liveness probe is kept
-    during the deletion, as some versions do for sidecars. `changes`: of the configuration.
+    during the deletion, as some versions do for sidecars. `changes`: of the configuration's sections; None
+    leaves one out.
     """
 
     def __init__(self, documents, directory, program, claims=None, pace=1.0, liveness_goes_on=False,
@@ -297,7 +298,7 @@ class Pod:
         config["upstream"]["address"] = f"unix:{self.socket}"
         rocksdb = config["store"]["rocksdb"]
         rocksdb["path"] = str(self.volume(mounted[rocksdb["path"]]))
-        config.update(changes)
+        config = {key: value for key, value in {**config, **changes}.items() if value is not None}
         (self.volume(mounted["/etc/onceproxy"]) / "onceproxy.yaml").write_text(yaml.safe_dump(config))
 
     # The life of a pod.
