@@ -1,28 +1,21 @@
 """The order of start and stop in a pod: the manifests of deploy/kubernetes, with the kubelet's part played
 by harness/kubelet.py, and clients that send while pods come and go."""
 
-import base64
-import json
 import os
 import pathlib
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 
 import pytest
 
 from harness import PATIENCE, Client, eventually, request
-from harness.certificates import Authority, client_context
 from harness.client import BrokenOff, once
-from harness.json_patch import apply
-from harness.kubelet import Pod, manifests, service
-from harness.output import Lines
-from harness.process import binary, environment
+from harness.kubelet import Pod, manifests, pod_spec, service
+from harness.webhook import Webhook
 
 MANIFESTS = pathlib.Path(__file__).parents[2] / "deploy" / "kubernetes"
 LONG = bool(os.environ.get("ONCEPROXY_LONG"))
@@ -209,30 +202,10 @@ def injected(directory):
     """The example of the webhook, with the pod that the webhook makes of it."""
     documents = manifests(MANIFESTS / "injector" / "example.yaml")
     template = documents["Deployment"]["spec"]["template"]
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": "shop",
-        "operation": "CREATE", "object": {"apiVersion": "v1", "kind": "Pod", **template}}}
-    command = manifests(MANIFESTS / "injector" / "injector.yaml")["Deployment"]["spec"]["template"]["spec"][
-        "containers"][0]["command"]
-    authority = Authority()
-    authority.issue(names=("127.0.0.1",)).write(directory, "tls")
-    command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in command[1:]]
-    process = subprocess.Popen([binary(), *command, "--listen", "127.0.0.1:0", "--drain-time", "0s"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               env=environment())
-    log = Lines(process.stderr)
-    try:
-        address = log.wait_for(lambda line: line.get("message") == "listening", "it listens")["address"]
-        asked = urllib.request.Request(f"https://{address}/inject", data=json.dumps(review).encode())
-        with urllib.request.urlopen(asked, timeout=PATIENCE, context=client_context(authority)) as answer:
-            response = json.load(answer)["response"]
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-        log.finish()
-        process.stderr.close()
-    made = apply(review["request"]["object"], json.loads(base64.b64decode(response["patch"])))
-    documents["Deployment"]["spec"]["template"] = made
+    container, = pod_spec(manifests(MANIFESTS / "injector" / "injector.yaml"))["containers"]
+    with Webhook(container, directory) as webhook:
+        documents["Deployment"]["spec"]["template"] = webhook.patched(
+            {"apiVersion": "v1", "kind": "Pod", **template})
     return documents
 
 

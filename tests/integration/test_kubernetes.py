@@ -15,11 +15,9 @@ import jsonschema
 import pytest
 import yaml
 
-from harness import PATIENCE
-from harness.certificates import Authority
 from harness.kubernetes import container_of, containers, pods_of, restricted
-from harness.output import Lines
-from harness.process import binary, environment, run
+from harness.process import binary, run
+from harness.webhook import Webhook
 
 ROOT = pathlib.Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -326,19 +324,13 @@ def test_the_script_makes_a_certificate_that_the_api_server_would_trust(director
     assert verified.returncode == 0, verified.stderr
 
 
-def test_the_program_takes_the_webhook_s_command_line(directory):
+def test_the_webhook_of_the_manifest_gives_the_example_a_guard(directory):
     container = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
-    Authority().issue(names=("onceproxy-injector.onceproxy-system.svc",)).write(directory, "tls")
-    command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in container["command"]]
-    process = subprocess.Popen([binary(), *command[1:], "--listen", "127.0.0.1:0", "--drain-time", "0s"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               env=environment())
-    log = Lines(process.stderr)
-    try:
-        ready = log.wait_for(lambda line: line.get("message") == "ready", "the webhook is ready")
-        assert ready and ready["image"] == container["image"], log.text()
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-        log.finish()
-        process.stderr.close()
+    template = injector("example.yaml")["Deployment"]["spec"]["template"]
+    with Webhook(container, directory) as webhook:
+        assert webhook.ready["image"] == container["image"]
+        pod = webhook.patched({"apiVersion": "v1", "kind": "Pod", **template})["spec"]
+    guard, = pod["initContainers"]
+    assert (guard["name"], guard["image"], guard["restartPolicy"]) == ("onceproxy", container["image"], "Always")
+    restricted(pod)
+    assert pod["containers"] == template["spec"]["containers"], "the service's own container stays as it is"
