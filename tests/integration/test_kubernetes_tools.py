@@ -44,7 +44,7 @@ def rendered(chart, values, directory, *arguments):
     """The documents that a chart makes of values."""
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    text = helm("template", "release", chart, *KUBERNETES_VERSION, "--namespace", "shop", "-f", file, *arguments)
+    text = helm("template", "release", chart, *KUBERNETES_VERSION, "-n", "shop", "-f", file, *arguments)
     return [document for document in yaml.safe_load_all(text) if document]
 
 
