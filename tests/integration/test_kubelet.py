@@ -97,7 +97,7 @@ def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
     pod = pod_of(node, "deployment.yaml", pace=20).wait_until_ready()
     # Its probes are answered by nobody from now on, and each waits for its timeout.
     for probe in ("livenessProbe", "readinessProbe"):
-        pod.onceproxy.spec[probe]["timeoutSeconds"] = 0.2
+        pod.onceproxy.spec[probe]["timeoutSeconds"] = 1
     first = pod.onceproxy.process
     first.send_signal(signal.SIGSTOP)
     eventually(lambda: pod.onceproxy.process is not first and pod.ready, "a new process is ready")

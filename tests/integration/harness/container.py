@@ -89,7 +89,7 @@ class Container:
 
     def _probe(self, process):
         if "startupProbe" in self.spec:
-            if not self._until("startupProbe", process, success=True):
+            if not self._starts(process):
                 if process.poll() is None:
                     self.killed.append("startup")
                     self.stop(self.pod.grace)
@@ -100,26 +100,32 @@ class Container:
             if name in self.spec:
                 threading.Thread(target=self._keep, args=(name, process), daemon=True).start()
 
-    def _until(self, name, process, success):
-        """Probes until it has succeeded (or failed) often enough in a row; whether that is `success`."""
+    def _starts(self, process):
+        """Whether the startup probe succeeds in its time, which no pace shortens."""
+        probe = self.spec["startupProbe"]
+        period = probe.get("periodSeconds", 10)
+        deadline = time.monotonic() + period * probe.get("failureThreshold", 3)
+        while process.poll() is None and time.monotonic() < deadline:
+            if self.asks(probe):
+                return True
+            time.sleep(self.pod.paced(period))
+        return False
+
+    def _fails(self, name, process):
+        """Probes until it has failed often enough in a row; False where the process ends before that."""
         probe = self.spec[name]
         failures = 0
         while process.poll() is None:
-            if self.asks(probe):
-                failures = 0
-                if success:
-                    return True
-            else:
-                failures += 1
-                if failures >= probe.get("failureThreshold", 3):
-                    return not success
+            failures = 0 if self.asks(probe) else failures + 1
+            if failures >= probe.get("failureThreshold", 3):
+                return True
             time.sleep(self.pod.paced(probe.get("periodSeconds", 10)))
         return False
 
     def _keep(self, name, process):
         probe = self.spec[name]
         if name == "livenessProbe":
-            if self._until(name, process, success=False) and self.pod.probes_liveness():
+            if self._fails(name, process) and self.pod.probes_liveness():
                 self.killed.append("liveness")
                 # In a pod that is being deleted somebody waits for its hook already.
                 if self.pod.terminating.is_set():

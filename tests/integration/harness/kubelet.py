@@ -10,7 +10,7 @@ and ends a pod in the order that Kubernetes documents.
 
 What a node gives, the harness gives: a volume is a directory, the service's port and the admin port are
 Unix sockets, and the ports that are reached from outside are picked by the system. Everything else is
-taken from the manifest. `pace` divides its times, except those that bound an answer.
+taken from the manifest. `pace` divides its times, except those that bound an answer or a start.
 """
 
 import collections
