@@ -128,7 +128,8 @@ def test_clients_reach_the_guard_and_nothing_else(path):
     guard = container_of(pod)
     assert {port["name"]: port["containerPort"] for port in guard["ports"]} == {"onceproxy": data,
                                                                                 "telemetry": telemetry}
-    assert [port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]] == ["onceproxy"]
+    # By number: before 1.32 a Service with the name of a native sidecar's port has no endpoints.
+    assert [port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]] == [data]
     rules = by_kind["NetworkPolicy"]["spec"]["ingress"]
     reachable = {port["port"] for rule in rules for port in rule["ports"]}
     assert reachable == {data, telemetry}

@@ -100,7 +100,7 @@ def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
     for key in ("initContainers", "containers", "volumes", "terminationGracePeriodSeconds"):
         assert pods_of(documents)[0][key] == pods_of(plain)[0][key], key
     service = next(each for each in documents if each["kind"] == "Service")
-    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["onceproxy"]
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [9900]
 
 
 def test_the_component_gives_a_statefulset_a_volume_claim(directory):
@@ -162,6 +162,8 @@ def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(dir
     pod, = pods_of(documents)
     restricted(pod)
     guard = container_of(pod)
+    service = next(each for each in documents if each["kind"] == "Service")["spec"]["ports"][0]
+    assert service["targetPort"] == ("onceproxy" if native is None else 9900)
     assert (guard in pod.get("initContainers", [])) == bool(native)
     if kind != "postgres":
         # The plain files and the chart say the same.
