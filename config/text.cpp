@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::config {
 
 std::size_t utf8_length(std::string_view text) {
@@ -33,7 +35,6 @@ std::size_t column_of(std::string_view line, std::size_t offset) {
 
 std::string quote(std::string_view value) {
   static constexpr std::size_t bytes_max = 60;
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out = "\"";
   for (std::size_t i = 0; i < value.size();) {
     if (i >= bytes_max) {
@@ -44,10 +45,7 @@ std::string quote(std::string_view value) {
     const std::size_t length = utf8_length(value.substr(i));
     if (c < 0x20 || c == 0x7f || length == 0) {
       out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : "\\x";
-      if (out.back() == 'x') {
-        out += digits[c >> 4];
-        out += digits[c & 15];
-      }
+      if (out.back() == 'x') store::append_hex(out, value.substr(i, 1));
       ++i;
     } else {
       out += value.substr(i, length);

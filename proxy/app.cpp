@@ -103,7 +103,7 @@ class App {
         settings_(configuration.started_with()),
         options_(options),
         metrics_(ONCEPROXY_VERSION),
-        access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
+        access_log_({settings_.log},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         tracer_(make_tracer(settings_, metrics_)),
         capture_({make_disguise(), [this](std::uint64_t lines) { metrics_.captured(lines); },
@@ -121,7 +121,7 @@ class App {
       return gauges;
     });
     metrics_.reloaded(true);
-    capture_.configure(capture_options(settings_));
+    capture_.configure(settings_.log.capture);
     configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
                               metrics_);
   }
@@ -196,15 +196,15 @@ std::string App::ready_note() const {
 /// cannot be used; then a capture that was to begin has begun.
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
-  capture_.configure(capture_options(settings));
+  capture_.configure(settings.log.capture);
   server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
                                   certificates_.identify_clients()),
                      next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
-  telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
-  access_log_.set_level(log_level(settings.log.level));
-  access_log_.set_format(log_format(settings.log.format));
+  telemetry::set_up_log(settings.log.level, settings.log.format);
+  access_log_.set_level(settings.log.level);
+  access_log_.set_format(settings.log.format);
   if (store_->audit() != nullptr) {
     store_->audit()->act({.action = "reload", .target = options_.config_file});
   }
@@ -247,7 +247,7 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
   hooks.reload = [this] {
     const Reloaded reloaded = configuration_.reload("admin");
     return admin::ReloadReport{reloaded.status != Reloaded::Status::failed,
-                               reloaded.json().dump() + "\n"};
+                               telemetry::json_text(reloaded.json()) + "\n"};
   };
   hooks.set_log_level = [this](LogLevel level) {
     // Said first, as it may be the last thing that is.

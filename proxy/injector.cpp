@@ -11,7 +11,6 @@
 #include <string>
 #include <thread>
 
-#include "config/json.hpp"
 #include "config/scalars.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
@@ -21,6 +20,7 @@
 #include "proxy/inject/review.hpp"
 #include "proxy/main_loop.hpp"
 #include "proxy/options.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/review_metrics.hpp"
 
@@ -180,15 +180,15 @@ int run(Arguments& arguments, const cli::Streams& streams) {
 
 void print(const inject::Audited& found, bool json, std::ostream& out) {
   if (json) {
-    config::Json pods = config::Json::array();
+    telemetry::JsonArray pods;
     for (const inject::Unprotected& pod : found.unprotected) {
-      pods.push_back(config::Json::object(
+      pods.push_back(telemetry::JsonObject(
           {{"namespace", pod.name_space}, {"name", pod.name}, {"asks_by", pod.asks_by}}));
     }
-    out << config::Json::object({{"unprotected", std::move(pods)},
-                                 {"protected", std::uint64_t{found.protected_count}}})
-               .dump(2)
-        << "\n";
+    telemetry::JsonObject report;
+    report["unprotected"] = std::move(pods);
+    report["protected"] = found.protected_count;
+    out << telemetry::json_text(report, 2) << "\n";
     return;
   }
   for (const inject::Unprotected& pod : found.unprotected) {

@@ -51,8 +51,7 @@ int serve(const onceproxy::RunOptions& options) {
   // The store holds answers, and its files are for this user only. The umask alone reaches every
   // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
   ::umask(S_IRWXG | S_IRWXO);
-  onceproxy::telemetry::set_up_log(onceproxy::log_level(settings->log.level),
-                                   onceproxy::log_format(settings->log.format));
+  onceproxy::telemetry::set_up_log(settings->log.level, settings->log.format);
   try {
     onceproxy::Configuration configuration(options.config_file, *std::move(text),
                                            *std::move(settings));

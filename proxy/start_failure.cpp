@@ -21,10 +21,11 @@ constexpr std::size_t problems_logged_max = 50;
 
 /// What the file asks for, as far as it can be told of a file that is refused.
 bool asks_for_text(std::string_view config_text) {
-  const config::Json said = config::redacted(config_text, config::process_environment());
-  const config::Json* const log = said.find("log");
-  const config::Json* const format = log == nullptr ? nullptr : log->find("format");
-  return format != nullptr && *format == config::Json("text");
+  const telemetry::Json said = config::redacted(config_text, config::process_environment());
+  const telemetry::Json* const log = telemetry::json_member(said, "log");
+  const telemetry::Json* const format =
+      log == nullptr ? nullptr : telemetry::json_member(*log, "format");
+  return format != nullptr && *format == telemetry::Json("text");
 }
 
 /// Text with carets is for people.

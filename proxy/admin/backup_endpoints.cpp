@@ -4,12 +4,13 @@
 #include <string_view>
 #include <utility>
 
-#include "proxy/admin/json_object.hpp"
+#include "proxy/admin/members.hpp"
 #include "proxy/admin/routes.hpp"
 
 namespace onceproxy::admin {
 namespace {
 
+using telemetry::JsonObject;
 using Phase = BackupState::Phase;
 
 std::string_view phase_name(Phase phase) {
@@ -27,20 +28,18 @@ std::string_view phase_name(Phase phase) {
 }
 
 Response state_response(const BackupState& state, int status) {
-  std::string body;
-  Object object(body);
-  object.text("state", phase_name(state.phase));
-  object.text("directory", state.directory);
-  if (state.phase != Phase::none) object.time("begun", state.begun);
+  JsonObject out;
+  out["state"] = phase_name(state.phase);
+  add_text(out, "directory", state.directory);
+  if (state.phase != Phase::none) add_time(out, "begun", state.begun);
   const bool ended = state.phase == Phase::done || state.phase == Phase::failed;
-  if (ended) object.time("ended", state.ended);
-  object.text("error", state.error);
+  if (ended) add_time(out, "ended", state.ended);
+  add_text(out, "error", state.error);
   if (state.phase == Phase::done) {
-    object.number("files", state.files);
-    object.number("bytes", state.bytes);
+    out["files"] = state.files;
+    out["bytes"] = state.bytes;
   }
-  object.end();
-  return json(status, body + "\n");
+  return json(status, out);
 }
 
 Response begin(const Request& request, const BackupHooks& hooks) {

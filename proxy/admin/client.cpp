@@ -174,20 +174,4 @@ tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
   return std::move(asking.result);
 }
 
-std::string encode_segment(std::string_view text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out.append({'%', digits[byte >> 4], digits[byte & 15]});
-    }
-  }
-  return out;
-}
-
 }  // namespace onceproxy::admin

@@ -37,7 +37,4 @@ tl::expected<ClientResponse, std::string> ask(
     const Endpoint& endpoint, const ClientRequest& request,
     std::chrono::milliseconds patience = std::chrono::seconds(30));
 
-/// As a segment of a path (RFC 3986, section 3.3): everything but unreserved characters encoded.
-std::string encode_segment(std::string_view text);
-
 }  // namespace onceproxy::admin

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proxy/admin/server.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 
@@ -65,6 +66,7 @@ class Routes {
 Response plain(int status, std::string body);
 /// An answer whose body is JSON.
 Response json(int status, std::string body);
+Response json(int status, const telemetry::Json& value);
 /// {"error":"…"}: why a request for JSON is not answered.
 Response refusal(int status, std::string_view why);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/scalars.hpp"
+#include "policies/percent.hpp"
 #include "proxy/cli/read_file.hpp"
 
 namespace onceproxy::cli {
@@ -139,7 +140,7 @@ tl::expected<bool, Ending> AdminPort::list(const std::string& path, const std::s
 }
 
 std::string argument(const std::string& name, const std::string& value) {
-  return value.empty() ? "" : "&" + name + "=" + admin::encode_segment(value);
+  return value.empty() ? "" : "&" + name + "=" + policies::encode_percent(value);
 }
 
 int finish(const tl::expected<void, Ending>& ended, const Streams& streams) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "config/load.hpp"
+#include "policies/percent.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/table.hpp"
 #include "store/rocksdb/restore.hpp"
@@ -37,7 +38,7 @@ tl::expected<void, Ending> back_up_running(const BackupArguments& arguments,
                                            const std::string& directory, const Streams& streams) {
   const auto port = open_admin_beside(arguments, streams);
   if (!port) return tl::unexpected(port.error());
-  const auto begun = port->send("POST", "/backup?directory=" + admin::encode_segment(directory));
+  const auto begun = port->send("POST", "/backup?directory=" + policies::encode_percent(directory));
   if (!begun) return tl::unexpected(begun.error());
   if (begun->status != 202) {
     const auto tree = JsonTree::parse(begun->body);

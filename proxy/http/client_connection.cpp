@@ -20,7 +20,7 @@ constexpr std::size_t linger_bytes = 256 * 1024;
 
 }  // namespace
 
-const LimitOptions& ClientConnection::limits() const {
+const ClientLimits& ClientConnection::limits() const {
   return worker.options().limits;
 }
 

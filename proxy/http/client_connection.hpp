@@ -61,7 +61,7 @@ class ClientConnection final : public io::Stream {
   void awaited_twice(std::string_view operation) override;
   enum class Next { request, end };
   /// As they are now; to be read again after a co_await.
-  const LimitOptions& limits() const;
+  const ClientLimits& limits() const;
   Task<Next> read_head();
   Task<bool> shake_hands();
   std::optional<BadHead> parse();

@@ -161,7 +161,7 @@ bool Covered::take_body() {
 }
 
 Task<std::optional<BadHead>> Covered::collect_body() {
-  const LimitOptions& limits = exchange_.options().limits;
+  const ClientLimits& limits = exchange_.options().limits;
   if (client_.head.expects_continue && client_.head.minor_version == 1 && client_.buffer.empty()) {
     const io::IoResult written = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (written.error != io::IoError::none)

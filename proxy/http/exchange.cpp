@@ -10,6 +10,7 @@
 #include "proxy/http/passing.hpp"
 #include "proxy/http/upstream_call.hpp"
 #include "proxy/http/worker.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::http {
 
@@ -75,7 +76,7 @@ void Exchange::see_request_id() {
   const int at = client.head.request_id;
   if (at >= 0) request_id = client.head.fields[static_cast<std::size_t>(at)].value;
   if (at >= 0 && !request_id.empty() && request_id.size() <= request_id_bytes_max) return;
-  if (made_request_id_.empty()) made_request_id_ = worker.new_request_id();
+  if (made_request_id_.empty()) made_request_id_ = store::random_uuid();
   request_id = made_request_id_;
 }
 

@@ -179,7 +179,7 @@ void UpstreamPool::lost(const UpstreamConnection& connection) {
 }
 
 bool UpstreamPool::wait_with(std::size_t bytes) {
-  const LimitOptions& limits = setup_->options.limits;
+  const ClientLimits& limits = setup_->options.limits;
   const std::size_t bytes_max = std::max(limits.buffered_bytes, limits.body_bytes);
   if (waiting_bytes_.fetch_add(bytes) + bytes > bytes_max) {
     waiting_bytes_ -= bytes;

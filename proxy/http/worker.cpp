@@ -1,7 +1,5 @@
 #include "proxy/http/worker.hpp"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -13,6 +11,7 @@
 #include "proxy/http/listener.hpp"
 #include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::http {
 
@@ -22,6 +21,9 @@ using std::chrono::steady_clock;
 
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
+
+/// The worker whose thread this is, while it is in Store::submit().
+thread_local const void* submitting = nullptr;
 
 /// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
@@ -45,10 +47,6 @@ std::string date_now() {
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
-std::uint64_t rotated(std::uint64_t value, int bits) {
-  return value << bits | value >> (64 - bits);
-}
-
 /// The root of a connection's life. What a request's own code did not foresee ends that connection
 /// and nothing else.
 Task<void> serve(ClientConnection& connection) {
@@ -67,17 +65,14 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
+      delivered_waker_(loop_, [this] { run_delivered(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
       gate_(shared.store, *this, shared.clock, metrics_),
       upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
-      date_(date_now()) {
-  if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
-    throw std::runtime_error("cannot read random numbers from the kernel");
-  }
-}
+      date_(date_now()) {}
 
 Worker::~Worker() = default;
 
@@ -126,7 +121,8 @@ void Worker::deliver(store::CallBase* first) noexcept {
     (wake ? delivered_first_ : delivered_last_->next) = first;
     delivered_last_ = last;
   }
-  if (wake) loop_.post([this] { run_delivered(); });
+  // What is answered within submit() is looked at when that returns.
+  if (wake && submitting != this) delivered_waker_.wake();
 }
 
 bool Worker::submits() {
@@ -141,8 +137,12 @@ bool Worker::end_round(bool quiet) {
   if (!holds_calls_) return true;
   if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
   holds_calls_ = false;
+  submitting = this;
   shared_.store.submit();
-  return true;
+  submitting = nullptr;
+  run_delivered();
+  // What goes on may have called again.
+  return !holds_calls_;
 }
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
@@ -220,7 +220,7 @@ void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPo
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
 void Worker::refuse_overload(io::Socket socket, bool secure) {
   std::string out;
-  const std::string request_id = new_request_id();
+  const std::string request_id = store::random_uuid();
   const ClientSide side{1, false, false, date_, request_id};
   write_answer(gate::busy("Too many connections."), side, gate::Decision::busy, out);
   io::ErrorCode ignored;
@@ -277,28 +277,6 @@ bool Worker::looks_for_near_misses(std::chrono::steady_clock::time_point now) {
   if (now < next_near_look_) return false;
   next_near_look_ = now + interval;
   return true;
-}
-
-std::string Worker::new_request_id() {
-  // xoroshiro128+: unique, not secret.
-  std::uint64_t words[2];
-  for (std::uint64_t& word : words) {
-    word = random_[0] + random_[1];
-    random_[1] ^= random_[0];
-    random_[0] = rotated(random_[0], 24) ^ random_[1] ^ (random_[1] << 16);
-    random_[1] = rotated(random_[1], 37);
-  }
-  words[0] = (words[0] & ~0xF000ULL) | 0x4000ULL;
-  words[1] = (words[1] & ~(3ULL << 62)) | (2ULL << 62);
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string id(36, '-');
-  int nibble = 0;
-  for (std::size_t i = 0; i < id.size(); ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
-    id[i] = digits[words[nibble / 16] >> (60 - 4 * (nibble % 16)) & 15];
-    ++nibble;
-  }
-  return id;
 }
 
 }  // namespace onceproxy::http

@@ -21,6 +21,8 @@
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/pipes.hpp"
+#include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -85,6 +87,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
 
   // On the worker's thread, for its connections:
   io::EventLoop& loop() { return loop_; }
+  /// For bodies that are moved by the kernel.
+  io::Pipes& pipes() { return pipes_; }
   const std::shared_ptr<const Setup>& setup() const { return setup_; }
   /// As they are now: a reload may end their life at the next co_await. A request has its own.
   const Options& options() const { return setup_->options; }
@@ -110,8 +114,6 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   /// Whether a request that no policy covers, and that begins now, is to be looked at for policies
   /// that nearly cover it: one in five milliseconds, since that costs time for each policy.
   bool looks_for_near_misses(std::chrono::steady_clock::time_point now);
-  /// A new X-Request-Id: a random UUID (RFC 9562).
-  std::string new_request_id();
 
   // For its listeners and connections:
   void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls);
@@ -133,13 +135,15 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   Shared& shared_;
   std::shared_ptr<const Setup> setup_;
   io::EventLoop loop_;
+  io::Pipes pipes_;
+  /// For what the store answers.
+  io::Waker delivered_waker_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   std::unique_ptr<telemetry::Tracer::Recorder> recorder_;
   gate::Gate gate_;
   UpstreamPool upstream_;
   std::string date_;
-  std::uint64_t random_[2];
   std::chrono::steady_clock::time_point next_near_look_;
   std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
   bool draining_ = false;

@@ -9,14 +9,20 @@
 
 namespace onceproxy::inject {
 
-using config::Json;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 namespace {
 
 constexpr std::size_t object_name_max = 253;
 
-Json operation(const char* what, std::string path, Json value) {
-  return Json::object({{"op", what}, {"path", std::move(path)}, {"value", std::move(value)}});
+Json operation(const char* what, const std::string& path, Json value) {
+  JsonObject out;
+  out["op"] = what;
+  out["path"] = path;
+  out["value"] = std::move(value);
+  return out;
 }
 
 /// As a segment of a JSON Pointer (RFC 6901, section 3).
@@ -35,9 +41,9 @@ std::string escaped(std::string_view name) {
 }
 
 /// Behind what is in the list of spec, which is made where there is none.
-void append(Json& operations, const Pod& pod, const std::string& list, std::vector<Json> items) {
+void append(JsonArray& operations, const Pod& pod, const std::string& list, JsonArray items) {
   if (!pod.has_list(list)) {
-    operations.push_back(operation("add", "/spec/" + list, Json::array(std::move(items))));
+    operations.push_back(operation("add", "/spec/" + list, std::move(items)));
     return;
   }
   for (Json& item : items) {
@@ -103,20 +109,23 @@ std::optional<Denied> obstacle(const Pod& pod, const Wish& wish) {
 }
 
 Patched patch(const Pod& pod, const Wish& wish, const Options& options) {
-  Patched out{Json::array(), {}};
+  Patched out;
   // Last, so that it starts behind what prepares volumes and the network, and ends before it.
-  append(out.operations, pod, "initContainers", {sidecar(options, wish)});
-  std::vector<Json> volumes{config_volume_of(wish)};
+  JsonArray containers;
+  containers.push_back(sidecar(options, wish));
+  append(out.operations, pod, "initContainers", std::move(containers));
+  JsonArray volumes;
+  volumes.push_back(config_volume_of(wish));
   if (wish.store_volume.empty()) volumes.push_back(store_volume_of());
   append(out.operations, pod, "volumes", std::move(volumes));
-  out.operations.push_back(
-      operation("add", "/metadata/annotations/" + escaped(injected_annotation), options.version));
+  out.operations.push_back(operation("add", "/metadata/annotations/" + escaped(injected_annotation),
+                                     Json(options.version)));
   const auto needed = grace_period_needed(options).count();
   // Kubernetes' default, where the object does not say it yet.
   const std::int64_t given = pod.grace_period_seconds().value_or(30);
   if (given < needed) {
     out.operations.push_back(
-        operation("add", "/spec/terminationGracePeriodSeconds", std::int64_t{needed}));
+        operation("add", "/spec/terminationGracePeriodSeconds", Json(std::int64_t{needed})));
     out.warnings.push_back("onceproxy: terminationGracePeriodSeconds is raised from " +
                            std::to_string(given) + " to " + std::to_string(needed) +
                            ", so that requests under way can end");

@@ -5,9 +5,9 @@
 #include <variant>
 #include <vector>
 
-#include "config/json.hpp"
 #include "proxy/inject/options.hpp"
 #include "proxy/inject/pod.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::inject {
 
@@ -18,7 +18,7 @@ struct Denied {
   std::string why;
 };
 struct Patched {
-  config::Json operations;
+  telemetry::JsonArray operations;
   /// What whoever makes the pod should know.
   std::vector<std::string> warnings;
 };

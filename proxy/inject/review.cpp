@@ -3,16 +3,17 @@
 #include <optional>
 #include <utility>
 
-#include "config/json.hpp"
 #include "policies/json.hpp"
 #include "proxy/inject/base64.hpp"
 #include "proxy/inject/patch.hpp"
 #include "proxy/inject/pod.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::inject {
 
-using config::Json;
 using policies::JsonTree;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 namespace {
 
@@ -30,26 +31,23 @@ const JsonTree::Index* object(const JsonTree& tree, JsonTree::Index in, std::str
   return found != nullptr && tree.kind(*found) == JsonTree::Kind::object ? found : nullptr;
 }
 
-Json allowed(std::string_view uid) {
-  return Json::object({{"uid", uid}, {"allowed", true}});
+JsonObject allowed(std::string_view uid) {
+  return JsonObject({{"uid", uid}, {"allowed", true}});
 }
 
-Json denied(std::string_view uid, const std::string& why) {
-  return Json::object(
-      {{"uid", uid},
-       {"allowed", false},
-       {"status",
-        Json::object({{"code", 403}, {"reason", "Forbidden"}, {"message", "onceproxy: " + why}})}});
+JsonObject denied(std::string_view uid, const std::string& why) {
+  JsonObject status({{"code", 403}, {"reason", "Forbidden"}, {"message", "onceproxy: " + why}});
+  return JsonObject({{"uid", uid}, {"allowed", false}, {"status", std::move(status)}});
 }
 
-Json patched(std::string_view uid, const Patched& patch) {
-  Json response = allowed(uid);
-  response.set("patchType", "JSONPatch");
-  response.set("patch", encode_base64(patch.operations.dump()));
+JsonObject patched(std::string_view uid, const Patched& patch) {
+  JsonObject response = allowed(uid);
+  response["patchType"] = "JSONPatch";
+  response["patch"] = encode_base64(telemetry::json_text(patch.operations));
   if (patch.warnings.empty()) return response;
-  Json warnings = Json::array();
-  for (const std::string& warning : patch.warnings) warnings.push_back(warning);
-  response.set("warnings", std::move(warnings));
+  JsonArray warnings;
+  for (const std::string& warning : patch.warnings) warnings.emplace_back(warning);
+  response["warnings"] = std::move(warnings);
   return response;
 }
 
@@ -81,7 +79,7 @@ tl::expected<Reviewed, std::string> review(std::string_view body, const Options&
   if (uid.empty()) return tl::unexpected(std::string("the review has no request with a uid"));
 
   Reviewed out{Verdict::unchanged, {}, {}, {}};
-  Json response = allowed(uid);
+  JsonObject response = allowed(uid);
   if (is_new_pod(*tree, *request)) {
     const JsonTree::Index* const found = object(*tree, *request, "object");
     if (found == nullptr) return tl::unexpected(std::string("the request has no object"));
@@ -98,11 +96,9 @@ tl::expected<Reviewed, std::string> review(std::string_view body, const Options&
       response = patched(uid, *patch);
     }
   }
-  out.body =
-      Json::object(
-          {{"apiVersion", api_version}, {"kind", kind_name}, {"response", std::move(response)}})
-          .dump() +
-      "\n";
+  const JsonObject answer(
+      {{"apiVersion", api_version}, {"kind", kind_name}, {"response", std::move(response)}});
+  out.body = telemetry::json_text(answer) + "\n";
   return out;
 }
 

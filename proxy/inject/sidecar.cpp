@@ -2,13 +2,16 @@
 
 #include <initializer_list>
 #include <utility>
-#include <vector>
 
 namespace onceproxy::inject {
 
-using config::Json;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 namespace {
+
+using Words = std::initializer_list<std::string>;
 
 constexpr const char* config_directory = "/etc/onceproxy";
 constexpr const char* store_directory = "/var/lib/onceproxy";
@@ -16,13 +19,13 @@ constexpr const char* store_directory = "/var/lib/onceproxy";
 constexpr std::chrono::seconds end_time{5};
 
 /// The program is found by the image's PATH.
-Json command(const Options& options, std::initializer_list<std::string> words,
-             std::initializer_list<std::string> more = {}) {
-  Json out = Json::array({"onceproxy"});
-  for (const std::string& word : words) out.push_back(word);
-  out.push_back("-c");
-  out.push_back(std::string(config_directory) + "/" + options.config_key);
-  for (const std::string& word : more) out.push_back(word);
+JsonArray command(const Options& options, Words words, Words more = {}) {
+  JsonArray out;
+  out.emplace_back("onceproxy");
+  for (const std::string& word : words) out.emplace_back(word);
+  out.emplace_back("-c");
+  out.emplace_back(std::string(config_directory) + "/" + options.config_key);
+  for (const std::string& word : more) out.emplace_back(word);
   return out;
 }
 
@@ -30,72 +33,120 @@ std::string text(std::chrono::seconds time) {
   return std::to_string(time.count()) + "s";
 }
 
-Json exec(Json command) {
-  return Json::object({{"exec", Json::object({{"command", std::move(command)}})}});
-}
-
-Json probe(Json command, int period_seconds, int failures) {
-  Json out = exec(std::move(command));
-  out.set("periodSeconds", period_seconds);
-  out.set("timeoutSeconds", 3);
-  out.set("failureThreshold", failures);
+JsonObject exec(JsonArray command) {
+  JsonObject inner;
+  inner["command"] = std::move(command);
+  JsonObject out;
+  out["exec"] = std::move(inner);
   return out;
 }
 
-Json security() {
-  return Json::object({{"allowPrivilegeEscalation", false},
-                       {"readOnlyRootFilesystem", true},
-                       {"runAsNonRoot", true},
-                       {"capabilities", Json::object({{"drop", Json::array({"ALL"})}})},
-                       {"seccompProfile", Json::object({{"type", "RuntimeDefault"}})}});
+JsonObject probe(JsonArray command, int period_seconds, int failures) {
+  JsonObject out = exec(std::move(command));
+  out["periodSeconds"] = period_seconds;
+  out["timeoutSeconds"] = 3;
+  out["failureThreshold"] = failures;
+  return out;
 }
 
-Json resources(const Options& options) {
-  return Json::object({{"requests", Json::object({{"cpu", options.cpu_request},
-                                                  {"memory", options.memory_request}})},
-                       {"limits", Json::object({{"memory", options.memory_limit}})}});
+JsonObject lifecycle(const Options& options) {
+  JsonObject out;
+  out["preStop"] = exec(
+      command(options, {"drain", "--wait"},
+              {"--grace", text(options.drain_grace), "--timeout", text(options.drain_timeout)}));
+  return out;
 }
 
-Json mount(const std::string& volume, const char* path, bool read_only) {
-  Json out = Json::object({{"name", volume}, {"mountPath", path}});
-  if (read_only) out.set("readOnly", true);
+JsonObject security() {
+  JsonArray all;
+  all.emplace_back("ALL");
+  JsonObject capabilities;
+  capabilities["drop"] = std::move(all);
+  JsonObject seccomp;
+  seccomp["type"] = "RuntimeDefault";
+  JsonObject out;
+  out["allowPrivilegeEscalation"] = false;
+  out["readOnlyRootFilesystem"] = true;
+  out["runAsNonRoot"] = true;
+  out["capabilities"] = std::move(capabilities);
+  out["seccompProfile"] = std::move(seccomp);
+  return out;
+}
+
+JsonObject resources(const Options& options) {
+  JsonObject requests;
+  requests["cpu"] = options.cpu_request;
+  requests["memory"] = options.memory_request;
+  JsonObject limits;
+  limits["memory"] = options.memory_limit;
+  JsonObject out;
+  out["requests"] = std::move(requests);
+  out["limits"] = std::move(limits);
+  return out;
+}
+
+JsonArray ports(const Wish& wish) {
+  JsonObject port;
+  port["name"] = container_name;
+  port["containerPort"] = int{wish.port};
+  JsonArray out;
+  out.emplace_back(std::move(port));
+  return out;
+}
+
+JsonObject mount(const std::string& volume, const char* path) {
+  JsonObject out;
+  out["name"] = volume;
+  out["mountPath"] = path;
+  return out;
+}
+
+JsonArray mounts(const Wish& wish) {
+  JsonObject config = mount(config_volume, config_directory);
+  config["readOnly"] = true;
+  JsonArray out;
+  out.emplace_back(std::move(config));
+  out.emplace_back(
+      mount(wish.store_volume.empty() ? store_volume : wish.store_volume, store_directory));
   return out;
 }
 
 }  // namespace
 
 Json sidecar(const Options& options, const Wish& wish) {
-  const std::string store = wish.store_volume.empty() ? store_volume : wish.store_volume;
-  Json out = Json::object({{"name", container_name}, {"image", options.image}});
-  if (!options.pull_policy.empty()) out.set("imagePullPolicy", options.pull_policy);
-  out.set("restartPolicy", "Always");
-  out.set("command", command(options, {"run"}, {"--drain-time", text(options.drain_timeout)}));
-  out.set(
-      "ports",
-      Json::array({Json::object({{"name", container_name}, {"containerPort", int{wish.port}}})}));
+  JsonObject out;
+  out["name"] = container_name;
+  out["image"] = options.image;
+  if (!options.pull_policy.empty()) out["imagePullPolicy"] = options.pull_policy;
+  out["restartPolicy"] = "Always";
+  out["command"] = command(options, {"run"}, {"--drain-time", text(options.drain_timeout)});
+  out["ports"] = ports(wish);
   // The store may be large, and a slow disk may keep its start.
-  out.set("startupProbe", probe(command(options, {"health"}), 1, 120));
-  out.set("readinessProbe", probe(command(options, {"health"}), 5, 2));
+  out["startupProbe"] = probe(command(options, {"health"}), 1, 120);
+  out["readinessProbe"] = probe(command(options, {"health"}), 5, 2);
   // It must not fail while the program drains, and does not.
-  out.set("livenessProbe", probe(command(options, {"health"}, {"--live"}), 10, 6));
-  out.set("lifecycle",
-          Json::object({{"preStop", exec(command(options, {"drain", "--wait"},
-                                                 {"--grace", text(options.drain_grace), "--timeout",
-                                                  text(options.drain_timeout)}))}}));
-  out.set("resources", resources(options));
-  out.set("securityContext", security());
-  out.set("volumeMounts", Json::array({mount(config_volume, config_directory, true),
-                                       mount(store, store_directory, false)}));
+  out["livenessProbe"] = probe(command(options, {"health"}, {"--live"}), 10, 6);
+  out["lifecycle"] = lifecycle(options);
+  out["resources"] = resources(options);
+  out["securityContext"] = security();
+  out["volumeMounts"] = mounts(wish);
   return out;
 }
 
 Json config_volume_of(const Wish& wish) {
-  return Json::object(
-      {{"name", config_volume}, {"configMap", Json::object({{"name", wish.config_map}})}});
+  JsonObject config_map;
+  config_map["name"] = wish.config_map;
+  JsonObject out;
+  out["name"] = config_volume;
+  out["configMap"] = std::move(config_map);
+  return out;
 }
 
 Json store_volume_of() {
-  return Json::object({{"name", store_volume}, {"emptyDir", Json::object()}});
+  JsonObject out;
+  out["name"] = store_volume;
+  out["emptyDir"] = JsonObject();
+  return out;
 }
 
 std::chrono::seconds grace_period_needed(const Options& options) {

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "config/json.hpp"
 #include "proxy/inject/options.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::inject {
 
@@ -19,9 +19,9 @@ struct Wish {
 
 /// A native sidecar: an init container that is restarted for ever. It meets the restricted Pod
 /// Security Standard; the image's user is not root.
-config::Json sidecar(const Options& options, const Wish& wish);
-config::Json config_volume_of(const Wish& wish);
-config::Json store_volume_of();
+telemetry::Json sidecar(const Options& options, const Wish& wish);
+telemetry::Json config_volume_of(const Wish& wish);
+telemetry::Json store_volume_of();
 
 /// What the sidecar needs of the pod's grace period: its drain, and a moment to end.
 std::chrono::seconds grace_period_needed(const Options& options);

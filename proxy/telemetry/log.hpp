@@ -9,14 +9,9 @@
 #include <utility>
 #include <variant>
 
-namespace onceproxy::telemetry {
+#include "proxy/telemetry/options.hpp"
 
-enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat {
-  json,
-  text,
-  coloured_text,  ///< what `text` becomes on a terminal
-};
+namespace onceproxy::telemetry {
 
 /// A named value of a log line.
 struct LogField {

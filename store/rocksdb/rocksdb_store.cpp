@@ -263,7 +263,7 @@ RocksDbStats OpenStore::stats() const {
           database_.prepares_log()};
 }
 
-/// On the committer's thread, so that nothing is written between two families' tables.
+/// While nobody writes, so that nothing comes between two families' tables.
 void OpenStore::snapshot(const std::filesystem::path& to) {
   if (const auto status = database_.flush(); !status.ok()) {
     throw std::runtime_error("the store cannot be written down: " + status.ToString());
