@@ -341,8 +341,7 @@ void Stream::readable(ErrorCode error) {
   }
   if (reader_.done) {
     loop_.defer(*this);
-  } else if (!reader_.handle && !quiet(true)) {
-    // The wait may end without a reason.
+  } else if (!reader_.handle) {
     heard();
   }
 }
