@@ -4,9 +4,10 @@
     sbom.py PROGRAM --version VERSION [--build FOLDER] [--image PACKAGE…]
 
 It names the program with its digest, and the Debian packages that hold the libraries that ldd shows.
-With the folder in which Ninja built the program it also names the packages whose headers became a part
-of it, and the compiler and linker. With --image it describes an image that holds the program, these libraries and the packages
-named. Two runs on one machine and SOURCE_DATE_EPOCH give the same bytes.
+With the folder in which Ninja built the program it also names the packages whose headers became a
+part of it, and the compiler and linker. With --image it describes an image that holds the program,
+these libraries and the packages named. Two runs on one machine with one SOURCE_DATE_EPOCH give the
+same bytes.
 """
 
 import argparse
