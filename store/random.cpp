@@ -28,15 +28,20 @@ class Supply {
   }
 
  private:
-  /// Up to 256 bytes come whole, and no signal interrupts it (getrandom(2)).
   void fetch() {
-    if (::getrandom(bytes_.data(), bytes_.size(), 0) != static_cast<ssize_t>(bytes_.size())) {
-      throw std::system_error(errno, std::generic_category(), "getrandom");
+    std::size_t fetched = 0;
+    while (fetched < bytes_.size()) {
+      const ssize_t got = ::getrandom(bytes_.data() + fetched, bytes_.size() - fetched, 0);
+      if (got >= 0) {
+        fetched += static_cast<std::size_t>(got);
+      } else if (errno != EINTR) {
+        throw std::system_error(errno, std::generic_category(), "getrandom");
+      }
     }
     given_ = 0;
   }
 
-  std::array<std::uint8_t, 256> bytes_{};
+  std::array<std::uint8_t, 4096> bytes_{};
   std::size_t given_ = bytes_.size();
 };
 

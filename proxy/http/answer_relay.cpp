@@ -112,12 +112,18 @@ Task<bool> AnswerRelay::run_switch() {
 }
 
 Task<bool> AnswerRelay::relay_body(bool encode) {
+  io::Piped piped(exchange_.worker.pipes());
+  const bool splices = !encode && client_.splices() && call_.connection->splices();
   while (true) {
     BodyReader::Piece piece = call_.take_body();
     if (piece.state == State::need_more) {
       const bool sent = co_await flush({});
       if (!sent) co_return false;
-      piece = co_await call_.read_body();
+      if (splices) {
+        piece = co_await call_.read_body(piped);
+      } else {
+        piece = co_await call_.read_body();
+      }
     }
     if (piece.state == State::malformed) {
       error_ = call_.body_error;
@@ -135,17 +141,24 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
       if (pending_.size() < write_bytes) continue;
       piece.data = {};
     }
-    const bool sent = co_await flush(piece.data);
+    if (splices && piped.empty()) call_.take_piped(piped);
+    const bool sent = co_await flush(piece.data, &piped);
     if (!sent) co_return false;
   }
 }
 
-/// Writes what is pending, and `data` behind it.
-Task<bool> AnswerRelay::flush(std::string_view data) {
-  if (pending_.empty() && data.empty()) co_return true;
+/// Writes what is pending, `data` behind it, and then what is piped.
+Task<bool> AnswerRelay::flush(std::string_view data, io::Piped* piped) {
+  const bool spliced = piped != nullptr && !piped->empty();
+  if (pending_.empty() && data.empty() && !spliced) co_return true;
   const io::Stream::Parts parts{pending_, data};
   begun_ = true;
-  const io::IoResult written = co_await client_.write(parts);
+  io::IoResult written;
+  if (spliced) {
+    written = co_await client_.write(parts, *piped);
+  } else {
+    written = co_await client_.write(parts);
+  }
   pending_.clear();
   bytes_ += written.bytes;
   if (written.error != io::IoError::none) error_ = "The client left before it was answered.";

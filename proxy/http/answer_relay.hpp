@@ -37,7 +37,7 @@ class AnswerRelay {
   void write_head(gate::Decision decision, BodyFraming framing, std::size_t body_bytes);
   Task<void> stream(gate::Decision decision, std::string captured);
   Task<bool> relay_body(bool encode);
-  Task<bool> flush(std::string_view data);
+  Task<bool> flush(std::string_view data, io::Piped* piped = nullptr);
   Task<void> refuse_answer();
 
   Exchange& exchange_;

@@ -206,6 +206,7 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     co_return Upload::done;
   }
   const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
+  io::Piped piped(worker_.pipes());
   while (!stop_sending_) {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     if (piece.state == State::malformed) co_return Upload::malformed;
@@ -218,10 +219,16 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
       if (!call_.answering()) {
         call_.connection->expire_after(options.limits.body_timeout + options.upstream.idle_timeout);
       }
-      const io::IoError error = co_await client_.fill(body_buffer_bytes);
+      const io::IoError error = co_await fill_body(piped);
       client_.disarm();
       if (error == io::IoError::timed_out) co_return Upload::client_slow;
       if (error != io::IoError::none) co_return Upload::client_failed;
+      if (piped.empty()) continue;
+      request_body_.passed(piped.bytes());
+      exchange_.request_bytes += piped.bytes();
+      const io::Stream::Parts none;
+      const io::IoResult written = co_await call_.connection->write(none, piped);
+      if (written.error != io::IoError::none) co_return Upload::upstream_failed;
       continue;
     }
     if (piece.state == State::end && !chunked) co_return Upload::done;
@@ -232,6 +239,18 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     if (piece.state == State::end) co_return Upload::done;
   }
   co_return Upload::upstream_failed;
+}
+
+/// More of the request's body, into the client's buffer or into the pipe.
+Task<io::IoError> Passing::fill_body(io::Piped& piped) {
+  const std::uint64_t to_come = request_body_.to_come();
+  io::IoError error = io::IoError::none;
+  if (to_come >= spliced_bytes_min && client_.splices() && call_.connection->splices()) {
+    error = co_await client_.fill(body_buffer_bytes, piped, to_come);
+  } else {
+    error = co_await client_.fill(body_buffer_bytes);
+  }
+  co_return error;
 }
 
 /// The rest of the request is not needed. What it waits for ends at once.

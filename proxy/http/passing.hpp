@@ -45,6 +45,7 @@ class Passing {
   Task<void> upload(bool whole);
   Task<Upload> upload_rest(bool whole);
   Task<io::IoResult> upload_piece(std::string_view data);
+  Task<io::IoError> fill_body(io::Piped& piped);
   Task<void> end_upload();
   void use_up_body();
   void drop_begun();

@@ -236,14 +236,39 @@ BodyReader::Piece UpstreamCall::take_body() {
 }
 
 Task<BodyReader::Piece> UpstreamCall::read_body() {
+  return read_body(nullptr);
+}
+
+Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped& piped) {
+  return read_body(&piped);
+}
+
+void UpstreamCall::take_piped(io::Piped& piped) {
+  const std::uint64_t bytes = body_->to_come();
+  if (bytes >= spliced_bytes_min && connection->take_piped(piped, bytes)) {
+    body_->passed(piped.bytes());
+  }
+}
+
+Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped* piped) {
   while (true) {
     const BodyReader::Piece piece = take_body();
     if (piece.state != BodyReader::State::need_more) co_return piece;
     keep_head();
     // While the request is still being sent, an upstream that takes it is not idle.
     if (!spoiled) connection->expire_after(worker_.options().upstream.idle_timeout);
-    const io::IoError error = co_await connection->fill(body_buffer_bytes);
+    const std::uint64_t to_come = piped != nullptr ? body_->to_come() : 0;
+    io::IoError error = io::IoError::none;
+    if (to_come >= spliced_bytes_min) {
+      error = co_await connection->fill(body_buffer_bytes, *piped, to_come);
+    } else {
+      error = co_await connection->fill(body_buffer_bytes);
+    }
     connection->disarm();
+    if (error == io::IoError::none && to_come >= spliced_bytes_min && !piped->empty()) {
+      body_->passed(piped->bytes());
+      co_return BodyReader::Piece{BodyReader::State::data, {}};
+    }
     if (error == io::IoError::none) continue;
     if (error == io::IoError::eof && body_->whole_at_eof()) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};

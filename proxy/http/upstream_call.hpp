@@ -80,6 +80,11 @@ class UpstreamCall {
   /// The next piece of the body: data, end or malformed (which is also a body that broke off).
   /// A piece is valid until the next call.
   Task<BodyReader::Piece> read_body();
+  /// The same, or a piece that is in `piped`, which is empty, instead of in `data`.
+  Task<BodyReader::Piece> read_body(io::Piped& piped);
+  /// What follows the piece that was taken last, and is there already, into `piped`, which is
+  /// empty. The piece stays valid.
+  void take_piped(io::Piped& piped);
   /// The same where no I/O is needed: need_more says that it is.
   BodyReader::Piece take_body();
 
@@ -106,6 +111,7 @@ class UpstreamCall {
 
  private:
   Task<bool> take_turns(std::size_t bytes);
+  Task<BodyReader::Piece> read_body(io::Piped* piped);
   bool upstream_may_be_at_work() const;
   void note_end(io::IoError error);
   void keep_rest(const io::Stream::Parts& parts, std::size_t written);

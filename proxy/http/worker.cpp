@@ -22,6 +22,9 @@ using std::chrono::steady_clock;
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
 
+/// The worker whose thread this is, while it is in Store::submit().
+thread_local const void* submitting = nullptr;
+
 /// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
 
@@ -62,6 +65,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
+      delivered_waker_(loop_, [this] { run_delivered(); }),
       metrics_(shared.metrics.add_worker()),
       access_log_(shared.access_log.add_writer()),
       recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
@@ -116,7 +120,8 @@ void Worker::deliver(store::CallBase* first) noexcept {
     (wake ? delivered_first_ : delivered_last_->next) = first;
     delivered_last_ = last;
   }
-  if (wake) loop_.post([this] { run_delivered(); });
+  // What is answered within submit() is looked at when that returns.
+  if (wake && submitting != this) delivered_waker_.wake();
 }
 
 bool Worker::submits() {
@@ -131,8 +136,12 @@ bool Worker::end_round(bool quiet) {
   if (!holds_calls_) return true;
   if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
   holds_calls_ = false;
+  submitting = this;
   shared_.store.submit();
-  return true;
+  submitting = nullptr;
+  run_delivered();
+  // What goes on may have called again.
+  return !holds_calls_;
 }
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,

@@ -20,6 +20,8 @@
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/pipes.hpp"
+#include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -82,6 +84,8 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
 
   // On the worker's thread, for its connections:
   io::EventLoop& loop() { return loop_; }
+  /// For bodies that are moved by the kernel.
+  io::Pipes& pipes() { return pipes_; }
   const std::shared_ptr<const Setup>& setup() const { return setup_; }
   /// As they are now: a reload may end their life at the next co_await. A request has its own.
   const Options& options() const { return setup_->options; }
@@ -128,6 +132,9 @@ class Worker final : public store::Loop, public BufferBudget::Holder {
   Shared& shared_;
   std::shared_ptr<const Setup> setup_;
   io::EventLoop loop_;
+  io::Pipes pipes_;
+  /// For what the store answers.
+  io::Waker delivered_waker_;
   telemetry::WorkerMetrics& metrics_;
   std::unique_ptr<telemetry::AccessLog::Writer> access_log_;
   std::unique_ptr<telemetry::Tracer::Recorder> recorder_;

@@ -53,23 +53,35 @@ void Committer::run() {
       work();
     }
     if (!finishing_.load(std::memory_order_acquire)) continue;
+    const std::lock_guard lock(writing_);
     if (failing()) end_while_failing();
     while (!failing() && write_duplicates()) continue;
     if (!failing()) write_notes();
     if (!failing()) write_time(std::chrono::milliseconds(0));
-    if (queue_.seal()) return;
+    if (!put_back_ && queue_.seal()) return;
   }
 }
 
 void Committer::work() {
   if (SteadyClock::now() >= next_upkeep_) {
+    const std::lock_guard lock(writing_);
     upkeep();
     next_upkeep_ = SteadyClock::now() + parts_.tuning.tick;
     if (failing()) return;
   }
   // Who pushed last may be gone without a nudge.
   const bool finishing = finishing_.load(std::memory_order_acquire);
-  OperationList pending = queue_.take(finishing ? SteadyClock::now() : next_upkeep_);
+  queue_.wait(finishing ? SteadyClock::now() : next_upkeep_);
+  const std::lock_guard lock(writing_);
+  if (put_back_) {
+    OperationList pending = *std::move(put_back_);
+    put_back_.reset();
+    commit_all(std::move(pending));
+  }
+  commit_all(queue_.take());
+}
+
+void Committer::commit_all(OperationList pending) {
   while (!pending.empty()) {
     OperationList group = pending.cut(parts_.tuning.group_max, parts_.tuning.group_bytes_max);
     if (failing()) {
@@ -83,7 +95,12 @@ void Committer::work() {
 void Committer::commit(OperationList group) {
   const auto begin = SteadyClock::now();
   std::size_t operations = 0;
-  const rocksdb::Status status = write(group, operations);
+  const rocksdb::Status status = write(group, operations, true);
+  written(std::move(group), status, operations, begin);
+}
+
+void Committer::written(OperationList group, const rocksdb::Status& status, std::size_t operations,
+                        Time begin) {
   if (!status.ok()) {
     start_failing("write", status);
     fail(std::move(group), true);

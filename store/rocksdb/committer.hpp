@@ -8,7 +8,12 @@
 // database until that works, reads back what was in doubt, writes what was retained, and only then
 // goes back to work.
 //
-// push(), settle_failed(), failing(), failure() and wake() are thread-safe.
+// Without syncs (`sync: none`) a small group may be written where it was submitted: a write is then
+// quicker than two switches between threads. It never waits there: not for the thread, nor for
+// RocksDB, which would make writers wait for its compactions; the thread writes it then. There is
+// still one writer at a time.
+//
+// push(), submit(), settle_failed(), failing(), failure() and wake() are thread-safe.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -78,7 +83,11 @@ class Committer {
     if (!later && operation == nullptr) queue_.nudge();
     return operation;
   }
-  void submit() { queue_.nudge(); }
+  /// Begins what was pushed `later`. May answer calls before it returns.
+  void submit() {
+    if (parts_.options.sync == Sync::none && commit_here()) return;
+    queue_.nudge();
+  }
 
   /// Operations should carry an entry for the audit log.
   bool audited() const { return parts_.audit != nullptr; }
@@ -104,8 +113,13 @@ class Committer {
 
   void run();
   void work();
+  bool commit_here();
+  bool is_quick(const Operation* newest) const;
+  void commit_all(OperationList pending);
   void commit(OperationList group);
-  rocksdb::Status write(const OperationList& group, std::size_t& operations);
+  void written(OperationList group, const rocksdb::Status& status, std::size_t operations,
+               Time begin);
+  rocksdb::Status write(const OperationList& group, std::size_t& operations, bool may_wait);
   bool needs_sync(const Operation& operation) const;
   void succeed(OperationList group);
   void note(const Operation& operation);
@@ -147,7 +161,12 @@ class Committer {
   mutable std::mutex failure_mutex_;
   std::string failure_;
 
-  // The committer thread's own.
+  /// Held by who writes.
+  std::mutex writing_;
+
+  // Of who holds it.
+  /// Was taken, but could not be written at once: goes before what is in the queue.
+  std::optional<OperationList> put_back_;
   Delivery delivery_;
   /// Kept for its memory.
   rocksdb::WriteBatch batch_;

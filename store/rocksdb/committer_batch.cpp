@@ -18,7 +18,8 @@ bool Committer::needs_sync(const Operation& operation) const {
   return parts_.options.sync != Sync::none && (forwards || by_operator);
 }
 
-rocksdb::Status Committer::write(const OperationList& group, std::size_t& operations) {
+rocksdb::Status Committer::write(const OperationList& group, std::size_t& operations,
+                                 bool may_wait) {
   batch_.Clear();
   bool sync = false;
   std::uint64_t highest = 0;
@@ -34,7 +35,7 @@ rocksdb::Status Committer::write(const OperationList& group, std::size_t& operat
     meta::add_fence_ceiling(parts_.database, batch_, *ceiling);
     sync = true;
   }
-  const rocksdb::Status status = parts_.database.write(batch_, sync);
+  const rocksdb::Status status = parts_.database.write(batch_, sync, may_wait);
   forget_ended();
   // What one large group took must not stay.
   if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch();

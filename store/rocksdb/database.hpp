@@ -75,7 +75,9 @@ class Database {
            const std::optional<std::string>& value) const;
   /// With `sync: all` always synced: prepared_log.hpp builds on that. An error leaves it open
   /// whether the batch is on disk.
-  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
+  /// Where it may not wait, and would have to, for compactions: nothing is written, and the status
+  /// is Incomplete.
+  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync, bool may_wait = true);
 
   /// A flush or compaction failed since the last open; RocksDB accepts no or few writes more.
   bool background_failed() const;
