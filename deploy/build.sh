@@ -56,7 +56,8 @@ else
   step "building onceproxy so that it notes what it does" made write
   step "running the demo with it" env ONCEPROXY_BINARY="$binary" "$root/deploy/demo.sh"
   notes -print0 | LC_ALL=C sort -z |
-    tar -C "$build" --null --files-from=- --owner=0 --group=0 --mtime=@0 -c | gzip -n >"$build/profile.tar.gz"
+    tar -C "$build" --null --files-from=- --owner=0 --group=0 --mtime=@0 -c |
+    gzip -n >"$build/profile.tar.gz"
 fi
 step "building onceproxy for what it does" made read
 echo "$binary"

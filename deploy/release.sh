@@ -37,7 +37,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -z "$image" ] || [ "$(id -u)" = 0 ] || fail "the image needs root; --no-image leaves it out"
-changes=$(git -C "$root" status --porcelain) || fail "this needs the git checkout: the commit is part of a release"
+changes=$(git -C "$root" status --porcelain) ||
+  fail "this needs the git checkout: the commit is part of a release"
 [ -z "$changes" ] || [ -n "$dirty" ] ||
   fail "there are changes that are not committed; commit them, or allow them with --dirty:
 $changes"
@@ -69,8 +70,8 @@ package() {
 
 tarball() {
   DESTDIR=$work/tarball cmake --install "$build" --prefix "/$name" --strip &&
-    tar -C "$work/tarball" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
-      -c "$name" | gzip -9n >"$out/$name.tar.gz"
+    tar -C "$work/tarball" --sort=name --owner=0 --group=0 --numeric-owner \
+      --mtime="@$SOURCE_DATE_EPOCH" -c "$name" | gzip -9n >"$out/$name.tar.gz"
 }
 
 # The symbols that are stripped from the program. gdb finds them by the build id, or with symbol-file.

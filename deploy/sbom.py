@@ -4,9 +4,10 @@
     sbom.py PROGRAM --version VERSION [--build FOLDER] [--image PACKAGE…]
 
 It names the program with its digest, and the Debian packages that hold the libraries that ldd shows.
-With the folder in which Ninja built the program it also names the packages whose headers became a part
-of it. With --image it describes an image that holds the program, these libraries and the packages
-named. Two runs on one machine and SOURCE_DATE_EPOCH give the same bytes.
+With the folder in which Ninja built the program it also names the packages whose headers became a
+part of it, and the compiler and linker. With --image it describes an image that holds the program,
+these libraries and the packages named. Two runs on one machine with one SOURCE_DATE_EPOCH give the
+same bytes.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import uuid
 
 import linked
 
+TOOLS = ("/usr/bin/c++", "/usr/bin/ld")
 
 def spdx_id(name):
     """An identifier of SPDX (2.3, 3.2) has letters, digits, dots and hyphens only."""
@@ -112,7 +114,8 @@ def components(own, options):
     """What the program is made of: the packages, and how it uses them; and those that an image adds."""
     libraries = linked.library_packages(options.program)
     compiled = headers(options.build) if options.build else set()
-    known = linked.describe(sorted({*libraries, *compiled, *(options.image or ())}))
+    tools = set(linked.owners(map(os.path.realpath, TOOLS)).values()) if options.build else set()
+    known = linked.describe(sorted({*libraries, *compiled, *tools, *(options.image or ())}))
     direct = linked.needed(options.program)
     used = []
     for name, files in sorted(libraries.items()):
@@ -124,6 +127,9 @@ def components(own, options):
         if known[name]["source:Package"] not in sources:
             entry = debian_package(known[name])
             used.append((entry, relation(own, "STATIC_LINK", entry)))
+    for name in sorted(tools):
+        entry = debian_package(known[name])
+        used.append((entry, relation(entry, "BUILD_TOOL_OF", own)))
     added = [debian_package(known[name]) for name in sorted({*(options.image or ())} - {*libraries})]
     return [entry for entry, _ in used], [how for _, how in used], added
 

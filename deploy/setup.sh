@@ -13,7 +13,8 @@ Installs what onceproxy is built and tested with (Debian 12, with apt-get, as ro
            mandoc, zsh, fish, systemd-analyze, strace, and clang with clang-format and clang-tidy,
            which check the sources
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
-  --dev    also clang, clang-format, clang-tidy, the fuzzing runtime, and gcovr for the coverage
+  --dev    also clang, clang-format, clang-tidy, the fuzzing runtime, gcovr for the coverage,
+           and etcd for the API server of the long tier
   --release
            also what makes and checks packages and images: dpkg-dev, lintian, buildah, mmdebstrap
   --image  only what an image is made of: the libraries that the program links, certificates and
@@ -41,7 +42,8 @@ for option in "$@"; do
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
   zsh fish clang clang-format clang-tidy systemd strace file" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
-    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr" ;;
+    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr
+  etcd-server" ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac

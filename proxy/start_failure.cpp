@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "config/redact.hpp"
@@ -32,6 +33,14 @@ bool as_text(std::string_view config_text) {
   return ::isatty(STDERR_FILENO) == 1 || asks_for_text(config_text);
 }
 
+/// To the journal, each line is an entry of its own.
+void tell(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::cerr << telemetry::priority_prefix(LogLevel::error) << line << "\n";
+  }
+}
+
 void log_problem(const config::Problem& problem) {
   std::string place = problem.file;
   if (problem.line > 0) {
@@ -51,7 +60,7 @@ void log_problems(const std::vector<config::Problem>& problems) {
 
 void tell_failure(std::string_view config_text, std::string_view why) {
   if (as_text(config_text)) {
-    std::cerr << "onceproxy: " << why << "\n";
+    tell("onceproxy: " + std::string(why));
     return;
   }
   telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);
@@ -60,7 +69,7 @@ void tell_failure(std::string_view config_text, std::string_view why) {
 
 void tell_failure(std::string_view config_text, const std::vector<config::Problem>& problems) {
   if (as_text(config_text)) {
-    for (const config::Problem& problem : problems) std::cerr << problem.text() << "\n";
+    for (const config::Problem& problem : problems) tell(problem.text());
     return;
   }
   telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);

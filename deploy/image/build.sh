@@ -81,7 +81,10 @@ oci bud --quiet --isolation chroot --timestamp "$epoch" --file "$here/Dockerfile
 
 mkdir -p "$(dirname "$output")"
 rm -f "$output"
-oci push --quiet "$tag" "oci-archive:$output:onceproxy:$version"
+# buildah's own archives hold the time at which they were written.
+oci push --quiet "$tag" "oci:$work/layout:onceproxy:$version"
+tar -C "$work/layout" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$epoch" \
+  -cf "$output" blobs index.json oci-layout
 if [ -n "$root" ]; then
   container=$(oci from "$tag")
   rm -rf "$root"

@@ -24,7 +24,8 @@ import linked  # noqa: E402
 DATA = {
     "ca-certificates": ["etc/ssl/certs/ca-certificates.crt"],
     "tzdata": ["usr/share/zoneinfo"],
-    "openssl": ["etc/ssl/openssl.cnf", "usr/lib/ssl/cert.pem", "usr/lib/ssl/certs", "usr/lib/ssl/openssl.cnf"],
+    "openssl": ["etc/ssl/openssl.cnf", "usr/lib/ssl/cert.pem", "usr/lib/ssl/certs",
+                "usr/lib/ssl/openssl.cnf"],
     "base-files": ["etc/os-release", "usr/lib/os-release", "usr/share/common-licenses"],
 }
 TEXTS = {

@@ -54,10 +54,16 @@ Response server_info(const AdminHooks& hooks) {
   for (const auto& [name, value] : hooks.options ? hooks.options() : NamedTexts{}) {
     options[name] = value;
   }
-  return json(200, JsonObject({{"version", hooks.version},
-                               {"state", state_name(hooks.state())},
-                               {"uptime_current_epoch", std::to_string(uptime.count()) + "s"},
-                               {"command_line_options", std::move(options)}}));
+  JsonObject out({{"version", hooks.version},
+                  {"state", state_name(hooks.state())},
+                  {"uptime_current_epoch", std::to_string(uptime.count()) + "s"}});
+  if (hooks.drain_state) {
+    const DrainState drain = hooks.drain_state();
+    out["connections"] = drain.connections;
+    out["drained"] = drain.drained;
+  }
+  out["command_line_options"] = std::move(options);
+  return json(200, out);
 }
 
 Response listeners(const AdminHooks& hooks) {
@@ -120,8 +126,11 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
     server.add(
         "GET", "/ready", "200 when ready for traffic, else 503 and why",
         [hooks](const Request&) { return readiness_response(hooks->ready, hooks->ready_note); });
+  server.add("GET", "/live", "200 while the process serves",
+             [](const Request&) { return liveness_response(); });
   if (hooks->state)
-    server.add("GET", "/server_info", "version, state, uptime and options",
+    server.add("GET", "/server_info",
+               "version, state, uptime, options and how far a drain has come",
                [hooks](const Request&) { return server_info(*hooks); });
   if (hooks->listeners)
     server.add("GET", "/listeners", "names and addresses of the listeners",

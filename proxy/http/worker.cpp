@@ -65,6 +65,7 @@ void Worker::flush() {
 }
 
 void Worker::tick() {
+  ticked_.store(steady_clock::now(), std::memory_order_relaxed);
   if (aborting_) end_all();
   stop_when_drained();
   // A name may resolve long after the reload that brought it.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,8 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   /// Ends what drain() has waited for too long: sockets are closed, outcomes become unknown.
   void abort();
   void reclaim_upstream();
+  /// When its loop last came by, at most a few ticks ago unless it hangs.
+  std::chrono::steady_clock::time_point ticked() const { return ticked_.load(); }
   /// Requests that begin from then on are served by `setup`. `adopted` runs on the worker's thread.
   void adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted);
 
@@ -89,7 +92,6 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
                                       std::function<void()> expired) override;
   void shares_shed() override;
-
   void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) override;
   void not_accepted(const io::ErrorCode& error) override;
   void refuse_overload(io::Socket socket, bool secure);
@@ -116,6 +118,7 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   store::CallBase* delivered_last_ = nullptr;
   /// A look at the shares that were shed is on its way.
   std::atomic<bool> looks_at_shares_ = false;
+  std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
 
   // What serves requests.
   RequestReports reports_;

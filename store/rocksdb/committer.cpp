@@ -44,6 +44,13 @@ void Committer::finish() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool Committer::pause(const std::function<void()>& task) {
+  const std::lock_guard lock(writing_);
+  if (failing() || finishing_.load(std::memory_order_acquire)) return false;
+  task();
+  return true;
+}
+
 void Committer::run() {
   pthread_setname_np(pthread_self(), "store-commit");
   for (;;) {

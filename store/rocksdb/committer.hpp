@@ -20,6 +20,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -105,6 +106,10 @@ class Committer {
     return records_estimate_.load(std::memory_order_relaxed);
   }
 
+  /// Runs `task` between two groups, while nothing is written. False where it did not, because the
+  /// database fails or the committer ends. Not from a thread that writes; `task` must not throw.
+  bool pause(const std::function<void()>& task);
+
   /// Answers everything pushed so far, then ends. Idempotent.
   void finish();
 
@@ -160,7 +165,6 @@ class Committer {
   std::atomic<std::uint64_t> records_estimate_{0};
   mutable std::mutex failure_mutex_;
   std::string failure_;
-
   /// Held by who writes.
   std::mutex writing_;
 

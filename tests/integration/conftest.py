@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
+from harness.kubelet import Node
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -93,6 +94,14 @@ def shared_stage():
         made.close()
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def node(directory):
+    """Runs pods of deploy/kubernetes."""
+    made = Node(directory)
+    yield made
+    made.close()
 
 
 @pytest.fixture

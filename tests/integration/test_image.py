@@ -245,6 +245,7 @@ def manifest_of(archive):
 def test_buildah_builds_the_dockerfile_twice_to_the_same_image(built):
     first, second = (manifest_of(built / f"{name}.tar") for name in ("first", "second"))
     assert first[0] == second[0]
+    assert (built / "first.tar").read_bytes() == (built / "second.tar").read_bytes()
     config = first[2]["config"]
     assert config["User"] == "10001:10001"
     assert config["Entrypoint"] == ["/usr/bin/onceproxy"]

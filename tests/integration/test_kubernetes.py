@@ -15,11 +15,10 @@ import jsonschema
 import pytest
 import yaml
 
-from harness import PATIENCE
-from harness.certificates import Authority
+from harness.kubelet import manifests
 from harness.kubernetes import container_of, containers, pods_of, restricted
-from harness.output import Lines
-from harness.process import binary, environment, run
+from harness.process import binary, run
+from harness.webhook import Webhook
 
 ROOT = pathlib.Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -129,7 +128,8 @@ def test_clients_reach_the_guard_and_nothing_else(path):
     guard = container_of(pod)
     assert {port["name"]: port["containerPort"] for port in guard["ports"]} == {"onceproxy": data,
                                                                                 "telemetry": telemetry}
-    assert [port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]] == ["onceproxy"]
+    # By number: before 1.32 a Service with the name of a native sidecar's port has no endpoints.
+    assert [port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]] == [data]
     rules = by_kind["NetworkPolicy"]["spec"]["ingress"]
     reachable = {port["port"] for rule in rules for port in rule["ports"]}
     assert reachable == {data, telemetry}
@@ -176,7 +176,8 @@ def test_the_configuration_of_the_ten_minutes_is_the_example_s_in_shadow_mode(di
     text = re.search(r"```yaml\n(listen: .*?)```", README, re.S)[1]
     (directory / "onceproxy.yaml").write_text(text)
     assert run("check", directory / "onceproxy.yaml").returncode == 0
-    shown, example = yaml.safe_load(text), yaml.safe_load((KUBERNETES / "example" / "onceproxy.yaml").read_text())
+    shown = yaml.safe_load(text)
+    example = yaml.safe_load((KUBERNETES / "example" / "onceproxy.yaml").read_text())
     assert shown["policies"][0].pop("enforcement") == {"mode": "shadow"}
     assert shown == example
 
@@ -184,7 +185,7 @@ def test_the_configuration_of_the_ten_minutes_is_the_example_s_in_shadow_mode(di
 def test_the_pod_that_restores_a_backup_uses_the_statefulset_s_claim():
     text = re.search(r"<<'END'\n(    apiVersion: v1\n    kind: Pod.*?)\n    END", README, re.S)[1]
     pod = yaml.safe_load(textwrap.dedent(text))["spec"]
-    stateful = next(d for path, d in DOCUMENTS if path.name == "statefulset.yaml" and d["kind"] == "StatefulSet")
+    stateful = manifests(KUBERNETES / "statefulset.yaml")["StatefulSet"]
     claim, = stateful["spec"]["volumeClaimTemplates"]
     claims = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"]
               if "persistentVolumeClaim" in volume}
@@ -326,19 +327,14 @@ def test_the_script_makes_a_certificate_that_the_api_server_would_trust(director
     assert verified.returncode == 0, verified.stderr
 
 
-def test_the_program_takes_the_webhook_s_command_line(directory):
+def test_the_webhook_of_the_manifest_gives_the_example_a_guard(directory):
     container = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]
-    Authority().issue(names=("onceproxy-injector.onceproxy-system.svc",)).write(directory, "tls")
-    command = [word.replace("/etc/onceproxy-tls", str(directory)) for word in container["command"]]
-    process = subprocess.Popen([binary(), *command[1:], "--listen", "127.0.0.1:0", "--drain-time", "0s"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               env=environment())
-    log = Lines(process.stderr)
-    try:
-        ready = log.wait_for(lambda line: line.get("message") == "ready", "the webhook is ready")
-        assert ready and ready["image"] == container["image"], log.text()
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-        log.finish()
-        process.stderr.close()
+    template = injector("example.yaml")["Deployment"]["spec"]["template"]
+    with Webhook(container, directory) as webhook:
+        assert webhook.ready["image"] == container["image"]
+        pod = webhook.patched({"apiVersion": "v1", "kind": "Pod", **template})["spec"]
+    guard, = pod["initContainers"]
+    assert (guard["name"], guard["restartPolicy"]) == ("onceproxy", "Always")
+    assert guard["image"] == container["image"]
+    restricted(pod)
+    assert pod["containers"] == template["spec"]["containers"], "the service's own container stays as it is"

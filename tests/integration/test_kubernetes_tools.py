@@ -15,6 +15,7 @@ import yaml
 
 from harness.kubernetes import container_of, containers, pods_of, restricted, tool, uncoloured
 from harness.process import run
+from harness.webhook import Webhook
 
 ROOT = pathlib.Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -43,7 +44,7 @@ def rendered(chart, values, directory, *arguments):
     """The documents that a chart makes of values."""
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    text = helm("template", "release", chart, *KUBERNETES_VERSION, "--namespace", "shop", "-f", file, *arguments)
+    text = helm("template", "release", chart, *KUBERNETES_VERSION, "-n", "shop", "-f", file, *arguments)
     return [document for document in yaml.safe_load_all(text) if document]
 
 
@@ -99,7 +100,7 @@ def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
     for key in ("initContainers", "containers", "volumes", "terminationGracePeriodSeconds"):
         assert pods_of(documents)[0][key] == pods_of(plain)[0][key], key
     service = next(each for each in documents if each["kind"] == "Service")
-    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["onceproxy"]
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [9900]
 
 
 def test_the_component_gives_a_statefulset_a_volume_claim(directory):
@@ -161,12 +162,35 @@ def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(dir
     pod, = pods_of(documents)
     restricted(pod)
     guard = container_of(pod)
+    service = next(each for each in documents if each["kind"] == "Service")["spec"]["ports"][0]
+    assert service["targetPort"] == ("onceproxy" if native is None else 9900)
     assert (guard in pod.get("initContainers", [])) == bool(native)
     if kind != "postgres":
         # The plain files and the chart say the same.
         file = {None: "plain-container.yaml", True: "deployment.yaml", False: "plain-container.yaml"}[native]
         plain = container_of(pods_of(list(yaml.safe_load_all((KUBERNETES / file).read_text())))[0])
         assert {**guard, "imagePullPolicy": None} == {**plain, "imagePullPolicy": None}
+
+
+@pytest.mark.parametrize("kind", ["certManager", "generated", "secret"])
+def test_the_program_takes_the_command_line_of_the_chart_s_webhook(directory, kind):
+    values = {"mode": "injector", "injector": {"certificate": {
+        "kind": kind, "caBundle": "Q0E=" if kind == "secret" else ""}}}
+    documents = rendered(CHART, values, directory)
+    validate(documents, directory)
+    pod, = pods_of(documents)
+    restricted(pod)
+    webhook, = next(each for each in documents if each["kind"] == "MutatingWebhookConfiguration")["webhooks"]
+    assert ("caBundle" in webhook["clientConfig"]) == (kind != "certManager")
+    excluded = webhook["namespaceSelector"]["matchExpressions"][0]["values"]
+    assert {"kube-system", "shop"} <= set(excluded)
+    template = {"metadata": {"labels": {"onceproxy.io/inject": "enabled"},
+                             "annotations": {"onceproxy.io/config": "orders"}},
+                "spec": {"containers": [{"name": "orders", "image": "orders:1"}]}}
+    with Webhook(pod["containers"][0], directory) as program:
+        made = program.patched({"apiVersion": "v1", "kind": "Pod", **template})
+    assert container_of(made["spec"])["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"},
+                                                       "limits": {"memory": "512Mi"}}
 
 
 def test_a_changed_configuration_replaces_pods_only_where_that_is_asked_for(directory):

@@ -172,7 +172,8 @@ class Debian:
 
     def __init__(self, root):
         self.root = root
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", root], check=True, timeout=1200)
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", root], check=True,
+                       timeout=1200)
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
         # As in a container: nothing is started by its installation.
         (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
@@ -180,14 +181,16 @@ class Debian:
         self.run("apt-get", "update", "-qq")
 
     def run(self, *command, check=True):
-        result = subprocess.run(["chroot", self.root, *command], capture_output=True, text=True, timeout=600,
-                                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+        result = subprocess.run(["chroot", self.root, *command], capture_output=True, text=True,
+                                timeout=600, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive",
+                                                  "LC_ALL": "C.UTF-8"})
         assert not check or result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
         return result.stdout + result.stderr
 
     def install(self, package):
         shutil.copy(package, self.root / "tmp")
-        return self.run("apt-get", "install", "-y", "-q", "--no-install-recommends", f"/tmp/{package.name}")
+        return self.run("apt-get", "install", "-y", "-q", "--no-install-recommends",
+                        f"/tmp/{package.name}")
 
     def state(self):
         return self.run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", "onceproxy", check=False).strip()

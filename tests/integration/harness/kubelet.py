@@ -10,28 +10,20 @@ and ends a pod in the order that Kubernetes documents.
 
 What a node gives, the harness gives: a volume is a directory, the service's port and the admin port are
 Unix sockets, and the ports that are reached from outside are picked by the system. Everything else is
-taken from the manifest. `pace` divides its times, except those that bound an answer.
+taken from the manifest. `pace` divides its times, except those that bound an answer or a start.
 """
 
+import collections
 import pathlib
-import re
-import signal
-import subprocess
 import sys
 import threading
-import time
-import urllib.request
 
 import yaml
 
-from .output import Lines
-from .process import SANITIZER_REPORT, binary, environment
+from .container import PROGRAM, Container
 from .wait import PATIENCE, eventually
 
 APPLICATION = pathlib.Path(__file__).with_name("application.py")
-PROGRAM = "onceproxy"
-# What the kubelet leaves a container whose grace period a hook has used up.
-LEAST_GRACE = 2.0
 
 
 def manifests(path):
@@ -50,198 +42,13 @@ def service(effects, manner="graceful"):
     return lambda pod: [sys.executable, str(APPLICATION), str(pod.socket), str(effects), manner]
 
 
-class Container:
-    """One container: a process, its probes, and how it ended. `exit_codes` has one for each process."""
-
-    def __init__(self, pod, spec, sidecar=False):
-        self.pod = pod
-        self.spec = spec
-        self.name = spec["name"]
-        self.sidecar = sidecar
-        self.restarts = sidecar or pod.spec.get("restartPolicy", "Always") == "Always"
-        self.process = None
-        self.lines = None
-        self.exit_codes = []
-        self.hook_codes = []  # of its preStop, where that is a command
-        self.killed = []      # why: "startup", "liveness", "grace period"
-        self.started = threading.Event()
-        self.ended = threading.Event()
-        self.ready = False
-        self._kill = threading.Lock()
-
-    # The process.
-
-    def start(self):
-        self.started.clear()
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, cwd=self.pod.directory,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env=environment(**self.pod.variables))
-        self.lines = Lines(self.process.stderr)
-        if self.pod.terminating.is_set():  # it came in between
-            self.process.kill()
-        threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
-        threading.Thread(target=self._probe, args=(self.process,), daemon=True).start()
-
-    def command(self):
-        return self.inside(self.spec["command"]) if self.name == PROGRAM else self.pod.program(self.pod)
-
-    def inside(self, command):
-        """A command of the manifest as it is run here."""
-        mounts = {mount["mountPath"]: self.pod.volume(mount["name"]) for mount in
-                  self.spec.get("volumeMounts", [])}
-        mapped = []
-        for word in command:
-            for path, directory in mounts.items():
-                if word == path or word.startswith(path + "/"):
-                    word = str(directory) + word[len(path):]
-            seconds = re.fullmatch(r"(\d+)s", word)
-            mapped.append(f"{int(1000 * self.pod.paced(int(seconds[1])))}ms" if seconds else word)
-        return [binary() if mapped[0] == PROGRAM else mapped[0], *mapped[1:]]
-
-    def _watch(self, process):
-        code = process.wait()
-        self.lines.finish()
-        process.stderr.close()
-        self.ready = False
-        self.exit_codes.append(code)
-        if SANITIZER_REPORT.search(self.lines.text()):
-            self.pod.problems.append(self.lines.text())
-        if self.restarts and not self.pod.terminating.is_set():
-            time.sleep(self.pod.paced(1))
-            if not self.pod.terminating.is_set():
-                self.start()
-                return
-        self.ended.set()
-
-    @property
-    def running(self):
-        return self.process is not None and self.process.poll() is None
-
-    # Probes.
-
-    def _probe(self, process):
-        if "startupProbe" in self.spec:
-            if not self._until("startupProbe", process, success=True):
-                if process.poll() is None:
-                    self.killed.append("startup")
-                    self.stop(self.pod.grace)
-                return
-        self.started.set()
-        self.ready = "readinessProbe" not in self.spec
-        for name in ("readinessProbe", "livenessProbe"):
-            if name in self.spec:
-                threading.Thread(target=self._keep, args=(name, process), daemon=True).start()
-
-    def _until(self, name, process, success):
-        """Probes until it has succeeded (or failed) often enough in a row; whether that is `success`."""
-        probe = self.spec[name]
-        failures = 0
-        while process.poll() is None:
-            if self.asks(probe):
-                failures = 0
-                if success:
-                    return True
-            else:
-                failures += 1
-                if failures >= probe.get("failureThreshold", 3):
-                    return not success
-            time.sleep(self.pod.paced(probe.get("periodSeconds", 10)))
-        return False
-
-    def _keep(self, name, process):
-        probe = self.spec[name]
-        if name == "livenessProbe":
-            if self._until(name, process, success=False) and self.pod.probes_liveness():
-                self.killed.append("liveness")
-                # In a pod that is being deleted somebody waits for its hook already.
-                if self.pod.terminating.is_set():
-                    process.kill()
-                else:
-                    self.stop(self.pod.grace)
-            return
-        failures = 0
-        while process.poll() is None:
-            failures = 0 if self.asks(probe) else failures + 1
-            if failures == 0 or failures >= probe.get("failureThreshold", 3):
-                self.ready = failures == 0
-            time.sleep(self.pod.paced(probe.get("periodSeconds", 10)))
-
-    def asks(self, probe):
-        """Whether a probe of the manifest succeeds now."""
-        if "exec" in probe:
-            try:
-                return subprocess.run(self.inside(probe["exec"]["command"]), capture_output=True,
-                                      env=environment(**self.pod.variables),
-                                      timeout=probe.get("timeoutSeconds", 1)).returncode == 0
-            except subprocess.TimeoutExpired:
-                return False
-        get = probe["httpGet"]
-        address = self.address(get["port"])
-        if address is None:
-            return False
-        try:
-            url = f"http://{address[0]}:{address[1]}{get['path']}"
-            with urllib.request.urlopen(url, timeout=probe.get("timeoutSeconds", 1)) as answer:
-                return 200 <= answer.status < 400
-        except OSError:
-            return False
-
-    def address(self, port):
-        """Where a port of the manifest is reached; None while nobody listens there."""
-        number = next(each["containerPort"] for each in self.spec["ports"] if each["name"] == port)
-        listener = self.pod.listeners[number]
-        for line in reversed(self.lines.json() if self.lines else []):
-            if line.get("message") == "listening" and line["listener"] == listener:
-                host, _, real = line["address"].rpartition(":")
-                return host, int(real)
-        return None
-
-    # The end.
-
-    def before_stop(self, bound):
-        hook = self.spec.get("lifecycle", {}).get("preStop")
-        if not hook:
-            return
-        if "sleep" in hook:
-            self.ended.wait(min(bound, self.pod.paced(hook["sleep"]["seconds"])))
-            return
-        command = self.inside(hook["exec"]["command"])
-        if command[0] == "sleep":
-            command[1] = str(self.pod.paced(float(command[1])))
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=environment(**self.pod.variables))
-        try:
-            output = run.communicate(timeout=max(bound, 0.01))[0].decode(errors="replace")
-        except subprocess.TimeoutExpired:
-            run.kill()
-            output = run.communicate()[0].decode(errors="replace") + "(out of time)"
-        self.hook_codes.append(run.returncode)
-        self.pod.said.append(f"preStop of {self.name}: {run.returncode} {output.strip()}")
-
-    def stop(self, grace, after=()):
-        """Hook, turn, SIGTERM, SIGKILL, within `grace` seconds of now."""
-        with self._kill:
-            process, deadline = self.process, time.monotonic() + grace
-            if process is None or process.poll() is not None:
-                return
-            self.before_stop(grace)
-            for other in after:
-                other.ended.wait(max(deadline - time.monotonic(), 0))
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(max(deadline - time.monotonic(), self.pod.paced(LEAST_GRACE)))
-            except subprocess.TimeoutExpired:
-                self.killed.append("grace period")
-                process.kill()
-
-
 class Pod:
     """The pod that a file of manifests describes, in a directory of its own.
 
     `program`: gives the command of the containers that are not onceproxy; service() is one. `claims`: the
     directory of each volume claim, which outlives the pod. `liveness_goes_on`: the liveness probe is kept
-    during the deletion, as some versions do for sidecars. `changes`: of the configuration.
+    during the deletion, as some versions do for sidecars. `changes`: of the configuration's sections; None
+    leaves one out.
     """
 
     def __init__(self, documents, directory, program, claims=None, pace=1.0, liveness_goes_on=False,
@@ -297,7 +104,7 @@ class Pod:
         config["upstream"]["address"] = f"unix:{self.socket}"
         rocksdb = config["store"]["rocksdb"]
         rocksdb["path"] = str(self.volume(mounted[rocksdb["path"]]))
-        config.update(changes)
+        config = {key: value for key, value in {**config, **changes}.items() if value is not None}
         (self.volume(mounted["/etc/onceproxy"]) / "onceproxy.yaml").write_text(yaml.safe_dump(config))
 
     # The life of a pod.
@@ -363,3 +170,40 @@ class Pod:
         for container in self.all:
             if container.running:
                 container.process.kill()
+
+
+class Node:
+    """Makes pods, whose services note what they execute in one file."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.effects = directory / "effects"
+        self.pods = []
+
+    def pod(self, documents, manner="graceful", **options):
+        options.setdefault("program", service(self.effects, manner))
+        made = Pod(documents, self.directory / f"pod-{len(self.pods)}", **options)
+        self.pods.append(made)
+        return made.start()
+
+    def executions(self):
+        """How often each key was executed."""
+        return collections.Counter(self.effects.read_text().split())
+
+    def close(self):
+        """At the end of a test that failed no process is left."""
+        for pod in self.pods:
+            pod.kill()
+        for pod in self.pods:
+            assert not pod.problems, pod.problems
+
+
+def gone(pod, code=0):
+    """Waits for the end of a pod that is being deleted, and holds it to what is promised. `code`: how the
+    service ends."""
+    assert pod.gone.wait(PATIENCE), "the pod does not end"
+    for container in pod.all:
+        wanted = [0 if container is pod.onceproxy else code]
+        assert container.exit_codes == wanted, (container.name, container.exit_codes, pod.said)
+        assert container.hook_codes in ([], [0]), pod.said
+        assert not container.killed, (container.name, container.killed, pod.said)

@@ -1,6 +1,9 @@
 #include "proxy/admin/client.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -53,6 +56,26 @@ TEST_CASE("where nobody listens the error names the address") {
   CHECK(response.error() == address + ": cannot connect: Connection refused");
   CHECK(ask({"", 0, "/nowhere/admin"}, {}).error() ==
         "unix:/nowhere/admin: cannot connect: No such file or directory");
+}
+
+TEST_CASE("an answer that does not come is given up in time") {
+  // The kernel takes the connection, and nobody reads from it.
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(silent, 1) == 0);
+  ::getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size);
+  const std::uint16_t port = ntohs(address.sin_port);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto response = ask({"127.0.0.1", port, ""}, {}, 100ms);
+  REQUIRE_FALSE(response);
+  CHECK(response.error() ==
+        "127.0.0.1:" + std::to_string(port) + ": cannot read the answer: it took too long");
+  CHECK(std::chrono::steady_clock::now() - begun < 20s);
+  ::close(silent);
 }
 
 }  // namespace

@@ -1,0 +1,56 @@
+// How a connection to the database is made: from the URL and the password's file to a session that
+// may be used, or the reason why not. It blocks, and is called where that holds up nobody.
+//
+// Thread-safe. No message holds a password.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "store/postgres/options.hpp"
+#include "store/postgres/pq.hpp"
+
+namespace onceproxy::store {
+
+/// Why there is no connection.
+struct ConnectError {
+  /// SQLSTATE; 08001 where the server was not reached.
+  std::string state;
+  std::string message;
+};
+
+/// Opens a session on a server that takes writes. Gives up with the connect timeout, or when
+/// `cancelled` becomes true.
+std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& options,
+                                                      const std::atomic<bool>& cancelled);
+
+/// What was found out about the server while a connection was prepared.
+struct Server {
+  /// Which run of which server this is: places in the log of another one say nothing here.
+  std::int64_t epoch = 0;
+  /// The server's clock less this machine's steady clock, in milliseconds.
+  std::int64_t clock_offset = 0;
+};
+
+/// Makes a session ready for requests: settings, checks, prepared statements, pipeline mode.
+/// `listen`: it also hears what other instances tell.
+std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
+                                           bool listen);
+
+/// The channel on which instances tell each other what was settled.
+std::string channel_name(const PostgresOptions& options);
+
+/// What an operator set that cannot be: an empty text where nothing is. `password` in the URL, a
+/// URL that libpq cannot read, no connections.
+std::string wrong_options(const PostgresOptions& options);
+
+/// Runs statements that take no parameters and waits for them. Throws std::runtime_error with the
+/// server's message; `what` says what was being done.
+pq::ResultPtr run(PGconn* connection, const std::string& statement, const std::string& what);
+
+/// An identifier as it stands in a statement.
+std::string quoted(PGconn* connection, const std::string& identifier);
+
+}  // namespace onceproxy::store

@@ -1,0 +1,129 @@
+#include "store/postgres/schema.hpp"
+
+#include <atomic>
+#include <stdexcept>
+
+#include "store/postgres/connecting.hpp"
+#include "store/postgres/migrations.hpp"
+
+namespace onceproxy::store {
+namespace {
+
+/// A number of our own, so that two migrations of one database wait for each other.
+constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(7046029254386353131)";
+
+pq::ConnectionPtr open(const PostgresOptions& options) {
+  if (const std::string wrong = wrong_options(options); !wrong.empty()) {
+    throw std::runtime_error(wrong);
+  }
+  static const std::atomic<bool> never{false};
+  auto connected = connect(options, never);
+  if (const auto* const error = std::get_if<ConnectError>(&connected)) {
+    throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
+  }
+  return std::get<pq::ConnectionPtr>(std::move(connected));
+}
+
+std::string literal(PGconn* connection, const std::string& text) {
+  char* const out = PQescapeLiteral(connection, text.data(), text.size());
+  if (out == nullptr) throw std::runtime_error(pq::trimmed(PQerrorMessage(connection)));
+  std::string quoted = out;
+  PQfreemem(out);
+  return quoted;
+}
+
+int version_of(PGconn* connection, const PostgresOptions& options) {
+  const std::string table = quoted(connection, options.schema) + ".schema_version";
+  const auto there =
+      run(connection, "SELECT to_regclass(" + literal(connection, table) + ") IS NOT NULL",
+          "the schema cannot be looked at");
+  if (PQgetvalue(there.get(), 0, 0)[0] != 't') return 0;
+  const auto found = run(connection, "SELECT coalesce(max(version), 0) FROM " + table,
+                         "the schema's version cannot be read");
+  return std::stoi(PQgetvalue(found.get(), 0, 0));
+}
+
+std::string statements_for(int version, const std::string& schema) {
+  std::string out;
+  if (version == 1) {
+    out += "CREATE SCHEMA IF NOT EXISTS " + schema + ";\n";
+  }
+  out += "SET LOCAL search_path = " + schema + ", pg_temp;\n";
+  if (version == 1) {
+    out +=
+        "CREATE TABLE schema_version (version integer PRIMARY KEY, "
+        "applied timestamptz NOT NULL DEFAULT now());\n";
+  }
+  for (const Migration& migration : migrations) {
+    if (migration.version != version) continue;
+    out += migration.sql;
+    out += '\n';
+  }
+  return out + "INSERT INTO schema_version (version) VALUES (" + std::to_string(version) + ");\n";
+}
+
+/// One version further, or nothing where another was first.
+void step(PGconn* connection, const PostgresOptions& options, int to, const MigrationSink& sink) {
+  run(connection, "BEGIN", "the migration cannot begin");
+  try {
+    run(connection, std::string(lock), "the migration's lock cannot be taken");
+    if (version_of(connection, options) >= to) {
+      run(connection, "ROLLBACK", "the migration cannot end");
+      sink("version " + std::to_string(to) + " was applied by another migration meanwhile");
+      return;
+    }
+    const std::string what = "migration to version " + std::to_string(to) + " failed";
+    run(connection, statements_for(to, quoted(connection, options.schema)), what);
+    run(connection, "COMMIT", what);
+  } catch (const std::runtime_error&) {
+    pq::ResultPtr(PQexec(connection, "ROLLBACK"));
+    throw;
+  }
+  sink("schema \"" + options.schema + "\" is now at version " + std::to_string(to));
+}
+
+}  // namespace
+
+int schema_version(const PostgresOptions& options) {
+  const auto connection = open(options);
+  return version_of(connection.get(), options);
+}
+
+int migrate(const PostgresOptions& options, bool dry_run, const MigrationSink& sink) {
+  const auto connection = open(options);
+  const int before = version_of(connection.get(), options);
+  if (before > schema_version_now) throw std::runtime_error(schema_problem(before, options));
+  if (before == schema_version_now) {
+    sink("schema \"" + options.schema + "\" is at version " + std::to_string(before) +
+         "; nothing is to be done");
+    return before;
+  }
+  for (int to = before + 1; to <= schema_version_now; ++to) {
+    if (dry_run) {
+      sink("-- to version " + std::to_string(to) + ", in one transaction:");
+      sink(statements_for(to, quoted(connection.get(), options.schema)));
+    } else {
+      step(connection.get(), options, to, sink);
+    }
+  }
+  return before;
+}
+
+std::string schema_problem(int version, const PostgresOptions& options) {
+  const std::string schema = "the schema \"" + options.schema + "\"";
+  const std::string now = std::to_string(schema_version_now);
+  if (version == 0) {
+    return schema + " is not in the database; run `onceproxy store migrate`";
+  }
+  if (version < schema_version_now) {
+    return schema + " is at version " + std::to_string(version) +
+           " and this program needs version " + now + "; run `onceproxy store migrate`";
+  }
+  if (version > schema_version_now) {
+    return schema + " is at version " + std::to_string(version) + " and this program knows " + now +
+           " at most; use a newer onceproxy";
+  }
+  return "";
+}
+
+}  // namespace onceproxy::store

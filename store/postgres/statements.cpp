@@ -1,0 +1,113 @@
+#include "store/postgres/statements.hpp"
+
+#include <string_view>
+
+namespace onceproxy::store {
+namespace {
+
+struct Described {
+  const char* name;
+  /// With @ for the parameters.
+  const char* text;
+  /// b bytea, l bigint, i integer, s smallint, o boolean, t text, B bytea[], L bigint[]
+  const char* types;
+};
+
+/// What an operator sees of a record; the answer stays where it is.
+#define ONCEPROXY_RECORD_COLUMNS                                                               \
+  "o.fingerprint, o.state, o.nonce, o.fence, o.attempt, o.created, o.settled, o.lease_ends, "  \
+  "o.expires, o.policy, o.request_id, o.path, o.entity_type, o.entity_id, o.error, o.status, " \
+  "o.replayable, o.not_kept, now_ms(), EXISTS (SELECT FROM instances i WHERE i.id = o.holder " \
+  "AND i.seen > now_ms() - 10000), d.number, d.last FROM operations o LEFT JOIN duplicates d " \
+  "USING (fingerprint) "
+
+constexpr std::array<Described, statements> all{{
+    {"reserve", "SELECT * FROM reserve(@)", "bbbblllobbbbbbblllslloloblloblo"},
+    {"leave_queue", "SELECT leave_queue(@)", "bb"},
+    {"complete", "SELECT * FROM complete(@)", "bbliosbbBolo"},
+    {"release", "SELECT * FROM release(@)", "bbolo"},
+    {"mark_unknown", "SELECT * FROM mark_unknown(@)", "bbllblo"},
+    {"renew", "SELECT renew(@)", "BBLLlo"},
+    {"confirmed", "SELECT confirmed_lsn(), pg_current_wal_flush_lsn()", ""},
+    {"notify", "SELECT pg_notify(@)", "tt"},
+    {"barrier", "SELECT pg_logical_emit_message(true, 'onceproxy', '')", ""},
+    {"beat", "SELECT beat(@)", "b"},
+    {"leave", "SELECT leave(@)", "b"},
+    {"look",
+     "SELECT now_ms(), current_setting('fsync') = 'on', waits_for_standby(), "
+     "current_setting('synchronous_commit') <> 'off', confirmed_lsn() IS NOT NULL",
+     ""},
+    {"sweep", "SELECT sweep_some(@)", "i"},
+    {"counted",
+     "SELECT counted IS NOT NULL, coalesce((counted->>'reserved')::bigint, 0), "
+     "coalesce((counted->>'completed')::bigint, 0), coalesce((counted->>'unknown')::bigint, 0), "
+     "pg_total_relation_size('operations'), "
+     "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'operations'::regclass) "
+     "FROM sweep",
+     ""},
+    {"count_duplicates", "SELECT count_duplicates(@)", "BLLL"},
+    {"keep_note",
+     "INSERT INTO notes (name, value) VALUES (@) ON CONFLICT (name) DO UPDATE SET value = "
+     "excluded.value",
+     "tb"},
+    {"list_records",
+     "SELECT " ONCEPROXY_RECORD_COLUMNS
+     "WHERE o.fingerprint > $1::bytea ORDER BY o.fingerprint LIMIT $2::bigint",
+     "bl"},
+    {"find_record", "SELECT " ONCEPROXY_RECORD_COLUMNS "WHERE o.fingerprint = $1::bytea", "b"},
+    {"find_entity",
+     "SELECT e.type, e.id, e.expires, e.sequence_until, e.closed_until, e.sequence_kind, "
+     "e.sequence_high, e.sequence_low, o.fingerprint, cardinality(e.queue), now_ms() "
+     "FROM entities e LEFT JOIN operations o ON o.fingerprint = e.holder AND o.nonce = "
+     "e.holder_nonce AND o.state = 1 AND o.lease_ends > now_ms() WHERE e.key = $1::bytea",
+     "b"},
+    {"operator_release", "SELECT * FROM operator_release(@)", "bo"},
+    {"operator_resolve", "SELECT * FROM operator_resolve(@)", "biosbbo"},
+    {"operator_forget", "SELECT * FROM operator_forget(@)", "bo"},
+    {"operator_open", "SELECT * FROM operator_open(@)", "bo"},
+}};
+
+/// Numbers travel in 8 bytes, whatever the function takes.
+std::string_view type(char letter) {
+  switch (letter) {
+    case 'b':
+      return "::bytea";
+    case 'l':
+      return "::bigint";
+    case 'i':
+      return "::bigint::integer";
+    case 's':
+      return "::bigint::smallint";
+    case 'o':
+      return "::boolean";
+    case 'B':
+      return "::bytea[]";
+    case 'L':
+      return "::bigint[]";
+    default:
+      return "::text";
+  }
+}
+
+}  // namespace
+
+const char* name(Statement statement) {
+  return all[static_cast<std::size_t>(statement)].name;
+}
+
+std::string text(Statement statement) {
+  const Described& described = all[static_cast<std::size_t>(statement)];
+  std::string out = described.text;
+  const auto at = out.find('@');
+  if (at == std::string::npos) return out;
+  std::string parameters;
+  int number = 0;
+  for (const char letter : std::string_view(described.types)) {
+    if (number > 0) parameters += ", ";
+    parameters += '$' + std::to_string(++number);
+    parameters += type(letter);
+  }
+  return out.replace(at, 1, parameters);
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,53 @@
+// The statements that every connection has prepared: each a call of one function of the schema (the
+// SQL is in sql/). Pure. Thread-safe.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace onceproxy::store {
+
+enum class Statement : std::uint8_t {
+  reserve,
+  leave_queue,
+  complete,
+  release,
+  mark_unknown,
+  renew,
+  confirmed,  ///< how far the standbys are, and how far the log goes
+  notify,     ///< tells the other instances
+  barrier,    ///< a commit that changes nothing and waits as every other
+  beat,       ///< this instance lives
+  leave,      ///< it ends
+  look,       ///< what the server's settings are now
+  sweep,      ///< remove what has expired
+  counted,    ///< what the last whole sweep counted
+  count_duplicates,
+  keep_note,
+  list_records,
+  find_record,
+  find_entity,
+  operator_release,
+  operator_resolve,
+  operator_forget,
+  operator_open,
+};
+inline constexpr std::size_t statements = 23;
+
+/// The codes that the functions answer with.
+namespace code {
+inline constexpr int reserved = 1, completed = 2, mismatch = 3, in_flight = 4, held = 5, stale = 6,
+                     closed = 7, rate_limited = 8, queued = 9, no_turn = 10;
+inline constexpr int done = 1, refused = 2;
+inline constexpr int absent = 2, conflict = 3;
+inline constexpr int too_late = 11, unsafe = 12;
+}  // namespace code
+
+/// What it is prepared under.
+const char* name(Statement statement);
+/// The statement itself; its parameters are $1 and so on, in binary format.
+std::string text(Statement statement);
+
+}  // namespace onceproxy::store
