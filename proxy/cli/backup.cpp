@@ -70,7 +70,11 @@ tl::expected<config::Settings, Ending> settings_for_store(const std::string& con
   ::umask(S_IRWXG | S_IRWXO);
   BesideArguments beside;
   beside.config = config;
-  return settings_beside(beside, streams);
+  auto settings = settings_beside(beside, streams);
+  if (settings && settings->postgres) {
+    return refused("the store is a database, which PostgreSQL's own tools back up and restore");
+  }
+  return settings;
 }
 
 tl::expected<void, Ending> back_up_stopped(const BackupArguments& arguments,
