@@ -21,7 +21,7 @@
 
 namespace onceproxy::store {
 
-class Channel final : Connection::Owner {
+class Channel final : public Connection::Owner {
  public:
   /// All of it outlives the channel.
   struct Parts {

@@ -121,10 +121,10 @@ std::size_t Holdings::end_leases(Holding::Time now) {
   std::size_t ended = 0;
   for (Table::Shard& home : table_) {
     const std::lock_guard lock(home.mutex);
-    ended += std::erase_if(home.entries, [&](auto& entry) {
-      Holding& holding = entry.second;
+    ended += std::erase_if(home.entries, [&](const auto& entry) {
+      const Holding& holding = entry.second;
       if (holding.lease_ends > now || holding.settling) return false;
-      if (holding.watch_loop != nullptr) tell(*holding.watch_loop, std::move(holding.watch));
+      if (holding.watch_loop != nullptr) tell(*holding.watch_loop, holding.watch);
       return true;
     });
   }

@@ -183,7 +183,7 @@ class OpenPostgres final : public PostgresStore {
   std::optional<PollLoop> house_loop_;
   std::optional<Channel> house_;
   std::optional<Confirmer> confirmer_;
-  std::optional<Retained> retained_;
+  std::optional<Unwritten> retained_;
   std::optional<Channels> channels_;
   std::optional<Work> work_;
   std::optional<Upkeep> upkeep_;

@@ -10,8 +10,8 @@
 #include "store/postgres/failure.hpp"
 #include "store/postgres/one_query.hpp"
 #include "store/postgres/poll_loop.hpp"
-#include "store/postgres/retained.hpp"
 #include "store/postgres/telling.hpp"
+#include "store/postgres/unwritten.hpp"
 #include "store/record.hpp"
 #include "store/subject.hpp"
 
@@ -65,7 +65,7 @@ bool stands_on_row(int what, const pq::Row& row) {
 
 }  // namespace
 
-Reserving::Place::Place(Loop& loop, Reserving& whose) : Waiter(loop), owner(whose) {
+Reserving::Place::Place(Loop& loop, Reserving& whose) : WaitingCall(loop), owner(whose) {
   resume = [](CallBase& base) { static_cast<Place&>(base).owner.woken(); };
 }
 

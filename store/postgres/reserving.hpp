@@ -32,7 +32,7 @@ class Reserving final : public Query {
 
  private:
   enum class Waits { nothing, outcome, turn };
-  struct Place final : Waiter {
+  struct Place final : WaitingCall {
     Place(Loop& loop, Reserving& whose);
     Reserving& owner;
   };

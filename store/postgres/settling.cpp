@@ -6,8 +6,8 @@
 #include "store/lease.hpp"
 #include "store/postgres/failure.hpp"
 #include "store/postgres/poll_loop.hpp"
-#include "store/postgres/retained.hpp"
 #include "store/postgres/telling.hpp"
+#include "store/postgres/unwritten.hpp"
 #include "store/record.hpp"
 
 namespace onceproxy::store {

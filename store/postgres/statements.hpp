@@ -16,14 +16,15 @@ enum class Statement : std::uint8_t {
   release,
   mark_unknown,
   renew,
-  confirmed,  ///< how far the standbys are, and how far the log goes
-  notify,     ///< tells the other instances
-  barrier,    ///< a commit that changes nothing and waits as every other
-  beat,       ///< this instance lives
-  leave,      ///< it ends
-  look,       ///< what the server's settings are now
-  sweep,      ///< remove what has expired
-  counted,    ///< what the last whole sweep counted
+  confirmed,        ///< how far the standbys are, and how far the log goes
+  notify,           ///< tells the other instances
+  barrier,          ///< a commit that changes nothing and waits as every other
+  beat,             ///< this instance lives
+  leave,            ///< it ends
+  look,             ///< what the server's settings are now
+  sweep,            ///< remove what has expired
+  counted,          ///< what the last whole sweep counted
+  counted_unknown,  ///< the same of unknown outcomes, by policy
   count_duplicates,
   keep_note,
   list_records,

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds count_interval{10};
 
 }  // namespace
 
-Upkeep::Upkeep(Work& work, Channel& house, Retained& retained, SharedNotes& notes, Flags& flags)
+Upkeep::Upkeep(Work& work, Channel& house, Unwritten& retained, SharedNotes& notes, Flags& flags)
     : work_(work), house_(house), retained_(retained), notes_(notes), flags_(flags) {}
 
 void Upkeep::start() {

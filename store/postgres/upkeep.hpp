@@ -11,8 +11,8 @@
 #include <mutex>
 
 #include "store/postgres/channel.hpp"
-#include "store/postgres/retained.hpp"
 #include "store/postgres/shared_notes.hpp"
+#include "store/postgres/unwritten.hpp"
 #include "store/postgres/work.hpp"
 #include "store/record_counts.hpp"
 
@@ -26,7 +26,7 @@ class Upkeep {
     std::atomic<std::uint64_t> table_bytes{0};
     std::atomic<std::uint64_t> records_estimate{0};
   };
-  Upkeep(Work& work, Channel& house, Retained& retained, SharedNotes& notes, Flags& flags);
+  Upkeep(Work& work, Channel& house, Unwritten& retained, SharedNotes& notes, Flags& flags);
 
   void start();
   /// Ends it, and tells the other instances; `done` runs when they know, or cannot be told.
@@ -51,7 +51,7 @@ class Upkeep {
 
   Work& work_;
   Channel& house_;
-  Retained& retained_;
+  Unwritten& retained_;
   SharedNotes& notes_;
   Flags& flags_;
   std::unique_ptr<Timer> timer_;

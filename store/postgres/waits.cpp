@@ -2,13 +2,13 @@
 
 namespace onceproxy::store {
 
-void Waits::add(const Name& name, Waiter& waiter) {
+void Waits::add(const Name& name, WaitingCall& waiter) {
   const std::lock_guard lock(mutex_);
   waiting_[name].push_back(waiter);
   count_.fetch_add(1);
 }
 
-void Waits::remove(const Name& name, Waiter& waiter) {
+void Waits::remove(const Name& name, WaitingCall& waiter) {
   const std::lock_guard lock(mutex_);
   if (!waiter.is_linked()) return;
   const auto found = waiting_.find(name);
@@ -17,12 +17,12 @@ void Waits::remove(const Name& name, Waiter& waiter) {
   count_.fetch_sub(1);
 }
 
-bool Waits::quiet(const Waiter& waiter) {
+bool Waits::quiet(const WaitingCall& waiter) {
   const std::lock_guard lock(mutex_);
   return !waiter.on_its_way_;
 }
 
-void Waits::resumed(Waiter& waiter) {
+void Waits::resumed(WaitingCall& waiter) {
   const std::lock_guard lock(mutex_);
   waiter.on_its_way_ = false;
 }
@@ -32,7 +32,7 @@ void Waits::wake(const Name& name) {
   const std::lock_guard lock(mutex_);
   const auto found = waiting_.find(name);
   if (found == waiting_.end()) return;
-  for (Waiter& waiter : found->second) {
+  for (WaitingCall& waiter : found->second) {
     if (waiter.on_its_way_) continue;
     waiter.on_its_way_ = true;
     waiter.next = nullptr;
@@ -44,7 +44,7 @@ void Waits::wake(const Name& name) {
 void Waits::wake_all() {
   const std::lock_guard lock(mutex_);
   for (auto& [name, waiters] : waiting_) {
-    for (Waiter& waiter : waiters) {
+    for (WaitingCall& waiter : waiters) {
       if (waiter.on_its_way_) continue;
       waiter.on_its_way_ = true;
       waiter.next = nullptr;

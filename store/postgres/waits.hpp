@@ -20,9 +20,9 @@ namespace onceproxy::store {
 
 class Waits;
 
-class Waiter : public CallBase, public boost::intrusive::list_base_hook<> {
+class WaitingCall : public CallBase, public boost::intrusive::list_base_hook<> {
  public:
-  explicit Waiter(Loop& its_loop) : home(its_loop) {}
+  explicit WaitingCall(Loop& its_loop) : home(its_loop) {}
   Loop& home;
 
  private:
@@ -36,18 +36,18 @@ class Waits {
   using Name = std::array<std::uint8_t, 32>;
 
   /// Behind those that wait already.
-  void add(const Name& name, Waiter& waiter);
-  void remove(const Name& name, Waiter& waiter);
+  void add(const Name& name, WaitingCall& waiter);
+  void remove(const Name& name, WaitingCall& waiter);
   /// False: it is on its way to its loop, and will be resumed; until then it must stay.
-  bool quiet(const Waiter& waiter);
+  bool quiet(const WaitingCall& waiter);
   /// To be called when it is resumed: it stands where it stood, until remove().
-  void resumed(Waiter& waiter);
+  void resumed(WaitingCall& waiter);
   /// The one that has waited longest and is not on its way.
   void wake(const Name& name);
   void wake_all();
 
  private:
-  using List = boost::intrusive::list<Waiter>;
+  using List = boost::intrusive::list<WaitingCall>;
   struct Hash {
     std::size_t operator()(const Name& name) const {
       return std::hash<Fingerprint>()(Fingerprint{name});

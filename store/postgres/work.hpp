@@ -18,7 +18,7 @@
 
 namespace onceproxy::store {
 
-class Retained;
+class Unwritten;
 
 struct Work {
   const PostgresOptions& options;
@@ -37,7 +37,7 @@ struct Work {
   Waits& turns;
   WaitingRoom& room;
   Confirmer& confirmer;
-  Retained& retained;
+  Unwritten& retained;
   Duplicates& duplicates;
   /// Null: there is none.
   AuditLog* audit;

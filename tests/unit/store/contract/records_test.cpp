@@ -123,10 +123,9 @@ TEMPLATE_TEST_CASE("contract: an unknown outcome that is held stays held", "", R
   TestType backend;
   Verbs one(backend.first());
   ReserveRequest asked = request(1);
-  asked.terms.lease = 1ms;
+  asked.terms.lease = 200ms;
   asked.terms.unknown = OnUnknown::hold;
   CHECK(one.mark_unknown(one.permit(asked)) == Settled::done);
-  std::this_thread::sleep_for(5ms);  // its lease is over by now
   const ReserveResult held = one.reserve(asked);
   REQUIRE(is<Held>(held));
   CHECK_FALSE(std::get<Held>(held).lease_left);

@@ -1,4 +1,4 @@
-// Retained: outcomes that could not be written in time, and reservations that may have been made
+// Unwritten: outcomes that could not be written in time, and reservations that may have been made
 // for nobody. They are written when the database answers again, until their leases end; then nobody
 // may say any more what became of them. Bounded in number and bytes; what finds no room is lost,
 // and its operation is left to its lease.
@@ -17,9 +17,9 @@
 
 namespace onceproxy::store {
 
-class Retained {
+class Unwritten {
  public:
-  explicit Retained(Channel& house) : house_(house) {}
+  explicit Unwritten(Channel& house) : house_(house) {}
 
   /// After the work that everything else is made of.
   void begin(Work& work) { work_ = &work; }

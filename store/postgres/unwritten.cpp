@@ -1,10 +1,10 @@
-#include "store/postgres/retained.hpp"
+#include "store/postgres/unwritten.hpp"
 
 #include <utility>
 
 namespace onceproxy::store {
 
-void Retained::keep(std::unique_ptr<Settling> outcome) {
+void Unwritten::keep(std::unique_ptr<Settling> outcome) {
   bool kept = false;
   {
     const std::lock_guard lock(mutex_);
@@ -20,8 +20,8 @@ void Retained::keep(std::unique_ptr<Settling> outcome) {
   if (!kept) outcome->give_up();
 }
 
-void Retained::undo(const Fingerprint& fingerprint, const Nonce& nonce,
-                    std::chrono::steady_clock::time_point lease_ends) {
+void Unwritten::undo(const Fingerprint& fingerprint, const Nonce& nonce,
+                     std::chrono::steady_clock::time_point lease_ends) {
   Settling::What what;
   what.fingerprint = fingerprint;
   what.nonce = nonce;
@@ -29,7 +29,7 @@ void Retained::undo(const Fingerprint& fingerprint, const Nonce& nonce,
   keep(Settling::undo(*work_, house_, std::move(what)));
 }
 
-void Retained::retry() {
+void Unwritten::retry() {
   if (work_->circuit.open()) return;
   std::vector<std::unique_ptr<Settling>> all;
   {
@@ -47,12 +47,12 @@ void Retained::retry() {
   }
 }
 
-bool Retained::empty() const {
+bool Unwritten::empty() const {
   const std::lock_guard lock(mutex_);
   return kept_.empty();
 }
 
-void Retained::close() {
+void Unwritten::close() {
   std::vector<std::unique_ptr<Settling>> all;
   {
     const std::lock_guard lock(mutex_);
