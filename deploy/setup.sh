@@ -32,7 +32,7 @@ packages="build-essential cmake ninja-build ccache pkg-config
 
 # What the program links, and what else is in an image. The C and C++ libraries come with these.
 image_packages="librocksdb7.8 libyaml-cpp0.7 libprometheus-cpp-core1.0 libspdlog1.10 libfmt9
-  libsimdjson14 libre2-9 libssl3 libpugixml1v5 libjemalloc2 zlib1g libcurl4
+  libsimdjson14 libre2-9 libssl3 libpugixml1v5 libjemalloc2 zlib1g libcurl4 libpq5
   ca-certificates tzdata openssl binutils python3"
 
 for option in "$@"; do
