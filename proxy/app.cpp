@@ -96,10 +96,9 @@ class App {
                     metrics_.capture_lost(why, lines);
                   }}),
         certificates_(settings_, metrics_.tls()),
-        store_options_(store_options(settings_, options)),
-        store_(store::RocksDbStore::open(store_options_, clock_, store_observer(metrics_))),
-        rules_(settings_.policies, metrics_, store_->notes()) {
-    metrics_.store_gauges([this] { return store_gauges(*store_, store_options_); });
+        store_(open_store(settings_, options, workers(), clock_, metrics_)),
+        rules_(settings_.policies, metrics_, store_->verbs().notes()) {
+    metrics_.store_gauges([this] { return store_->gauges(); });
     metrics_.reloaded(true);
     capture_.configure(capture_options(settings_));
     configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
