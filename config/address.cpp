@@ -121,7 +121,7 @@ Kind<Address> address(PortZero port_zero) {
     }
     return std::nullopt;
   };
-  kind.schema = [] { return Json::object({{"$ref", "#/$defs/address"}}); };
+  kind.schema = [] { return JsonObject({{"$ref", "#/$defs/address"}}); };
   return kind;
 }
 

@@ -18,24 +18,24 @@ FixedAnswer suppressed() {
   return json_answer(200, R"({"status":"suppressed","reason":"duplicate"})");
 }
 
-/// A row of `respond`. `standard` is what is not written.
-Key<Responses> refusal_key(Refusal refusal, std::string word, FixedAnswer standard,
-                           const std::string& when) {
+/// What a map under `respond` has for a refusal where it says nothing else. The detail of a problem
+/// (RFC 9457) is not for a fixed answer, so what stands in is as short as for the others.
+FixedAnswer standard_answer(Refusal refusal) {
+  const policies::StandardRefusal& standard = policies::standard(refusal);
+  std::string body(standard.body);
+  if (body.empty()) body.append(R"({"status":"refused","reason":")").append(standard.word) += "\"}";
+  return json_answer(standard.status, std::move(body));
+}
+
+/// A row of `respond`.
+Key<Responses> row(Refusal refusal, const std::string& when) {
   return key<Responses>(
-      word,
+      std::string(policies::standard(refusal).word),
       [refusal](Responses & responses) -> auto& {
         return responses[static_cast<std::size_t>(refusal)];
       },
-      fixed_answer("an answer of respond", std::move(standard)),
+      fixed_answer("an answer of respond", standard_answer(refusal)),
       "What a request gets " + when + ".");
-}
-
-/// The same, where the standard answer is a problem (RFC 9457): its detail is not for a fixed
-/// answer, so what stands in is as short as for the others.
-Key<Responses> problem_key(Refusal refusal, const std::string& word, int status,
-                           const std::string& when) {
-  return refusal_key(refusal, word,
-                     json_answer(status, R"({"status":"refused","reason":")" + word + "\"}"), when);
 }
 
 }  // namespace
@@ -56,8 +56,8 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
     return std::nullopt;
   };
   kind.schema = [fixed] {
-    return Json::object(
-        {{"anyOf", Json::array({word_schema({"replay"}), fixed.schema()})}, {"default", "replay"}});
+    return JsonObject(
+        {{"anyOf", JsonArray({word_schema({"replay"}), fixed.schema()})}, {"default", "replay"}});
   };
   return kind;
 }
@@ -65,32 +65,26 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
 Kind<Responses> respond() {
   return section<Responses>(
       {"respond",
-       {problem_key(Refusal::in_flight, "in-flight", 409, "while another one is under way"),
-        refusal_key(Refusal::acknowledged, "acknowledged",
-                    json_answer(202, R"({"status":"accepted","reason":"in-flight"})"),
-                    "while another one is under way, with in_flight: {action: acknowledge}"),
-        problem_key(Refusal::mismatch, "mismatch", 422, "whose payload differs"),
-        problem_key(Refusal::missing_key, "missing-key", 400, "that lacks a selected field"),
-        problem_key(Refusal::bad_key, "bad-key", 400, "whose client key is malformed"),
-        problem_key(Refusal::unreadable, "unreadable", 400,
-                    "whose body cannot be read where the policy asks it"),
-        problem_key(Refusal::held, "held", 409, "while the outcome is unknown"),
-        refusal_key(Refusal::stale, "stale",
-                    json_answer(200, R"({"status":"ignored","reason":"stale"})"),
-                    "whose sequence is not above the entity's"),
-        refusal_key(Refusal::closed, "closed",
-                    json_answer(200, R"({"status":"ignored","reason":"closed"})"),
-                    "while its entity is closed"),
-        problem_key(Refusal::rate_limited, "rate-limited", 429, "over the rate limit"),
-        problem_key(Refusal::not_replayable, "not-replayable", 409, "whose answer was not kept"),
-        problem_key(Refusal::busy, "busy", 503, "whose turn does not come in time"),
-        problem_key(Refusal::store_error, "store-error", 503, "that the store cannot promise"),
-        problem_key(Refusal::upstream_error, "upstream-error", 502,
-                    "that the upstream did not answer, or not in well-formed HTTP. Without a "
-                    "status here it is 502 also for a time-out"),
-        problem_key(Refusal::bad_request, "bad-request", 400,
-                    "whose body is too large, too slow or malformed, once its head has shown that "
-                    "the policy covers it. Without a status here it is 400 whatever was wrong")}});
+       {row(Refusal::in_flight, "while another one is under way"),
+        row(Refusal::acknowledged,
+            "while another one is under way, with in_flight: {action: acknowledge}"),
+        row(Refusal::mismatch, "whose payload differs"),
+        row(Refusal::missing_key, "that lacks a selected field"),
+        row(Refusal::bad_key, "whose client key is malformed"),
+        row(Refusal::unreadable, "whose body cannot be read where the policy asks it"),
+        row(Refusal::held, "while the outcome is unknown"),
+        row(Refusal::stale, "whose sequence is not above the entity's"),
+        row(Refusal::closed, "while its entity is closed"),
+        row(Refusal::rate_limited, "over the rate limit"),
+        row(Refusal::not_replayable, "whose answer was not kept"),
+        row(Refusal::busy, "whose turn does not come in time"),
+        row(Refusal::store_error, "that the store cannot promise"),
+        row(Refusal::upstream_error,
+            "that the upstream did not answer, or not in well-formed HTTP. Without a "
+            "status here it is 502 also for a time-out"),
+        row(Refusal::bad_request,
+            "whose body is too large, too slow or malformed, once its head has shown that "
+            "the policy covers it. Without a status here it is 400 whatever was wrong")}});
 }
 
 }  // namespace onceproxy::config

@@ -35,8 +35,8 @@ Kind<std::string> lower_case_name() {
 
 }  // namespace
 
-Kind<CaptureSettings> capture() {
-  using C = CaptureSettings;
+Kind<telemetry::CaptureOptions> capture() {
+  using C = telemetry::CaptureOptions;
   return section<C>(
       {"log.capture",
        {key<C>("path", &C::path, text("a file", not_a_file),

@@ -7,6 +7,6 @@
 
 namespace onceproxy::config {
 
-Kind<CaptureSettings> capture();
+Kind<telemetry::CaptureOptions> capture();
 
 }  // namespace onceproxy::config

@@ -77,7 +77,7 @@ Kind<Origins> origins() {
     return Origins{false, *std::move(listed)};
   };
   kind.schema = [several] {
-    return Json::object({{"anyOf", Json::array({several.schema(), word_schema({"any"})})}});
+    return JsonObject({{"anyOf", JsonArray({several.schema(), word_schema({"any"})})}});
   };
   return kind;
 }

@@ -28,89 +28,90 @@ std::shared_ptr<const YamlValue> with_presets(Reading& reading, const YamlItem& 
 
 /// Where the schema leaves a choice, the one that is of the value's kind; itself otherwise.
 const Json* schema_for(const Json& value, const Json& schema) {
-  const Json* const choices = schema.find("anyOf");
-  if (choices == nullptr || schema.find("properties") != nullptr) return &schema;
-  for (const Json& choice : *choices->items()) {
-    if (value.members() != nullptr && choice.find("properties") != nullptr) return &choice;
-    if (value.items() != nullptr && choice.find("items") != nullptr) return &choice;
+  const Json* const choices = json_member(schema, "anyOf");
+  if (choices == nullptr || json_member(schema, "properties") != nullptr) return &schema;
+  for (const Json& choice : *choices->if_array()) {
+    if (value.if_object() != nullptr && json_member(choice, "properties") != nullptr)
+      return &choice;
+    if (value.if_array() != nullptr && json_member(choice, "items") != nullptr) return &choice;
   }
   return nullptr;
 }
 
 /// What stands for a key that is left out; null: nothing does.
 Json standard_of(const Json& schema) {
-  if (const Json* const standard = schema.find("default")) return *standard;
+  if (const Json* const standard = json_member(schema, "default")) return *standard;
   // A map is what its keys have by default, unless it is off without them.
-  const bool always_there = schema.find("properties") != nullptr &&
-                            schema.find("required") == nullptr &&
-                            schema.find("$comment") == nullptr;
-  return always_there ? Json::object() : Json();
+  const bool always_there = json_member(schema, "properties") != nullptr &&
+                            json_member(schema, "required") == nullptr &&
+                            json_member(schema, "$comment") == nullptr;
+  return always_there ? Json(JsonObject()) : Json();
 }
 
 void fill(Json& value, const Json& any) {
   const Json* const schema = schema_for(value, any);
   if (schema == nullptr) return;
-  const Json* const properties = schema->find("properties");
-  const Json* const items = schema->find("items");
-  if (value.items() != nullptr && items != nullptr) {
-    for (Json& item : *value.items()) fill(item, *items);
+  const Json* const properties = json_member(*schema, "properties");
+  const Json* const items = json_member(*schema, "items");
+  if (value.if_array() != nullptr && items != nullptr) {
+    for (Json& item : *value.if_array()) fill(item, *items);
   }
   // A selector has only the modifiers that fit its source.
-  const bool is_selector = schema->find("oneOf") != nullptr;
-  if (value.members() == nullptr || properties == nullptr || is_selector) return;
-  for (const auto& [name, member_schema] : *properties->members()) {
+  const bool is_selector = json_member(*schema, "oneOf") != nullptr;
+  if (value.if_object() == nullptr || properties == nullptr || is_selector) return;
+  for (const auto& [name, member_schema] : *properties->if_object()) {
     // An override replaces the keys that it has, and no others.
     if (name == "overrides") continue;
-    if (value.find(name) == nullptr) {
+    if (json_member(value, name) == nullptr) {
       Json standard = standard_of(member_schema);
       if (standard.is_null()) continue;
-      value.set(name, std::move(standard));
+      set_member(value, name, std::move(standard));
     }
-    fill(*value.find(name), member_schema);
+    fill(*json_member(value, name), member_schema);
   }
 }
 
 bool has_client_key(const Json& fingerprint) {
-  if (fingerprint.items() == nullptr) return fingerprint == Json("client_key");
-  return std::ranges::any_of(*fingerprint.items(), [](const Json& selector) {
-    return selector.find("client_key") != nullptr;
+  if (fingerprint.if_array() == nullptr) return fingerprint == Json("client_key");
+  return std::ranges::any_of(*fingerprint.if_array(), [](const Json& selector) {
+    return json_member(selector, "client_key") != nullptr;
   });
 }
 
 /// Only who waits has a timeout (in_flight_reader.cpp).
 void drop_idle_timeout(Json& policy) {
-  Json* const in_flight = policy.find("in_flight");
-  if (in_flight == nullptr || in_flight->members() == nullptr) return;
-  const Json* const action = in_flight->find("action");
-  if (action == nullptr || *action != Json("wait")) in_flight->remove("timeout");
+  Json* const in_flight = json_member(policy, "in_flight");
+  if (in_flight == nullptr || in_flight->if_object() == nullptr) return;
+  const Json* const action = json_member(*in_flight, "action");
+  if (action == nullptr || *action != Json("wait")) in_flight->as_object().stable_erase("timeout");
 }
 
 /// Defaults that depend on other keys (policy_reader.cpp).
 void fill_policy(Json& policy) {
   const auto like = [&](const char* name, const char* other) {
-    Json* const value = policy.find(other);
-    if (policy.find(name) == nullptr && value != nullptr) policy.set(name, *value);
+    Json* const value = json_member(policy, other);
+    if (json_member(policy, name) == nullptr && value != nullptr) set_member(policy, name, *value);
   };
   like("namespace", "name");
   like("on_unreadable", "on_missing");
   drop_idle_timeout(policy);
-  if (policy.find("payload") != nullptr) return;
-  Json payload = Json::array();
-  Json* const fingerprint = policy.find("fingerprint");
+  if (json_member(policy, "payload") != nullptr) return;
+  JsonArray payload;
+  Json* const fingerprint = json_member(policy, "fingerprint");
   if (fingerprint != nullptr && has_client_key(*fingerprint)) {
     for (const char* source : {"method", "target", "content"}) {
-      payload.push_back(Json::object({{source, true}}));
+      payload.push_back(JsonObject({{source, true}}));
     }
   }
-  policy.set("payload", std::move(payload));
+  set_member(policy, "payload", std::move(payload));
 }
 
 /// RocksDB's keys have defaults, but with PostgreSQL there is no RocksDB (store_reader.cpp).
 void drop_other_store(Json& document) {
-  Json* const store = document.find("store");
-  if (store == nullptr || store->members() == nullptr || store->find("postgres") == nullptr) return;
-  store->remove("rocksdb");
-  store->remove("clock_ahead_max");
+  Json* const store = json_member(document, "store");
+  if (store == nullptr || json_member(*store, "postgres") == nullptr) return;
+  store->as_object().stable_erase("rocksdb");
+  store->as_object().stable_erase("clock_ahead_max");
 }
 
 }  // namespace
@@ -121,13 +122,13 @@ Json effective(std::string_view text, const Environment& environment) {
   const auto root = parse_yaml(text, hiding(environment), reading);
   if (!root) return {};
   Json out = redacted(*with_presets(reading, *root));
-  if (out.members() == nullptr) return out;
+  if (out.if_object() == nullptr) return out;
   fill(out, settings().schema());
   drop_other_store(out);
-  Json* const policies = out.find("policies");
-  if (policies == nullptr || policies->items() == nullptr) return out;
-  for (Json& policy : *policies->items()) {
-    if (policy.members() != nullptr) fill_policy(policy);
+  Json* const policies = json_member(out, "policies");
+  if (policies == nullptr || policies->if_array() == nullptr) return out;
+  for (Json& policy : *policies->if_array()) {
+    if (policy.if_object() != nullptr) fill_policy(policy);
   }
   return out;
 }

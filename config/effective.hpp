@@ -6,10 +6,12 @@
 
 #include <string_view>
 
-#include "config/json.hpp"
 #include "config/load.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::Json;
 
 /// null for a text that is no document. For a text that load() takes; of another it shows what can
 /// be told.

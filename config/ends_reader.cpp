@@ -70,7 +70,7 @@ Kind<std::vector<EndsRule>> ends() {
   };
   kind.schema = [any = kind.schema] {
     Json schema = any();
-    schema.set("maxItems", static_cast<int>(ends_max));
+    set_member(schema, "maxItems", static_cast<int>(ends_max));
     return schema;
   };
   return kind;

@@ -36,7 +36,7 @@ Kind<Headers> answer_headers() {
     return out;
   };
   kind.schema = [value] {
-    return Json::object({{"type", "object"}, {"additionalProperties", value.schema()}});
+    return JsonObject({{"type", "object"}, {"additionalProperties", value.schema()}});
   };
   return kind;
 }
@@ -59,7 +59,7 @@ Kind<int> answer_status() {
     return static_cast<int>(*value);
   };
   kind.schema = [] {
-    return or_variable(Json::object({{"type", "integer"}, {"minimum", 200}, {"maximum", 599}}));
+    return or_variable(JsonObject({{"type", "integer"}, {"minimum", 200}, {"maximum", 599}}));
   };
   kind.print = [](const int& value) { return Json(value); };
   return kind;
@@ -103,7 +103,7 @@ Key<Draft> status_key(int standard) {
   Key<Draft> row = key<Draft>("status", &Draft::status, answer_status(), "The answer's status.");
   row.schema = [schema = row.schema, standard] {
     Json out = schema();
-    out.set("default", standard);
+    set_member(out, "default", standard);
     return out;
   };
   return row;
@@ -114,7 +114,7 @@ Key<Draft> body_key(const std::string& standard) {
                               "The answer's body. The default body is sent as application/json.");
   row.schema = [schema = row.schema, standard] {
     Json out = schema();
-    out.set("default", standard);
+    set_member(out, "default", standard);
     return out;
   };
   return row;

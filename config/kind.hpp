@@ -15,10 +15,17 @@
 #include <utility>
 #include <vector>
 
-#include "config/json.hpp"
 #include "config/node.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::Json;
+using telemetry::json_member;
+using telemetry::json_text;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
+using telemetry::set_member;
 
 template <typename T>
 struct Kind {
@@ -77,7 +84,7 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
   };
   row.schema = [member, kind, description = std::move(description), required = row.required] {
     Json schema = kind.schema();
-    schema.set("description", description);
+    set_member(schema, "description", description);
     Owner fresh{};
     Held& held = std::invoke(member, fresh);
     Json value;
@@ -86,10 +93,11 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
     } else if (held && !required) {
       value = kind.print(*held);
     }
-    if (!value.is_null()) schema.set("default", std::move(value));
+    if (!value.is_null()) set_member(schema, "default", std::move(value));
     if constexpr (!std::is_same_v<Held, typename WithoutOptional<Held>::type>) {
       // Other maps, left out, are what their keys have by default.
-      if (!held && schema.find("properties")) schema.set("$comment", "absent by default");
+      if (!held && json_member(schema, "properties"))
+        set_member(schema, "$comment", "absent by default");
     }
     return schema;
   };
@@ -102,9 +110,8 @@ template <typename Owner>
 Key<Owner> since(const std::string& version, Key<Owner> row) {
   row.schema = [schema = std::move(row.schema), version] {
     Json json = schema();
-    const Json* comment = json.find("$comment");
-    const std::string* said = comment == nullptr ? nullptr : comment->text();
-    json.set("$comment", (said == nullptr ? "" : *said + "; ") + "since " + version);
+    const std::string said = telemetry::json_member_text(json, "$comment");
+    set_member(json, "$comment", (said.empty() ? "" : said + "; ") + "since " + version);
     return json;
   };
   return row;
@@ -157,17 +164,15 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
 
 template <typename Owner>
 Json schema_of(const Keys<Owner>& keys) {
-  Json properties = Json::object();
-  Json required = Json::array();
-  bool any_required = false;
+  Json properties = JsonObject();
+  JsonArray required;
   for (const auto& row : keys.rows) {
-    properties.set(row.name, row.schema());
-    if (row.required) required.push_back(row.name);
-    any_required = any_required || row.required;
+    set_member(properties, row.name, row.schema());
+    if (row.required) required.emplace_back(row.name);
   }
-  Json schema = Json::object({{"type", "object"}, {"additionalProperties", false}});
-  if (any_required) schema.set("required", std::move(required));
-  schema.set("properties", std::move(properties));
+  Json schema = JsonObject({{"type", "object"}, {"additionalProperties", false}});
+  if (!required.empty()) set_member(schema, "required", std::move(required));
+  set_member(schema, "properties", std::move(properties));
   return schema;
 }
 
@@ -218,12 +223,12 @@ Kind<std::vector<T>> list(std::string what, Kind<T> item, Empty empty = Empty::a
     return out;
   };
   kind.schema = [item, empty] {
-    Json schema = Json::object({{"type", "array"}, {"items", item.schema()}});
-    if (empty == Empty::refused) schema.set("minItems", 1);
+    Json schema = JsonObject({{"type", "array"}, {"items", item.schema()}});
+    if (empty == Empty::refused) set_member(schema, "minItems", 1);
     return schema;
   };
   kind.print = [item](const std::vector<T>& values) {
-    Json out = Json::array();
+    JsonArray out;
     for (const T& value : values) out.push_back(item.print(value));
     return out;
   };

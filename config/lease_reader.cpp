@@ -56,7 +56,7 @@ Kind<LeaseDraft> lease() {
     return LeaseDraft{value->adaptive.max, value->adaptive};
   };
   kind.schema = [time, map] {
-    return Json::object({{"anyOf", Json::array({time.schema(), map.schema()})}});
+    return JsonObject({{"anyOf", JsonArray({time.schema(), map.schema()})}});
   };
   kind.print = [time](const LeaseDraft& value) { return time.print(value.time); };
   return kind;

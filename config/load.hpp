@@ -2,6 +2,7 @@
 // which is passed in. Thread-safe.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -30,9 +31,8 @@ struct Problem {
   std::string text() const;
 };
 
-class Json;
 /// As programs read them: a list of objects with file, line, column, path and message.
-Json json_of(const std::vector<Problem>& problems);
+boost::json::value json_of(const std::vector<Problem>& problems);
 
 /// Reads an environment variable; nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/condition_reader.hpp"
 #include "config/foreign_path.hpp"
 #include "config/header_names.hpp"
 #include "config/method_names.hpp"
@@ -69,7 +70,7 @@ Kind<std::vector<PathSegment>> path_template() {
                              : segments.error()));
     return std::nullopt;
   };
-  kind.schema = [] { return Json::object({{"type", "string"}}); };
+  kind.schema = [] { return JsonObject({{"type", "string"}}); };
   return kind;
 }
 
@@ -196,10 +197,9 @@ Kind<std::vector<HeaderCondition>> headers() {
     return out;
   };
   kind.schema = [test, exact] {
-    return Json::object(
-        {{"type", "object"},
-         {"additionalProperties",
-          Json::object({{"anyOf", Json::array({exact.schema(), test.schema()})}})}});
+    return JsonObject({{"type", "object"},
+                       {"additionalProperties",
+                        JsonObject({{"anyOf", JsonArray({exact.schema(), test.schema()})}})}});
   };
   return kind;
 }

@@ -117,11 +117,10 @@ Kind<std::string> method() {
     return std::move(value->name);
   };
   kind.schema = [other] {
-    Json names = Json::array();
-    for (const std::string& name : registered()) names.push_back(name);
-    return Json::object(
-        {{"anyOf",
-          Json::array({or_variable(Json::object({{"enum", std::move(names)}})), other.schema()})}});
+    JsonArray names;
+    for (const std::string& name : registered()) names.emplace_back(name);
+    return JsonObject({{"anyOf", JsonArray({or_variable(JsonObject({{"enum", std::move(names)}})),
+                                            other.schema()})}});
   };
   return kind;
 }

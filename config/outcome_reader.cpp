@@ -1,6 +1,7 @@
 #include <map>
 
 #include "config/answer_reader.hpp"
+#include "config/condition_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/selector_reader.hpp"
@@ -62,11 +63,10 @@ Kind<StatusRule> status_rule() {
     return std::nullopt;
   };
   kind.schema = [] {
-    return Json::object(
-        {{"anyOf",
-          Json::array({Json::object({{"type", "integer"}, {"minimum", 400}, {"maximum", 599}}),
-                       Json::object({{"enum", Json::array({307, 308})}}),
-                       word_schema({"4xx", "5xx"})})}});
+    return JsonObject(
+        {{"anyOf", JsonArray({JsonObject({{"type", "integer"}, {"minimum", 400}, {"maximum", 599}}),
+                              JsonObject({{"enum", JsonArray({307, 308})}}),
+                              word_schema({"4xx", "5xx"})})}});
   };
   kind.print = [](const StatusRule& rule) {
     return rule.is_class ? Json(std::to_string(rule.status) + "xx") : Json(rule.status);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "config/condition_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/selector_reader.hpp"
 #include "config/text.hpp"
@@ -28,7 +29,7 @@ Key<OverrideDraft> override_row(const Key<PolicyDraft>& row) {
   };
   out.schema = [schema = row.schema] {
     Json json = schema();
-    json.remove("default");
+    json.as_object().stable_erase("default");
     return json;
   };
   return out;
@@ -84,8 +85,8 @@ Key<PolicyDraft> overrides_row() {
   row.read = [](const Node&, PolicyDraft&) {};
   row.schema = [] {
     Json item = schema_of(override_table());
-    item.set("minProperties", 2);
-    return Json::object(
+    set_member(item, "minProperties", 2);
+    return JsonObject(
         {{"type", "array"},
          {"items", std::move(item)},
          {"minItems", 1},

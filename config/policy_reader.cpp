@@ -50,9 +50,10 @@ Kind<Policy> policy() {
   kind.names = draft.names;
   kind.schema = [draft] {
     Json schema = draft.schema();
-    schema.set("required", Json::array({"name"}));
-    schema.set("anyOf", Json::array({Json::object({{"required", Json::array({"fingerprint"})}}),
-                                     Json::object({{"required", Json::array({"preset"})}})}));
+    set_member(schema, "required", JsonArray({"name"}));
+    set_member(schema, "anyOf",
+               JsonArray({JsonObject({{"required", JsonArray({"fingerprint"})}}),
+                          JsonObject({{"required", JsonArray({"preset"})}})}));
     return schema;
   };
   kind.read = [draft](const Node& node) -> std::optional<Policy> {

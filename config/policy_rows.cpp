@@ -59,7 +59,7 @@ Key<PolicyDraft> on_unreadable_row() {
       "not valid. reject: 400. pass: it is forwarded unprotected. Default: what on_missing says.");
   row.schema = [schema = row.schema] {
     Json json = schema();
-    json.remove("default");
+    json.as_object().stable_erase("default");
     return json;
   };
   return row;
@@ -122,7 +122,7 @@ Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, 
     return std::nullopt;
   };
   kind.schema = [list, word] {
-    return Json::object({{"anyOf", Json::array({list.schema(), word_schema({word})})}});
+    return JsonObject({{"anyOf", JsonArray({list.schema(), word_schema({word})})}});
   };
   return kind;
 }
@@ -130,7 +130,7 @@ Kind<std::vector<Selector>> selectors_or_word(Kind<std::vector<Selector>> list, 
 Kind<std::string> name_text(std::string what) {
   Kind<std::string> kind = text(std::move(what), wrong_name);
   kind.schema = [] {
-    return or_variable(Json::object({{"type", "string"}, {"pattern", "^[a-z0-9-]{1,63}$"}}));
+    return or_variable(JsonObject({{"type", "string"}, {"pattern", "^[a-z0-9-]{1,63}$"}}));
   };
   return kind;
 }

@@ -1,6 +1,6 @@
-#include "config/json.hpp"
 #include "config/load.hpp"
 #include "config/text.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
 
@@ -26,14 +26,14 @@ std::string Problem::text() const {
   return out + '^';
 }
 
-Json json_of(const std::vector<Problem>& problems) {
-  Json out = Json::array();
+telemetry::Json json_of(const std::vector<Problem>& problems) {
+  telemetry::JsonArray out;
   for (const Problem& problem : problems) {
-    out.push_back(Json::object({{"file", problem.file},
-                                {"line", std::uint64_t{problem.line}},
-                                {"column", std::uint64_t{problem.column}},
-                                {"path", problem.path},
-                                {"message", problem.message}}));
+    out.push_back(telemetry::JsonObject({{"file", problem.file},
+                                         {"line", std::uint64_t{problem.line}},
+                                         {"column", std::uint64_t{problem.column}},
+                                         {"path", problem.path},
+                                         {"message", problem.message}}));
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include "config/postgres_url.hpp"
 #include "config/text.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::config {
 
@@ -27,8 +28,7 @@ bool Reading::is_clean(std::string_view text) {
     const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
     const bool lone_return = c == '\r' && text.substr(i + 1, 1) != "\n";
     if (length == 0 || control || lone_return) {
-      static constexpr char digits[] = "0123456789abcdef";
-      const std::string byte{digits[c >> 4], digits[c & 15]};
+      const std::string byte = store::hex(text.substr(i, 1));
       problem(
           {line, i - line_begin}, "",
           length == 0 ? "the file is not UTF-8: byte 0x" + byte : "control character 0x" + byte);

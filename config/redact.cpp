@@ -26,16 +26,17 @@ bool has_credentials(std::string_view text) {
 }
 
 Json json_of_scalar(const YamlValue& value) {
-  if (is_postgres_url(value.text)) return without_password(value.text);
-  if (has_credentials(value.text)) return hidden;
-  if (!value.plain) return value.text;
-  if (value.text == "true" || value.text == "false") return value.text == "true";
+  if (is_postgres_url(value.text)) return Json(without_password(value.text));
+  if (has_credentials(value.text)) return Json(hidden);
+  if (!value.plain) return Json(value.text);
+  if (value.text == "true" || value.text == "false") return Json(value.text == "true");
   std::int64_t number = 0;
   const char* const end = value.text.data() + value.text.size();
   const auto [stop, error] = std::from_chars(value.text.data(), end, number);
   // 007 and 1.0 are not the number they look like to everybody.
-  if (error == std::errc() && stop == end && std::to_string(number) == value.text) return number;
-  return value.text;
+  if (error == std::errc() && stop == end && std::to_string(number) == value.text)
+    return Json(number);
+  return Json(value.text);
 }
 
 bool compares_a_secret(const YamlValue& map) {
@@ -48,14 +49,14 @@ Json json_of(const YamlValue& value, bool secret);
 
 Json json_of_map(const YamlValue& map, bool secret) {
   const bool comparing = compares_a_secret(map);
-  Json out = Json::object();
+  Json out = telemetry::JsonObject();
   for (const YamlEntry& entry : map.entries) {
     const bool compared =
         comparing && std::ranges::find(compared_with, entry.key) != compared_with.end();
     // The map of an answer's header fields, or of those that a request must have. Elsewhere
     // `headers` is a number.
     const bool fields = entry.key == "headers" && entry.item.value->kind == YamlValue::Kind::map;
-    out.set(entry.key, json_of(*entry.item.value, secret || compared || fields));
+    telemetry::set_member(out, entry.key, json_of(*entry.item.value, secret || compared || fields));
   }
   return out;
 }
@@ -67,7 +68,7 @@ Json json_of(const YamlValue& value, bool secret) {
     case YamlValue::Kind::map:
       return json_of_map(value, secret);
     case YamlValue::Kind::list: {
-      Json out = Json::array();
+      telemetry::JsonArray out;
       for (const YamlItem& item : value.items) out.push_back(json_of(*item.value, secret));
       return out;
     }

@@ -7,10 +7,12 @@
 
 #include <string_view>
 
-#include "config/json.hpp"
 #include "config/load.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::Json;
 
 struct YamlValue;
 

@@ -2,11 +2,18 @@
 // section for each map, in the order of the tables; a key that means the same in several maps is
 // described once, where it comes first, and linked from the others.
 
+#include <algorithm>
+
 #include "config/load.hpp"
 #include "config/reference_types.hpp"
 #include "config/schema.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::json_member;
+using telemetry::json_member_text;
+using telemetry::JsonObject;
+using telemetry::set_member;
 namespace {
 
 constexpr std::size_t line_width = 100;
@@ -85,19 +92,14 @@ struct Section {
 
 Json without_default(const Json& schema) {
   Json out = schema;
-  if (out.members() != nullptr) out.remove("default");
+  if (JsonObject* const members = out.if_object()) members->stable_erase("default");
   return out;
 }
 
-std::string string_member(const Json& schema, std::string_view name) {
-  const Json* value = schema.find(name);
-  return value == nullptr || value->text() == nullptr ? "" : *value->text();
-}
-
 bool is_required(const Json& schema, const std::string& key) {
-  const Json* required = schema.find("required");
+  const Json* required = json_member(schema, "required");
   if (required == nullptr) return false;
-  for (const Json& each : *required->items()) {
+  for (const Json& each : *required->if_array()) {
     if (each == Json(key)) return true;
   }
   return false;
@@ -114,20 +116,21 @@ std::string section_heading(const std::string& path) {
 class Sections {
  public:
   void add(const Json& schema, const std::string& path, const std::string& description) {
-    if (const Json* properties = schema.find("properties")) {
+    if (const Json* properties = json_member(schema, "properties")) {
       if (add_section(schema, path, description)) {
-        for (const auto& [key, inner] : *properties->members()) {
-          add(inner, path.empty() ? key : path + "." + key, string_member(inner, "description"));
+        for (const auto& [key, inner] : *properties->if_object()) {
+          add(inner, path.empty() ? std::string(key) : path + "." + std::string(key),
+              json_member_text(inner, "description"));
         }
       }
       return;
     }
-    if (const Json* any = schema.find("anyOf")) {
-      for (const Json& each : *any->items()) add(each, path, description);
+    if (const Json* any = json_member(schema, "anyOf")) {
+      for (const Json& each : *any->if_array()) add(each, path, description);
     }
-    if (const Json* items = schema.find("items")) add(*items, path + "[]", description);
-    const Json* more = schema.find("additionalProperties");
-    if (more != nullptr && more->members() != nullptr) add(*more, path + ".name", description);
+    if (const Json* items = json_member(schema, "items")) add(*items, path + "[]", description);
+    const Json* more = json_member(schema, "additionalProperties");
+    if (more != nullptr && more->if_object() != nullptr) add(*more, path + ".name", description);
   }
 
   const std::vector<Section>& all() const { return all_; }
@@ -144,28 +147,28 @@ class Sections {
 
   /// The map that a value is, or may be, or holds.
   static const Json* map_in(const Json& schema) {
-    if (schema.find("properties") != nullptr) return &schema;
-    if (const Json* any = schema.find("anyOf")) {
-      for (const Json& each : *any->items()) {
+    if (json_member(schema, "properties") != nullptr) return &schema;
+    if (const Json* any = json_member(schema, "anyOf")) {
+      for (const Json& each : *any->if_array()) {
         if (const Json* map = map_in(each)) return map;
       }
     }
-    const Json* items = schema.find("items");
+    const Json* items = json_member(schema, "items");
     if (items != nullptr) return map_in(*items);
-    const Json* more = schema.find("additionalProperties");
+    const Json* more = json_member(schema, "additionalProperties");
     return more == nullptr ? nullptr : map_in(*more);
   }
 
  private:
   static bool same_keys(const Json& a, const Json& b) {
-    const auto& left = *a.find("properties")->members();
-    const auto& right = *b.find("properties")->members();
+    const auto& left = *json_member(a, "properties")->if_object();
+    const auto& right = *json_member(b, "properties")->if_object();
     if (left.size() != right.size()) return false;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      if (left[i].first != right[i].first) return false;
-      if (without_default(left[i].second) != without_default(right[i].second)) return false;
-    }
-    return true;
+    return std::equal(left.begin(), left.end(), right.begin(),
+                      [](const auto& one, const auto& other) {
+                        return one.key() == other.key() &&
+                               without_default(one.value()) == without_default(other.value());
+                      });
   }
 
   /// False when another section describes the same keys already.
@@ -174,9 +177,10 @@ class Sections {
       if (same_keys(other.schema, schema)) return false;
     }
     Section section{path, description, schema, {}, {}};
-    for (const auto& [key, inner] : *schema.find("properties")->members()) {
+    for (const auto& [member, inner] : *json_member(schema, "properties")->if_object()) {
+      const std::string key(member);
       if (!share(section, key, inner)) {
-        const Json* fallback = inner.find("default");
+        const Json* fallback = json_member(inner, "default");
         section.own.push_back({key, path.empty() ? key : path + "." + key, without_default(inner),
                                fallback == nullptr ? Json() : *fallback});
       }
@@ -248,25 +252,25 @@ bool is_absent_by_default(const Json& schema) {
 /// The defaults of the keys of a map that another section describes, where they differ from those
 /// that it gives.
 std::string other_defaults(const Json& map, const Section& section) {
-  Json differing = Json::object();
-  const Json& known = *section.schema.find("properties");
-  for (const auto& [key, inner] : *map.find("properties")->members()) {
-    const Json* here = inner.find("default");
-    const Json* there = known.find(key)->find("default");
-    if (here != nullptr && (there == nullptr || *here != *there)) differing.set(key, *here);
+  Json differing = JsonObject();
+  const Json& known = *json_member(section.schema, "properties");
+  for (const auto& [key, inner] : *json_member(map, "properties")->if_object()) {
+    const Json* here = json_member(inner, "default");
+    const Json* there = json_member(*json_member(known, key), "default");
+    if (here != nullptr && (there == nullptr || *here != *there)) set_member(differing, key, *here);
   }
-  return differing == Json::object() ? "" : code(flow_yaml(differing));
+  return differing.as_object().empty() ? "" : code(flow_yaml(differing));
 }
 
 std::string default_of(const Documented& key, const Section& section, const Sections& sections) {
   if (is_required(section.schema, key.name)) return "none; the key is required";
   if (!key.fallback.is_null()) return code(flow_yaml(key.fallback));
-  const std::string description = string_member(key.schema, "description");
+  const std::string description = json_member_text(key.schema, "description");
   for (const char* mark : {"Default:", "By default"}) {
     if (description.find(mark) != std::string::npos) return "described below";
   }
-  if (key.schema.find("properties") == nullptr) return "none";
-  if (key.schema.find("required") != nullptr) return "none";
+  if (json_member(key.schema, "properties") == nullptr) return "none";
+  if (json_member(key.schema, "required") != nullptr) return "none";
   const std::string other = other_defaults(key.schema, *sections.of(key.schema));
   if (!other.empty()) return "none; its keys are by default " + other;
   return is_absent_by_default(key.schema) ? "none" : "those of its keys";
@@ -287,7 +291,7 @@ std::string key_text(const Documented& key, const Section& section, const Sectio
   if (const std::string unit = unit_of(key.schema); !unit.empty()) out += row("Unit", unit);
   out += row("Default", default_of(key, section, sections));
   out += row("Since", version_of(key.schema));
-  return out + "\n" + wrapped(escaped(string_member(key.schema, "description"))) + "\n";
+  return out + "\n" + wrapped(escaped(json_member_text(key.schema, "description"))) + "\n";
 }
 
 /// "The keys a and b are those of X": what another section describes.
@@ -340,7 +344,7 @@ std::string reference() {
   const Json schema = schema_document();
   Sections sections;
   // The map that most others share comes first, so that they refer to it; it is printed last.
-  sections.add(*schema.find("$defs")->find("selector"), selector_path,
+  sections.add(*json_member(*json_member(schema, "$defs"), "selector"), selector_path,
                "A selector names one field of a request.");
   sections.add(schema, "", "");
   std::vector<const Section*> order;

@@ -3,38 +3,35 @@
 #include <algorithm>
 
 namespace onceproxy::config {
+
+using telemetry::json_member;
+using telemetry::json_member_text;
+using telemetry::json_text;
 namespace {
 
 constexpr std::string_view reference_prefix = "#/$defs/";
 
 /// The name of the definition that a schema refers to; empty when it refers to none.
 std::string definition_of(const Json& schema) {
-  const Json* reference = schema.find("$ref");
-  if (reference == nullptr || reference->text() == nullptr) return "";
-  return reference->text()->substr(reference_prefix.size());
-}
-
-std::string text_of(const Json& schema, std::string_view name) {
-  const Json* value = schema.find(name);
-  const std::string* text = value == nullptr ? nullptr : value->text();
-  return text == nullptr ? "" : *text;
+  const std::string reference = json_member_text(schema, "$ref");
+  return reference.empty() ? "" : reference.substr(reference_prefix.size());
 }
 
 /// A selector names exactly one source; so does a condition, which also tests its value, and a
 /// sequence, which also orders it.
 bool is_selector(const Json& schema) {
-  const Json* properties = schema.find("properties");
-  return schema.find("oneOf") != nullptr && properties->find("equals") == nullptr &&
-         properties->find("equal") == nullptr;
+  const Json* properties = json_member(schema, "properties");
+  return json_member(schema, "oneOf") != nullptr && json_member(*properties, "equals") == nullptr &&
+         json_member(*properties, "equal") == nullptr;
 }
 
 /// The choices of a value, without the one for a variable, which every scalar has.
 std::vector<const Json*> choices_of(const Json& schema) {
   std::vector<const Json*> choices;
-  const Json* any = schema.find("anyOf");
+  const Json* any = json_member(schema, "anyOf");
   // A map may have an anyOf too, about which of its keys are required.
-  if (any == nullptr || schema.find("properties") != nullptr) return {&schema};
-  for (const Json& each : *any->items()) {
+  if (any == nullptr || json_member(schema, "properties") != nullptr) return {&schema};
+  for (const Json& each : *any->if_array()) {
     if (definition_of(each) == "variable") continue;
     for (const Json* choice : choices_of(each)) choices.push_back(choice);
   }
@@ -59,24 +56,24 @@ std::string one_syntax(const Json& schema) {
   const std::string definition = definition_of(schema);
   if (definition == "address") return "host:port | unix:/path";
   if (!definition.empty()) return definition;
-  if (const Json* value = schema.find("const")) return flow_yaml(*value);
-  if (const Json* words = schema.find("enum")) {
+  if (const Json* value = json_member(schema, "const")) return flow_yaml(*value);
+  if (const Json* words = json_member(schema, "enum")) {
     std::vector<std::string> all;
-    for (const Json& word : *words->items()) all.push_back(flow_yaml(word));
+    for (const Json& word : *words->if_array()) all.push_back(flow_yaml(word));
     return joined(all, " | ", " | ");
   }
-  const std::string type = text_of(schema, "type");
+  const std::string type = json_member_text(schema, "type");
   if (type == "integer" || type == "number") return "number";
   if (type == "boolean") return "true | false";
   if (type == "array") {
-    const std::string item = syntax_of(*schema.find("items"));
+    const std::string item = syntax_of(*json_member(schema, "items"));
     const bool several = item.find(" | ") != std::string::npos;
     return several ? "[(" + item + "), …]" : "[" + item + ", …]";
   }
-  if (type != "object") return text_of(schema, "format") == "regex" ? "regex" : "text";
+  if (type != "object") return json_member_text(schema, "format") == "regex" ? "regex" : "text";
   if (is_selector(schema)) return "selector";
-  if (schema.find("properties") != nullptr) return "{…}";
-  return "{name: " + syntax_of(*schema.find("additionalProperties")) + ", …}";
+  if (json_member(schema, "properties") != nullptr) return "{…}";
+  return "{name: " + syntax_of(*json_member(schema, "additionalProperties")) + ", …}";
 }
 
 std::string first_of(const std::vector<std::string>& words) {
@@ -92,25 +89,26 @@ std::string one_type(const Json& schema) {
   }
   if (definition == "selector") return link_to("selector", "Selectors");
   if (!definition.empty()) return link_to(definition, definition);
-  if (const Json* value = schema.find("const")) return code(flow_yaml(*value));
-  if (const Json* words = schema.find("enum")) {
+  if (const Json* value = json_member(schema, "const")) return code(flow_yaml(*value));
+  if (const Json* words = json_member(schema, "enum")) {
     std::vector<std::string> all;
-    for (const Json& word : *words->items()) all.push_back(code(flow_yaml(word)));
+    for (const Json& word : *words->if_array()) all.push_back(code(flow_yaml(word)));
     return joined(all, ", ", " or ");
   }
-  const std::string type = text_of(schema, "type");
+  const std::string type = json_member_text(schema, "type");
   if (type == "integer" || type == "number") {
     const std::string name = type == "integer" ? "whole number" : "number";
-    return name + " from " + schema.find("minimum")->dump() + " to " +
-           schema.find("maximum")->dump();
+    return name + " from " + json_text(*json_member(schema, "minimum")) + " to " +
+           json_text(*json_member(schema, "maximum"));
   }
   if (type == "boolean") return "`true` or `false`";
-  if (type == "array") return "list of: " + type_of(*schema.find("items"));
+  if (type == "array") return "list of: " + type_of(*json_member(schema, "items"));
   if (type == "object") {
-    if (schema.find("properties") != nullptr) return is_selector(schema) ? "selector" : "map";
-    return "map from names to: " + type_of(*schema.find("additionalProperties"));
+    if (json_member(schema, "properties") != nullptr)
+      return is_selector(schema) ? "selector" : "map";
+    return "map from names to: " + type_of(*json_member(schema, "additionalProperties"));
   }
-  if (text_of(schema, "format") == "regex") {
+  if (json_member_text(schema, "format") == "regex") {
     return link_to("regular expression", "regular expression");
   }
   const std::string name = first_of(comments_of(schema));
@@ -154,24 +152,27 @@ std::string code(std::string_view text) {
 }
 
 std::string flow_yaml(const Json& value) {
-  if (const std::string* text = value.text()) {
-    return plain_in_yaml(*text) ? *text : "'" + *text + "'";
+  if (const auto* string = value.if_string()) {
+    std::string text(string->data(), string->size());
+    return plain_in_yaml(text) ? text : "'" + text + "'";
   }
   std::vector<std::string> parts;
-  if (const auto* items = value.items()) {
+  if (const auto* items = value.if_array()) {
     for (const Json& item : *items) parts.push_back(flow_yaml(item));
     return "[" + joined(parts, ", ", ", ") + "]";
   }
-  if (const auto* members = value.members()) {
-    for (const auto& [name, member] : *members) parts.push_back(name + ": " + flow_yaml(member));
+  if (const auto* members = value.if_object()) {
+    for (const auto& [name, member] : *members) {
+      parts.push_back(std::string(name) + ": " + flow_yaml(member));
+    }
     return "{" + joined(parts, ", ", ", ") + "}";
   }
-  return value.dump();
+  return json_text(value);
 }
 
 std::vector<std::string> comments_of(const Json& schema) {
   std::vector<std::string> out;
-  std::string rest = text_of(schema, "$comment");
+  std::string rest = json_member_text(schema, "$comment");
   while (!rest.empty()) {
     const std::size_t end = rest.find("; ");
     out.push_back(rest.substr(0, end));

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "config/json.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::Json;
 
 /// What GitHub makes of a heading's text for links to it.
 std::string anchor_of(std::string_view heading);

@@ -37,7 +37,7 @@ Kind<policies::Regex> regex() {
                  compiled->error() + foreign_expression(*expression));
     return std::nullopt;
   };
-  kind.schema = [] { return Json::object({{"type", "string"}, {"format", "regex"}}); };
+  kind.schema = [] { return JsonObject({{"type", "string"}, {"format", "regex"}}); };
   return kind;
 }
 

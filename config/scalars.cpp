@@ -50,7 +50,7 @@ std::string range_message(const std::string& min, const std::string& max, std::s
 /// A bound on text cannot be said in JSON Schema, so it is said to readers: a comment, which the
 /// reference shows.
 Json with_range(Json schema, const std::string& min, const std::string& max) {
-  schema.set("$comment", "from " + min + " to " + max);
+  set_member(schema, "$comment", "from " + min + " to " + max);
   return schema;
 }
 
@@ -142,8 +142,8 @@ Kind<std::string> value_text() {
 }
 
 Json or_variable(Json schema) {
-  return Json::object(
-      {{"anyOf", Json::array({std::move(schema), Json::object({{"$ref", "#/$defs/variable"}})})}});
+  return JsonObject(
+      {{"anyOf", JsonArray({std::move(schema), JsonObject({{"$ref", "#/$defs/variable"}})})}});
 }
 
 Kind<milliseconds> duration(milliseconds min, milliseconds max) {
@@ -165,11 +165,15 @@ Kind<milliseconds> duration(milliseconds min, milliseconds max) {
     return std::nullopt;
   };
   kind.schema = [min, max] {
-    return with_range(Json::object({{"$ref", "#/$defs/duration"}}), duration_text(min),
+    return with_range(JsonObject({{"$ref", "#/$defs/duration"}}), duration_text(min),
                       duration_text(max));
   };
   kind.print = [](const milliseconds& value) { return Json(duration_text(value)); };
   return kind;
+}
+
+Kind<milliseconds> timeout() {
+  return duration(milliseconds(1), timeout_max);
 }
 
 Kind<milliseconds> duration_or_zero(milliseconds max) {
@@ -180,7 +184,7 @@ Kind<milliseconds> duration_or_zero(milliseconds max) {
     return some.read(node);
   };
   kind.schema = [some] {
-    return Json::object({{"anyOf", Json::array({some.schema(), Json::object({{"const", 0}})})}});
+    return JsonObject({{"anyOf", JsonArray({some.schema(), JsonObject({{"const", 0}})})}});
   };
   kind.print = some.print;
   return kind;
@@ -205,7 +209,7 @@ Kind<std::size_t> size(std::uint64_t min, std::uint64_t max) {
     return std::nullopt;
   };
   kind.schema = [min, max] {
-    return with_range(Json::object({{"$ref", "#/$defs/size"}}), size_text(min), size_text(max));
+    return with_range(JsonObject({{"$ref", "#/$defs/size"}}), size_text(min), size_text(max));
   };
   kind.print = [](const std::size_t& value) { return Json(size_text(value)); };
   return kind;
@@ -226,7 +230,7 @@ Kind<std::size_t> integer(std::int64_t min, std::int64_t max) {
     return static_cast<std::size_t>(*value);
   };
   kind.schema = [min, max] {
-    return or_variable(Json::object({{"type", "integer"}, {"minimum", min}, {"maximum", max}}));
+    return or_variable(JsonObject({{"type", "integer"}, {"minimum", min}, {"maximum", max}}));
   };
   kind.print = [](const std::size_t& value) { return Json(std::uint64_t{value}); };
   return kind;
@@ -247,7 +251,7 @@ Kind<double> share() {
     return std::nullopt;
   };
   kind.schema = [] {
-    return or_variable(Json::object({{"type", "number"}, {"minimum", 0}, {"maximum", 1}}));
+    return or_variable(JsonObject({{"type", "number"}, {"minimum", 0}, {"maximum", 1}}));
   };
   // The default is one of the two ends.
   kind.print = [](const double& value) { return Json(static_cast<int>(value)); };
@@ -262,7 +266,7 @@ Kind<bool> flag() {
     node.expected("true or false");
     return std::nullopt;
   };
-  kind.schema = [] { return or_variable(Json::object({{"type", "boolean"}})); };
+  kind.schema = [] { return or_variable(JsonObject({{"type", "boolean"}})); };
   kind.print = [](const bool& value) { return Json(value); };
   return kind;
 }
@@ -274,7 +278,7 @@ Kind<bool> only_true() {
     node.expected("true");
     return std::nullopt;
   };
-  kind.schema = [] { return or_variable(Json::object({{"const", true}})); };
+  kind.schema = [] { return or_variable(JsonObject({{"const", true}})); };
   return kind;
 }
 
@@ -292,8 +296,8 @@ Kind<std::string> text(std::string what, TextCheck check) {
     return std::nullopt;
   };
   kind.schema = [what] {
-    Json schema = Json::object({{"type", Json::array({"string", "number", "boolean"})}});
-    if (what != "text") schema.set("$comment", what);
+    Json schema = JsonObject({{"type", JsonArray({"string", "number", "boolean"})}});
+    if (what != "text") set_member(schema, "$comment", what);
     return schema;
   };
   kind.print = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
@@ -317,9 +321,9 @@ int read_word(const Node& node, const std::vector<std::string>& words) {
 }
 
 Json word_schema(const std::vector<std::string>& words) {
-  Json choices = Json::array();
-  for (const std::string& word : words) choices.push_back(word);
-  return or_variable(Json::object({{"enum", std::move(choices)}}));
+  JsonArray choices;
+  for (const std::string& word : words) choices.emplace_back(word);
+  return or_variable(JsonObject({{"enum", std::move(choices)}}));
 }
 
 }  // namespace onceproxy::config

@@ -31,6 +31,9 @@ std::string duration_text(milliseconds value);
 std::string size_text(std::uint64_t value);
 
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
+/// Of every timeout: from 1ms to timeout_max.
+Kind<milliseconds> timeout();
+inline constexpr milliseconds timeout_max = std::chrono::hours(24);
 /// A duration of at least 1ms, or 0, with or without a unit, for what can be turned off.
 Kind<milliseconds> duration_or_zero(milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
@@ -74,6 +77,7 @@ Json word_schema(const std::vector<std::string>& words);
 template <typename E>
 Kind<E> word(std::vector<std::pair<std::string, E>> choices) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& choice : choices) words.push_back(choice.first);
   Kind<E> kind;
   kind.read = [choices, words](const Node& node) -> std::optional<E> {

@@ -8,16 +8,17 @@ namespace onceproxy::config {
 namespace {
 
 Json text_like(const char* pattern, const char* description) {
-  return Json::object({{"type", "string"}, {"pattern", pattern}, {"description", description}});
+  return JsonObject({{"type", "string"}, {"pattern", pattern}, {"description", description}});
 }
 
 Json definitions() {
-  Json size = Json::object();
-  size.set("anyOf", Json::array({Json::object({{"type", "integer"}, {"minimum", 0}}),
-                                 Json::object({{"type", "string"},
-                                               {"pattern", "^[0-9]+(KiB|MiB|GiB|TiB)$|\\$\\{"}})}));
-  size.set("description", "Bytes, or 64KiB, 1MiB, 4GiB.");
-  return Json::object(
+  Json size = JsonObject();
+  set_member(size, "anyOf",
+             JsonArray({JsonObject({{"type", "integer"}, {"minimum", 0}}),
+                        JsonObject({{"type", "string"},
+                                    {"pattern", "^[0-9]+(KiB|MiB|GiB|TiB)$|\\$\\{"}})}));
+  set_member(size, "description", "Bytes, or 64KiB, 1MiB, 4GiB.");
+  return JsonObject(
       {{"variable",
         text_like("\\$\\{", "Text with an environment variable: ${NAME} or ${NAME:-default}.")},
        {"duration", text_like("^[0-9]+(ms|s|m|h|d)$|\\$\\{", "500ms, 30s, 5m, 24h, 7d.")},
@@ -29,19 +30,19 @@ Json definitions() {
 }  // namespace
 
 Json schema_document() {
-  Json schema = Json::object({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                              {"title", "onceproxy"},
-                              {"description", "The configuration of onceproxy."}});
+  Json schema = JsonObject({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                            {"title", "onceproxy"},
+                            {"description", "The configuration of onceproxy."}});
   Json top = settings().schema();
   for (const char* name : {"type", "additionalProperties", "required", "properties"}) {
-    schema.set(name, std::move(*top.find(name)));
+    set_member(schema, name, std::move(*json_member(top, name)));
   }
-  schema.set("$defs", definitions());
+  set_member(schema, "$defs", definitions());
   return schema;
 }
 
 std::string json_schema() {
-  return schema_document().dump(2) + "\n";
+  return json_text(schema_document(), 2) + "\n";
 }
 
 }  // namespace onceproxy::config

@@ -3,9 +3,11 @@
 // people. Pure; thread-safe.
 #pragma once
 
-#include "config/json.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
+
+using telemetry::Json;
 
 Json schema_document();
 

@@ -1,5 +1,4 @@
-// Selectors and the conditions built on them: maps with one source key and the modifiers that
-// make sense for it. Pure; thread-safe.
+// Selectors: maps with one source key and the modifiers that make sense for it. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -20,16 +19,6 @@ Kind<policies::Selector> selector(Sources sources);
 
 /// A list of selectors, none of them named twice.
 Kind<std::vector<policies::Selector>> selectors(Sources sources, Empty empty);
-
-/// `match.where`.
-Kind<std::vector<policies::Condition>> conditions();
-
-/// `where` of an override: a condition, or a list of them. Nothing where one could not be read.
-Kind<std::vector<policies::Condition>> one_or_more_conditions();
-
-/// `where` of a rule about answers: a condition, or a list of them, on the answer's status, header,
-/// body or content. Nothing where one could not be read.
-Kind<std::vector<policies::Condition>> conditions_on_answer();
 
 struct SelectorDraft;
 

@@ -115,7 +115,7 @@ Kind<std::string> target_form() {
     return std::nullopt;
   };
   kind.schema = [as_it_came] {
-    return Json::object({{"anyOf", Json::array({as_it_came.schema(), word_schema({"normal"})})}});
+    return JsonObject({{"anyOf", JsonArray({as_it_came.schema(), word_schema({"normal"})})}});
   };
   return kind;
 }
@@ -129,7 +129,7 @@ Kind<std::shared_ptr<const policies::Selector>> other_selector() {
     if (!value) return std::nullopt;
     return std::make_shared<const policies::Selector>(*std::move(value));
   };
-  kind.schema = [] { return Json::object({{"$ref", "#/$defs/selector"}}); };
+  kind.schema = [] { return JsonObject({{"$ref", "#/$defs/selector"}}); };
   return kind;
 }
 

@@ -64,7 +64,7 @@ Key<Owner> source_key(const char* name, policies::Source source, Kind<T> kind,
   row.schema = [kind, schema = row.schema] {
     Json out = kind.schema();
     Json described = schema();
-    out.set("description", *described.find("description"));
+    set_member(out, "description", *json_member(described, "description"));
     return out;
   };
   row.read = [name = std::string(name), source, kind](const Node& node, Owner& owner) {

@@ -1,8 +1,8 @@
 // Settings: the whole configuration file, checked, with every default filled in. Plain values.
-// Each field's meaning and default stand in the schema (`onceproxy schema`).
+// What a part of the program takes as it is read is that part's own struct, with its defaults. Each
+// field's meaning and default stand in the schema (`onceproxy schema`).
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +13,9 @@
 
 #include "policies/cors.hpp"
 #include "policies/policy.hpp"
+#include "proxy/http/limits.hpp"
+#include "proxy/telemetry/options.hpp"
+#include "proxy/tls/options.hpp"
 #include "store/postgres/options.hpp"
 #include "store/rocksdb/options.hpp"
 
@@ -31,99 +34,28 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-enum class TlsVersion { tls_1_2, tls_1_3 };
-
-/// Names of files in PEM form; what is in them is read by proxy/tls.
-struct ListenerTlsSettings {
-  std::string certificate;
-  std::string key;
-  /// Empty: clients are asked for no certificate.
-  std::string client_ca;
-  bool client_certificate_required = true;
-  TlsVersion version_min = TlsVersion::tls_1_2;
-
-  bool operator==(const ListenerTlsSettings&) const = default;
-};
-
 /// Where a port listens, and whether it speaks TLS there.
 struct ListenSettings : Address {
-  std::optional<ListenerTlsSettings> tls;
+  /// Names of files in PEM form; what is in them is read by proxy/tls.
+  std::optional<tls::ServerOptions> tls;
 
   bool operator==(const ListenSettings&) const = default;
 };
 
-struct UpstreamTlsSettings {
-  /// A file, or the word `system`.
-  std::string ca = "system";
-  /// Once the whole section was read: never empty.
-  std::string server_name;
-  /// Both or neither.
-  std::string certificate;
-  std::string key;
-
-  bool operator==(const UpstreamTlsSettings&) const = default;
-};
-
-struct UpstreamSettings {
+struct UpstreamSettings : http::UpstreamLimits {
   Address address;
   /// Absent: plain HTTP.
-  std::optional<UpstreamTlsSettings> tls;
-  std::chrono::milliseconds connect_timeout{1'000};
-  std::chrono::milliseconds response_timeout{30'000};
-  std::chrono::milliseconds idle_timeout{60'000};
-  /// 0: no connection is used twice.
-  std::chrono::milliseconds keepalive_timeout{60'000};
-  std::chrono::milliseconds abandoned_timeout{600'000};
-  std::size_t connections_max = 1024;
-  /// 0: no limit.
-  std::size_t concurrency_max = 0;
-  std::size_t head_bytes_max = 64 * 1024;
-  /// What old services send beyond the standard is taken, where it can mean one thing only.
-  bool lenient_http = false;
-  /// x-forwarded-for, -proto and x-request-id go on with covered requests alone.
-  bool forwards_covered_only = false;
+  std::optional<tls::ClientOptions> tls;
 };
 
-struct LimitSettings {
-  std::size_t connections = 10'000;
-  std::size_t head_bytes = 16 * 1024;
-  std::size_t headers = 100;
-  std::size_t body_bytes = 1024 * 1024;
-  std::size_t buffered_bytes = 32 * 1024 * 1024;
-  std::chrono::milliseconds head_timeout{10'000};
-  std::chrono::milliseconds body_timeout{30'000};
-  std::chrono::milliseconds idle_timeout{75'000};
-  std::size_t pending = 100'000;
-  bool pass_encoded_slashes = false;
+struct LimitSettings : http::ClientLimits {
+  /// Becomes the store's.
+  std::size_t pending = store::RocksDbOptions().pending_max;
 };
 
-enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat { json, text };
-
-struct CaptureSettings {
-  std::string path;
-  double sample = 1.0;
-  std::uint64_t bytes_max = std::uint64_t{1} << 30;
-  /// Lower case.
-  std::vector<std::string> redact{"authorization", "cookie"};
-
-  bool operator==(const CaptureSettings&) const = default;
-};
-
-struct LogSettings {
-  LogLevel level = LogLevel::info;
-  LogFormat format = LogFormat::json;
+struct LogSettings : telemetry::LogOptions {
   /// Absent: requests are not captured.
-  std::optional<CaptureSettings> capture;
-};
-
-struct TracingSettings {
-  /// A whole http or https URL.
-  std::string endpoint;
-  double sample_ratio = 1.0;
-  std::string service_name = "onceproxy";
-
-  bool operator==(const TracingSettings&) const = default;
+  std::optional<telemetry::CaptureOptions> capture;
 };
 
 struct AuditSettings : store::AuditOptions {
@@ -149,7 +81,7 @@ struct Settings {
   std::vector<std::string> admin_hosts;
   std::optional<ListenSettings> telemetry;
   /// Absent: nothing is traced.
-  std::optional<TracingSettings> tracing;
+  std::optional<telemetry::TracingOptions> tracing;
   AuditSettings audit;
   LimitSettings limits;
   LogSettings log;

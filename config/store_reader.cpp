@@ -32,7 +32,7 @@ Kind<std::filesystem::path> directory() {
     if (!value) return std::nullopt;
     return std::filesystem::path(*value);
   };
-  kind.schema = [] { return Json::object({{"type", "string"}, {"minLength", 1}}); };
+  kind.schema = [] { return JsonObject({{"type", "string"}, {"minLength", 1}}); };
   kind.print = [](const std::filesystem::path& value) { return Json(value.string()); };
   return kind;
 }
@@ -99,7 +99,7 @@ Kind<StoreSection> store_section() {
       check_one_store);
   kind.schema = [schema = kind.schema] {
     Json json = schema();
-    json.set("not", Json::object({{"required", Json::array({"rocksdb", "postgres"})}}));
+    set_member(json, "not", JsonObject({{"required", JsonArray({"rocksdb", "postgres"})}}));
     return json;
   };
   return kind;
@@ -114,7 +114,7 @@ Key<Settings> store_row() {
   row.names = kind.names;
   row.schema = [kind] {
     Json schema = kind.schema();
-    schema.set("description", "Where operations are remembered.");
+    set_member(schema, "description", "Where operations are remembered.");
     return schema;
   };
   row.read = [kind](const Node& node, Settings& settings) {

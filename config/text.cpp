@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/postgres_url.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::config {
 
@@ -37,7 +38,6 @@ std::string quote(std::string_view text) {
   const std::string shown = mask_passwords(text);
   const std::string_view value = shown;
   static constexpr std::size_t bytes_max = 60;
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out = "\"";
   for (std::size_t i = 0; i < value.size();) {
     if (i >= bytes_max) {
@@ -48,10 +48,7 @@ std::string quote(std::string_view text) {
     const std::size_t length = utf8_length(value.substr(i));
     if (c < 0x20 || c == 0x7f || length == 0) {
       out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : "\\x";
-      if (out.back() == 'x') {
-        out += digits[c >> 4];
-        out += digits[c & 15];
-      }
+      if (out.back() == 'x') store::append_hex(out, value.substr(i, 1));
       ++i;
     } else {
       out += value.substr(i, length);

@@ -20,12 +20,12 @@ std::optional<std::string> wrong_name(std::string_view name) {
   return "is neither a host name nor an IP address";
 }
 
-Kind<TlsVersion> version() {
-  return word<TlsVersion>({{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+Kind<tls::Version> version() {
+  return word<tls::Version>({{"1.2", tls::Version::tls_1_2}, {"1.3", tls::Version::tls_1_3}});
 }
 
-Kind<ListenerTlsSettings> listener_tls() {
-  using T = ListenerTlsSettings;
+Kind<tls::ServerOptions> listener_tls() {
+  using T = tls::ServerOptions;
   return section<T>(
       {"tls",
        {key<T>("certificate", &T::certificate, file_path(),
@@ -55,7 +55,7 @@ Kind<ListenerTlsSettings> listener_tls() {
 
 struct AddressWithTls {
   Address address;
-  std::optional<ListenerTlsSettings> tls;
+  std::optional<tls::ServerOptions> tls;
 };
 
 bool asks_for_certificates(const Node& listen) {
@@ -119,13 +119,13 @@ Kind<ListenSettings> listen_address() {
     return out;
   };
   kind.schema = [plain, map] {
-    return Json::object({{"anyOf", Json::array({plain.schema(), map.schema()})}});
+    return JsonObject({{"anyOf", JsonArray({plain.schema(), map.schema()})}});
   };
   return kind;
 }
 
-Kind<UpstreamTlsSettings> upstream_tls() {
-  using T = UpstreamTlsSettings;
+Kind<tls::ClientOptions> upstream_tls() {
+  using T = tls::ClientOptions;
   return section<T>(
       {"upstream.tls",
        {key<T>("ca", &T::ca, file_path(),

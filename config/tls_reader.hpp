@@ -10,7 +10,7 @@ namespace onceproxy::config {
 /// An address, or a map of an address and its TLS.
 Kind<ListenSettings> listen_address();
 
-Kind<UpstreamTlsSettings> upstream_tls();
+Kind<tls::ClientOptions> upstream_tls();
 
 /// Fills in the name that the upstream's certificate is for, from its address.
 void complete_upstream_tls(const Node& upstream, UpstreamSettings& settings);

@@ -32,8 +32,8 @@ std::optional<std::string> not_a_name(std::string_view name) {
 
 }  // namespace
 
-Kind<TracingSettings> tracing() {
-  using T = TracingSettings;
+Kind<telemetry::TracingOptions> tracing() {
+  using T = telemetry::TracingOptions;
   return section<T>(
       {"tracing",
        {key<T>("endpoint", &T::endpoint, text("a URL", not_an_endpoint),

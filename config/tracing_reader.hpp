@@ -7,6 +7,6 @@
 
 namespace onceproxy::config {
 
-Kind<TracingSettings> tracing();
+Kind<telemetry::TracingOptions> tracing();
 
 }  // namespace onceproxy::config

@@ -5,13 +5,20 @@ set -eu
 
 usage() {
   cat <<'TEXT'
-usage: deploy/setup.sh [--tests] [--bench] [--dev]
+usage: deploy/setup.sh [--tests] [--bench] [--dev] [--release]
+       deploy/setup.sh --image
 
 Installs what onceproxy is built and tested with (Debian 12, with apt-get, as root or with sudo).
   --tests  also what the tests run beside it: Prometheus, Alertmanager, nginx, HAProxy, Chromium,
-           mandoc, zsh, fish, clang-format, PostgreSQL
+           mandoc, zsh, fish, systemd-analyze, strace, PostgreSQL, and clang with clang-format and
+           clang-tidy, which check the sources
   --bench  also what the benchmark compares with: HAProxy, nginx with Lua, Redis, wrk
-  --dev    also clang, clang-format, clang-tidy and the fuzzing runtime
+  --dev    also clang, clang-format, clang-tidy, the fuzzing runtime, gcovr for the coverage,
+           and etcd for the API server of the long tier
+  --release
+           also what makes and checks packages and images: dpkg-dev, lintian, buildah, mmdebstrap
+  --image  only what an image is made of: the libraries that the program links, certificates and
+           time zones; and binutils and Python, with which it is made
 TEXT
 }
 
@@ -23,12 +30,20 @@ packages="build-essential cmake ninja-build ccache pkg-config
   python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-cryptography
   openssl curl"
 
+# What the program links, and what else is in an image. The C and C++ libraries come with these.
+image_packages="librocksdb7.8 libyaml-cpp0.7 libprometheus-cpp-core1.0 libspdlog1.10 libfmt9
+  libsimdjson14 libre2-9 libssl3 libpugixml1v5 libjemalloc2 zlib1g libcurl4
+  ca-certificates tzdata openssl binutils python3"
+
 for option in "$@"; do
   case "$option" in
+    --image) packages=$image_packages ;;
+    --release) packages="$packages dpkg-dev file lintian buildah mmdebstrap" ;;
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang-format postgresql" ;;
+  zsh fish clang clang-format clang-tidy systemd strace file postgresql" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
-    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev" ;;
+    --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr
+  etcd-server" ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac

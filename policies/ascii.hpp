@@ -16,13 +16,6 @@ constexpr bool is_alpha(char c) {
   return lower >= 'a' && lower <= 'z';
 }
 
-/// The digit's value, or -1.
-constexpr int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// Without the characters of `space` at both ends.
 constexpr std::string_view trimmed(std::string_view text, std::string_view space) {
   const auto first = text.find_first_not_of(space);

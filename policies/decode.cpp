@@ -52,22 +52,4 @@ tl::expected<std::string, std::size_t> decode_base64(std::string_view text) {
   return out;
 }
 
-std::string decode_percent(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && text.size() - at > 2) {
-      const int high = hex_value(text[at + 1]);
-      const int low = hex_value(text[at + 2]);
-      if (high >= 0 && low >= 0) {
-        out += static_cast<char>(high << 4 | low);
-        at += 2;
-        continue;
-      }
-    }
-    out += text[at];
-  }
-  return out;
-}
-
 }  // namespace onceproxy::policies

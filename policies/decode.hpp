@@ -1,4 +1,4 @@
-// Encodings of text undone: base64 (RFC 4648) and percent-encoding (RFC 3986 2.1). Pure.
+// base64 (RFC 4648) undone. Pure.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,5 @@ namespace onceproxy::policies {
 /// padding or without, and white space between the characters, as MIME has it. The error is the
 /// place, counted from 0, at which the text stops being base64; its size where it is cut off.
 tl::expected<std::string, std::size_t> decode_base64(std::string_view text);
-
-/// The text with every %XX undone, once. A '%' without two hexadecimal digits stands for itself,
-/// and a '+' is no space.
-std::string decode_percent(std::string_view text);
 
 }  // namespace onceproxy::policies

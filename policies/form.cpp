@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "policies/ascii.hpp"
 #include "policies/except.hpp"
 #include "policies/json_string.hpp"
+#include "policies/percent.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -12,13 +12,9 @@ namespace {
 /// Takes one decoded character off the front of `rest`, which is not empty.
 char take_decoded(std::string_view& rest) {
   const char c = rest.front();
-  if (c == '%' && rest.size() >= 3) {
-    const int high = hex_value(rest[1]);
-    const int low = hex_value(rest[2]);
-    if (high >= 0 && low >= 0) {
-      rest.remove_prefix(3);
-      return static_cast<char>(high << 4 | low);
-    }
+  if (const int byte = percent_byte(rest); byte >= 0) {
+    rest.remove_prefix(3);
+    return static_cast<char>(byte);
   }
   rest.remove_prefix(1);
   return c == '+' ? ' ' : c;

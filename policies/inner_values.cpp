@@ -7,6 +7,7 @@
 #include "policies/decode.hpp"
 #include "policies/json_string.hpp"
 #include "policies/number.hpp"
+#include "policies/percent.hpp"
 #include "policies/pointer.hpp"
 
 namespace onceproxy::policies {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "policies/ascii.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -15,7 +15,7 @@ std::int32_t take_code_unit(std::string_view& rest) {
   if (rest.size() < 4) return -1;
   std::int32_t unit = 0;
   for (std::size_t i = 0; i < 4; ++i) {
-    const int digit = hex_value(rest[i]);
+    const int digit = store::hex_value(rest[i]);
     if (digit < 0) return -1;
     unit = unit << 4 | digit;
   }
@@ -71,8 +71,13 @@ char unescaped(char c) {
   }
 }
 
+void append_code_unit(std::uint16_t unit, std::string& out) {
+  char text[6] = {'\\', 'u'};
+  store::write_hex(unit, text + 2);
+  out.append(text, sizeof text);
+}
+
 void append_escaped(char c, std::string& out) {
-  static constexpr char digits[] = "0123456789abcdef";
   switch (c) {
     case '"':
       out += "\\\"";
@@ -96,21 +101,15 @@ void append_escaped(char c, std::string& out) {
       out += "\\t";
       break;
     default:
-      out += {'\\', 'u', '0', '0', digits[c >> 4 & 15], digits[c & 15]};
+      append_code_unit(static_cast<unsigned char>(c), out);
   }
 }
 
 /// Half a surrogate pair, from the three bytes that stand for it.
 void append_half(std::string_view bytes, std::string& out) {
-  static constexpr char digits[] = "0123456789abcdef";
   const auto second = static_cast<std::uint8_t>(bytes[1]);
   const auto third = static_cast<std::uint8_t>(bytes[2]);
-  out += {'\\',
-          'u',
-          'd',
-          digits[second >> 2 & 15],
-          digits[(second << 2 & 12) | (third >> 4 & 3)],
-          digits[third & 15]};
+  append_code_unit(static_cast<std::uint16_t>(0xD000 | (second & 0x3F) << 6 | (third & 0x3F)), out);
 }
 
 constexpr bool needs_escape(char c) {

@@ -1,15 +1,9 @@
 #include "policies/path.hpp"
 
-#include "policies/ascii.hpp"
+#include "policies/percent.hpp"
 
 namespace onceproxy::policies {
 namespace {
-
-constexpr bool is_unreserved(char c) {
-  return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-constexpr char upper_hex[] = "0123456789ABCDEF";
 
 /// Nothing to decode, to merge or to remove.
 bool is_normal(std::string_view path) {
@@ -54,11 +48,10 @@ tl::expected<std::string_view, PathError> normalize_path(std::string_view path,
       scratch += c;
       continue;
     }
-    const int high = i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
-    const int low = i + 2 < path.size() ? hex_value(path[i + 2]) : -1;
-    if (high < 0 || low < 0) return tl::unexpected(PathError::bad_encoding);
+    const int byte = percent_byte(path.substr(i));
+    if (byte < 0) return tl::unexpected(PathError::bad_encoding);
     i += 2;
-    const char decoded = static_cast<char>(high << 4 | low);
+    const char decoded = static_cast<char>(byte);
     const bool delimiter = decoded == '/' || decoded == '\\';
     if (decoded == '\0' || (delimiter && !pass_encoded_slashes)) {
       return tl::unexpected(PathError::encoded_delimiter);
@@ -66,7 +59,7 @@ tl::expected<std::string_view, PathError> normalize_path(std::string_view path,
     if (is_unreserved(decoded)) {
       scratch += decoded;
     } else {
-      scratch += {'%', upper_hex[high], upper_hex[low]};
+      append_percent(decoded, scratch);
     }
   }
   end_segment(scratch);

@@ -19,6 +19,7 @@
 
 #include "policies/cors.hpp"
 #include "policies/media_type.hpp"
+#include "policies/refusal.hpp"
 #include "store/sequence.hpp"
 #include "store/terms.hpp"
 
@@ -251,25 +252,7 @@ struct RateLimit {
   std::vector<Selector> by;
 };
 
-/// The refusals that `respond` can give another answer to, in the order of proxy/http/PROTOCOL.md.
-enum class Refusal {
-  in_flight,
-  acknowledged,
-  mismatch,
-  missing_key,
-  bad_key,
-  unreadable,
-  held,
-  stale,
-  closed,
-  rate_limited,
-  not_replayable,
-  busy,
-  store_error,
-  upstream_error,
-  bad_request,
-};
-inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::bad_request) + 1;
+/// What `respond` gives in the place of each refusal.
 using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
 
 /// The selectors that the digests of an operation are made of.

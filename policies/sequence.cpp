@@ -6,6 +6,7 @@
 
 #include "policies/number.hpp"
 #include "policies/timestamp.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::policies {
 namespace {
@@ -36,22 +37,16 @@ std::optional<Sequence> sequence_of_time(std::string_view text) {
   return Sequence::of_time(time->seconds, time->attoseconds);
 }
 
-std::optional<std::uint64_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<std::uint64_t>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<std::uint64_t>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<std::uint64_t>(c - 'A' + 10);
-  return std::nullopt;
-}
-
 /// Digits that are not there count as zeros behind those that are.
 std::optional<Sequence> sequence_of_hex(std::string_view text) {
   constexpr std::size_t digits_of_part = 16;
   if (text.empty() || text.size() > 2 * digits_of_part) return std::nullopt;
   std::uint64_t parts[2] = {0, 0};
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digit = hex_digit(text[i]);
-    if (!digit) return std::nullopt;
-    parts[i / digits_of_part] |= *digit << (60 - 4 * (i % digits_of_part));
+    const int digit = store::hex_value(text[i]);
+    if (digit < 0) return std::nullopt;
+    parts[i / digits_of_part] |= static_cast<std::uint64_t>(digit)
+                                 << (60 - 4 * (i % digits_of_part));
   }
   return Sequence::of_hex(parts[0], parts[1]);
 }

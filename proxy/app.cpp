@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "proxy/admin/record_endpoints.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
+#include "proxy/backups.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/cores.hpp"
 #include "proxy/forced_end.hpp"
@@ -25,6 +27,7 @@
 #include "proxy/opened_store.hpp"
 #include "proxy/options.hpp"
 #include "proxy/rules_in_force.hpp"
+#include "proxy/service_manager.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -40,6 +43,9 @@ using telemetry::LogLevel;
 
 /// How often the configuration file is looked at.
 constexpr std::chrono::seconds look_interval{1};
+
+/// A worker that has not come by for so long hangs, however short the watchdog's time is.
+constexpr std::chrono::milliseconds hang_min{1'000};
 
 /// Beyond the drain time: for what was cut off to end, and for the store to flush and close.
 constexpr std::chrono::seconds end_time{10};
@@ -88,7 +94,7 @@ class App {
         settings_(configuration.started_with()),
         options_(options),
         metrics_(ONCEPROXY_VERSION),
-        access_log_({log_level(settings_.log.level), log_format(settings_.log.format)},
+        access_log_({settings_.log},
                     [this](std::uint64_t lines) { metrics_.access_log_dropped(lines); }),
         tracer_(make_tracer(settings_, metrics_)),
         capture_({make_disguise(), [this](std::uint64_t lines) { metrics_.captured(lines); },
@@ -96,11 +102,16 @@ class App {
                     metrics_.capture_lost(why, lines);
                   }}),
         certificates_(settings_, metrics_.tls()),
-        store_(open_store(settings_, options, workers(), clock_, metrics_)),
+        store_(open_store(settings_, options_, workers(), clock_, metrics_)),
         rules_(settings_.policies, metrics_, store_->verbs().notes()) {
-    metrics_.store_gauges([this] { return store_->gauges(); });
+    if (store_->embedded() != nullptr) backups_.emplace(*store_->embedded(), metrics_);
+    metrics_.store_gauges([this] {
+      telemetry::StoreGauges gauges = store_->gauges();
+      if (backups_) gauges.last_backup = backups_->last_success();
+      return gauges;
+    });
     metrics_.reloaded(true);
-    capture_.configure(capture_options(settings_));
+    capture_.configure(settings_.log.capture);
     configuration_.apply_with([this](const config::Settings& settings) { apply(settings); },
                               metrics_);
   }
@@ -109,6 +120,9 @@ class App {
 
  private:
   void apply(const config::Settings& settings);
+  MainLoop::Tasks tasks();
+  void ping();
+  void drain();
   std::optional<std::string> why_not_ready() const;
   std::size_t workers() const { return settings_.workers > 0 ? settings_.workers : usable_cores(); }
   void start_admin_ports();
@@ -130,12 +144,16 @@ class App {
   telemetry::Capture capture_;
   Certificates certificates_;
   const std::unique_ptr<OpenedStore> store_;
+  /// Of an embedded store alone: a database has backups of its own.
+  std::optional<Backups> backups_;
   RulesInForce rules_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<admin::Server> telemetry_port_;
   std::unique_ptr<admin::Server> admin_port_;
   std::atomic<admin::ServerState> state_ = admin::ServerState::pre_initializing;
   std::atomic<bool> failed_by_operator_ = false;
+  ServiceManager manager_;
+  bool was_alive_ = true;
 };
 
 std::optional<std::string> App::why_not_ready() const {
@@ -156,15 +174,15 @@ std::optional<std::string> App::why_not_ready() const {
 /// cannot be used; then a capture that was to begin has begun.
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
-  capture_.configure(capture_options(settings));
+  capture_.configure(settings.log.capture);
   server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
                                   certificates_.identify_clients()),
                      next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
-  telemetry::set_up_log(log_level(settings.log.level), log_format(settings.log.format));
-  access_log_.set_level(log_level(settings.log.level));
-  access_log_.set_format(log_format(settings.log.format));
+  telemetry::set_up_log(settings.log.level, settings.log.format);
+  access_log_.set_level(settings.log.level);
+  access_log_.set_format(settings.log.format);
   if (store_->verbs().audit() != nullptr) {
     store_->verbs().audit()->act({.action = "reload", .target = options_.config_file});
   }
@@ -197,6 +215,7 @@ admin::AdminHooks App::admin_hooks() {
                                 use.turns,
                                 use.turns_max};
   };
+  hooks.drain_state = [this] { return admin::DrainState{server_->clients(), server_->drained()}; };
   hooks.config_dump = [this] { return configuration_.dump(); };
   add_changing_hooks(hooks);
   return hooks;
@@ -206,7 +225,7 @@ void App::add_changing_hooks(admin::AdminHooks& hooks) {
   hooks.reload = [this] {
     const Reloaded reloaded = configuration_.reload("admin");
     return admin::ReloadReport{reloaded.status != Reloaded::Status::failed,
-                               reloaded.json().dump() + "\n"};
+                               telemetry::json_text(reloaded.json()) + "\n"};
   };
   hooks.set_log_level = [this](LogLevel level) {
     // Said first, as it may be the last thing that is.
@@ -264,6 +283,12 @@ void App::start_admin_ports() {
       return rules_.enforce(name, change);
     };
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
+    if (backups_) {
+      admin::add_backup_endpoints(
+          *admin_port_,
+          {[this](const std::string& directory) { return backups_->begin(directory); },
+           [this] { return backups_->state(); }});
+    }
     admin::add_record_endpoints(*admin_port_, store_->inspection(),
                                 {log_record_change, wrong_answer_field});
     if (store_->verbs().audit() != nullptr)
@@ -279,6 +304,64 @@ telemetry::SlotsInUse App::slots_in_use() const {
   return {server_->clients(), use.connections, use.turns, rules_.get()->turns_in_use()};
 }
 
+MainLoop::Tasks App::tasks() {
+  MainLoop::Tasks tasks;
+  tasks.reload = [this] {
+    manager_.reloading();
+    configuration_.reload("signal");
+    manager_.ready();
+  };
+  const auto look = [this] {
+    configuration_.look();
+    certificates_.look();
+    rules_.keep_estimates();
+    manager_.status(why_not_ready().value_or("ready"));
+  };
+  tasks.repeated.push_back({look, look_interval});
+  if (manager_.ping_interval().count() > 0) {
+    tasks.repeated.push_back({[this] { ping(); }, manager_.ping_interval()});
+  }
+  return tasks;
+}
+
+/// systemd ends a program that is not alive; so it hears nothing while a worker hangs.
+void App::ping() {
+  const auto since = std::chrono::steady_clock::now() -
+                     std::max<std::chrono::milliseconds>(manager_.ping_interval(), hang_min);
+  const bool alive = server_->alive_since(since);
+  if (alive) manager_.ping();
+  if (alive != was_alive_) {
+    telemetry::log(alive ? LogLevel::info : LogLevel::error,
+                   alive ? "every worker is alive again"
+                         : "a worker hangs; the watchdog is not told that the program is alive");
+  }
+  was_alive_ = alive;
+}
+
+void App::drain() {
+  forced_end_.emplace(options_.drain_time + end_time);
+  state_ = admin::ServerState::draining;
+  telemetry::log(LogLevel::info, "draining",
+                 {{"drain_time_ms", static_cast<std::int64_t>(options_.drain_time.count())}});
+  manager_.stopping(options_.drain_time + end_time);
+  manager_.status("draining");
+  const auto deadline = std::chrono::steady_clock::now() + options_.drain_time;
+  server_->stop_listening();
+  bool drained = false;
+  auto left = options_.drain_time;
+  const bool watched = manager_.ping_interval().count() > 0;
+  while (!drained && left.count() > 0) {
+    drained =
+        server_->wait_until_drained(watched ? std::min(left, manager_.ping_interval()) : left);
+    if (watched) ping();
+    left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
+                                                                 std::chrono::steady_clock::now());
+  }
+  if (!server_->drain(std::chrono::milliseconds(0))) {
+    telemetry::log(LogLevel::warn, "drain time is over; what was under way has ended as unknown");
+  }
+}
+
 int App::serve(MainLoop& loop) {
   server_ = std::make_unique<http::Server>(
       http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
@@ -289,33 +372,23 @@ int App::serve(MainLoop& loop) {
   for (const std::string& address : server_->addresses()) log_listening("data", address);
   metrics_.slots_in_use([this] { return slots_in_use(); });
   metrics_.leases([this] { return rules_.leases(); });
-  state_ = admin::ServerState::live;
+  // Unless an operator drains already.
+  auto starting = admin::ServerState::pre_initializing;
+  state_.compare_exchange_strong(starting, admin::ServerState::live);
   telemetry::log(LogLevel::info, "ready",
                  {{"workers", static_cast<std::int64_t>(workers())},
                   {"policies", static_cast<std::int64_t>(settings_.policies.size())},
                   {"upstream", settings_.upstream.address.text()},
                   {"store", store_->place()}});
-  loop.run({.reload = [this] { configuration_.reload("signal"); },
-            .look =
-                [this] {
-                  configuration_.look();
-                  certificates_.look();
-                  rules_.keep_estimates();
-                },
-            .look_interval = look_interval});
-
-  forced_end_.emplace(options_.drain_time + end_time);
-  state_ = admin::ServerState::draining;
-  telemetry::log(LogLevel::info, "draining",
-                 {{"drain_time_ms", static_cast<std::int64_t>(options_.drain_time.count())}});
-  if (!server_->drain(options_.drain_time)) {
-    telemetry::log(LogLevel::warn, "drain time is over; what was under way has ended as unknown");
-  }
+  manager_.ready();
+  loop.run(tasks());
+  drain();
   // Workers are gone: nothing calls the store any more, so it may flush and close.
   metrics_.store_gauges({});
   metrics_.slots_in_use({});
   metrics_.leases({});
   rules_.keep_estimates();
+  if (backups_) backups_->stop();
   store_->close();
   if (admin_port_) admin_port_->stop();
   if (telemetry_port_) telemetry_port_->stop();

@@ -123,10 +123,10 @@ Certificates::Certificates(const config::Settings& settings, telemetry::TlsMetri
 Certificates::~Certificates() = default;
 
 std::shared_ptr<tls::ServerPort> Certificates::listen(
-    TlsPort port, std::string place, const std::optional<config::ListenerTlsSettings>& tls) {
+    TlsPort port, std::string place, const std::optional<tls::ServerOptions>& tls) {
   if (!tls) return nullptr;
   listeners_.push_back(
-      std::make_unique<Listener>(port, std::move(place), cli::tls_options(*tls), tickets_));
+      std::make_unique<Listener>(port, std::move(place), *tls, tickets_));
   metrics_.speaks(port);
   return listeners_.back()->current;
 }
@@ -151,7 +151,7 @@ std::shared_ptr<const tls::ClientPort> Certificates::prepare_upstream(
   const std::lock_guard lock(mutex_);
   next_upstream_.reset();
   if (!settings.upstream.tls) return nullptr;
-  const tls::ClientOptions options = cli::tls_options(*settings.upstream.tls);
+  const tls::ClientOptions options = *settings.upstream.tls;
   const bool same = upstream_ && upstream_->options == options;
   next_upstream_ =
       same ? upstream_

@@ -55,7 +55,7 @@ class Certificates {
   using Upstream = Watched<tls::ClientOptions, tls::ClientContext>;
 
   std::shared_ptr<tls::ServerPort> listen(telemetry::TlsPort port, std::string place,
-                                          const std::optional<config::ListenerTlsSettings>& tls);
+                                          const std::optional<tls::ServerOptions>& tls);
   template <typename Entry>
   void look_at(Entry& entry);
   void tell_ends();

@@ -17,8 +17,10 @@ namespace onceproxy {
 
 namespace {
 
-using config::Json;
 using config::Settings;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 /// The sections none of whose keys can change live.
@@ -70,8 +72,8 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
 }
 
 Json json_of(const std::vector<std::string>& words) {
-  Json out = Json::array();
-  for (const std::string& word : words) out.push_back(word);
+  JsonArray out;
+  for (const std::string& word : words) out.emplace_back(word);
   return out;
 }
 
@@ -90,11 +92,11 @@ std::string joined(const std::vector<std::string>& words) {
 
 Json Reloaded::json() const {
   if (status == Status::failed) {
-    return Json::object({{"status", "failed"}, {"problems", json_of(problems)}});
+    return JsonObject({{"status", "failed"}, {"problems", json_of(problems)}});
   }
-  return Json::object({{"status", status == Status::reloaded ? "reloaded" : "unchanged"},
-                       {"changed", json_of(changed)},
-                       {"kept", json_of(kept)}});
+  return JsonObject({{"status", status == Status::reloaded ? "reloaded" : "unchanged"},
+                     {"changed", json_of(changed)},
+                     {"kept", json_of(kept)}});
 }
 
 Configuration::Configuration(std::string file, std::string text, Settings settings)
@@ -217,11 +219,12 @@ void Configuration::tell(const Reloaded& reloaded, std::string_view trigger) {
 std::string Configuration::dump() const {
   const std::lock_guard lock(mutex_);
   telemetry::Timestamp timestamp;
-  return Json::object({{"file", file_},
-                       {"loaded_at", timestamp.text(loaded_at_)},
-                       {"waiting_for_restart", json_of(kept_)},
-                       {"config", config::effective(text_, config::process_environment())}})
-             .dump(2) +
+  return telemetry::json_text(
+             JsonObject({{"file", file_},
+                         {"loaded_at", timestamp.text(loaded_at_)},
+                         {"waiting_for_restart", json_of(kept_)},
+                         {"config", config::effective(text_, config::process_environment())}}),
+             2) +
          "\n";
 }
 

@@ -14,10 +14,10 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "config/json.hpp"
 #include "config/load.hpp"
 #include "config/settings.hpp"
 #include "proxy/file_watch.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy {
@@ -35,7 +35,7 @@ struct Reloaded {
   std::vector<std::string> kept;
   std::vector<config::Problem> problems;
 
-  config::Json json() const;
+  telemetry::Json json() const;
 };
 
 class Configuration {

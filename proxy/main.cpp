@@ -14,6 +14,7 @@
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/suggestion.hpp"
+#include "proxy/injector.hpp"
 #include "proxy/options.hpp"
 #include "proxy/start_failure.hpp"
 #include "proxy/telemetry/log.hpp"
@@ -50,8 +51,7 @@ int serve(const onceproxy::RunOptions& options) {
   // The store holds answers, and its files are for this user only. The umask alone reaches every
   // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
   ::umask(S_IRWXG | S_IRWXO);
-  onceproxy::telemetry::set_up_log(onceproxy::log_level(settings->log.level),
-                                   onceproxy::log_format(settings->log.format));
+  onceproxy::telemetry::set_up_log(settings->log.level, settings->log.format);
   try {
     onceproxy::Configuration configuration(options.config_file, *std::move(text),
                                            *std::move(settings));
@@ -92,8 +92,9 @@ int main(int argc, char** argv) {
   add_run_options(*run, options, drain_time)->required();
 
   int exit_code = onceproxy::cli::exit_good;
-  onceproxy::cli::add_commands(app, {std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1},
-                               exit_code);
+  const onceproxy::cli::Streams streams{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+  onceproxy::cli::add_commands(app, streams, exit_code);
+  onceproxy::add_inject(app, streams, exit_code);
   // The other commands end with their terminal, as any command does.
   app.parse_complete_callback([&] {
     if (app.get_subcommands().empty() || run->parsed()) return;

@@ -4,7 +4,7 @@
 
 namespace onceproxy {
 
-MainLoop::MainLoop() : signals_(context_), timer_(context_) {
+MainLoop::MainLoop() : signals_(context_) {
   // Blocked first: between the two a signal would end the program.
   ::sigemptyset(&heard_);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&heard_, signal);
@@ -14,7 +14,7 @@ MainLoop::MainLoop() : signals_(context_), timer_(context_) {
 
 void MainLoop::run(const Tasks& tasks) {
   wait_for_signal(tasks);
-  look(tasks);
+  for (const Tasks::Repeated& task : tasks.repeated) repeat(task, timers_.emplace_back(context_));
   ::pthread_sigmask(SIG_UNBLOCK, &heard_, nullptr);
   context_.run();
   ::pthread_sigmask(SIG_BLOCK, &heard_, nullptr);
@@ -32,11 +32,11 @@ void MainLoop::wait_for_signal(const Tasks& tasks) {
   });
 }
 
-void MainLoop::look(const Tasks& tasks) {
-  tasks.look();
-  timer_.expires_after(tasks.look_interval);
-  timer_.async_wait([this, &tasks](const boost::system::error_code& error) {
-    if (!error) look(tasks);
+void MainLoop::repeat(const Tasks::Repeated& task, boost::asio::steady_timer& timer) {
+  task.what();
+  timer.expires_after(task.interval);
+  timer.async_wait([this, &task, &timer](const boost::system::error_code& error) {
+    if (!error) repeat(task, timer);
   });
 }
 

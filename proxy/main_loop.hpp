@@ -1,5 +1,5 @@
 // MainLoop: what the main thread runs while the program serves: the signals that end it or reload
-// its configuration, and something that is to be done every so often.
+// its configuration, and what is to be done every so often.
 //
 // From its construction on the signals wait, in every thread that is started after it, until run()
 // hears of them; none is lost, and none ends the program half-way through its start. When run() has
@@ -14,6 +14,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <list>
+#include <vector>
 
 namespace onceproxy {
 
@@ -24,21 +26,25 @@ class MainLoop {
   struct Tasks {
     /// On SIGHUP.
     std::function<void()> reload;
-    /// At once, and again and again, so long after it ended.
-    std::function<void()> look;
-    std::chrono::milliseconds look_interval;
+    /// Each at once, and again and again, so long after it ended.
+    struct Repeated {
+      std::function<void()> what;
+      std::chrono::milliseconds interval;
+    };
+    std::vector<Repeated> repeated;
   };
   /// Returns after SIGTERM or SIGINT.
   void run(const Tasks& tasks);
 
  private:
   void wait_for_signal(const Tasks& tasks);
-  void look(const Tasks& tasks);
+  void repeat(const Tasks::Repeated& task, boost::asio::steady_timer& timer);
 
   sigset_t heard_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer timer_;
+  /// One for each task that is repeated.
+  std::list<boost::asio::steady_timer> timers_;
 };
 
 }  // namespace onceproxy

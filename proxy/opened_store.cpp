@@ -21,6 +21,7 @@ class OpenedRocksDb final : public OpenedStore {
 
   store::Store& verbs() override { return *store_; }
   store::Inspection& inspection() override { return store_->inspection(); }
+  store::RocksDbStore* embedded() override { return store_.get(); }
   telemetry::StoreGauges gauges() const override { return store_gauges(*store_, options_); }
   std::string trouble() const override {
     if (store_->stats().healthy) return "";

@@ -13,6 +13,10 @@
 #include "store/inspection.hpp"
 #include "store/store.hpp"
 
+namespace onceproxy::store {
+class RocksDbStore;
+}
+
 namespace onceproxy {
 
 class OpenedStore {
@@ -21,6 +25,8 @@ class OpenedStore {
 
   virtual store::Store& verbs() = 0;
   virtual store::Inspection& inspection() = 0;
+  /// The store in this process; null where it is a database.
+  virtual store::RocksDbStore* embedded() { return nullptr; }
   virtual telemetry::StoreGauges gauges() const = 0;
   /// Why it can promise nothing now; empty where it can.
   virtual std::string trouble() const = 0;

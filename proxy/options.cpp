@@ -1,9 +1,12 @@
 #include "proxy/options.hpp"
 
-#include <random>
+#include <array>
 #include <utility>
 
 #include "policies/digest.hpp"
+#include "store/fingerprint.hpp"
+#include "store/hex.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy {
 
@@ -15,54 +18,15 @@ http::Endpoint endpoint(const config::Address& address) {
 
 }  // namespace
 
-telemetry::LogLevel log_level(config::LogLevel level) {
-  using telemetry::LogLevel;
-  switch (level) {
-    case config::LogLevel::trace:
-      return LogLevel::trace;
-    case config::LogLevel::debug:
-      return LogLevel::debug;
-    case config::LogLevel::info:
-      return LogLevel::info;
-    case config::LogLevel::warn:
-      return LogLevel::warn;
-    case config::LogLevel::error:
-      break;
-  }
-  return LogLevel::error;
-}
-
-telemetry::LogFormat log_format(config::LogFormat format) {
-  return format == config::LogFormat::text ? telemetry::LogFormat::text
-                                           : telemetry::LogFormat::json;
-}
-
 http::Options http_options(const config::Settings& settings,
                            std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients) {
   http::Options options;
   options.upstream.tls = std::move(tls);
   options.identifies_clients = identifies_clients;
+  static_cast<http::UpstreamLimits&>(options.upstream) = settings.upstream;
   options.upstream.endpoint = endpoint(settings.upstream.address);
-  options.upstream.connect_timeout = settings.upstream.connect_timeout;
-  options.upstream.response_timeout = settings.upstream.response_timeout;
-  options.upstream.idle_timeout = settings.upstream.idle_timeout;
-  options.upstream.keepalive_timeout = settings.upstream.keepalive_timeout;
-  options.upstream.abandoned_timeout = settings.upstream.abandoned_timeout;
-  options.upstream.connections_max = settings.upstream.connections_max;
-  options.upstream.concurrency_max = settings.upstream.concurrency_max;
-  options.upstream.head_bytes_max = settings.upstream.head_bytes_max;
-  options.upstream.lenient_http = settings.upstream.lenient_http;
-  options.upstream.forwards_covered_only = settings.upstream.forwards_covered_only;
   options.cors = settings.cors;
-  options.limits.connections = settings.limits.connections;
-  options.limits.head_bytes = settings.limits.head_bytes;
-  options.limits.headers = settings.limits.headers;
-  options.limits.body_bytes = settings.limits.body_bytes;
-  options.limits.buffered_bytes = settings.limits.buffered_bytes;
-  options.limits.head_timeout = settings.limits.head_timeout;
-  options.limits.body_timeout = settings.limits.body_timeout;
-  options.limits.idle_timeout = settings.limits.idle_timeout;
-  options.limits.pass_encoded_slashes = settings.limits.pass_encoded_slashes;
+  options.limits = settings.limits;
   return options;
 }
 
@@ -79,37 +43,21 @@ admin::Endpoint admin_endpoint(const config::Address& address) {
   return {address.host, address.port, address.unix_path};
 }
 
-std::optional<telemetry::CaptureOptions> capture_options(const config::Settings& settings) {
-  if (!settings.log.capture) return std::nullopt;
-  const config::CaptureSettings& capture = *settings.log.capture;
-  return telemetry::CaptureOptions{capture.path, capture.sample, capture.bytes_max, capture.redact};
-}
-
 std::function<std::string(std::string_view)> make_disguise() {
-  std::random_device random;
-  std::string key;
-  for (int i = 0; i < 8; ++i) {
-    const unsigned int word = random();
-    key.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
+  std::array<std::uint8_t, 32> bytes;
+  store::fill_random(bytes);
+  const std::string key(bytes.begin(), bytes.end());
   return [key](std::string_view value) {
-    constexpr std::string_view digits = "0123456789abcdef";
     constexpr std::size_t bytes_shown = 8;
-    const auto digest = policies::sha256(key + std::string(value));
-    std::string out = "redacted-";
-    for (std::size_t i = 0; i < bytes_shown; ++i) {
-      out += {digits[digest[i] >> 4], digits[digest[i] & 15]};
-    }
-    return out;
+    const store::PayloadDigest digest{policies::sha256(key + std::string(value))};
+    return "redacted-" + store::hex(digest.view().substr(0, bytes_shown));
   };
 }
 
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings) {
   if (!settings.tracing) return std::nullopt;
   telemetry::TracerOptions options;
-  options.endpoint = settings.tracing->endpoint;
-  options.sample_ratio = settings.tracing->sample_ratio;
-  options.service_name = settings.tracing->service_name;
+  static_cast<telemetry::TracingOptions&>(options) = *settings.tracing;
   options.version = ONCEPROXY_VERSION;
   return options;
 }

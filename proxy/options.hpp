@@ -12,16 +12,12 @@
 #include "proxy/admin/server.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/http/options.hpp"
-#include "proxy/telemetry/capture.hpp"
-#include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "store/postgres/options.hpp"
 #include "store/rocksdb/options.hpp"
 
 namespace onceproxy {
 
-telemetry::LogLevel log_level(config::LogLevel level);
-telemetry::LogFormat log_format(config::LogFormat format);
 /// `tls`: towards the upstream, or nullptr. `identifies_clients`: as the listeners that are bound
 /// do, whatever the settings say by now.
 http::Options http_options(const config::Settings& settings,
@@ -29,8 +25,6 @@ http::Options http_options(const config::Settings& settings,
 std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
                                                 const Certificates& certificates);
 admin::Endpoint admin_endpoint(const config::Address& address);
-/// Nothing: no request is captured.
-std::optional<telemetry::CaptureOptions> capture_options(const config::Settings& settings);
 /// What stands in for a redacted value: a digest of it and of a key that is made here and written
 /// nowhere, so that nobody can try values out.
 std::function<std::string(std::string_view)> make_disguise();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "config/redact.hpp"
@@ -20,15 +21,24 @@ constexpr std::size_t problems_logged_max = 50;
 
 /// What the file asks for, as far as it can be told of a file that is refused.
 bool asks_for_text(std::string_view config_text) {
-  const config::Json said = config::redacted(config_text, config::process_environment());
-  const config::Json* const log = said.find("log");
-  const config::Json* const format = log == nullptr ? nullptr : log->find("format");
-  return format != nullptr && *format == config::Json("text");
+  const telemetry::Json said = config::redacted(config_text, config::process_environment());
+  const telemetry::Json* const log = telemetry::json_member(said, "log");
+  const telemetry::Json* const format =
+      log == nullptr ? nullptr : telemetry::json_member(*log, "format");
+  return format != nullptr && *format == telemetry::Json("text");
 }
 
 /// Text with carets is for people.
 bool as_text(std::string_view config_text) {
   return ::isatty(STDERR_FILENO) == 1 || asks_for_text(config_text);
+}
+
+/// To the journal, each line is an entry of its own.
+void tell(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::cerr << telemetry::priority_prefix(LogLevel::error) << line << "\n";
+  }
 }
 
 void log_problem(const config::Problem& problem) {
@@ -50,7 +60,7 @@ void log_problems(const std::vector<config::Problem>& problems) {
 
 void tell_failure(std::string_view config_text, std::string_view why) {
   if (as_text(config_text)) {
-    std::cerr << "onceproxy: " << why << "\n";
+    tell("onceproxy: " + std::string(why));
     return;
   }
   telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);
@@ -59,7 +69,7 @@ void tell_failure(std::string_view config_text, std::string_view why) {
 
 void tell_failure(std::string_view config_text, const std::vector<config::Problem>& problems) {
   if (as_text(config_text)) {
-    for (const config::Problem& problem : problems) std::cerr << problem.text() << "\n";
+    for (const config::Problem& problem : problems) tell(problem.text());
     return;
   }
   telemetry::set_up_log(LogLevel::info, telemetry::LogFormat::json);

@@ -1,24 +1,46 @@
 // Writer and Reader: how the store's values become bytes and come back. All numbers little-endian,
 // all times milliseconds since 1970 in signed 64 bits. The grammars stand with the values they
-// belong to. Not thread-safe; a value each.
+// belong to; the records and the audit log are written with the same writer. Not thread-safe; a
+// value each.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "store/permit.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 
-class Writer {
+/// Room for `bytes_max` bytes in place, for those who write too often to allocate each time.
+template <std::size_t bytes_max>
+class FixedBytes {
  public:
-  explicit Writer(std::size_t bytes) { out_.reserve(bytes); }
+  /// The caller sees to it that they fit.
+  void append(const char* bytes, std::size_t size) {
+    assert(size <= bytes_max - size_);
+    std::copy_n(bytes, size, bytes_.data() + size_);
+    size_ += size;
+  }
+  const char* data() const { return bytes_.data(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+  std::array<char, bytes_max> bytes_;
+};
+
+/// `Out`: a std::string, or FixedBytes.
+template <typename Out>
+class BasicWriter {
+ public:
   template <typename Number>
   void number(Number value) {
     auto bits = static_cast<std::make_unsigned_t<Number>>(value);
@@ -30,20 +52,33 @@ class Writer {
     out_.append(bytes.data(), bytes.size());
   }
   void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
-  void raw(std::string_view bytes) { out_.append(bytes); }
+  void raw(std::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
+  /// Its length takes one byte, two or four. Longer texts are cut.
   void short_text(std::string_view text, std::size_t bytes_max) {
-    text = text.substr(0, bytes_max);
-    number(static_cast<std::uint8_t>(text.size()));
-    raw(text);
+    sized<std::uint8_t>(text.substr(0, bytes_max));
   }
-  void long_text(std::string_view text) {
-    number(static_cast<std::uint32_t>(text.size()));
-    raw(text);
+  void medium_text(std::string_view text, std::size_t bytes_max) {
+    sized<std::uint16_t>(text.substr(0, bytes_max));
   }
-  std::string take() { return std::move(out_); }
+  void long_text(std::string_view text) { sized<std::uint32_t>(text); }
+
+  const Out& out() const { return out_; }
+
+ protected:
+  Out out_;
 
  private:
-  std::string out_;
+  template <typename Size>
+  void sized(std::string_view text) {
+    number(static_cast<Size>(text.size()));
+    raw(text);
+  }
+};
+
+class Writer : public BasicWriter<std::string> {
+ public:
+  explicit Writer(std::size_t bytes) { out_.reserve(bytes); }
+  std::string take() { return std::move(out_); }
 };
 
 class Reader {
@@ -72,6 +107,7 @@ class Reader {
     return bytes;
   }
   std::string_view short_text() { return raw(number<std::uint8_t>()); }
+  std::string_view medium_text() { return raw(number<std::uint16_t>()); }
   std::string_view long_text() { return raw(number<std::uint32_t>()); }
   template <typename Bytes>
   void into(Bytes& out) {

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::store {
 
 /// A SHA-256 value. `Tag` keeps values of different meaning from being mixed up.
@@ -28,33 +30,12 @@ struct Digest {
   }
 
   /// 64 lower-case hexadecimal digits.
-  std::string hex() const {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string out(64, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      out[2 * i] = digits[bytes[i] >> 4];
-      out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    return out;
-  }
+  std::string hex() const { return store::hex(view()); }
 
   /// Reads what hex() writes (upper case too); nothing else.
   static std::optional<Digest> from_hex(std::string_view text) {
     Digest out;
-    if (text.size() != 64) return std::nullopt;
-    for (std::size_t i = 0; i < 64; ++i) {
-      const char c = text[i];
-      int value = 0;
-      if (c >= '0' && c <= '9')
-        value = c - '0';
-      else if (c >= 'a' && c <= 'f')
-        value = c - 'a' + 10;
-      else if (c >= 'A' && c <= 'F')
-        value = c - 'A' + 10;
-      else
-        return std::nullopt;
-      out.bytes[i / 2] = static_cast<std::uint8_t>(out.bytes[i / 2] << 4 | value);
-    }
+    if (!read_hex(text, out.bytes)) return std::nullopt;
     return out;
   }
 };

@@ -19,7 +19,8 @@ std::string reason() {
 
 /// Files of RocksDB, of this store, and of the audit log.
 bool is_ours(const std::string& name) {
-  constexpr std::array<std::string_view, 5> names{"CURRENT", "LOCK", "IDENTITY", "LOG", "LOGS"};
+  constexpr std::array<std::string_view, 6> names{"CURRENT", "LOCK", "IDENTITY",
+                                                  "LOG",     "LOGS", "RESTORED"};
   constexpr std::array<std::string_view, 3> begins{"MANIFEST-", "OPTIONS-", "LOG.old."};
   constexpr std::array<std::string_view, 5> ends{".log", ".sst", ".blob", ".dbtmp", ".audit"};
   const auto begins_so = [&](std::string_view part) { return name.starts_with(part); };

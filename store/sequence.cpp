@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::store {
 namespace {
 
@@ -31,11 +33,8 @@ std::string text_of_time(const Sequence& sequence) {
 }
 
 std::string text_of_hex(const Sequence& sequence) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (const std::uint64_t part : {sequence.first_digits(), sequence.low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) out += digits[part >> shift & 15];
-  }
+  std::string out(32, '0');
+  write_hex(sequence.low, write_hex(sequence.first_digits(), out.data()));
   drop_zeros_at_end(out);
   return out.empty() ? "0" : out;
 }

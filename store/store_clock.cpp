@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "store/codec.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::store {
 
@@ -35,12 +36,6 @@ Nanos read_clock(clockid_t clock) {
   return std::chrono::seconds(out.tv_sec) + Nanos(out.tv_nsec);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 /// "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"; zeros where it cannot be read.
 BootId read_boot_id() {
   const int file = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -51,7 +46,7 @@ BootId read_boot_id() {
   BootId out{};
   std::size_t digits = 0;
   for (ssize_t i = 0; i < size && digits < 2 * out.size(); ++i) {
-    const int digit = hex_digit(text[static_cast<std::size_t>(i)]);
+    const int digit = hex_value(text[static_cast<std::size_t>(i)]);
     if (digit < 0) continue;
     std::uint8_t& byte = out[digits++ / 2];
     byte = static_cast<std::uint8_t>(byte << 4 | digit);

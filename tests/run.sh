@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds onceproxy and runs its tests. The default is what continuous integration runs: unit and
-# integration tests, once in a debug build and once under AddressSanitizer and UBSan, and whether the
-# sources are formatted as .clang-format says.
+# Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
+# the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
+# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -15,19 +15,24 @@ usage: tests/run.sh [options]
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
   --fuzz          only the fuzz targets, five minutes each
-  --long          every preset and the trained build, 50 crash rounds, 10,000 power cuts, large
-                  transfers, soak and fuzzing (about two hours)
+  --tidy          only clang-tidy, on all sources (about half an hour)
+  --coverage      only a build that counts lines, the tests with it, and a table of the lines that ran
+  --long          every preset and the trained build, clang-tidy on all sources, 50 crash rounds,
+                  10,000 power cuts, large transfers, soak, packages, image and fuzzing (about two and
+                  a half hours)
   --jobs N        how many tests run at once (default: one per core)
   --help          this text
 
-Without --preset and --long: the format of the sources, then debug, then asan.
+Without an option that names a part: the format of the sources, clang-tidy on the files that changed
+since ONCEPROXY_TIDY_BASE (default: the upstream branch, or the commit before), all tests in the
+presets debug and asan, and the unit tests in the preset tsan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes fuzz="" expression="" long="" format="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -37,23 +42,27 @@ while [ $# -gt 0 ]; do
     --integration) unit="" ;;
     -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
     --fuzz) fuzz=only ;;
-    --long) long=yes fuzz=yes ;;
+    --tidy) tidy=only ;;
+    --coverage) coverage=yes presets=(coverage) ;;
+    --long) long=yes fuzz=yes tidy=all ;;
     --jobs) jobs=${2:?--jobs needs a number}; shift ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
   shift
 done
-if [ "$fuzz" = only ]; then
+unit_presets=()   # of these, only the unit tests
+if [ "$fuzz" = only ] || [ "$tidy" = only ]; then
   presets=() unit="" integration=""
 elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
-  [ -z "$unit$integration" ] || [ -n "$expression" ] || format=yes
+  [ -z "$unit" ] || [ -n "$long" ] || unit_presets=(tsan)
+  if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
-[ -n "$unit$integration$fuzz" ] || { usage >&2; exit 2; }
+[ -n "$unit$integration$fuzz$tidy" ] || { usage >&2; exit 2; }
 
-"$root/deploy/setup.sh" --tests ${fuzz:+--dev}
+"$root/deploy/setup.sh" --tests ${fuzz:+--dev} ${coverage:+--dev} ${long:+--release}
 
 # Read by the tsan preset's programs alone.
 export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
@@ -131,16 +140,68 @@ fuzz() {
   done
 }
 
-# Each file that clang-format would write otherwise, with the place; one test.
-format() {
-  local files verdict=""
-  files=$(git -C "$root" ls-files '*.cpp' '*.hpp' 2>/dev/null) || return 0  # not a checkout
-  # shellcheck disable=SC2086
-  (cd "$root" && step "format" clang-format --dry-run -Werror $files) || verdict="<failure/>"
-  echo "<testsuite><testcase name=\"format\">$verdict</testcase></testsuite>" >"$results/format.xml"
+# source_check NAME COMMAND…: a check of the sources is one test.
+source_check() {
+  local name=$1 verdict=""
+  (cd "$root" && step "$@") || verdict="<failure/>"
+  echo "<testsuite><testcase name=\"$name\">$verdict</testcase></testsuite>" >"$results/$name.xml"
 }
 
-[ -z "$format" ] || format
+# Each file that clang-format would write otherwise, with the place.
+format() {
+  local files
+  files=$(git -C "$root" ls-files '*.cpp' '*.hpp' 2>/dev/null) || return 0  # not a checkout
+  # shellcheck disable=SC2086
+  source_check format clang-format --dry-run -Werror $files
+}
+
+# The sources of the program that changed since the base, a change of a header being one of the source
+# of its name; with "all", every source. What they are compiled with is Clang's, without a build.
+tidy() {
+  local files base
+  files=$(git -C "$root" ls-files 'proxy/*.cpp' 'store/*.cpp' 'policies/*.cpp' 'config/*.cpp' 2>/dev/null) ||
+    return 0  # not a checkout
+  if [ "$1" = changed ]; then
+    base=${ONCEPROXY_TIDY_BASE:-$(git -C "$root" merge-base HEAD '@{upstream}' 2>/dev/null || true)}
+    if [ -z "$base" ] || [ "$base" = "$(git -C "$root" rev-parse HEAD)" ]; then base=HEAD~1; fi
+    files=$(comm -12 <(sort <<<"$files") \
+      <(git -C "$root" diff --name-only "$base" 2>/dev/null | sed 's/\.hpp$/.cpp/' | sort -u))
+  fi
+  [ -n "$files" ] || return 0
+  step "tidy configure" cmake -S "$root" -B "$root/build/tidy" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON ||
+    { broken=$((broken + 1)); return 0; }
+  # shellcheck disable=SC2086
+  source_check tidy xargs -P "$(nproc)" -n 1 clang-tidy -p "$root/build/tidy" --quiet <<<"$files"
+}
+
+# The share of lines that ran, for each folder. Processes that were killed could not say what they ran.
+coverage_table() {
+  gcovr --root "$root" --object-directory "$root/build/coverage" -j "$(nproc)" --json-summary-pretty \
+    --filter "$root/(store|policies|config|proxy)/" --exclude-throw-branches \
+    "$root/build/coverage" >"$results/coverage.json" 2>"$results/coverage.log" ||
+    { cat "$results/coverage.log"; broken=$((broken + 1)); return 0; }
+  "$python" - "$results/coverage.json" <<'PYTHON'
+import collections, json, os, sys
+
+lines = collections.Counter()
+ran = collections.Counter()
+for file in json.load(open(sys.argv[1]))["files"]:
+    folder = os.path.dirname(file["filename"])
+    lines[folder] += file["line_total"]
+    ran[folder] += file["line_covered"]
+print(f"{'folder':<24} {'lines':>6} {'ran':>6} {'share':>7}")
+for folder in sorted(lines):
+    print(f"{folder:<24} {lines[folder]:>6} {ran[folder]:>6} {100 * ran[folder] / lines[folder]:>6.1f}%")
+PYTHON
+}
+
+# Debian's Go is too old for these; without them the tests of the chart are skipped.
+[ -z "$long" ] || ! command -v go >/dev/null ||
+  step "Kubernetes tools" "$root/tests/kubernetes_tools.sh" --server || true
+
+if [ -n "$sources" ]; then format; fi
+if [ -n "$tidy" ]; then tidy all; elif [ -n "$sources" ]; then tidy changed; fi
 for preset in "${presets[@]}"; do
   if [ -n "$unit" ]; then
     build "$preset" || continue
@@ -150,6 +211,11 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
+for preset in "${unit_presets[@]}"; do
+  build "$preset" --target unit_tests || continue
+  unit_tests "$preset"
+done
+[ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then
   if step "trained build" "$root/deploy/build.sh"; then
@@ -171,9 +237,14 @@ import xml.etree.ElementTree as xml
 ALLOWED = ("no policy, no turn",                     # a pair of parameters that does not exist
            "long tier only", "takes half an hour",   # run with --long
            "a sanitizer's library has to be the first one", "sanitizers keep memory of their own",
+           "packages hold no sanitizers",
+           "hadolint is not installed",              # Debian has no package of it
            "no mount namespaces here", "mounting is not permitted here",
            "threads cannot be stopped here",
-           "no Go to build the checker with")
+           "no Go to build the checker with",
+           "no Kubernetes tools here",               # tests/kubernetes_tools.sh builds them
+           "no shared store in this program",
+           "kubernetes-validate is not installed", "there is one file system here")
 
 results, broken, expected = pathlib.Path(sys.argv[1]), int(sys.argv[2]), map(pathlib.Path, sys.argv[3:])
 passed = skipped = 0

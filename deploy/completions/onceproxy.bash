@@ -36,13 +36,18 @@ _onceproxy_value() {
         _onceproxy_words "text json"
       fi
       ;;
+    --log-format) _onceproxy_words "text json" ;;
+    --pull-policy) _onceproxy_words "Always IfNotPresent Never" ;;
     --state) _onceproxy_words "reserved completed unknown" ;;
     --outcome) _onceproxy_words "pending completed released failed unknown" ;;
-    --token-file | --ca | --certificate | --key | --request | --client-certificate | --body)
+    --token-file | --ca | --certificate | --key | --file | --request | --client-certificate | --body)
       _onceproxy_files
       ;;
     --drain-time | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
-      --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header) ;;
+      --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header | \
+      --telemetry | --timeout | --grace | --listen | --image | --port | --config-key | \
+      --cpu-request | --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | \
+      --exclude) ;;
     *) return 1 ;;
   esac
 }
@@ -50,7 +55,8 @@ _onceproxy_value() {
 _onceproxy() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" options i
-  local port="--help --admin --token-file --ca --server-name --certificate --key --format"
+  local reach="--help --admin --token-file --ca --server-name --certificate --key"
+  local port="$reach --format"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -65,13 +71,21 @@ _onceproxy() {
       -c | --config | --to | --format | --state | --token-file | --drain-time | --max-operations | \
         --admin | --policy | --limit | --ca | --server-name | --certificate | --key | --entity | \
         --path | --older-than | --since | --until | --decision | --outcome | --fingerprint | \
-        --status | --header | --body | --request | --client-certificate | --answer)
+        --status | --header | --body | --request | --client-certificate | --answer | --telemetry | \
+        --timeout | --grace | --listen | --image | --port | --config-key | --cpu-request | \
+        --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | --exclude | \
+        --log-format | --pull-policy | --file)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
       -*) ;;
-      run | check | explain | backtest | doctor | schema | records | entities | audit | store)
-        [ -n "$command" ] || command=${COMP_WORDS[i]}
+      run | check | explain | backtest | doctor | schema | health | drain | backup | restore | \
+        records | entities | audit | inject | store)
+        if [ -z "$command" ]; then
+          command=${COMP_WORDS[i]}
+        elif [ "$command ${COMP_WORDS[i]}" = "inject audit" ]; then
+          command="inject audit"
+        fi
         ;;
       list | show | release | resolve | forget | open)
         case $command in records | entities) command="$command ${COMP_WORDS[i]}" ;; esac
@@ -89,10 +103,20 @@ _onceproxy() {
     explain) options="--help --config --answer --certificate --format" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
+    health) options="$reach --config --telemetry --live --timeout" ;;
+    drain) options="$reach --config --wait --grace --timeout" ;;
+    backup) options="$reach --config --offline" ;;
+    restore) options="--help --config --force" ;;
     records | entities | store) options="--help" ;;
     audit)
       options="$port --since --until --policy --decision --outcome --fingerprint --entity --path --limit"
       ;;
+    inject)
+      options="--help --listen --certificate --key --image --pull-policy --port --config-key \
+        --cpu-request --memory-request --memory-limit --sidecar-grace --sidecar-timeout --exclude \
+        --drain-time --log-format"
+      ;;
+    "inject audit") options="--help --file --format" ;;
     "records list") options="$port --policy --state --entity --path --older-than --limit" ;;
     "records show") options="$port --request --config --client-certificate" ;;
     "records resolve") options="$port --status --body --header --dry-run" ;;
@@ -109,12 +133,13 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest doctor schema records entities audit store" ;;
+    "") _onceproxy_words "run check explain backtest doctor schema health drain backup restore records entities audit inject store" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
     entities) _onceproxy_words "show open" ;;
+    inject) _onceproxy_words "audit" ;;
     store) _onceproxy_words "migrate move" ;;
     check | doctor) _onceproxy_files .yaml .yml ;;
-    explain | backtest) _onceproxy_files ;;
+    explain | backtest | backup | restore) _onceproxy_files ;;
   esac
 }
 

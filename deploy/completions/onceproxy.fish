@@ -1,7 +1,7 @@
 # Completion of onceproxy's command line for fish. Install it as
 # /usr/share/fish/vendor_completions.d/onceproxy.fish.
 
-set -l commands run check explain backtest doctor schema records entities audit store
+set -l commands run check explain backtest doctor schema health drain backup restore records entities audit inject store
 set -l actions list show release resolve forget
 set -l entity_actions show open
 set -l store_actions migrate move
@@ -11,7 +11,14 @@ set -l in_records '__fish_seen_subcommand_from records'
 set -l in_action "$in_records; and __fish_seen_subcommand_from $actions"
 set -l in_list "$in_records; and __fish_seen_subcommand_from list"
 set -l in_entities '__fish_seen_subcommand_from entities'
-set -l in_audit '__fish_seen_subcommand_from audit'
+set -l in_inject '__fish_seen_subcommand_from inject'
+set -l in_inject_audit "$in_inject; and __fish_seen_subcommand_from audit"
+set -l in_injector "$in_inject; and not __fish_seen_subcommand_from audit"
+set -l in_audit "__fish_seen_subcommand_from audit; and not $in_inject"
+set -l in_health '__fish_seen_subcommand_from health'
+set -l in_drain '__fish_seen_subcommand_from drain'
+set -l in_backup '__fish_seen_subcommand_from backup'
+set -l in_restore '__fish_seen_subcommand_from restore'
 set -l in_store '__fish_seen_subcommand_from store'
 set -l in_store_action "$in_store; and __fish_seen_subcommand_from $store_actions"
 set -l in_show "$in_records; and __fish_seen_subcommand_from show"
@@ -19,6 +26,7 @@ set -l in_resolve "$in_records; and __fish_seen_subcommand_from resolve"
 set -l in_entity_show "$in_entities; and __fish_seen_subcommand_from show"
 set -l in_entity_action "$in_entities; and __fish_seen_subcommand_from $entity_actions"
 set -l asking "begin; $in_action; end; or begin; $in_entity_action; end; or $in_audit"
+set -l reaching "$asking; or $in_health; or $in_drain; or $in_backup"
 set -l in_change "$in_records; and __fish_seen_subcommand_from release resolve forget"
 
 complete -c onceproxy -f
@@ -31,12 +39,17 @@ complete -c onceproxy -n $no_command -a explain -d 'Tell which operation a reque
 complete -c onceproxy -n $no_command -a backtest -d 'Tell what each policy would have done with a log'
 complete -c onceproxy -n $no_command -a doctor -d 'Tell whether onceproxy can start here'
 complete -c onceproxy -n $no_command -a schema -d 'Print the JSON Schema of the configuration'
+complete -c onceproxy -n $no_command -a health -d 'Ask a running onceproxy whether it is ready'
+complete -c onceproxy -n $no_command -a drain -d 'Take a running onceproxy out of service'
+complete -c onceproxy -n $no_command -a backup -d 'Make a backup of the store'
+complete -c onceproxy -n $no_command -a restore -d 'Make a store of a backup'
+complete -c onceproxy -n $no_command -a inject -d 'Serve the webhook that adds onceproxy to pods'
 complete -c onceproxy -n $no_command -a records -d 'Look at the records of a running onceproxy'
 complete -c onceproxy -n $no_command -a entities -d 'Look at an entity of a running onceproxy'
 complete -c onceproxy -n $no_command -a audit -d 'Tell what a running onceproxy forwarded and refused'
 complete -c onceproxy -n $no_command -a store -d 'Prepare a database, and move between stores'
 
-complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor; or begin; $in_show; end; or begin; $in_store_action; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
+complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor health drain backup restore; or begin; $in_show; end; or begin; $in_store_action; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
@@ -49,17 +62,25 @@ complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -r
 complete -c onceproxy -n '__fish_seen_subcommand_from explain backtest' -F
 complete -c onceproxy -n '__fish_seen_subcommand_from backtest' -l max-operations -x -a 2000000 -d 'How much to remember at once'
 
+complete -c onceproxy -n $in_health -l telemetry -x -a 127.0.0.1:9902 -d 'Ask the telemetry port instead'
+complete -c onceproxy -n $in_health -l live -d 'Ask whether it is alive'
+complete -c onceproxy -n "$in_health; or $in_drain" -l timeout -x -a 30s -d 'How long it may take'
+complete -c onceproxy -n $in_backup -l offline -d 'Of a store that is not in use'
+complete -c onceproxy -n $in_restore -l force -d 'Replace the store that is there'
+complete -c onceproxy -n "$in_backup; or $in_restore" -a '(__fish_complete_directories)'
+complete -c onceproxy -n $in_drain -l wait -d 'Return when nothing is under way any more'
+complete -c onceproxy -n $in_drain -l grace -x -a 5s -d 'How long to accept connections after readiness fails'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a list -d 'List records'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a show -d 'Show one record'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a release -d 'Free a reserved or unknown record'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a resolve -d 'Mark an unknown record completed'
 complete -c onceproxy -n "$in_records; and not __fish_seen_subcommand_from $actions" -a forget -d 'Remove a record'
-complete -c onceproxy -n $asking -l admin -x -a 127.0.0.1:9901 -d 'The admin port'
-complete -c onceproxy -n $asking -l token-file -rF -d 'A file with the bearer token of the admin port'
-complete -c onceproxy -n $asking -l ca -rF -a system -d 'Speak TLS, and trust the issuers in this file'
-complete -c onceproxy -n $asking -l server-name -x -d 'What the certificate of the admin port is for'
-complete -c onceproxy -n $asking -l certificate -rF -d 'A file with the certificate to show'
-complete -c onceproxy -n $asking -l key -rF -d 'A file with the private key of that certificate'
+complete -c onceproxy -n $reaching -l admin -x -a 127.0.0.1:9901 -d 'The admin port'
+complete -c onceproxy -n $reaching -l token-file -rF -d 'A file with the bearer token of the admin port'
+complete -c onceproxy -n $reaching -l ca -rF -a system -d 'Speak TLS, and trust the issuers in this file'
+complete -c onceproxy -n $reaching -l server-name -x -d 'What the certificate of the admin port is for'
+complete -c onceproxy -n $reaching -l certificate -rF -d 'A file with the certificate to show'
+complete -c onceproxy -n $reaching -l key -rF -d 'A file with the private key of that certificate'
 complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l policy -x -d 'Only those of this policy'
 complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l entity -x -d 'Only of this entity: type/id'
 complete -c onceproxy -n "begin; $in_list; end; or $in_audit" -l path -x -d 'Only of this path; with * at the end, of paths that begin so'
@@ -81,6 +102,25 @@ complete -c onceproxy -n $in_audit -l until -x -a 5m -d 'Before then'
 complete -c onceproxy -n $in_audit -l decision -x -a 'forwarded operator started' -d 'Only this decision'
 complete -c onceproxy -n $in_audit -l outcome -x -a 'pending completed released failed unknown' -d 'Only forwards that ended so'
 complete -c onceproxy -n $in_audit -l fingerprint -x -d 'Only of this operation'
+
+complete -c onceproxy -n $in_injector -a audit -d 'List pods without the sidecar that they ask for'
+complete -c onceproxy -n $in_injector -l listen -x -a 0.0.0.0:8443 -d 'Where the API server asks'
+complete -c onceproxy -n $in_injector -l certificate -rF -d 'A file with the certificate to present'
+complete -c onceproxy -n $in_injector -l key -rF -d 'A file with the private key of that certificate'
+complete -c onceproxy -n $in_injector -l image -x -d 'The image of the sidecar'
+complete -c onceproxy -n $in_injector -l pull-policy -x -a 'Always IfNotPresent Never' -d 'Its imagePullPolicy'
+complete -c onceproxy -n $in_injector -l port -x -a 8080 -d 'The port that onceproxy listens on'
+complete -c onceproxy -n $in_injector -l config-key -x -a onceproxy.yaml -d 'The key of the ConfigMap'
+complete -c onceproxy -n $in_injector -l cpu-request -x -a 50m -d 'The CPU that the sidecar requests'
+complete -c onceproxy -n $in_injector -l memory-request -x -a 64Mi -d 'The memory that the sidecar requests'
+complete -c onceproxy -n $in_injector -l memory-limit -x -a 512Mi -d 'The limit of its memory'
+complete -c onceproxy -n $in_injector -l sidecar-grace -x -a 5s -d 'How long a sidecar accepts connections while its pod ends'
+complete -c onceproxy -n $in_injector -l sidecar-timeout -x -a 20s -d 'How long its requests may take after that'
+complete -c onceproxy -n $in_injector -l exclude -x -a kube-system -d 'A namespace whose pods stay as they are'
+complete -c onceproxy -n $in_injector -l drain-time -x -a 5s -d 'How long reviews are answered after SIGTERM'
+complete -c onceproxy -n $in_injector -l log-format -x -a 'text json' -d 'Form of the log'
+complete -c onceproxy -n $in_inject_audit -l file -rF -d 'What kubectl get pods -A -o json prints'
+complete -c onceproxy -n $in_inject_audit -l format -x -a 'text json' -d 'Form of what is printed'
 
 complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a migrate -d 'Bring the schema of a database up to date'
 complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a move -d 'Carry live records from one store to the other'

@@ -7,12 +7,12 @@
 #include "proxy/admin/memory.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/statistics.hpp"
-#include "proxy/telemetry/json_text.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 namespace {
 
-using telemetry::append_json_string;
+using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 Response done() {
@@ -50,20 +50,20 @@ std::string_view state_name(ServerState state) {
 Response server_info(const AdminHooks& hooks) {
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::steady_clock::now() - hooks.started);
-  std::string body = "{\"version\":";
-  append_json_string(body, hooks.version);
-  body.append(",\"state\":\"").append(state_name(hooks.state())).append("\"");
-  body.append(",\"uptime_current_epoch\":\"").append(std::to_string(uptime.count())).append("s\"");
-  body.append(",\"command_line_options\":{");
-  bool first = true;
+  JsonObject options;
   for (const auto& [name, value] : hooks.options ? hooks.options() : NamedTexts{}) {
-    if (!first) body += ',';
-    first = false;
-    append_json_string(body, name);
-    body += ':';
-    append_json_string(body, value);
+    options[name] = value;
   }
-  return json(200, body + "}}\n");
+  JsonObject out({{"version", hooks.version},
+                  {"state", state_name(hooks.state())},
+                  {"uptime_current_epoch", std::to_string(uptime.count()) + "s"}});
+  if (hooks.drain_state) {
+    const DrainState drain = hooks.drain_state();
+    out["connections"] = drain.connections;
+    out["drained"] = drain.drained;
+  }
+  out["command_line_options"] = std::move(options);
+  return json(200, out);
 }
 
 Response listeners(const AdminHooks& hooks) {
@@ -121,13 +121,16 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
     server.add("GET", path, "metrics in the Prometheus text format",
                [&metrics](const Request&) { return metrics_response(metrics); });
   server.add("GET", "/memory", "what the allocator and the process take",
-             [](const Request&) { return json(200, memory_json()); });
+             [](const Request&) { return json(200, memory()); });
   if (hooks->ready)
     server.add(
         "GET", "/ready", "200 when ready for traffic, else 503 and why",
         [hooks](const Request&) { return readiness_response(hooks->ready, hooks->ready_note); });
+  server.add("GET", "/live", "200 while the process serves",
+             [](const Request&) { return liveness_response(); });
   if (hooks->state)
-    server.add("GET", "/server_info", "version, state, uptime and options",
+    server.add("GET", "/server_info",
+               "version, state, uptime, options and how far a drain has come",
                [hooks](const Request&) { return server_info(*hooks); });
   if (hooks->listeners)
     server.add("GET", "/listeners", "names and addresses of the listeners",

@@ -35,6 +35,14 @@ struct UpstreamState {
   std::size_t turns_max = 0;
 };
 
+/// How far a drain has come.
+struct DrainState {
+  /// Connections of clients that are open.
+  std::size_t connections = 0;
+  /// No connection is accepted any more, and none is left.
+  bool drained = false;
+};
+
 struct ReloadReport {
   /// False: what was loaded before stays in force, and POST /reload answers 500, as Prometheus's.
   bool successful = false;
@@ -52,6 +60,8 @@ struct AdminHooks {
   std::function<ServerState()> state;
   /// What the command line and the configuration chose; shown in /server_info.
   std::function<NamedTexts()> options;
+  /// Shown in /server_info as well.
+  std::function<DrainState()> drain_state;
   /// GET /ready.
   Readiness ready;
   ReadyNote ready_note;
@@ -73,9 +83,9 @@ struct AdminHooks {
   std::function<void()> quit;
 };
 
-/// `metrics` outlives the server. Besides the above: GET / /help /stats /stats/prometheus /metrics
-/// /memory and POST /reset_counters, which, as Envoy's, counts only what GET /stats shows from
-/// zero; what Prometheus scrapes never goes back.
+/// `metrics` outlives the server. Besides the above: GET / /help /live /stats /stats/prometheus
+/// /metrics /memory and POST /reset_counters, which, as Envoy's, counts only what GET /stats shows
+/// from zero; what Prometheus scrapes never goes back.
 void add_admin_endpoints(Server& server, const telemetry::Metrics& metrics, AdminHooks hooks);
 
 }  // namespace onceproxy::admin

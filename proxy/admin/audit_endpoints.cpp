@@ -3,7 +3,7 @@
 #include <string>
 
 #include "proxy/admin/audit_arguments.hpp"
-#include "proxy/admin/json_object.hpp"
+#include "proxy/admin/members.hpp"
 #include "proxy/admin/routes.hpp"
 #include "store/audit/query.hpp"
 
@@ -18,59 +18,63 @@ using store::AuditRefusal;
 using store::AuditStart;
 using store::Subject;
 using store::WallTime;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
-void append_subject(Object& object, const Subject& subject) {
-  object.text("path", subject.path);
+void append_subject(JsonObject& object, const Subject& subject) {
+  add_text(object, "path", subject.path);
   if (subject.entity_type.empty()) return;
-  object.text("entity", std::string(subject.entity_type).append("/").append(subject.entity_id));
+  add_text(object, "entity",
+           std::string(subject.entity_type).append("/").append(subject.entity_id));
 }
 
-void append_forward(Object& object, const AuditForward& forward, const AuditEnd& end,
+void append_forward(JsonObject& object, const AuditForward& forward, const AuditEnd& end,
                     WallTime now) {
-  object.text("decision", store::audit_forwarded);
-  object.text("outcome", name(end.outcome));
-  object.text("policy", forward.policy);
+  add_text(object, "decision", store::audit_forwarded);
+  add_text(object, "outcome", name(end.outcome));
+  add_text(object, "policy", forward.policy);
   append_subject(object, forward.subject);
-  object.text("fingerprint", forward.fingerprint.hex());
-  object.text("request_id", forward.request_id);
-  object.text("trace_id", forward.trace_id);
-  object.number("attempt", forward.attempt);
-  object.number("fence", forward.fence);
+  add_text(object, "fingerprint", forward.fingerprint.hex());
+  add_text(object, "request_id", forward.request_id);
+  add_text(object, "trace_id", forward.trace_id);
+  object["attempt"] = forward.attempt;
+  object["fence"] = forward.fence;
   if (end.time) {
-    object.time("ended", *end.time);
-    object.number("duration_ms", (*end.time - forward.time).count());
+    add_time(object, "ended", *end.time);
+    object["duration_ms"] = (*end.time - forward.time).count();
   } else if (end.outcome == store::AuditOutcome::pending) {
-    object.number("age_ms", (now - forward.time).count());
+    object["age_ms"] = (now - forward.time).count();
   }
-  if (end.status != 0) object.number("status", end.status);
-  object.text("error", end.error);
+  if (end.status != 0) object["status"] = end.status;
+  add_text(object, "error", end.error);
 }
 
-void append_refusal(Object& object, const AuditRefusal& refusal) {
-  object.text("decision", refusal.decision);
-  object.text("shadow", refusal.shadow);
-  object.text("policy", refusal.policy);
+void append_refusal(JsonObject& object, const AuditRefusal& refusal) {
+  add_text(object, "decision", refusal.decision);
+  add_text(object, "shadow", refusal.shadow);
+  add_text(object, "policy", refusal.policy);
   append_subject(object, refusal.subject);
-  if (refusal.fingerprint) object.text("fingerprint", refusal.fingerprint->hex());
-  object.text("request_id", refusal.request_id);
-  object.text("trace_id", refusal.trace_id);
-  object.text("error", refusal.error);
+  if (refusal.fingerprint) add_text(object, "fingerprint", refusal.fingerprint->hex());
+  add_text(object, "request_id", refusal.request_id);
+  add_text(object, "trace_id", refusal.trace_id);
+  add_text(object, "error", refusal.error);
 }
 
-void append_action(Object& object, const AuditAction& action) {
-  object.text("decision", store::audit_operator);
-  object.text("policy", action.policy);
+void append_action(JsonObject& object, const AuditAction& action) {
+  add_text(object, "decision", store::audit_operator);
+  add_text(object, "policy", action.policy);
   append_subject(object, action.subject);
-  object.text("action", action.action);
-  object.text("target", action.target);
-  object.text("detail", action.detail);
-  object.text("from", action.from);
-  if (action.status != 0) object.number("status", action.status);
+  add_text(object, "action", action.action);
+  add_text(object, "target", action.target);
+  add_text(object, "detail", action.detail);
+  add_text(object, "from", action.from);
+  if (action.status != 0) object["status"] = action.status;
 }
 
-void append_item(std::string& out, const AuditItem& item, WallTime now) {
-  Object object(out);
-  std::visit([&](const auto& entry) { object.time("time", entry.time); }, item.entry);
+Json json_of(const AuditItem& item, WallTime now) {
+  JsonObject object;
+  std::visit([&](const auto& entry) { add_time(object, "time", entry.time); }, item.entry);
   if (const auto* const forward = std::get_if<AuditForward>(&item.entry)) {
     append_forward(object, *forward, item.end, now);
   } else if (const auto* const refusal = std::get_if<AuditRefusal>(&item.entry)) {
@@ -78,23 +82,21 @@ void append_item(std::string& out, const AuditItem& item, WallTime now) {
   } else if (const auto* const action = std::get_if<AuditAction>(&item.entry)) {
     append_action(object, *action);
   } else {
-    object.text("decision", store::audit_started);
+    add_text(object, "decision", store::audit_started);
   }
-  object.end();
+  return object;
 }
 
 Response list(const store::AuditLog& log, const Request& request) {
   const WallTime now = log.now();
   const auto query = parse_audit_query(request.query, now);
   if (!query) return refusal(400, query.error());
-  std::string body = "{\"items\":[";
-  const auto next = find(log, *query, [&](const AuditItem& item) {
-    if (body.back() == '}') body += ',';
-    append_item(body, item, now);
-  });
-  body += ']';
-  if (next) body.append(",\"next\":\"").append(next->text()).append("\"");
-  return json(200, body + "}\n");
+  JsonArray items;
+  const auto next =
+      find(log, *query, [&](const AuditItem& item) { items.push_back(json_of(item, now)); });
+  JsonObject body({{"items", std::move(items)}});
+  if (next) body["next"] = next->text();
+  return json(200, body);
 }
 
 void write_down(store::AuditLog& log, const Request& request, const Response& response) {

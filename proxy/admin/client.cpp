@@ -1,16 +1,20 @@
 #include "proxy/admin/client.hpp"
 
-#include <sys/socket.h>
-
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <exception>
 #include <vector>
 
 #include "proxy/tls/failure.hpp"
@@ -45,94 +49,129 @@ std::vector<Protocol::endpoint> addresses_of(const Endpoint& endpoint, asio::io_
   return out;
 }
 
-/// The kernel's own bound on each blocking call; on Linux it bounds connect() too.
-void bound_waits(Protocol::socket& socket, std::chrono::seconds patience) {
-  const timeval bound{static_cast<time_t>(patience.count()), 0};
-  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-    ::setsockopt(socket.native_handle(), SOL_SOCKET, option, &bound, sizeof bound);
+class Asking {
+ public:
+  Asking(asio::io_context& context, const Endpoint& endpoint, const ClientRequest& request)
+      : endpoint_(endpoint), request_(request), stream_(context) {}
+
+  /// The addresses, one after the other, then the request on the first that connects; all of it
+  /// ends at the deadline.
+  asio::awaitable<void> run(const std::vector<Protocol::endpoint>& addresses,
+                            std::chrono::milliseconds patience);
+
+  tl::expected<ClientResponse, std::string> result = tl::unexpected(std::string());
+
+ private:
+  asio::awaitable<void> over_tls(const http::request<http::string_body>& message);
+  template <typename Stream>
+  asio::awaitable<void> exchange(Stream& stream, const http::request<http::string_body>& message);
+  http::request<http::string_body> message() const;
+  void fail(std::string_view what, const error_code& error) {
+    const bool slow = error == boost::beast::error::timeout;
+    result = tl::unexpected(text_of(endpoint_) + ": " + std::string(what) + ": " +
+                            (slow ? "it took too long" : error.message()));
+  }
+
+  const Endpoint& endpoint_;
+  const ClientRequest& request_;
+  boost::beast::basic_stream<Protocol> stream_;
+};
+
+asio::awaitable<void> Asking::run(const std::vector<Protocol::endpoint>& addresses,
+                                  std::chrono::milliseconds patience) {
+  error_code error = asio::error::host_not_found;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  stream_.expires_after(patience);
+  for (const Protocol::endpoint& address : addresses) {
+    error_code ignored;
+    stream_.socket().close(ignored);
+    co_await stream_.async_connect(address, token);
+    if (!error || error == boost::beast::error::timeout) break;
+  }
+  if (error) {
+    fail("cannot connect", error);
+    co_return;
+  }
+  const http::request<http::string_body> request = message();
+  if (request_.tls) {
+    co_await over_tls(request);
+  } else {
+    co_await exchange(stream_, request);
   }
 }
 
-error_code connect(Protocol::socket& socket, const std::vector<Protocol::endpoint>& addresses,
-                   std::chrono::seconds patience) {
-  error_code error = asio::error::host_not_found;
-  for (const Protocol::endpoint& address : addresses) {
-    error_code ignored;
-    socket.close(ignored);
-    socket.open(address.protocol(), error);
-    if (error) continue;
-    bound_waits(socket, patience);
-    socket.connect(address, error);
-    if (!error) break;
+http::request<http::string_body> Asking::message() const {
+  http::request<http::string_body> message{http::string_to_verb(request_.method), request_.target,
+                                           11};
+  const bool tcp = endpoint_.unix_path.empty();
+  message.set(http::field::host, tcp ? text_of(endpoint_) : "localhost");
+  message.set(http::field::connection, "close");
+  if (!request_.token.empty()) message.set(http::field::authorization, "Bearer " + request_.token);
+  message.body() = request_.body;
+  message.prepare_payload();
+  return message;
+}
+
+asio::awaitable<void> Asking::over_tls(const http::request<http::string_body>& message) {
+  tls::Connection connection = request_.tls->connect();
+  if (!connection) {
+    result = tl::unexpected(std::string("no memory for TLS"));
+    co_return;
   }
-  return error;
+  asio::ssl::stream<boost::beast::basic_stream<Protocol>&> stream(stream_, connection.release());
+  error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  co_await stream.async_handshake(asio::ssl::stream_base::client, token);
+  if (!error) {
+    co_await exchange(stream, message);
+  } else if (error.category() == asio::error::get_ssl_category()) {
+    const auto code = static_cast<unsigned long>(error.value());
+    result = tl::unexpected(text_of(endpoint_) + ": no TLS connection: " +
+                            tls::failure_of(stream.native_handle(), code).message);
+  } else {
+    fail("no TLS connection", error);
+  }
+}
+
+template <typename Stream>
+asio::awaitable<void> Asking::exchange(Stream& stream,
+                                       const http::request<http::string_body>& message) {
+  error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  co_await http::async_write(stream, message, token);
+  if (error) {
+    fail("cannot send", error);
+    co_return;
+  }
+  boost::beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(body_bytes_max);
+  co_await http::async_read(stream, buffer, parser, token);
+  if (error) {
+    fail("cannot read the answer", error);
+    co_return;
+  }
+  auto response = parser.release();
+  result = ClientResponse{static_cast<int>(response.result_int()), std::move(response.body())};
 }
 
 }  // namespace
 
 tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
                                               const ClientRequest& request,
-                                              std::chrono::seconds patience) {
-  const auto failed = [&](std::string_view what, const error_code& error) {
-    const bool slow = error == asio::error::would_block || error == asio::error::try_again;
-    return tl::unexpected(text_of(endpoint) + ": " + std::string(what) + ": " +
-                          (slow ? "no answer in time" : error.message()));
-  };
+                                              std::chrono::milliseconds patience) {
   asio::io_context context{1};
   error_code error;
   const auto addresses = addresses_of(endpoint, context, error);
-  if (error) return failed("cannot find the host", error);
-  Protocol::socket socket(context);
-  error = connect(socket, addresses, patience);
-  if (error) return failed("cannot connect", error);
-
-  const auto verb = http::string_to_verb(request.method);
-  http::request<http::string_body> message{verb, request.target, 11};
-  message.set(http::field::host, endpoint.unix_path.empty() ? text_of(endpoint) : "localhost");
-  message.set(http::field::connection, "close");
-  if (!request.token.empty()) message.set(http::field::authorization, "Bearer " + request.token);
-  message.body() = request.body;
-  message.prepare_payload();
-
-  const auto asked = [&](auto& stream) -> tl::expected<ClientResponse, std::string> {
-    http::write(stream, message, error);
-    if (error) return failed("cannot send", error);
-    boost::beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(body_bytes_max);
-    http::read(stream, buffer, parser, error);
-    if (error) return failed("no answer", error);
-    auto response = parser.release();
-    return ClientResponse{static_cast<int>(response.result_int()), std::move(response.body())};
-  };
-  if (!request.tls) return asked(socket);
-  tls::Connection connection = request.tls->connect();
-  if (!connection) return tl::unexpected(std::string("no memory for TLS"));
-  asio::ssl::stream<Protocol::socket&> stream(socket, connection.release());
-  stream.handshake(asio::ssl::stream_base::client, error);
-  if (error.category() == asio::error::get_ssl_category() && error) {
-    const auto code = static_cast<unsigned long>(error.value());
-    return tl::unexpected(text_of(endpoint) + ": no TLS connection: " +
-                          tls::failure_of(stream.native_handle(), code).message);
+  if (error) {
+    return tl::unexpected(text_of(endpoint) + ": cannot find the host: " + error.message());
   }
-  if (error) return failed("no TLS connection", error);
-  return asked(stream);
-}
-
-std::string encode_segment(std::string_view text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out.append({'%', digits[byte >> 4], digits[byte & 15]});
-    }
-  }
-  return out;
+  Asking asking(context, endpoint, request);
+  asio::co_spawn(context, asking.run(addresses, patience), [](const std::exception_ptr& thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
+  context.run();
+  return std::move(asking.result);
 }
 
 }  // namespace onceproxy::admin

@@ -31,12 +31,10 @@ struct ClientResponse {
 };
 
 /// The error names the address and what went wrong; nothing is known then of whether the request
-/// was done. `patience` bounds each connect, write and read. Bodies above 64 MiB are an error.
+/// was done. `patience` bounds everything but finding the address of a host's name. Bodies above
+/// 64 MiB are an error.
 tl::expected<ClientResponse, std::string> ask(
     const Endpoint& endpoint, const ClientRequest& request,
-    std::chrono::seconds patience = std::chrono::seconds(30));
-
-/// As a segment of a path (RFC 3986, section 3.3): everything but unreserved characters encoded.
-std::string encode_segment(std::string_view text);
+    std::chrono::milliseconds patience = std::chrono::seconds(30));
 
 }  // namespace onceproxy::admin

@@ -137,7 +137,7 @@ asio::awaitable<bool> open(Connection& connection, const ServerTls& tls) {
 asio::awaitable<bool> exchange(Connection& connection, const Routes& routes, const bool& stopping) {
   Parser parser;
   parser.header_limit(head_bytes_max);
-  parser.body_limit(body_bytes_max);
+  parser.body_limit(routes.body_bytes_max());
   error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
   connection.stream.expires_after(idle_time);

@@ -17,11 +17,11 @@
 namespace onceproxy::admin {
 
 inline constexpr std::size_t head_bytes_max = 16 * 1024;
-inline constexpr std::size_t body_bytes_max = 64 * 1024;
 
 struct Connection {
-  Connection(Transport::Socket socket, std::shared_ptr<const tls::ServerContext> context)
-      : stream(std::move(socket), std::move(context)) {}
+  Connection(Transport::Socket socket, std::shared_ptr<const tls::ServerContext> context,
+             std::size_t body_bytes_max)
+      : stream(std::move(socket), std::move(context)), buffer(head_bytes_max + body_bytes_max) {}
 
   void close() {
     closed = true;
@@ -31,7 +31,7 @@ struct Connection {
   Transport stream;
   /// The identity in the client's certificate; empty without one.
   std::string subject;
-  boost::beast::flat_buffer buffer{head_bytes_max + body_bytes_max};
+  boost::beast::flat_buffer buffer;
   /// Between the end of a request and the end of its answer.
   bool busy = false;
   bool closed = false;

@@ -44,11 +44,11 @@ std::size_t resident_bytes() {
 
 }  // namespace
 
-std::string memory_json() {
+telemetry::Json memory() {
   const Heap heap = read_heap();
-  return "{\"allocated\":\"" + std::to_string(heap.allocated) + "\",\"heap_size\":\"" +
-         std::to_string(heap.size) + "\",\"total_physical_bytes\":\"" +
-         std::to_string(resident_bytes()) + "\"}\n";
+  return telemetry::JsonObject({{"allocated", std::to_string(heap.allocated)},
+                                {"heap_size", std::to_string(heap.size)},
+                                {"total_physical_bytes", std::to_string(resident_bytes())}});
 }
 
 }  // namespace onceproxy::admin

@@ -6,7 +6,7 @@
 
 #include "policies/json.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/telemetry/json_text.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 
@@ -27,7 +27,9 @@ std::string_view mode_name(Enforcement::Mode mode) {
 namespace {
 
 using policies::JsonTree;
-using telemetry::append_json_string;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 std::optional<Enforcement::Mode> parse_mode(std::string_view name) {
   for (const auto mode :
@@ -37,46 +39,36 @@ std::optional<Enforcement::Mode> parse_mode(std::string_view name) {
   return std::nullopt;
 }
 
-void append_enforcement(std::string& out, std::string_view name, Enforcement enforcement) {
-  out.append(",\"").append(name).append("\":{\"mode\":\"").append(mode_name(enforcement.mode));
-  out.append("\",\"percent\":").append(std::to_string(enforcement.percent)).append("}");
+Json json_of(Enforcement enforcement) {
+  return JsonObject({{"mode", mode_name(enforcement.mode)}, {"percent", enforcement.percent}});
 }
 
-void append_adaptive(std::string& out, const AdaptiveLeaseState& lease) {
-  out.append(",\"adaptive_lease\":{\"observed\":").append(std::to_string(lease.observed));
-  const auto append = [&out](std::string_view name, std::chrono::milliseconds time) {
-    out.append(",\"").append(name).append("\":").append(std::to_string(time.count()));
-  };
-  append("p99_ms", lease.percentile99);
+Json json_of(const AdaptiveLeaseState& lease) {
+  JsonObject out({{"observed", lease.observed}, {"p99_ms", lease.percentile99.count()}});
   if (lease.rule) {
-    append("min_ms", lease.rule->min);
-    append("max_ms", lease.rule->max);
-    append("never_below_ms", lease.rule->floor);
+    out["min_ms"] = lease.rule->min.count();
+    out["max_ms"] = lease.rule->max.count();
+    out["never_below_ms"] = lease.rule->floor.count();
   }
-  out += '}';
+  return out;
 }
 
-void append_policy(std::string& out, const PolicyState& policy) {
-  out.append("{\"name\":");
-  append_json_string(out, policy.name);
-  out.append(",\"namespace\":");
-  append_json_string(out, policy.name_space);
-  append_enforcement(out, "enforcement", policy.in_force);
-  append_enforcement(out, "configured", policy.configured);
-  out.append(",\"lease_ms\":").append(std::to_string(policy.lease.count()));
-  if (policy.adaptive_lease) append_adaptive(out, *policy.adaptive_lease);
-  out += '}';
+Json json_of(const PolicyState& policy) {
+  JsonObject out({{"name", policy.name},
+                  {"namespace", policy.name_space},
+                  {"enforcement", json_of(policy.in_force)},
+                  {"configured", json_of(policy.configured)},
+                  {"lease_ms", policy.lease.count()}});
+  if (policy.adaptive_lease) out["adaptive_lease"] = json_of(*policy.adaptive_lease);
+  return out;
 }
 
 Response list(const PolicyHooks& hooks, const Request& request) {
   // Whoever asks for a part and is given all of it should know.
   if (!request.query.empty()) return refusal(400, "/policies takes no arguments");
-  std::string body = "{\"items\":[";
-  for (const PolicyState& policy : hooks.list()) {
-    if (body.back() == '}') body += ',';
-    append_policy(body, policy);
-  }
-  return json(200, body + "]}\n");
+  JsonArray items;
+  for (const PolicyState& policy : hooks.list()) items.push_back(json_of(policy));
+  return json(200, JsonObject({{"items", std::move(items)}}));
 }
 
 /// Reads one member of the body into `change`. The error says what is wrong with it.
@@ -113,9 +105,7 @@ Response enforce(const PolicyHooks& hooks, const Request& request) {
   const std::string& name = request.captures.find("name")->second;
   const std::optional<PolicyState> policy = hooks.enforce(name, change);
   if (!policy) return refusal(404, "no policy of the name " + name + "; see GET /policies");
-  std::string body;
-  append_policy(body, *policy);
-  Response response = json(200, body + "\n");
+  Response response = json(200, json_of(*policy));
   response.touched.policy = name;
   return response;
 }

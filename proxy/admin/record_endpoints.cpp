@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "policies/entity.hpp"
+#include "policies/percent.hpp"
 #include "proxy/admin/audit_arguments.hpp"
-#include "proxy/admin/json_object.hpp"
+#include "proxy/admin/members.hpp"
 #include "proxy/admin/resolved_answer.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/admin/target.hpp"
-#include "proxy/telemetry/json_text.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -28,7 +28,9 @@ using store::RecordFilter;
 using store::RecordPage;
 using store::RecordView;
 using store::StoredAnswer;
-using telemetry::append_json_string;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 constexpr std::size_t limit_default = 100;
 constexpr std::size_t limit_max = 1'000;
@@ -58,43 +60,44 @@ std::string entity_text(const RecordView& record) {
   return record.entity_type.empty() ? "" : record.entity_type + "/" + record.entity_id;
 }
 
-void append_record(std::string& out, const RecordView& record) {
-  Object object(out);
-  object.text("fingerprint", record.fingerprint.hex());
-  object.text("policy", record.policy);
-  object.text("path", record.path);
-  object.text("entity", entity_text(record));
-  object.text("state", name_of(record.state));
-  object.flag("held", record.held);
-  object.time("created", record.created);
-  if (record.state != RecordView::State::completed) object.time("lease_ends", record.lease_ends);
-  object.time("expires", record.expires);
-  object.number("attempts", record.attempts);
-  object.number("fence", record.fence);
-  if (record.status) object.number("status", *record.status);
-  if (record.not_kept) object.text("not_kept", name_of(*record.not_kept));
-  object.text("request_id", record.request_id);
-  object.text("error", record.error);
-  object.number("duplicates", record.duplicates);
-  if (record.last_duplicate) object.time("last_duplicate", *record.last_duplicate);
-  object.end();
+Json json_of(const RecordView& record) {
+  JsonObject object;
+  add_text(object, "fingerprint", record.fingerprint.hex());
+  add_text(object, "policy", record.policy);
+  add_text(object, "path", record.path);
+  add_text(object, "entity", entity_text(record));
+  add_text(object, "state", name_of(record.state));
+  object["held"] = record.held;
+  add_time(object, "created", record.created);
+  if (record.state != RecordView::State::completed)
+    add_time(object, "lease_ends", record.lease_ends);
+  add_time(object, "expires", record.expires);
+  object["attempts"] = record.attempts;
+  object["fence"] = record.fence;
+  if (record.status) object["status"] = *record.status;
+  if (record.not_kept) add_text(object, "not_kept", name_of(*record.not_kept));
+  add_text(object, "request_id", record.request_id);
+  add_text(object, "error", record.error);
+  object["duplicates"] = record.duplicates;
+  if (record.last_duplicate) add_time(object, "last_duplicate", *record.last_duplicate);
+  return object;
 }
 
-void append_entity(std::string& out, const EntityView& entity) {
-  Object object(out);
-  object.text("type", entity.type);
-  object.text("id", entity.id);
-  object.flag("closed", entity.closed_until.has_value());
-  if (entity.closed_until) object.time("closed_until", *entity.closed_until);
+Json json_of(const EntityView& entity) {
+  JsonObject object;
+  add_text(object, "type", entity.type);
+  add_text(object, "id", entity.id);
+  object["closed"] = entity.closed_until.has_value();
+  if (entity.closed_until) add_time(object, "closed_until", *entity.closed_until);
   if (const auto& sequence = entity.sequence) {
     const bool integer = sequence->kind == store::Sequence::Kind::integer;
-    if (integer) object.number("sequence", sequence->high);
-    if (!integer) object.text("sequence", store::text(*sequence));
+    if (integer) object["sequence"] = sequence->high;
+    if (!integer) add_text(object, "sequence", store::text(*sequence));
   }
-  if (entity.holder) object.text("holder", entity.holder->hex());
-  object.number("waiting", entity.waiting);
-  object.time("expires", entity.expires);
-  object.end();
+  if (entity.holder) add_text(object, "holder", entity.holder->hex());
+  object["waiting"] = entity.waiting;
+  add_time(object, "expires", entity.expires);
+  return object;
 }
 
 Response unreadable(const store::Unreadable& why) {
@@ -146,14 +149,11 @@ Response list(const Endpoints& endpoints, const Request& request) {
   const auto page = endpoints.inspection.records(asked.filter, asked.after, asked.limit);
   if (const auto* why = std::get_if<store::Unreadable>(&page)) return unreadable(*why);
   const auto& [items, next] = std::get<RecordPage>(page);
-  std::string body = "{\"items\":[";
-  for (const RecordView& record : items) {
-    if (body.back() == '}') body += ',';
-    append_record(body, record);
-  }
-  body += ']';
-  if (next) body.append(",\"next\":\"").append(next->hex()).append("\"");
-  return json(200, body + "}\n");
+  JsonArray list;
+  for (const RecordView& record : items) list.push_back(json_of(record));
+  JsonObject body({{"items", std::move(list)}});
+  if (next) body["next"] = next->hex();
+  return json(200, body);
 }
 
 std::optional<Fingerprint> named(const Request& request) {
@@ -171,9 +171,7 @@ Response show(const Endpoints& endpoints, const Request& request) {
   if (const auto* why = std::get_if<store::Unreadable>(&found)) return unreadable(*why);
   const auto& record = std::get<std::optional<RecordView>>(found);
   if (!record) return refusal(404, "no record of that fingerprint");
-  std::string body;
-  append_record(body, *record);
-  return json(200, body + "\n");
+  return json(200, json_of(*record));
 }
 
 /// What an operator can do, and why it is refused where the state forbids it.
@@ -201,7 +199,7 @@ constexpr Action forget_action{
 Response changed(Changed result, std::string_view absent, std::string_view conflict) {
   switch (result) {
     case Changed::done:
-      return json(200, "{\"status\":\"done\"}\n");
+      return json(200, JsonObject({{"status", "done"}}));
     case Changed::absent:
       return refusal(404, absent);
     case Changed::conflict:
@@ -275,7 +273,7 @@ std::optional<NamedEntity> entity_of(std::string_view path) {
   std::size_t begin = std::string_view("/entities/").size();
   while (begin <= path.size()) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
-    auto part = decode_percent(path.substr(begin, end - begin));
+    auto part = policies::decode_percent_strictly(path.substr(begin, end - begin));
     if (!part) return std::nullopt;
     parts.push_back(*std::move(part));
     begin = end + 1;
@@ -297,9 +295,7 @@ Response show_entity(const Endpoints& endpoints, const Request& request) {
   if (const auto* why = std::get_if<store::Unreadable>(&found)) return unreadable(*why);
   const auto& entity = std::get<std::optional<EntityView>>(found);
   if (!entity) return refusal(404, "nothing is known of that entity");
-  std::string body;
-  append_entity(body, *entity);
-  return json(200, body + "\n");
+  return json(200, json_of(*entity));
 }
 
 Response open_entity(const Endpoints& endpoints, const Request& request) {

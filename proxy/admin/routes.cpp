@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "proxy/admin/target.hpp"
-#include "proxy/telemetry/json_text.hpp"
+#include "policies/percent.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::admin {
@@ -32,7 +32,7 @@ bool covers(std::string_view pattern, std::string_view path,
       if (wanted != found) return false;
       continue;
     }
-    std::optional<std::string> value = decode_percent(found);
+    std::optional<std::string> value = policies::decode_percent_strictly(found);
     if (!value || value->empty()) return false;
     captures.emplace(wanted.substr(1, wanted.size() - 2), *std::move(value));
   }
@@ -56,10 +56,12 @@ Response json(int status, std::string body) {
   return response;
 }
 
+Response json(int status, const telemetry::Json& value) {
+  return json(status, telemetry::json_text(value) + "\n");
+}
+
 Response refusal(int status, std::string_view why) {
-  std::string body = "{\"error\":";
-  telemetry::append_json_string(body, why);
-  return json(status, body + "}\n");
+  return json(status, telemetry::JsonObject({{"error", why}}));
 }
 
 void Routes::add(std::string method, std::string path, std::string help, Handler handler) {

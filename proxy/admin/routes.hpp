@@ -2,6 +2,7 @@
 // Thread-safety: add() before answers are asked for.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "proxy/admin/server.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::admin {
 
@@ -31,6 +33,8 @@ class Routes {
   void answer_only_to(Hosts hosts) { hosts_.emplace(std::move(hosts)); }
   /// `host`: the field's value, or empty.
   bool answers_to(std::string_view host) const { return !hosts_ || hosts_->admits(host); }
+  void take_bodies(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
+  std::size_t body_bytes_max() const { return body_bytes_max_; }
   void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
   /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
@@ -52,6 +56,7 @@ class Routes {
 
   std::map<std::string, Methods, std::less<>> paths_;
   Watcher watcher_;
+  std::size_t body_bytes_max_ = std::size_t{64} << 10;
   std::optional<Bearer> bearer_;
   std::optional<Bearer> read_bearer_;
   std::optional<Hosts> hosts_;
@@ -61,6 +66,7 @@ class Routes {
 Response plain(int status, std::string body);
 /// An answer whose body is JSON.
 Response json(int status, std::string body);
+Response json(int status, const telemetry::Json& value);
 /// {"error":"…"}: why a request for JSON is not answered.
 Response refusal(int status, std::string_view why);
 

@@ -98,8 +98,9 @@ void Server::State::admit(Protocol::socket socket) {
     if (idle == connections.end()) return;
     idle->close();
   }
-  const auto connection = connections.emplace(connections.end(), std::move(socket),
-                                              tls.port ? tls.port->context() : nullptr);
+  const auto connection =
+      connections.emplace(connections.end(), std::move(socket),
+                          tls.port ? tls.port->context() : nullptr, routes.body_bytes_max());
   asio::co_spawn(context, serve(connection), asio::detached);
 }
 
@@ -179,6 +180,10 @@ void Server::require_to_read(Bearer bearer) {
 
 void Server::answer_only_to(Hosts hosts) {
   state_->routes.answer_only_to(std::move(hosts));
+}
+
+void Server::take_bodies(std::size_t bytes_max) {
+  state_->routes.take_bodies(bytes_max);
 }
 
 void Server::watch(Watcher watcher) {

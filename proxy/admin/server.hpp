@@ -2,7 +2,8 @@
 // probes, never for traffic. Endpoints are registered as functions; this file knows nothing of
 // what they show.
 //
-// What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB, and changes
+// What it does not take: chunked bodies (411), heads above 16 KiB, bodies above 64 KiB unless
+// take_bodies() says otherwise, and changes
 // asked for by a web page (a request with Origin that is not GET or HEAD is 403), since a browser
 // on the operator's machine reaches a loopback port too; for the same reason answer_only_to()
 // bounds the names that the port answers to. Authentication is required where require() says so,
@@ -12,6 +13,7 @@
 // thread, one at a time, and must be quick.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -101,6 +103,9 @@ class Server {
 
   /// Only requests whose Host these admit are answered; others are 421. Before start().
   void answer_only_to(Hosts hosts);
+
+  /// Bodies of so many bytes instead of 64 KiB. Before start().
+  void take_bodies(std::size_t bytes_max);
 
   /// `watcher` runs after each handler of another method than GET, on the server's thread. Before
   /// start().

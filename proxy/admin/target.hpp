@@ -13,9 +13,6 @@ struct Target {
   std::multimap<std::string, std::string> query;
 };
 
-/// Undoes percent-encoding; nothing where a percent sign begins no two hexadecimal digits.
-std::optional<std::string> decode_percent(std::string_view text);
-
 /// Only origin form (RFC 9112, section 3.2.1) is known. In the query, "+" is a space and a percent
 /// sign begins two hexadecimal digits; anything else is not a valid target.
 std::optional<Target> parse_target(std::string_view text);

@@ -13,6 +13,12 @@ Response readiness_response(const Readiness& ready, const ReadyNote& note) {
   return response;
 }
 
+Response liveness_response() {
+  Response response;
+  response.body = "LIVE\n";
+  return response;
+}
+
 Response metrics_response(const telemetry::Metrics& metrics) {
   return {200, "text/plain; version=0.0.4; charset=utf-8", metrics.exposition()};
 }
@@ -25,11 +31,8 @@ void add_telemetry_endpoints(Server& server, const telemetry::Metrics& metrics, 
              [ready = std::move(ready), note = std::move(note)](const Request&) {
                return readiness_response(ready, note);
              });
-  server.add("GET", "/live", "200 while the process serves", [](const Request&) {
-    Response response;
-    response.body = "LIVE\n";
-    return response;
-  });
+  server.add("GET", "/live", "200 while the process serves",
+             [](const Request&) { return liveness_response(); });
 }
 
 }  // namespace onceproxy::admin

@@ -20,6 +20,8 @@ using ReadyNote = std::function<std::string()>;
 /// 200 "LIVE", with the note behind it where there is one, or 503 with the reason. `note` may be
 /// empty.
 Response readiness_response(const Readiness& ready, const ReadyNote& note);
+/// 200 "LIVE": the process serves.
+Response liveness_response();
 /// The text exposition format.
 Response metrics_response(const telemetry::Metrics& metrics);
 

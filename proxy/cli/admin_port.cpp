@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/scalars.hpp"
+#include "policies/percent.hpp"
 #include "proxy/cli/read_file.hpp"
 
 namespace onceproxy::cli {
@@ -51,8 +52,7 @@ std::string complaint(const admin::ClientResponse& response) {
 
 }  // namespace
 
-void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
-                       std::function<int()> run) {
+void add_port_options(CLI::App& command, AdminArguments& arguments) {
   command.add_option("--admin", arguments.admin,
                      "The admin port: host:port or unix:/path (default 127.0.0.1:9901)");
   command.add_option("--token-file", arguments.token_file,
@@ -64,6 +64,11 @@ void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_c
   command.add_option("--certificate", arguments.certificate,
                      "A file with the certificate to present if the port asks for one");
   command.add_option("--key", arguments.key, "A file with that certificate's private key");
+}
+
+void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
+                       std::function<int()> run) {
+  add_port_options(command, arguments);
   const auto format = std::make_shared<std::string>("text");
   command.add_option("--format", *format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
@@ -92,11 +97,19 @@ tl::expected<AdminPort, Ending> AdminPort::open(const AdminArguments& arguments)
   return port;
 }
 
+tl::expected<admin::ClientResponse, Ending> AdminPort::send(const std::string& method,
+                                                            const std::string& target,
+                                                            std::string body) const {
+  auto response = admin::ask(endpoint_, {method, target, token_, tls_, std::move(body)}, patience_);
+  if (!response) return tl::unexpected(Ending{exit_unreadable, response.error()});
+  return *std::move(response);
+}
+
 tl::expected<std::string, Ending> AdminPort::ask(const std::string& method,
                                                  const std::string& target,
                                                  std::string body) const {
-  auto response = admin::ask(endpoint_, {method, target, token_, tls_, std::move(body)});
-  if (!response) return tl::unexpected(Ending{exit_unreadable, response.error()});
+  auto response = send(method, target, std::move(body));
+  if (!response) return tl::unexpected(response.error());
   if (response->status == 200) return std::move(response->body);
   return tl::unexpected(Ending{exit_bad, complaint(*response)});
 }
@@ -127,7 +140,7 @@ tl::expected<bool, Ending> AdminPort::list(const std::string& path, const std::s
 }
 
 std::string argument(const std::string& name, const std::string& value) {
-  return value.empty() ? "" : "&" + name + "=" + admin::encode_segment(value);
+  return value.empty() ? "" : "&" + name + "=" + policies::encode_percent(value);
 }
 
 int finish(const tl::expected<void, Ending>& ended, const Streams& streams) {

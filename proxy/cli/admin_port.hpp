@@ -2,6 +2,7 @@
 // spoken to, and what its answers hold. Private to this folder. Not thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -31,7 +32,10 @@ struct AdminArguments {
   bool json = false;
 };
 
-/// Adds their options to a command. `arguments` must outlive the parsing; `run` is called when the
+/// Adds the options of reaching the port, all but --format. `arguments` must outlive the parsing.
+void add_port_options(CLI::App& command, AdminArguments& arguments);
+
+/// Adds all of them, and what runs the command. `arguments` must outlive the parsing; `run` is called when the
 /// command was given and leaves its exit code in `exit_code`, which must outlive it too.
 void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
                        std::function<int()> run);
@@ -47,6 +51,13 @@ class AdminPort {
   /// Reads what the arguments name; asks nothing yet.
   static tl::expected<AdminPort, Ending> open(const AdminArguments& arguments);
 
+  /// How long each question may take; 30 s unless told.
+  void patience(std::chrono::milliseconds patience) { patience_ = patience; }
+
+  /// Whatever the port answers; no answer ends the command.
+  tl::expected<admin::ClientResponse, Ending> send(const std::string& method,
+                                                   const std::string& target,
+                                                   std::string body = {}) const;
   /// The body of a 200; everything else ends the command.
   tl::expected<std::string, Ending> ask(const std::string& method, const std::string& target,
                                         std::string body = {}) const;
@@ -63,6 +74,7 @@ class AdminPort {
   admin::Endpoint endpoint_;
   std::string token_;
   std::shared_ptr<const tls::ClientContext> tls_;
+  std::chrono::milliseconds patience_{30'000};
 };
 
 /// `&name=value`, encoded; nothing where the value is empty.

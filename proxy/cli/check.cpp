@@ -2,23 +2,23 @@
 #include <iterator>
 #include <ostream>
 
-#include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/password_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/sequence_notes.hpp"
 #include "proxy/cli/tls_files.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::cli {
 namespace {
 
-using config::Json;
 using config::Problem;
+using telemetry::JsonObject;
 
 int print_json(const std::string& path, const std::vector<Problem>& problems, std::ostream& out) {
   const bool valid = problems.empty();
-  out << Json::object({{"file", path}, {"valid", valid}, {"problems", json_of(problems)}}).dump()
-      << "\n";
+  const JsonObject report({{"file", path}, {"valid", valid}, {"problems", json_of(problems)}});
+  out << telemetry::json_text(report) << "\n";
   return valid ? exit_good : exit_bad;
 }
 

@@ -4,7 +4,10 @@
 #include <memory>
 
 #include "proxy/cli/audit.hpp"
+#include "proxy/cli/backup.hpp"
+#include "proxy/cli/drain.hpp"
 #include "proxy/cli/entities.hpp"
+#include "proxy/cli/health.hpp"
 #include "proxy/cli/records.hpp"
 #include "proxy/cli/store.hpp"
 
@@ -152,6 +155,10 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_explain(app, streams, exit_code);
   add_backtest(app, streams, exit_code);
   add_doctor(app, streams, exit_code);
+  add_health(app, streams, exit_code);
+  add_drain(app, streams, exit_code);
+  add_backup(app, streams, exit_code);
+  add_restore(app, streams, exit_code);
   add_records(app, streams, exit_code);
   add_entities(app, streams, exit_code);
   add_audit(app, streams, exit_code);

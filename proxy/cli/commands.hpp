@@ -1,7 +1,8 @@
-// The commands that serve nothing: check, schema, explain, backtest, doctor, records, entities,
-// audit, store. main.cpp adds them to its command line beside `run`. `store` alone opens one.
-// `records`, `entities` and `audit` use a socket, to the admin port of a program that runs, and
-// `doctor` looks at ports, at the upstream and at the database. Not thread-safe.
+// The commands that serve nothing: check, schema, explain, backtest, doctor, health, drain, backup,
+// restore, records, entities, audit, store. main.cpp adds them to its command line beside `run`.
+// Only `backup --offline`, `restore` and `store` open a store. `health`, `drain`, `backup`,
+// `records`, `entities` and `audit` use a socket, to a port of a program that runs, and `doctor`
+// looks at ports, at the upstream and at the database. Not thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "config/json.hpp"
 #include "config/load.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/doctor/host_checks.hpp"
@@ -14,13 +13,16 @@
 #include "proxy/cli/doctor_files.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/tls_files.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::cli {
 namespace {
 
-using config::Json;
 using onceproxy::doctor::Finding;
 using onceproxy::doctor::Health;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 std::string_view word(Health health) {
   switch (health) {
@@ -55,9 +57,7 @@ std::vector<Finding> examine(const config::Settings& settings, const std::string
   onceproxy::doctor::StoreState store = onceproxy::doctor::check_store(settings);
   add(std::move(store.findings));
   add(onceproxy::doctor::check_ports(settings, store.in_use));
-  std::optional<tls::ClientOptions> tls;
-  if (settings.upstream.tls) tls = tls_options(*settings.upstream.tls);
-  add(onceproxy::doctor::check_upstream(settings, tls));
+  add(onceproxy::doctor::check_upstream(settings, settings.upstream.tls));
   add(onceproxy::doctor::check_clock());
   add(onceproxy::doctor::check_descriptors(settings));
   return all;
@@ -78,14 +78,15 @@ void print(const std::vector<Finding>& findings, std::ostream& out) {
 }
 
 void print_json(const std::vector<Finding>& findings, Health worst, std::ostream& out) {
-  Json checks = Json::array();
+  JsonArray checks;
   for (const Finding& finding : findings) {
-    Json one = Json::object(
+    Json one = JsonObject(
         {{"health", word(finding.health)}, {"check", finding.check}, {"told", finding.told}});
-    if (!finding.way_out.empty()) one.set("way_out", finding.way_out);
+    if (!finding.way_out.empty()) telemetry::set_member(one, "way_out", finding.way_out);
     checks.push_back(std::move(one));
   }
-  out << Json::object({{"health", word(worst)}, {"checks", std::move(checks)}}).dump(2) << "\n";
+  const Json report = JsonObject({{"health", word(worst)}, {"checks", std::move(checks)}});
+  out << telemetry::json_text(report, 2) << "\n";
 }
 
 }  // namespace

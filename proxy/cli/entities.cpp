@@ -5,6 +5,7 @@
 #include <memory>
 #include <ostream>
 
+#include "policies/percent.hpp"
 #include "proxy/cli/audit.hpp"
 #include "proxy/cli/table.hpp"
 
@@ -17,8 +18,8 @@ constexpr std::array<std::string_view, 8> field_order{
     "type", "id", "closed", "closed_until", "sequence", "holder", "waiting", "expires"};
 
 std::string target_of(const EntitiesArguments& arguments) {
-  std::string target = "/entities/" + admin::encode_segment(arguments.type);
-  for (const std::string& part : arguments.id) target += "/" + admin::encode_segment(part);
+  std::string target = "/entities/" + policies::encode_percent(arguments.type);
+  for (const std::string& part : arguments.id) target += "/" + policies::encode_percent(part);
   return target;
 }
 

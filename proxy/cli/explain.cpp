@@ -5,18 +5,19 @@
 #include <utility>
 #include <variant>
 
-#include "config/json.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/explain_policy.hpp"
 #include "proxy/cli/message_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/request_file.hpp"
 #include "proxy/cli/sheet.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::cli {
 namespace {
 
-using config::Json;
+using telemetry::Json;
+using telemetry::JsonObject;
 
 /// The message that is not one.
 struct BadRequest {
@@ -54,17 +55,17 @@ Explained explain_on(Sheet& sheet, const config::Settings& settings, std::string
 Json json_of(const BadMessage& bad) {
   if (const auto* request = std::get_if<BadRequest>(&bad)) {
     const auto& [status, detail] = request->why;
-    return Json::object({{"bad_request", Json::object({{"status", status}, {"detail", detail}})}});
+    return JsonObject({{"bad_request", JsonObject({{"status", status}, {"detail", detail}})}});
   }
   const auto& answer = std::get<BadAnswer>(bad);
-  return Json::object({{"bad_answer", Json::object({{"detail", answer.why}})}});
+  return JsonObject({{"bad_answer", JsonObject({{"detail", answer.why}})}});
 }
 
 int explain_as_json(const config::Settings& settings, std::string request, std::ostream& out,
                     const Beside& beside) {
   JsonSheet sheet;
   const Explained told = explain_on(sheet, settings, std::move(request), beside);
-  out << (told ? sheet.json() : json_of(told.error())).dump(2) << "\n";
+  out << telemetry::json_text(told ? sheet.json() : json_of(told.error()), 2) << "\n";
   return told ? exit_good : exit_bad;
 }
 

@@ -3,11 +3,11 @@
 #include <ostream>
 #include <utility>
 
-#include "config/json.hpp"
 #include "policies/path.hpp"
 #include "proxy/cli/message_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/http/guarded_fields.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/tls/pem.hpp"
 
 namespace onceproxy::cli {
@@ -90,8 +90,8 @@ tl::expected<RequestInputs, int> read_inputs(const RequestArguments& arguments,
   if (!text) return unreadable(text.error());
   auto settings = config::load(*text, arguments.config, config::process_environment());
   if (!settings && arguments.json) {
-    const config::Json problems = config::json_of(settings.error());
-    streams.out << config::Json::object({{"problems", problems}}).dump() << "\n";
+    const telemetry::Json problems = config::json_of(settings.error());
+    streams.out << telemetry::json_text(telemetry::JsonObject({{"problems", problems}})) << "\n";
     return tl::unexpected(exit_bad);
   }
   if (!settings) {

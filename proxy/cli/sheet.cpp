@@ -4,11 +4,16 @@
 #include <ostream>
 
 #include "config/text.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::cli {
 namespace {
 
-using config::Json;
+using telemetry::Json;
+using telemetry::json_member;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
+using telemetry::set_member;
 
 constexpr std::size_t label_width = 14;
 
@@ -16,7 +21,6 @@ constexpr std::size_t label_width = 14;
 
 std::string printable(std::string_view text) {
   static constexpr std::size_t bytes_max = 200;
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out;
   for (std::size_t i = 0; i < text.size() && i < bytes_max;) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -26,7 +30,7 @@ std::string printable(std::string_view text) {
         byte < 0x20 || byte == 0x7f ||
         (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xa0);
     if (length == 0 || control) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      out += "\\x" + store::hex(text.substr(i, 1));
       ++i;
     } else {
       out += text.substr(i, length);
@@ -61,7 +65,7 @@ void TextSheet::change(std::string_view place, std::string_view by) {
 
 void JsonSheet::line(std::string_view label, std::string_view text) {
   label_ = label;
-  lines_.set(label_, text.empty() ? Json() : Json(text));
+  set_member(lines_, label_, text.empty() ? Json() : Json(text));
 }
 
 void JsonSheet::field(std::string_view selector, std::string_view value) {
@@ -81,13 +85,15 @@ void JsonSheet::change(std::string_view place, std::string_view by) {
 }
 
 void JsonSheet::add(std::string_view selector, const char* name, std::string_view text) {
-  if (fields_.find(label_) == nullptr) fields_.set(label_, Json::array());
-  fields_.find(label_)->push_back(Json::object({{"selector", selector}, {name, text}}));
+  if (json_member(fields_, label_) == nullptr) set_member(fields_, label_, JsonArray());
+  json_member(fields_, label_)
+      ->as_array()
+      .push_back(JsonObject({{"selector", selector}, {name, text}}));
 }
 
 Json JsonSheet::json() const {
   Json out = lines_;
-  out.set("fields", fields_);
+  set_member(out, "fields", fields_);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/json.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::cli {
 
@@ -53,13 +53,13 @@ class JsonSheet final : public Sheet {
   void condition(std::string_view selector, std::string_view test) override;
   void change(std::string_view place, std::string_view by) override;
 
-  config::Json json() const;
+  telemetry::Json json() const;
 
  private:
   void add(std::string_view selector, const char* name, std::string_view text);
 
-  config::Json lines_ = config::Json::object();
-  config::Json fields_ = config::Json::object();
+  telemetry::Json lines_ = telemetry::JsonObject();
+  telemetry::Json fields_ = telemetry::JsonObject();
   std::string label_;
 };
 

@@ -14,9 +14,9 @@ class Checker {
  public:
   explicit Checker(const std::string& file) : file_(file) {}
 
-  template <typename TlsSettings>
-  void check(const std::string& place, const TlsSettings& settings) {
-    const tls::Credentials read = tls::read_credentials(tls_options(settings), system_clock::now());
+  template <typename Options>
+  void check(const std::string& place, const Options& options) {
+    const tls::Credentials read = tls::read_credentials(options, system_clock::now());
     for (const tls::Fault& fault : read.faults) {
       const std::string path = place + "." + fault.key;
       if (fault.gravity == tls::Fault::Gravity::note) {
@@ -34,17 +34,6 @@ class Checker {
 };
 
 }  // namespace
-
-tls::ServerOptions tls_options(const config::ListenerTlsSettings& settings) {
-  const bool newest = settings.version_min == config::TlsVersion::tls_1_3;
-  return {settings.certificate, settings.key, settings.client_ca,
-          settings.client_certificate_required,
-          newest ? tls::Version::tls_1_3 : tls::Version::tls_1_2};
-}
-
-tls::ClientOptions tls_options(const config::UpstreamTlsSettings& settings) {
-  return {settings.ca, settings.server_name, settings.certificate, settings.key};
-}
 
 std::string tls_place(const config::Settings& settings, std::size_t listener) {
   if (settings.listen.size() == 1) return "listen.tls";

@@ -12,10 +12,6 @@
 
 namespace onceproxy::cli {
 
-/// As the options of proxy/tls.
-tls::ServerOptions tls_options(const config::ListenerTlsSettings& settings);
-tls::ClientOptions tls_options(const config::UpstreamTlsSettings& settings);
-
 /// "listen[1].tls", or "listen.tls" where there is one address.
 std::string tls_place(const config::Settings& settings, std::size_t listener);
 

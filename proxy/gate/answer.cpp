@@ -9,6 +9,7 @@ namespace onceproxy::gate {
 
 namespace {
 
+using policies::Refusal;
 using std::chrono::seconds;
 
 /// An operator ends it, not time: an hour keeps well-behaved clients from asking all the time.
@@ -18,12 +19,18 @@ seconds whole_seconds(std::chrono::milliseconds wait) {
   return std::max(seconds{1}, std::chrono::ceil<seconds>(wait));
 }
 
-Answer json(int status, std::string_view body) {
+/// A refusal whose whole body the table has.
+Answer said(Refusal why) {
   Answer answer;
-  answer.status = status;
+  answer.status = policies::standard(why).status;
   answer.head = "Content-Type: application/json\r\n";
-  answer.body = body;
+  answer.body = policies::standard(why).body;
   return answer;
+}
+
+Answer problem_of(Refusal why, std::string_view name, std::string_view title,
+                  std::string_view detail, std::optional<seconds> retry_after = std::nullopt) {
+  return problem(policies::standard(why).status, name, title, detail, retry_after);
 }
 
 constexpr std::string_view retry_after_name = "Retry-After: ";
@@ -66,18 +73,18 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
 // policy names. Who sent no key must not be told of one.
 
 Answer in_flight(std::string_view key_header) {
-  return problem(
-      409, "in-flight",
+  return problem_of(
+      Refusal::in_flight, "in-flight",
       key_header.empty() ? "A request is outstanding for this operation"
                          : "A request is outstanding for this " + std::string(key_header),
       "The first request for this operation has not been answered yet; retry later.", seconds{1});
 }
 
 Answer mismatch(std::string_view key_header) {
-  return problem(422, "key-reused",
-                 key_header.empty() ? "This operation was sent with another payload"
-                                    : std::string(key_header) + " is already used",
-                 "This operation is known with another payload.");
+  return problem_of(Refusal::mismatch, "key-reused",
+                    key_header.empty() ? "This operation was sent with another payload"
+                                       : std::string(key_header) + " is already used",
+                    "This operation is known with another payload.");
 }
 
 Answer missing_key(std::string_view key_header, std::string_view selector,
@@ -86,50 +93,52 @@ Answer missing_key(std::string_view key_header, std::string_view selector,
   if (!expected.empty()) {
     detail.assign("A field of the request is not ").append(expected).append(": ");
   }
-  return problem(400, "missing-key",
-                 key_header.empty() ? "A field that the operation needs is missing"
-                                    : std::string(key_header) + " is missing",
-                 detail.append(selector));
+  return problem_of(Refusal::missing_key, "missing-key",
+                    key_header.empty() ? "A field that the operation needs is missing"
+                                       : std::string(key_header) + " is missing",
+                    detail.append(selector));
 }
 
 Answer bad_key(std::string_view key_header, std::string_view detail) {
-  return problem(400, "bad-key", std::string(key_header) + " is malformed", detail);
+  return problem_of(Refusal::bad_key, "bad-key", std::string(key_header) + " is malformed", detail);
 }
 
 Answer unreadable(std::string_view detail) {
-  return problem(400, "unreadable-body", "The body cannot be read", detail);
+  return problem_of(Refusal::unreadable, "unreadable-body", "The body cannot be read", detail);
 }
 
 Answer held(std::optional<std::chrono::milliseconds> lease_left) {
-  return problem(409, "outcome-unknown", "The outcome of this operation is unknown",
-                 lease_left ? "An earlier request for this operation was forwarded and its outcome "
-                              "is not known; it may be sent again after its lease."
-                            : "An earlier request for this operation was forwarded and its outcome "
-                              "is not known; an operator has to resolve it.",
-                 lease_left ? whole_seconds(*lease_left) : retry_after_operator);
+  return problem_of(Refusal::held, "outcome-unknown", "The outcome of this operation is unknown",
+                    lease_left
+                        ? "An earlier request for this operation was forwarded and its outcome "
+                          "is not known; it may be sent again after its lease."
+                        : "An earlier request for this operation was forwarded and its outcome "
+                          "is not known; an operator has to resolve it.",
+                    lease_left ? whole_seconds(*lease_left) : retry_after_operator);
 }
 
 Answer acknowledged() {
-  return json(202, R"({"status":"accepted","reason":"in-flight"})");
+  return said(Refusal::acknowledged);
 }
 
 Answer stale() {
-  return json(200, R"({"status":"ignored","reason":"stale"})");
+  return said(Refusal::stale);
 }
 
 Answer closed() {
-  return json(200, R"({"status":"ignored","reason":"closed"})");
+  return said(Refusal::closed);
 }
 
 Answer rate_limited(std::chrono::milliseconds retry_after) {
-  return problem(429, "rate-limited", "Too many operations",
-                 "The policy's rate limit is exceeded; retry later.", whole_seconds(retry_after));
+  return problem_of(Refusal::rate_limited, "rate-limited", "Too many operations",
+                    "The policy's rate limit is exceeded; retry later.",
+                    whole_seconds(retry_after));
 }
 
 Answer not_replayable(store::NotKept why) {
   using store::NotKept;
   const auto done = [](std::string_view title, std::string_view detail) {
-    return problem(409, "not-replayable", title, detail);
+    return problem_of(Refusal::not_replayable, "not-replayable", title, detail);
   };
   switch (why) {
     case NotKept::too_large:
@@ -153,15 +162,17 @@ Answer not_replayable(store::NotKept why) {
 }
 
 Answer busy(std::string_view detail) {
-  return problem(503, "busy", "Too many requests are under way", detail, seconds{1});
+  return problem_of(Refusal::busy, "busy", "Too many requests are under way", detail, seconds{1});
 }
 
 Answer store_unavailable(std::string_view detail) {
-  return problem(503, "store-unavailable", "The store is not available", detail, seconds{1});
+  return problem_of(Refusal::store_error, "store-unavailable", "The store is not available", detail,
+                    seconds{1});
 }
 
 Answer upstream_unreachable(std::string_view detail) {
-  return problem(502, "upstream-unreachable", "The upstream did not answer", detail);
+  return problem_of(Refusal::upstream_error, "upstream-unreachable", "The upstream did not answer",
+                    detail);
 }
 
 Answer upstream_timeout(std::string_view detail) {

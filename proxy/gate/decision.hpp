@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "policies/refusal.hpp"
+
 namespace onceproxy::gate {
 
 enum class Decision {
@@ -33,15 +35,32 @@ enum class Decision {
 
 inline constexpr std::size_t decision_count = static_cast<std::size_t>(Decision::preflight) + 1;
 
+/// The decisions from in_flight to bad_request are the refusals, in their order.
+constexpr Decision decision_of(policies::Refusal refusal) {
+  return static_cast<Decision>(static_cast<int>(Decision::in_flight) + static_cast<int>(refusal));
+}
+static_assert(decision_of(policies::Refusal::mismatch) == Decision::mismatch);
+static_assert(decision_of(policies::Refusal::held) == Decision::held);
+static_assert(decision_of(policies::Refusal::bad_request) == Decision::bad_request);
+
 /// As users read it: "in-flight". Never empty.
 constexpr std::string_view name(Decision decision) {
-  constexpr std::string_view names[] = {
-      "passed",       "forwarded",   "replayed",       "suppressed",   "in-flight",
-      "acknowledged", "mismatch",    "missing-key",    "bad-key",      "unreadable",
-      "held",         "stale",       "closed",         "rate-limited", "not-replayable",
-      "busy",         "store-error", "upstream-error", "bad-request",  "preflight"};
-  static_assert(sizeof names / sizeof *names == decision_count);
-  return names[static_cast<std::size_t>(decision)];
+  switch (decision) {
+    case Decision::passed:
+      return "passed";
+    case Decision::forwarded:
+      return "forwarded";
+    case Decision::replayed:
+      return "replayed";
+    case Decision::suppressed:
+      return "suppressed";
+    case Decision::preflight:
+      return "preflight";
+    default:
+      return policies::standard_refusals[static_cast<std::size_t>(decision) -
+                                         static_cast<std::size_t>(Decision::in_flight)]
+          .word;
+  }
 }
 
 /// What was done with a request, and, where its policy is in shadow mode, what would have been

@@ -30,6 +30,10 @@ std::string_view words(store::Unavailable::Reason reason) {
   return "";
 }
 
+Reply refused(const Policy& policy, Refusal why, Answer standard) {
+  return {decision_of(why), refusal(policy, why, std::move(standard))};
+}
+
 /// As the IETF draft spells its own, whatever the configuration's letters are.
 std::string_view header_name(std::string_view name) {
   constexpr std::string_view draft = "Idempotency-Key";
@@ -49,61 +53,57 @@ std::string_view key_header(const Policy& policy) {
 Reply refuse(const Policy& policy, const policies::SelectError& error) {
   const std::string_view header = header_name(error.key_header);
   if (error.kind == policies::SelectError::Kind::bad_key) {
-    return {Decision::bad_key, refusal(policy, Refusal::bad_key, bad_key(header, error.detail))};
+    return refused(policy, Refusal::bad_key, bad_key(header, error.detail));
   }
   if (error.kind == policies::SelectError::Kind::unreadable) {
-    return {Decision::unreadable, refusal(policy, Refusal::unreadable, unreadable(error.detail))};
+    return refused(policy, Refusal::unreadable, unreadable(error.detail));
   }
-  return {Decision::missing_key,
-          refusal(policy, Refusal::missing_key, missing_key(header, error.detail, error.expected))};
+  return refused(policy, Refusal::missing_key, missing_key(header, error.detail, error.expected));
 }
 
 Reply refuse(const Policy& policy, store::InFlight why) {
   if (policy.in_flight.action == InFlightRule::Action::acknowledge && !why.ended) {
-    return {Decision::acknowledged, refusal(policy, Refusal::acknowledged, acknowledged())};
+    return refused(policy, Refusal::acknowledged, acknowledged());
   }
-  return {Decision::in_flight, refusal(policy, Refusal::in_flight, in_flight(key_header(policy)))};
+  return refused(policy, Refusal::in_flight, in_flight(key_header(policy)));
 }
 
 Reply refuse(const Policy& policy, store::Mismatch) {
-  return {Decision::mismatch, refusal(policy, Refusal::mismatch, mismatch(key_header(policy)))};
+  return refused(policy, Refusal::mismatch, mismatch(key_header(policy)));
 }
 
 Reply refuse(const Policy& policy, const store::Held& why) {
-  return {Decision::held, refusal(policy, Refusal::held, held(why.lease_left))};
+  return refused(policy, Refusal::held, held(why.lease_left));
 }
 
 Reply refuse(const Policy& policy, store::Stale) {
-  return {Decision::stale, refusal(policy, Refusal::stale, stale())};
+  return refused(policy, Refusal::stale, stale());
 }
 
 Reply refuse(const Policy& policy, const store::Closed&) {
-  return {Decision::closed, refusal(policy, Refusal::closed, closed())};
+  return refused(policy, Refusal::closed, closed());
 }
 
 Reply refuse(const Policy& policy, const store::RateLimited& limited) {
-  return {Decision::rate_limited,
-          refusal(policy, Refusal::rate_limited, rate_limited(limited.retry_after))};
+  return refused(policy, Refusal::rate_limited, rate_limited(limited.retry_after));
 }
 
 Reply refuse(const Policy& policy, store::NoTurn) {
-  return {Decision::busy,
-          refusal(policy, Refusal::busy, busy("The entity's turn did not come in time."))};
+  return refused(policy, Refusal::busy, busy("The entity's turn did not come in time."));
 }
 
 Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
   const std::string_view why = words(unavailable.reason);
   if (unavailable.reason == store::Unavailable::Reason::pending) {
-    return {Decision::busy, refusal(policy, Refusal::busy, busy(why))};
+    return refused(policy, Refusal::busy, busy(why));
   }
-  return {Decision::store_error, refusal(policy, Refusal::store_error, store_unavailable(why))};
+  return refused(policy, Refusal::store_error, store_unavailable(why));
 }
 
 Reply repeat(const Policy& policy, store::Completed completed, const policies::Subject& asking) {
   if (policy.on_duplicate) return {Decision::suppressed, fixed(*policy.on_duplicate)};
   if (!completed.answer.replayable) {
-    return {Decision::not_replayable,
-            refusal(policy, Refusal::not_replayable, not_replayable(completed.answer.not_kept))};
+    return refused(policy, Refusal::not_replayable, not_replayable(completed.answer.not_kept));
   }
   return {Decision::replayed, replay(std::move(completed.answer), policy.replay, asking)};
 }

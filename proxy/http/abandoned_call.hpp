@@ -15,9 +15,13 @@
 #include "proxy/http/body_reader.hpp"
 #include "proxy/http/grammar/head.hpp"
 #include "proxy/http/setup.hpp"
-#include "proxy/http/upstream.hpp"
+#include "proxy/http/upstream_connection.hpp"
+#include "proxy/io/slots.hpp"
+#include "proxy/io/task.hpp"
 
 namespace onceproxy::http {
+
+using io::Task;
 
 class AbandonedCall {
  public:
@@ -27,8 +31,8 @@ class AbandonedCall {
   struct Rest {
     Lease connection;
     /// Given back with the AbandonedCall, the connection before them.
-    std::optional<UpstreamPool::Turn> policy_turn;
-    std::optional<UpstreamPool::Turn> turn;
+    std::optional<io::Slots::Taken> policy_turn;
+    std::optional<io::Slots::Taken> turn;
     /// Keeps what the turns belong to.
     std::shared_ptr<const Setup> setup;
     /// Of the request; it decides whether the answer has a body.

@@ -1,7 +1,6 @@
 #include "proxy/http/answer_relay.hpp"
 
 #include "proxy/http/head_writer.hpp"
-#include "proxy/http/worker.hpp"
 
 namespace onceproxy::http {
 
@@ -10,7 +9,6 @@ namespace {
 using Kind = Framing::Kind;
 using State = BodyReader::State;
 using gate::Decision;
-using std::chrono::milliseconds;
 
 /// Encoded chunks are collected up to this before they are written.
 constexpr std::size_t write_bytes = 64 * 1024;
@@ -23,8 +21,8 @@ constexpr std::size_t fields_added_bytes = 192;
 BodyFraming AnswerRelay::choose_framing() {
   const Kind kind = call_.head.framing.kind;
   if (kind == Kind::none || kind == Kind::length) return BodyFraming::as_it_came;
-  if (client_.head.minor_version == 0) {
-    exchange_.keep_alive = false;
+  if (exchange_.request().head().minor_version == 0) {
+    exchange_.close_behind();
     return BodyFraming::until_close;
   }
   return kind == Kind::chunked ? BodyFraming::as_it_came : BodyFraming::chunked;
@@ -32,10 +30,7 @@ BodyFraming AnswerRelay::choose_framing() {
 
 void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t body_bytes) {
   std::optional<DecisionFields> fields;
-  if (exchange_.policy != nullptr) {
-    fields = {{decision, exchange_.shadow},
-              std::chrono::duration_cast<milliseconds>(call_.duration())};
-  }
+  if (exchange_.policy() != nullptr) fields = exchange_.decision_fields(decision, call_.duration());
   pending_.clear();
   pending_.reserve(call_.head.size + fields_added_bytes);
   write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);
@@ -71,20 +66,19 @@ Task<void> AnswerRelay::stream(Decision decision, std::string captured) {
     co_await refuse_answer();
     co_return;
   }
-  call_.count(status);
+  exchange_.note_upstream(call_.record(status));
   if (!whole) {
-    exchange_.keep_alive = false;
+    exchange_.close_behind();
     // Without a length or chunks only a reset tells the client that this was not the end.
     if (framing == BodyFraming::until_close) client_.reset();
   }
-  exchange_.finish(decision, status, bytes_, error_, &call_);
+  exchange_.finish(decision, status, bytes_, error_);
 }
 
 /// The answer is malformed, and the client knows nothing of it yet.
 Task<void> AnswerRelay::refuse_answer() {
-  call_.count(0);
-  gate::Answer answer = gate::answer_unknown({call_.timed_out, call_.body_error}, exchange_.words);
-  co_await exchange_.answer(Decision::upstream_error, std::move(answer), call_.body_error, &call_);
+  exchange_.note_upstream(call_.record(0));
+  return exchange_.fail(gate::Unknown{call_.timed_out, call_.body_error});
 }
 
 Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
@@ -93,8 +87,8 @@ Task<void> AnswerRelay::run_whole(Decision decision, std::string_view body) {
   write_head(decision, bodiless ? BodyFraming::as_it_came : BodyFraming::length, body.size());
   const int status = call_.head.status;
   const bool sent = co_await flush(body);
-  if (!sent) exchange_.keep_alive = false;
-  exchange_.finish(decision, status, bytes_, error_, &call_);
+  if (!sent) exchange_.close_behind();
+  exchange_.finish(decision, status, bytes_, error_);
 }
 
 Task<bool> AnswerRelay::run_interim() {
@@ -107,17 +101,23 @@ Task<bool> AnswerRelay::run_interim() {
 
 Task<bool> AnswerRelay::run_switch() {
   pending_.clear();
-  write_switch_head(call_.head, exchange_.request_id, pending_);
+  write_switch_head(call_.head, exchange_.request().id(), pending_);
   return flush({});
 }
 
 Task<bool> AnswerRelay::relay_body(bool encode) {
+  io::Piped piped(pipes_);
+  const bool splices = !encode && client_.splices() && call_.connection->splices();
   while (true) {
     BodyReader::Piece piece = call_.take_body();
     if (piece.state == State::need_more) {
       const bool sent = co_await flush({});
       if (!sent) co_return false;
-      piece = co_await call_.read_body();
+      if (splices) {
+        piece = co_await call_.read_body(piped);
+      } else {
+        piece = co_await call_.read_body();
+      }
     }
     if (piece.state == State::malformed) {
       error_ = call_.body_error;
@@ -135,17 +135,24 @@ Task<bool> AnswerRelay::relay_body(bool encode) {
       if (pending_.size() < write_bytes) continue;
       piece.data = {};
     }
-    const bool sent = co_await flush(piece.data);
+    if (splices && piped.empty()) call_.take_piped(piped);
+    const bool sent = co_await flush(piece.data, &piped);
     if (!sent) co_return false;
   }
 }
 
-/// Writes what is pending, and `data` behind it.
-Task<bool> AnswerRelay::flush(std::string_view data) {
-  if (pending_.empty() && data.empty()) co_return true;
+/// Writes what is pending, `data` behind it, and then what is piped.
+Task<bool> AnswerRelay::flush(std::string_view data, io::Piped* piped) {
+  const bool spliced = piped != nullptr && !piped->empty();
+  if (pending_.empty() && data.empty() && !spliced) co_return true;
   const io::Stream::Parts parts{pending_, data};
   begun_ = true;
-  const io::IoResult written = co_await client_.write(parts);
+  io::IoResult written;
+  if (spliced) {
+    written = co_await client_.write(parts, *piped);
+  } else {
+    written = co_await client_.write(parts);
+  }
   pending_.clear();
   bytes_ += written.bytes;
   if (written.error != io::IoError::none) error_ = "The client left before it was answered.";

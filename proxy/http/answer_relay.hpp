@@ -10,13 +10,16 @@
 
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
+#include "proxy/io/pipes.hpp"
+#include "proxy/io/stream.hpp"
 
 namespace onceproxy::http {
 
 class AnswerRelay {
  public:
-  AnswerRelay(Exchange& exchange, UpstreamCall& call)
-      : exchange_(exchange), client_(exchange.client), call_(call) {}
+  /// `pipes`: for bodies that the kernel moves. All must outlive it.
+  AnswerRelay(Exchange& exchange, io::Stream& client, io::Pipes& pipes, UpstreamCall& call)
+      : exchange_(exchange), client_(client), pipes_(pipes), call_(call) {}
 
   /// Relays the answer whose head `call` has read and whose body it has begun, and finishes the
   /// exchange.
@@ -37,13 +40,14 @@ class AnswerRelay {
   void write_head(gate::Decision decision, BodyFraming framing, std::size_t body_bytes);
   Task<void> stream(gate::Decision decision, std::string captured);
   Task<bool> relay_body(bool encode);
-  Task<bool> flush(std::string_view data);
+  Task<bool> flush(std::string_view data, io::Piped* piped = nullptr);
   Task<void> refuse_answer();
 
   Exchange& exchange_;
-  ClientConnection& client_;
+  io::Stream& client_;
+  io::Pipes& pipes_;
   UpstreamCall& call_;
-  /// What is to be written; apart from client_.out, which the request may still use.
+  /// What is to be written; apart from Client::out, which the request may still use.
   std::string pending_;
   std::uint64_t bytes_ = 0;
   /// Something of the final answer may have reached the client.

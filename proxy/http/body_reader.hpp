@@ -14,6 +14,10 @@
 
 namespace onceproxy::http {
 
+/// Of a body with so much to come, the bytes are moved by the kernel. A small rest is cheaper to
+/// copy.
+constexpr std::uint64_t spliced_bytes_min = 16 * 1024;
+
 class BodyReader {
  public:
   enum class State {
@@ -51,6 +55,12 @@ class BodyReader {
     taken_ = buffer.size();
     return {taken_ > 0 ? State::data : State::need_more, buffer.view()};
   }
+
+  /// Of a body whose length is known, what follows the piece taken last and has not come; 0 for
+  /// every other. Such bytes need not be looked at, and may pass by the buffer.
+  std::uint64_t to_come() const { return framing_.kind == Framing::Kind::length ? left_ : 0; }
+  /// So many of these did.
+  void passed(std::uint64_t bytes) { left_ -= bytes; }
 
   /// What is wrong with a malformed body, and where.
   const ChunkedDecoder& chunks() const { return *chunks_; }

@@ -16,9 +16,8 @@ constexpr Seconds half_life{1.0};
 
 }  // namespace
 
-BufferBudget::Share::Share(BufferBudget& budget, Holder& holder, io::Stream& from,
-                           telemetry::WorkerMetrics& metrics)
-    : budget_(budget), holder_(holder), from_(from), metrics_(metrics) {
+BufferBudget::Share::Share(const Account& account, io::Stream& from)
+    : budget_(account.budget_), holder_(account.holder_), metrics_(account.metrics_), from_(from) {
   const std::lock_guard lock(budget_.mutex_);
   budget_.shares_.push_back(*this);
 }

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <mutex>
 
+#include "proxy/io/event_loop.hpp"
 #include "proxy/io/stream.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
@@ -38,13 +39,33 @@ class BufferBudget {
     ~Holder() = default;
   };
 
+  /// The budget as one worker's requests use it.
+  class Account {
+   public:
+    /// `holder` is told when shares of the worker are shed. All must outlive the account.
+    Account(BufferBudget& budget, Holder& holder, telemetry::WorkerMetrics& metrics,
+            const io::EventLoop& loop)
+        : budget_(budget), holder_(holder), metrics_(metrics), loop_(loop) {}
+
+    /// The worker's clock.
+    Time now() const { return loop_.now(); }
+    /// The owner of a share that was shed has noticed.
+    void count_shed() const { metrics_.shed(budget_.what_); }
+
+   private:
+    friend class BufferBudget;
+    BufferBudget& budget_;
+    Holder& holder_;
+    telemetry::WorkerMetrics& metrics_;
+    const io::EventLoop& loop_;
+  };
+
   /// One body's.
   class Share : public boost::intrusive::list_base_hook<> {
    public:
-    /// All must outlive the share. `from`: where the body comes from; what it awaits when the share
-    /// is shed is cancelled.
-    Share(BufferBudget& budget, Holder& holder, io::Stream& from,
-          telemetry::WorkerMetrics& metrics);
+    /// Both must outlive the share. `from`: where the body comes from; what it awaits when the
+    /// share is shed is cancelled.
+    Share(const Account& account, io::Stream& from);
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -60,8 +81,8 @@ class BufferBudget {
 
     BufferBudget& budget_;
     Holder& holder_;
-    io::Stream& from_;
     telemetry::WorkerMetrics& metrics_;
+    io::Stream& from_;
     /// As the metrics know it; its worker's alone.
     std::size_t counted_ = 0;
     double arrived_ = 0;

@@ -1,9 +1,6 @@
 #include "proxy/http/client_connection.hpp"
 
-#include "proxy/http/exchange.hpp"
-#include "proxy/http/worker.hpp"
-#include "proxy/telemetry/log.hpp"
-#include "proxy/telemetry/tls_metrics.hpp"
+#include "proxy/tls/peer.hpp"
 #include "proxy/tls/session.hpp"
 
 namespace onceproxy::http {
@@ -20,38 +17,18 @@ constexpr std::size_t linger_bytes = 256 * 1024;
 
 }  // namespace
 
-const LimitOptions& ClientConnection::limits() const {
-  return worker.options().limits;
-}
-
-ClientConnection::ClientConnection(Worker& home, io::Socket socket, std::string address,
-                                   Slots::Taken slot, std::shared_ptr<const tls::ServerContext> tls)
-    : io::Stream(home.loop(), std::move(socket), home.options().limits.idle_timeout),
-      worker(home),
-      client(std::move(address)),
+ClientConnection::ClientConnection(const Parts& parts, io::Socket socket, std::string address,
+                                   io::Slots::Taken slot,
+                                   std::shared_ptr<const tls::ServerContext> tls)
+    : parts_(parts),
       slot_(std::move(slot)),
-      tls_context_(std::move(tls)) {
-  worker.metrics().connection(telemetry::Side::client, +1);
-}
-
-ClientConnection::~ClientConnection() {
-  close();
-  worker.metrics().connection(telemetry::Side::client, -1);
-}
-
-void ClientConnection::awaited_twice(std::string_view operation) {
-  worker.metrics().connection_defect(telemetry::awaited_twice);
-  telemetry::log(telemetry::LogLevel::error, "connection closed: a second coroutine awaited it",
-                 {{"side", "client"}, {"operation", operation}});
-}
-
-void ClientConnection::give_way() {
-  gave_way_ = true;
-  cancel();
-}
+      client_(parts.loop, std::move(socket), std::move(address), limits().idle_timeout,
+              parts.metrics),
+      tls_context_(std::move(tls)) {}
 
 void ClientConnection::drain() {
-  if (idle_) cancel();
+  client_.end_soon();
+  if (idle_) client_.cancel();
 }
 
 Task<void> ClientConnection::serve() {
@@ -64,12 +41,13 @@ Task<void> ClientConnection::serve() {
     const Next next = co_await read_head();
     if (next == Next::end) co_return;
     const std::optional<BadHead> bad = parse();
-    Exchange exchange(*this, began_);
+    Exchange exchange = parts_.dispatcher.begin(client_, memory_, began_);
     if (bad) {
       co_await exchange.refuse(*bad);
       go_on = false;
     } else {
-      go_on = co_await exchange.run();
+      co_await parts_.dispatcher.dispatch(client_, exchange);
+      go_on = exchange.connection_goes_on();
     }
   }
   co_await linger();
@@ -78,50 +56,53 @@ Task<void> ClientConnection::serve() {
 /// The TLS handshake; false: it failed, which was counted and logged.
 Task<bool> ClientConnection::shake_hands() {
   const bool asks = tls_context_->asks_for_certificates();
-  if (!open()) co_return false;
-  speak_tls(std::move(tls_context_));
+  if (!client_.open()) co_return false;
+  client_.speak_tls(std::move(tls_context_));
   tls_context_ = nullptr;
-  worker.shaking(*this);
-  expire_after(limits().head_timeout);
+  const Handshakes::Place place(parts_.handshakes, client_);
+  client_.expire_after(limits().head_timeout);
   idle_ = true;
-  const io::IoError error = co_await handshake();
+  const io::IoError error = co_await client_.handshake();
   idle_ = false;
-  disarm();
-  worker.shaken(*this);
-  telemetry::TlsMetrics& metrics = worker.tls_metrics();
+  client_.disarm();
+  count_handshake(error, place.lost());
+  if (error != io::IoError::none) co_return false;
+  if (asks) client_.identify(tls::peer_of(client_.tls()->native()));
+  co_return true;
+}
+
+void ClientConnection::count_handshake(io::IoError error, bool crowded) {
+  using telemetry::TlsPort;
+  telemetry::TlsMetrics& metrics = parts_.tls_metrics;
   if (error == io::IoError::none) {
-    metrics.handshake(telemetry::TlsPort::data, tls()->resumed());
-    if (asks) peer = tls::peer_of(tls()->native());
-    if (peer) certificate = {peer->uris, peer->hosts, peer->subject, peer->sha256};
-    co_return true;
-  }
-  if (gave_way_) {
-    metrics.failed(telemetry::TlsPort::data, client, "crowded",
+    metrics.handshake(TlsPort::data, client_.tls()->resumed());
+  } else if (crowded) {
+    metrics.failed(TlsPort::data, client_.address(), "crowded",
                    "too many handshakes at once, and this one was the oldest");
   } else if (error == io::IoError::timed_out) {
-    metrics.failed(telemetry::TlsPort::data, client, "timeout", "the handshake took too long");
-  } else if (!worker.draining()) {
-    const tls::Failure& failure = tls()->failure();
-    metrics.failed(telemetry::TlsPort::data, client, failure.reason, failure.message);
+    metrics.failed(TlsPort::data, client_.address(), "timeout", "the handshake took too long");
+  } else if (!client_.ends_soon()) {
+    const tls::Failure& failure = client_.tls()->failure();
+    metrics.failed(TlsPort::data, client_.address(), failure.reason, failure.message);
   }
-  co_return false;
 }
 
 std::optional<BadHead> ClientConnection::parse() {
   if (bad_head_) {
-    head = RequestHead();
+    memory_.head = RequestHead();
     return bad_head_;
   }
   const HeadLimits head_limits{limits().head_bytes, limits().headers};
-  auto bad = parse_request_head(buffer.view().substr(0, head_end_), head_limits, head);
+  auto bad =
+      parse_request_head(client_.buffer.view().substr(0, head_end_), head_limits, memory_.head);
   return bad;
 }
 
 /// RFC 9112 2.2: an empty line or two before a request is forgiven.
 bool ClientConnection::skip_empty_lines() {
-  const std::size_t before = buffer.size();
-  while (buffer.view().starts_with("\r\n")) buffer.consume(2);
-  return buffer.size() < before;
+  const std::size_t before = client_.buffer.size();
+  while (client_.buffer.view().starts_with("\r\n")) client_.buffer.consume(2);
+  return client_.buffer.size() < before;
 }
 
 Task<ClientConnection::Next> ClientConnection::read_head() {
@@ -129,14 +110,14 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
   std::size_t searched = 0;
   bool waiting = false;
   skip_empty_lines();
-  if (buffer.empty()) {
-    if (worker.draining()) co_return Next::end;
-    buffer.shrink();
+  if (client_.buffer.empty()) {
+    if (client_.ends_soon()) co_return Next::end;
+    client_.buffer.shrink();
     // What one large answer took must not stay with every idle connection.
-    if (out.capacity() > io::Buffer::kept_bytes) std::string().swap(out);
-    expire_after(served_any_ ? limits().idle_timeout : limits().head_timeout);
+    if (client_.out.capacity() > io::Buffer::kept_bytes) std::string().swap(client_.out);
+    client_.expire_after(served_any_ ? limits().idle_timeout : limits().head_timeout);
     idle_ = true;
-    const io::IoError error = co_await fill(limits().head_bytes);
+    const io::IoError error = co_await client_.fill(limits().head_bytes);
     idle_ = false;
     if (error != io::IoError::none) co_return Next::end;
     skip_empty_lines();
@@ -144,40 +125,40 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
   began_ = steady_clock::now();
   served_any_ = true;
   while (true) {
-    head_end_ = find_head_end(buffer.view(), searched);
+    head_end_ = find_head_end(client_.buffer.view(), searched);
     if (head_end_ > 0) break;
-    searched = buffer.size();
-    if (!waiting) expire_after(limits().head_timeout);
+    searched = client_.buffer.size();
+    if (!waiting) client_.expire_after(limits().head_timeout);
     waiting = true;
-    const io::IoError error = co_await fill(limits().head_bytes);
+    const io::IoError error = co_await client_.fill(limits().head_bytes);
     if (error == io::IoError::none) {
       if (skip_empty_lines()) searched = 0;
       continue;
     }
     if (error == io::IoError::no_room) {
-      bad_head_ = oversized_head(buffer.view());
-    } else if (error == io::IoError::timed_out && !buffer.empty()) {
+      bad_head_ = oversized_head(client_.buffer.view());
+    } else if (error == io::IoError::timed_out && !client_.buffer.empty()) {
       bad_head_ = BadHead{408, "head-timeout", "The head did not come in time."};
     } else {
       co_return Next::end;
     }
     break;
   }
-  disarm();
-  if (head_end_ > limits().head_bytes) bad_head_ = oversized_head(buffer.view());
+  client_.disarm();
+  if (head_end_ > limits().head_bytes) bad_head_ = oversized_head(client_.buffer.view());
   co_return Next::request;
 }
 
 Task<void> ClientConnection::linger() {
-  if (!open()) co_return;
-  shutdown_send();
-  expire_after(linger_time);
+  if (!client_.open()) co_return;
+  client_.shutdown_send();
+  client_.expire_after(linger_time);
   std::size_t discarded = 0;
   while (discarded < linger_bytes) {
-    buffer.consume(buffer.size());
-    const io::IoError error = co_await fill(io::Buffer::initial_bytes);
+    client_.buffer.consume(client_.buffer.size());
+    const io::IoError error = co_await client_.fill(io::Buffer::initial_bytes);
     if (error != io::IoError::none) co_return;
-    discarded += buffer.size();
+    discarded += client_.buffer.size();
   }
 }
 

@@ -1,5 +1,6 @@
-// ClientConnection: one client, request after request. It reads and validates heads, refuses what
-// is malformed, hands each request to an Exchange, and decides whether the connection goes on.
+// ClientConnection: one client, request after request. It makes the TLS handshake, reads and
+// validates heads, hands each request to the dispatcher, and decides whether the connection goes
+// on.
 //
 // A request's bytes are read only when the one before it was answered: a pipelining client waits
 // its turn and costs one buffer.
@@ -11,67 +12,65 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "proxy/http/grammar/head.hpp"
-#include "proxy/http/options.hpp"
+#include "proxy/http/client.hpp"
+#include "proxy/http/dispatcher.hpp"
+#include "proxy/http/handshakes.hpp"
+#include "proxy/http/request.hpp"
+#include "proxy/http/setup.hpp"
+#include "proxy/io/event_loop.hpp"
 #include "proxy/io/slots.hpp"
-#include "proxy/io/stream.hpp"
 #include "proxy/io/task.hpp"
-#include "proxy/tls/peer.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
 
 namespace onceproxy::http {
 
-using io::Slots;
-using io::Task;
-
-class Worker;
-
-class ClientConnection final : public io::Stream {
+class ClientConnection {
  public:
-  /// `client`: the peer's address, without its port. `slot`: of the limit of clients. `tls`: what a
-  /// handshake is made with before the first request; nullptr: none is.
-  ClientConnection(Worker& worker, io::Socket socket, std::string client, Slots::Taken slot,
-                   std::shared_ptr<const tls::ServerContext> tls);
-  ~ClientConnection() override;
+  /// What the worker's connections share; all must outlive them.
+  struct Parts {
+    io::EventLoop& loop;
+    /// Looked at whenever an option is needed, and may be another one each time.
+    const std::shared_ptr<const Setup>& setup;
+    Dispatcher& dispatcher;
+    Handshakes& handshakes;
+    telemetry::WorkerMetrics& metrics;
+    telemetry::TlsMetrics& tls_metrics;
+  };
+  /// `parts` must stay. `address`: the peer's, without its port. `slot`: of the limit of clients.
+  /// `tls`: what a handshake is made with before the first request; nullptr: none is.
+  ClientConnection(const Parts& parts, io::Socket socket, std::string address,
+                   io::Slots::Taken slot, std::shared_ptr<const tls::ServerContext> tls);
 
-  /// Serves until the connection ends; then the worker forgets it.
+  /// Serves until the connection ends.
   Task<void> serve();
 
-  /// Ends a handshake that takes long, in favour of one that has just begun.
-  void give_way();
   /// Ends now if nothing is under way; else after the answer under way.
   void drain();
+  /// The socket is gone at once, and what is awaited ends as broken.
+  void close() { client_.close(); }
 
-  Worker& worker;
-  const std::string client;
-  /// The identity in the client's certificate; nullptr: it presented none.
-  std::unique_ptr<const tls::Peer> peer;
-  /// The same as policies see it; with `peer` alone.
-  policies::ClientCertificate certificate;
-  RequestHead head;
-  /// Scratch for what is written; valid until the write ended.
-  std::string out;
-  /// Scratch for a path that is not in normal form.
-  std::string path_scratch;
   /// Place in the worker's list of connections.
   std::size_t index = 0;
 
  private:
-  void awaited_twice(std::string_view operation) override;
   enum class Next { request, end };
   /// As they are now; to be read again after a co_await.
-  const LimitOptions& limits() const;
+  const ClientLimits& limits() const { return parts_.setup->options.limits; }
   Task<Next> read_head();
   Task<bool> shake_hands();
+  void count_handshake(io::IoError error, bool crowded);
   std::optional<BadHead> parse();
   Task<void> linger();
   /// True: there were some.
   bool skip_empty_lines();
 
-  const Slots::Taken slot_;
+  const Parts& parts_;
+  /// Released when the socket is closed.
+  const io::Slots::Taken slot_;
+  Client client_;
+  RequestMemory memory_;
   std::shared_ptr<const tls::ServerContext> tls_context_;
-  bool gave_way_ = false;
   std::chrono::steady_clock::time_point began_{};
   /// Where the head in the buffer ends; meaningless with `bad_head_`.
   std::size_t head_end_ = 0;

@@ -1,30 +1,50 @@
-// Covered: a request that a policy covers, or may cover once its body is known. Its body is
-// buffered (bounded), the gate decides, and what is forwarded is settled before the client is
-// answered. Once a reservation is held, nothing the client does stops the forward: its result is
-// recorded. Not thread-safe: its worker's loop.
+// Covered: a request that a policy covers, or may cover once its body is known, up to the gate's
+// decision: its body is read whole (bounded), the policy is chosen, and the gate is asked. It
+// forwards nothing.
+// Not thread-safe: its worker's loop.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "policies/document.hpp"
+#include "policies/policy.hpp"
+#include "proxy/gate/gate.hpp"
+#include "proxy/http/body_reader.hpp"
+#include "proxy/http/body_so_far.hpp"
+#include "proxy/http/buffer_budget.hpp"
+#include "proxy/http/client.hpp"
 #include "proxy/http/exchange.hpp"
-#include "proxy/http/upstream_call.hpp"
-#include "proxy/io/side_task.hpp"
 
 namespace onceproxy::http {
 
-class AnswerRelay;
-
 class Covered {
  public:
-  Covered(Exchange& exchange, const std::vector<const policies::Policy*>& candidates)
+  using Candidates = std::vector<const policies::Policy*>;
+
+  /// All must outlive it. `bodies`: for what is still arriving.
+  Covered(Exchange& exchange, Client& client, const Candidates& candidates, gate::Gate& gate,
+          const BufferBudget::Account& bodies)
       : exchange_(exchange),
-        client_(exchange.client),
-        worker_(exchange.worker),
-        candidates_(candidates) {}
-  Task<void> run();
+        request_(exchange.request()),
+        client_(client),
+        candidates_(candidates),
+        gate_(gate),
+        bodies_(bodies) {}
+
+  /// The client was answered, and the exchange is finished.
+  struct Replied {};
+  /// What is to be done with the request: nothing more, forward it with a reservation, or pass it
+  /// on without one.
+  using Next = std::variant<Replied, gate::Forward, BodySoFar>;
+
+  /// Called once.
+  Task<Next> admit();
+  /// The whole body, decoded, of a request that is to be forwarded. Valid as long as this.
+  std::string_view body() const { return body_; }
 
  private:
   bool only_watched() const;
@@ -32,35 +52,22 @@ class Covered {
   std::optional<BadHead> check_head() const;
   bool take_body();
   Task<std::optional<BadHead>> collect_body();
-  Task<void> forward(gate::Forward reservation);
-  Task<void> forward_by(UpstreamCall& call, gate::Forward reservation);
-  Task<void> send_rest(UpstreamCall& call);
-  Task<gate::Outcome> ask_upstream(UpstreamCall& call, AnswerRelay& relay);
-  Task<std::optional<gate::Unknown>> read_final_head(UpstreamCall& call, AnswerRelay& relay);
-  Task<gate::Outcome> capture(UpstreamCall& call);
   BadHead shed_body();
-  gate::Answered shed_answer(const UpstreamCall& call);
-  /// `not_kept`: why it is not whole.
-  gate::Answered answered(const UpstreamCall& call, bool whole,
-                          store::NotKept not_kept = store::NotKept::too_large);
-  void write_head(const gate::Forward& reservation);
+  Task<void> refuse(const BadHead& why);
+  bool choose_policy(policies::Document& document);
+  Next pass_through();
 
   Exchange& exchange_;
-  ClientConnection& client_;
-  Worker& worker_;
-  const std::vector<const policies::Policy*>& candidates_;
-  /// The whole body, decoded; views the client's buffer or `collected_`.
+  Request& request_;
+  Client& client_;
+  const Candidates& candidates_;
+  gate::Gate& gate_;
+  const BufferBudget::Account& bodies_;
+  /// Views the client's buffer or `collected_`.
   std::string_view body_;
   std::string collected_;
   /// Reads a body that did not come whole with its head.
   std::optional<BodyReader> reader_;
-  /// The answer's body, as much as the policy, or the override that applies, keeps.
-  std::string captured_;
-  std::size_t captured_bytes_max_ = 0;
-  std::vector<Field> answer_fields_;
-  bool whole_ = false;
-  /// What is left of the request is sent beside the reading of the answer.
-  io::SideTask sending_;
 };
 
 }  // namespace onceproxy::http

@@ -1,116 +1,119 @@
-// Exchange: one request and its answer. It decides which way the request goes (covered.hpp or
-// passing.hpp) and makes sure that each way out leaves exactly one line in the access log and one
-// count in the metrics.
+// Exchange: one request and its answer. It keeps what the steps of the request find out, writes
+// onceproxy's own answers, and makes sure that each way out leaves exactly one line in the access
+// log and one count in the metrics. It chooses no way: dispatcher.hpp does.
 // Not thread-safe: its worker's loop.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "policies/request_view.hpp"
 #include "proxy/gate/gate.hpp"
-#include "proxy/http/client_connection.hpp"
+#include "proxy/http/client.hpp"
+#include "proxy/http/forward_record.hpp"
 #include "proxy/http/head_writer.hpp"
+#include "proxy/http/http_date.hpp"
+#include "proxy/http/request.hpp"
+#include "proxy/http/request_reports.hpp"
 #include "proxy/http/request_trace.hpp"
 #include "proxy/http/setup.hpp"
+#include "proxy/io/task.hpp"
 
 namespace onceproxy::http {
 
-class UpstreamCall;
+using io::Task;
 
 class Exchange {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Exchange(ClientConnection& client, Clock::time_point began);
+  /// The request's head is in `memory`, and began to arrive at `began`. It is served by `setup`,
+  /// whatever is loaded meanwhile. All that is passed by reference must outlive the exchange.
+  Exchange(Client& client, RequestMemory& memory, std::shared_ptr<const Setup> setup,
+           Clock::time_point began, RequestReports& reports, const HttpDate& date);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
 
-  /// The request's head is in `client.head`. True: the connection may carry another request.
-  Task<bool> run();
+  Request& request() { return request_; }
+  const std::shared_ptr<const Setup>& setup() const { return setup_; }
+  const Options& options() const { return setup_->options; }
+  const gate::Rules& rules() const { return *setup_->rules; }
+  Clock::time_point began() const { return began_; }
+  RequestTrace& trace() { return trace_; }
 
-  ClientConnection& client;
-  Worker& worker;
-  /// The one it began with, whatever is loaded meanwhile.
-  const std::shared_ptr<const Setup> setup;
-  const gate::Rules* const rules;
-  policies::RequestView view;
-  /// Set once a policy is known to cover the request.
-  const policies::Policy* policy = nullptr;
-  std::optional<store::Fingerprint> fingerprint;
-  /// What would have been decided, where the policy only watches.
-  std::optional<gate::Decision> shadow;
-  /// Whose `respond` holds for what onceproxy answers: the policy's, or its override's; nullptr:
-  /// nobody's.
-  const policies::Policy* words = nullptr;
-  /// The client's, or one that was made.
-  std::string_view request_id;
-  /// For the log: why the operation could not be named. Empty where it could.
-  std::string unnamed;
-  RequestTrace trace;
-  /// Of the request's body, decoded; for the log.
-  std::uint64_t request_bytes = 0;
-  /// The request's body where it was read whole: valid as long as the exchange. For the capture.
-  std::optional<std::string_view> whole_body;
-  /// Of the service's answer, where its body was read whole. For the capture.
-  std::optional<std::uint64_t> answer_body_bytes;
-  /// Whether the connection may go on behind the answer.
-  bool keep_alive;
-
-  /// Counts the policies that nearly cover the request, which none covers.
-  void look_for_near_misses();
-  /// Takes the head off the client's buffer; what follows there is body. The head stays valid.
-  void begin_body();
-  /// Moves the head out of the buffer. Called before more is read into it.
-  void keep_head();
-
-  const Options& options() const { return setup->options; }
+  // What the steps find out.
+  /// This policy covers the request, or decides about it as if it did.
+  void covered_by(const policies::Policy& policy) { policy_ = &policy; }
+  /// nullptr: none does, as far as is known.
+  const policies::Policy* policy() const { return policy_; }
   telemetry::PolicyId policy_id() const;
+  /// The policy's `respond`, or that of its override, holds for what onceproxy answers from now on.
+  void answer_as(const policies::Policy& policy) { words_ = &policy; }
+  /// The policy is in shadow mode: this is what it would have decided.
+  void would_decide(gate::Decision decision) { shadow_ = decision; }
+  /// What the gate found out about the operation. Takes the error out of `admission`.
+  void admitted(gate::Admission& admission);
+  /// So many bytes of the request's body were read, decoded.
+  void add_request_bytes(std::size_t bytes) { request_bytes_ += bytes; }
+  /// All of them were; `body` stays valid as long as the exchange.
+  void request_body_is(std::string_view body);
+  /// The service's answer was read whole, and its body has so many bytes.
+  void answer_body_has(std::size_t bytes) { answer_body_bytes_ = bytes; }
+  /// The forward as it is now. The first time, it is counted, and its status stands.
+  void note_upstream(const ForwardRecord& forward);
+  /// The connection carries no other request.
+  void close_behind() { keep_alive_ = false; }
+  /// Whether it may.
+  bool connection_goes_on() const { return keep_alive_ && !client_.ends_soon(); }
+
+  // For heads.
   /// Of a request that goes on without a reservation.
   gate::Decision unreserved() const {
-    return shadow ? gate::Decision::forwarded : gate::Decision::passed;
+    return shadow_ ? gate::Decision::forwarded : gate::Decision::passed;
   }
   ClientSide client_side() const;
-  CertificateField certificate_field() const;
-  ForwardedFields forwarded_fields() const;
-  void hide_certificate_claims();
+  /// Of a covered request's answer.
+  DecisionFields decision_fields(gate::Decision decision,
+                                 std::chrono::nanoseconds service_time) const;
   /// What a covered request carries to the upstream, but for a reservation's fields.
   CoveredFields covered_fields(std::size_t body_bytes) const;
 
-  /// Sends an answer of onceproxy's own and finishes.
-  /// `call`: the one that failed, if there was one.
-  Task<void> answer(gate::Decision decision, gate::Answer answer, std::string_view error = "",
-                    const UpstreamCall* call = nullptr);
+  // The ways out; one of them is taken, once.
+  /// Sends an answer of onceproxy's own and finishes. `error`, for the log, must stay valid.
+  Task<void> answer(gate::Decision decision, gate::Answer answer, std::string_view error = "");
+  /// The same for a request that was forwarded without success.
+  Task<void> fail(const gate::NotSent& not_sent);
+  Task<void> fail(const gate::Unknown& unknown);
   /// The same for a request that is malformed, or not taken; the connection ends behind it.
   Task<void> refuse(const BadHead& why);
-  /// Logs and counts. Called once.
+  /// The answer went to the client, as far as it did: logs and counts.
   void finish(gate::Decision decision, int status, std::uint64_t response_bytes,
-              std::string_view error = "", const UpstreamCall* call = nullptr);
+              std::string_view error = "");
 
  private:
-  void capture(gate::Decision decision, int status, std::uint64_t response_bytes,
-               std::chrono::nanoseconds duration, const UpstreamCall* call) const;
-  void see_head();
-  void see_request_id();
-  std::optional<BadHead> read_path();
-  std::string_view origin() const;
-  const policies::Cors* cors_of(const policies::Policy* covering) const;
-  const policies::Policy* preflighted() const;
-  Task<void> answer_preflight(const policies::Policy& covering);
-
+  Client& client_;
+  const std::shared_ptr<const Setup> setup_;
+  Request request_;
+  RequestReports& reports_;
+  const HttpDate& date_;
+  RequestTrace trace_;
   const Clock::time_point began_;
-  const char* head_begin_ = nullptr;
-  /// What `view.headers` shows where Connection drops some of the head's fields.
-  std::vector<Field> delivered_;
-  std::string kept_head_;
-  std::string made_request_id_;
-};
 
-/// Whether a request asks to switch to WebSocket (RFC 6455 4.1). Other upgrades are not forwarded:
-/// h2c would carry requests past every policy.
-bool wants_websocket(const RequestHead& head);
+  const policies::Policy* policy_ = nullptr;
+  const policies::Policy* words_ = nullptr;
+  std::optional<store::Fingerprint> fingerprint_;
+  std::optional<gate::Decision> shadow_;
+  /// For the log: why the operation could not be named. Empty where it could.
+  std::string unnamed_;
+  std::uint64_t request_bytes_ = 0;
+  std::optional<std::string_view> whole_body_;
+  std::optional<std::uint64_t> answer_body_bytes_;
+  ForwardRecord forward_;
+  bool keep_alive_;
+};
 
 }  // namespace onceproxy::http

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::http {
 
 namespace {
@@ -11,14 +13,6 @@ void append_number(std::string& out, std::uint64_t number, int base = 10) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number, base).ptr;
   out.append(digits, end);
-}
-
-void append_hex(std::string& out, std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  for (const char c : bytes) {
-    out += digits[static_cast<unsigned char>(c) >> 4];
-    out += digits[c & 15];
-  }
 }
 
 void append_length(std::string& out, std::size_t bytes) {
@@ -195,7 +189,7 @@ void write_covered_request_head(const RequestHead& head, const CoveredFields& fi
   out += "\r\n";
   if (fields.fingerprint) {
     out += "Onceproxy-Fingerprint: ";
-    append_hex(out, fields.fingerprint->view());
+    store::append_hex(out, fields.fingerprint->view());
     out += "\r\nOnceproxy-Fence: ";
     append_number(out, fields.fence);
     out += "\r\n";

@@ -6,9 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include "proxy/http/worker.hpp"
-#include "proxy/telemetry/log.hpp"
-
 namespace onceproxy::http {
 
 namespace {
@@ -85,10 +82,11 @@ BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<io::Even
   return bound;
 }
 
-Listener::Listener(Worker& worker, io::Acceptor acceptor,
+Listener::Listener(Owner& owner, io::EventLoop& loop, io::Acceptor acceptor,
                    std::shared_ptr<const tls::ServerPort> tls)
-    : io::Deadline(worker.loop().deadlines()),
-      worker_(worker),
+    : io::Deadline(loop.deadlines()),
+      owner_(owner),
+      loop_(loop),
       acceptor_(std::move(acceptor)),
       tls_(std::move(tls)) {}
 
@@ -101,16 +99,14 @@ void Listener::stop() {
 void Listener::accept_next() {
   if (!acceptor_.is_open()) return;
   acceptor_.async_accept(
-      worker_.loop().context(), peer_,
+      loop_.context(), peer_,
       [this](io::ErrorCode error, io::asio::basic_stream_socket<tcp, io::Executor> socket) {
-        worker_.loop().woke();
+        loop_.woke();
         if (!acceptor_.is_open()) return;
         if (!error) {
-          worker_.accepted(std::move(socket), host_of(peer_.address()), tls_.get());
+          owner_.accepted(std::move(socket), host_of(peer_.address()), tls_.get());
         } else if (error != io::asio::error::connection_aborted) {
-          worker_.metrics().accept_error();
-          telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
-                         {{"error", error.message()}});
+          owner_.not_accepted(error);
           arm(std::chrono::milliseconds(0));
           return;
         }

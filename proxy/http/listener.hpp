@@ -16,8 +16,6 @@
 
 namespace onceproxy::http {
 
-class Worker;
-
 /// Sockets that listen on one address, one for each loop, and the address as it turned out (port
 /// 0).
 struct BoundAddress {
@@ -31,8 +29,23 @@ BoundAddress bind_listeners(const Endpoint& endpoint, const std::vector<io::Even
 
 class Listener final : private io::Deadline {
  public:
-  /// `tls`: connections begin with a handshake; nullptr: they do not.
-  Listener(Worker& worker, io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
+  /// Takes what a listener accepts, on the loop's thread.
+  class Owner {
+   public:
+    /// `client`: the peer's address, without its port. `tls`: what the connection begins with;
+    /// nullptr: no TLS.
+    virtual void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) = 0;
+    /// The kernel gave no connection, and may give some later.
+    virtual void not_accepted(const io::ErrorCode& error) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  /// `tls`: connections begin with a handshake; nullptr: they do not. Owner and loop must outlive
+  /// the listener.
+  Listener(Owner& owner, io::EventLoop& loop, io::Acceptor acceptor,
+           std::shared_ptr<const tls::ServerPort> tls);
 
   void start() { accept_next(); }
   void stop();
@@ -42,7 +55,8 @@ class Listener final : private io::Deadline {
   /// Out of descriptors or memory: tried again a tick later instead of spinning.
   void expired() override { accept_next(); }
 
-  Worker& worker_;
+  Owner& owner_;
+  io::EventLoop& loop_;
   io::Acceptor acceptor_;
   const std::shared_ptr<const tls::ServerPort> tls_;
   io::asio::ip::tcp::endpoint peer_;

@@ -4,45 +4,42 @@
 
 #include "proxy/http/head_writer.hpp"
 #include "proxy/http/tunnel.hpp"
-#include "proxy/http/worker.hpp"
 
 namespace onceproxy::http {
 
 namespace {
 
 using State = BodyReader::State;
-using gate::Decision;
 
 /// What one read of a streamed body may bring in.
 constexpr std::size_t body_buffer_bytes = 64 * 1024;
 /// nginx's status for a client that left before it was answered; in the log only.
 constexpr int client_closed = 499;
 
+/// Reads what has not been read yet.
+BodyReader reader_of(BodySoFar& body, const RequestHead& head, const ClientLimits& limits) {
+  if (auto* begun = std::get_if<BodyBegun>(&body)) return std::move(begun->rest);
+  return {head.framing, {limits.head_bytes, limits.headers}};
+}
+
 }  // namespace
 
-Passing::Passing(Exchange& exchange, std::optional<std::string_view> buffered_body)
+Passing::Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, io::Pipes& pipes,
+                 BodySoFar body)
     : exchange_(exchange),
-      client_(exchange.client),
-      worker_(exchange.worker),
-      websocket_(wants_websocket(client_.head)),
-      body_(buffered_body),
-      call_(worker_, exchange.setup, client_.head.method, exchange.policy_id()),
-      relay_(exchange, call_),
-      request_body_(client_.head.framing,
-                    {exchange_.options().limits.head_bytes, exchange_.options().limits.headers}) {}
-
-Passing::Passing(Exchange& exchange, std::string begun, BodyReader rest)
-    : exchange_(exchange),
-      client_(exchange.client),
-      worker_(exchange.worker),
-      websocket_(false),
-      begun_(std::move(begun)),
-      call_(worker_, exchange.setup, client_.head.method, exchange.policy_id()),
-      relay_(exchange, call_),
-      request_body_(std::move(rest)) {}
+      request_(exchange.request()),
+      client_(client),
+      pipes_(pipes),
+      websocket_(request_.wants_websocket()),
+      call_(upstream, exchange.setup(), request_.head().method),
+      relay_(exchange, client, pipes, call_),
+      request_body_(reader_of(body, request_.head(), exchange.options().limits)) {
+  if (const auto* whole = std::get_if<BodyWhole>(&body)) body_ = whole->bytes;
+  if (auto* begun = std::get_if<BodyBegun>(&body)) begun_ = std::move(begun->bytes);
+}
 
 Task<void> Passing::run() {
-  if (websocket_ && client_.head.framing.kind != Framing::Kind::none) {
+  if (websocket_ && request_.head().framing.kind != Framing::Kind::none) {
     // Its bytes could not be distinguished from those of the protocol that is switched to.
     co_await exchange_.refuse(
         {400, "upgrade-body", "A request that switches to WebSocket must not have a body."});
@@ -62,7 +59,7 @@ Task<void> Passing::run() {
   }
   // Where it still runs, the request was answered before it was sent: what is left of it concerns
   // nobody.
-  if (sending_.running()) exchange_.keep_alive = false;
+  if (sending_.running()) exchange_.close_behind();
   co_await end_upload();
   if (error) std::rethrow_exception(error);
 }
@@ -105,21 +102,21 @@ void Passing::drop_begun() {
 /// The request's head and as much of its body as has come with it.
 io::Stream::Parts Passing::first_parts() {
   client_.out.clear();
-  exchange_.trace.begin_forward();
-  if (body_ && exchange_.policy != nullptr) {
-    write_covered_request_head(client_.head, exchange_.covered_fields(body_->size()),
-                               exchange_.setup->upstream_name, client_.out);
+  exchange_.trace().begin_forward();
+  if (body_ && exchange_.policy() != nullptr) {
+    write_covered_request_head(request_.head(), exchange_.covered_fields(body_->size()),
+                               exchange_.setup()->upstream_name, client_.out);
     return {client_.out, *body_};
   }
   // Whoever read the body has asked for it already.
-  const bool expect = client_.head.expects_continue && !body_ && !begun_;
-  ConnectionFields kept{websocket_, expect, exchange_.certificate_field()};
+  const bool expect = request_.head().expects_continue && !body_ && !begun_;
+  ConnectionFields kept{websocket_, expect, request_.certificate_field()};
   if (!exchange_.options().upstream.forwards_covered_only) {
-    kept.forwarded = exchange_.forwarded_fields();
+    kept.forwarded = request_.forwarded_fields();
   }
-  write_request_head(client_.head, kept, exchange_.setup->upstream_name, exchange_.trace.fields(),
-                     client_.out);
-  const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
+  write_request_head(request_.head(), kept, exchange_.setup()->upstream_name,
+                     exchange_.trace().fields(), client_.out);
+  const bool chunked = request_.head().framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
     if (!body_->empty()) write_chunk(*body_, client_.out);
@@ -127,13 +124,13 @@ io::Stream::Parts Passing::first_parts() {
     return {client_.out};
   }
   if (begun_) {
-    exchange_.request_bytes = begun_->size();
+    exchange_.add_request_bytes(begun_->size());
     upload_ = Upload::pending;
     if (!chunked) return {client_.out, *begun_};
     if (!begun_->empty()) write_chunk(*begun_, client_.out);
     return {client_.out};
   }
-  exchange_.begin_body();
+  request_.begin_body();
   while (true) {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     switch (piece.state) {
@@ -148,20 +145,21 @@ io::Stream::Parts Passing::first_parts() {
         return {};
       case State::data:
         if (chunked) {
-          exchange_.request_bytes += piece.data.size();
+          exchange_.add_request_bytes(piece.data.size());
           write_chunk(piece.data, client_.out);
           break;
         }
         // Counted: all that is here is one piece, and it need not be copied.
-        upload_ = piece.data.size() < client_.head.framing.length ? Upload::pending : Upload::done;
-        exchange_.request_bytes += piece.data.size();
+        upload_ =
+            piece.data.size() < request_.head().framing.length ? Upload::pending : Upload::done;
+        exchange_.add_request_bytes(piece.data.size());
         return {client_.out, piece.data};
     }
   }
 }
 
 Task<io::IoResult> Passing::upload_piece(std::string_view data) {
-  if (client_.head.framing.kind != Framing::Kind::chunked) {
+  if (request_.head().framing.kind != Framing::Kind::chunked) {
     const io::IoResult written = co_await call_.connection->write(data);
     co_return written;
   }
@@ -205,12 +203,13 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
     use_up_body();
     co_return Upload::done;
   }
-  const bool chunked = client_.head.framing.kind == Framing::Kind::chunked;
+  const bool chunked = request_.head().framing.kind == Framing::Kind::chunked;
+  io::Piped piped(pipes_);
   while (!stop_sending_) {
     const BodyReader::Piece piece = request_body_.take(client_.buffer);
     if (piece.state == State::malformed) co_return Upload::malformed;
     if (piece.state == State::need_more) {
-      exchange_.keep_head();
+      request_.keep_head();
       const Options& options = exchange_.options();
       client_.expire_after(options.limits.body_timeout);
       // Until the request is whole the upstream need not answer: it is given the client's time, and
@@ -218,20 +217,38 @@ Task<Passing::Upload> Passing::upload_rest(bool whole) {
       if (!call_.answering()) {
         call_.connection->expire_after(options.limits.body_timeout + options.upstream.idle_timeout);
       }
-      const io::IoError error = co_await client_.fill(body_buffer_bytes);
+      const io::IoError error = co_await fill_body(piped);
       client_.disarm();
       if (error == io::IoError::timed_out) co_return Upload::client_slow;
       if (error != io::IoError::none) co_return Upload::client_failed;
+      if (piped.empty()) continue;
+      request_body_.passed(piped.bytes());
+      exchange_.add_request_bytes(piped.bytes());
+      const io::Stream::Parts none;
+      const io::IoResult written = co_await call_.connection->write(none, piped);
+      if (written.error != io::IoError::none) co_return Upload::upstream_failed;
       continue;
     }
     if (piece.state == State::end && !chunked) co_return Upload::done;
-    exchange_.request_bytes += piece.data.size();
+    exchange_.add_request_bytes(piece.data.size());
     // Of no data, at the end, this makes the last chunk.
     const io::IoResult written = co_await upload_piece(piece.data);
     if (written.error != io::IoError::none) co_return Upload::upstream_failed;
     if (piece.state == State::end) co_return Upload::done;
   }
   co_return Upload::upstream_failed;
+}
+
+/// More of the request's body, into the client's buffer or into the pipe.
+Task<io::IoError> Passing::fill_body(io::Piped& piped) {
+  const std::uint64_t to_come = request_body_.to_come();
+  io::IoError error = io::IoError::none;
+  if (to_come >= spliced_bytes_min && client_.splices() && call_.connection->splices()) {
+    error = co_await client_.fill(body_buffer_bytes, piped, to_come);
+  } else {
+    error = co_await client_.fill(body_buffer_bytes);
+  }
+  co_return error;
 }
 
 /// The rest of the request is not needed. What it waits for ends at once.
@@ -245,15 +262,15 @@ Task<void> Passing::end_upload() {
 
 /// RFC 9110 9.2.2: a safe request that a kept connection did not answer may be sent again.
 bool Passing::repeatable() const {
-  const std::string_view method = client_.head.method;
+  const std::string_view method = request_.head().method;
   return (method == "GET" || method == "HEAD" || method == "OPTIONS") &&
-         client_.head.framing.kind == Framing::Kind::none && !websocket_;
+         request_.head().framing.kind == Framing::Kind::none && !websocket_;
 }
 
 Task<void> Passing::respond() {
   while (true) {
     UpstreamCall::HeadRead read = co_await call_.read_head();
-    if (read.failure && read.closed_unanswered && call_.connection->reused && repeatable() &&
+    if (read.failure && read.closed_unanswered && call_.connection->reused() && repeatable() &&
         !sending_.running()) {
       call_.connection.reset();
       const io::Stream::Parts again{client_.out};
@@ -270,10 +287,10 @@ Task<void> Passing::respond() {
       co_return;
     }
     if (!call_.interim()) break;
-    if (client_.head.minor_version == 1) {
+    if (request_.head().minor_version == 1) {
       const bool sent = co_await relay_.run_interim();
       // A client that is gone is found out by the final answer.
-      if (!sent) exchange_.keep_alive = false;
+      if (!sent) exchange_.close_behind();
     }
     call_.drop_interim();
   }
@@ -282,7 +299,7 @@ Task<void> Passing::respond() {
     co_return;
   }
   if (upload_ != Upload::done) {
-    exchange_.keep_alive = false;
+    exchange_.close_behind();
     call_.spoiled = true;
   }
   call_.begin_body();
@@ -294,27 +311,28 @@ Task<void> Passing::respond() {
 }
 
 Task<void> Passing::switch_protocols() {
-  exchange_.keep_alive = false;
+  exchange_.close_behind();
   const bool sent = co_await relay_.run_switch();
-  call_.count(101);
+  exchange_.note_upstream(call_.record(101));
   std::uint64_t tunnelled = 0;
   if (sent) {
-    exchange_.keep_head();
+    request_.keep_head();
     Tunnel tunnel(client_, *call_.connection, exchange_.options().upstream.idle_timeout);
     co_await tunnel.run();
     tunnelled = tunnel.bytes_to_client();
   }
-  exchange_.finish(exchange_.unreserved(), 101, relay_.bytes() + tunnelled, "", &call_);
+  exchange_.note_upstream(call_.record(101));
+  exchange_.finish(exchange_.unreserved(), 101, relay_.bytes() + tunnelled);
 }
 
 Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   // The deadline that cut the client short is noted before the upload is awaited.
   if (sending_.running()) {
-    exchange_.keep_alive = false;
+    exchange_.close_behind();
     co_await end_upload();
     upload_ = Upload::upstream_failed;
   }
-  call_.count(0);
+  exchange_.note_upstream(call_.record(0));
   if (upload_ == Upload::malformed) {
     co_await exchange_.refuse({400, "chunked", "The body is not well-formed chunked coding."});
     co_return;
@@ -324,22 +342,18 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
     co_return;
   }
   if (upload_ == Upload::client_failed) {
-    exchange_.keep_alive = false;
-    exchange_.finish(exchange_.unreserved(), client_closed, 0, "The client left within its body.",
-                     &call_);
+    exchange_.close_behind();
+    exchange_.finish(exchange_.unreserved(), client_closed, 0, "The client left within its body.");
     co_return;
   }
-  if (client_.head.framing.kind != Framing::Kind::none && upload_ != Upload::done) {
-    exchange_.keep_alive = false;
+  if (request_.head().framing.kind != Framing::Kind::none && upload_ != Upload::done) {
+    exchange_.close_behind();
   }
   if (const auto* not_sent = std::get_if<gate::NotSent>(&failure)) {
-    gate::Answer answer = gate::answer_not_sent(*not_sent, exchange_.words);
-    co_await exchange_.answer(decision_of(*not_sent), std::move(answer), not_sent->detail, &call_);
-    co_return;
+    co_await exchange_.fail(*not_sent);
+  } else {
+    co_await exchange_.fail(std::get<gate::Unknown>(failure));
   }
-  const auto& unknown = std::get<gate::Unknown>(failure);
-  gate::Answer answer = gate::answer_unknown(unknown, exchange_.words);
-  co_await exchange_.answer(Decision::upstream_error, std::move(answer), unknown.detail, &call_);
 }
 
 }  // namespace onceproxy::http

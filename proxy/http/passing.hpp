@@ -10,21 +10,21 @@
 
 #include "proxy/http/answer_relay.hpp"
 #include "proxy/http/body_reader.hpp"
+#include "proxy/http/body_so_far.hpp"
+#include "proxy/http/client.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/upstream_call.hpp"
+#include "proxy/io/pipes.hpp"
 #include "proxy/io/side_task.hpp"
 
 namespace onceproxy::http {
 
 class Passing {
  public:
-  /// `buffered_body`: the whole body, decoded, where it had to be read before it was clear that the
-  /// request is forwarded without a reservation.
-  explicit Passing(Exchange& exchange,
-                   std::optional<std::string_view> buffered_body = std::nullopt);
-  /// The request's head and the beginning of its body have been read: `begun` is that beginning,
-  /// decoded, and `rest` reads on.
-  Passing(Exchange& exchange, std::string begun, BodyReader rest);
+  /// `body`: how much of it has been read before it was clear that the request is forwarded without
+  /// a reservation. `pipes`: for bodies that the kernel moves. All must outlive it.
+  Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, io::Pipes& pipes,
+          BodySoFar body);
   Task<void> run();
 
  private:
@@ -45,6 +45,7 @@ class Passing {
   Task<void> upload(bool whole);
   Task<Upload> upload_rest(bool whole);
   Task<io::IoResult> upload_piece(std::string_view data);
+  Task<io::IoError> fill_body(io::Piped& piped);
   Task<void> end_upload();
   void use_up_body();
   void drop_begun();
@@ -56,10 +57,12 @@ class Passing {
   Task<void> fail(const UpstreamCall::Failure& failure);
 
   Exchange& exchange_;
-  ClientConnection& client_;
-  Worker& worker_;
+  Request& request_;
+  Client& client_;
+  io::Pipes& pipes_;
   const bool websocket_;
-  const std::optional<std::string_view> body_;
+  /// All of it, decoded.
+  std::optional<std::string_view> body_;
   /// Until it is sent.
   std::optional<std::string> begun_;
   UpstreamCall call_;

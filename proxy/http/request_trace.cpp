@@ -5,9 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "proxy/http/exchange.hpp"
-#include "proxy/http/upstream_call.hpp"
-
 namespace onceproxy::http {
 
 namespace {
@@ -92,9 +89,9 @@ std::string_view user_agent(const RequestHead& head) {
 }
 
 /// Low in number, as error.type is to be.
-std::string_view why_unanswered(const UpstreamCall& call) {
-  if (call.timed_out) return "timeout";
-  return call.sent_at() ? "no_answer" : "not_sent";
+std::string_view why_unanswered(const ForwardRecord& forward) {
+  if (forward.timed_out) return "timeout";
+  return forward.sent() ? "no_answer" : "not_sent";
 }
 
 }  // namespace
@@ -137,20 +134,20 @@ TraceFields RequestTrace::fields() const {
   return {{text_.data(), text_.size()}, parent_ != 0};
 }
 
-void RequestTrace::record(const Exchange& exchange, const Ending& ending) const {
-  record_request(exchange, ending);
+void RequestTrace::record(const Ending& ending) const {
+  record_request(ending);
   if (reached(TraceMark::reserve_ends))
     record_step("reserve", TraceMark::reserve_begins, TraceMark::reserve_ends, ending);
-  if (ending.call != nullptr) record_forward(exchange, ending);
+  if (ending.forward.tried) record_forward(ending);
   if (reached(TraceMark::settle_ends))
     record_step("settle", TraceMark::settle_begins, TraceMark::settle_ends, ending);
 }
 
-void RequestTrace::record_request(const Exchange& exchange, const Ending& ending) const {
+void RequestTrace::record_request(const Ending& ending) const {
   const telemetry::AccessRecord& record = ending.record;
-  const RequestHead& head = exchange.client.head;
+  const RequestHead& head = ending.head;
   std::string route;
-  if (exchange.policy != nullptr) route = route_of(exchange.policy->match);
+  if (ending.policy != nullptr) route = route_of(ending.policy->match);
   std::string name(name_of(record.method));
   if (!route.empty()) name.append(" ").append(route);
   Span span;
@@ -167,7 +164,7 @@ void RequestTrace::record_request(const Exchange& exchange, const Ending& ending
 
   const auto [host, port] = split_authority(head.host);
   add_method(record.method, span.attributes);
-  span.attributes.text("url.scheme", exchange.client.tls() != nullptr ? "https" : "http");
+  span.attributes.text("url.scheme", ending.secure ? "https" : "http");
   span.attributes.text("url.path", record.path);
   span.attributes.text("http.route", route);
   span.attributes.text("server.address", host);
@@ -208,24 +205,23 @@ void RequestTrace::record_step(std::string_view name, TraceMark begins, TraceMar
 
 RequestTrace::Clock::time_point RequestTrace::forward_ended(const Ending& ending) const {
   // What got no answer was over before it was settled; an answer may still be streaming then.
-  if (ending.call->status() == 0 && reached(TraceMark::settle_begins))
-    return at(TraceMark::settle_begins);
-  const auto sent_at = ending.call->sent_at();
-  return sent_at ? *sent_at + ending.call->duration() : ending.ended;
+  const ForwardRecord& forward = ending.forward;
+  if (forward.status == 0 && reached(TraceMark::settle_begins)) return at(TraceMark::settle_begins);
+  return forward.sent() ? forward.sent_at + forward.duration : ending.ended;
 }
 
-void RequestTrace::record_forward(const Exchange& exchange, const Ending& ending) const {
-  const UpstreamCall& call = *ending.call;
+void RequestTrace::record_forward(const Ending& ending) const {
+  const ForwardRecord& forward = ending.forward;
   // Without the query, which may hold secrets.
-  std::string url = "http://" + exchange.setup->upstream_name;
+  std::string url = "http://" + ending.setup.upstream_name;
   url += ending.record.path;
-  const Endpoint& upstream = exchange.options().upstream.endpoint;
+  const Endpoint& upstream = ending.setup.options.upstream.endpoint;
   Span span;
   span.context = forward_;
   span.parent = context_.span;
   span.kind = SpanKind::client;
   span.name = name_of(ending.record.method);
-  span.begin = wall(call.sent_at().value_or(at(TraceMark::forward_begins)), ending);
+  span.begin = wall(forward.sent() ? forward.sent_at : at(TraceMark::forward_begins), ending);
   span.end = wall(forward_ended(ending), ending);
   add_method(ending.record.method, span.attributes);
   span.attributes.text("server.address",
@@ -233,15 +229,15 @@ void RequestTrace::record_forward(const Exchange& exchange, const Ending& ending
   if (upstream.unix_path.empty()) span.attributes.number("server.port", upstream.port);
   span.attributes.text("url.full", url);
   span.attributes.text("network.protocol.version", "1.1");
-  const StatusText status(call.status());
-  if (call.status() != 0) {
-    span.attributes.number("http.response.status_code", call.status());
-    span.failed = call.status() >= 400;
+  const StatusText status(forward.status);
+  if (forward.status != 0) {
+    span.attributes.number("http.response.status_code", forward.status);
+    span.failed = forward.status >= 400;
     if (span.failed) span.attributes.text("error.type", status.view());
   } else {
     span.failed = true;
     span.error = ending.record.error;
-    span.attributes.text("error.type", why_unanswered(call));
+    span.attributes.text("error.type", why_unanswered(forward));
   }
   recorder_->record(span);
 }

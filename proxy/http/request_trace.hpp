@@ -14,14 +14,15 @@
 #include <string>
 #include <string_view>
 
+#include "policies/policy.hpp"
+#include "proxy/http/forward_record.hpp"
+#include "proxy/http/grammar/head.hpp"
 #include "proxy/http/head_writer.hpp"
+#include "proxy/http/setup.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/tracer.hpp"
 
 namespace onceproxy::http {
-
-class Exchange;
-class UpstreamCall;
 
 enum class TraceMark { reserve_begins, reserve_ends, forward_begins, settle_begins, settle_ends };
 
@@ -53,24 +54,30 @@ class RequestTrace {
   /// The request that this one repeats, in its own for_duplicates().
   void link(std::string_view original);
 
+  /// A request that is over.
   struct Ending {
     const telemetry::AccessRecord& record;
-    /// What was forwarded, if anything was.
-    const UpstreamCall* call;
+    const ForwardRecord& forward;
+    const Setup& setup;
+    const RequestHead& head;
+    /// The client spoke TLS.
+    bool secure;
+    /// nullptr: none covers it.
+    const policies::Policy* policy;
     Clock::time_point began;
     Clock::time_point ended;
     std::chrono::system_clock::time_point wall_ended;
   };
-  /// Makes the spans. Only where the request is sampled; once, when it is over.
-  void record(const Exchange& exchange, const Ending& ending) const;
+  /// Makes the spans. Only where the request is sampled; once.
+  void record(const Ending& ending) const;
 
  private:
   Clock::time_point at(TraceMark mark) const { return moments_[static_cast<std::size_t>(mark)]; }
   bool reached(TraceMark mark) const { return at(mark) != Clock::time_point(); }
-  void record_request(const Exchange& exchange, const Ending& ending) const;
+  void record_request(const Ending& ending) const;
   void record_step(std::string_view name, TraceMark begins, TraceMark ends,
                    const Ending& ending) const;
-  void record_forward(const Exchange& exchange, const Ending& ending) const;
+  void record_forward(const Ending& ending) const;
   Clock::time_point forward_ended(const Ending& ending) const;
 
   telemetry::Tracer::Recorder* const recorder_;

@@ -1,8 +1,9 @@
 #include "proxy/http/server.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 
-#include "proxy/http/client_connection.hpp"
 #include "proxy/http/listener.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -135,6 +136,7 @@ void Server::start() {
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     threads_.emplace_back([this, i] {
+      ::pthread_setname_np(::pthread_self(), "worker");
       workers_[i]->run();
       const std::lock_guard lock(mutex_);
       serving_[i] = false;
@@ -144,7 +146,25 @@ void Server::start() {
 }
 
 void Server::stop_listening() {
+  stops_listening_ = true;
   for (const auto& worker : workers_) worker->drain();
+}
+
+bool Server::drained() const {
+  const std::lock_guard lock(mutex_);
+  return stops_listening_ && std::ranges::find(serving_, true) == serving_.end();
+}
+
+bool Server::wait_until_drained(std::chrono::milliseconds patience) {
+  return wait_for_workers(patience) && stops_listening_;
+}
+
+bool Server::alive_since(std::chrono::steady_clock::time_point since) const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (serving_[i] && workers_[i]->ticked() < since) return false;
+  }
+  return true;
 }
 
 bool Server::drain(std::chrono::milliseconds patience) {

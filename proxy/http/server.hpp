@@ -3,6 +3,7 @@
 // from any.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -55,6 +56,12 @@ class Server {
   void start();
   /// Stops accepting, from any thread, and returns at once. Nothing under way is ended.
   void stop_listening();
+  /// Accepting was stopped, and no connection of a client is left.
+  bool drained() const;
+  /// Whether every worker that serves has come by its loop since then; one that hangs has not.
+  bool alive_since(std::chrono::steady_clock::time_point since) const;
+  /// Waits until drained(), for so long at most.
+  bool wait_until_drained(std::chrono::milliseconds patience);
   /// Stops accepting, lets what is under way end, waits no longer than `patience`, then ends the
   /// rest as unknown. True: nothing had to be ended. Idempotent.
   bool drain(std::chrono::milliseconds patience);
@@ -67,7 +74,8 @@ class Server {
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::atomic<bool> stops_listening_ = false;
   /// A worker has ended, or adopted what it was given.
   std::condition_variable changed_;
   /// Which of the workers run.

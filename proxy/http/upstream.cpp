@@ -82,51 +82,17 @@ class UpstreamPool::Wait final : public io::Deadline,
   bool granted_ = false;
 };
 
-UpstreamConnection::UpstreamConnection(UpstreamPool& pool, io::EventLoop& loop,
-                                       std::chrono::milliseconds stall, Slots::Taken slot)
-    : io::Stream(loop, stall), pool_(pool), slot_(std::move(slot)) {
-  pool_.all_.push_back(*this);
-  pool_.metrics_.connection(telemetry::Side::upstream, +1);
-}
-
-UpstreamConnection::~UpstreamConnection() {
-  close();
-  pool_.all_.erase(pool_.all_.iterator_to(*this));
-  if (!lent_) pool_.metrics_.idle_connection(-1);
-  pool_.metrics_.connection(telemetry::Side::upstream, -1);
-}
-
-void UpstreamConnection::heard_unasked() {
-  // While it is lent, the answer may begin before anybody awaits it.
-  if (lent_) return;
-  const auto now = pool_.loop_.now();
-  pool_.reuse_age_.ended(now - idle_since_, now);
-  pool_.drop(*this);
-}
-
-void UpstreamConnection::expired() {
-  if (lent_) {
-    io::Stream::expired();
-  } else {
-    pool_.drop(*this);
-  }
-}
-
-void UpstreamConnection::awaited_twice(std::string_view operation) {
-  pool_.metrics_.connection_defect(telemetry::awaited_twice);
-  telemetry::log(telemetry::LogLevel::error, "connection closed: a second coroutine awaited it",
-                 {{"side", "upstream"}, {"operation", operation}});
-}
-
 UpstreamPool::UpstreamPool(io::EventLoop& loop, store::Loop& home,
                            const std::shared_ptr<const Setup>& setup, UpstreamAddress& address,
-                           Slots& connections, std::atomic<std::size_t>& waiting_bytes,
+                           Slots& connections, Slots& turns,
+                           std::atomic<std::size_t>& waiting_bytes,
                            telemetry::WorkerMetrics& metrics, telemetry::TlsMetrics& tls_metrics)
     : loop_(loop),
       home_(home),
       setup_(setup),
       address_(address),
       connections_(connections),
+      turns_(turns),
       metrics_(metrics),
       tls_metrics_(tls_metrics),
       waiting_bytes_(waiting_bytes) {}
@@ -134,11 +100,12 @@ UpstreamPool::UpstreamPool(io::EventLoop& loop, store::Loop& home,
 UpstreamPool::~UpstreamPool() = default;
 
 bool UpstreamPool::address_outdated(UpstreamConnection& connection) const {
-  if (connection.tls_port_ != options().tls) return true;
+  UpstreamConnection::Destination& destination = connection.destination;
+  if (destination.tls != options().tls) return true;
   const std::uint64_t generation = address_.generation();
-  if (connection.generation_ == generation) return false;
-  if (!address_.has(connection.peer_)) return true;
-  connection.generation_ = generation;
+  if (destination.generation == generation) return false;
+  if (!address_.has(destination.address)) return true;
+  destination.generation = generation;
   return false;
 }
 
@@ -146,11 +113,8 @@ Lease UpstreamPool::take_idle() {
   while (!idle_.empty()) {
     Lease connection = std::move(idle_.back());
     idle_.pop_back();
-    connection->disarm();
-    connection->lent_ = true;
-    metrics_.idle_connection(-1);
     const auto now = loop_.now();
-    connection->idle_for_ = now - connection->idle_since_;
+    connection->lend(now);
     if (may_be_reused(*connection, now)) return connection;
   }
   return nullptr;
@@ -158,28 +122,29 @@ Lease UpstreamPool::take_idle() {
 
 bool UpstreamPool::may_be_reused(UpstreamConnection& connection,
                                  steady_clock::time_point now) const {
-  const auto idle = connection.idle_for_;
+  const auto idle = connection.was_idle_for();
   if (idle >= options().keepalive_timeout || !reuse_age_.allows(idle, now)) return false;
-  return !address_outdated(connection) && (!connection.announced_ || idle < *connection.announced_);
+  if (connection.announced() && idle >= *connection.announced()) return false;
+  return !address_outdated(connection);
 }
 
 void UpstreamPool::lost(const UpstreamConnection& connection) {
   metrics_.reuse_lost();
   const auto now = loop_.now();
-  if (!reuse_age_.ended(connection.idle_for_, now)) return;
+  if (!reuse_age_.ended(connection.was_idle_for(), now)) return;
   const auto in_ms = [](steady_clock::duration time) {
     return std::chrono::duration<double, std::milli>(time).count();
   };
   telemetry::log(telemetry::LogLevel::warn,
                  "the upstream ended a kept connection as it was used again; for a while, only "
                  "connections that were idle for less are used again",
-                 {{"idle_ms", in_ms(connection.idle_for_)},
+                 {{"idle_ms", in_ms(connection.was_idle_for())},
                   {"idle_ms_max", in_ms(reuse_age_.limit())},
                   {"for_ms", in_ms(reuse_age_.until() - now)}});
 }
 
 bool UpstreamPool::wait_with(std::size_t bytes) {
-  const LimitOptions& limits = setup_->options.limits;
+  const ClientLimits& limits = setup_->options.limits;
   const std::size_t bytes_max = std::max(limits.buffered_bytes, limits.body_bytes);
   if (waiting_bytes_.fetch_add(bytes) + bytes > bytes_max) {
     waiting_bytes_ -= bytes;
@@ -214,8 +179,10 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
                       "No upstream connection became free in time, or too many wait."};
     co_return acquired;
   }
-  acquired.connection = std::make_unique<UpstreamConnection>(*this, loop_, options().idle_timeout,
-                                                             Slots::Taken(&connections_));
+  UpstreamConnection::Owner& owner = *this;
+  acquired.connection = std::make_unique<UpstreamConnection>(owner, loop_, options().idle_timeout,
+                                                             Slots::Taken(&connections_), metrics_);
+  all_.push_back(*acquired.connection);
   const std::shared_ptr<const UpstreamAddress::Found> found = address_.get();
   io::IoError error = io::IoError::broken;
   if (found) {
@@ -224,10 +191,10 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
     error = co_await connection.connect(found->addresses, options().connect_timeout);
     if (error == io::IoError::none && options().tls) error = co_await secure(connection);
     connection.disarm();
-    connection.generation_ = found->generation;
-    connection.peer_ = found->addresses[connection.connected_to()];
+    connection.destination.generation = found->generation;
+    connection.destination.address = found->addresses[connection.connected_to()];
     if (error == io::IoError::none && connection.connected_to() > 0)
-      address_.prefer(connection.peer_);
+      address_.prefer(connection.destination.address);
   }
   if (error != io::IoError::none) {
     acquired.error = error == io::IoError::timed_out
@@ -244,8 +211,8 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
 
 Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
   using telemetry::TlsPort;
-  connection.tls_port_ = options().tls;
-  connection.speak_tls(connection.tls_port_->context());
+  connection.destination.tls = options().tls;
+  connection.speak_tls(connection.destination.tls->context());
   const io::IoError error = co_await connection.handshake();
   if (error == io::IoError::none) {
     tls_metrics_.handshake(TlsPort::upstream, connection.tls()->resumed());
@@ -259,29 +226,31 @@ Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
 }
 
 void UpstreamPool::give_back(Lease connection, std::optional<std::chrono::seconds> announced) {
+  if (draining_) return;
   // Bytes behind the answer belong to no request, and show that the two sides disagree about its
   // end.
   if (!connection->buffer.empty() || !connection->quiet(false)) return;
   if (address_outdated(*connection) || connections_.crowded()) return;
   milliseconds kept = options().keepalive_timeout;
-  connection->announced_.reset();
+  std::optional<milliseconds> announced_less;
   if (announced) {
-    connection->announced_ = less_margin(*announced);
-    kept = std::min(kept, *connection->announced_);
+    announced_less = less_margin(*announced);
+    kept = std::min(kept, *announced_less);
   }
   if (kept <= milliseconds(0) || !reuse_age_.allows({}, loop_.now())) return;
-  connection->reused = true;
-  connection->idle_for_ = {};
+  connection->answered(announced_less);
   for (Wait* wait : waits_) {
     if (wait->hand_over(connection)) return;
   }
   if (connections_.anybody_waits()) return;
-  connection->buffer.shrink();
-  connection->lent_ = false;
-  metrics_.idle_connection(+1);
-  connection->idle_since_ = loop_.now();
-  connection->expire_after(kept);
+  connection->keep(loop_.now(), kept);
   idle_.push_back(std::move(connection));
+}
+
+void UpstreamPool::ended_while_idle(UpstreamConnection& connection) {
+  const auto now = loop_.now();
+  reuse_age_.ended(connection.idle_for(now), now);
+  drop(connection);
 }
 
 void UpstreamPool::close_all() {

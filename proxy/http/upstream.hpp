@@ -20,8 +20,8 @@
 #include "proxy/http/reuse_age.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream_address.hpp"
+#include "proxy/http/upstream_connection.hpp"
 #include "proxy/io/slots.hpp"
-#include "proxy/io/stream.hpp"
 #include "proxy/io/task.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
@@ -31,51 +31,18 @@ using io::Slots;
 using io::Task;
 
 class AbandonedCall;
-class UpstreamPool;
 
-class UpstreamConnection final
-    : public io::Stream,
-      public boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>> {
+class UpstreamPool final : private UpstreamConnection::Owner {
  public:
-  /// Not connected yet. `slot`: of the pool's connections.
-  UpstreamConnection(UpstreamPool& pool, io::EventLoop& loop, std::chrono::milliseconds stall,
-                     Slots::Taken slot);
-  ~UpstreamConnection() override;
-
-  /// It carried a request before: its peer may be about to close it.
-  bool reused = false;
-
- private:
-  friend class UpstreamPool;
-  void heard_unasked() override;
-  void expired() override;
-  void awaited_twice(std::string_view operation) override;
-
-  UpstreamPool& pool_;
-  const Slots::Taken slot_;
-  bool lent_ = true;
-  /// Where it leads, and of which of the upstream's generations that was when it was looked at.
-  io::SocketAddress peer_;
-  std::uint64_t generation_ = 0;
-  /// What it began with; nullptr: it is plain.
-  std::shared_ptr<const tls::ClientPort> tls_port_;
-  std::chrono::steady_clock::time_point idle_since_;
-  /// How long its peer keeps it, less a margin, where it says so.
-  std::optional<std::chrono::milliseconds> announced_;
-  /// Before it was lent.
-  std::chrono::steady_clock::duration idle_for_{0};
-};
-
-using Lease = std::unique_ptr<UpstreamConnection>;
-
-class UpstreamPool {
- public:
-  /// `setup` is looked at whenever an option is needed, and may be another one each time.
+  /// `setup` is looked at whenever an option is needed, and may be another one each time. `turns`:
+  /// of the requests that the upstream has under way.
   UpstreamPool(io::EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
-               UpstreamAddress& address, Slots& connections,
+               UpstreamAddress& address, Slots& connections, Slots& turns,
                std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics,
                telemetry::TlsMetrics& tls_metrics);
   ~UpstreamPool();
+  UpstreamPool(const UpstreamPool&) = delete;
+  UpstreamPool& operator=(const UpstreamPool&) = delete;
 
   /// An idle connection, or nullptr.
   Lease take_idle();
@@ -93,9 +60,11 @@ class UpstreamPool {
   /// `announced`: for how long its peer says that it keeps it.
   void give_back(Lease connection, std::optional<std::chrono::seconds> announced = std::nullopt);
 
-  /// A connection that was `reused` ended, or was found ended, before a byte of an answer.
+  /// A connection that was reused ended, or was found ended, before a byte of an answer.
   void lost(const UpstreamConnection& connection);
 
+  /// What bounds the requests that the upstream has under way; nullptr: nothing.
+  Slots* turns() const { return turns_.limit() > 0 ? &turns_ : nullptr; }
   /// One request under way, where the upstream's concurrency is limited.
   using Turn = Slots::Taken;
   /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout, or those
@@ -113,14 +82,21 @@ class UpstreamPool {
   /// Lets go of an idle connection that another worker waits for.
   void reclaim();
   void close_idle() { idle_.clear(); }
+  /// From now on no connection is kept.
+  void drain() {
+    draining_ = true;
+    close_idle();
+  }
   /// Closes every connection: their users find them broken.
   void close_all();
   /// Closes idle connections that lead to where the upstream was, or are too many by now.
   void trim();
 
  private:
-  friend class UpstreamConnection;
   class Wait;
+
+  void ended_while_idle(UpstreamConnection& connection) override;
+  void idle_too_long(UpstreamConnection& connection) override { drop(connection); }
 
   const UpstreamOptions& options() const { return setup_->options.upstream; }
   /// It leads to an address that is not the upstream's any more.
@@ -142,12 +118,11 @@ class UpstreamPool {
   const std::shared_ptr<const Setup>& setup_;
   UpstreamAddress& address_;
   Slots& connections_;
+  Slots& turns_;
   telemetry::WorkerMetrics& metrics_;
   telemetry::TlsMetrics& tls_metrics_;
   /// All there are, lent or idle.
-  boost::intrusive::list<UpstreamConnection,
-                         boost::intrusive::base_hook<
-                             boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamPool>>>,
+  boost::intrusive::list<UpstreamConnection, boost::intrusive::base_hook<UpstreamConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
       all_;
   ReuseAge reuse_age_;
@@ -158,6 +133,7 @@ class UpstreamPool {
   /// What those of all workers that wait for a turn or a connection take in memory.
   std::atomic<std::size_t>& waiting_bytes_;
   std::vector<std::unique_ptr<AbandonedCall>> abandoned_;
+  bool draining_ = false;
 };
 
 }  // namespace onceproxy::http

@@ -4,7 +4,6 @@
 #include <new>
 
 #include "proxy/http/abandoned_call.hpp"
-#include "proxy/http/worker.hpp"
 
 namespace onceproxy::http {
 
@@ -26,9 +25,9 @@ HeadLimits head_limits(const UpstreamOptions& options) {
 
 }  // namespace
 
-UpstreamCall::UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup,
-                           std::string_view method, telemetry::PolicyId id, Slots* policy_turns)
-    : worker_(worker), setup_(setup), method_(method), id_(id), policy_turns_(policy_turns) {}
+UpstreamCall::UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const Setup>& setup,
+                           std::string_view method, Slots* policy_turns)
+    : upstream_(upstream), setup_(setup), method_(method), policy_turns_(policy_turns) {}
 
 /// Where the upstream has ended the connection, it is not.
 bool UpstreamCall::upstream_may_be_at_work() const {
@@ -42,7 +41,7 @@ UpstreamCall::~UpstreamCall() {
     AbandonedCall::Rest rest{
         std::move(connection), std::move(policy_turn_), std::move(turn_), setup_, method_,
         std::move(body_)};
-    worker_.upstream().abandon(std::make_unique<AbandonedCall>(std::move(rest)));
+    upstream_.abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
     // The turns were given back while unwinding: less is kept to than should be, and all go on.
   }
@@ -51,14 +50,13 @@ UpstreamCall::~UpstreamCall() {
 /// The policy's turn first, then the upstream's, for every request: no two wait for each other. A
 /// request that is sent again has them already. False: one did not come in time.
 Task<bool> UpstreamCall::take_turns(std::size_t bytes) {
-  UpstreamPool& pool = worker_.upstream();
   if (policy_turns_ != nullptr && !policy_turn_) {
-    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*policy_turns_, bytes);
+    std::optional<UpstreamPool::Turn> turn = co_await upstream_.turn(*policy_turns_, bytes);
     if (!turn) co_return false;
     policy_turn_.emplace(std::move(*turn));
   }
-  if (Slots* const turns = turn_ ? nullptr : worker_.turns()) {
-    std::optional<UpstreamPool::Turn> turn = co_await pool.turn(*turns, bytes);
+  if (Slots* const turns = turn_ ? nullptr : upstream_.turns()) {
+    std::optional<UpstreamPool::Turn> turn = co_await upstream_.turn(*turns, bytes);
     if (!turn) co_return false;
     turn_.emplace(std::move(*turn));
   }
@@ -66,10 +64,9 @@ Task<bool> UpstreamCall::take_turns(std::size_t bytes) {
 }
 
 Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
-  UpstreamPool& pool = worker_.upstream();
   std::size_t bytes = 0;
   for (const std::string_view part : parts) bytes += part.size();
-  if (policy_turns_ != nullptr || worker_.turns() != nullptr) {
+  if (policy_turns_ != nullptr || upstream_.turns() != nullptr) {
     const bool taken = co_await take_turns(bytes);
     if (!taken) {
       co_return Failure(
@@ -77,9 +74,9 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     }
   }
   while (true) {
-    connection = pool.take_idle();
+    connection = upstream_.take_idle();
     if (!connection) {
-      UpstreamPool::Acquired acquired = co_await pool.acquire(bytes);
+      UpstreamPool::Acquired acquired = co_await upstream_.acquire(bytes);
       if (!acquired.connection) co_return Failure(acquired.error);
       connection = std::move(acquired.connection);
     }
@@ -89,7 +86,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     }
     sent_at_ = steady_clock::now();
     unsent_ = false;
-    const bool reused = connection->reused;
+    const bool reused = connection->reused();
     io::IoResult written;
     if (reused) {
       written = co_await connection->write_if_quiet(parts);
@@ -102,7 +99,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
-    if (reused && written.error != io::IoError::timed_out) pool.lost(*connection);
+    if (reused && written.error != io::IoError::timed_out) upstream_.lost(*connection);
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
@@ -138,7 +135,7 @@ void UpstreamCall::await_response() {
     give_up();
     return;
   }
-  if (!answering_) connection->expire_after(worker_.options().upstream.response_timeout);
+  if (!answering_) connection->expire_after(options().response_timeout);
 }
 
 void UpstreamCall::give_up() {
@@ -153,7 +150,7 @@ void UpstreamCall::cut() {
 }
 
 Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
-  const std::size_t bytes_max = worker_.options().upstream.head_bytes_max;
+  const std::size_t bytes_max = options().head_bytes_max;
   std::size_t searched = 0;
   while (true) {
     const std::size_t end = find_head_end(connection->buffer.view(), searched);
@@ -170,7 +167,7 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
     }
     timed_out = error == io::IoError::timed_out;
     const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
-    if (unanswered && connection->reused) worker_.upstream().lost(*connection);
+    if (unanswered && connection->reused()) upstream_.lost(*connection);
     co_return HeadRead{
         Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
                                      : std::string_view("The connection ended without an answer.")},
@@ -183,7 +180,7 @@ std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_vi
   malformed_ = "The answer's head is malformed";
   if (bad.line > 0) malformed_.append(" in line ").append(std::to_string(bad.line));
   malformed_.append(": ").append(bad.detail);
-  HeadLimits limits = head_limits(worker_.options().upstream);
+  HeadLimits limits = head_limits(options());
   if (limits.lenient) return malformed_;
   limits.lenient = true;
   ResponseHead other;
@@ -194,7 +191,7 @@ std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_vi
 }
 
 std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
-  const HeadLimits limits = head_limits(worker_.options().upstream);
+  const HeadLimits limits = head_limits(options());
   if (const auto bad = parse_response_head(bytes, limits, method_, head)) {
     unfinished_ = false;
     return Unknown{false, malformed_head(*bad, bytes)};
@@ -251,14 +248,39 @@ BodyReader::Piece UpstreamCall::take_body() {
 }
 
 Task<BodyReader::Piece> UpstreamCall::read_body() {
+  return read_body(nullptr);
+}
+
+Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped& piped) {
+  return read_body(&piped);
+}
+
+void UpstreamCall::take_piped(io::Piped& piped) {
+  const std::uint64_t bytes = body_->to_come();
+  if (bytes >= spliced_bytes_min && connection->take_piped(piped, bytes)) {
+    body_->passed(piped.bytes());
+  }
+}
+
+Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped* piped) {
   while (true) {
     const BodyReader::Piece piece = take_body();
     if (piece.state != BodyReader::State::need_more) co_return piece;
     keep_head();
     // While the request is still being sent, an upstream that takes it is not idle.
-    if (!spoiled) connection->expire_after(worker_.options().upstream.idle_timeout);
-    const io::IoError error = co_await connection->fill(body_buffer_bytes);
+    if (!spoiled) connection->expire_after(options().idle_timeout);
+    const std::uint64_t to_come = piped != nullptr ? body_->to_come() : 0;
+    io::IoError error = io::IoError::none;
+    if (to_come >= spliced_bytes_min) {
+      error = co_await connection->fill(body_buffer_bytes, *piped, to_come);
+    } else {
+      error = co_await connection->fill(body_buffer_bytes);
+    }
     connection->disarm();
+    if (error == io::IoError::none && to_come >= spliced_bytes_min && !piped->empty()) {
+      body_->passed(piped->bytes());
+      co_return BodyReader::Piece{BodyReader::State::data, {}};
+    }
     if (error == io::IoError::none) continue;
     if (error == io::IoError::eof && body_->whole_at_eof()) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
@@ -280,8 +302,8 @@ void UpstreamCall::finish() {
     connection->close();
     return;
   }
-  if (head.keep_alive && !worker_.draining()) {
-    worker_.upstream().give_back(std::move(connection), announced_keep_alive(head));
+  if (head.keep_alive) {
+    upstream_.give_back(std::move(connection), announced_keep_alive(head));
   } else {
     connection.reset();
   }
@@ -293,16 +315,8 @@ std::chrono::nanoseconds UpstreamCall::duration() const {
   return steady_clock::now() - sent_at_;
 }
 
-std::optional<steady_clock::time_point> UpstreamCall::sent_at() const {
-  if (sent_at_ == steady_clock::time_point()) return std::nullopt;
-  return sent_at_;
-}
-
-void UpstreamCall::count(int status) {
-  if (counted_) return;
-  counted_ = true;
-  status_ = status;
-  worker_.metrics().upstream(id_, status, duration());
+ForwardRecord UpstreamCall::record(int status) const {
+  return {true, timed_out, status, sent_at_, duration()};
 }
 
 }  // namespace onceproxy::http

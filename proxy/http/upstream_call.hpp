@@ -18,21 +18,20 @@
 
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/body_reader.hpp"
+#include "proxy/http/forward_record.hpp"
 #include "proxy/http/grammar/head.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 
 namespace onceproxy::http {
 
-class Worker;
-
 class UpstreamCall {
  public:
-  /// `setup` and `method` must stay; the method decides whether the answer has a body. `id` is the
-  /// policy's, for the metrics. `policy_turns`: what bounds the policy's requests under way, and
-  /// belongs to `setup`; nullptr: nothing.
-  UpstreamCall(Worker& worker, const std::shared_ptr<const Setup>& setup, std::string_view method,
-               telemetry::PolicyId id, Slots* policy_turns = nullptr);
+  /// `upstream` and `setup` must stay. The method of the request decides whether the answer has a
+  /// body. `policy_turns`: what bounds the policy's requests under way, and belongs to `setup`;
+  /// nullptr: nothing.
+  UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const Setup>& setup,
+               std::string_view method, Slots* policy_turns = nullptr);
   /// A call that holds turns, and whose answer is not over, is left to the pool: see
   /// abandoned_call.hpp. Any other ends its connection.
   ~UpstreamCall();
@@ -83,20 +82,21 @@ class UpstreamCall {
   /// The next piece of the body: data, end or malformed (which is also a body that broke off).
   /// A piece is valid until the next call.
   Task<BodyReader::Piece> read_body();
+  /// The same, or a piece that is in `piped`, which is empty, instead of in `data`.
+  Task<BodyReader::Piece> read_body(io::Piped& piped);
+  /// What follows the piece that was taken last, and is there already, into `piped`, which is
+  /// empty. The piece stays valid.
+  void take_piped(io::Piped& piped);
   /// The same where no I/O is needed: need_more says that it is.
   BodyReader::Piece take_body();
 
   /// The answer was read whole: keeps the connection if it can carry another request.
   void finish();
 
-  /// Since send(), for the metrics and the log; negative before.
+  /// Since send(); negative before.
   std::chrono::nanoseconds duration() const;
-  /// When the request was sent, the last time it was; nothing where it never was.
-  std::optional<std::chrono::steady_clock::time_point> sent_at() const;
-  /// Counts the call, once: `status` 0 when there was no answer.
-  void count(int status);
-  /// As it was counted.
-  int status() const { return status_; }
+  /// The call as it is now. `status`: of its answer; 0: there was none.
+  ForwardRecord record(int status) const;
 
   /// Closed with the call unless finish() kept it.
   Lease connection;
@@ -108,18 +108,19 @@ class UpstreamCall {
   bool timed_out = false;
 
  private:
+  const UpstreamOptions& options() const { return setup_->options.upstream; }
   Task<bool> take_turns(std::size_t bytes);
+  Task<BodyReader::Piece> read_body(io::Piped* piped);
   bool upstream_may_be_at_work() const;
   void note_end(io::IoError error);
   void keep_rest(const io::Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
   std::string_view malformed_head(const BadHead& bad, std::string_view bytes);
 
-  Worker& worker_;
+  UpstreamPool& upstream_;
   const std::shared_ptr<const Setup>& setup_;
   /// A copy: the request's head may move out of its buffer while the body is read.
   const std::string method_;
-  const telemetry::PolicyId id_;
   Slots* const policy_turns_;
   std::optional<UpstreamPool::Turn> policy_turn_;
   std::optional<UpstreamPool::Turn> turn_;
@@ -139,8 +140,6 @@ class UpstreamCall {
   bool unfinished_ = false;
   /// What is wrong with the answer, as a sentence.
   std::string malformed_;
-  bool counted_ = false;
-  int status_ = 0;
 };
 
 }  // namespace onceproxy::http

@@ -1,19 +1,13 @@
 #include "proxy/http/worker.hpp"
 
-#include <sys/random.h>
-
-#include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
-#include <ctime>
-#include <stdexcept>
+#include <utility>
 
-#include "proxy/http/client_connection.hpp"
 #include "proxy/http/head_writer.hpp"
-#include "proxy/http/listener.hpp"
 #include "proxy/io/foreign_socket.hpp"
 #include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::http {
 
@@ -24,43 +18,11 @@ using std::chrono::steady_clock;
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
 
+/// The worker whose thread this is, while it is in Store::submit().
+thread_local const void* submitting = nullptr;
+
 /// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
-
-/// Of limits.connections, at most a quarter may be handshakes; each worker may have a few.
-constexpr std::size_t handshakes_share = 4;
-constexpr std::size_t handshakes_min = 16;
-
-/// IMF-fixdate (RFC 9110 5.6.7).
-std::string date_now() {
-  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   days[utc.tm_wday], utc.tm_mday, months[utc.tm_mon],
-                                   utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
-  return {text.data(), static_cast<std::size_t>(length)};
-}
-
-std::uint64_t rotated(std::uint64_t value, int bits) {
-  return value << bits | value >> (64 - bits);
-}
-
-/// The root of a connection's life. What a request's own code did not foresee ends that connection
-/// and nothing else.
-Task<void> serve(ClientConnection& connection) {
-  try {
-    co_await connection.serve();
-  } catch (const std::exception& error) {
-    connection.worker.metrics().connection_defect(telemetry::unforeseen_exception);
-    telemetry::log(telemetry::LogLevel::error, "connection failed", {{"error", error.what()}});
-  }
-  connection.worker.connection_ended(connection);
-}
 
 }  // namespace
 
@@ -68,42 +30,51 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
+      delivered_waker_(loop_, [this] { run_delivered(); }),
       metrics_(shared.metrics.add_worker()),
-      access_log_(shared.access_log.add_writer()),
-      recorder_(shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr),
+      reports_(metrics_, shared.access_log.add_writer(),
+               shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr, shared.capture),
       gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots,
+      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
-      date_(date_now()) {
-  if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
-    throw std::runtime_error("cannot read random numbers from the kernel");
-  }
-}
+      dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,
+                   BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
+                   BufferBudget::Account(shared.answers, *this, metrics_, loop_)}),
+      handshakes_(setup_, shared.workers),
+      connection_parts_{
+          loop_, setup_, dispatcher_, handshakes_, metrics_, shared.metrics.tls(),
+      } {}
 
 Worker::~Worker() = default;
 
 void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
-  listeners_.push_back(std::make_unique<Listener>(*this, std::move(acceptor), std::move(tls)));
+  Listener::Owner& owner = *this;
+  listeners_.push_back(
+      std::make_unique<Listener>(owner, loop_, std::move(acceptor), std::move(tls)));
 }
 
 void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
   loop_.run();
-  access_log_->flush();
-  if (recorder_) recorder_->flush();
+  flush();
+}
+
+/// What was told of requests leaves this thread.
+void Worker::flush() {
+  reports_.flush();
   gate_.hand_over_audit();
   shared_.store.leave(*this);
 }
 
 void Worker::tick() {
+  ticked_.store(steady_clock::now(), std::memory_order_relaxed);
   if (aborting_) end_all();
   stop_when_drained();
   // A name may resolve long after the reload that brought it.
   upstream_.trim();
-  date_ = date_now();
-  access_log_->flush();
-  if (recorder_) recorder_->flush();
-  gate_.hand_over_audit();
+  pipes_.trim();
+  date_.update();
+  flush();
 }
 
 /// Whatever is pending ends as timed out, so that clients get an answer; each tick catches what
@@ -127,7 +98,8 @@ void Worker::deliver(store::CallBase* first) noexcept {
     (wake ? delivered_first_ : delivered_last_->next) = first;
     delivered_last_ = last;
   }
-  if (wake) loop_.post([this] { run_delivered(); });
+  // What is answered within submit() is looked at when that returns.
+  if (wake && submitting != this) delivered_waker_.wake();
 }
 
 bool Worker::submits() {
@@ -142,8 +114,12 @@ bool Worker::end_round(bool quiet) {
   if (!holds_calls_) return true;
   if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
   holds_calls_ = false;
+  submitting = this;
   shared_.store.submit(*this);
-  return true;
+  submitting = nullptr;
+  run_delivered();
+  // What goes on may have called again.
+  return !holds_calls_;
 }
 
 std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
@@ -183,7 +159,7 @@ void Worker::drain() {
     if (draining_) return;
     draining_ = true;
     for (const auto& listener : listeners_) listener->stop();
-    upstream_.close_idle();
+    upstream_.drain();
     for (const auto& connection : connections_) connection->drain();
     stop_when_drained();
   });
@@ -213,36 +189,53 @@ void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPo
     refuse_overload(std::move(socket), tls != nullptr);
     return;
   }
-  auto connection = std::make_unique<ClientConnection>(*this, std::move(socket), std::move(client),
-                                                       Slots::Taken(&shared_.client_slots),
-                                                       tls != nullptr ? tls->context() : nullptr);
+  auto connection = std::make_unique<ClientConnection>(
+      connection_parts_, std::move(socket), std::move(client), Slots::Taken(&shared_.client_slots),
+      tls != nullptr ? tls->context() : nullptr);
   ClientConnection& started = *connection;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   io::start(serve(started));
 }
 
+void Worker::not_accepted(const io::ErrorCode& error) {
+  metrics_.accept_error();
+  telemetry::log(telemetry::LogLevel::error, "cannot accept connections",
+                 {{"error", error.message()}});
+}
+
+/// The root of a connection's life. What a request's own code did not foresee ends that connection
+/// and nothing else.
+Task<void> Worker::serve(ClientConnection& connection) {
+  try {
+    co_await connection.serve();
+  } catch (const std::exception& error) {
+    metrics_.connection_defect(telemetry::unforeseen_exception);
+    telemetry::log(telemetry::LogLevel::error, "connection failed", {{"error", error.what()}});
+  }
+  forget(connection);
+}
+
 /// Over the limit of connections: one answer, as far as the socket takes it at once, and out.
 void Worker::refuse_overload(io::Socket socket, bool secure) {
   std::string out;
-  const std::string request_id = new_request_id();
-  const ClientSide side{1, false, false, date_, request_id};
+  const std::string request_id = store::random_uuid();
+  const ClientSide side{1, false, false, date_.text(), request_id};
   write_answer(gate::busy("Too many connections."), side, gate::Decision::busy, out);
   io::ErrorCode ignored;
   socket.non_blocking(true, ignored);
   // Before a handshake, an answer would be read as a broken one.
   if (!secure) socket.write_some(io::asio::buffer(out), ignored);
   socket.close(ignored);
-  metrics_.request(telemetry::no_policy, gate::Decision::busy, std::chrono::nanoseconds(0));
   telemetry::AccessRecord record;
   record.request_id = request_id;
   record.decision = gate::Decision::busy;
   record.status = 503;
   record.error = "Too many connections.";
-  access_log_->write(record);
+  reports_.turned_away(record);
 }
 
-void Worker::connection_ended(ClientConnection& connection) {
+void Worker::forget(ClientConnection& connection) {
   connection.close();
   // Its last operation may still be on the stack: it goes when the loop is back.
   loop_.post([this, &connection] {
@@ -254,20 +247,6 @@ void Worker::connection_ended(ClientConnection& connection) {
   });
 }
 
-void Worker::shaking(ClientConnection& connection) {
-  const std::size_t share = options().limits.connections / handshakes_share / shared_.workers;
-  if (shaking_.size() >= std::max(handshakes_min, share)) {
-    shaking_.front()->give_way();
-    // It ends a little later, when the next one may have come.
-    shaking_.erase(shaking_.begin());
-  }
-  shaking_.push_back(&connection);
-}
-
-void Worker::shaken(ClientConnection& connection) {
-  std::erase(shaking_, &connection);
-}
-
 void Worker::stop_when_drained() {
   if (!draining_ || !connections_.empty()) return;
   upstream_.close_idle();
@@ -275,35 +254,6 @@ void Worker::stop_when_drained() {
   upstream_.stop_abandoned();
   if (upstream_.abandoned() > 0) return;
   loop_.stop();
-}
-
-bool Worker::looks_for_near_misses(std::chrono::steady_clock::time_point now) {
-  constexpr std::chrono::milliseconds interval{5};
-  if (now < next_near_look_) return false;
-  next_near_look_ = now + interval;
-  return true;
-}
-
-std::string Worker::new_request_id() {
-  // xoroshiro128+: unique, not secret.
-  std::uint64_t words[2];
-  for (std::uint64_t& word : words) {
-    word = random_[0] + random_[1];
-    random_[1] ^= random_[0];
-    random_[0] = rotated(random_[0], 24) ^ random_[1] ^ (random_[1] << 16);
-    random_[1] = rotated(random_[1], 37);
-  }
-  words[0] = (words[0] & ~0xF000ULL) | 0x4000ULL;
-  words[1] = (words[1] & ~(3ULL << 62)) | (2ULL << 62);
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string id(36, '-');
-  int nibble = 0;
-  for (std::size_t i = 0; i < id.size(); ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
-    id[i] = digits[words[nibble / 16] >> (60 - 4 * (nibble % 16)) & 15];
-    ++nibble;
-  }
-  return id;
 }
 
 }  // namespace onceproxy::http

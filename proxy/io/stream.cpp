@@ -1,5 +1,7 @@
 #include "proxy/io/stream.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -23,7 +25,9 @@ bool would_block(const ErrorCode& error) {
   return error == asio::error::would_block || error == asio::error::interrupted;
 }
 
-std::size_t write_some(Socket& socket, const Stream::Parts& parts, ErrorCode& error) {
+/// `more`: what follows at once may go with it in one segment.
+std::size_t write_some(Socket& socket, const Stream::Parts& parts, bool more, ErrorCode& error) {
+  const int flags = more ? MSG_MORE : 0;
   std::array<asio::const_buffer, Stream::parts_max> buffers;
   std::size_t count = 0;
   std::size_t bytes = 0;
@@ -32,14 +36,14 @@ std::size_t write_some(Socket& socket, const Stream::Parts& parts, ErrorCode& er
     buffers[count++] = asio::const_buffer(part.data(), part.size());
     bytes += part.size();
   }
-  if (count == 1) return socket.write_some(buffers[0], error);
+  if (count == 1) return socket.send(buffers[0], flags, error);
   if (bytes > joined_bytes_max) {
-    return socket.write_some(std::span(buffers.data(), count), error);
+    return socket.send(std::span(buffers.data(), count), flags, error);
   }
   std::array<char, joined_bytes_max> joined;
   char* end = joined.data();
   for (const std::string_view part : parts) end = std::ranges::copy(part, end).out;
-  return socket.write_some(asio::const_buffer(joined.data(), bytes), error);
+  return socket.send(asio::const_buffer(joined.data(), bytes), flags, error);
 }
 
 }  // namespace
@@ -141,6 +145,10 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
 /// True: the read ended, well or not. False: there is nothing to read now.
 bool Stream::read_some() {
   if (tls_) return read_through_tls();
+  if (piping_ != nullptr) {
+    const auto ended = splice_some();
+    if (ended) return *ended;
+  }
   const Buffer::Room room = buffer.prepare(read_bytes_max_);
   if (room.size == 0) {
     read_error_ = IoError::no_room;
@@ -190,9 +198,12 @@ bool Stream::WriteAwaiter::advance() {
       return true;
     }
     if (stream_.tls_) return stream_.write_through_tls(*this);
-    if (std::ranges::all_of(parts_, &std::string_view::empty)) return true;
+    const bool more = piped_ != nullptr && !piped_->empty();
+    if (std::ranges::all_of(parts_, &std::string_view::empty)) {
+      return !more || stream_.write_piped(*this);
+    }
     ErrorCode error;
-    std::size_t left = write_some(stream_.watch_->socket, parts_, error);
+    std::size_t left = write_some(stream_.watch_->socket, parts_, more, error);
     if (error) {
       if (would_block(error)) return false;
       result_.error = IoError::broken;
@@ -259,11 +270,20 @@ bool Stream::begin_connect(const std::vector<SocketAddress>& addresses,
   return true;
 }
 
+/// Asio has waited until the socket was writable, and would go on asking the kernel for that: each
+/// wait for reading would be told at once that it is. Registered anew, the socket is asked for what
+/// is waited for.
 void Stream::connected(Socket socket, std::size_t index) {
   loop_.woke();
   connecting_.reset();
   connected_to_ = index;
-  adopt(std::move(socket));
+  ErrorCode error;
+  const auto family = socket.local_endpoint(error).protocol();
+  Socket registered(loop_.context());
+  const auto descriptor = socket.release(error);
+  registered.assign(family, descriptor, error);
+  if (error) ::close(descriptor);
+  adopt(std::move(registered));
   connector_.done = true;
   loop_.defer(*this);
 }

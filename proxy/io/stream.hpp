@@ -12,6 +12,9 @@
 // together they cost 40 ms. So a reader that waits for the rest of a message acknowledges at
 // once.
 //
+// Between two plain streams, bytes can be moved by the kernel through a pipe (Piped) instead of the
+// buffer. A read asks for that; it is made into the buffer where there is no pipe.
+//
 // Each of the three operations has at most one coroutine that awaits it. A second one is a defect
 // of the program: it gets `broken` at once, the stream is closed, and the first one ends as broken,
 // so that neither is lost together with what it owns.
@@ -26,6 +29,7 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -35,6 +39,7 @@
 #include "proxy/io/connecting.hpp"
 #include "proxy/io/deadline.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/pipes.hpp"
 #include "proxy/io/socket.hpp"
 #include "proxy/io/watch.hpp"
 #include "proxy/tls/context.hpp"
@@ -91,12 +96,24 @@ class Stream : public Deadline,
 
   /// co_await fill(n): more bytes in `buffer`, which may hold n; gives an IoError.
   auto fill(std::size_t buffer_bytes_max) { return FillAwaiter{*this, buffer_bytes_max}; }
+  /// The same, or else at most `piped_bytes_max` bytes in `piped`, which is empty, as `buffer` is.
+  /// Only where splices() holds here and where they are written to.
+  auto fill(std::size_t buffer_bytes_max, Piped& piped, std::uint64_t piped_bytes_max) {
+    return FillAwaiter{*this, buffer_bytes_max, &piped, piped_bytes_max};
+  }
+  /// What is there already, into `piped`, as far as the loop knows. True: something was.
+  bool take_piped(Piped& piped, std::uint64_t bytes_max);
+  bool splices() const { return tls_ == nullptr; }
 
   static constexpr std::size_t parts_max = 4;
   using Parts = std::array<std::string_view, parts_max>;
   /// co_await write(parts): writes all of it; gives an IoResult.
   auto write(const Parts& parts) { return WriteAwaiter(*this, parts, false, false); }
   auto write(std::string_view bytes) { return write(Parts{bytes}); }
+  /// The same, and then what is in the pipe.
+  auto write(const Parts& parts, Piped& piped) {
+    return WriteAwaiter(*this, parts, false, false, &piped);
+  }
   /// The same, but where the peer speaks or ends while it has not taken all, this ends as
   /// peer_spoke, and the caller goes on with what is left. Costs nothing where the kernel takes all
   /// at once.
@@ -151,10 +168,15 @@ class Stream : public Deadline,
   struct FillAwaiter {
     Stream& stream;
     std::size_t buffer_bytes_max;
+    Piped* piped = nullptr;
+    std::uint64_t piped_bytes_max = 0;
     bool refused = false;
     bool await_ready() {
       refused = stream.refuse_second(stream.reader_, "read");
-      return refused || stream.begin_fill(buffer_bytes_max);
+      if (refused) return true;
+      stream.piping_ = piped;
+      stream.pipe_bytes_max_ = piped_bytes_max;
+      return stream.begin_fill(buffer_bytes_max);
     }
     void await_suspend(std::coroutine_handle<> waiter) { stream.reader_.handle = waiter; }
     IoError await_resume() const { return refused ? IoError::broken : stream.read_error_; }
@@ -162,8 +184,9 @@ class Stream : public Deadline,
 
   class WriteAwaiter {
    public:
-    WriteAwaiter(Stream& stream, const Parts& parts, bool listens, bool if_quiet)
-        : stream_(stream), parts_(parts), listens_(listens), if_quiet_(if_quiet) {}
+    WriteAwaiter(Stream& stream, const Parts& parts, bool listens, bool if_quiet,
+                 Piped* piped = nullptr)
+        : stream_(stream), parts_(parts), piped_(piped), listens_(listens), if_quiet_(if_quiet) {}
     bool await_ready() {
       const bool refused = stream_.refuse_second(stream_.writer_, "write");
       if (refused) result_.error = IoError::broken;
@@ -179,6 +202,7 @@ class Stream : public Deadline,
 
     Stream& stream_;
     Parts parts_;
+    Piped* const piped_;
     const bool listens_;
     const bool if_quiet_;
     bool tried_ = false;
@@ -213,6 +237,8 @@ class Stream : public Deadline,
 
   bool begin_fill(std::size_t buffer_bytes_max);
   bool read_some();
+  std::optional<bool> splice_some();
+  bool write_piped(WriteAwaiter& writing);
   void begin_write(WriteAwaiter& writing, std::coroutine_handle<> waiter);
   void guard_read();
   void guard_write();
@@ -261,6 +287,9 @@ class Stream : public Deadline,
 
   Waiter reader_;
   std::size_t read_bytes_max_ = 0;
+  /// Where the read goes if it can; nullptr: into the buffer.
+  Piped* piping_ = nullptr;
+  std::uint64_t pipe_bytes_max_ = 0;
   IoError read_error_ = IoError::none;
   /// The deadline is there only because the read was given none.
   bool read_guarded_ = false;

@@ -1,4 +1,5 @@
-// How one request looks in the access log. Private to this folder. Pure.
+// How one request looks in the access log. Written by hand, since every request has a line:
+// json_text.hpp has what that is measured against. Private to this folder. Pure.
 #pragma once
 
 #include <cstdint>

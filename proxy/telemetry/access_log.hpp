@@ -47,9 +47,7 @@ struct AccessRecord {
 
 class AccessLog {
  public:
-  struct Options {
-    LogLevel level = LogLevel::info;
-    LogFormat format = LogFormat::json;
+  struct Options : LogOptions {
     /// Descriptor to write to.
     int descriptor = 1;
     /// What may wait for the writer thread before lines are dropped.

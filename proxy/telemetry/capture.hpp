@@ -23,21 +23,9 @@
 #include <vector>
 
 #include "proxy/gate/decision.hpp"
+#include "proxy/telemetry/options.hpp"
 
 namespace onceproxy::telemetry {
-
-struct CaptureOptions {
-  std::string path;
-  /// The share of requests that is written, above 0 to 1. Requests of one operation are all in it
-  /// or all outside.
-  double sample = 1;
-  /// The file does not grow beyond it: then nothing more is written until it is moved away.
-  std::uint64_t bytes_max = std::uint64_t{1} << 30;
-  /// Header fields whose values are replaced, in lower case.
-  std::vector<std::string> redact;
-
-  bool operator==(const CaptureOptions&) const = default;
-};
 
 /// Views are read during the call only.
 struct CapturedRequest {

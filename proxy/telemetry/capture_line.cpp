@@ -39,9 +39,10 @@ void append_headers(std::string& out, const CapturedRequest& request, const Capt
                     const std::function<std::string(std::string_view)>& disguise) {
   out += ",\"headers\":[";
   const char* separator = "";
-  for (const auto& [name, value] : request.headers) {
+  for (const auto& header : request.headers) {
+    const auto& [name, value] = header;
     const bool hidden = std::ranges::any_of(
-        options.redact, [&](const std::string& lower) { return same_name(name, lower); });
+        options.redact, [&](const std::string& lower) { return same_name(header.first, lower); });
     out += separator;
     out += '[';
     append_json_string(out, name);

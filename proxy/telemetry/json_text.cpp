@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::telemetry {
 namespace {
 
@@ -77,13 +79,8 @@ std::size_t utf8_sequence(std::string_view text, std::uint32_t& code) {
 }
 
 void append_unicode_escape(std::string& out, std::uint32_t code) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  const char escape[] = {'\\',
-                         'u',
-                         digits[code >> 12 & 15],
-                         digits[code >> 8 & 15],
-                         digits[code >> 4 & 15],
-                         digits[code & 15]};
+  char escape[6] = {'\\', 'u'};
+  store::write_hex(static_cast<std::uint16_t>(code), escape + 2);
   out.append(escape, sizeof escape);
 }
 

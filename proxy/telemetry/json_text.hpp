@@ -1,6 +1,11 @@
 // Pieces of log lines: escaped strings, numbers and times, appended to a buffer without locale,
-// stream or format string. Shared by the log, the access log, the admin endpoints
-// and the gate's answers.
+// stream or format string. Shared by what is written for each request (the access log, captures,
+// spans, the gate's answers), by the log, and by the printer of JSON (json.hpp).
+//
+// Measured with GCC 12 at -O2, a line of the access log with 16 members: 650 ns appended by hand;
+// with Boost.JSON 2,290 ns as an object that is serialized, 1,820 ns with its memory from a buffer
+// on the stack, and 2,400 ns with the printer of json.hpp. Boost.JSON does not escape DEL, C1 and
+// the separators either.
 //
 // Escaping makes any bytes safe to print: control characters (C0, DEL, C1) and the Unicode line
 // and paragraph separators are escaped, so that one value never makes two lines in any reader or

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "proxy/telemetry/colour.hpp"
+#include "proxy/telemetry/journal.hpp"
 #include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::telemetry {
@@ -24,6 +25,8 @@ struct Log {
   }
   spdlog::logger logger;
   std::atomic<LogFormat> format{LogFormat::json};
+  /// Each line begins with its priority.
+  const bool to_journal = goes_to_journal(STDERR_FILENO);
 };
 
 /// Never destroyed: other objects may log while the process ends.
@@ -141,13 +144,18 @@ void set_log_level(LogLevel level) {
   the_log().logger.set_level(spdlog_level(level));
 }
 
+std::string_view priority_prefix(LogLevel level) {
+  return the_log().to_journal ? journal_priority(level) : std::string_view();
+}
+
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   Log& log = the_log();
   if (!log.logger.should_log(spdlog_level(level))) return;
   Timestamp timestamp;
   const std::string_view time = timestamp.text(std::chrono::system_clock::now());
   const LogFormat format = log.format.load(std::memory_order_relaxed);
-  const std::string line = formatted(format, level, time, message, fields);
+  std::string line = formatted(format, level, time, message, fields);
+  line.insert(0, priority_prefix(level));
   log.logger.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

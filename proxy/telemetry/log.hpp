@@ -9,14 +9,9 @@
 #include <utility>
 #include <variant>
 
-namespace onceproxy::telemetry {
+#include "proxy/telemetry/options.hpp"
 
-enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat {
-  json,
-  text,
-  coloured_text,  ///< what `text` becomes on a terminal
-};
+namespace onceproxy::telemetry {
 
 /// A named value of a log line.
 struct LogField {
@@ -29,9 +24,14 @@ struct LogField {
 void set_up_log(LogLevel level, LogFormat format);
 void set_log_level(LogLevel level);
 
+/// What begins a line on stderr: the priority that the journal takes off it again (journal.hpp), or
+/// nothing where stderr is something else.
+std::string_view priority_prefix(LogLevel level);
+
 /// JSON: {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"listening","address":"…"}.
 /// Text: 2026-01-02T03:04:05.678Z info listening address=….
-/// Every value is escaped: no input makes a second line or a second field.
+/// Every value is escaped: no input makes a second line or a second field. Where stderr is the
+/// journal, each line begins with priority_prefix().
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
 }  // namespace onceproxy::telemetry

@@ -194,6 +194,8 @@ struct StoreGauges {
   bool clock_doubted = false;
   /// The write-ahead log is written over prepared space.
   bool prepared_log = false;
+  /// Seconds since 1970; 0: none since the start.
+  double last_backup = 0;
   /// What the audit log takes on disk, and how many of its entries were lost since the start.
   std::uint64_t audit_bytes = 0;
   std::uint64_t audit_dropped = 0;

@@ -1,6 +1,7 @@
 // Spans as a collector takes them: OTLP 1.0 over HTTP in its JSON encoding (the ProtoJSON of
 // opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest, with ids in hexadecimal).
-// Private to this folder. Pure.
+// Written by hand, since every traced request has spans: json_text.hpp has what that is measured
+// against. Private to this folder. Pure.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::telemetry {
 
 // traceparent  := version "-" trace-id "-" parent-id "-" trace-flags ["-" what later versions add]
@@ -13,15 +15,14 @@ namespace {
 
 constexpr std::uint8_t flag_sampled = 1;
 constexpr std::uint8_t flag_random = 2;
-constexpr char digits[] = "0123456789abcdef";
 
 /// Takes `count` digits off `text`; false where one of them is none.
 bool take_hex(std::string_view& text, std::size_t count, std::uint64_t& value) {
   value = 0;
   for (const char c : text.substr(0, count)) {
-    const bool decimal = c >= '0' && c <= '9';
-    if (!decimal && (c < 'a' || c > 'f')) return false;
-    value = value << 4 | static_cast<std::uint64_t>(decimal ? c - '0' : c - 'a' + 10);
+    const int digit = store::hex_value(c);
+    if (digit < 0 || (c >= 'A' && c <= 'F')) return false;
+    value = value << 4 | static_cast<std::uint64_t>(digit);
   }
   text.remove_prefix(count);
   return true;
@@ -33,9 +34,8 @@ bool take_dash(std::string_view& text) {
   return true;
 }
 
-char* put_hex(char* out, std::uint64_t value, int count) {
-  for (int shift = 4 * (count - 1); shift >= 0; shift -= 4) *out++ = digits[value >> shift & 15];
-  return out;
+char* put(char* out, std::string_view text) {
+  return std::copy(text.begin(), text.end(), out);
 }
 
 }  // namespace
@@ -58,14 +58,11 @@ std::optional<TraceContext> parse_traceparent(std::string_view value) {
 
 std::array<char, traceparent_bytes> write_traceparent(const TraceContext& context) {
   std::array<char, traceparent_bytes> text;
-  char* out = put_hex(text.data(), 0, 2);
-  *out++ = '-';
-  out = put_hex(out, context.trace.high, 16);
-  out = put_hex(out, context.trace.low, 16);
-  *out++ = '-';
-  out = put_hex(out, context.span, 16);
-  *out++ = '-';
-  put_hex(out, (context.sampled ? flag_sampled : 0U) | (context.random ? flag_random : 0U), 2);
+  char* out = put(text.data(), "00-");
+  out = store::write_hex(context.trace.low, store::write_hex(context.trace.high, out));
+  out = store::write_hex(context.span, put(out, "-"));
+  *put(out, "-0") = static_cast<char>(
+      '0' + ((context.sampled ? flag_sampled : 0) | (context.random ? flag_random : 0)));
   return text;
 }
 
@@ -76,7 +73,7 @@ void append_hex(std::string& out, const TraceId& trace) {
 
 void append_hex(std::string& out, SpanId span) {
   char text[16];
-  put_hex(text, span, 16);
+  store::write_hex(span, text);
   out.append(text, sizeof text);
 }
 

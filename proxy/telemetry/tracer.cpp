@@ -1,14 +1,12 @@
 #include "proxy/telemetry/tracer.hpp"
 
-#include <sys/random.h>
-
-#include <stdexcept>
 #include <utility>
 
 #include "proxy/telemetry/span_exporter.hpp"
 #include "proxy/telemetry/span_json.hpp"
 #include "proxy/telemetry/span_queue.hpp"
 #include "proxy/telemetry/span_transport.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::telemetry {
 namespace {
@@ -16,31 +14,12 @@ namespace {
 /// A worker hands over this much at the latest.
 constexpr std::size_t hand_over_bytes = 32 * 1024;
 
-/// Ids as W3C wants them: random, not secret (xoroshiro128+, seeded by the kernel).
-class RandomIds {
- public:
-  RandomIds() {
-    if (::getrandom(state_, sizeof state_, 0) != sizeof state_)
-      throw std::runtime_error("cannot read random numbers from the kernel");
-  }
-  /// Never zero, which is not a valid id.
-  std::uint64_t next() {
-    std::uint64_t id = 0;
-    while (id == 0) {
-      id = state_[0] + state_[1];
-      state_[1] ^= state_[0];
-      state_[0] = rotated(state_[0], 24) ^ state_[1] ^ (state_[1] << 16);
-      state_[1] = rotated(state_[1], 37);
-    }
-    return id;
-  }
-
- private:
-  static std::uint64_t rotated(std::uint64_t value, int bits) {
-    return value << bits | value >> (64 - bits);
-  }
-  std::uint64_t state_[2];
-};
+/// As W3C wants ids: random, and never zero, which is not a valid one.
+std::uint64_t random_id() {
+  std::uint64_t id = 0;
+  while (id == 0) id = store::random_number();
+  return id;
+}
 
 }  // namespace
 
@@ -70,7 +49,6 @@ struct Tracer::Recorder::State {
   explicit State(Tracer::State& of) : tracer(of) {}
 
   Tracer::State& tracer;
-  RandomIds ids;
   SpanBatch batch;
   /// Not encoded, since the queue was full.
   std::uint64_t dropped = 0;
@@ -93,17 +71,17 @@ TraceContext Tracer::Recorder::begin(const std::optional<TraceContext>& parent) 
   if (parent) {
     context = *parent;
   } else {
-    context.trace = {state.ids.next(), state.ids.next()};
+    context.trace = {random_id(), random_id()};
     context.random = true;
     context.sampled = state.tracer.ratio.takes(context.trace);
   }
-  context.span = state.ids.next();
+  context.span = random_id();
   return context;
 }
 
 TraceContext Tracer::Recorder::step(const TraceContext& context) {
   TraceContext step = context;
-  step.span = state_->ids.next();
+  step.span = random_id();
   return step;
 }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/telemetry/options.hpp"
 #include "proxy/telemetry/span.hpp"
 #include "proxy/telemetry/trace_context.hpp"
 
@@ -21,12 +22,7 @@ namespace onceproxy::telemetry {
 
 class SpanTransport;
 
-struct TracerOptions {
-  /// Where spans are posted to: a whole http or https URL.
-  std::string endpoint;
-  /// Of the traces that begin here. A trace that is continued follows its parent's decision.
-  double sample_ratio = 1.0;
-  std::string service_name = "onceproxy";
+struct TracerOptions : TracingOptions {
   std::string version;
 
   /// What may wait for the exporter before spans are dropped.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/hex.hpp>
 #include <string_view>
 
 #include "proxy/tls/handles.hpp"
@@ -48,16 +49,12 @@ std::string sha256_of(const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
   if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) {
-    out += digits[digest[i] >> 4];
-    out += digits[digest[i] & 15];
-  }
+  std::string out(2 * std::size_t{size}, '\0');
+  boost::algorithm::hex_lower(digest.begin(), digest.begin() + size, out.data());
   return out;
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
     if (c == '"') out += '\\';
@@ -68,7 +65,7 @@ std::string quoted(std::string_view value) {
 
 /// Envoy: a value with a comma, a semicolon or an equals sign stands in quotes.
 std::string value_of(const std::string& value) {
-  return value.find_first_of(",;=\"") == std::string::npos ? value : quoted(value);
+  return value.find_first_of(",;=\"") == std::string::npos ? value : in_quotes(value);
 }
 
 std::string forwarded_text(const Peer& peer, const Names& own) {

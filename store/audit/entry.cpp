@@ -120,47 +120,29 @@ std::uint32_t sum_of(std::string_view head, std::string_view content) {
   return static_cast<std::uint32_t>(sum ^ sum >> 29);
 }
 
-/// Builds one entry in place: allocating for each would cost more than all the rest.
-class Packer {
+/// One entry's content, built in place: allocating for each would cost more than all the rest.
+class ContentWriter : public BasicWriter<FixedBytes<content_bytes_max>> {
  public:
-  explicit Packer(Written kind) : kind_(kind) {}
+  explicit ContentWriter(Written kind) : kind_(static_cast<std::uint8_t>(kind)) {}
 
-  template <typename Number>
-  void number(Number value) {
-    auto bits = static_cast<std::make_unsigned_t<Number>>(value);
-    for (std::size_t i = 0; i < sizeof bits; ++i) {
-      bytes_[end_++] = static_cast<char>(bits >> 8 * i & 0xff);
-    }
-  }
-  void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
-  void raw(std::string_view bytes) {
-    bytes.copy(bytes_.data() + end_, bytes.size());  // not memcpy: an empty view may be of null
-    end_ += bytes.size();
-  }
-  void text(std::string_view text, std::size_t bytes_max) {
-    text = text.substr(0, bytes_max);
-    number(static_cast<std::uint8_t>(text.size()));
-    raw(text);
-  }
   void subject(const Subject& subject) {
-    text(subject.path, text_max);
-    text(subject.entity_type, type_max);
-    text(subject.entity_id, text_max);
+    short_text(subject.path, text_max);
+    short_text(subject.entity_type, type_max);
+    short_text(subject.entity_id, text_max);
   }
-  void append_to(std::string& out) {
-    const std::size_t end = std::exchange(end_, 0);
-    const std::size_t size = end - header_bytes;
-    number(static_cast<std::uint16_t>(size));
-    number(static_cast<std::uint8_t>(kind_));
-    number(check_of(size, static_cast<std::uint8_t>(kind_)));
-    number(sum_of({bytes_.data(), 4}, {bytes_.data() + header_bytes, size}));
-    out.append(bytes_.data(), end);
+  /// Appends the entry.
+  void append_to(std::string& out) const {
+    const std::string_view content(out_.data(), out_.size());
+    BasicWriter<FixedBytes<header_bytes>> header;
+    header.number(static_cast<std::uint16_t>(content.size()));
+    header.number(kind_);
+    header.number(check_of(content.size(), kind_));
+    header.number(sum_of({header.out().data(), header.out().size()}, content));
+    out.append(header.out().data(), header.out().size()).append(content);
   }
 
  private:
-  const Written kind_;
-  std::size_t end_ = header_bytes;
-  std::array<char, audit_entry_bytes_max> bytes_;
+  const std::uint8_t kind_;
 };
 
 Subject read_subject(Reader& in) {
@@ -218,7 +200,7 @@ std::optional<AuditEntry> read_action(Reader& in, bool first) {
   entry.time = in.time();
   entry.action = in.short_text();
   entry.target = in.short_text();
-  entry.detail = in.raw(in.number<std::uint16_t>());
+  entry.detail = in.medium_text();
   entry.from = in.short_text();
   entry.status = in.number<std::uint16_t>();
   if (first) return entry;
@@ -251,68 +233,66 @@ std::optional<AuditEntry> read(Written kind, Reader& in) {
 }  // namespace
 
 void append(std::string& out, const AuditForward& entry) {
-  Packer packer(Written::forward);
-  packer.time(entry.time);
-  packer.number(entry.fence);
-  packer.raw(entry.fingerprint.view());
-  packer.number(entry.attempt);
-  packer.text(entry.policy, policy_max);
-  packer.text(entry.request_id, text_max);
-  packer.text(entry.trace_id, trace_id_max);
-  packer.subject(entry.subject);
-  packer.append_to(out);
+  ContentWriter content(Written::forward);
+  content.time(entry.time);
+  content.number(entry.fence);
+  content.raw(entry.fingerprint.view());
+  content.number(entry.attempt);
+  content.short_text(entry.policy, policy_max);
+  content.short_text(entry.request_id, text_max);
+  content.short_text(entry.trace_id, trace_id_max);
+  content.subject(entry.subject);
+  content.append_to(out);
 }
 
 void append(std::string& out, const AuditEnding& entry) {
-  Packer packer(Written::ending);
-  packer.time(entry.time);
-  packer.number(entry.fence);
-  packer.number(static_cast<std::uint8_t>(entry.how));
-  packer.number(static_cast<std::uint16_t>(entry.status));
-  packer.text(entry.error, text_max);
-  packer.append_to(out);
+  ContentWriter content(Written::ending);
+  content.time(entry.time);
+  content.number(entry.fence);
+  content.number(static_cast<std::uint8_t>(entry.how));
+  content.number(static_cast<std::uint16_t>(entry.status));
+  content.short_text(entry.error, text_max);
+  content.append_to(out);
 }
 
 void append(std::string& out, const AuditRefusal& entry) {
-  Packer packer(Written::refusal);
-  packer.time(entry.time);
-  packer.number<std::uint8_t>(entry.fingerprint ? 1 : 0);
-  if (entry.fingerprint) packer.raw(entry.fingerprint->view());
-  packer.text(entry.decision, word_max);
-  packer.text(entry.shadow, word_max);
-  packer.text(entry.policy, policy_max);
-  packer.text(entry.request_id, text_max);
-  packer.text(entry.trace_id, trace_id_max);
-  packer.subject(entry.subject);
-  packer.text(entry.error, text_max);
-  packer.append_to(out);
+  ContentWriter content(Written::refusal);
+  content.time(entry.time);
+  content.number<std::uint8_t>(entry.fingerprint ? 1 : 0);
+  if (entry.fingerprint) content.raw(entry.fingerprint->view());
+  content.short_text(entry.decision, word_max);
+  content.short_text(entry.shadow, word_max);
+  content.short_text(entry.policy, policy_max);
+  content.short_text(entry.request_id, text_max);
+  content.short_text(entry.trace_id, trace_id_max);
+  content.subject(entry.subject);
+  content.short_text(entry.error, text_max);
+  content.append_to(out);
 }
 
 void append(std::string& out, const AuditAction& entry) {
-  Packer packer(Written::action);
-  packer.time(entry.time);
-  packer.text(entry.action, text_max);
-  packer.text(entry.target, text_max);
-  const std::string_view detail = entry.detail.substr(0, detail_max);
-  packer.number(static_cast<std::uint16_t>(detail.size()));
-  packer.raw(detail);
-  packer.text(entry.from, text_max);
-  packer.number(static_cast<std::uint16_t>(entry.status));
-  packer.text(entry.policy, policy_max);
-  packer.subject(entry.subject);
-  packer.append_to(out);
+  ContentWriter content(Written::action);
+  content.time(entry.time);
+  content.short_text(entry.action, text_max);
+  content.short_text(entry.target, text_max);
+  content.medium_text(entry.detail, detail_max);
+  content.short_text(entry.from, text_max);
+  content.number(static_cast<std::uint16_t>(entry.status));
+  content.short_text(entry.policy, policy_max);
+  content.subject(entry.subject);
+  content.append_to(out);
 }
 
 void append(std::string& out, const AuditStart& entry) {
-  Packer packer(Written::start);
-  packer.time(entry.time);
-  packer.append_to(out);
+  ContentWriter content(Written::start);
+  content.time(entry.time);
+  content.append_to(out);
 }
 
 void append(std::string& out, const AuditFile& entry) {
-  Packer packer(Written::file);
-  packer.time(entry.time);
-  packer.append_to(out);
+  ContentWriter content(Written::file);
+  content.time(entry.time);
+  content.append_to(out);
 }
 
 WallTime AuditFrame::time() const {

@@ -8,9 +8,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "store/nonce.hpp"
 #include "store/postgres/channels.hpp"
 #include "store/postgres/failure.hpp"
+#include "store/postgres/nonce.hpp"
 #include "store/postgres/postgres_inspection.hpp"
 #include "store/postgres/reserving.hpp"
 #include "store/postgres/settling.hpp"

@@ -8,13 +8,19 @@
 // database until that works, reads back what was in doubt, writes what was retained, and only then
 // goes back to work.
 //
-// push(), settle_failed(), failing(), failure() and wake() are thread-safe.
+// Without syncs (`sync: none`) a small group may be written where it was submitted: a write is then
+// quicker than two switches between threads. It never waits there: not for the thread, nor for
+// RocksDB, which would make writers wait for its compactions; the thread writes it then. There is
+// still one writer at a time.
+//
+// push(), submit(), settle_failed(), failing(), failure() and wake() are thread-safe.
 #pragma once
 
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -78,7 +84,11 @@ class Committer {
     if (!later && operation == nullptr) queue_.nudge();
     return operation;
   }
-  void submit() { queue_.nudge(); }
+  /// Begins what was pushed `later`. May answer calls before it returns.
+  void submit() {
+    if (parts_.options.sync == Sync::none && commit_here()) return;
+    queue_.nudge();
+  }
 
   /// Operations should carry an entry for the audit log.
   bool audited() const { return parts_.audit != nullptr; }
@@ -96,6 +106,10 @@ class Committer {
     return records_estimate_.load(std::memory_order_relaxed);
   }
 
+  /// Runs `task` between two groups, while nothing is written. False where it did not, because the
+  /// database fails or the committer ends. Not from a thread that writes; `task` must not throw.
+  bool pause(const std::function<void()>& task);
+
   /// Answers everything pushed so far, then ends. Idempotent.
   void finish();
 
@@ -104,14 +118,18 @@ class Committer {
 
   void run();
   void work();
-  Operation* next_group(Operation*& pending) const;
-  void commit(Operation* group);
-  rocksdb::Status write(Operation* group, std::size_t& operations);
+  bool commit_here();
+  bool is_quick(const Operation* newest) const;
+  void commit_all(OperationList pending);
+  void commit(OperationList group);
+  void written(OperationList group, const rocksdb::Status& status, std::size_t operations,
+               Time begin);
+  rocksdb::Status write(const OperationList& group, std::size_t& operations, bool may_wait);
   bool needs_sync(const Operation& operation) const;
-  void succeed(Operation* group);
+  void succeed(OperationList group);
   void note(const Operation& operation);
   void write_down();
-  void fail(Operation* group, bool maybe_on_disk);
+  void fail(OperationList group, bool maybe_on_disk);
   void forget(const Operation& operation);
   void add(rocksdb::WriteBatch& batch, const Operation& operation);
   void add_outcome(rocksdb::WriteBatch& batch, const Operation& operation);
@@ -147,8 +165,12 @@ class Committer {
   std::atomic<std::uint64_t> records_estimate_{0};
   mutable std::mutex failure_mutex_;
   std::string failure_;
+  /// Held by who writes.
+  std::mutex writing_;
 
-  // The committer thread's own.
+  // Of who holds it.
+  /// Was taken, but could not be written at once: goes before what is in the queue.
+  std::optional<OperationList> put_back_;
   Delivery delivery_;
   /// Kept for its memory.
   rocksdb::WriteBatch batch_;

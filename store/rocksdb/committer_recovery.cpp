@@ -33,9 +33,11 @@ std::string Committer::failure() const {
 }
 
 void Committer::recover() {
-  if (Operation* const pending = queue_.take(next_attempt_); pending != nullptr) {
-    fail(pending, false);
-  }
+  queue_.wait(next_attempt_);
+  const std::lock_guard lock(writing_);
+  if (put_back_) fail(*std::move(put_back_), false);
+  put_back_.reset();
+  fail(queue_.take(), false);
   if (SteadyClock::now() < next_attempt_) return;
   if (try_recover()) return;
   next_attempt_ = SteadyClock::now() + reopen_pause_;

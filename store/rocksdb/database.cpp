@@ -84,11 +84,13 @@ void Database::add(rocksdb::WriteBatch& batch, Family family, std::string_view k
   }
 }
 
-rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
+rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync, bool may_wait) {
   rocksdb::WriteOptions options;
+  options.no_slowdown = !may_wait;
   options.sync = sync || options_.sync == Sync::all;
   const rocksdb::Status status = db_->Write(options, &batch);
-  write_failed_ = write_failed_ || !status.ok();
+  const bool put_off = !may_wait && status.IsIncomplete();
+  write_failed_ = write_failed_ || !(status.ok() || put_off);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include <rocksdb/db.h>
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <shared_mutex>
@@ -75,7 +76,9 @@ class Database {
            const std::optional<std::string>& value) const;
   /// With `sync: all` always synced: prepared_log.hpp builds on that. An error leaves it open
   /// whether the batch is on disk.
-  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
+  /// Where it may not wait, and would have to, for compactions: nothing is written, and the status
+  /// is Incomplete.
+  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync, bool may_wait = true);
 
   /// A flush or compaction failed since the last open; RocksDB accepts no or few writes more.
   bool background_failed() const;
@@ -92,6 +95,15 @@ class Database {
   /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing where something is
   /// missing.
   void close();
+
+  /// Writes the memtables down, while others write on. So snapshot() has little left to do.
+  rocksdb::Status flush() const;
+  /// Everything that was written, in tables, with hard links to them in `to`, which is on the
+  /// directory's file system. By who may write: nothing is written meanwhile. Throws as backup.hpp
+  /// does.
+  void snapshot(const std::filesystem::path& to);
+  /// Removes what a crash left of a snapshot.
+  void remove_staging() const;
 
   /// Rewrites everything but what has expired. Minutes for gigabytes; ends soon after `stop`.
   rocksdb::Status reclaim(std::atomic<bool>& stop) const;

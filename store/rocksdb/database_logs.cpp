@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 
 #include "store/rocksdb/database.hpp"
 
@@ -62,11 +63,11 @@ std::optional<std::uint64_t> Database::oldest_log_needed() const {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   status = rocksdb::DB::OpenForReadOnly(options, options_.path.string(), families, &handles, &db);
+  const std::unique_ptr<rocksdb::DB> owner(db);
   if (!status.ok()) return std::nullopt;
   std::uint64_t oldest = 0;
-  db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
-  for (rocksdb::ColumnFamilyHandle* const handle : handles) db->DestroyColumnFamilyHandle(handle);
-  delete db;
+  owner->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
+  for (auto* const handle : handles) owner->DestroyColumnFamilyHandle(handle);
   return oldest;
 }
 

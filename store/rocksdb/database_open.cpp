@@ -136,6 +136,7 @@ void Database::open() {
                     std::string(rocksdb_series_tested) +
                     ": the store uses RocksDB's own write-ahead log and memtable, which is slower");
   }
+  remove_staging();
   try {
     log_notes_.read();
   } catch (const std::system_error& error) {

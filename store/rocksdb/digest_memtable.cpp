@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -19,15 +20,14 @@ using rocksdb::Slice;
 /// asked.
 class Entries {
  public:
-  ~Entries() {
-    for (std::atomic<Block*>& block : blocks_) delete block.load(std::memory_order_relaxed);
-  }
-
   /// False: there is no room for more, and the order must not be relied on any more.
   void push_back(const char* entry) {
     const std::size_t size = size_.load(std::memory_order_relaxed);
     std::atomic<Block*>& block = blocks_[size / block_size];
-    if (size % block_size == 0) block.store(new Block, std::memory_order_relaxed);
+    if (size % block_size == 0) {
+      owned_.push_back(std::make_unique_for_overwrite<Block>());
+      block.store(owned_.back().get(), std::memory_order_relaxed);
+    }
     (*block.load(std::memory_order_relaxed))[size % block_size] = entry;
     size_.store(size + 1, std::memory_order_release);
   }
@@ -48,6 +48,7 @@ class Entries {
 
   /// Room for 33 million entries: gigabytes.
   std::array<std::atomic<Block*>, 4'096> blocks_{};
+  std::vector<std::unique_ptr<Block>> owned_;  // the writer's alone
   std::atomic<std::size_t> size_{0};
 };
 

@@ -2,9 +2,11 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <chrono>
 #include <stdexcept>
 
 #include "store/codec.hpp"
+#include "store/rocksdb/restore.hpp"
 
 namespace onceproxy::store::meta {
 
@@ -63,6 +65,24 @@ std::uint64_t read(const Database& database, const std::filesystem::path& path,
   return *value;
 }
 
+/// A store was restored: fences that were given out after its backup are not known.
+std::uint64_t raise_fences(Database& database, const std::filesystem::path& path,
+                           std::uint64_t ceiling) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::uint64_t raised = fence_after_restore(
+      ceiling,
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()));
+  rocksdb::WriteBatch batch;
+  // Unless an earlier version wrote last, which keep_digests() has to find out.
+  if (read(database, path, digests_fence_ceiling) == ceiling) {
+    add_fence_ceiling(database, batch, raised);
+  } else {
+    database.add(batch, Family::meta, fence_ceiling, encode(raised));
+  }
+  write(database, path, batch);
+  return raised;
+}
+
 }  // namespace
 
 std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
@@ -75,7 +95,13 @@ std::uint64_t prepare(Database& database, const std::filesystem::path& path) {
                std::to_string(format_now),
            "use the program that wrote it or choose another path");
   }
-  const std::uint64_t ceiling = read(database, path, fence_ceiling);
+  std::uint64_t ceiling = read(database, path, fence_ceiling);
+  const std::filesystem::path mark = path / restored_name;
+  if (std::filesystem::exists(mark)) {
+    ceiling = raise_fences(database, path, ceiling);
+    // Behind the write: until then the next start has to do it.
+    std::filesystem::remove(mark);
+  }
   // With a part of the log, ceilings may have gone; far fewer numbers than this fit into one.
   constexpr std::uint64_t lost_at_most = std::uint64_t{1} << 32;
   return database.lost_wal() ? ceiling + lost_at_most : ceiling;

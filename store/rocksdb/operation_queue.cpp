@@ -10,9 +10,8 @@ Operation* OperationQueue::sealed() {
 }
 
 OperationQueue::~OperationQueue() {
-  Operation* operation = head_.load();
-  if (operation == sealed()) return;
-  while (operation != nullptr) delete std::exchange(operation, operation->next);
+  Operation* const newest = head_.load();
+  if (newest != sealed()) const OperationList left(newest);
 }
 
 std::unique_ptr<Operation> OperationQueue::push(std::unique_ptr<Operation> operation) {
@@ -31,27 +30,34 @@ void OperationQueue::nudge() {
   if (head_.load(std::memory_order_relaxed) == nullptr) return;
   // Seen set, it is still to be cleared by a taker that looks at the queue after that.
   if (nudged_.load(std::memory_order_seq_cst)) return;
-  // This store and load, the store and the load in take(): all in one order, so that either the
-  // taker sees the nudge, or it is seen waiting.
+  // This store and load, the store and the load in wait(): all in one order, so that either who
+  // waits sees the nudge, or it is seen waiting.
   nudged_.store(true, std::memory_order_seq_cst);
   if (!waiting_.load(std::memory_order_seq_cst)) return;
   {
-    // A taker that saw no nudge waits by now. That it waits is for the taker alone to take back: it
-    // may have taken what this nudge stands for, and wait for the next one.
+    // Who saw no nudge waits by now. That it waits is for itself alone to take back: what this
+    // nudge stands for may be taken already, and it waits for the next one.
     const std::lock_guard lock(mutex_);
   }
   pushed_.notify_one();
 }
 
-Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
-  if (!nudged_.load(std::memory_order_relaxed)) {
-    std::unique_lock lock(mutex_);
-    waiting_.store(true, std::memory_order_seq_cst);
-    pushed_.wait_until(lock, until,
-                       [this] { return woken_ || nudged_.load(std::memory_order_seq_cst); });
-    waiting_.store(false, std::memory_order_relaxed);
-    woken_ = false;
-  }
+void OperationQueue::wait(std::chrono::steady_clock::time_point until) {
+  if (nudged_.load(std::memory_order_relaxed)) return;
+  std::unique_lock lock(mutex_);
+  waiting_.store(true, std::memory_order_seq_cst);
+  pushed_.wait_until(lock, until,
+                     [this] { return woken_ || nudged_.load(std::memory_order_seq_cst); });
+  waiting_.store(false, std::memory_order_relaxed);
+  woken_ = false;
+}
+
+const Operation* OperationQueue::peek() const {
+  const Operation* const newest = head_.load(std::memory_order_acquire);
+  return newest == sealed() ? nullptr : newest;
+}
+
+OperationList OperationQueue::take() {
   // Before the queue is looked at: a nudge for what comes later than that is for the next time.
   nudged_.exchange(false, std::memory_order_seq_cst);
   Operation* newest = head_.exchange(nullptr, std::memory_order_seq_cst);
@@ -62,7 +68,7 @@ Operation* OperationQueue::take(std::chrono::steady_clock::time_point until) {
     oldest = newest;
     newest = older;
   }
-  return oldest;
+  return OperationList(oldest);
 }
 
 void OperationQueue::wake() {

@@ -1,6 +1,6 @@
-// OperationQueue: many threads push, one takes all. Pushing is one compare-and-swap. What was
-// pushed is taken once somebody nudges: so whoever pushes several has them taken together, though
-// the taker comes by in between.
+// OperationQueue: many threads push, one takes all; who takes may change, and callers see to it
+// that it is one at a time. Pushing is one compare-and-swap. What was pushed is taken once somebody
+// nudges: so whoever pushes several has them taken together, though the taker comes by in between.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <mutex>
 
-#include "store/rocksdb/operation.hpp"
+#include "store/rocksdb/operation_list.hpp"
 
 namespace onceproxy::store {
 
@@ -20,19 +20,25 @@ class OperationQueue {
   OperationQueue& operator=(const OperationQueue&) = delete;
   ~OperationQueue();
 
-  /// Any thread. Gives the operation back where the queue is sealed. It is taken at the next
-  /// nudge(), or when the taker's wait is over.
+  /// Any thread. Gives the operation back where the queue is sealed. It is to be taken
+  /// at the next nudge(), or when the wait is over.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
 
   /// Any thread: what was pushed is to be taken now. Cheap where that is nothing.
   void nudge();
 
-  /// The taker: everything pushed so far, oldest first, linked by `next`; waits for a nudge() since
-  /// the last take(), for `until`, or for wake(). Null where there is nothing, also after a nudge
-  /// for what went with an earlier take().
-  Operation* take(std::chrono::steady_clock::time_point until);
+  /// One thread: waits for a nudge() since the last take(), for `until`, or for wake().
+  void wait(std::chrono::steady_clock::time_point until);
 
-  /// Any thread: ends the taker's wait, the next one if it does not wait now.
+  /// The taker: everything pushed so far, oldest first. Empty where there is nothing, also after a
+  /// nudge for what went with an earlier take().
+  OperationList take();
+
+  /// The taker: the newest of what take() would give; the others are found by `next`, the next
+  /// newest first. Valid until take(). Null where there is nothing.
+  const Operation* peek() const;
+
+  /// Any thread: ends the wait, the next one if there is none now.
   void wake();
 
   /// The taker: from now on push() gives everything back. False where there is still something.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/nonce.hpp"
+#include "store/random.hpp"
 
 namespace onceproxy::store {
 
@@ -185,7 +185,7 @@ Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
   }
   Record record;
   record.payload = request.payload;
-  record.nonce = random_nonce();
+  fill_random(record.nonce);
   record.fence = parts_.fences.take();
   record.created = now;
   record.policy = request.policy.substr(0, policy_bytes_max);

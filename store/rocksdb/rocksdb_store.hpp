@@ -3,11 +3,14 @@
 // costs one sync. Reads run on the caller's thread.
 #pragma once
 
+#include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "store/clock.hpp"
 #include "store/inspection.hpp"
+#include "store/rocksdb/backup.hpp"
 #include "store/rocksdb/observer.hpp"
 #include "store/rocksdb/options.hpp"
 #include "store/rocksdb/stats.hpp"
@@ -31,6 +34,13 @@ class RocksDbStore : public Store {
 
   /// For operators; lives as long as the store.
   virtual Inspection& inspection() = 0;
+
+  /// Everything the store knows now, as a backup (backup.hpp) in `directory`, which must be new or
+  /// empty. While it is made the store works on, but for the moment in which tables are written
+  /// down and linked. Ends early, with an error, soon after `stop`, or when the store fails or
+  /// closes. From one thread at a time. Throws std::runtime_error with a message for an operator.
+  virtual BackupContents back_up(const std::filesystem::path& directory,
+                                 const std::atomic<bool>& stop) = 0;
 
   /// Answers every call under way, flushes, and closes. Verbs answer `closing` from then on; so do
   /// calls that waited, on their loops: the store must stay until they were answered.

@@ -20,13 +20,22 @@ CONNECTIONS = 64
 STEAL_MAX = 3.0  # per cent
 TRIES = 4
 
+# Bodies that are streamed: what is appended to the path for it. Fewer connections than for small
+# ones, whose buffers would not fit into the CPU's cache otherwise.
+BODIES = {"large-64k": "/64k", "large-1m": "/1m", "upload-1m": ""}
+BODY_CONNECTIONS = 16
+BODY_CONTENDERS = ("nginx-bodies", "onceproxy-pass")
+
 Result = collections.namedtuple("Result", "cpu_us per_second p50_us p99_us errors memory_mib steal")
 
 
-def load(bench, kind, seed, seconds):
-    """One run of wrk; its numbers."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(PEERS / "load.lua"),
-               f"{bench.scheme}://127.0.0.1:{bench.port}/", "--", kind, seed, bench.path]
+def load(bench, kind, seed, seconds, connections=None, port=None):
+    """One run of wrk; its numbers. `port`: of the contender unless told."""
+    if connections is None:
+        connections = BODY_CONNECTIONS if kind in BODIES else CONNECTIONS
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(PEERS / "load.lua"),
+               f"{bench.scheme}://127.0.0.1:{port or bench.port}/", "--", kind, seed,
+               bench.path + BODIES.get(kind, "")]
     if bench.pinned:
         command = ["taskset", "-c", "1", *command]
     output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30).stdout
@@ -60,12 +69,17 @@ def measure(name, kind, options, pinned):
 
 def workloads(options):
     """(contender, workload) in the order of a round."""
+    wanted = options.only.split(",") if options.only else [""]
     for name in CONTENDERS:
-        if options.only and not any(part in name for part in options.only.split(",")):
+        if name == "nginx-bodies" or not any(part in name for part in wanted):
             continue
         yield name, "unique"
         if name not in WITHOUT_MEMORY:
             yield name, "dup"
+    for kind in BODIES:
+        if any(part in kind for part in wanted):
+            for name in BODY_CONTENDERS:
+                yield name, kind
 
 
 def medians(results):
@@ -93,6 +107,8 @@ TARGETS = [
     ("replay CPU / HAProxy stick table's bare 409", ("onceproxy-all", "dup"), ("haproxy-stick", "dup"), "cpu_us", 1.0, "<="),
     ("TLS: pass-through CPU / HAProxy", ("onceproxy-tls-pass", "unique"), ("haproxy-tls", "unique"), "cpu_us", 1.0, "<="),
     ("TLS: replay CPU / HAProxy", ("onceproxy-tls-all", "dup"), ("haproxy-tls", "unique"), "cpu_us", 1.0, "<="),
+    *((f"{kind}: CPU / nginx", ("onceproxy-pass", kind), ("nginx-bodies", kind), "cpu_us", 1.0, "<=") for kind in BODIES),
+    *((f"{kind}: throughput / nginx", ("onceproxy-pass", kind), ("nginx-bodies", kind), "per_second", 1.0, ">=") for kind in BODIES),
     ("first request req/s / nginx+Lua+Redis", ("onceproxy-all", "unique"), ("nginx-lua-redis", "unique"), "per_second", 3.0, ">="),
 ]
 
@@ -116,7 +132,7 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="of every contender (default 5)")
     parser.add_argument("--seconds", type=int, default=5, help="of every run (default 5)")
-    parser.add_argument("--only", default="", help="contenders whose name holds one of these, a,b")
+    parser.add_argument("--only", default="", help="contenders and workloads of bodies whose name holds one of these, a,b")
     parser.add_argument("--quick", action="store_true", help="1 round of 2 seconds, pinned only")
     parser.add_argument("--mode", choices=["pinned", "unpinned", "both"], default="both")
     for name in ("onceproxy", "upstream", "directory"):
@@ -139,7 +155,8 @@ def main():
                 print(f"round {number + 1}, {'pinned' if pinned else 'unpinned'}, {name}, {kind}: "
                       f"{result.cpu_us:.1f} µs, {result.per_second:.0f}/s, "
                       f"steal {result.steal:.1f} %", file=sys.stderr, flush=True)
-    titles = {True: f"pinned: one worker on core 0, load and upstream on core 1, {CONNECTIONS} connections",
+    titles = {True: f"pinned: one worker on core 0, load and upstream on core 1, {CONNECTIONS} connections, "
+                    f"{BODY_CONNECTIONS} for long bodies",
               False: f"unpinned: two workers, {CONNECTIONS} connections"}
     for pinned, table in tables.items():
         print_table(titles[pinned], table)

@@ -15,6 +15,7 @@ CONTENDERS = {
     "haproxy-http": ("haproxy-http.cfg", ["haproxy", "-db", "-f", "{config}"], {}, "/dispatch"),
     "haproxy-stick": ("haproxy-stick.cfg", ["haproxy", "-db", "-f", "{config}"], {}, "/dispatch"),
     "nginx-proxy": ("nginx-proxy.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
+    "nginx-bodies": ("nginx-bodies.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
     "nginx-lua-redis": ("nginx-lua-redis.conf", ["nginx", "-c", "{config}"], {}, "/dispatch"),
     "onceproxy-pass": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/other"),
     "onceproxy-all": ("onceproxy.yaml", ["{onceproxy}", "run", "-c", "{config}"], {"SYNC": "all"}, "/dispatch"),
@@ -53,8 +54,10 @@ def free_ports(count):
 class Bench:
     """One contender in front of the upstream, each on its core when pinned. Use with `with`."""
 
-    def __init__(self, name, pinned, onceproxy, upstream, directory):
+    def __init__(self, name, pinned, onceproxy, upstream, directory, store=None):
+        """`store`: where onceproxy's store is and stays; else it is new, and is removed."""
         self.name = name
+        self.store = store
         self.pinned = pinned
         self.directory = pathlib.Path(directory) / name
         self.programs = {"onceproxy": onceproxy, "upstream": upstream}
@@ -92,7 +95,7 @@ class Bench:
     def _configure(self, name, values):
         text = (PEERS / name).read_text()
         values = {"PORT": self.port, "UPSTREAM": self.upstream_port, "REDIS": self.redis_port,
-                  "RUN": self.directory, "WORKERS": 1 if self.pinned else 2, **values}
+                  "STORE": self.store or self.directory / "onceproxy", "RUN": self.directory, "WORKERS": 1 if self.pinned else 2, **values}
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         path = self.directory / name

@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
+from harness.kubelet import Node
 from harness.postgres import Postgres
 
 
@@ -108,6 +109,14 @@ def postgres():
 def database(postgres, directory):
     """An empty database with onceproxy's schema."""
     return postgres.database().migrate(directory)
+
+
+@pytest.fixture
+def node(directory):
+    """Runs pods of deploy/kubernetes."""
+    made = Node(directory)
+    yield made
+    made.close()
 
 
 @pytest.fixture

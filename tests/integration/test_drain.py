@@ -1,6 +1,5 @@
 """SIGTERM: what is under way finishes, nothing new begins, and the exit code is 0."""
 
-import ctypes
 import os
 import signal
 import threading
@@ -11,6 +10,7 @@ import pytest
 
 from harness import Client, eventually, policy, request
 from harness.client import BrokenOff, once
+from harness.threads import halt
 from harness.upstream import executed
 
 
@@ -120,19 +120,6 @@ def test_ready_says_no_while_draining_and_live_says_yes(held_up):
         finish.set()
         client.ends()
     assert proxy.wait() == 0
-
-
-# ptrace(2): one thread is stopped, and the others go on.
-PTRACE_SEIZE, PTRACE_INTERRUPT, WAIT_ALL = 0x4206, 0x4207, 0x40000000
-
-
-def halt(thread):
-    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-    for asked in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        if ptrace(asked, thread, None, None) != 0:
-            pytest.skip(f"threads cannot be stopped here: {os.strerror(ctypes.get_errno())}")
-    os.waitpid(thread, WAIT_ALL)
 
 
 def test_a_process_whose_threads_hang_ends_all_the_same(stage, upstream):

@@ -14,6 +14,7 @@ from harness.process import binary, environment, run
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = {
     "bin/onceproxy",
+    "lib/systemd/system/onceproxy.service",
     "share/man/man1/onceproxy.1",
     "share/bash-completion/completions/onceproxy",
     "share/zsh/site-functions/_onceproxy",

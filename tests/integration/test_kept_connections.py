@@ -1,6 +1,10 @@
 """Connections to the upstream that are kept: used again where that loses nothing."""
 
+import signal
+import socket
 import time
+
+import pytest
 
 from harness import Client, eventually, policy
 from harness.upstream import executed
@@ -101,3 +105,22 @@ def test_a_silent_answer_is_cut_off_by_the_idle_timeout_alone(stage):
     proxy = stage.proxy(upstream, upstream={"keepalive_timeout": "100ms", "idle_timeout": "30s"})
     with Client(proxy.data) as client:
         assert client.call(key="a").body == b"ok"
+
+
+@pytest.mark.parametrize("sent", [b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n",
+                                  b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
+                                  b"Content-Length: 2\r\n\r\n{}", b"GET /else HT"],
+                         ids=["passed", "covered", "half a head"])
+def test_an_end_that_comes_with_the_bytes_is_heard(proxy, sent):
+    """The kernel tells of both at once, and of the end not again."""
+    with socket.create_connection(proxy.data, timeout=30) as sock:
+        eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 1,
+                   "the connection accepted")
+        proxy.process.send_signal(signal.SIGSTOP)
+        try:
+            sock.sendall(sent)
+            sock.shutdown(socket.SHUT_WR)
+        finally:
+            proxy.process.send_signal(signal.SIGCONT)
+        while sock.recv(4096):
+            pass

@@ -11,11 +11,11 @@ BODY = bytes(range(256)) * 256
 
 @pytest.fixture
 def faulty(stage, directory):
-    """Makes a proxy in front of `upstream` whose system calls can fail, and what makes them fail."""
+    """Makes a proxy in front of `target` whose system calls can fail, and what makes them fail."""
 
-    def make(upstream, policies=None):
+    def make(target, policies=None, **more):
         faults = Faults(directory, directory / "no-such-disk")
-        return stage.proxy(upstream, policies, variables=faults.variables), faults
+        return stage.proxy(target, policies, variables=faults.variables, **more), faults
 
     return make
 
@@ -79,3 +79,15 @@ def test_a_request_that_the_kernel_has_no_memory_for_was_not_sent(stage, faulty)
         answer = once(proxy.data, request(key="a"))
     assert answer.decision == "forwarded"
     assert upstream.executions["a"] == 1
+
+
+def test_a_request_of_which_some_bytes_left_is_in_doubt(stage, faulty):
+    upstream = stage.upstream()
+    proxy, faults = faulty(upstream, [policy()],
+                           upstream={"address": upstream.address, "response_timeout": "2s"})
+    with Client(proxy.data) as client:
+        assert client.call(key="warm").decision == "forwarded"
+        faults.set(send_to_cut=40)
+        assert client.call(key="a").decision == "upstream-error"
+        assert faults.get("failed") >= 1
+        assert client.call(key="a").decision == "held"

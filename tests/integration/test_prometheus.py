@@ -245,7 +245,7 @@ def test_every_alert_has_a_severity_a_summary_and_a_section_in_the_runbook():
     for name, alert in alerts().items():
         assert alert["labels"]["severity"] in ("page", "ticket"), name
         assert alert["annotations"]["summary"], name
-        assert alert["annotations"]["runbook_url"] == f"deploy/README.md#{name.lower()}"
+        assert alert["annotations"]["runbook_url"] == f"https://onceproxy.io/runbooks#{name.lower()}"
         assert name in sections, f"deploy/README.md says nothing of {name}"
     told = {section for section in sections if section.startswith("Onceproxy")}
     assert told == set(alerts()), "sections about alerts that there are not"

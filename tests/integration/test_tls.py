@@ -1,6 +1,7 @@
 """TLS on the data port: who gets in, who does not, and that HTTP is the same inside."""
 
 import contextlib
+import datetime
 import os
 import socket
 import ssl
@@ -304,6 +305,30 @@ def test_who_is_no_longer_trusted_is_refused_with_a_kept_session_too(stage, upst
             client.send(request("GET", "/a"))
             raise ConnectionError(client.receive())
     failed(proxy, "bad-certificate")
+
+
+def test_a_session_does_not_outlive_the_certificate_that_began_it(stage, upstream, authority,
+                                                                  directory, files):
+    proxy = stage.proxy(upstream, listen=listen(files, client_ca=authority.write_ca(directory)))
+    ends = datetime.timedelta(seconds=8)
+    brief = authority.issue("brief", ends=ends)
+    context = shown(authority, directory, brief)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python keeps its sessions by hand
+    with SecureClient(proxy.data, context) as client:
+        client.send(request("GET", "/a"))
+        assert client.receive().startswith(b"HTTP/1.1 200")
+        session = client.tls.session
+    # A session that is not resumed would ask for the certificate again, and be refused for that.
+    with SecureClient(proxy.data, context, session=session) as client:
+        assert client.tls.session_reused
+    over = brief.certificate.not_valid_after
+    eventually(lambda: datetime.datetime.utcnow() > over, "the certificate's end")
+    with pytest.raises(OSError):
+        with SecureClient(proxy.data, context, session=session) as client:
+            client.send(request("GET", "/a"))
+            raise ConnectionError(client.receive())
+    failed(proxy, "bad-certificate")
+    assert len(upstream.requests) == 1
 
 
 def test_the_upstream_is_told_who_the_client_is_and_believes_nobody_else(stage, upstream, authority,

@@ -13,6 +13,7 @@ import yaml
 
 from harness import Client, eventually
 from harness.certificates import DAY, Authority, client_context, put
+from harness.faults import Faults
 from harness.process import run
 from harness.secure import SecureClient
 from harness.wait import PATIENCE
@@ -104,9 +105,10 @@ def secure(stage, directory, authority):
     return make
 
 
-def front(stage, upstream, directory, authority, tls=None, policies=None, **more):
+def front(stage, upstream, directory, authority, tls=None, policies=None, variables=None, **more):
     tls = {"ca": authority.write_ca(directory), **(tls or {})}
-    return stage.proxy(upstream.address, policies, upstream={"tls": tls, **more})
+    return stage.proxy(upstream.address, policies, variables=variables,
+                       upstream={"tls": tls, **more})
 
 
 def test_requests_go_through_tls_on_a_kept_connection(stage, secure, directory, authority):
@@ -276,6 +278,19 @@ def test_a_request_that_broke_off_after_it_left_is_unknown(stage, secure, direct
     proxy = front(stage, secure(answer=reads_and_leaves), directory, authority)
     with Client(proxy.data) as client:
         assert client.call(key="k").decision == "upstream-error"
+        assert client.call(key="k").decision == "held"
+
+
+def test_half_a_record_that_left_is_not_nothing_sent(stage, secure, directory, authority):
+    """OpenSSL reports no byte of the request as written; some of its ciphertext is on its way."""
+    upstream, faults = secure(), Faults(directory, directory / "no-such-disk")
+    proxy = front(stage, upstream, directory, authority, variables=faults.variables,
+                  response_timeout="2s")
+    with Client(proxy.data) as client:
+        assert client.call(key="warm").decision == "forwarded"
+        faults.set(send_to_cut=40)
+        assert client.call(key="k").decision == "upstream-error"
+        assert faults.get("failed") >= 1
         assert client.call(key="k").decision == "held"
 
 

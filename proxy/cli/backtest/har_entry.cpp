@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "policies/percent.hpp"
 #include "policies/request_view.hpp"
 #include "proxy/cli/backtest/base64.hpp"
 #include "proxy/cli/backtest/json_fields.hpp"
@@ -36,17 +37,13 @@ Read read_head(const JsonObject& entry, const JsonObject& request, LoggedRequest
 
 /// As application/x-www-form-urlencoded has it (WHATWG URL, section 5.2).
 void append_form_text(std::string_view text, std::string& out) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '*' || c == '-' || c == '.' || c == '_';
-    if (plain) {
+    if (c == '*' || (policies::is_unreserved(c) && c != '~')) {
       out += c;
     } else if (c == ' ') {
       out += '+';
     } else {
-      out += {'%', digits[byte >> 4], digits[byte & 15]};
+      policies::append_percent(c, out);
     }
   }
 }

@@ -4,13 +4,15 @@
 #include <numeric>
 #include <ostream>
 
-#include "config/json.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::backtest {
 namespace {
 
-using config::Json;
 using gate::Decision;
+using telemetry::Json;
+using telemetry::JsonArray;
+using telemetry::JsonObject;
 
 constexpr std::string_view uncovered_name = "(no policy)";
 constexpr std::string_view bad_request_name = "(bad request)";
@@ -115,28 +117,28 @@ void print_lacking(const Report& report, std::ostream& out) {
 }
 
 Json json_of(const PolicyCount& policy) {
-  Json missing = Json::array();
+  JsonArray missing;
   for (const auto& [selector, requests] : policy.missing) {
-    missing.push_back(Json::object({{"selector", selector}, {"requests", requests}}));
+    missing.push_back(JsonObject({{"selector", selector}, {"requests", requests}}));
   }
-  Json decisions = Json::object();
+  JsonObject decisions;
   for (std::size_t i = 0; i < gate::decision_count; ++i) {
     if (policy.decisions[i] > 0) {
-      decisions.set(std::string(name(decision_at(i))), policy.decisions[i]);
+      decisions[name(decision_at(i))] = policy.decisions[i];
     }
   }
-  return Json::object({{"name", policy.name},
-                       {"requests", policy.requests()},
-                       {"decisions", std::move(decisions)},
-                       {"missing", std::move(missing)}});
+  return JsonObject({{"name", policy.name},
+                     {"requests", policy.requests()},
+                     {"decisions", std::move(decisions)},
+                     {"missing", std::move(missing)}});
 }
 
 Json bad_lines_of(const Report& report) {
-  Json first = Json::array();
+  JsonArray first;
   for (const BadLine& bad : report.first_bad_lines) {
-    first.push_back(Json::object({{"line", bad.line}, {"message", bad.why}}));
+    first.push_back(JsonObject({{"line", bad.line}, {"message", bad.why}}));
   }
-  return Json::object({{"count", report.bad_lines}, {"first", std::move(first)}});
+  return JsonObject({{"count", report.bad_lines}, {"first", std::move(first)}});
 }
 
 Json time_of(const std::optional<Moment>& moment) {
@@ -171,27 +173,26 @@ void print_table(const Report& report, std::ostream& out) {
 }
 
 void print_json(const Report& report, std::ostream& out) {
-  Json policies = Json::array();
+  JsonArray policies;
   for (const PolicyCount& policy : report.policies) policies.push_back(json_of(policy));
   const auto back = std::chrono::ceil<std::chrono::milliseconds>(report.out_of_order_max).count();
   Json broke_off = report.broke_off.empty() ? Json() : Json(report.broke_off);
-  out << Json::object({{"log", report.log},
-                       {"complete", report.broke_off.empty()},
-                       {"error", std::move(broke_off)},
-                       {"requests", report.requests},
-                       {"from", time_of(report.from)},
-                       {"to", time_of(report.to)},
-                       {"policies", std::move(policies)},
-                       {"uncovered", report.uncovered},
-                       {"bad_requests", report.bad_requests},
-                       {"without_status", report.without_status},
-                       {"with_headers", report.with_headers},
-                       {"bodies_left_out", report.bodies_left_out},
-                       {"out_of_order", Json::object({{"count", report.out_of_order},
-                                                      {"max_ms", std::int64_t{back}}})},
-                       {"no_requests", bad_lines_of(report)}})
-             .dump()
-      << "\n";
+  const JsonObject all({{"log", report.log},
+                        {"complete", report.broke_off.empty()},
+                        {"error", std::move(broke_off)},
+                        {"requests", report.requests},
+                        {"from", time_of(report.from)},
+                        {"to", time_of(report.to)},
+                        {"policies", std::move(policies)},
+                        {"uncovered", report.uncovered},
+                        {"bad_requests", report.bad_requests},
+                        {"without_status", report.without_status},
+                        {"with_headers", report.with_headers},
+                        {"bodies_left_out", report.bodies_left_out},
+                        {"out_of_order", JsonObject({{"count", report.out_of_order},
+                                                     {"max_ms", std::int64_t{back}}})},
+                        {"no_requests", bad_lines_of(report)}});
+  out << telemetry::json_text(all) << "\n";
 }
 
 }  // namespace onceproxy::backtest

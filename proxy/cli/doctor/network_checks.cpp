@@ -114,8 +114,7 @@ void check_upstream_tls(const config::Settings& settings, const tls::ClientOptio
   if (!context) return;
   const config::Address& address = settings.upstream.address;
   const auto answer = admin::ask({address.host, address.port, address.unix_path},
-                                 {"OPTIONS", "*", "", *std::move(context)},
-                                 std::chrono::duration_cast<std::chrono::seconds>(patience_max));
+                                 {"OPTIONS", "*", "", *std::move(context)}, patience_max);
   if (answer) {
     out.ok("its certificate is accepted for " + options.server_name);
   } else {

@@ -3,17 +3,11 @@
 #include <algorithm>
 
 #include "proxy/http/grammar/head.hpp"
+#include "store/hex.hpp"
 
 namespace onceproxy::http {
 
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool token_char(char c) {
   return valid_token({&c, 1});
@@ -108,7 +102,7 @@ bool ChunkedDecoder::take_size(char c) {
     if (state_ == State::size) state_ = State::size_end;
     return ++extension_bytes_ <= extension_bytes_max;
   }
-  const int digit = hex_value(c);
+  const int digit = store::hex_value(c);
   if (digit >= 0 && state_ != State::size_end) {
     // What could overflow is refused, not wrapped; so are zeros without end.
     if (++size_digits_ > size_digits_max) return false;

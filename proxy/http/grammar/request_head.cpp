@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/percent.hpp"
 #include "proxy/http/grammar/characters.hpp"
 #include "proxy/http/grammar/head.hpp"
 #include "proxy/http/grammar/head_fields.hpp"
@@ -16,10 +17,7 @@ using policies::equals_ignoring_case;
 bool valid_name(std::string_view name) {
   if (name.empty() || !all_of(name, host_chars)) return false;
   for (std::size_t at = name.find('%'); at != std::string_view::npos; at = name.find('%', at + 1)) {
-    if (at + 2 >= name.size() || policies::hex_value(name[at + 1]) < 0 ||
-        policies::hex_value(name[at + 2]) < 0) {
-      return false;
-    }
+    if (policies::percent_byte(name.substr(at)) < 0) return false;
   }
   return true;
 }

@@ -1,6 +1,6 @@
--- What wrk sends: 512-byte JSON POSTs with an Idempotency-Key.
--- Arguments: unique (every key is new) or dup (a thousand keys again and again), a seed that makes
--- the keys of this run its own, and the path.
+-- What wrk sends: JSON POSTs with an Idempotency-Key, of 512 bytes, or of 1 MiB for upload-1m.
+-- Arguments: dup (a thousand keys again and again) or another kind (every key is new), a seed that
+-- makes the keys of this run its own, and the path.
 local kind, prefix, head, tail
 local sent = 0
 
@@ -12,6 +12,9 @@ body = body .. string.rep("p", 512 - #body - 3) .. '"}}'
 
 function init(arguments)
   kind = arguments[1]
+  if kind == "upload-1m" then
+    body = string.rep("p", 1024 * 1024)
+  end
   head = "POST " .. arguments[3] .. " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: wrk\r\nAccept: */*\r\n" ..
     "Content-Type: application/json\r\nContent-Length: " .. #body .. "\r\n" ..
     "Idempotency-Key: " .. arguments[2] .. "-0000-4000-8000-"

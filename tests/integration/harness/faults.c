@@ -2,7 +2,7 @@
  * which both map, while the program runs.
  *
  * A disk that is full: files under FAULTS_DIRECTORY take no byte beyond their size. Sockets: accept
- * fails so many times, a send takes no more than so many bytes, a send fails so many times. */
+ * fails so many times, a send takes no more than so many bytes, a send fails so many times, one is cut. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +23,7 @@ struct faults {
   int64_t accepts_to_fail;    /* with EMFILE; counted down */
   int64_t send_bytes_max;     /* 0: as many as the kernel takes */
   int64_t sends_to_fail;      /* with ENOBUFS; counted down */
+  int64_t send_to_cut;        /* the next send takes so many bytes; its socket sends none after it */
   int64_t failed;             /* how many calls were made to fail */
 };
 
@@ -137,23 +138,45 @@ int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags) 
   return real(socket, address, length, flags);
 }
 
+/* The socket of the send that was cut; -1: none was. */
+static int cut_socket = -1;
+
+/* Whether a send fails. */
+static int send_fails(int socket) {
+  int cut = socket == __atomic_load_n(&cut_socket, __ATOMIC_SEQ_CST);
+  if (cut) __atomic_fetch_add(&faults->failed, 1, __ATOMIC_SEQ_CST);
+  if (!cut && !counted_down(&faults->sends_to_fail)) return 0;
+  errno = ENOBUFS;
+  return 1;
+}
+
+/* Another socket may get the same number. */
+int close(int file) {
+  REAL(close);
+  int cut = file;
+  __atomic_compare_exchange_n(&cut_socket, &cut, -1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  return real(file);
+}
+
+/* How many bytes a send may take; 0: as many as the kernel takes. */
+static int64_t most_of_a_send(int socket) {
+  int64_t cut = __atomic_exchange_n(&faults->send_to_cut, 0, __ATOMIC_SEQ_CST);
+  if (cut <= 0) return __atomic_load_n(&faults->send_bytes_max, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&cut_socket, socket, __ATOMIC_SEQ_CST);
+  return cut;
+}
+
 ssize_t send(int socket, const void *bytes, size_t count, int flags) {
   REAL(send);
-  if (counted_down(&faults->sends_to_fail)) {
-    errno = ENOBUFS;
-    return -1;
-  }
-  int64_t most = __atomic_load_n(&faults->send_bytes_max, __ATOMIC_SEQ_CST);
+  if (send_fails(socket)) return -1;
+  int64_t most = most_of_a_send(socket);
   return real(socket, bytes, most > 0 && (size_t)most < count ? (size_t)most : count, flags);
 }
 
 ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
   REAL(sendmsg);
-  if (counted_down(&faults->sends_to_fail)) {
-    errno = ENOBUFS;
-    return -1;
-  }
-  int64_t most = __atomic_load_n(&faults->send_bytes_max, __ATOMIC_SEQ_CST);
+  if (send_fails(socket)) return -1;
+  int64_t most = most_of_a_send(socket);
   if (most <= 0) return real(socket, message, flags);
   struct msghdr shorter = *message;
   for (size_t i = 0; i < message->msg_iovlen; ++i) {

@@ -4,7 +4,8 @@ import struct
 
 from .preloaded import preloaded
 
-FIELDS = ("disk_full", "accepts_to_fail", "send_bytes_max", "sends_to_fail", "failed")
+FIELDS = ("disk_full", "accepts_to_fail", "send_bytes_max", "sends_to_fail", "send_to_cut",
+          "failed")
 
 
 class Faults:

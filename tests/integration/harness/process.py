@@ -93,7 +93,9 @@ class Onceproxy:
         for line in self.stderr.json():
             if line.get("message") == "listening":
                 host, _, port = line["address"].rpartition(":")
-                self.listeners.setdefault(line["listener"], (host, int(port)))
+                # A unix socket has a path and no port.
+                place = (host, int(port)) if port.isdigit() else (line["address"], None)
+                self.listeners.setdefault(line["listener"], place)
         self.rest = Rest(self)
         return self
 

@@ -53,6 +53,7 @@ class Replicas:
         self.proxies = [stage.proxy(self.upstream, policies, store=store, workers=1, **changes)
                         for _ in range(count)]
         self.lives = [history.started() for _ in self.proxies]
+        self.up = [True for _ in self.proxies]  # and its life is the one in `lives`
 
     def __len__(self):
         return len(self.proxies)
@@ -62,6 +63,7 @@ class Replicas:
 
     def kill(self, number):
         """kill -9, at this moment."""
+        self.up[number] = False
         self.history.killed(self.lives[number])
         self.proxies[number].kill9()
 
@@ -75,6 +77,7 @@ class Replicas:
             with contextlib.suppress(StartFailed):
                 proxy.restart()
         self.lives[number] = self.history.started()
+        self.up[number] = True
 
 
 class Crowd:
@@ -115,10 +118,12 @@ class Crowd:
         at = generator.randrange(len(self.replicas))
         life = self.replicas.lives[at]
         try:
-            return Client(self.replicas.proxies[at].data), life
+            if self.replicas.up[at]:
+                return Client(self.replicas.proxies[at].data), life
         except (OSError, KeyError):
-            threading.Event().wait(0.01)  # it is dead just now
-            return None, life
+            pass  # it has just been killed
+        threading.Event().wait(0.01)
+        return None, life
 
     def _key(self, generator, number):
         way = generator.random()

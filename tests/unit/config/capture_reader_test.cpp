@@ -10,12 +10,12 @@ TEST_CASE("Requests are captured where a file is named, with secrets redacted") 
   const auto capture = loaded("log: {capture: {path: /tmp/c.jsonl}}\n").log.capture;
   REQUIRE(capture);
   CHECK(*capture ==
-        CaptureSettings{"/tmp/c.jsonl", 1.0, std::uint64_t{1} << 30, {"authorization", "cookie"}});
+        telemetry::CaptureOptions{"/tmp/c.jsonl", 1.0, std::uint64_t{1} << 30, {"authorization", "cookie"}});
   const auto other = loaded(
                          "log: {capture: {path: c, sample: 0.5, max_bytes: 1MiB, "
                          "redact: [X-Token]}}\n")
                          .log.capture;
-  CHECK(*other == CaptureSettings{"c", 0.5, std::uint64_t{1} << 20, {"x-token"}});
+  CHECK(*other == telemetry::CaptureOptions{"c", 0.5, std::uint64_t{1} << 20, {"x-token"}});
 }
 
 TEST_CASE("A capture that cannot be meant is refused") {

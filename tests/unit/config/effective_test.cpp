@@ -5,6 +5,8 @@
 namespace onceproxy::config {
 namespace {
 
+using telemetry::json_text;
+
 Json shown(const std::string& yaml) {
   return effective(head + yaml, environment_of({{"SECRET", "hunter2"}}));
 }
@@ -13,15 +15,15 @@ Json shown(const std::string& yaml) {
 std::string at(Json json, std::initializer_list<const char*> path) {
   Json* value = &json;
   for (const char* const step : path) {
-    if (value->items() != nullptr) {
-      value = &value->items()->at(static_cast<std::size_t>(std::atoi(step)));
+    if (value->if_array() != nullptr) {
+      value = &value->if_array()->at(static_cast<std::size_t>(std::atoi(step)));
     } else {
-      REQUIRE(value->members() != nullptr);
-      value = value->find(step);
+      REQUIRE(value->if_object() != nullptr);
+      value = telemetry::json_member(*value, step);
       if (value == nullptr) return "absent";
     }
   }
-  return value->dump();
+  return json_text(*value);
 }
 
 TEST_CASE("what is left out is shown with its default, in whole sections too") {
@@ -68,19 +70,19 @@ TEST_CASE("a preset's keys are shown, and an override has only its own") {
 
 TEST_CASE("what load reads of what is shown is what it read of the file") {
   const std::string yaml = with_policy("match: {path: /a}\nentity: {type: a, id: [{body: /a}]}");
-  const std::string filled = shown(yaml).dump(2);
+  const std::string filled = json_text(shown(yaml), 2);
   const auto again = load(filled, "g.yaml", environment_of());
   INFO(filled);
   REQUIRE(again);
   const Settings first = loaded(yaml);
   CHECK(again->limits.body_bytes == first.limits.body_bytes);
   CHECK(again->policies[0].terms.window == first.policies[0].terms.window);
-  CHECK(shown(yaml).dump() == effective(filled, environment_of()).dump());
+  CHECK(json_text(shown(yaml)) == json_text(effective(filled, environment_of())));
 }
 
 TEST_CASE("secrets stay hidden") {
   const std::string text =
-      shown(with_policy("match: {headers: {x-token: s3cret}}\nnamespace: ${SECRET}")).dump();
+      json_text(shown(with_policy("match: {headers: {x-token: s3cret}}\nnamespace: ${SECRET}")));
   CHECK(text.find("s3cret") == std::string::npos);
   CHECK(text.find("hunter2") == std::string::npos);
   CHECK(effective("{", environment_of()).is_null());

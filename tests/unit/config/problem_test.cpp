@@ -1,5 +1,5 @@
-#include "config/json.hpp"
 #include "loading.hpp"
+#include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::config {
 namespace {
@@ -18,11 +18,10 @@ TEST_CASE("The caret stands under its column behind tabs and letters of several 
 }
 
 TEST_CASE("Problems are told to programs with the same words") {
-  CHECK(
-      json_of({{"a.yaml", 12, 5, "log.level", "is \"x\"", "log: x"}, {"a.yaml", 0, 0, "", "m", ""}})
-          .dump() ==
-      R"([{"file":"a.yaml","line":12,"column":5,"path":"log.level","message":"is \"x\""},)"
-      R"({"file":"a.yaml","line":0,"column":0,"path":"","message":"m"}])");
+  CHECK(telemetry::json_text(json_of({{"a.yaml", 12, 5, "log.level", "is \"x\"", "log: x"},
+                                      {"a.yaml", 0, 0, "", "m", ""}})) ==
+        R"([{"file":"a.yaml","line":12,"column":5,"path":"log.level","message":"is \"x\""},)"
+        R"({"file":"a.yaml","line":0,"column":0,"path":"","message":"m"}])");
 }
 
 TEST_CASE("A column counts letters, not bytes") {

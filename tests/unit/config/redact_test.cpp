@@ -12,7 +12,7 @@ std::optional<std::string> variables(const std::string& name) {
 }
 
 std::string shown(std::string_view text) {
-  return redacted(text, variables).dump();
+  return telemetry::json_text(redacted(text, variables));
 }
 
 TEST_CASE("a configuration is shown as it is written, numbers and flags as such") {

@@ -78,8 +78,8 @@ TEST_CASE("a key may have come with a later version, whatever its kind says besi
 }
 
 TEST_CASE("values are written as YAML has them on one line") {
-  CHECK(flow_yaml(Json::array({"POST", 5, true})) == "[POST, 5, true]");
-  CHECK(flow_yaml(Json::object({{"status", 200}, {"body", R"({"a":1})"}})) ==
+  CHECK(flow_yaml(JsonArray({"POST", 5, true})) == "[POST, 5, true]");
+  CHECK(flow_yaml(JsonObject({{"status", 200}, {"body", R"({"a":1})"}})) ==
         R"({status: 200, body: '{"a":1}'})");
 }
 

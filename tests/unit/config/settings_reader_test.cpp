@@ -34,8 +34,8 @@ TEST_CASE("The top level has the defaults of config/REFERENCE.md") {
   CHECK(settings.limits.idle_timeout == 75s);
   CHECK(settings.limits.pending == 100'000);
   CHECK(!settings.limits.pass_encoded_slashes);
-  CHECK(settings.log.level == LogLevel::info);
-  CHECK(settings.log.format == LogFormat::json);
+  CHECK(settings.log.level == telemetry::LogLevel::info);
+  CHECK(settings.log.format == telemetry::LogFormat::json);
   CHECK(settings.workers == 0);
   CHECK(settings.policies.empty());
 }
@@ -105,8 +105,8 @@ policies: []
   CHECK(result->limits.idle_timeout == 15s);
   CHECK(result->limits.pending == 16);
   CHECK(result->limits.pass_encoded_slashes);
-  CHECK(result->log.level == LogLevel::warn);
-  CHECK(result->log.format == LogFormat::text);
+  CHECK(result->log.level == telemetry::LogLevel::warn);
+  CHECK(result->log.format == telemetry::LogFormat::text);
   CHECK(result->workers == 17);
 }
 

@@ -86,14 +86,14 @@ TEST_CASE("A password in the URL is shown in no problem and in no dump") {
   }
   const std::string good = "store: {postgres: {url: \"postgresql://me:hunter2@db/y\"}}\n";
   CHECK(loaded(good).postgres->url == "postgresql://me:hunter2@db/y");
-  const std::string shown = effective(head + good, environment_of()).dump();
+  const std::string shown = telemetry::json_text(effective(head + good, environment_of()));
   CHECK(shown.find("hunter2") == std::string::npos);
   CHECK(shown.find("postgresql://me:[redacted]@db/y") != std::string::npos);
 }
 
 TEST_CASE("With PostgreSQL no key of RocksDB is in force") {
-  Json shown = effective(head + postgres_with(""), environment_of());
-  CHECK(shown.find("store")->dump() ==
+  const Json shown = effective(head + postgres_with(""), environment_of());
+  CHECK(telemetry::json_text(*telemetry::json_member(shown, "store")) ==
         "{\"postgres\":{\"url\":\"" + url +
             "\",\"connections\":16,\"schema\":\"onceproxy\",\"durability\":\"quorum\","
             "\"cache\":\"64MiB\"}}");

@@ -26,7 +26,7 @@ TEST_CASE("A listener is an address, a map of one, or a list of either") {
   REQUIRE(both.listen.size() == 2);
   CHECK(!both.listen[0].tls);
   CHECK(both.listen[1].text() == "0.0.0.0:443");
-  CHECK(both.listen[1].tls == ListenerTlsSettings{"c", "k", "", true, TlsVersion::tls_1_2});
+  CHECK(both.listen[1].tls == tls::ServerOptions{"c", "k", "", true, tls::Version::tls_1_2});
 }
 
 TEST_CASE("Client certificates are required once somebody is trusted to issue them") {
@@ -37,7 +37,7 @@ TEST_CASE("Client certificates are required once somebody is trusted to issue th
   };
   CHECK(tls("client_ca: f").client_certificate_required);
   CHECK_FALSE(tls("client_ca: f, client_certificate: optional").client_certificate_required);
-  CHECK(tls("min_version: \"1.3\"").version_min == TlsVersion::tls_1_3);
+  CHECK(tls("min_version: \"1.3\"").version_min == tls::Version::tls_1_3);
 }
 
 TEST_CASE("What is missing or does nothing in a listener's TLS is told") {
@@ -80,12 +80,12 @@ TEST_CASE("The upstream's certificate must be for its host unless another name i
   };
   const auto plain = upstream("orders.internal:443", "{}");
   REQUIRE(plain);
-  CHECK(plain->upstream.tls == UpstreamTlsSettings{"system", "orders.internal", "", ""});
+  CHECK(plain->upstream.tls == tls::ClientOptions{"system", "orders.internal", "", ""});
   CHECK(upstream("[::1]:443", "{}")->upstream.tls->server_name == "::1");
   const auto named =
       upstream("10.0.0.1:443", "{ca: f, server_name: orders, certificate: c, key: k}");
   REQUIRE(named);
-  CHECK(named->upstream.tls == UpstreamTlsSettings{"f", "orders", "c", "k"});
+  CHECK(named->upstream.tls == tls::ClientOptions{"f", "orders", "c", "k"});
   CHECK(upstream("unix:/run/orders", "{server_name: orders}"));
 }
 

@@ -5,7 +5,7 @@
 namespace onceproxy::config {
 namespace {
 
-TracingSettings tracing_of(const std::string& keys, const Variables& variables = {}) {
+telemetry::TracingOptions tracing_of(const std::string& keys, const Variables& variables = {}) {
   const Settings settings = loaded("tracing: {endpoint: \"http://a\"" + keys + "}", variables);
   REQUIRE(settings.tracing);
   return *settings.tracing;
@@ -13,7 +13,7 @@ TracingSettings tracing_of(const std::string& keys, const Variables& variables =
 
 TEST_CASE("Tracing is off where it is left out, and has defaults where it is not") {
   CHECK(!loaded("").tracing);
-  const TracingSettings tracing = tracing_of("");
+  const telemetry::TracingOptions tracing = tracing_of("");
   CHECK(tracing.endpoint == "http://a");
   CHECK(tracing.sample_ratio == 1.0);
   CHECK(tracing.service_name == "onceproxy");

@@ -40,13 +40,3 @@ TEST_CASE("what is not base64 is told with its place") {
   CHECK(place("Zm9v=") == 4);
   CHECK(place("{\"a\":1}") == 0);
 }
-
-TEST_CASE("percent-encoding is undone once, and a plus is no space") {
-  CHECK(decode_percent("") == "");
-  CHECK(decode_percent("a+b") == "a+b");
-  CHECK(decode_percent("Euro%20%E2%82%AC") == "Euro \xE2\x82\xAC");
-  CHECK(decode_percent("%2541") == "%41");
-  CHECK(decode_percent("%41%4g%") == "A%4g%");
-  CHECK(decode_percent("%4") == "%4");
-  CHECK(decode_percent("%e2%9C%93") == "\xE2\x9C\x93");
-}

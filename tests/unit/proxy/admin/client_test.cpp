@@ -1,10 +1,15 @@
 #include "proxy/admin/client.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <string>
+
+#include "policies/percent.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -30,7 +35,7 @@ TEST_CASE("a request is answered, over TCP and over a unix socket") {
   });
   server.start();
   const auto response =
-      ask(endpoint_of(server), {"POST", "/echo/" + encode_segment("a/b ü") + "?q=1", ""});
+      ask(endpoint_of(server), {"POST", "/echo/" + policies::encode_percent("a/b ü") + "?q=1", ""});
   REQUIRE(response);
   CHECK(response->status == 409);
   CHECK(response->body == "a/b ü?1");
@@ -53,9 +58,24 @@ TEST_CASE("where nobody listens the error names the address") {
         "unix:/nowhere/admin: cannot connect: No such file or directory");
 }
 
-TEST_CASE("what is not unreserved is encoded") {
-  CHECK(encode_segment("azAZ09-._~") == "azAZ09-._~");
-  CHECK(encode_segment("/?#% \n") == "%2F%3F%23%25%20%0A");
+TEST_CASE("an answer that does not come is given up in time") {
+  // The kernel takes the connection, and nobody reads from it.
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(silent, 1) == 0);
+  ::getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size);
+  const std::uint16_t port = ntohs(address.sin_port);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto response = ask({"127.0.0.1", port, ""}, {}, 100ms);
+  REQUIRE_FALSE(response);
+  CHECK(response.error() ==
+        "127.0.0.1:" + std::to_string(port) + ": cannot read the answer: it took too long");
+  CHECK(std::chrono::steady_clock::now() - begun < 20s);
+  ::close(silent);
 }
 
 }  // namespace

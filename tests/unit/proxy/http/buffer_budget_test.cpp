@@ -27,7 +27,8 @@ struct Fixture {
 
   explicit Fixture(std::size_t bytes_max = 100) { budget.set_limit(bytes_max); }
   std::unique_ptr<Share> share(BufferBudget::Holder* of = nullptr) {
-    return std::make_unique<Share>(budget, of != nullptr ? *of : holder, stream, worker);
+    const BufferBudget::Account account(budget, of != nullptr ? *of : holder, worker, loop);
+    return std::make_unique<Share>(account, stream);
   }
 };
 

@@ -22,28 +22,32 @@ auto in(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
 
+OperationList take(OperationQueue& queue, std::chrono::steady_clock::time_point until) {
+  queue.wait(until);
+  return queue.take();
+}
+
 }  // namespace
 
 TEST_CASE("what was pushed is taken after a nudge, oldest first") {
   OperationQueue queue;
   for (std::uint64_t i = 1; i <= 3; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
   queue.nudge();
-  Operation* taken = queue.take(in(1h));
+  OperationList taken = take(queue, in(1h));
   for (std::uint64_t i = 1; i <= 3; ++i) {
-    REQUIRE(taken != nullptr);
-    const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+    const auto one = taken.pop_front();
+    REQUIRE(one != nullptr);
     CHECK(one->fence == i);
   }
-  CHECK(taken == nullptr);
-  CHECK(queue.take(in(0ms)) == nullptr);
+  CHECK(taken.empty());
+  CHECK(take(queue, in(0ms)).empty());
 }
 
 TEST_CASE("without a nudge the taker waits to its time, and takes what there is then") {
   OperationQueue queue;
   REQUIRE(queue.push(operation(1)) == nullptr);
   const auto until = in(20ms);
-  const std::unique_ptr<Operation> taken(queue.take(until));
-  CHECK(taken);
+  CHECK_FALSE(take(queue, until).empty());
   CHECK(std::chrono::steady_clock::now() >= until);
 }
 
@@ -51,11 +55,11 @@ TEST_CASE("a nudge is for one take") {
   OperationQueue queue;
   REQUIRE(queue.push(operation(1)) == nullptr);
   queue.nudge();
-  delete queue.take(in(1h));
+  CHECK_FALSE(take(queue, in(1h)).empty());
   queue.nudge();  // behind nothing: nobody is to come for it
   REQUIRE(queue.push(operation(2)) == nullptr);
   const auto until = in(20ms);
-  delete queue.take(until);
+  CHECK_FALSE(take(queue, until).empty());
   CHECK(std::chrono::steady_clock::now() >= until);
 }
 
@@ -65,11 +69,11 @@ TEST_CASE("a nudge behind a push and a wake each end the taker's wait") {
     CHECK(queue.push(operation(1)) == nullptr);
     queue.nudge();
   });
-  const std::unique_ptr<Operation> taken(queue.take(in(1h)));
+  const OperationList taken = take(queue, in(1h));
   pusher.join();
-  REQUIRE(taken);
+  REQUIRE_FALSE(taken.empty());
   std::thread waker([&] { queue.wake(); });
-  CHECK(queue.take(in(1h)) == nullptr);
+  CHECK(take(queue, in(1h)).empty());
   waker.join();
 }
 
@@ -94,10 +98,9 @@ TEST_CASE("nothing is lost between many pushers and one taker") {
   std::uint64_t sum = 0;
   const auto deadline = in(60s);
   while (count < pushers_count * each) {
-    // Null where a nudge comes behind what it stands for.
-    Operation* taken = queue.take(deadline);
-    while (taken != nullptr) {
-      const std::unique_ptr<Operation> one(std::exchange(taken, taken->next));
+    // Empty where a nudge comes behind what it stands for.
+    OperationList taken = take(queue, deadline);
+    while (const auto one = taken.pop_front()) {
       ++count;
       sum += one->fence;
       auto& pusher = served[one->fence % pushers_count];
@@ -114,9 +117,34 @@ TEST_CASE("a sealed queue gives operations back, and only an empty one can be se
   OperationQueue queue;
   REQUIRE(queue.push(operation(1)) == nullptr);
   CHECK_FALSE(queue.seal());
-  delete queue.take(in(0ms));
+  CHECK_FALSE(take(queue, in(0ms)).empty());
   CHECK(queue.seal());
   const auto back = queue.push(operation(2));
   REQUIRE(back);
   CHECK(back->fence == 2);
+}
+
+TEST_CASE("the taker sees what it would take, newest first") {
+  OperationQueue queue;
+  CHECK(queue.peek() == nullptr);
+  for (std::uint64_t i = 1; i <= 2; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
+  const Operation* const newest = queue.peek();
+  REQUIRE(newest != nullptr);
+  CHECK(newest->fence == 2);
+  REQUIRE(newest->next != nullptr);
+  CHECK(newest->next->fence == 1);
+  CHECK(newest->next->next == nullptr);
+  CHECK_FALSE(take(queue, in(0ms)).empty());
+  CHECK(queue.seal());
+  CHECK(queue.peek() == nullptr);
+}
+
+TEST_CASE("a nudge for what another has taken ends no later wait") {
+  OperationQueue queue;
+  REQUIRE(queue.push(operation(1)) == nullptr);
+  queue.nudge();
+  CHECK_FALSE(queue.take().empty());
+  const auto until = in(20ms);
+  CHECK(take(queue, until).empty());
+  CHECK(std::chrono::steady_clock::now() >= until);
 }

@@ -1,0 +1,44 @@
+{{/* The configuration file: what the chart sets, `config` over it, and the policies. */}}
+{{- define "onceproxy.config" -}}
+{{- $upstream := .Values.upstream -}}
+{{- if and (not $upstream) (eq .Values.mode "sidecar") -}}
+{{- $upstream = "127.0.0.1:8080" -}}
+{{- end -}}
+{{- $config := dict
+      "listen" (printf "0.0.0.0:%v" .Values.ports.data)
+      "admin" (dict "listen" (printf "127.0.0.1:%v" .Values.ports.admin))
+      "telemetry" (dict "listen" (printf "0.0.0.0:%v" .Values.ports.telemetry))
+      "workers" 2 -}}
+{{- if $upstream -}}
+{{- $_ := set $config "upstream" (dict "address" $upstream) -}}
+{{- end -}}
+{{- if eq .Values.store.kind "postgres" -}}
+{{- with .Values.store.postgres -}}
+{{- $_ := set $config "store" (dict "postgres" (dict "url" "${ONCEPROXY_DATABASE}" "connections" .connections
+      "schema" .schema "durability" .durability)) -}}
+{{- end -}}
+{{- else -}}
+{{- $_ := set $config "store" (dict "rocksdb" (dict "path" "/var/lib/onceproxy" "max_bytes" .Values.store.maxBytes)) -}}
+{{- $_ := set $config "audit" (dict "max_bytes" .Values.store.auditMaxBytes) -}}
+{{- end -}}
+{{- $config = mergeOverwrite $config (deepCopy .Values.config) -}}
+{{- if not (dig "upstream" "address" "" $config) -}}
+{{- fail "set `upstream` to the service that requests are forwarded to, as host:port" -}}
+{{- end -}}
+{{- with .Values.policies -}}
+{{- $_ := set $config "policies" . -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- define "onceproxy.configMapName" -}}
+{{- default (include "onceproxy.fullname" .) .Values.existingConfigMap -}}
+{{- end -}}
+
+{{/* Annotations for the pod: with `reload: restart` a digest of the configuration, so that a change replaces
+     the pods; otherwise none. */}}
+{{- define "onceproxy.podAnnotations" -}}
+{{- if and (eq .Values.reload "restart") (not .Values.existingConfigMap) -}}
+checksum/onceproxy-config: {{ include "onceproxy.config" . | sha256sum }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,40 @@
+// Percent-encoding (RFC 3986 2.1), the one place that writes and reads it: for paths, forms, fields
+// that are encoded, and the targets of the admin port. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policies/ascii.hpp"
+#include "store/hex.hpp"
+
+namespace onceproxy::policies {
+
+/// What is never encoded (RFC 3986 2.3).
+constexpr bool is_unreserved(char c) {
+  return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/// The byte that the %XX at the front of `text` stands for; -1 where `text` begins with none.
+constexpr int percent_byte(std::string_view text) {
+  if (text.size() < 3 || text.front() != '%') return -1;
+  const int high = store::hex_value(text[1]);
+  const int low = store::hex_value(text[2]);
+  return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/// The text with every %XX undone, once. A '%' without two hexadecimal digits stands for itself,
+/// and so does '+'.
+std::string decode_percent(std::string_view text);
+
+/// The same; nothing where a '%' has not two hexadecimal digits behind it.
+std::optional<std::string> decode_percent_strictly(std::string_view text);
+
+/// Appends %XX, with upper-case digits.
+void append_percent(char byte, std::string& out);
+
+/// Everything but what is unreserved becomes %XX: one segment of a path, or one value of a query.
+std::string encode_percent(std::string_view text);
+
+}  // namespace onceproxy::policies

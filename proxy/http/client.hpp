@@ -1,0 +1,56 @@
+// Client: the connection of one client as the steps of a request see it: the stream, who is at its
+// other end, and whether it ends soon. client_connection.hpp reads requests from it.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "policies/request_view.hpp"
+#include "proxy/io/stream.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "proxy/tls/peer.hpp"
+
+namespace onceproxy::http {
+
+class Client final : public io::Stream {
+ public:
+  /// `address`: the peer's, without its port. `stall`: as in io::Stream. The loop and the metrics
+  /// must outlive it.
+  Client(io::EventLoop& loop, io::Socket socket, std::string address,
+         std::chrono::milliseconds stall, telemetry::WorkerMetrics& metrics);
+  ~Client() override;
+
+  const std::string& address() const { return address_; }
+  bool secure() const { return tls() != nullptr; }
+
+  /// What its certificate says; nullptr: it presented none. Once, after the handshake.
+  void identify(std::unique_ptr<const tls::Peer> peer);
+  /// As policies see it; nullptr: it presented none.
+  const policies::ClientCertificate* certificate() const { return peer_ ? &certificate_ : nullptr; }
+  /// As the upstream is told of it; empty: it presented none.
+  std::string_view forwarded_certificate() const {
+    return peer_ ? std::string_view(peer_->forwarded) : std::string_view();
+  }
+
+  /// No request is read after the one under way.
+  void end_soon() { ends_soon_ = true; }
+  bool ends_soon() const { return ends_soon_; }
+
+  /// Scratch for what is written; valid until the write ended.
+  std::string out;
+
+ private:
+  void awaited_twice(std::string_view operation) override;
+
+  telemetry::WorkerMetrics& metrics_;
+  const std::string address_;
+  std::unique_ptr<const tls::Peer> peer_;
+  /// Views of `peer_`.
+  policies::ClientCertificate certificate_;
+  bool ends_soon_ = false;
+};
+
+}  // namespace onceproxy::http

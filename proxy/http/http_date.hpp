@@ -1,0 +1,26 @@
+// HttpDate: the value of a worker's Date fields (RFC 9110 5.6.7). It is made once a tick, since
+// making it for each message would cost more than the rest of a small head.
+// Not thread-safe: its worker's loop.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace onceproxy::http {
+
+class HttpDate {
+ public:
+  HttpDate() { update(); }
+
+  /// To be called at each tick.
+  void update();
+  /// IMF-fixdate, at most a tick old. The view stays valid; update() changes what it shows.
+  std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 64> text_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace onceproxy::http

@@ -1,0 +1,29 @@
+// What is added to a pod: the container and its volumes, as Kubernetes' API (core/v1) has them.
+// Pure.
+#pragma once
+
+#include <string>
+
+#include "proxy/inject/options.hpp"
+#include "proxy/telemetry/json.hpp"
+
+namespace onceproxy::inject {
+
+/// What a pod asks for.
+struct Wish {
+  std::string config_map;
+  std::uint16_t port = 0;
+  /// A volume of the pod; empty: an emptyDir is added.
+  std::string store_volume;
+};
+
+/// A native sidecar: an init container that is restarted for ever. It meets the restricted Pod
+/// Security Standard; the image's user is not root.
+telemetry::Json sidecar(const Options& options, const Wish& wish);
+telemetry::Json config_volume_of(const Wish& wish);
+telemetry::Json store_volume_of();
+
+/// What the sidecar needs of the pod's grace period: its drain, and a moment to end.
+std::chrono::seconds grace_period_needed(const Options& options);
+
+}  // namespace onceproxy::inject

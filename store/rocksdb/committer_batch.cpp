@@ -1,0 +1,116 @@
+// What one group of operations writes: the records, what they end, the entities and rate limits.
+#include <algorithm>
+
+#include "store/lease.hpp"
+#include "store/rocksdb/committer.hpp"
+#include "store/rocksdb/meta.hpp"
+
+namespace onceproxy::store {
+namespace {
+constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
+}  // namespace
+
+/// Beside what `sync: all` asks of every write. A release lost with the power leaves a reservation
+/// that ends with its lease.
+bool Committer::needs_sync(const Operation& operation) const {
+  const bool forwards = operation.kind == Operation::Kind::reserve;
+  const bool by_operator = operation.kind == Operation::Kind::entity;
+  return parts_.options.sync != Sync::none && (forwards || by_operator);
+}
+
+rocksdb::Status Committer::write(const OperationList& group, std::size_t& operations,
+                                 bool may_wait) {
+  batch_.Clear();
+  bool sync = false;
+  std::uint64_t highest = 0;
+  for (const Operation* at = group.front(); at != nullptr; at = at->next) {
+    ++operations;
+    sync = sync || needs_sync(*at);
+    highest = std::max(highest, at->fence);
+    add(batch_, *at);
+  }
+  keep_time(batch_);
+  const auto ceiling = parts_.fences.ceiling_for(highest);
+  if (ceiling) {
+    meta::add_fence_ceiling(parts_.database, batch_, *ceiling);
+    sync = true;
+  }
+  const rocksdb::Status status = parts_.database.write(batch_, sync, may_wait);
+  forget_ended();
+  // What one large group took must not stay.
+  if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch();
+  if (status.ok() && ceiling) parts_.fences.ceiling_written(*ceiling);
+  return status;
+}
+
+void Committer::add(rocksdb::WriteBatch& batch, const Operation& operation) {
+  if (operation.kind != Operation::Kind::entity) {
+    parts_.completed.remove(operation.fingerprint);
+    add_outcome(batch, operation);
+  }
+  add_ties(batch, operation);
+}
+
+/// What becomes of the operation's record, and of those that it ends.
+void Committer::add_outcome(rocksdb::WriteBatch& batch, const Operation& operation) {
+  const std::string_view key = operation.fingerprint.view();
+  if (operation.kind == Operation::Kind::complete &&
+      parts_.reservations.is_ended(operation.fingerprint)) {
+    parts_.database.add(batch, Family::records, key, std::nullopt);
+  } else {
+    parts_.database.add(batch, Family::records, key, operation.record);
+    for (const Write& more : operation.also) {
+      parts_.database.add(batch, more.family, more.key, more.value);
+    }
+  }
+  for (const Fingerprint& ended : operation.ends) add_end(batch, ended);
+}
+
+/// Whoever is under way was told (Reservations::end_memory) and has its outcome dealt with by
+/// itself; or it was reserved since, and is another. What is on disk of one that is not under way
+/// nobody else can be writing: a claim that still looks writes behind this batch.
+void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint) {
+  if (parts_.reservations.is_under_way(fingerprint)) return;
+  std::optional<Record> record;
+  {
+    Database::Found found;
+    parts_.database.get(Family::records, fingerprint.view(), found);
+    if (found.failed() && parts_.observer.failed) parts_.observer.failed("read", found.error());
+    if (!found.present()) return;
+    record = decode(found.value());
+  }
+  // The service may still be at work on it, and its lease keeps others out.
+  if (record && record->state != Record::State::completed &&
+      lease_end(*record, parts_.era) > parts_.clock.now()) {
+    return;
+  }
+  parts_.database.add(batch, Family::records, fingerprint.view(), std::nullopt);
+  if (record && record->answer_apart) {
+    parts_.database.add(batch, Family::answers, answer_key(fingerprint, *record), std::nullopt);
+  }
+  ended_.push_back(fingerprint);
+}
+
+/// Behind the write, whatever came of it: until then a reader may have found the record on disk.
+void Committer::forget_ended() {
+  for (const Fingerprint& fingerprint : ended_) parts_.completed.forget(fingerprint);
+  ended_.clear();
+}
+
+void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const {
+  if (operation.resources == nullptr) return;
+  const auto& [entity, rate] = *operation.resources;
+  const auto kind = operation.kind;
+  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
+  // the record says.
+  if (entity && (kind == Operation::Kind::complete || kind == Operation::Kind::entity ||
+                 (kind == Operation::Kind::reserve && entity->turn))) {
+    parts_.database.add(batch, Family::entities, entity->key.view(),
+                        parts_.entities.encoded(entity->key));
+  }
+  if (rate && (kind == Operation::Kind::reserve || kind == Operation::Kind::release)) {
+    parts_.database.add(batch, Family::rates, rate->key.view(), parts_.rates.encoded(rate->key));
+  }
+}
+
+}  // namespace onceproxy::store
