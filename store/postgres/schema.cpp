@@ -36,12 +36,12 @@ std::string literal(PGconn* connection, const std::string& text) {
 /// remembers that, also when it has waited for the transaction that made the table.
 int version_of(PGconn* connection, const PostgresOptions& options) {
   const std::string table = quoted(connection, options.schema) + ".schema_version";
-  const auto there = run(connection,
-                         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN "
-                         "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = " +
-                             literal(connection, options.schema) +
-                             " AND c.relname = 'schema_version')",
-                         "the schema cannot be looked at");
+  const auto there =
+      run(connection,
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN "
+          "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = " +
+              literal(connection, options.schema) + " AND c.relname = 'schema_version')",
+          "the schema cannot be looked at");
   if (PQgetvalue(there.get(), 0, 0)[0] != 't') return 0;
   const auto found = run(connection, "SELECT coalesce(max(version), 0) FROM " + table,
                          "the schema's version cannot be read");
