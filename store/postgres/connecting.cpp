@@ -19,14 +19,16 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// A session belongs to us alone, so what it is like is said once. The search path ends with
-/// pg_temp, which would otherwise come first and hide the schema's own tables.
+/// pg_temp, which would otherwise come first and hide the schema's own tables. That a commit did
+/// not wait for its standby is told by a warning alone, so neither the role's settings nor those in
+/// the URL may hide warnings.
 std::string settings(PGconn* connection, const PostgresOptions& options) {
   const auto timeout = std::to_string(options.operation_timeout.count());
   return "SET search_path = " + quoted(connection, options.schema) +
          ", pg_temp; SET default_transaction_isolation = 'read committed'; "
          "SET statement_timeout = " +
          timeout + "; SET idle_in_transaction_session_timeout = " + timeout +
-         "; SET default_transaction_read_only = off";
+         "; SET default_transaction_read_only = off; SET client_min_messages = warning";
 }
 
 ConnectError error_of(PGconn* connection, std::string state) {

@@ -29,6 +29,8 @@ class PostgresTransfer::Session {
     PQsetNoticeReceiver(connection_.get(), &Session::notice, this);
     run("SET search_path = " + quoted(connection_.get(), options.schema) + ", pg_temp");
     run("SET default_transaction_read_only = off");
+    // The warning that notice() listens for must come, whatever the role's own setting is.
+    run("SET client_min_messages = warning");
     refuse_in_use();
   }
 
