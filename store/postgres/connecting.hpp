@@ -30,7 +30,8 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
 struct Server {
   /// Which run of which server this is: places in the log of another one say nothing here.
   std::int64_t epoch = 0;
-  /// The server's clock less this machine's steady clock, in milliseconds.
+  /// The server's clock less this machine's steady clock, in milliseconds, when the session was
+  /// made.
   std::int64_t clock_offset = 0;
 };
 
