@@ -273,6 +273,9 @@ void Reserving::decide(Reply reply) {
   } else if (work_.quorum() && stands_on_row(what, row) && !row.flag(o_confirmed)) {
     const auto lsn = static_cast<std::uint64_t>(row.number(o_lsn));
     confirm(std::move(reply), lsn);
+  } else if (work_.quorum() && what == code::reserved &&
+             SteadyClock::now() - sent > work_.tuning.commit_slow) {
+    confirm(std::move(reply), 0);
   } else {
     conclude(reply);
   }
