@@ -49,13 +49,17 @@ void look_at_server(const PostgresOptions& options, SharedNotes& notes) {
     throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
   }
   const auto session = std::get<pq::ConnectionPtr>(std::move(connected));
-  const auto prepared = prepare(session.get(), options, false);
+  const Patience patience{Patience::SteadyClock::now() + options.connect_timeout, never};
+  const auto prepared = prepare(session.get(), options, false, patience);
   if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
   }
   PQexitPipelineMode(session.get());
-  const pq::ResultPtr found(PQexecParams(session.get(), "SELECT name, value FROM notes", 0, nullptr,
-                                         nullptr, nullptr, nullptr, 1));
+  pq::ResultPtr found;
+  if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
+                        nullptr, nullptr, 1) == 1) {
+    found = answer(session.get(), patience);
+  }
   if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
     throw std::runtime_error("cannot read from PostgreSQL: " +
                              pq::trimmed(PQerrorMessage(session.get())));
