@@ -70,7 +70,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   const auto another = quorum.open();
   Verbs verbs(*store);
   Verbs other(*another);
-  Permit permit = verbs.permit(request(1));
+  Permit permit = verbs.until<Reserved>(request(1)).permit;
   quorum.server.stop_standby();
 
   // The reservation is in the table of the primary, and only there.
@@ -152,7 +152,7 @@ TEST_CASE("quorum: a commit that waited until nothing was to be waited for does 
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
-  Permit permit = verbs.permit(request(1));
+  Permit permit = verbs.until<Reserved>(request(1)).permit;
   quorum.server.stop_standby();
   std::optional<ReserveResult> reserved;
   std::thread reserving([&] { reserved = verbs.reserve(request(2)); });
