@@ -68,8 +68,8 @@ Kind<PostgresOptions> postgres() {
                "A file whose first line is the password. Read for each new connection, so that a "
                "new password counts without a restart."),
         key<O>("connections", &O::connections, integer(1, connections_most),
-               "Connections of this instance for requests. It makes two more, for upkeep and for "
-               "notifications."),
+               "Connections of this instance for requests. It makes up to four more, for upkeep "
+               "and for notifications."),
         key<O>("schema", &O::schema, text("a name", not_a_schema),
                "The schema with onceproxy's tables. Instances with the same one share their "
                "operations."),

@@ -9,26 +9,41 @@ namespace onceproxy::store {
 
 using SteadyClock = std::chrono::steady_clock;
 
+namespace {
+
+/// How often those that wait are looked at for whose time is over, while a look is under way.
+constexpr std::chrono::milliseconds overdue_interval{50};
+
+void tell(Confirmation& confirmation, Confirmation::Outcome outcome) {
+  confirmation.outcome = outcome;
+  confirmation.next = nullptr;
+  confirmation.home.deliver(&confirmation);
+}
+
+}  // namespace
+
+/// One look. It owns itself while it is under way; one that is late is given up, since it may stand
+/// behind a commit that waits for a standby, and its answer counts no more.
 class Confirmer::Look final : public Query {
  public:
   explicit Look(Confirmer& owner) : Query(Statement::confirmed), owner_(owner) {}
   void bind(pq::Params&, const Server&) const override {}
   void replied(Reply reply) override {
-    under_way = false;
+    const std::unique_ptr<Look> self(this);
+    if (owner_.look_ != this) return;
+    owner_.look_ = nullptr;
     owner_.looked(reply);
   }
-  void late() override {}
-
-  bool under_way = false;
+  void late() override {
+    if (owner_.look_ == this) owner_.given_up();
+  }
 
  private:
   Confirmer& owner_;
 };
 
 Confirmer::Confirmer(Channel& house, const PostgresTuning& tuning, Counters& counters)
-    : house_(house), tuning_(tuning), counters_(counters), look_(std::make_unique<Look>(*this)) {}
-
-Confirmer::~Confirmer() = default;
+    : house_(house), tuning_(tuning), counters_(counters) {}
 
 void Confirmer::wait(Confirmation& confirmation) {
   Counters::add(counters_.replication_waits);
@@ -40,9 +55,7 @@ void Confirmer::wait(Confirmation& confirmation) {
       arriving_.push_back(&confirmation);
     }
     if (closed_) {
-      confirmation.outcome = Confirmation::Outcome::unconfirmed;
-      confirmation.next = nullptr;
-      confirmation.home.deliver(&confirmation);
+      tell(confirmation, Confirmation::Outcome::unconfirmed);
       return;
     }
   }
@@ -51,29 +64,66 @@ void Confirmer::wait(Confirmation& confirmation) {
 
 void Confirmer::look() {
   // Who comes while a look is under way may have been committed after it: the next one counts.
-  if (look_->under_way) return;
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.insert(waiting_.end(), arriving_.begin(), arriving_.end());
-    arriving_.clear();
-  }
+  if (look_ != nullptr) return;
+  take_arrivals();
   if (waiting_.empty()) return;
   pause_.reset();
-  look_->deadline = SteadyClock::now() + tuning_.confirm_max;
-  look_->under_way = house_.send(*look_);
-  if (!look_->under_way) again();
+  auto look = std::make_unique<Look>(*this);
+  look->deadline = SteadyClock::now() + tuning_.confirm_max;
+  if (!house_.send(*look)) {
+    again();
+    return;
+  }
+  look_ = look.release();
+  watch_time();
+}
+
+/// Whoever waits is told in time, whether the look is answered or not.
+void Confirmer::watch_time() {
+  pause_ = house_.loop().timer(overdue_interval, [this] {
+    expire();
+    if (look_ != nullptr) watch_time();
+  });
+}
+
+/// The look that is under way is late. The next one goes over a connection that is not stuck, and
+/// not within this call, which comes from the channel.
+void Confirmer::given_up() {
+  look_ = nullptr;
+  pause_ = house_.loop().timer(tuning_.confirm_pause, [this] {
+    expire();
+    look();
+  });
+}
+
+void Confirmer::take_arrivals() {
+  const std::lock_guard lock(mutex_);
+  waiting_.insert(waiting_.end(), arriving_.begin(), arriving_.end());
+  arriving_.clear();
+}
+
+/// Takes out those whose time is over, and tells them.
+void Confirmer::expire() {
+  const auto now = SteadyClock::now();
+  std::vector<Confirmation*> over;
+  const auto take = [&](Confirmation* waits) {
+    if (waits->until > now) return false;
+    over.push_back(waits);
+    return true;
+  };
+  std::erase_if(waiting_, take);
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(arriving_, take);
+  }
+  for (Confirmation* const waits : over) {
+    Counters::add(counters_.replication_unconfirmed);
+    tell(*waits, Confirmation::Outcome::unconfirmed);
+  }
 }
 
 void Confirmer::again() {
-  const auto now = SteadyClock::now();
-  std::erase_if(waiting_, [&](Confirmation* waits) {
-    if (waits->until > now) return false;
-    Counters::add(counters_.replication_unconfirmed);
-    waits->outcome = Confirmation::Outcome::unconfirmed;
-    waits->next = nullptr;
-    waits->home.deliver(waits);
-    return true;
-  });
+  expire();
   if (!waiting_.empty()) {
     pause_ = house_.loop().timer(tuning_.confirm_pause, [this] { look(); });
   }
@@ -87,23 +137,17 @@ void Confirmer::looked(const Reply& reply) {
     const auto current = static_cast<std::uint64_t>(row.number(1));
     std::erase_if(waiting_, [&](Confirmation* waits) {
       if (waits->epoch != reply.epoch) {
-        waits->outcome = Confirmation::Outcome::elsewhere;
-      } else {
-        // What was committed before this look lies below it.
-        if (waits->lsn == 0) waits->lsn = current;
-        if (!known || waits->lsn > confirmed) return false;
-        waits->outcome = Confirmation::Outcome::confirmed;
+        tell(*waits, Confirmation::Outcome::elsewhere);
+        return true;
       }
-      waits->next = nullptr;
-      waits->home.deliver(waits);
+      // What was committed before this look lies below it.
+      if (waits->lsn == 0) waits->lsn = current;
+      if (!known || waits->lsn > confirmed) return false;
+      tell(*waits, Confirmation::Outcome::confirmed);
       return true;
     });
   }
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.insert(waiting_.end(), arriving_.begin(), arriving_.end());
-    arriving_.clear();
-  }
+  take_arrivals();
   again();
 }
 
@@ -117,11 +161,7 @@ void Confirmer::close() {
   pause_.reset();
   rest.insert(rest.end(), waiting_.begin(), waiting_.end());
   waiting_.clear();
-  for (Confirmation* const waits : rest) {
-    waits->outcome = Confirmation::Outcome::unconfirmed;
-    waits->next = nullptr;
-    waits->home.deliver(waits);
-  }
+  for (Confirmation* const waits : rest) tell(*waits, Confirmation::Outcome::unconfirmed);
 }
 
 }  // namespace onceproxy::store

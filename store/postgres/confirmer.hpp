@@ -1,5 +1,6 @@
 // Confirmer: waits until the synchronous standbys have what an answer stands on. One statement at a
-// time asks how far they are, for all that wait; nobody waits beyond a bound.
+// time asks how far they are, for all that wait. Nobody waits beyond a bound, whether that
+// statement is answered or not.
 //
 // A place in the log belongs to one run of one server (Server::epoch). After a failover another one
 // answers, and says nothing about it: whoever waits must ask again.
@@ -34,8 +35,8 @@ struct Confirmation : CallBase {
 
 class Confirmer {
  public:
+  /// `house` is closed before this is destroyed.
   Confirmer(Channel& house, const PostgresTuning& tuning, Counters& counters);
-  ~Confirmer();
   Confirmer(const Confirmer&) = delete;
   Confirmer& operator=(const Confirmer&) = delete;
 
@@ -49,6 +50,10 @@ class Confirmer {
   void look();
   void looked(const Reply& reply);
   void again();
+  void expire();
+  void watch_time();
+  void given_up();
+  void take_arrivals();
 
   Channel& house_;
   const PostgresTuning& tuning_;
@@ -58,7 +63,8 @@ class Confirmer {
   bool closed_ = false;
   // The loop's own.
   std::vector<Confirmation*> waiting_;
-  std::unique_ptr<Look> look_;
+  /// The one under way; it owns itself.
+  Look* look_ = nullptr;
   std::unique_ptr<Timer> pause_;
 };
 

@@ -3,31 +3,20 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
-
-#include "store/postgres/schema.hpp"
-#include "store/postgres/statements.hpp"
+#include <vector>
 
 namespace onceproxy::store {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-
-/// A session belongs to us alone, so what it is like is said once. The search path ends with
-/// pg_temp, which would otherwise come first and hide the schema's own tables.
-std::string settings(PGconn* connection, const PostgresOptions& options) {
-  const auto timeout = std::to_string(options.operation_timeout.count());
-  return "SET search_path = " + quoted(connection, options.schema) +
-         ", pg_temp; SET default_transaction_isolation = 'read committed'; "
-         "SET statement_timeout = " +
-         timeout + "; SET idle_in_transaction_session_timeout = " + timeout +
-         "; SET default_transaction_read_only = off";
-}
 
 ConnectError error_of(PGconn* connection, std::string state) {
   return {std::move(state), pq::trimmed(PQerrorMessage(connection))};
@@ -45,32 +34,81 @@ std::variant<std::string, ConnectError> read_password(const std::filesystem::pat
 }
 
 /// Waits until libpq can go on. False: the time is over, or nobody wants it any more.
-bool wait_for(PGconn* connection, PostgresPollingStatusType what, SteadyClock::time_point end,
-              const std::atomic<bool>& cancelled) {
-  pollfd watched{PQsocket(connection), 0, 0};
-  watched.events = what == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-  while (!cancelled.load() && SteadyClock::now() < end) {
+bool wait_for(PGconn* connection, short events, const Patience& patience) {
+  pollfd watched{PQsocket(connection), events, 0};
+  while (!patience.cancelled.load() && SteadyClock::now() < patience.end) {
     const int ready = ::poll(&watched, 1, 50);
     if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
   }
   return false;
 }
 
-}  // namespace
+/// One of the URL's hosts; empty texts where the URL is to be taken as it is.
+struct Target {
+  std::string host;
+  std::string hostaddr;
+  std::string port;
+};
 
-std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& options,
-                                                      const std::atomic<bool>& cancelled) {
-  std::string password;
-  if (!options.password_file.empty()) {
-    auto read = read_password(options.password_file);
-    if (auto* const error = std::get_if<ConnectError>(&read)) return std::move(*error);
-    password = std::get<std::string>(std::move(read));
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> out;
+  if (list.empty()) return out;
+  std::size_t begin = 0;
+  for (;;) {
+    const auto comma = list.find(',', begin);
+    out.push_back(list.substr(begin, comma - begin));
+    if (comma == std::string::npos) return out;
+    begin = comma + 1;
   }
+}
+
+std::string value_of(const PQconninfoOption* options, std::string_view keyword) {
+  for (const PQconninfoOption* at = options; at != nullptr && at->keyword != nullptr; ++at) {
+    if (keyword == at->keyword) return at->val != nullptr ? at->val : "";
+  }
+  return "";
+}
+
+using ConninfoPtr = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+/// The hosts of the URL one by one. libpq tries them in turn, too, but waits for the first one that
+/// accepts and is silent until the whole time is over. One entry where there is nothing to choose.
+std::vector<Target> targets(const std::string& url) {
+  const ConninfoPtr parsed(PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);
+  const auto hosts = split(value_of(parsed.get(), "host"));
+  const auto addresses = split(value_of(parsed.get(), "hostaddr"));
+  const std::size_t count = std::max(hosts.size(), addresses.size());
+  if (count < 2) return {Target{}};
+  const ConninfoPtr defaults(PQconndefaults(), &PQconninfoFree);
+  const std::string default_port = value_of(defaults.get(), "port");
+  const std::string given_ports = value_of(parsed.get(), "port");
+  const auto ports = split(given_ports.empty() ? default_port : given_ports);
+  std::vector<Target> out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    // What libpq would not take one by one it is given whole.
+    if ((!hosts.empty() && (hosts.size() != count || hosts[i].empty())) ||
+        (!addresses.empty() && (addresses.size() != count || addresses[i].empty())) ||
+        (ports.size() != 1 && ports.size() != count)) {
+      return {Target{}};
+    }
+    if (!hosts.empty()) out[i].host = hosts[i];
+    if (!addresses.empty()) out[i].hostaddr = addresses[i];
+    out[i].port = ports.size() == 1 ? ports[0] : ports[i];
+    if (out[i].port.empty()) out[i].port = default_port;
+  }
+  return out;
+}
+
+std::variant<pq::ConnectionPtr, ConnectError> connect_to(const Target& target,
+                                                         const PostgresOptions& options,
+                                                         const std::string& password,
+                                                         const Patience& patience) {
   // A cut network is noticed by the kernel in the time that an operation may take.
   const std::string timeout = std::to_string(options.operation_timeout.count());
   const auto idle = std::max<std::int64_t>(options.operation_timeout.count() / 1000, 1);
   const std::string seconds = std::to_string(idle);
-  const std::array<std::pair<const char*, const char*>, 11> given{{
+  // Of two values the later one counts, and an empty one counts as none.
+  const std::array<std::pair<const char*, const char*>, 13> given{{
       {"dbname", options.url.c_str()},
       {"fallback_application_name", "onceproxy"},
       {"target_session_attrs", "read-write"},
@@ -80,23 +118,26 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
       {"keepalives_idle", seconds.c_str()},
       {"keepalives_interval", seconds.c_str()},
       {"keepalives_count", "3"},
-      {password.empty() ? nullptr : "password", password.c_str()},
-      {nullptr, nullptr},
+      {"host", target.host.c_str()},
+      {"hostaddr", target.hostaddr.c_str()},
+      {"port", target.port.c_str()},
+      {"password", password.c_str()},
   }};
-  std::array<const char*, 12> keys{};
-  std::array<const char*, 12> values{};
+  std::array<const char*, given.size() + 1> keys{};
+  std::array<const char*, given.size() + 1> values{};
   for (std::size_t i = 0; i < given.size(); ++i) {
     keys[i] = given[i].first;
     values[i] = given[i].second;
   }
   pq::ConnectionPtr connection(PQconnectStartParams(keys.data(), values.data(), 1));
   if (connection == nullptr) return ConnectError{"53200", "there is no memory for a connection"};
-  const auto end = SteadyClock::now() + options.connect_timeout;
   auto what = PGRES_POLLING_WRITING;
   while (PQstatus(connection.get()) != CONNECTION_BAD && what != PGRES_POLLING_OK &&
          what != PGRES_POLLING_FAILED) {
-    if (!wait_for(connection.get(), what, end, cancelled)) {
-      return ConnectError{"08001", "the server does not answer"};
+    if (!wait_for(connection.get(), what == PGRES_POLLING_READING ? POLLIN : POLLOUT, patience)) {
+      const std::string& at = target.host.empty() ? target.hostaddr : target.host;
+      return ConnectError{"08001",
+                          "the server" + (at.empty() ? "" : " at " + at) + " does not answer"};
     }
     what = PQconnectPoll(connection.get());
   }
@@ -105,6 +146,54 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
   PQsetNoticeReceiver(
       connection.get(), [](void*, const PGresult*) {}, nullptr);
   return connection;
+}
+
+}  // namespace
+
+std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& options,
+                                                      const std::atomic<bool>& cancelled,
+                                                      std::size_t* first) {
+  std::string password;
+  if (!options.password_file.empty()) {
+    auto read = read_password(options.password_file);
+    if (auto* const error = std::get_if<ConnectError>(&read)) return std::move(*error);
+    password = std::get<std::string>(std::move(read));
+  }
+  const std::vector<Target> all = targets(options.url);
+  const std::size_t begin = first != nullptr ? *first : 0;
+  const auto end = SteadyClock::now() + options.connect_timeout;
+  ConnectError error;
+  for (std::size_t i = 0; i < all.size() && !cancelled.load(); ++i) {
+    const std::size_t number = (begin + i) % all.size();
+    // What is left is shared among those that are left.
+    const auto now = SteadyClock::now();
+    const auto share = (end - now) / static_cast<std::int64_t>(all.size() - i);
+    auto connected = connect_to(all[number], options, password, {now + share, cancelled});
+    if (std::holds_alternative<pq::ConnectionPtr>(connected)) {
+      if (first != nullptr) *first = number;
+      return connected;
+    }
+    auto& failed = std::get<ConnectError>(connected);
+    error.state = std::move(failed.state);
+    error.message += (error.message.empty() ? "" : "; ") + failed.message;
+  }
+  if (error.state.empty()) return ConnectError{"08001", "nobody wants a connection any more"};
+  return error;
+}
+
+pq::ResultPtr answer(PGconn* connection, const Patience& patience) {
+  pq::ResultPtr last;
+  for (;;) {
+    while (PQisBusy(connection) != 0) {
+      if (!wait_for(connection, POLLIN, patience)) return nullptr;
+      if (PQconsumeInput(connection) != 1) return nullptr;
+    }
+    pq::ResultPtr result(PQgetResult(connection));
+    if (result == nullptr) return last;
+    if (last == nullptr || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) {
+      last = std::move(result);
+    }
+  }
 }
 
 std::string quoted(PGconn* connection, const std::string& identifier) {
@@ -139,9 +228,11 @@ std::string wrong_options(const PostgresOptions& options) {
   if (parsed == nullptr) {
     std::string why = pq::trimmed(error);
     PQfreemem(error);
-    // libpq's message may quote the URL, and a password with it.
-    const bool quotes = why.find(options.url) != std::string::npos;
-    return "store.postgres.url cannot be read" + (quotes ? std::string() : ": " + why);
+    // libpq's message may quote any part of the URL, and a password with it.
+    const bool secret = why.find(options.url) != std::string::npos ||
+                        options.url.find_first_of("@%") != std::string::npos ||
+                        options.url.find("password") != std::string::npos;
+    return "store.postgres.url cannot be read" + (secret ? std::string() : ": " + why);
   }
   std::string wrong;
   for (const PQconninfoOption* at = parsed; at->keyword != nullptr; ++at) {
@@ -158,101 +249,6 @@ std::string wrong_options(const PostgresOptions& options) {
     wrong = "store.postgres.schema must have 1 to 50 bytes";
   }
   return wrong;
-}
-
-namespace {
-
-constexpr std::string_view checks =
-    "SELECT current_setting('server_version_num')::integer, pg_is_in_recovery(), "
-    "current_setting('fsync'), current_setting('synchronous_commit'), "
-    "current_setting('synchronous_standby_names'), "
-    "pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), "
-    "(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint, "
-    "(date_part('epoch', clock_timestamp()) * 1000)::bigint, "
-    "(SELECT max(version) FROM schema_version)";
-
-/// What would lose what was acknowledged, or nothing.
-std::string unsafe(const PGresult* found, const PostgresOptions& options) {
-  const auto value = [&](int column) { return std::string(PQgetvalue(found, 0, column)); };
-  if (value(2) != "on") return "the server runs with fsync = off, so it may lose what it commits";
-  const std::string commit = value(3);
-  if (options.durability == Durability::primary) {
-    return commit == "off" ? "synchronous_commit is off, so the server may lose what it commits; "
-                             "set it to on for this role"
-                           : "";
-  }
-  const std::string remedy = ", or set store.postgres.durability: primary";
-  if (value(4).empty()) {
-    return "store.postgres.durability is quorum, and synchronous_standby_names is empty on the "
-           "server; set it" +
-           remedy;
-  }
-  if (commit != "on" && commit != "remote_apply") {
-    return "store.postgres.durability is quorum, and synchronous_commit is " + commit +
-           "; set it to on for this role" + remedy;
-  }
-  if (value(5) != "t") {
-    return "store.postgres.durability is quorum, and this role cannot see what the standbys have; "
-           "GRANT pg_read_all_stats to it" +
-           remedy;
-  }
-  return "";
-}
-
-std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptions& options) {
-  const auto asked = SteadyClock::now();
-  const pq::ResultPtr found(PQexec(connection, std::string(checks).c_str()));
-  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
-    const std::string state = pq::sqlstate(found.get());
-    // No such table: the schema is not there.
-    if (state == "42P01" || state == "3F000")
-      return ConnectError{state, schema_problem(0, options)};
-    return error_of(connection, state);
-  }
-  const auto value = [&](int column) { return std::string(PQgetvalue(found.get(), 0, column)); };
-  const auto number = [&](int column) {
-    const std::string text = value(column);
-    return text.empty() ? 0 : std::stoll(text);
-  };
-  if (number(0) < 150000) {
-    return ConnectError{"0A000",
-                        "the server's version is below 15, the first one that is supported"};
-  }
-  if (value(1) == "t") return ConnectError{"25006", "the server is a standby"};
-  if (const auto problem = schema_problem(static_cast<int>(number(8)), options); !problem.empty()) {
-    return ConnectError{"55000", problem};
-  }
-  if (const std::string why = unsafe(found.get(), options); !why.empty()) {
-    return ConnectError{"55000", why};
-  }
-  const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
-  return Server{number(6), number(7) - since.count()};
-}
-
-}  // namespace
-
-std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
-                                           bool listen) {
-  try {
-    run(connection, settings(connection, options), "settings");
-    auto server = check(connection, options);
-    if (std::holds_alternative<ConnectError>(server)) return server;
-    if (listen) run(connection, "LISTEN " + quoted(connection, channel_name(options)), "LISTEN");
-    for (std::size_t i = 0; i < statements; ++i) {
-      const auto statement = static_cast<Statement>(i);
-      const pq::ResultPtr prepared(
-          PQprepare(connection, name(statement), text(statement).c_str(), 0, nullptr));
-      if (PQresultStatus(prepared.get()) != PGRES_COMMAND_OK) {
-        return error_of(connection, pq::sqlstate(prepared.get()));
-      }
-    }
-    if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1) {
-      return error_of(connection, "08006");
-    }
-    return server;
-  } catch (const std::runtime_error& error) {
-    return ConnectError{"08006", error.what()};
-  }
 }
 
 }  // namespace onceproxy::store

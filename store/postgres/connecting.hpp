@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -21,23 +23,43 @@ struct ConnectError {
   std::string message;
 };
 
-/// Opens a session on a server that takes writes. Gives up with the connect timeout, or when
-/// `cancelled` becomes true.
+/// How long a server is waited for: until `end`, or until `cancelled` becomes true.
+struct Patience {
+  using SteadyClock = std::chrono::steady_clock;
+  SteadyClock::time_point end;
+  const std::atomic<bool>& cancelled;
+};
+
+/// Opens a session on a server that takes writes. Gives up with the connect timeout, which the
+/// URL's hosts share, so that one which accepts and is silent does not hide the others; or when
+/// `cancelled` becomes true. `first`: with which host to begin, and then the one that was reached;
+/// null: with the first one.
 std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& options,
-                                                      const std::atomic<bool>& cancelled);
+                                                      const std::atomic<bool>& cancelled,
+                                                      std::size_t* first = nullptr);
+
+/// The answer to what was sent: of several the last one, or the first that is an error. Null: there
+/// is none in time, or the connection broke.
+pq::ResultPtr answer(PGconn* connection, const Patience& patience);
 
 /// What was found out about the server while a connection was prepared.
 struct Server {
   /// Which run of which server this is: places in the log of another one say nothing here.
   std::int64_t epoch = 0;
-  /// The server's clock less this machine's steady clock, in milliseconds.
+  /// The server's clock less this machine's steady clock, in milliseconds, when the session was
+  /// made.
   std::int64_t clock_offset = 0;
 };
+
+/// Whether the server may be used: its version, its schema, that it is no standby, and that its
+/// settings lose nothing that was committed. The session's search path names the schema.
+std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptions& options,
+                                         const Patience& patience);
 
 /// Makes a session ready for requests: settings, checks, prepared statements, pipeline mode.
 /// `listen`: it also hears what other instances tell.
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
-                                           bool listen);
+                                           bool listen, const Patience& patience);
 
 /// The channel on which instances tell each other what was settled.
 std::string channel_name(const PostgresOptions& options);

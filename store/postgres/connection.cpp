@@ -1,11 +1,29 @@
 #include "store/postgres/connection.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "store/postgres/failure.hpp"
 
 namespace onceproxy::store {
+namespace {
+
+/// What both clocks, read one after the other and in whole milliseconds, may differ by.
+constexpr std::chrono::milliseconds clock_tolerance{10};
+
+std::int64_t since_epoch(Query::SteadyClock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+/// Its function answers with a code and the server's time, in the first two columns.
+bool says_time(Statement statement) {
+  return statement == Statement::reserve || statement == Statement::complete ||
+         statement == Statement::release || statement == Statement::mark_unknown;
+}
+
+}  // namespace
 
 Connection::Connection(Loop& loop, pq::ConnectionPtr session, const Server& server, Owner& owner)
     : loop_(loop), session_(std::move(session)), server_(server), owner_(owner) {
@@ -31,6 +49,7 @@ void Connection::hear_notice(void* self, const PGresult* notice) {
 bool Connection::send(Query& query) {
   if (broken_) return false;
   params_.clear();
+  query.sent = Query::SteadyClock::now();
   query.bind(params_, server_);
   if (PQsendQueryPrepared(session_.get(), name(query.statement), params_.count(), params_.values(),
                           params_.lengths(), params_.formats(), 1) != 1 ||
@@ -38,7 +57,6 @@ bool Connection::send(Query& query) {
     fail(pq::trimmed(PQerrorMessage(session_.get())));
     return false;
   }
-  query.sent = Query::SteadyClock::now();
   queries_.push_back(query);
   return true;
 }
@@ -50,7 +68,8 @@ void Connection::flush() {
     fail(pq::trimmed(PQerrorMessage(session_.get())));
     return;
   }
-  if (std::exchange(writing_, left == 1) != writing_) watch_->want_write(writing_);
+  const bool written_before = std::exchange(writing_, left == 1);
+  if (writing_ != written_before) watch_->want_write(writing_);
 }
 
 void Connection::ready() {
@@ -115,12 +134,32 @@ void Connection::take(pq::ResultPtr result) {
   }
 }
 
+/// The server's time, where an answer says it, was so between the sending and now. So the server's
+/// clock may be set, and this machine may be suspended: the next statement goes by what is so now.
+/// One that was refused as too late, though it is not, has done nothing, and is to be sent again.
+void Connection::follow_clock(const Query& query, Reply& reply) {
+  if (!says_time(query.statement) || !reply.good() || reply.rows() != 1) return;
+  constexpr int o_code = 0;
+  constexpr int o_now = 1;
+  const pq::Row row = reply.row();
+  if (row.null(o_now)) return;
+  const auto now = Query::SteadyClock::now();
+  const std::int64_t there = row.number(o_now);
+  server_.clock_offset = std::clamp(server_.clock_offset, there - since_epoch(now) - 1,
+                                    there - since_epoch(query.sent) + 1);
+  if (row.number(o_code) != code::too_late || query.deadline <= now + clock_tolerance) return;
+  reply.result.reset();
+  reply.sqlstate = "40001";
+  reply.error = "the clock of the database's server was set; the statement is sent again";
+}
+
 /// The transaction is over: its answer counts.
 void Connection::finish() {
   Query& query = queries_.front();
   queries_.pop_front();
   Reply reply = std::exchange(reply_, Reply{});
   reply.epoch = server_.epoch;
+  follow_clock(query, reply);
   if (!reply.sqlstate.empty() && failure_of(reply.sqlstate).leave) {
     // What follows on this session would fare no better.
     const std::shared_ptr<bool> alive = alive_;

@@ -58,12 +58,14 @@ class Connection {
   void read_results();
   void take(pq::ResultPtr result);
   void finish();
+  void follow_clock(const Query& query, Reply& reply);
   void fail(const std::string& why);
   static void hear_notice(void* self, const PGresult* notice);
 
   Loop& loop_;
   pq::ConnectionPtr session_;
-  const Server server_;
+  /// Its clock's offset is corrected by what the server answers.
+  Server server_;
   Owner& owner_;
   std::unique_ptr<SocketWatch> watch_;
   pq::Params params_;

@@ -62,10 +62,11 @@ void Connector::attempt(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   ConnectError error;
   Server server;
-  auto connected = connect(options_, stopping_);
+  auto connected = connect(options_, stopping_, &first_host_);
   auto* const session = std::get_if<pq::ConnectionPtr>(&connected);
   if (session != nullptr) {
-    auto prepared = prepare(session->get(), options_, listen);
+    auto prepared = prepare(session->get(), options_, listen,
+                            {Patience::SteadyClock::now() + options_.connect_timeout, stopping_});
     if (const auto* const found = std::get_if<Server>(&prepared)) {
       server = *found;
     } else {
@@ -76,6 +77,7 @@ void Connector::attempt(std::unique_lock<std::mutex>& lock) {
   }
   if (!error.state.empty()) {
     Counters::add(counters_.connect_failures);
+    ++first_host_;  // it may take connections and be of no use
     if (!stopping_.load()) failed_(error);
     lock.lock();
     failure_ = error.message;

@@ -61,6 +61,8 @@ class Connector {
   std::deque<Wish> wishes_;
   std::string failure_;
   std::chrono::milliseconds pause_;
+  /// The one of the URL's hosts that was reached last. The thread's own.
+  std::size_t first_host_ = 0;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

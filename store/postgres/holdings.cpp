@@ -9,12 +9,33 @@
 
 namespace onceproxy::store {
 
+namespace {
+
+void tell(Loop& loop, std::weak_ptr<LeaseWatch> watch) {
+  post(loop, [watch = std::move(watch)] {
+    if (const auto there = watch.lock()) there->lease_ended();
+  });
+}
+
+/// Its request is under way, and may be forwarded again by another: it is to be cut off.
+void tell_watch(const Holding& holding) {
+  if (holding.watch_loop != nullptr) tell(*holding.watch_loop, holding.watch);
+}
+
+}  // namespace
+
 void Holdings::add(const Fingerprint& fingerprint, Holding holding) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
-  // One under the same name is over in the database, or this one would not be.
-  const bool added = home.entries.insert_or_assign(fingerprint, std::move(holding)).second;
-  if (added) size_.fetch_add(1, std::memory_order_relaxed);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end()) {
+    home.entries.emplace(fingerprint, std::move(holding));
+    size_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  // The one under the same name is over in the database, or this one would not be.
+  tell_watch(found->second);
+  found->second = std::move(holding);
 }
 
 std::optional<Holdings::Glance> Holdings::glance(
@@ -60,16 +81,6 @@ void Holdings::doubt(const Fingerprint& fingerprint) {
   if (found != home.entries.end()) found->second.renew = {};
 }
 
-namespace {
-
-void tell(Loop& loop, std::weak_ptr<LeaseWatch> watch) {
-  post(loop, [watch = std::move(watch)] {
-    if (const auto there = watch.lock()) there->lease_ended();
-  });
-}
-
-}  // namespace
-
 void Holdings::watch(const Fingerprint& fingerprint, const Nonce& nonce, Loop& loop,
                      std::weak_ptr<LeaseWatch> watch) {
   Table::Shard& home = table_.of(fingerprint);
@@ -113,6 +124,7 @@ void Holdings::lose(const Due& due) {
   const auto found = home.entries.find(due.fingerprint);
   if (found == home.entries.end() || found->second.nonce != due.nonce) return;
   if (found->second.settling) return;
+  tell_watch(found->second);
   home.entries.erase(found);
   size_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -124,7 +136,7 @@ std::size_t Holdings::end_leases(Holding::Time now) {
     ended += std::erase_if(home.entries, [&](const auto& entry) {
       const Holding& holding = entry.second;
       if (holding.lease_ends > now || holding.settling) return false;
-      if (holding.watch_loop != nullptr) tell(*holding.watch_loop, holding.watch);
+      tell_watch(holding);
       return true;
     });
   }

@@ -48,6 +48,7 @@ struct Holding {
 
 class Holdings {
  public:
+  /// In the place of an earlier one under that name, whose watch is told.
   void add(const Fingerprint& fingerprint, Holding holding);
 
   struct Glance {
@@ -81,8 +82,8 @@ class Holdings {
   std::vector<Due> due(Holding::Time now) const;
   /// A renewal that was sent at `sent` has succeeded.
   void renewed(const Due& due, Holding::Time sent);
-  /// It could not be renewed, since its record is another's or gone. One that is being settled
-  /// stays.
+  /// It could not be renewed, since its record is another's or gone: its watch is told. One that is
+  /// being settled stays.
   void lose(const Due& due);
   /// Takes out those whose leases have ended, tells their watches, and returns how many.
   std::size_t end_leases(Holding::Time now);

@@ -23,7 +23,8 @@ struct PostgresOptions {
   /// A file whose first line is the password; read for every connection, so that it can be changed.
   /// Empty: as libpq finds it (PGPASSFILE, ~/.pgpass, a client certificate).
   std::filesystem::path password_file;
-  /// Of this process, for requests; above zero. One more carries upkeep, and one listens.
+  /// Of this process, for requests; above zero. Up to four more carry upkeep, and
+  /// one of them listens.
   std::size_t connections = 16;
   std::string schema = "onceproxy";
   Durability durability = Durability::quorum;

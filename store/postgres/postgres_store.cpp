@@ -38,6 +38,13 @@ class Troubles {
   std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> next_;
 };
 
+/// Beside those of the loops, for upkeep, notifications and operators. One of them hears what other
+/// instances tell; more than one are made only where a statement waits for a standby.
+constexpr std::size_t house_connections = 4;
+
+/// How long a close waits, at least, until the database knows that this instance has ended.
+constexpr std::chrono::milliseconds farewell_max{500};
+
 /// Connects as every later connection will, so that a start fails where they would.
 void look_at_server(const PostgresOptions& options, SharedNotes& notes) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
@@ -49,13 +56,17 @@ void look_at_server(const PostgresOptions& options, SharedNotes& notes) {
     throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
   }
   const auto session = std::get<pq::ConnectionPtr>(std::move(connected));
-  const auto prepared = prepare(session.get(), options, false);
+  const Patience patience{Patience::SteadyClock::now() + options.connect_timeout, never};
+  const auto prepared = prepare(session.get(), options, false, patience);
   if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
   }
   PQexitPipelineMode(session.get());
-  const pq::ResultPtr found(PQexecParams(session.get(), "SELECT name, value FROM notes", 0, nullptr,
-                                         nullptr, nullptr, nullptr, 1));
+  pq::ResultPtr found;
+  if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
+                        nullptr, nullptr, 1) == 1) {
+    found = answer(session.get(), patience);
+  }
   if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
     throw std::runtime_error("cannot read from PostgreSQL: " +
                              pq::trimmed(PQerrorMessage(session.get())));
@@ -84,9 +95,8 @@ class OpenPostgres final : public PostgresStore {
         if (observer_.trouble) observer_.trouble("audit", detail);
       });
     }
-    connector_.emplace(options_, tuning_, counters_, [this](const ConnectError& error) {
-      trouble(failure_of(error.state).kind, error.message);
-    });
+    connector_.emplace(options_, tuning_, counters_,
+                       [this](const ConnectError& error) { no_connection(error); });
     const Channel::Parts parts{
         options_,
         tuning_,
@@ -99,7 +109,7 @@ class OpenPostgres final : public PostgresStore {
     // sockets, it carries everything.
     house_loop_.emplace();
     run_in_house([&] {
-      house_.emplace(parts, *house_loop_, std::max<std::size_t>(options_.connections, 2), true);
+      house_.emplace(parts, *house_loop_, house_connections, true);
       confirmer_.emplace(*house_, tuning_, counters_);
     });
     retained_.emplace(*house_);
@@ -158,6 +168,7 @@ class OpenPostgres final : public PostgresStore {
   bool settle(Statement verb, Settling::What what, Call<Settled>& call);
   void failed(std::string_view kind, std::string_view detail);
   void trouble(std::string_view kind, std::string_view detail);
+  void no_connection(const ConnectError& error);
   void heard(std::string_view text);
   void run_in_house(const std::function<void()>& task);
 
@@ -209,6 +220,16 @@ void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
   if (circuit_.failed() && observer_.event) {
     observer_.event("the database does not answer; operations are refused until it does");
+  }
+}
+
+/// While there are other connections, they tell whether the database answers.
+void OpenPostgres::no_connection(const ConnectError& error) {
+  const std::string_view kind = failure_of(error.state).kind;
+  if (Counters::get(counters_.connections) == 0) {
+    trouble(kind, error.message);
+  } else if (observer_.trouble && troubles_.first(kind)) {
+    observer_.trouble(kind, error.message);
   }
 }
 
@@ -305,7 +326,7 @@ PostgresStats OpenPostgres::stats() const {
   out.healthy = !out.circuit_open && !flags_.unsafe.load() && !closing_.load();
   out.hears = flags_.hears.load();
   out.connections = Counters::get(counters_.connections);
-  out.connections_max = options_.connections + 2;
+  out.connections_max = options_.connections + house_connections;
   out.queued = Counters::get(counters_.queued);
   out.queued_max = options_.queue_max;
   out.reservations_active = holdings_.size();
@@ -358,9 +379,11 @@ void OpenPostgres::close() {
     run_in_house([&] { idle = house_->idle(); });
     if (!idle) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  std::promise<void> told;
-  post(*house_loop_, [&] { upkeep_->stop([&] { told.set_value(); }); });
-  told.get_future().wait();
+  // Where the database does not answer, the others find out by themselves.
+  const auto told = std::make_shared<std::promise<void>>();
+  auto known = told->get_future();
+  post(*house_loop_, [this, told] { upkeep_->stop([told] { told->set_value(); }); });
+  known.wait_until(std::max(end, std::chrono::steady_clock::now() + farewell_max));
   connector_->stop();
   run_in_house([this] {
     confirmer_->close();

@@ -273,6 +273,9 @@ void Reserving::decide(Reply reply) {
   } else if (work_.quorum() && stands_on_row(what, row) && !row.flag(o_confirmed)) {
     const auto lsn = static_cast<std::uint64_t>(row.number(o_lsn));
     confirm(std::move(reply), lsn);
+  } else if (work_.quorum() && what == code::reserved &&
+             SteadyClock::now() - sent > work_.tuning.commit_slow) {
+    confirm(std::move(reply), 0);
   } else {
     conclude(reply);
   }
@@ -477,7 +480,11 @@ void Reserving::wait(Waits what, SteadyClock::time_point until) {
     return;
   }
   const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
-  const milliseconds pause = work_.hears.load() ? work_.tuning.poll : work_.tuning.poll / 10;
+  // Where nobody tells us, we look more often; but the more calls wait, the less, since the
+  // database may be in trouble already: a thousand looks a second, or each call once in `poll`.
+  const milliseconds sooner = std::max(work_.tuning.poll / 10, milliseconds(work_.room.calls()));
+  const milliseconds pause =
+      work_.hears.load() ? work_.tuning.poll : std::min(work_.tuning.poll, sooner);
   timer_ = channel_.loop().timer(std::min(left, pause), [this] {
     timer_.reset();
     if (asking_ || call_ == nullptr) return;

@@ -139,7 +139,9 @@ void Settling::replied(Reply reply) {
   work_.circuit.answered();
   if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   const bool unconfirmed = work_.quorum() && !row.null(o_lsn) && !row.flag(o_confirmed);
-  if (!reply.unconfirmed && !unconfirmed) {
+  const bool doubtful =
+      work_.quorum() && row.null(o_lsn) && SteadyClock::now() - sent > work_.tuning.commit_slow;
+  if (!reply.unconfirmed && !unconfirmed && !doubtful) {
     done(row);
     return;
   }
@@ -151,7 +153,9 @@ void Settling::replied(Reply reply) {
     keep();
     return;
   }
-  const auto lsn = reply.unconfirmed ? 0 : static_cast<std::uint64_t>(row.number(o_lsn));
+  // Where it was just committed, the look finds how far the log goes.
+  const auto lsn =
+      reply.unconfirmed || row.null(o_lsn) ? 0 : static_cast<std::uint64_t>(row.number(o_lsn));
   kept_ = std::move(reply);
   confirming_.emplace(channel_->loop(), *this);
   confirming_->lsn = lsn;

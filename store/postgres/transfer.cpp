@@ -4,6 +4,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/pq.hpp"
@@ -29,6 +30,8 @@ class PostgresTransfer::Session {
     PQsetNoticeReceiver(connection_.get(), &Session::notice, this);
     run("SET search_path = " + quoted(connection_.get(), options.schema) + ", pg_temp");
     run("SET default_transaction_read_only = off");
+    // The warning that notice() listens for must come, whatever the role's own setting is.
+    run("SET client_min_messages = warning");
     refuse_in_use();
   }
 
@@ -61,6 +64,7 @@ class PostgresTransfer::Session {
   template <typename Value>
   std::size_t write(const char* statement, std::span<const Value> values) {
     if (values.empty()) return 0;
+    check_once();
     local_only_ = false;
     if (PQenterPipelineMode(connection_.get()) != 1) refuse();
     pq::ResultPtr failed;
@@ -106,6 +110,18 @@ class PostgresTransfer::Session {
                              "(one that was killed counts for ten seconds)");
   }
 
+  /// What was moved is to be as safe as what a running instance writes.
+  void check_once() {
+    if (std::exchange(checked_, true)) return;
+    const std::atomic<bool> never{false};
+    const auto checked =
+        check(connection_.get(), options_,
+              {std::chrono::steady_clock::now() + options_.connect_timeout, never});
+    if (const auto* const error = std::get_if<ConnectError>(&checked)) {
+      throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
+    }
+  }
+
   /// A wait for the standbys that is cancelled is told as a warning, and the commit as a success.
   static void notice(void* self, const PGresult* result) {
     if (pq::sqlstate(result) == "01000") static_cast<Session*>(self)->local_only_ = true;
@@ -119,6 +135,7 @@ class PostgresTransfer::Session {
   const PostgresOptions options_;
   pq::ConnectionPtr connection_;
   bool local_only_ = false;
+  bool checked_ = false;
 };
 
 PostgresTransfer::PostgresTransfer(const PostgresOptions& options)

@@ -26,6 +26,9 @@ struct PostgresTuning {
   std::size_t pipeline_max = 64;
   /// How long an answer may wait until the standbys have the row that it stands on.
   std::chrono::milliseconds confirm_max{1'000};
+  /// A commit that took longer counts only after a look at the standbys: it may have waited for
+  /// standbys that the server was then told to wait for no more.
+  std::chrono::milliseconds commit_slow{50};
   /// Between two looks at how far the standbys are, while somebody waits.
   std::chrono::milliseconds confirm_pause{1};
   /// How often calls that wait ask again, should a notification be lost.

@@ -83,6 +83,26 @@ TEST_CASE("holdings: the end of a lease is told, but not of one that is being se
   CHECK(told->times == 2);
 }
 
+TEST_CASE("holdings: the watch of one that is lost, or replaced, is told") {
+  Holdings holdings;
+  DirectLoop loop;
+  const Holding::Time now{};
+  const auto told = std::make_shared<Told>();
+  holdings.add(fingerprint(1), held(now, 1s));
+  holdings.watch(fingerprint(1), mine, loop, told);
+  holdings.lose({fingerprint(1), another, 1s});
+  CHECK(told->times == 0);
+  holdings.lose({fingerprint(1), mine, 1s});
+  CHECK(told->times == 1);
+  holdings.add(fingerprint(2), held(now, 1s));
+  holdings.watch(fingerprint(2), mine, loop, told);
+  Holding next = held(now, 1s);
+  next.nonce = another;
+  holdings.add(fingerprint(2), next);
+  CHECK(told->times == 2);
+  CHECK(holdings.size() == 1);
+}
+
 TEST_CASE("holdings: one that an operator took away is held no more") {
   Holdings holdings;
   holdings.add(fingerprint(1), held({}, 1s));

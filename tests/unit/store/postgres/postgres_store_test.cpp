@@ -240,6 +240,30 @@ TEST_CASE("postgres: what has expired is removed") {
   store->close();
 }
 
+TEST_CASE("postgres: a clock of the server that is set costs nothing but a round trip") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  std::uint64_t number = 1;
+  Permit permit = verbs.permit(request(number));
+  const auto set_clock = [&](const std::string& seconds) {
+    PostgresServer::shared().sql(
+        "CREATE OR REPLACE FUNCTION " + options.schema +
+        ".now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS "
+        "'SELECT (date_part(''epoch'', clock_timestamp()) * 1000)::bigint + " +
+        seconds + "000'");
+  };
+  for (const std::string seconds : {"4", "8", "-20"}) {
+    set_clock(seconds);
+    CHECK(verbs.complete(std::move(permit), answer(200, "x")) == Settled::done);
+    permit = verbs.permit(request(++number));
+  }
+  CHECK(verbs.complete(std::move(permit), answer(200, "x")) == Settled::done);
+  store->close();
+}
+
 TEST_CASE("postgres: calls of a loop that watches sockets have connections of their own") {
   ONCEPROXY_NEEDS_POSTGRES();
   StoreClock clock;

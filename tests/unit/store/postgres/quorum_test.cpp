@@ -70,7 +70,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   const auto another = quorum.open();
   Verbs verbs(*store);
   Verbs other(*another);
-  Permit permit = verbs.permit(request(1));
+  Permit permit = verbs.until<Reserved>(request(1)).permit;
   quorum.server.stop_standby();
 
   // The reservation is in the table of the primary, and only there.
@@ -117,6 +117,59 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   CHECK(verbs.complete(std::move(second.permit), answer(200, "")) == Settled::done);
   store->close();
   another->close();
+}
+
+TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  quorum.server.sql("ALTER ROLE owner SET client_min_messages = error");
+  const auto store = quorum.open();
+  // Whatever the commit took: the warning alone is to be noticed.
+  quorum.tuning.commit_slow = 1h;
+  const auto another = quorum.open();
+  Verbs verbs(*another);
+  quorum.server.stop_standby();
+  std::optional<ReserveResult> reserved;
+  std::thread reserving([&] { reserved = verbs.reserve(request(1)); });
+  quorum.await_waiting();
+  quorum.server.sql(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  reserving.join();
+  CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
+  quorum.server.start_standby();
+  another->close();
+  store->close();
+}
+
+TEST_CASE("quorum: a commit that waited until nothing was to be waited for does not count") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  Permit permit = verbs.until<Reserved>(request(1)).permit;
+  quorum.server.stop_standby();
+  std::optional<ReserveResult> reserved;
+  std::thread reserving([&] { reserved = verbs.reserve(request(2)); });
+  Settled settled{};
+  std::thread completing([&] {
+    Verbs of_thread(*store);
+    settled = of_thread.complete(std::move(permit), answer(200, "local"));
+  });
+  quorum.await_waiting();
+  std::this_thread::sleep_for(2 * quorum.tuning.commit_slow);
+  quorum.server.sql("ALTER SYSTEM SET synchronous_standby_names = ''");
+  quorum.server.sql("SELECT pg_reload_conf()");
+  reserving.join();
+  completing.join();
+  CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
+  CHECK(settled == Settled::failed);
+  store->close();
 }
 
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
