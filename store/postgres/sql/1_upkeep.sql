@@ -73,7 +73,13 @@ BEGIN
   END IF;
   UPDATE sweep SET next_block = 0, counting = '{}', counted = v_counting;
   DELETE FROM entities WHERE key = ANY (ARRAY(
-    SELECT key FROM entities WHERE expires <= v_now LIMIT 10000 FOR UPDATE SKIP LOCKED));
+    SELECT key FROM entities AS e
+     WHERE expires <= v_now
+       -- Renewing a lease does not touch the entity; whoever has the turn needs its row all the same.
+       AND NOT EXISTS (SELECT FROM operations o
+                        WHERE o.fingerprint = e.holder AND o.nonce = e.holder_nonce
+                          AND o.state = 1 AND o.lease_ends > v_now)
+     LIMIT 10000 FOR UPDATE OF e SKIP LOCKED));
   DELETE FROM rates WHERE key = ANY (ARRAY(
     SELECT key FROM rates WHERE arrival <= (v_now - 60000) * 1000000
      LIMIT 10000 FOR UPDATE SKIP LOCKED));
