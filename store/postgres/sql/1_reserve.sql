@@ -231,6 +231,11 @@ BEGIN
     IF p_rate IS NOT NULL THEN
       UPDATE rates SET arrival = v_next, last = v_taken WHERE key = p_rate;
     END IF;
+    -- Whoever waited for a lock until its caller gave up leaves nothing: from then on a release may
+    -- come that must see it.
+    IF now_ms() > p_not_after THEN
+      RAISE EXCEPTION 'the operation waited too long for a lock' USING ERRCODE = '57014';
+    END IF;
     o_code := 1;
     RETURN;
   END LOOP again;
