@@ -35,6 +35,7 @@ DECLARE
   v_live boolean;
   v_locking boolean := false;
   v_queued boolean := false;
+  v_judged boolean;     -- the entity is judged on a row that is locked
   v_until bigint;
   v_queue bytea[];
   v_queue_until bigint[];
@@ -145,19 +146,34 @@ BEGIN
           RETURN;
         END IF;
       END IF;
-      IF p_unless_closed AND e.closed_until > o_now THEN
-        o_code := 7;
-        o_number := e.closed_until - o_now;
-        EXIT again;
-      END IF;
-      -- A sequence of another kind says nothing: the policy was changed since.
-      IF e.sequence_until > o_now AND e.sequence_kind = p_sequence_kind AND
-         ((p_sequence_high, p_sequence_low) < (e.sequence_high, e.sequence_low) OR
-          ((p_sequence_high, p_sequence_low) = (e.sequence_high, e.sequence_low)
-           AND NOT p_equal_passes)) THEN
-        o_code := 6;
-        EXIT again;
-      END IF;
+      v_judged := p_turn IS NOT NULL;
+      LOOP
+        IF p_unless_closed AND e.closed_until > o_now THEN
+          o_code := 7;
+          o_number := e.closed_until - o_now;
+          EXIT again;
+        END IF;
+        -- A sequence of another kind says nothing: the policy was changed since.
+        IF e.sequence_until > o_now AND e.sequence_kind = p_sequence_kind AND
+           ((p_sequence_high, p_sequence_low) < (e.sequence_high, e.sequence_low) OR
+            ((p_sequence_high, p_sequence_low) = (e.sequence_high, e.sequence_low)
+             AND NOT p_equal_passes)) THEN
+          o_code := 6;
+          EXIT again;
+        END IF;
+        EXIT WHEN v_judged OR NOT (p_unless_closed OR p_sequence_kind IS NOT NULL);
+        -- It would pass by the row as it was read. Once more on a locked one: a completion that
+        -- closes the entity comes either before this call, or after its reservation.
+        LOOP
+          SELECT * INTO e FROM entities WHERE key = p_entity FOR SHARE;
+          EXIT WHEN FOUND;
+          INSERT INTO entities (key, type, id, expires)
+          VALUES (p_entity, p_entity_type, p_entity_id, now_ms() + p_lease + p_slack)
+          ON CONFLICT DO NOTHING;
+        END LOOP;
+        o_now := now_ms();
+        v_judged := true;
+      END LOOP;
     END IF;
 
     -- 3. The rate limit: the generic cell rate algorithm (ITU-T I.371).

@@ -84,6 +84,12 @@ BEGIN
       VALUES (r.entity, r.entity_type, r.entity_id, o_now + p_keep) ON CONFLICT DO NOTHING;
     END LOOP;
     o_now := now_ms();
+    -- Reserved while this call waited for the entity: it is ended too, which needs its lock before
+    -- the entity's.
+    IF EXISTS (SELECT FROM operations
+                WHERE fingerprint = ANY (p_ends) AND fingerprint <> ALL (v_ends)) THEN
+      RAISE EXCEPTION 'an operation to be ended was reserved meanwhile' USING ERRCODE = '40001';
+    END IF;
     IF e.sequence_until <= o_now THEN e.sequence_kind := NULL; END IF;
     IF r.sequence_kind IS NOT NULL AND
        (e.sequence_kind IS DISTINCT FROM r.sequence_kind OR
