@@ -65,7 +65,7 @@ BEGIN
       v_live := v_present AND r.expires > o_now
         AND NOT (r.ended AND r.state = 2 AND r.nonce IS DISTINCT FROM p_waited);
       IF v_live THEN
-        IF r.nonce = p_nonce THEN
+        IF r.nonce = p_nonce AND r.state = 1 AND r.lease_ends > o_now THEN
           o_code := 1;
         ELSIF r.payload IS NOT NULL AND p_payload IS NOT NULL AND r.payload <> p_payload THEN
           o_code := 3;
