@@ -289,10 +289,10 @@ DECLARE
   v_at integer;
   e entities%ROWTYPE;
 BEGIN
+  PERFORM set_config('synchronous_commit', 'local', true);
   SELECT * INTO e FROM entities WHERE key = p_entity FOR UPDATE;
   v_at := array_position(e.queue, p_nonce);
   IF v_at IS NULL THEN RETURN; END IF;
-  PERFORM set_config('synchronous_commit', 'local', true);
   UPDATE entities
      SET queue = e.queue[:v_at - 1] || e.queue[v_at + 1:],
          queue_until = e.queue_until[:v_at - 1] || e.queue_until[v_at + 1:]
