@@ -284,10 +284,10 @@ void App::start_admin_ports() {
     };
     admin::add_policy_endpoints(*admin_port_, std::move(hooks));
     if (backups_) {
-      admin::add_backup_endpoints(
-          *admin_port_,
-          {[this](const std::string& directory) { return backups_->begin(directory); },
-           [this] { return backups_->state(); }});
+      admin::add_backup_endpoints(*admin_port_, {[this](const std::string& directory) {
+                                                   return backups_->begin(directory);
+                                                 },
+                                                 [this] { return backups_->state(); }});
     }
     admin::add_record_endpoints(*admin_port_, store_->inspection(),
                                 {log_record_change, wrong_answer_field});

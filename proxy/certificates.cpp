@@ -125,8 +125,7 @@ Certificates::~Certificates() = default;
 std::shared_ptr<tls::ServerPort> Certificates::listen(
     TlsPort port, std::string place, const std::optional<tls::ServerOptions>& tls) {
   if (!tls) return nullptr;
-  listeners_.push_back(
-      std::make_unique<Listener>(port, std::move(place), *tls, tickets_));
+  listeners_.push_back(std::make_unique<Listener>(port, std::move(place), *tls, tickets_));
   metrics_.speaks(port);
   return listeners_.back()->current;
 }

@@ -59,7 +59,8 @@ class Store : public PermitOwner {
   [[nodiscard]] virtual bool mark_unknown(Permit permit, std::string_view error,
                                           Call<Settled>& call) = 0;
 
-  /// Whether a lease can end while its holder lives, since somebody else must be reached to renew it.
+  /// Whether a lease can end while its holder lives, since somebody else must be reached to renew
+  /// it.
   virtual bool leases_may_end() const { return false; }
 
   /// Where it can: `watch` is told on `loop`, at most once, if the lease of `permit` ends before it

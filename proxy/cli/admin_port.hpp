@@ -35,8 +35,9 @@ struct AdminArguments {
 /// Adds the options of reaching the port, all but --format. `arguments` must outlive the parsing.
 void add_port_options(CLI::App& command, AdminArguments& arguments);
 
-/// Adds all of them, and what runs the command. `arguments` must outlive the parsing; `run` is called when the
-/// command was given and leaves its exit code in `exit_code`, which must outlive it too.
+/// Adds all of them, and what runs the command. `arguments` must outlive the parsing; `run` is
+/// called when the command was given and leaves its exit code in `exit_code`, which must outlive it
+/// too.
 void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
                        std::function<int()> run);
 

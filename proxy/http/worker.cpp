@@ -57,13 +57,14 @@ void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
   loop_.run();
   flush();
+  // The store gives up what it kept for this loop, whose thread ends.
+  shared_.store.leave(*this);
 }
 
 /// What was told of requests leaves this thread.
 void Worker::flush() {
   reports_.flush();
   gate_.hand_over_audit();
-  shared_.store.leave(*this);
 }
 
 void Worker::tick() {

@@ -32,10 +32,15 @@ std::string literal(PGconn* connection, const std::string& text) {
   return quoted;
 }
 
+/// Asks the catalog's tables, and not to_regclass(): a session that has found no such table before
+/// remembers that, also when it has waited for the transaction that made the table.
 int version_of(PGconn* connection, const PostgresOptions& options) {
   const std::string table = quoted(connection, options.schema) + ".schema_version";
   const auto there =
-      run(connection, "SELECT to_regclass(" + literal(connection, table) + ") IS NOT NULL",
+      run(connection,
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN "
+          "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = " +
+              literal(connection, options.schema) + " AND c.relname = 'schema_version')",
           "the schema cannot be looked at");
   if (PQgetvalue(there.get(), 0, 0)[0] != 't') return 0;
   const auto found = run(connection, "SELECT coalesce(max(version), 0) FROM " + table,

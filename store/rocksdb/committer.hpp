@@ -31,10 +31,10 @@
 
 #include "store/audit/log.hpp"
 #include "store/completed_cache.hpp"
+#include "store/duplicates.hpp"
 #include "store/rocksdb/census.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/delivery.hpp"
-#include "store/duplicates.hpp"
 #include "store/rocksdb/fences.hpp"
 #include "store/rocksdb/handover.hpp"
 #include "store/rocksdb/kept_notes.hpp"

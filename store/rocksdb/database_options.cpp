@@ -11,10 +11,10 @@
 
 #include <algorithm>
 
+#include "store/duplicates.hpp"
 #include "store/entity.hpp"
 #include "store/record.hpp"
 #include "store/rocksdb/digest_memtable.hpp"
-#include "store/duplicates.hpp"
 #include "store/rocksdb/expiry_filter.hpp"
 #include "store/rocksdb/library.hpp"
 #include "store/rocksdb/prepared_log.hpp"

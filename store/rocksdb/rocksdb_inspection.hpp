@@ -6,9 +6,9 @@
 #include <atomic>
 #include <memory>
 
+#include "store/duplicates.hpp"
 #include "store/inspection.hpp"
 #include "store/rocksdb/committer.hpp"
-#include "store/duplicates.hpp"
 #include "store/rocksdb/handover.hpp"
 
 namespace onceproxy::store {

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "claim.hpp"
+#include "store/duplicates.hpp"
 #include "store/entity.hpp"
 #include "store/record.hpp"
-#include "store/duplicates.hpp"
 #include "store/rocksdb/rates.hpp"
 
 using namespace onceproxy::store;

@@ -10,7 +10,7 @@ import pytest
 
 from harness import Client, eventually, policy, request
 from harness.client import BrokenOff, once
-from harness.threads import halt
+from harness.threads import WAIT_ALL, halt
 from harness.upstream import executed
 
 

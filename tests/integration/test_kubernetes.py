@@ -45,10 +45,6 @@ def guards():
             if container["name"] == "onceproxy"]
 
 
-def knows_postgres():
-    return "postgres" in json.loads(run("schema").stdout)["properties"]["store"]["properties"]
-
-
 def seconds(command, option):
     return int(command[command.index(option) + 1].removesuffix("s"))
 
@@ -59,8 +55,6 @@ def test_there_are_manifests():
 
 @pytest.mark.parametrize("path, text", CONFIGS, ids=[name_of(path) for path, _ in CONFIGS])
 def test_a_configuration_in_a_manifest_is_valid(directory, path, text):
-    if "postgres:" in text and not knows_postgres():
-        pytest.skip("no shared store in this program")
     (directory / "onceproxy.yaml").write_text(text)
     database = "postgresql://user:password@db:5432/onceproxy"
     check = run("check", directory / "onceproxy.yaml", ONCEPROXY_DATABASE=database)

@@ -247,7 +247,7 @@ def test_nothing_is_dispatched_after_a_decline_whoever_took_it(stage, three):
         executed(exchange)
 
     upstream = stage.upstream(handler, key=lambda r: r.target)
-    proxies = three(upstream, rides(), log={"level": "warn"})
+    proxies = three(upstream, rides())
     rides_left, answers = iter(range(RACES)), {}
 
     def race(number):

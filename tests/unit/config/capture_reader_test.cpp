@@ -9,8 +9,8 @@ TEST_CASE("Requests are captured where a file is named, with secrets redacted") 
   CHECK(!loaded("").log.capture);
   const auto capture = loaded("log: {capture: {path: /tmp/c.jsonl}}\n").log.capture;
   REQUIRE(capture);
-  CHECK(*capture ==
-        telemetry::CaptureOptions{"/tmp/c.jsonl", 1.0, std::uint64_t{1} << 30, {"authorization", "cookie"}});
+  CHECK(*capture == telemetry::CaptureOptions{
+                        "/tmp/c.jsonl", 1.0, std::uint64_t{1} << 30, {"authorization", "cookie"}});
   const auto other = loaded(
                          "log: {capture: {path: c, sample: 0.5, max_bytes: 1MiB, "
                          "redact: [X-Token]}}\n")

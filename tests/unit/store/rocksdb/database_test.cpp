@@ -55,7 +55,8 @@ class SmallFileSystem {
   bool mounted_ = false;
 };
 
-/// No file of this process grows beyond a size, anywhere and for anybody, as on a disk that is full.
+/// No file of this process grows beyond a size, anywhere and for anybody, as on a disk that is
+/// full.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {

@@ -61,7 +61,11 @@ std::string refusal(const RocksDbOptions& options, Clock& clock, Opening opening
 
 ReserveRequest on_entity(std::uint64_t number) {
   ReserveRequest out = request(number);
-  out.entity = EntityTerms{.key = entity_key(1), .type = "ride", .id = "r1", .closes = 1h};
+  EntityTerms& entity = out.entity.emplace();
+  entity.key = entity_key(1);
+  entity.type = "ride";
+  entity.id = "r1";
+  entity.closes = 1h;
   out.rate = RateTerms{rate_key(1), 1, 1h};
   return out;
 }
