@@ -47,6 +47,14 @@ enum Column {
 /// told to wait.
 constexpr milliseconds unconfirmed_left{1'000};
 
+/// A deadline by the server's clock may be off by as much.
+constexpr milliseconds clocks_differ{100};
+
+std::optional<EntityKey> turn_of(const ReserveRequest& request) {
+  if (!request.entity || !request.entity->turn) return std::nullopt;
+  return request.entity->key;
+}
+
 bool is_duplicate(const ReserveResult& result) {
   return std::holds_alternative<Completed>(result) || std::holds_alternative<InFlight>(result) ||
          std::holds_alternative<Mismatch>(result) || std::holds_alternative<Held>(result);
@@ -83,6 +91,7 @@ Reserving::Reserving(Work& work, Channel& channel, const ReserveRequest& request
       fingerprint_(request.fingerprint),
       nonce_(random_nonce()),
       lease_(request.terms.lease),
+      turn_of_(turn_of(request)),
       place_(channel.loop(), *this),
       confirming_(channel.loop(), *this) {}
 
@@ -133,14 +142,13 @@ bool Reserving::begin(Work& work, Channel& channel, bool on_thread, const Reserv
   return false;
 }
 
-/// Anew: what was asked before has had a definite answer.
+/// Anew. A doubt remains: an answer says nothing of a commit that cannot be seen yet.
 void Reserving::ask() {
   if (work_.closing.load(std::memory_order_acquire)) {
     finish(Unavailable{Reason::closing});
     return;
   }
   tries_ = 0;
-  in_doubt_ = false;
   woken_ = false;
   first_sent_ = SteadyClock::now();
   deadline = first_sent_ + work_.options.operation_timeout;
@@ -151,7 +159,6 @@ void Reserving::ask_again() {
   asking_ = channel_.send(*this);
   if (asking_) return;
   work_.failed(trouble::full, "too many operations wait for a connection");
-  if (in_doubt_) undo();
   finish(Unavailable{Reason::failed});
 }
 
@@ -219,9 +226,10 @@ void Reserving::replied(Reply reply) {
   asking_ = false;
   if (call_ == nullptr) {
     // It was answered long ago that the store is not available.
-    const bool reserved =
-        reply.good() && reply.rows() == 1 && reply.row().number(o_code) == code::reserved;
-    if (reserved || reply.lost || in_doubt_) undo();
+    const auto what = reply.good() && reply.rows() == 1 ? reply.row().number(o_code) : 0;
+    if (reply.lost) doubt();
+    if (what == code::queued) queued_ = turn_of_;
+    if (what == code::reserved || in_doubt_) undo();
     leave_queue();
     dispose();
     return;
@@ -249,7 +257,7 @@ void Reserving::trouble(const Reply& reply) {
   const Failure failure =
       reply.lost ? Failure{trouble::lost, true, true} : failure_of(reply.sqlstate);
   work_.failed(failure.kind, reply.error);
-  in_doubt_ = in_doubt_ || reply.lost || failure.leave;
+  if (reply.lost || failure.leave) doubt();
   if (failure.retry && tries_ < work_.tuning.retries_max && SteadyClock::now() < deadline &&
       !work_.closing.load()) {
     ++tries_;
@@ -260,7 +268,6 @@ void Reserving::trouble(const Reply& reply) {
     ask_again();
     return;
   }
-  if (in_doubt_) undo();
   finish(Unavailable{Reason::failed});
 }
 
@@ -297,7 +304,7 @@ void Reserving::confirmed() {
       return;
     case Confirmation::Outcome::elsewhere:
       // A failover: it may be lost with the server that said so.
-      in_doubt_ = true;
+      doubt();
       if (++tries_ <= work_.tuning.retries_max && SteadyClock::now() < deadline) {
         ask_again();
         return;
@@ -366,8 +373,11 @@ void Reserving::reserved(const pq::Row& row) {
   holding.fence = static_cast<std::uint64_t>(row.number(o_number));
   holding.payload = request_->payload;
   holding.terms = request_->terms;
-  holding.lease_ends = first_sent_ + lease_;
-  holding.renew = first_sent_ + renewed_after(lease_);
+  // What an earlier statement reserved was found again.
+  const bool found = in_doubt_ && !row.null(o_confirmed);
+  const auto since = found ? doubt_began_ : first_sent_;
+  holding.lease_ends = since + lease_;
+  holding.renew = since + renewed_after(lease_);
   holding.cached = !request_->may_be_ended;
   if (request_->trace.size() <= trace_bytes_max) holding.trace = request_->trace;
   if (holding.lease_ends <= SteadyClock::now()) {
@@ -546,8 +556,21 @@ void Reserving::leave_queue() {
       });
 }
 
+/// A statement's fate is not known.
+void Reserving::doubt() {
+  if (!in_doubt_) doubt_began_ = first_sent_;
+  in_doubt_ = true;
+  doubt_ends_ = deadline + clocks_differ;
+  if (turn_of_) queued_ = turn_of_;
+}
+
+/// What may have been reserved is released: where a statement may still come to reserve, not before
+/// it is too late for that.
 void Reserving::undo() {
-  work_.retained.undo(fingerprint_, nonce_, first_sent_ + lease_ + renewal_max(lease_));
+  const auto from = in_doubt_ ? doubt_ends_ : first_sent_;
+  const auto lease_ends = std::max(from, first_sent_) + lease_ + renewal_max(lease_);
+  work_.retained.undo(fingerprint_, nonce_, from, lease_ends);
+  in_doubt_ = false;
 }
 
 void Reserving::finish(ReserveResult result) {
@@ -558,7 +581,10 @@ void Reserving::finish(ReserveResult result) {
   const bool waited = waits_ == Waits::outcome;
   const bool got_it = std::holds_alternative<Reserved>(result);
   const bool repeats = std::holds_alternative<Completed>(result);
-  if (!asking_) leave_queue();
+  if (!asking_) {
+    if (in_doubt_ && !got_it) undo();
+    leave_queue();
+  }
   request_ = nullptr;
   room_.reset();
   call.result.emplace(std::move(result));

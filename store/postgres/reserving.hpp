@@ -59,6 +59,7 @@ class Reserving final : public Query {
   void woken();
   void time_over();
   bool time_is_over() const;
+  void doubt();
   void stop_waiting();
   void leave_queue();
   void undo();
@@ -73,11 +74,16 @@ class Reserving final : public Query {
   const Fingerprint fingerprint_;
   const Nonce nonce_;
   const std::chrono::milliseconds lease_;
+  /// The entity whose turn it takes.
+  const std::optional<EntityKey> turn_of_;
   /// When the statement that may have reserved was sent for the first time.
   SteadyClock::time_point first_sent_{};
   unsigned tries_ = 0;
-  /// A statement of this attempt was lost: it may have reserved.
+  /// A statement was lost: it may have reserved, or may do so until doubt_ends_. Its lease is
+  /// counted from doubt_began_.
   bool in_doubt_ = false;
+  SteadyClock::time_point doubt_began_{};
+  SteadyClock::time_point doubt_ends_{};
   bool asking_ = false;
 
   Place place_;
@@ -90,7 +96,7 @@ class Reserving final : public Query {
   /// The reservation whose outcome it waits for.
   std::optional<Nonce> waited_;
   bool ended_ = false;
-  /// It has a place in the queue in the database.
+  /// It has a place in the queue in the database, or may have one.
   std::optional<EntityKey> queued_;
   std::optional<WaitingRoom::Place> room_;
   std::unique_ptr<Timer> timer_;

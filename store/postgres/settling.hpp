@@ -33,8 +33,9 @@ class Settling final : public Query {
     /// Why it did not happen, or nobody knows.
     std::string error;
     int status = 0;
-    /// A reservation that nobody holds is released.
+    /// A reservation that nobody holds is released, not before that time.
     bool undo = false;
+    SteadyClock::time_point from{};
   };
 
   /// Statement::complete, release or mark_unknown.
@@ -47,6 +48,7 @@ class Settling final : public Query {
   void retry(Channel& channel);
   /// It can be given up: its lease has ended.
   bool expired() const { return SteadyClock::now() >= what_.holding.lease_ends; }
+  bool due() const { return SteadyClock::now() >= what_.from; }
   void give_up();
   std::size_t bytes() const;
 

@@ -48,7 +48,7 @@ struct PostgresTuning {
   std::chrono::milliseconds retained_pause{500};
   /// How often one operation is sent again.
   unsigned retries_max = 8;
-  /// Pages of the table that are looked at for expired rows with each beat.
+  /// Pages of each table that are looked at for expired rows with each beat.
   int sweep_pages = 1'000;
   std::size_t duplicates_max = 65'536;
   std::size_t duplicates_per_beat = 2'048;

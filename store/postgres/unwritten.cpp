@@ -21,11 +21,13 @@ void Unwritten::keep(std::unique_ptr<Settling> outcome) {
 }
 
 void Unwritten::undo(const Fingerprint& fingerprint, const Nonce& nonce,
+                     std::chrono::steady_clock::time_point from,
                      std::chrono::steady_clock::time_point lease_ends) {
   Settling::What what;
   what.fingerprint = fingerprint;
   what.nonce = nonce;
   what.holding.lease_ends = lease_ends;
+  what.from = from;
   keep(Settling::undo(*work_, house_, std::move(what)));
 }
 
@@ -41,6 +43,8 @@ void Unwritten::retry() {
   for (std::unique_ptr<Settling>& outcome : all) {
     if (outcome->expired()) {
       outcome->give_up();
+    } else if (!outcome->due() && !work_->closing.load()) {
+      keep(std::move(outcome));
     } else {
       outcome.release()->retry(house_);  // owns itself
     }

@@ -24,10 +24,11 @@ class Unwritten {
   /// After the work that everything else is made of.
   void begin(Work& work) { work_ = &work; }
   void keep(std::unique_ptr<Settling> outcome);
-  /// A reservation that nobody was told of is released, should it be there.
+  /// A reservation that nobody was told of is released, should it be there; not before `from`.
   void undo(const Fingerprint& fingerprint, const Nonce& nonce,
+            std::chrono::steady_clock::time_point from,
             std::chrono::steady_clock::time_point lease_ends);
-  /// Sends all of them once more, or gives them up. Called now and then.
+  /// Sends all of them once more whose time has come, or gives them up. Called now and then.
   void retry();
   bool empty() const;
   /// Gives up all of them.

@@ -35,6 +35,7 @@ DECLARE
   v_live boolean;
   v_locking boolean := false;
   v_queued boolean := false;
+  v_judged boolean;     -- the entity is judged on a row that is locked
   v_until bigint;
   v_queue bytea[];
   v_queue_until bigint[];
@@ -64,7 +65,7 @@ BEGIN
       v_live := v_present AND r.expires > o_now
         AND NOT (r.ended AND r.state = 2 AND r.nonce IS DISTINCT FROM p_waited);
       IF v_live THEN
-        IF r.nonce = p_nonce THEN
+        IF r.nonce = p_nonce AND r.state = 1 AND r.lease_ends > o_now THEN
           o_code := 1;
         ELSIF r.payload IS NOT NULL AND p_payload IS NOT NULL AND r.payload <> p_payload THEN
           o_code := 3;
@@ -145,19 +146,34 @@ BEGIN
           RETURN;
         END IF;
       END IF;
-      IF p_unless_closed AND e.closed_until > o_now THEN
-        o_code := 7;
-        o_number := e.closed_until - o_now;
-        EXIT again;
-      END IF;
-      -- A sequence of another kind says nothing: the policy was changed since.
-      IF e.sequence_until > o_now AND e.sequence_kind = p_sequence_kind AND
-         ((p_sequence_high, p_sequence_low) < (e.sequence_high, e.sequence_low) OR
-          ((p_sequence_high, p_sequence_low) = (e.sequence_high, e.sequence_low)
-           AND NOT p_equal_passes)) THEN
-        o_code := 6;
-        EXIT again;
-      END IF;
+      v_judged := p_turn IS NOT NULL;
+      LOOP
+        IF p_unless_closed AND e.closed_until > o_now THEN
+          o_code := 7;
+          o_number := e.closed_until - o_now;
+          EXIT again;
+        END IF;
+        -- A sequence of another kind says nothing: the policy was changed since.
+        IF e.sequence_until > o_now AND e.sequence_kind = p_sequence_kind AND
+           ((p_sequence_high, p_sequence_low) < (e.sequence_high, e.sequence_low) OR
+            ((p_sequence_high, p_sequence_low) = (e.sequence_high, e.sequence_low)
+             AND NOT p_equal_passes)) THEN
+          o_code := 6;
+          EXIT again;
+        END IF;
+        EXIT WHEN v_judged OR NOT (p_unless_closed OR p_sequence_kind IS NOT NULL);
+        -- It would pass by the row as it was read. Once more on a locked one: a completion that
+        -- closes the entity comes either before this call, or after its reservation.
+        LOOP
+          SELECT * INTO e FROM entities WHERE key = p_entity FOR SHARE;
+          EXIT WHEN FOUND;
+          INSERT INTO entities (key, type, id, expires)
+          VALUES (p_entity, p_entity_type, p_entity_id, now_ms() + p_lease + p_slack)
+          ON CONFLICT DO NOTHING;
+        END LOOP;
+        o_now := now_ms();
+        v_judged := true;
+      END LOOP;
     END IF;
 
     -- 3. The rate limit: the generic cell rate algorithm (ITU-T I.371).
@@ -231,6 +247,11 @@ BEGIN
     IF p_rate IS NOT NULL THEN
       UPDATE rates SET arrival = v_next, last = v_taken WHERE key = p_rate;
     END IF;
+    -- Whoever waited for a lock until its caller gave up leaves nothing: from then on a release may
+    -- come that must see it.
+    IF now_ms() > p_not_after THEN
+      RAISE EXCEPTION 'the operation waited too long for a lock' USING ERRCODE = '57014';
+    END IF;
     o_code := 1;
     RETURN;
   END LOOP again;
@@ -268,10 +289,10 @@ DECLARE
   v_at integer;
   e entities%ROWTYPE;
 BEGIN
+  PERFORM set_config('synchronous_commit', 'local', true);
   SELECT * INTO e FROM entities WHERE key = p_entity FOR UPDATE;
   v_at := array_position(e.queue, p_nonce);
   IF v_at IS NULL THEN RETURN; END IF;
-  PERFORM set_config('synchronous_commit', 'local', true);
   UPDATE entities
      SET queue = e.queue[:v_at - 1] || e.queue[v_at + 1:],
          queue_until = e.queue_until[:v_at - 1] || e.queue_until[v_at + 1:]

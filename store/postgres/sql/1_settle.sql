@@ -84,6 +84,12 @@ BEGIN
       VALUES (r.entity, r.entity_type, r.entity_id, o_now + p_keep) ON CONFLICT DO NOTHING;
     END LOOP;
     o_now := now_ms();
+    -- Reserved while this call waited for the entity: it is ended too, which needs its lock before
+    -- the entity's.
+    IF EXISTS (SELECT FROM operations
+                WHERE fingerprint = ANY (p_ends) AND fingerprint <> ALL (v_ends)) THEN
+      RAISE EXCEPTION 'an operation to be ended was reserved meanwhile' USING ERRCODE = '40001';
+    END IF;
     IF e.sequence_until <= o_now THEN e.sequence_kind := NULL; END IF;
     IF r.sequence_kind IS NOT NULL AND
        (e.sequence_kind IS DISTINCT FROM r.sequence_kind OR
@@ -118,7 +124,8 @@ BEGIN
 END
 $$;
 
--- p_again: the row may be gone because an earlier call succeeded.
+-- p_again: the row may be gone because an earlier call succeeded, or not be there to be seen yet. Sent
+-- after p_not_after of a reserve() that was lost, it finds what that one has reserved.
 CREATE FUNCTION release(
   p_fingerprint bytea, p_nonce bytea, p_again boolean, p_not_after bigint, p_quorum boolean,
   OUT o_code smallint, OUT o_now bigint, OUT o_awaited boolean, OUT o_queued boolean,
@@ -134,7 +141,23 @@ BEGIN
   o_now := now_ms();
   IF o_now > p_not_after THEN o_code := 11; RETURN; END IF;
   IF p_quorum AND NOT waits_for_standby() THEN o_code := 12; RETURN; END IF;
-  SELECT * INTO r FROM operations WHERE fingerprint = p_fingerprint FOR UPDATE;
+  LOOP
+    SELECT * INTO r FROM operations WHERE fingerprint = p_fingerprint FOR UPDATE;
+    EXIT WHEN FOUND OR NOT p_again;
+    -- A reservation whose commit still waits for the standby cannot be seen. A row under the same
+    -- fingerprint waits until that commit is over; where it goes in, there is no reservation. It is
+    -- gone with this transaction, whose commit waits as every other, so that what an earlier call
+    -- removed is confirmed with it.
+    INSERT INTO operations (fingerprint, state, nonce, holder, fence, attempt, created, settled,
+                            lease_ends, expires, keep, hold)
+    VALUES (p_fingerprint, 1, p_nonce, '', 0, 0, 0, 0, 0, 0, 0, false)
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      DELETE FROM operations WHERE fingerprint = p_fingerprint;
+      o_code := 1;
+      RETURN;
+    END IF;
+  END LOOP;
   IF NOT FOUND OR r.nonce <> p_nonce OR r.state <> 1 THEN
     o_code := CASE WHEN p_again THEN 1 ELSE 2 END;
     RETURN;

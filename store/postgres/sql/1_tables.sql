@@ -109,12 +109,16 @@ CREATE TABLE notes (
   value bytea NOT NULL
 );
 
--- Where the next look for expired rows begins, and what the last whole pass counted.
+-- At which page of each table the next look for expired rows begins, and what the last whole pass
+-- over the operations counted.
 CREATE TABLE sweep (
-  one        boolean PRIMARY KEY DEFAULT true CHECK (one),
-  next_block bigint NOT NULL DEFAULT 0,
-  counting   jsonb NOT NULL DEFAULT '{}',
-  counted    jsonb
+  one             boolean PRIMARY KEY DEFAULT true CHECK (one),
+  next_operations bigint NOT NULL DEFAULT 0,
+  next_entities   bigint NOT NULL DEFAULT 0,
+  next_rates      bigint NOT NULL DEFAULT 0,
+  next_duplicates bigint NOT NULL DEFAULT 0,
+  counting        jsonb NOT NULL DEFAULT '{}',
+  counted         jsonb
 );
 INSERT INTO sweep DEFAULT VALUES;
 

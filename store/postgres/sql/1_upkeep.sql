@@ -20,15 +20,29 @@ BEGIN
 END
 $$;
 
--- Looks at so many pages of the operations, removes what has expired there, and counts the rest; one
--- instance at a time, the others get false. It walks over the table in the order of its pages, since
--- an index on the time of expiry would cost every completion another index entry. When it has been
--- everywhere, the small tables are tidied and it begins again.
+-- The p_pages pages of a table from page p_next on: rows at o_first and above, and below o_end. o_next
+-- is where the next look begins: 0 where this one has come to the end.
+CREATE FUNCTION pages_of(
+  p_table regclass, p_next bigint, p_pages integer,
+  OUT o_first tid, OUT o_end tid, OUT o_next bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_pages bigint := pg_relation_size(p_table) / current_setting('block_size')::bigint;
+BEGIN
+  o_first := format('(%s,0)', least(p_next, v_pages))::tid;
+  o_end := format('(%s,0)', least(p_next + p_pages, v_pages))::tid;
+  o_next := CASE WHEN p_next + p_pages < v_pages THEN p_next + p_pages ELSE 0 END;
+END
+$$;
+
+-- Looks at so many pages of each table, removes what has expired there, and counts the operations that
+-- are left; one instance at a time, the others get false. It walks over a table in the order of its
+-- pages, since an index on the time of expiry would cost every completion another index entry. Each
+-- table has a place of its own, so that a small one is not left until a large one has been walked over.
 CREATE FUNCTION sweep_some(p_pages integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   s sweep%ROWTYPE;
   v_now bigint := now_ms();
-  v_pages bigint;
   v_first tid;
   v_end tid;
   v_counting jsonb;
@@ -36,9 +50,8 @@ BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
   SELECT * INTO s FROM sweep FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN false; END IF;
-  v_pages := pg_relation_size('operations') / current_setting('block_size')::bigint;
-  v_first := format('(%s,0)', least(s.next_block, v_pages))::tid;
-  v_end := format('(%s,0)', least(s.next_block + p_pages, v_pages))::tid;
+  SELECT * INTO v_first, v_end, s.next_operations
+    FROM pages_of('operations', s.next_operations, p_pages);
 
   -- A record that another call has locked is left for the next pass.
   DELETE FROM operations WHERE ctid = ANY (ARRAY(
@@ -67,18 +80,37 @@ BEGIN
     ) AS parts GROUP BY k) AS sums;
   v_counting := coalesce(v_counting, '{}');
 
-  IF s.next_block + p_pages < v_pages THEN
-    UPDATE sweep SET next_block = s.next_block + p_pages, counting = v_counting;
-    RETURN true;
+  IF s.next_operations = 0 THEN
+    s.counted := v_counting;
+    v_counting := '{}';
   END IF;
-  UPDATE sweep SET next_block = 0, counting = '{}', counted = v_counting;
-  DELETE FROM entities WHERE key = ANY (ARRAY(
-    SELECT key FROM entities WHERE expires <= v_now LIMIT 10000 FOR UPDATE SKIP LOCKED));
-  DELETE FROM rates WHERE key = ANY (ARRAY(
-    SELECT key FROM rates WHERE arrival <= (v_now - 60000) * 1000000
-     LIMIT 10000 FOR UPDATE SKIP LOCKED));
-  DELETE FROM duplicates WHERE fingerprint = ANY (ARRAY(
-    SELECT fingerprint FROM duplicates WHERE expires <= v_now LIMIT 10000 FOR UPDATE SKIP LOCKED));
+
+  SELECT * INTO v_first, v_end, s.next_entities
+    FROM pages_of('entities', s.next_entities, p_pages);
+  DELETE FROM entities WHERE ctid = ANY (ARRAY(
+    SELECT e.ctid FROM entities AS e
+     WHERE e.ctid >= v_first AND e.ctid < v_end AND e.expires <= v_now
+       -- Renewing a lease does not touch the entity; whoever has the turn needs its row all the same.
+       AND NOT EXISTS (SELECT FROM operations o
+                        WHERE o.fingerprint = e.holder AND o.nonce = e.holder_nonce
+                          AND o.state = 1 AND o.lease_ends > v_now)
+       FOR UPDATE OF e SKIP LOCKED));
+  SELECT * INTO v_first, v_end, s.next_rates FROM pages_of('rates', s.next_rates, p_pages);
+  DELETE FROM rates WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM rates
+     WHERE ctid >= v_first AND ctid < v_end AND arrival <= (v_now - 60000) * 1000000
+       FOR UPDATE SKIP LOCKED));
+  SELECT * INTO v_first, v_end, s.next_duplicates
+    FROM pages_of('duplicates', s.next_duplicates, p_pages);
+  DELETE FROM duplicates WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM duplicates
+     WHERE ctid >= v_first AND ctid < v_end AND expires <= v_now
+       FOR UPDATE SKIP LOCKED));
+
+  UPDATE sweep
+     SET next_operations = s.next_operations, next_entities = s.next_entities,
+         next_rates = s.next_rates, next_duplicates = s.next_duplicates,
+         counting = v_counting, counted = s.counted;
   RETURN true;
 END
 $$;

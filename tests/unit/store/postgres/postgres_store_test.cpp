@@ -285,3 +285,39 @@ TEST_CASE("postgres: calls of a loop that watches sockets have connections of th
   loop.stop();
   store->close();
 }
+
+TEST_CASE("postgres: who gave up while the database queued it leaves the queue for the turn") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  PostgresOptions options = PostgresServer::shared().options();
+  options.operation_timeout = 500ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  ReserveRequest first = request(1);
+  first.entity.emplace().key = entity_key(1);
+  first.entity->turn = 0ms;
+  Permit permit = verbs.permit(first);
+  // The queueing lasts until the statement's time is over, and somewhat longer; what it has done is
+  // written down.
+  const auto sql = [&](const std::string& text) { return PostgresServer::shared().sql(text); };
+  const std::string entities = options.schema + ".entities";
+  const std::string queued = options.schema + ".queued";
+  sql("CREATE TABLE " + queued + " (number integer)");
+  sql("CREATE FUNCTION " + options.schema +
+      ".queue_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "BEGIN PERFORM pg_sleep(30); EXCEPTION WHEN query_canceled THEN NULL; END; "
+      "PERFORM pg_sleep(0.3); INSERT INTO " +
+      queued + " VALUES (1); RETURN NEW; END $$");
+  sql("CREATE TRIGGER slow BEFORE UPDATE ON " + entities +
+      " FOR EACH ROW WHEN (cardinality(NEW.queue) = 1) EXECUTE FUNCTION " + options.schema +
+      ".queue_slowly()");
+  ReserveRequest second = request(2);
+  second.entity = first.entity;
+  second.entity->turn = 60s;
+  CHECK(is_unavailable(verbs.reserve(second), Unavailable::Reason::failed));
+  CHECK(within(10s, [&] { return sql("SELECT count(*) FROM " + queued) == "1"; }));
+  // A place that is left there would hold others up for six seconds.
+  CHECK(within(3s, [&] { return sql("SELECT cardinality(queue) FROM " + entities) == "0"; }));
+  CHECK(verbs.release(std::move(permit)) == Settled::done);
+  store->close();
+}

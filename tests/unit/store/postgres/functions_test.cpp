@@ -1,0 +1,262 @@
+// The functions of the schema, called side by side by sessions of the test's own. A transaction
+// that is not committed yet stands for a commit that waits for its standby: others see as little of
+// it.
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "postgres_server.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+using namespace std::chrono_literals;
+
+#define ONCEPROXY_NEEDS_POSTGRES()                \
+  if (!postgres_installed()) {                    \
+    WARN("skipped: PostgreSQL is not installed"); \
+    return;                                       \
+  }
+
+namespace {
+
+/// One session of a schema.
+class Session {
+ public:
+  explicit Session(const PostgresOptions& options) : connection_(PQconnectdb(options.url.c_str())) {
+    sql("SET search_path = " + options.schema + ", pg_temp");
+    sql("SET statement_timeout = '20s'");
+  }
+
+  /// The first column of the first row; an empty text where there is none.
+  std::string sql(const std::string& statement) {
+    send(statement);
+    return take();
+  }
+  void send(const std::string& statement) {
+    if (PQsendQuery(connection_.get(), statement.c_str()) != 1) {
+      throw std::runtime_error(PQerrorMessage(connection_.get()));
+    }
+  }
+  /// What was sent is answered; instead of a failure there is its SQLSTATE.
+  std::string take() {
+    std::string out;
+    while (const pq::ResultPtr result{PQgetResult(connection_.get())}) {
+      if (const char* const state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE)) {
+        out = state;
+      } else if (PQntuples(result.get()) > 0) {
+        out = PQgetvalue(result.get(), 0, 0);
+      }
+    }
+    return out;
+  }
+  int process() const { return PQbackendPID(connection_.get()); }
+
+ private:
+  pq::ConnectionPtr connection_;
+};
+
+/// A schema of the test's own, and sessions of it.
+struct Schema {
+  const PostgresOptions options = PostgresServer::shared().options();
+  Session one{options};
+  Session other{options};
+  Session watching{options};
+
+  Schema() { one.sql("SELECT beat('instance')"); }
+
+  /// Until `session` waits for a lock.
+  void await_blocked(const Session& session) {
+    const std::string question =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = " +
+        std::to_string(session.process());
+    await([&] { return watching.sql(question) == "1"; });
+  }
+  template <typename Condition>
+  static void await(Condition&& condition) {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("not in time");
+      std::this_thread::sleep_for(2ms);
+    }
+  }
+  std::string count(const std::string& table) {
+    return watching.sql("SELECT count(*) FROM " + table);
+  }
+};
+
+/// A call of reserve(); its nonce is its name.
+struct Asked {
+  std::string name;
+  std::string entity = "NULL";
+  std::string turn = "NULL";
+  std::string closes = "NULL";
+  std::string unless_closed = "false";
+  std::string hold = "false";
+  std::string not_after = "now_ms() + 60000";
+
+  std::string text() const {
+    return "SELECT o_code FROM reserve('" + name + "', '" + name +
+           "', 'instance', NULL, 30000, 2000, 60000, " + hold + ", '', '', '', '', " + entity +
+           ", 'ride', '4711', " + turn + ", 10, 6000, NULL, NULL, NULL, false, " + closes + ", " +
+           unless_closed + ", NULL, NULL, NULL, false, NULL, " + not_after + ", false)";
+  }
+};
+
+std::string release(const std::string& name) {
+  return "SELECT o_code FROM release('" + name + "', '" + name +
+         "', true, now_ms() + 60000, false)";
+}
+
+std::string complete(const std::string& name, const std::string& ends) {
+  return "SELECT o_code FROM complete('" + name + "', '" + name +
+         "', 60000, 200, true, 0::smallint, '', '', " + ends + ", false, now_ms() + 60000, false)";
+}
+
+}  // namespace
+
+TEST_CASE("functions: the entity of a turn stays as long as its lease is renewed") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  CHECK(schema.one.sql(Asked{"first", "'entity'", "0"}.text()) == "1");
+  // The first lease is over, and was renewed.
+  schema.one.sql("UPDATE entities SET expires = 0");
+  CHECK(schema.one.sql("SELECT sweep_some(1000)") == "t");
+  CHECK(schema.count("entities") == "1");
+  CHECK(schema.other.sql(Asked{"second", "'entity'", "0"}.text()) == "10");
+  schema.one.sql("UPDATE operations SET lease_ends = 0");
+  schema.one.sql("SELECT sweep_some(1000)");
+  CHECK(schema.count("entities") == "0");
+}
+
+TEST_CASE("functions: small tables are tidied while a large one is walked over") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  const std::string bytes = "decode(md5(i::text), 'hex') FROM generate_series(1, 1000) AS i";
+  schema.one.sql(
+      "INSERT INTO operations (fingerprint, state, nonce, holder, fence, attempt, created, "
+      "settled, "
+      "lease_ends, expires, keep, hold) SELECT convert_to(i::text, 'UTF8'), 2, '', '', 1, 1, 0, 0, "
+      "0, now_ms() + 600000, 0, false FROM generate_series(1, 5000) AS i");
+  schema.one.sql("INSERT INTO entities (expires, type, id, key) SELECT 0, '', '', " + bytes);
+  schema.one.sql("INSERT INTO rates (arrival, last, key) SELECT 0, 0, " + bytes);
+  schema.one.sql("INSERT INTO duplicates (number, last, expires, fingerprint) SELECT 1, 0, 0, " +
+                 bytes);
+  schema.one.sql(Asked{"live", "'live'", "0"}.text());
+  for (int beat = 0; beat < 30; ++beat) CHECK(schema.one.sql("SELECT sweep_some(1)") == "t");
+  CHECK(schema.watching.sql("SELECT next_operations FROM sweep") == "30");
+  CHECK(schema.watching.sql("SELECT counted IS NULL FROM sweep") == "t");
+  CHECK(schema.count("entities") == "1");
+  CHECK(schema.count("rates") == "0");
+  CHECK(schema.count("duplicates") == "0");
+  // The pass goes on where it was, and counts each operation once.
+  schema.one.sql("SELECT sweep_some(1000)");
+  CHECK(schema.watching.sql("SELECT counted->>'completed' FROM sweep") == "5000");
+  CHECK(schema.watching.sql("SELECT counted->>'reserved' FROM sweep") == "1");
+  CHECK(schema.watching.sql("SELECT next_operations FROM sweep") == "0");
+}
+
+TEST_CASE("functions: an undo waits for a reservation whose commit is not over") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  for (const std::string end : {"COMMIT", "ROLLBACK"}) {
+    schema.one.sql("BEGIN");
+    CHECK(schema.one.sql(Asked{"lost"}.text()) == "1");
+    schema.other.send(release("lost"));
+    schema.await_blocked(schema.other);
+    schema.one.sql(end);
+    CHECK(schema.other.take() == "1");
+    CHECK(schema.count("operations") == "0");
+  }
+  // What another holds meanwhile stays.
+  schema.one.sql("BEGIN");
+  CHECK(schema.one.sql(Asked{"lost"}.text()) == "1");
+  schema.one.sql("UPDATE operations SET nonce = 'another'");
+  schema.other.send(release("lost"));
+  schema.await_blocked(schema.other);
+  schema.one.sql("COMMIT");
+  CHECK(schema.other.take() == "1");
+  CHECK(schema.count("operations") == "1");
+}
+
+TEST_CASE("functions: who waits for a lock beyond its time reserves nothing") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  schema.one.sql("INSERT INTO entities (key, type, id, expires) VALUES ('entity', '', '', 0)");
+  schema.one.sql("BEGIN");
+  schema.one.sql("SELECT 1 FROM entities FOR UPDATE");
+  const std::string end = schema.watching.sql("SELECT now_ms() + 1000");
+  Asked asked{"late", "'entity'", "0"};
+  asked.not_after = end;
+  schema.other.send(asked.text());
+  schema.await_blocked(schema.other);
+  Schema::await([&] { return schema.watching.sql("SELECT now_ms() > " + end) == "t"; });
+  schema.one.sql("COMMIT");
+  CHECK(schema.other.take() == "57014");
+  CHECK(schema.count("operations") == "0");
+  CHECK(schema.watching.sql("SELECT holder IS NULL FROM entities") == "t");
+}
+
+TEST_CASE("functions: a completion that closes an entity ends what was reserved before it") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  Session third(schema.options);
+  Asked decline{"decline", "'entity'"};
+  decline.closes = "60000";
+  Asked dispatch{"dispatch", "'entity'"};
+  dispatch.unless_closed = "true";
+  CHECK(schema.one.sql(decline.text()) == "1");
+  schema.one.sql("INSERT INTO entities (key, type, id, expires) VALUES ('entity', '', '', 0)");
+  schema.other.sql("BEGIN");
+  CHECK(schema.other.sql(dispatch.text()) == "1");
+  // Those that only look at the entity do not wait for each other.
+  Asked beside = dispatch;
+  beside.name = "beside";
+  CHECK(third.sql(beside.text()) == "1");
+  const std::string completes = complete("decline", "ARRAY['dispatch'::bytea]");
+  schema.one.send(completes);
+  schema.await_blocked(schema.one);
+  schema.other.sql("COMMIT");
+  CHECK(schema.one.take() == "40001");
+  CHECK(schema.one.sql(completes) == "1");
+  CHECK(schema.watching.sql("SELECT ended FROM operations WHERE fingerprint = 'dispatch'") == "t");
+
+  // Whoever comes later is refused, and that takes no lock, whose commit would wait for a standby.
+  Asked later = dispatch;
+  later.name = "later";
+  schema.other.sql("BEGIN");
+  CHECK(schema.other.sql(later.text()) == "7");
+  CHECK(schema.other.sql("SELECT pg_current_xact_id_if_assigned() IS NULL") == "t");
+  schema.other.sql("COMMIT");
+}
+
+TEST_CASE("functions: who waits for a completion that closes its entity is refused") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  Asked decline{"decline", "'entity'"};
+  decline.closes = "60000";
+  Asked dispatch{"dispatch", "'entity'"};
+  dispatch.unless_closed = "true";
+  CHECK(schema.one.sql(decline.text()) == "1");
+  schema.one.sql("BEGIN");
+  CHECK(schema.one.sql(complete("decline", "NULL")) == "1");
+  schema.other.send(dispatch.text());
+  schema.await_blocked(schema.other);
+  schema.one.sql("COMMIT");
+  CHECK(schema.other.take() == "7");
+}
+
+TEST_CASE("functions: a reservation is found again only while its lease lasts") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  Asked asked{"mine"};
+  asked.hold = "true";
+  CHECK(schema.one.sql(asked.text()) == "1");
+  CHECK(schema.one.sql(asked.text()) == "1");
+  CHECK(schema.watching.sql("SELECT attempt FROM operations") == "1");
+  schema.one.sql("UPDATE operations SET lease_ends = now_ms()");
+  CHECK(schema.one.sql(asked.text()) == "5");
+  schema.one.sql("UPDATE operations SET state = 3, lease_ends = now_ms() + 60000");
+  CHECK(schema.one.sql(asked.text()) == "5");
+}
