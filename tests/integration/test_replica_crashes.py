@@ -42,7 +42,7 @@ class Run:
     def __init__(self, stage, database, name, moods=True):
         self.history = History()
         self.replicas = Replicas(stage, self.history, Service(self.history, moods, work=0.02),
-                                 [orders()], database.store(), log={"level": "error"})
+                                 [orders()], database.store())
         self.generator = random.Random(name)
         self.crowd = Crowd(self.replicas, self.history, name)
 
