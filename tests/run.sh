@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
-# the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
-# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
+# the sources (clang-format, and clang-tidy on the files that changed), and unit and integration tests in
+# a debug build and under AddressSanitizer and UBSan.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -24,8 +24,8 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the upstream branch, or the commit before), all tests in the
-presets debug and asan, and the unit tests in the preset tsan.
+since ONCEPROXY_TIDY_BASE (default: the upstream branch, or the commit before), and all tests in the
+presets debug and asan.
 TEXT
 }
 
@@ -51,12 +51,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-unit_presets=()   # of these, only the unit tests
 if [ "$fuzz" = only ] || [ "$tidy" = only ]; then
   presets=() unit="" integration=""
 elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
-  [ -z "$unit" ] || [ -n "$long" ] || unit_presets=(tsan)
   if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
@@ -210,10 +208,6 @@ for preset in "${presets[@]}"; do
     build "$preset" --target onceproxy || continue
   fi
   [ -z "$integration" ] || integration_tests "$preset"
-done
-for preset in "${unit_presets[@]}"; do
-  build "$preset" --target unit_tests || continue
-  unit_tests "$preset"
 done
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
