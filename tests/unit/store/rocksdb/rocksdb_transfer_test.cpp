@@ -76,8 +76,9 @@ TEST_CASE("a store that was carried to another directory answers as the first on
   first.complete(first.permit(on_entity(1)), answer(201, "small"));
   first.complete(first.permit(request(2)), answer(200, std::string(20'000, 'x')));
   first.mark_unknown(first.permit(request(3)));
-  const Permit stuck = first.permit(request(4));
+  Permit stuck = first.permit(request(4));
   const std::uint64_t fence = stuck.fence();
+  stuck.use();  // it outlives its store
   first.complete_all(100, 2'600, answer(200, "many"));
   const Contents moved = contents(first);
   CHECK(moved.records.size() == 2'504);
@@ -124,7 +125,8 @@ TEST_CASE("a store that was carried to another directory answers as the first on
 TEST_CASE("a reservation is carried with what is left of its lease at most") {
   Fixture fixture;
   fixture.open();
-  const Permit stuck = fixture.permit(request(1));
+  Permit stuck = fixture.permit(request(1));
+  stuck.use();  // it outlives its store
   const WallTime now = fixture.clock.now();
   const Record moved = contents(fixture).of(1);
   CHECK(moved.lease_ends >= now + Terms().lease);
