@@ -1,7 +1,7 @@
 #include "store/postgres/poll_loop.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,13 +60,19 @@ class PollLoop::Watched final : public SocketWatch {
   const std::uint64_t number_;
 };
 
-PollLoop::PollLoop() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+PollLoop::PollLoop() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    throw std::system_error(errno, std::generic_category(), "pipe2");
+  }
+  woken_ = ends[0];
+  wake_ = ends[1];
   thread_ = std::thread([this] { run(); });
 }
 
 PollLoop::~PollLoop() {
   stop();
+  ::close(woken_);
   ::close(wake_);
 }
 
@@ -80,8 +86,8 @@ void PollLoop::stop() {
 }
 
 void PollLoop::wake_up() {
-  // A counter that is full wakes, too.
-  const std::uint64_t one = 1;
+  // A pipe that is full wakes, too.
+  const char one = 1;
   [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
 }
 
@@ -154,7 +160,7 @@ void PollLoop::wait() {
         std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - SteadyClock::now());
     timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
   }
-  std::vector<pollfd> sockets{{wake_, POLLIN, 0}};
+  std::vector<pollfd> sockets{{woken_, POLLIN, 0}};
   std::vector<std::uint64_t> numbers{0};
   for (const auto& [number, entry] : watched_) {
     sockets.push_back(
@@ -163,8 +169,8 @@ void PollLoop::wait() {
   }
   if (::poll(sockets.data(), sockets.size(), timeout) <= 0) return;
   if (sockets[0].revents != 0) {
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const auto taken = ::read(wake_, &ignored, sizeof ignored);
+    char ignored[256];
+    while (::read(woken_, ignored, sizeof ignored) == sizeof ignored) continue;
   }
   for (std::size_t i = 1; i < sockets.size(); ++i) {
     if (sockets[i].revents == 0) continue;

@@ -55,6 +55,8 @@ class PollLoop final : public Loop {
   void run_timers();
   void wake_up();
 
+  /// The ends of a pipe.
+  int woken_ = -1;
   int wake_ = -1;
   std::mutex mutex_;
   CallBase* first_ = nullptr;
