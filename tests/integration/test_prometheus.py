@@ -363,7 +363,8 @@ def test_operations_due_are_counted_once_each(prometheus, traffic):
     orders = ROUNDS * 3 + 1
     refused = traffic.full.metrics().decisions("store-error")
     filled = traffic.full.metrics().decisions("forwarded")
-    assert due["orders"] == orders + refused + filled
+    shared = traffic.shared.metrics().decisions("forwarded")
+    assert due["orders"] == orders + refused + filled + shared
     assert due["hasty"] == ROUNDS * 2
     assert due["jobs"] == ROUNDS + 1
     assert due["loose"] == ROUNDS
