@@ -250,7 +250,8 @@ class World:
         assert once(proxy.data, request(target="/held", key="ambiguous")).decision == "held"
         assert once(proxy.data, dispatch("r1")).decision == "closed"
         answer = once(proxy.data, request(key="stuck"))
-        assert answer.decision == "held" and 1 <= int(answer["retry-after"]) <= 31
+        # Its holder may have renewed it without the disk knowing: a quarter and two seconds more.
+        assert answer.decision == "held" and 1 <= int(answer["retry-after"]) <= 40
         fence = self.highest_fence()
         assert once(proxy.data, request(key=f"after-{fence}", body="same")).decision == "forwarded"
         assert self.highest_fence() > fence
