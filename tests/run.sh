@@ -24,8 +24,7 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the upstream branch, or the commit before), and all tests in the
-presets debug and asan.
+since ONCEPROXY_TIDY_BASE (default: the commit before), and all tests in the presets debug and asan.
 TEXT
 }
 
@@ -160,8 +159,7 @@ tidy() {
   files=$(git -C "$root" ls-files 'proxy/*.cpp' 'store/*.cpp' 'policies/*.cpp' 'config/*.cpp' 2>/dev/null) ||
     return 0  # not a checkout
   if [ "$1" = changed ]; then
-    base=${ONCEPROXY_TIDY_BASE:-$(git -C "$root" merge-base HEAD '@{upstream}' 2>/dev/null || true)}
-    if [ -z "$base" ] || [ "$base" = "$(git -C "$root" rev-parse HEAD)" ]; then base=HEAD~1; fi
+    base=${ONCEPROXY_TIDY_BASE:-HEAD~1}
     files=$(comm -12 <(sort <<<"$files") \
       <(git -C "$root" diff --name-only "$base" 2>/dev/null | sed 's/\.hpp$/.cpp/' | sort -u))
   fi
