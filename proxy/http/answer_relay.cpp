@@ -78,6 +78,8 @@ Task<void> AnswerRelay::stream(Decision decision, std::string captured) {
 /// The answer is malformed, and the client knows nothing of it yet.
 Task<void> AnswerRelay::refuse_answer() {
   exchange_.note_upstream(call_.record(0));
+  // What is still being sent of the request lies where the client's answer is written next.
+  if (call_.spoiled) call_.connection->close();
   return exchange_.fail(gate::Unknown{call_.timed_out, call_.body_error});
 }
 

@@ -51,8 +51,9 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               access_log,
               tracer,
               capture,
-              UpstreamAddress(options.upstream.endpoint,
-                              [&metrics] { metrics.upstream_lookup_failed(); }),
+              UpstreamAddress(
+                  options.upstream.endpoint, [&metrics] { metrics.upstream_lookup_failed(); },
+                  options.upstream.tls),
               Slots(options.limits.connections),
               Slots(options.upstream.connections_max,
                     [this] {
@@ -84,7 +85,7 @@ Server::~Server() {
 }
 
 void Server::configure(const Options& options, std::shared_ptr<const gate::Rules> rules) {
-  shared_.upstream_address.move(options.upstream.endpoint);
+  shared_.upstream_address.move(options.upstream.endpoint, options.upstream.tls);
   shared_.client_slots.set_limit(options.limits.connections);
   shared_.upstream_slots.set_limit(options.upstream.connections_max);
   shared_.turns.set_limit(options.upstream.concurrency_max);

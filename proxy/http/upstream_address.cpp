@@ -79,9 +79,10 @@ std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAdd
   return order;
 }
 
-UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed)
+UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed,
+                                 Tls tls)
     : lookup_failed_(std::move(lookup_failed)) {
-  move(endpoint);
+  move(endpoint, std::move(tls));
 }
 
 UpstreamAddress::~UpstreamAddress() {
@@ -89,18 +90,25 @@ UpstreamAddress::~UpstreamAddress() {
   if (thread_.joinable()) thread_.join();
 }
 
-void UpstreamAddress::move(const Endpoint& endpoint) {
+void UpstreamAddress::move(const Endpoint& endpoint, Tls tls) {
   {
     const std::lock_guard lock(mutex_);
-    if (endpoint == endpoint_) return;
+    if (endpoint == endpoint_) {
+      if (tls == tls_) return;
+      tls_ = std::move(tls);
+      // While the endpoint is still to be found, what serves is the one before, with its own TLS.
+      if (found_ && !moving_) put(found_->addresses, tls_, true);
+      return;
+    }
   }
   const std::optional<io::SocketAddress> known = known_address(endpoint);
   {
     const std::lock_guard lock(mutex_);
     endpoint_ = endpoint;
+    tls_ = std::move(tls);
     is_name_ = !known;
     moving_ = !known;
-    if (known) put({*known}, true);
+    if (known) put({*known}, tls_, true);
   }
   if (known) return;
   look_up();
@@ -114,12 +122,12 @@ void UpstreamAddress::move(const Endpoint& endpoint) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-/// With the lock held. `moved`: they are those of another endpoint.
-void UpstreamAddress::put(std::vector<io::SocketAddress> addresses, bool moved) {
+/// With the lock held. `moved`: they are those of another endpoint, or their TLS is another.
+void UpstreamAddress::put(std::vector<io::SocketAddress> addresses, const Tls& tls, bool moved) {
   // A resolver that turns the order round with each answer changes nothing for connections.
   const bool same = !moved && found_ && std::ranges::is_permutation(found_->addresses, addresses);
   const std::uint64_t generation = same ? found_->generation : generation_ + 1;
-  found_ = std::make_shared<const Found>(Found{std::move(addresses), generation});
+  found_ = std::make_shared<const Found>(Found{std::move(addresses), generation, tls});
   generation_ = generation;
 }
 
@@ -128,9 +136,10 @@ std::shared_ptr<const UpstreamAddress::Found> UpstreamAddress::get() const {
   return found_;
 }
 
-bool UpstreamAddress::has(const io::SocketAddress& address) const {
+bool UpstreamAddress::has(const io::SocketAddress& address, const Tls& tls) const {
   const std::lock_guard lock(mutex_);
-  return found_ && std::ranges::find(found_->addresses, address) != found_->addresses.end();
+  return found_ && found_->tls == tls &&
+         std::ranges::find(found_->addresses, address) != found_->addresses.end();
 }
 
 void UpstreamAddress::prefer(const io::SocketAddress& address) {
@@ -140,7 +149,8 @@ void UpstreamAddress::prefer(const io::SocketAddress& address) {
   const auto place = std::ranges::find(addresses, address);
   if (place == addresses.end()) return;
   std::rotate(addresses.begin(), place, place + 1);
-  put(std::move(addresses), false);
+  const Tls tls = found_->tls;
+  put(std::move(addresses), tls, false);
 }
 
 UpstreamAddress::Place UpstreamAddress::place() const {
@@ -177,7 +187,9 @@ void UpstreamAddress::look_up() {
   for (const auto& result : results) resolved.emplace_back(result.endpoint());
   const std::lock_guard lock(mutex_);
   // It may have moved on while the resolver took its time.
-  if (endpoint_ == endpoint) put(in_order_of_trial(resolved), std::exchange(moving_, false));
+  if (endpoint_ == endpoint) {
+    put(in_order_of_trial(resolved), tls_, std::exchange(moving_, false));
+  }
 }
 
 void UpstreamAddress::look_up_later() {

@@ -39,8 +39,8 @@ UpstreamCall::~UpstreamCall() {
   if (!upstream_may_be_at_work()) return;
   try {
     AbandonedCall::Rest rest{
-        std::move(connection), std::move(policy_turn_), std::move(turn_), setup_, method_,
-        std::move(body_)};
+        setup_,  std::move(connection), std::move(policy_turn_), std::move(turn_),
+        method_, std::move(body_)};
     upstream_.abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
     // The turns were given back while unwinding: less is kept to than should be, and all go on.
@@ -99,7 +99,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
-    if (reused && written.error != io::IoError::timed_out) upstream_.lost(*connection);
+    if (reused && written.error != io::IoError::timed_out) note_lost();
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
@@ -146,7 +146,13 @@ void UpstreamCall::cut() {
   cut_ = true;
   if (!connection) return;
   spoiled = true;
-  give_up();
+  // Also what is just being written ends.
+  connection->close();
+}
+
+/// A kept connection proved to be ended. One that was closed here says nothing about the upstream.
+void UpstreamCall::note_lost() {
+  if (connection->open()) upstream_.lost(*connection);
 }
 
 Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
@@ -165,9 +171,9 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
       co_return HeadRead{
           Unknown{false, "The answer's head is larger than upstream.head_bytes allows."}, false};
     }
-    timed_out = error == io::IoError::timed_out;
+    timed_out = error == io::IoError::timed_out || cut_;
     const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
-    if (unanswered && connection->reused()) upstream_.lost(*connection);
+    if (unanswered && connection->reused()) note_lost();
     co_return HeadRead{
         Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
                                      : std::string_view("The connection ended without an answer.")},
@@ -286,7 +292,7 @@ Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped* piped) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
     }
     note_end(error);
-    timed_out = error == io::IoError::timed_out;
+    timed_out = error == io::IoError::timed_out || cut_;
     body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
     co_return BodyReader::Piece{BodyReader::State::malformed, {}};
   }

@@ -113,6 +113,7 @@ class UpstreamCall {
   Task<BodyReader::Piece> read_body(io::Piped* piped);
   bool upstream_may_be_at_work() const;
   void note_end(io::IoError error);
+  void note_lost();
   void keep_rest(const io::Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
   std::string_view malformed_head(const BadHead& bad, std::string_view bytes);

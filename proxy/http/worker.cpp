@@ -174,7 +174,12 @@ void Worker::abort() {
 }
 
 void Worker::reclaim_upstream() {
-  loop_.post([this] { upstream_.reclaim(); });
+  // One is enough, and a worker that has ended runs none.
+  if (reclaiming_.exchange(true)) return;
+  loop_.post([this] {
+    reclaiming_ = false;
+    upstream_.reclaim();
+  });
 }
 
 void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted) {

@@ -120,6 +120,8 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   store::CallBase* delivered_last_ = nullptr;
   /// A look at the shares that were shed is on its way.
   std::atomic<bool> looks_at_shares_ = false;
+  /// So is a look for an idle connection that another worker waits for.
+  std::atomic<bool> reclaiming_ = false;
   std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
 
   // What serves requests.

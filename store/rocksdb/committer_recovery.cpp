@@ -12,10 +12,11 @@ namespace onceproxy::store {
 using SteadyClock = std::chrono::steady_clock;
 
 void Committer::start_failing(std::string_view operation, const rocksdb::Status& status) {
-  retained_.start();
   kept_time_.reset();  // nobody knows whether it is on disk
   reopen_pause_ = parts_.tuning.reopen_first;
   next_attempt_ = SteadyClock::now();
+  // After these: the committer's thread may recover from here on, and looks at them.
+  retained_.start();
   failed(operation, status.ToString());
 }
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Client, eventually, policy
+from harness import Client, eventually, policy, request
 from harness.upstream import executed
 
 
@@ -105,6 +105,48 @@ def test_a_silent_answer_is_cut_off_by_the_idle_timeout_alone(stage):
     proxy = stage.proxy(upstream, upstream={"keepalive_timeout": "100ms", "idle_timeout": "30s"})
     with Client(proxy.data) as client:
         assert client.call(key="a").body == b"ok"
+
+
+def test_an_upload_that_its_client_broke_off_says_nothing_about_the_upstream(stage):
+    """The connection is ended by the proxy then; others are kept and used again as before."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream, workers=1)
+    with Client(proxy.data) as client:
+        assert client.call(target="/else", key="first").status == 200
+    with Client(proxy.data) as client:
+        before = upstream.bytes_received
+        client.send(b"POST /else HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
+        eventually(lambda: upstream.bytes_received > before, "the upload begins")
+    assert upstream.connections[0].closed_by_proxy(within=30)
+    with Client(proxy.data) as client:
+        for key in ("second", "third"):
+            assert client.call(target="/else", key=key).status == 200
+    assert len(upstream.connections) == 2, "the two requests used one connection"
+    assert proxy.metrics().sum("onceproxy_upstream_reuses_lost_total") == 0
+
+
+@pytest.mark.parametrize("covered", [False, True], ids=["uncovered", "covered, passed"])
+def test_only_what_no_policy_covers_is_sent_again(stage, covered):
+    """A policy that covers a GET says that it is not safe, also where it lets one pass."""
+
+    seen = []
+
+    def handler(exchange):
+        if exchange.request["x-number"] == "2" and not seen:
+            seen.append(exchange)
+            exchange.connection.reset()
+        else:
+            executed(exchange)
+
+    upstream = stage.upstream(handler)
+    settings = policy(match={"methods": ["GET"], "path": "/else"}, on_missing="pass")
+    proxy = stage.proxy(upstream, [settings] if covered else None, workers=1)
+    with Client(proxy.data) as client:
+        assert client.exchange(request("GET", "/else", [("X-Number", "1")])).status == 200
+        answer = client.exchange(request("GET", "/else", [("X-Number", "2")]))
+    assert answer.status == (502 if covered else 200)
+    numbers = [each["x-number"] for each in upstream.requests]
+    assert numbers == (["1", "2"] if covered else ["1", "2", "2"])
 
 
 @pytest.mark.parametrize("sent", [b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n",
