@@ -6,15 +6,11 @@
 #include <chrono>
 #include <cstdint>
 
+#include "policies/delivery.hpp"
+
 namespace onceproxy::delivery {
 
-struct Backoff {
-  std::chrono::milliseconds initial{1'000};
-  /// Never longer than this.
-  std::chrono::milliseconds max{600'000};
-  /// The largest share that is taken off, 0 to 1.
-  double jitter = 0.2;
-};
+using policies::Backoff;
 
 /// After `attempts` attempts (from 1): `initial` doubled with each further one, up to `max`, less
 /// a share of it that `random` (0 to 1) chooses.

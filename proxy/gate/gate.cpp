@@ -6,7 +6,7 @@
 #include "policies/earlier.hpp"
 #include "policies/select.hpp"
 #include "policies/share.hpp"
-#include "proxy/gate/awaited_call.hpp"
+#include "proxy/io/awaited_call.hpp"
 
 namespace onceproxy::gate {
 
@@ -102,8 +102,8 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   }
   store::ReserveRequest reserve = reserve_request(rules, *operation, watch, request.path, asking);
   reserve.earlier = earlier;
-  AwaitedCall<store::ReserveResult> call(loop_);
-  Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
+  io::AwaitedCall<store::ReserveResult> call(loop_);
+  io::Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
   if (call.turn_wait.count() >= 0) metrics_.entity_wait(rules.id(policy), call.turn_wait);
   std::string origin;
