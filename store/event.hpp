@@ -83,6 +83,9 @@ struct PendingDelivery {
   /// Whose deliveries to the listener go in the order of their numbers, one at a time; absent: the
   /// event has no entity, and goes beside any other.
   std::optional<EntityKey> entity;
+  /// It waits for an operator, who redrives or drops it; it is attempted no more by itself, and its
+  /// entity's later ones wait behind it.
+  bool held = false;
 };
 
 /// An event as it is delivered, the same for every listener.
@@ -118,6 +121,8 @@ struct DeliveryView {
   std::optional<WallTime> last_attempt;
   /// Of one that has not ended: no attempt before then.
   std::optional<WallTime> due;
+  /// The same: it waits for an operator, and `due` says nothing.
+  bool held = false;
   std::optional<WallTime> ended;
   /// Of the last answer; 0: there was none.
   int status = 0;

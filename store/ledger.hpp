@@ -119,6 +119,8 @@ struct AttemptEnd {
   DeliveryState state = DeliveryState::notified;
   /// state failed only: not before then.
   WallTime due{};
+  /// state failed only: not before an operator says so (`unknown: hold`).
+  bool held = false;
   /// Of the answer; 0: there was none.
   int status = 0;
   /// For operators; at most error_bytes_max (record.hpp), longer is cut.
@@ -132,9 +134,9 @@ struct AttemptEnd {
 enum class Redriven {
   done,      ///< it is pending, due at once, its attempts counted from 0 again
   absent,    ///< there is no such delivery (any more), or its payload is gone
-  conflict,  ///< it is not dead
-  closed,    ///< its entity is closed, and its policy says unless_closed: it stays dead
-  stale,     ///< its entity has completed a higher sequence since: it stays dead
+  conflict,  ///< it is neither dead nor held, or somebody has it
+  closed,    ///< its entity is closed, and its policy says unless_closed: it stays as it is
+  stale,     ///< its entity has completed a higher sequence since: it stays as it is
   failed,    ///< the store cannot promise; it may have happened or not
 };
 
@@ -234,7 +236,7 @@ class Ledger {
   [[nodiscard]] virtual bool acknowledge(EventNumber event, StoredAnswer answer,
                                          Call<Settled>& call) = 0;
 
-  /// A dead letter is to be delivered again.
+  /// A dead letter, or a held delivery, is to be delivered again.
   [[nodiscard]] virtual bool redrive(const DeliveryKey& key, Call<Redriven>& call) = 0;
   /// Ends a pending delivery, or a dead one, as removed: `why` is its error. Conflict: it ended
   /// otherwise, or an attempt is under way.
