@@ -186,6 +186,7 @@ AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
   return std::visit(
       [&]<typename Refused>(const Refused& refused) -> AdmissionKind {
         if constexpr (std::is_same_v<Refused, store::Reserved> ||
+                      std::is_same_v<Refused, store::Accepted> ||
                       std::is_same_v<Refused, store::Completed>) {
           return PassThrough{};  // dealt with above
         } else {

@@ -48,7 +48,17 @@ struct Forward {
   std::vector<store::Fingerprint> ends = {};
 };
 
-using AdmissionKind = std::variant<PassThrough, Forward, Reply>;
+/// Do not forward: the request is stored, and will be delivered.
+struct Accepted {
+  store::EventNumber event = 0;
+  /// Its `delivery` says whether the listeners' answers are to be waited for (acknowledger.hpp)
+  /// before the client gets its own.
+  const policies::Policy* policy;
+  /// What it and its duplicates get where nothing is to be waited for.
+  Answer answer;
+};
+
+using AdmissionKind = std::variant<PassThrough, Forward, Accepted, Reply>;
 
 struct Admission {
   AdmissionKind verdict;
@@ -101,6 +111,8 @@ struct Asking {
   /// Its trace's id, and where it stands in it; empty where requests are not traced.
   std::string_view trace_id = {};
   std::string_view trace = {};
+  /// The value of a Date field; empty: answers that are stored here have none.
+  std::string_view date = {};
   /// What the request takes in memory; those that wait are bounded by it.
   std::size_t bytes_kept = 0;
 };

@@ -26,6 +26,9 @@ std::string_view words(store::Unavailable::Reason reason) {
       return "The record of this operation cannot be read.";
     case Reason::closing:
       return "The proxy is shutting down.";
+    case Reason::events:
+      return "Events that are not delivered yet take all of delivery.max_bytes; new ones are "
+             "refused.";
   }
   return "";
 }
