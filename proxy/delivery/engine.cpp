@@ -227,18 +227,22 @@ bool Engine::wait(const store::Fingerprint& fingerprint, const policies::Acknowl
   return false;
 }
 
-bool Engine::drain(std::chrono::milliseconds patience) {
-  if (!thread_.joinable()) return true;
-  parts_.ledger.watch(nullptr);
+void Engine::end_waits() {
   {
     const std::lock_guard lock(told_mutex_);
     stopped_ = true;
   }
   loop_.post([this] {
     take_told();
-    parts_.draining = true;
     parts_.outcomes.end_all();
   });
+}
+
+bool Engine::drain(std::chrono::milliseconds patience) {
+  if (!thread_.joinable()) return true;
+  parts_.ledger.watch(nullptr);
+  end_waits();
+  loop_.post([this] { parts_.draining = true; });
   std::unique_lock lock(ended_mutex_);
   const auto ended = [this] { return !running_; };
   const bool clean = ended_.wait_for(lock, patience, ended);

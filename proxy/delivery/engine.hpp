@@ -70,9 +70,15 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   /// cuts off the rest, which is left as if it had not begun. True: nothing was cut off.
   /// Idempotent.
   bool drain(std::chrono::milliseconds patience);
+  /// Who waits for an acknowledgement, or will, is answered at once.
+  void end_waits();
 
   bool wait(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
             store::Call<gate::Acknowledged>& call) override;
+
+  /// Something of a listener's may be pending, or may not be any more, without the ledger telling.
+  /// From any thread.
+  void look_again(const std::string& listener) { redriven({0, listener}); }
 
   /// Every listener of this process's life.
   std::vector<std::pair<std::string, std::shared_ptr<const Counts>>> listeners() const;

@@ -66,11 +66,12 @@ void Line::leave() {
   paused_until_ = {};
   circuit_.succeeded();
   if (channel_) channel_->pool().close_idle();
+  queue_.make_all_due();
   pump_later();
 }
 
 void Line::add_new(const store::Event& event) {
-  queue_.add_new({event.number, Queue::Time(), 0, event.entity});
+  queue_.add_new({event.number, Queue::Time(), 0, event.entity, false});
   pump_later();
 }
 
@@ -100,7 +101,9 @@ void Line::read_pages(Queue::Time now) {
     std::vector<Queue::Row> rows;
     rows.reserve(found->items.size());
     for (const store::PendingDelivery& item : found->items) {
-      rows.push_back({item.event, due_at(item.due, now), item.attempts, item.entity});
+      // Of a listener that is gone, everything is to end, whenever it was to go again.
+      const Queue::Time due = channel_in_plan_ ? due_at(item.due, now) : Queue::Time();
+      rows.push_back({item.event, due, item.attempts, item.entity, channel_in_plan_ && item.held});
     }
     queue_.add_page(rows, found->more);
   }
@@ -133,7 +136,7 @@ void Line::pump() {
 }
 
 io::Task<void> Line::deliver(Queue::Row row) {
-  Fate fate{false, parts_.channel.loop.now() + ask_again_after, row.attempts};
+  Fate fate{false, false, parts_.channel.loop.now() + ask_again_after, row.attempts};
   try {
     fate = co_await attempt(row);
   } catch (const std::exception& error) {
@@ -148,6 +151,8 @@ io::Task<void> Line::deliver(Queue::Row row) {
 void Line::finished(const Queue::Row& row, const Fate& fate) {
   if (fate.over) {
     queue_.end(row.event);
+  } else if (fate.parked) {
+    queue_.park(row.event);
   } else {
     queue_.retry(row.event, fate.due, fate.attempts);
   }
@@ -173,10 +178,10 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   if (attempt == nullptr) {
     circuit_.withdrawn();
     if (std::holds_alternative<store::Taken>(begun)) {
-      co_return Fate{false, now + taken_again_after, row.attempts};
+      co_return Fate{false, false, now + taken_again_after, row.attempts};
     }
     if (std::holds_alternative<store::Unavailable>(begun)) {
-      co_return Fate{false, now + ask_again_after, row.attempts};
+      co_return Fate{false, false, now + ask_again_after, row.attempts};
     }
     if (std::holds_alternative<store::Cancelled>(begun)) {
       parts_.outcomes.note(key,
@@ -189,7 +194,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
     auto read = parts_.ledger.event(row.event);
     if (std::holds_alternative<store::Unreadable>(read)) {
       circuit_.withdrawn();
-      co_return Fate{false, now + ask_again_after, row.attempts};
+      co_return Fate{false, false, now + ask_again_after, row.attempts};
     }
     event = std::get<std::shared_ptr<const store::Event>>(std::move(read));
     if (event) parts_.events.put(event);
@@ -241,7 +246,7 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
     if (parts_.aborting && exchange.status() == 0) {
       // Nobody knows what became of it: it is as it was, and goes again after the next start.
       if (!exchange.not_sent()) ++counts_->unrecorded;
-      co_return Fate{false, Queue::Time::max(), number - 1};
+      co_return Fate{false, false, Queue::Time::max(), number - 1};
     }
     judge(exchange, route, number, how, error);
   }
@@ -322,7 +327,8 @@ void Line::judge(const Exchange& exchange, const Route& route, std::uint32_t num
       error = "the listener says that it is gone for good";
       return;
     case Verdict::hold:
-      how.state = DeliveryState::dead;
+      how.state = DeliveryState::failed;
+      how.held = true;
       error = "outcome unknown, held for an operator: " +
               (error.empty() ? "status " + std::to_string(how.status) : error);
       return;
@@ -372,7 +378,7 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
   if (how.state != DeliveryState::failed) co_return Fate{};
   const Queue::Time now = parts_.channel.loop.now();
   const std::uint32_t counted = how.attempted ? attempts : attempts - 1;
-  co_return Fate{false, due_at(how.due, now), counted};
+  co_return Fate{false, how.held, due_at(how.due, now), counted};
 }
 
 }  // namespace onceproxy::delivery

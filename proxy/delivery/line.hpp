@@ -78,6 +78,8 @@ class Line final : io::EventLoop::Deferred {
   struct Fate {
     /// It will not go again.
     bool over = true;
+    /// It waits for an operator.
+    bool parked = false;
     Queue::Time due{};
     std::uint32_t attempts = 0;
   };

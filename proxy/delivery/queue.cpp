@@ -25,6 +25,10 @@ void Queue::add(const Row& row) {
     // Behind one that is not held: it must not overtake.
     if (known != entities_.end() && known->second.skipped) return;
   }
+  if (row.parked) {
+    skip(row);
+    return;
+  }
   rows_.emplace(row.event, Held{row});
   if (!row.entity) {
     make_ready(row);
@@ -176,6 +180,29 @@ void Queue::end(EventNumber event) {
   } else {
     entities_.erase(of);
   }
+}
+
+void Queue::make_all_due() {
+  Ready ready;
+  for (const auto& [due, event] : ready_) {
+    rows_.at(event).row.due = Time();
+    ready.emplace(Time(), event);
+  }
+  for (auto& [event, held] : rows_) {
+    // One behind another becomes ready with the due time that it has.
+    if (!held.taken) held.row.due = Time();
+  }
+  ready_ = std::move(ready);
+  reread_wanted_ = true;
+}
+
+void Queue::park(EventNumber event) {
+  const auto found = rows_.find(event);
+  if (found == rows_.end()) return;
+  --under_way_;
+  found->second.taken = false;
+  if (found->second.row.entity) entities_.at(*found->second.row.entity).taken = false;
+  release(found->second);
 }
 
 void Queue::retry(EventNumber event, Time due, std::uint32_t attempts) {

@@ -35,6 +35,8 @@ class Queue {
     /// Those that have ended.
     std::uint32_t attempts = 0;
     std::optional<store::EntityKey> entity;
+    /// It waits for an operator: it is not held here, and its entity's later ones are not either.
+    bool parked = false;
   };
 
   struct Limits {
@@ -61,6 +63,8 @@ class Queue {
   void add_new(const Row& row);
   /// A row was made pending again whose number may have been read already.
   void reread() { reread_wanted_ = true; }
+  /// Every row may go at once; those that are not held are read again.
+  void make_all_due();
   /// Rows may have been made that were not told of.
   void read_on() { caught_up_ = false; }
 
@@ -75,6 +79,9 @@ class Queue {
   void end(store::EventNumber event);
   /// What was taken goes again at `due`.
   void retry(store::EventNumber event, Time due, std::uint32_t attempts);
+
+  /// What was taken waits for an operator now; reread() looks whether that is over.
+  void park(store::EventNumber event);
 
   std::size_t held() const { return rows_.size(); }
   std::size_t under_way() const { return under_way_; }

@@ -20,11 +20,11 @@ store::EntityKey entity(std::uint8_t number) {
 }
 
 Row row(store::EventNumber event, Queue::Time due = start) {
-  return {event, due, 0, std::nullopt};
+  return {event, due, 0, std::nullopt, false};
 }
 
 Row row_of(store::EventNumber event, std::uint8_t of, Queue::Time due = start) {
-  return {event, due, 0, entity(of)};
+  return {event, due, 0, entity(of), false};
 }
 
 std::vector<store::EventNumber> take_all(Queue& queue, Queue::Time now) {
@@ -112,13 +112,36 @@ TEST_CASE("A queue of an entity that waits is looked past", "[queue]") {
   CHECK(queue.after() == 0);
 }
 
+TEST_CASE("What waits for an operator holds up its entity until it is looked at again", "[queue]") {
+  Queue queue({8, 10, milliseconds(0), milliseconds(0)});
+  std::vector rows{row_of(1, 1), row_of(2, 1), row_of(3, 2)};
+  queue.add_page(rows, false);
+  REQUIRE(take_all(queue, start) == Numbers{1, 3});
+  queue.park(1);
+  queue.end(3);
+  CHECK(take_all(queue, start + std::chrono::hours(100)).empty());
+  CHECK(queue.under_way() == 0);
+  queue.reread();
+  REQUIRE(queue.wants(start) > 0);
+  rows = {row_of(1, 1), row_of(2, 1)};
+  rows.front().parked = true;
+  queue.add_page(rows, false);
+  CHECK(take_all(queue, start).empty());
+  // It was dropped.
+  queue.reread();
+  REQUIRE(queue.wants(start) > 0);
+  rows.erase(rows.begin());
+  queue.add_page(rows, false);
+  CHECK(take_all(queue, start) == Numbers{2});
+}
+
 /// What is pending of one listener, as a ledger has it.
 class Pending {
  public:
   explicit Pending(std::uint32_t seed) : random_(seed) {}
 
   Row make(Queue::Time now) {
-    Row row{++last_, now, 0, std::nullopt};
+    Row row{++last_, now, 0, std::nullopt, false};
     if (draw(4) != 0) row.entity = entity(static_cast<std::uint8_t>(draw(entities_)));
     return rows_.emplace_back(row);
   }

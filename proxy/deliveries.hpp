@@ -1,0 +1,58 @@
+// Deliveries: the delivery engine as a part of the program, where the store has a ledger: what of
+// the configuration it gets, what is told of it, and how it ends.
+//
+// Thread-safety: figures() from any thread; everything else from the main thread, or whoever
+// reloads.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "proxy/delivery/engine.hpp"
+#include "proxy/gate/rules.hpp"
+#include "proxy/http/server.hpp"
+#include "proxy/telemetry/delivery_gauges.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "store/clock.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy {
+
+class Deliveries {
+ public:
+  /// All must outlive it. Throws, with a message for an operator, where a key file or an address
+  /// cannot be used. `server` has not been started.
+  Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
+             http::Server& server, std::shared_ptr<const gate::Rules> rules,
+             const http::Options& options);
+  ~Deliveries();
+
+  void start() { engine_.start(); }
+
+  /// Another configuration: throws as the constructor does, and has changed nothing then. In force
+  /// once it was handed to configure().
+  delivery::Engine::Next prepare(std::shared_ptr<const gate::Rules> rules,
+                                 const http::Options& options) {
+    return engine_.prepare(std::move(rules), options);
+  }
+  void configure(delivery::Engine::Next next) { engine_.configure(std::move(next)); }
+
+  void look_again(const std::string& listener) { engine_.look_again(listener); }
+
+  /// Clients that wait for listeners are answered: the data port waits for them no longer.
+  void end_waits() { engine_.end_waits(); }
+  /// Lets attempts under way end, for so long. Nothing begins any more.
+  void drain(std::chrono::milliseconds patience);
+
+  /// The store is asked for what it knows.
+  telemetry::DeliveryGauges figures() const;
+
+ private:
+  store::Ledger& ledger_;
+  const store::Clock& clock_;
+  telemetry::Metrics& metrics_;
+  delivery::Engine engine_;
+};
+
+}  // namespace onceproxy
