@@ -182,7 +182,7 @@ void App::apply(const config::Settings& settings) {
   const http::Options options = http_options(settings, certificates_.prepare_upstream(settings),
                                              certificates_.identify_clients());
   // Before the data port: an event that it accepts must find its listeners.
-  if (deliveries_) deliveries_->configure(deliveries_->prepare(next, options));
+  if (deliveries_) deliveries_->configure(next, options);
   server_->configure(options, next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
@@ -326,6 +326,7 @@ MainLoop::Tasks App::tasks() {
   const auto look = [this] {
     configuration_.look();
     certificates_.look();
+    if (deliveries_) deliveries_->look();
     rules_.keep_estimates();
     manager_.status(why_not_ready().value_or("ready"));
   };
@@ -384,7 +385,8 @@ int App::serve(MainLoop& loop) {
   if (store_->verbs().ledger() != nullptr) {
     deliveries_.emplace(
         store_->verbs(), clock_, metrics_, *server_, rules_.get(),
-        http_options(settings_, certificates_.upstream(), certificates_.identify_clients()));
+        http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
+        tracer_.get());
     deliveries_->start();
   }
   start_admin_ports();

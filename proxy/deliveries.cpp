@@ -29,18 +29,55 @@ int number(Circuit::State state) {
 
 Deliveries::Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                        http::Server& server, std::shared_ptr<const gate::Rules> rules,
-                       const http::Options& options)
+                       const http::Options& options, telemetry::Tracer* tracer)
     : ledger_(*store.ledger()),
       clock_(clock),
       metrics_(metrics),
-      engine_({}, store, clock, metrics, server.upstream_share()) {
-  engine_.configure(engine_.prepare(std::move(rules), options));
+      engine_({}, store, clock, metrics, server.upstream_share(), tracer) {
+  configure(rules, options);
   server.acknowledge_by(engine_);
   metrics_.deliveries([this] { return figures(); });
 }
 
 Deliveries::~Deliveries() {
   metrics_.deliveries({});
+}
+
+void Deliveries::configure(const std::shared_ptr<const gate::Rules>& rules,
+                           const http::Options& options) {
+  const std::lock_guard lock(mutex_);
+  const std::vector<policies::Policy>& policies = rules->policies().policies();
+  const delivery::ListenerLists lists = files_.read(policies);
+  engine_.configure(engine_.prepare(rules, lists, options));
+  files_.adopt(policies, lists);
+  rules_ = rules;
+  options_ = options;
+  put_in_force(lists);
+}
+
+/// The engine knows them: events may be accepted for them.
+void Deliveries::put_in_force(const delivery::ListenerLists& lists) {
+  for (const policies::Policy& policy : rules_->policies().policies()) {
+    const auto list = lists.find(policy.name);
+    if (list != lists.end()) rules_->keep_listeners(policy, list->second);
+  }
+}
+
+void Deliveries::look() {
+  const std::lock_guard lock(mutex_);
+  const delivery::ListenerLists lists = files_.look();
+  if (lists.empty()) return;
+  try {
+    engine_.configure(engine_.prepare(rules_, lists, options_));
+  } catch (const std::exception& error) {
+    telemetry::log(telemetry::LogLevel::error,
+                   "listeners cannot be used; those before stay in force",
+                   {{"error", error.what()}});
+    return;
+  }
+  files_.adopt(lists);
+  put_in_force(lists);
+  telemetry::log(telemetry::LogLevel::info, "listeners changed", {});
 }
 
 void Deliveries::drain(std::chrono::milliseconds patience) {

@@ -7,11 +7,12 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
+#include <mutex>
 
 #include "proxy/delivery/engine.hpp"
 #include "proxy/gate/rules.hpp"
 #include "proxy/http/server.hpp"
+#include "proxy/listener_files.hpp"
 #include "proxy/telemetry/delivery_gauges.hpp"
 #include "proxy/telemetry/metrics.hpp"
 #include "store/clock.hpp"
@@ -25,18 +26,16 @@ class Deliveries {
   /// cannot be used. `server` has not been started.
   Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
              http::Server& server, std::shared_ptr<const gate::Rules> rules,
-             const http::Options& options);
+             const http::Options& options, telemetry::Tracer* tracer);
   ~Deliveries();
 
   void start() { engine_.start(); }
 
-  /// Another configuration: throws as the constructor does, and has changed nothing then. In force
-  /// once it was handed to configure().
-  delivery::Engine::Next prepare(std::shared_ptr<const gate::Rules> rules,
-                                 const http::Options& options) {
-    return engine_.prepare(std::move(rules), options);
-  }
-  void configure(delivery::Engine::Next next) { engine_.configure(std::move(next)); }
+  /// Another configuration is in force for what is accepted from now on: to be called before the
+  /// data port has it. Throws as the constructor does, and has changed nothing then.
+  void configure(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options);
+  /// To be called about once a second: looks whether a listeners_file has changed.
+  void look();
 
   void look_again(const std::string& listener) { engine_.look_again(listener); }
 
@@ -49,10 +48,18 @@ class Deliveries {
   telemetry::DeliveryGauges figures() const;
 
  private:
+  void put_in_force(const delivery::ListenerLists& lists);
+
   store::Ledger& ledger_;
   const store::Clock& clock_;
   telemetry::Metrics& metrics_;
   delivery::Engine engine_;
+  /// Who reloads, and who looks.
+  std::mutex mutex_;
+  ListenerFiles files_;
+  /// In force.
+  std::shared_ptr<const gate::Rules> rules_;
+  http::Options options_;
 };
 
 }  // namespace onceproxy

@@ -24,7 +24,8 @@ constexpr std::chrono::seconds adopt_time{5};
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
-               telemetry::Metrics& metrics, const http::UpstreamShare& upstream)
+               telemetry::Metrics& metrics, const http::UpstreamShare& upstream,
+               telemetry::Tracer* tracer)
     : options_(options),
       store_(store),
       metrics_(metrics),
@@ -38,6 +39,7 @@ Engine::Engine(const EngineOptions& options, store::Store& store, const store::C
              EventCache(options.cached_bytes),
              Budget(options.concurrency_max),
              Outcomes(*store.ledger(), calls_),
+             tracer != nullptr ? tracer->add_recorder() : nullptr,
              nullptr,
              {}} {}
 
@@ -45,10 +47,10 @@ Engine::~Engine() {
   drain(std::chrono::milliseconds(0));
 }
 
-Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules,
+Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
                              const http::Options& options) {
   Next next;
-  next.plan = std::make_shared<const Plan>(rules);
+  next.plan = std::make_shared<const Plan>(rules, lists);
   for (const auto& [name, listener] : next.plan->listeners()) {
     if (name == policies::upstream_listener) continue;
     const auto known = addresses_.find(name);
@@ -132,6 +134,7 @@ void Engine::start() {
 void Engine::run() {
   ::pthread_setname_np(::pthread_self(), "deliveries");
   loop_.run();
+  if (parts_.recorder) parts_.recorder->flush();
   store_.leave(calls_);
   const std::lock_guard lock(ended_mutex_);
   running_ = false;
@@ -141,6 +144,7 @@ void Engine::run() {
 void Engine::tick() {
   ticked_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
   parts_.outcomes.tick(loop_.now());
+  if (parts_.recorder) parts_.recorder->flush();
   if (parts_.aborting) {
     loop_.deadlines().expire_all();
     if (loop_.now() - aborting_since_ >= polite_time) {

@@ -47,9 +47,10 @@ struct EngineOptions {
 class Engine final : public gate::Acknowledger, private store::LedgerWatch {
  public:
   /// All must outlive it. `store` has a ledger. `upstream`: what `to: upstream` shares with the
-  /// requests that are forwarded.
+  /// requests that are forwarded. No `tracer`: nothing is traced.
   Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
-         telemetry::Metrics& metrics, const http::UpstreamShare& upstream);
+         telemetry::Metrics& metrics, const http::UpstreamShare& upstream,
+         telemetry::Tracer* tracer = nullptr);
   /// Drains first, without patience.
   ~Engine();
 
@@ -60,7 +61,8 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
     std::map<std::string, std::shared_ptr<http::UpstreamAddress>, std::less<>> addresses;
     std::shared_ptr<const http::Setup> upstream;
   };
-  Next prepare(std::shared_ptr<const gate::Rules> rules, const http::Options& options);
+  Next prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
+               const http::Options& options);
   /// When it returns, events of that configuration find their listeners. A listener that is not in
   /// it any more gets nothing that is not under way already.
   void configure(Next next);

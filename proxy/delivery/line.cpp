@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/delivery/attempt_trace.hpp"
 #include "proxy/delivery/backoff.hpp"
 #include "proxy/delivery/request_head.hpp"
 #include "proxy/delivery/retry_after.hpp"
@@ -228,11 +229,18 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   const std::shared_ptr<const Plan> plan = parts_.plan;
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
+  const AttemptTrace trace(parts_.recorder.get(), *event);
   std::string head;
-  write_delivery_head(*event, listener,
-                      {to_upstream, channel_->authority(), now, route.keys.get(), {}}, head);
+  write_delivery_head(
+      *event, listener,
+      {to_upstream, channel_->authority(), now, route.keys.get(), trace.traceparent()}, head);
   Exchange::Terms terms{listener.timeout};
-  if (to_upstream) terms.body_bytes_kept = route.policy->replay.body_bytes_max;
+  if (to_upstream) {
+    // Each of these ends an attempt by itself, as it ends a forward.
+    const http::UpstreamOptions& upstream = channel_->setup()->options.upstream;
+    terms.timeout = upstream.connect_timeout + upstream.response_timeout + upstream.idle_timeout;
+    terms.body_bytes_kept = route.policy->replay.body_bytes_max;
+  }
   io::Slots* const turns = to_upstream ? plan->rules().turns(*route.policy) : nullptr;
   const std::uint32_t number = attempt.number();
   store::AttemptEnd how;
@@ -249,6 +257,7 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
       co_return Fate{false, false, Queue::Time::max(), number - 1};
     }
     judge(exchange, route, number, how, error);
+    trace.record(*event, name_, number, how.status, how.state, error);
   }
   Fate fate = co_await end(std::move(attempt), how, std::move(error), number);
   co_return fate;

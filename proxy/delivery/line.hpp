@@ -22,6 +22,7 @@
 #include "proxy/delivery/plan.hpp"
 #include "proxy/delivery/queue.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/telemetry/tracer.hpp"
 #include "store/clock.hpp"
 #include "store/ledger.hpp"
 
@@ -37,6 +38,8 @@ struct LineParts {
   EventCache events;
   Budget budget;
   Outcomes outcomes;
+  /// nullptr: nothing is traced.
+  std::unique_ptr<telemetry::Tracer::Recorder> recorder;
   /// In force; looked at as each attempt begins.
   std::shared_ptr<const Plan> plan;
   /// Those that could go on if the budget had room, in order.

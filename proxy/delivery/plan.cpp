@@ -32,19 +32,22 @@ std::shared_ptr<const SigningKeys> read_keys(const std::string& path) {
 
 }  // namespace
 
-Plan::Plan(std::shared_ptr<const gate::Rules> rules) : rules_(std::move(rules)) {
+Plan::Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists)
+    : rules_(std::move(rules)) {
   for (const policies::Policy& policy : rules_->policies().policies()) {
-    if (policy.delivery) add(policy);
+    if (!policy.delivery) continue;
+    const auto given = lists.find(policy.name);
+    add(policy, given != lists.end() ? given->second : rules_->listeners(policy));
   }
 }
 
-void Plan::add(const policies::Policy& policy) {
+void Plan::add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list) {
   const std::shared_ptr<const SigningKeys> keys = read_keys(policy.delivery->signing_key_file);
-  const auto& list = lists_.emplace_back(rules_->listeners(policy));
   for (const policies::Listener& listener : *list) {
     routes_.insert_or_assign({policy.name, listener.name}, Route{&policy, &listener, keys});
     listeners_.insert_or_assign(listener.name, listener);
   }
+  lists_.push_back(std::move(list));
 }
 
 const Route* Plan::route(std::string_view policy, std::string_view listener) const {

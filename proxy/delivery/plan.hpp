@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "policies/delivery.hpp"
 #include "policies/policy.hpp"
@@ -15,6 +16,10 @@
 #include "proxy/gate/rules.hpp"
 
 namespace onceproxy::delivery {
+
+/// By the name of the policy: what its listeners_file says.
+using ListenerLists =
+    std::map<std::string, std::shared_ptr<const policies::ListenerList>, std::less<>>;
 
 /// How the events of one policy go to one listener.
 struct Route {
@@ -26,8 +31,9 @@ struct Route {
 
 class Plan {
  public:
-  /// Throws std::runtime_error, with a message for an operator, where a key file cannot be used.
-  explicit Plan(std::shared_ptr<const gate::Rules> rules);
+  /// `lists`: of the policies that are in it, in place of what the rules know. Throws
+  /// std::runtime_error, with a message for an operator, where a key file cannot be used.
+  explicit Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists = {});
 
   /// nullptr: this configuration sends no events of that policy to that listener.
   const Route* route(std::string_view policy, std::string_view listener) const;
@@ -40,7 +46,7 @@ class Plan {
   const gate::Rules& rules() const { return *rules_; }
 
  private:
-  void add(const policies::Policy& policy);
+  void add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list);
 
   const std::shared_ptr<const gate::Rules> rules_;
   /// Keeps what the routes point to.

@@ -73,7 +73,7 @@ def test_every_listener_gets_the_event_with_a_key_of_its_own(stage, listeners, u
 
 def test_credentials_reach_no_listener_that_does_not_name_them(stage, listeners, upstream):
     plain, trusted = listeners.add("plain"), listeners.add("trusted")
-    named = trusted.settings(headers={"authorization": {"from": "authorization"}})
+    named = trusted.settings(headers={"authorization": {"header": "authorization"}})
     proxy = stage.proxy(upstream, [dispatch([plain, named])])
     once(proxy.data, request(target="/rides/r1/dispatch", body={"number": 1},
                              headers={"Authorization": "Bearer s", "Cookie": "c=1"}))
@@ -333,7 +333,7 @@ def test_a_single_service_that_is_down_gets_its_request_later(stage):
         exchange.answer(503 if down[0] else 201, b"")
 
     upstream = stage.upstream(answer)
-    rules = {"to": "upstream", "attempts": 100, "backoff": QUICK}
+    rules = {"to": "upstream", "attempts": 100}
     proxy = stage.proxy(upstream, [policy(delivery=rules)])
     accepted = once(proxy.data, request(key="k1", body={"a": 1},
                                         headers={"Authorization": "Bearer s"}))
@@ -356,7 +356,7 @@ def test_an_unknown_outcome_is_held_for_an_operator(stage):
             exchange.answer(201, b"")
 
     upstream = stage.upstream(answer)
-    rules = {"to": "upstream", "attempts": 5, "backoff": QUICK}
+    rules = {"to": "upstream", "attempts": 5}
     proxy = stage.proxy(upstream, [policy(delivery=rules, outcome={"unknown": "hold"})])
     accepted = once(proxy.data, request(key="k1", body={"a": 1}))
     held = eventually(lambda: [each for each in proxy.operator.get("/deliveries?state=held")["items"]],

@@ -66,7 +66,7 @@ struct Delivering {
     std::vector<policies::Policy> policies;
     policies.push_back(std::move(policy));
     engine.configure(engine.prepare(
-        std::make_shared<const gate::Rules>(std::move(policies), metrics), http::Options{}));
+        std::make_shared<const gate::Rules>(std::move(policies), metrics), {}, http::Options{}));
   }
   bool reaches(store::EventNumber event, const std::string& name, DeliveryState state) {
     return eventually([&] { return ledger.view(event, name).state == state; });
