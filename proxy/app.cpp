@@ -378,17 +378,16 @@ void App::drain() {
 }
 
 int App::serve(MainLoop& loop) {
-  server_ = std::make_unique<http::Server>(
-      http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
-      data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_, metrics_,
-      access_log_, rules_.get(), tracer_.get(), &capture_);
   if (store_->verbs().ledger() != nullptr) {
-    deliveries_.emplace(
-        store_->verbs(), clock_, metrics_, *server_, rules_.get(),
-        http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
-        tracer_.get());
-    deliveries_->start();
+    deliveries_.emplace(store_->verbs(), clock_, metrics_, tracer_.get());
   }
+  const http::Options options =
+      http_options(settings_, certificates_.upstream(), certificates_.identify_clients());
+  server_ = std::make_unique<http::Server>(options, data_listeners(settings_, certificates_),
+                                           workers(), store_->verbs(), clock_, metrics_,
+                                           access_log_, rules_.get(), tracer_.get(), &capture_,
+                                           deliveries_ ? &deliveries_->acknowledger() : nullptr);
+  if (deliveries_) deliveries_->start(server_->upstream_share(), rules_.get(), options);
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);

@@ -28,14 +28,18 @@ int number(Circuit::State state) {
 }  // namespace
 
 Deliveries::Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
-                       http::Server& server, std::shared_ptr<const gate::Rules> rules,
-                       const http::Options& options, telemetry::Tracer* tracer)
+                       telemetry::Tracer* tracer)
     : ledger_(*store.ledger()),
       clock_(clock),
       metrics_(metrics),
-      engine_({}, store, clock, metrics, server.upstream_share(), tracer) {
+      engine_({}, store, clock, metrics, tracer) {}
+
+void Deliveries::start(const http::UpstreamShare& upstream,
+                       const std::shared_ptr<const gate::Rules>& rules,
+                       const http::Options& options) {
+  engine_.share(upstream);
   configure(rules, options);
-  server.acknowledge_by(engine_);
+  engine_.start();
   metrics_.deliveries([this] { return figures(); });
 }
 

@@ -22,17 +22,21 @@ namespace onceproxy {
 
 class Deliveries {
  public:
-  /// All must outlive it. Throws, with a message for an operator, where a key file or an address
-  /// cannot be used. `server` has not been started.
+  /// All must outlive it; `store` has a ledger.
   Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
-             http::Server& server, std::shared_ptr<const gate::Rules> rules,
-             const http::Options& options, telemetry::Tracer* tracer);
+             telemetry::Tracer* tracer);
   ~Deliveries();
 
-  void start() { engine_.start(); }
+  /// For the data port.
+  gate::Acknowledger& acknowledger() { return engine_; }
+
+  /// Before the data port starts. Throws, with a message for an operator, where a file or an
+  /// address cannot be used.
+  void start(const http::UpstreamShare& upstream, const std::shared_ptr<const gate::Rules>& rules,
+             const http::Options& options);
 
   /// Another configuration is in force for what is accepted from now on: to be called before the
-  /// data port has it. Throws as the constructor does, and has changed nothing then.
+  /// data port has it. Throws as start() does, and has changed nothing then.
   void configure(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options);
   /// To be called about once a second: looks whether a listeners_file has changed.
   void look();

@@ -24,12 +24,10 @@ constexpr std::chrono::seconds adopt_time{5};
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
-               telemetry::Metrics& metrics, const http::UpstreamShare& upstream,
-               telemetry::Tracer* tracer)
+               telemetry::Metrics& metrics, telemetry::Tracer* tracer)
     : options_(options),
       store_(store),
       metrics_(metrics),
-      upstream_(upstream),
       loop_([this] { tick(); }, [this](bool quiet) { return calls_.end_round(quiet); }),
       calls_(loop_, [&store](store::Loop& loop) { store.submit(loop); }),
       told_waker_(loop_, [this] { take_told(); }),
@@ -91,7 +89,7 @@ void Engine::adopt(const Next& next) {
   for (const auto& [name, listener] : next.plan->listeners()) {
     Line& each = line(name);
     if (name == policies::upstream_listener) {
-      each.follow(listener, nullptr, &upstream_, next.upstream);
+      each.follow(listener, nullptr, &*upstream_, next.upstream);
     } else {
       each.follow(listener, next.addresses.at(name), nullptr, nullptr);
     }

@@ -46,13 +46,15 @@ struct EngineOptions {
 
 class Engine final : public gate::Acknowledger, private store::LedgerWatch {
  public:
-  /// All must outlive it. `store` has a ledger. `upstream`: what `to: upstream` shares with the
-  /// requests that are forwarded. No `tracer`: nothing is traced.
+  /// All must outlive it. `store` has a ledger. No `tracer`: nothing is traced.
   Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
-         telemetry::Metrics& metrics, const http::UpstreamShare& upstream,
-         telemetry::Tracer* tracer = nullptr);
+         telemetry::Metrics& metrics, telemetry::Tracer* tracer = nullptr);
   /// Drains first, without patience.
   ~Engine();
+
+  /// What `to: upstream` shares with the requests that are forwarded; outlives this. Before the
+  /// first configure().
+  void share(const http::UpstreamShare& upstream) { upstream_.emplace(upstream); }
 
   /// Makes ready what the rules say of deliveries. Throws, with a message for an operator, where an
   /// address or a key file cannot be used; nothing has changed then.
@@ -115,7 +117,7 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   const EngineOptions options_;
   store::Store& store_;
   telemetry::Metrics& metrics_;
-  const http::UpstreamShare upstream_;
+  std::optional<http::UpstreamShare> upstream_;
   io::EventLoop loop_;
   io::CallLoop calls_;
   io::Waker told_waker_;

@@ -124,11 +124,8 @@ Task<Covered::Next> Covered::admit() {
   RequestTrace& trace = exchange_.trace();
   const std::string for_duplicates = trace.for_duplicates();
   trace.mark(TraceMark::reserve_begins);
-  const gate::Asking asking{.request_id = request_.id(),
-                            .trace_id = trace.id(),
-                            .trace = for_duplicates,
-                            .date = exchange_.client_side().date,
-                            .bytes_kept = request_.head().size + body_.size()};
+  const gate::Asking asking{request_.id(), trace.id(), for_duplicates,
+                            request_.head().size + body_.size()};
   gate::Admission admission = co_await gate_.admit(exchange_.rules(), *exchange_.policy(),
                                                    request_.view(), document, asking);
   trace.mark(TraceMark::reserve_ends);
@@ -137,33 +134,11 @@ Task<Covered::Next> Covered::admit() {
     if (!reservation->watched) exchange_.answer_as(*reservation->policy);
     co_return std::move(*reservation);
   }
-  if (const auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
-    co_await accept(*accepted, *admission.fingerprint);
-    co_return Replied{};
-  }
-  if (auto* told = std::get_if<gate::Reply>(&admission.verdict)) {
-    co_await reply(std::move(*told), admission.fingerprint);
+  if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
+    co_await exchange_.answer(reply->decision, std::move(reply->answer));
     co_return Replied{};
   }
   co_return pass_through();
-}
-
-/// The request is stored, and will be delivered.
-Task<void> Covered::accept(const gate::Accepted& accepted, const store::Fingerprint& event) {
-  exchange_.answer_as(*accepted.policy);
-  gate::Answer answer = co_await listeners_.answer(*accepted.policy, event, accepted.answer);
-  co_await exchange_.answer(Decision::accepted, std::move(answer));
-}
-
-/// A duplicate of an event waits for the listeners as the first one does.
-Task<void> Covered::reply(gate::Reply reply, const std::optional<store::Fingerprint>& fingerprint) {
-  if (reply.decision == Decision::replayed && fingerprint &&
-      ListenersWait::waits(*exchange_.policy())) {
-    gate::Answer answer =
-        co_await listeners_.answer(*exchange_.policy(), *fingerprint, std::move(reply.answer));
-    reply.answer = std::move(answer);
-  }
-  co_await exchange_.answer(reply.decision, std::move(reply.answer));
 }
 
 /// True: the body came with the head, as nearly all do, and is read where it lies; or there is

@@ -18,7 +18,6 @@
 #include "proxy/http/buffer_budget.hpp"
 #include "proxy/http/client.hpp"
 #include "proxy/http/exchange.hpp"
-#include "proxy/http/listeners_wait.hpp"
 
 namespace onceproxy::http {
 
@@ -26,16 +25,15 @@ class Covered {
  public:
   using Candidates = std::vector<const policies::Policy*>;
 
-  /// All must outlive it. `bodies`: for what is still arriving. `listeners`: for what is delivered.
+  /// All must outlive it. `bodies`: for what is still arriving.
   Covered(Exchange& exchange, Client& client, const Candidates& candidates, gate::Gate& gate,
-          const BufferBudget::Account& bodies, const ListenersWait& listeners)
+          const BufferBudget::Account& bodies)
       : exchange_(exchange),
         request_(exchange.request()),
         client_(client),
         candidates_(candidates),
         gate_(gate),
-        bodies_(bodies),
-        listeners_(listeners) {}
+        bodies_(bodies) {}
 
   /// The client was answered, and the exchange is finished.
   struct Replied {};
@@ -58,8 +56,6 @@ class Covered {
   Task<void> refuse(const BadHead& why);
   bool choose_policy(policies::Document& document);
   Next pass_through();
-  Task<void> accept(const gate::Accepted& accepted, const store::Fingerprint& event);
-  Task<void> reply(gate::Reply reply, const std::optional<store::Fingerprint>& fingerprint);
 
   Exchange& exchange_;
   Request& request_;
@@ -67,7 +63,6 @@ class Covered {
   const Candidates& candidates_;
   gate::Gate& gate_;
   const BufferBudget::Account& bodies_;
-  const ListenersWait& listeners_;
   /// Views the client's buffer or `collected_`.
   std::string_view body_;
   std::string collected_;

@@ -57,7 +57,7 @@ Task<void> Dispatcher::dispatch(Client& client, Exchange& exchange) {
   std::optional<BodySoFar> body;
   std::optional<Covered> covered;
   if (may_be_covered(exchange, candidates)) {
-    covered.emplace(exchange, client, candidates, parts_.gate, parts_.bodies, parts_.listeners);
+    covered.emplace(exchange, client, candidates, parts_.gate, parts_.bodies);
     Covered::Next next = co_await covered->admit();
     if (std::holds_alternative<Covered::Replied>(next)) co_return;
     if (auto* const reservation = std::get_if<gate::Forward>(&next)) {

@@ -12,7 +12,6 @@
 #include "proxy/http/client.hpp"
 #include "proxy/http/exchange.hpp"
 #include "proxy/http/http_date.hpp"
-#include "proxy/http/listeners_wait.hpp"
 #include "proxy/http/near_misses.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
@@ -37,8 +36,6 @@ class Dispatcher {
     /// For bodies of covered requests that are still arriving, and for answers that are captured.
     BufferBudget::Account bodies;
     BufferBudget::Account answers;
-    /// For requests that are delivered instead of forwarded.
-    ListenersWait listeners;
   };
   explicit Dispatcher(const Parts& parts) : parts_(parts), near_misses_(parts.metrics) {}
 

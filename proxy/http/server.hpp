@@ -65,10 +65,6 @@ class Server {
   /// Connections of clients that are open.
   std::size_t clients() const { return shared_.client_slots.used(); }
 
-  /// Who knows what became of requests that are delivered instead of forwarded. Before start();
-  /// outlives the workers.
-  void acknowledge_by(gate::Acknowledger& acknowledger) { shared_.acknowledger = &acknowledger; }
-
   void start();
   /// Stops accepting, from any thread, and returns at once. Nothing under way is ended.
   void stop_listening();

@@ -31,8 +31,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
       dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,
                    BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
-                   BufferBudget::Account(shared.answers, *this, metrics_, loop_),
-                   ListenersWait(shared.acknowledger, calls_)}),
+                   BufferBudget::Account(shared.answers, *this, metrics_, loop_)}),
       handshakes_(setup_, shared.workers),
       connection_parts_{
           loop_, setup_, dispatcher_, handshakes_, metrics_, shared.metrics.tls(),

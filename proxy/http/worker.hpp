@@ -14,7 +14,6 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/gate/acknowledger.hpp"
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/buffer_budget.hpp"
 #include "proxy/http/client_connection.hpp"
@@ -58,8 +57,6 @@ struct Shared {
   std::size_t workers = 1;
   /// What the requests that wait for a turn or a connection take in memory.
   std::atomic<std::size_t> waiting_bytes = 0;
-  /// nullptr: nothing is delivered. Set before the workers run.
-  gate::Acknowledger* acknowledger = nullptr;
 };
 
 class Worker final : private BufferBudget::Holder, private Listener::Owner {

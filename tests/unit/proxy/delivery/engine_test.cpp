@@ -54,7 +54,9 @@ struct Delivering {
   io::Slots connections{8};
   io::Slots turns{0};
   std::atomic<std::size_t> waiting_bytes = 0;
-  Engine engine{{}, store, clock, metrics, {address, connections, turns, waiting_bytes}};
+  Engine engine{{}, store, clock, metrics};
+
+  Delivering() { engine.share({address, connections, turns, waiting_bytes}); }
 
   void configure(policies::ListenerList listeners, policies::Acknowledge acknowledge = {}) {
     policies::Policy policy;
