@@ -39,6 +39,11 @@ class Channel {
   /// Another configuration from now on. `setup`: the upstream's; nullptr: made of `listener`.
   void follow(const policies::Listener& listener, std::shared_ptr<const http::Setup> setup);
 
+  /// Whether it leads there; null: to the upstream.
+  bool leads_to(const std::shared_ptr<http::UpstreamAddress>& address) const {
+    return own_address_ == address;
+  }
+
   http::UpstreamPool& pool() { return pool_; }
   const std::shared_ptr<const http::Setup>& setup() const { return setup_; }
   /// What Host says.

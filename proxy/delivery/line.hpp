@@ -112,7 +112,8 @@ class Line final : io::EventLoop::Deferred {
   Pace pace_;
   /// The listener asked to be left alone until then.
   Queue::Time paused_until_{};
-  std::unique_ptr<Channel> channel_;
+  /// Attempts keep the one that they began with.
+  std::shared_ptr<Channel> channel_;
   bool channel_in_plan_ = false;
   std::size_t concurrency_max_ = 1;
   std::size_t in_flight_ = 0;

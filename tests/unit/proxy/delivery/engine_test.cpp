@@ -180,6 +180,22 @@ TEST_CASE("What is pending for a listener that is removed ends as removed", "[en
   CHECK(delivering.reaches(event, "a", DeliveryState::notified));
 }
 
+TEST_CASE("A listener that moves gets what is pending at its new address", "[engine]") {
+  TestListener before([](const std::string&) { return testing::unavailable; });
+  TestListener after;
+  Delivering delivering;
+  policies::Listener patient = listener("a", before.port);
+  patient.attempts = 1'000;
+  delivering.configure({patient});
+  delivering.engine.start();
+  const auto event = delivering.ledger.add({"a"}, "one");
+  REQUIRE(before.wait_for(1));
+  patient.address.port = after.port;
+  delivering.configure({patient});
+  CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+  CHECK(after.bodies() == Bodies{"one"});
+}
+
 TEST_CASE("A dead letter that is redriven is delivered", "[engine]") {
   std::atomic<bool> works = false;
   TestListener a([&](const std::string&) { return works ? testing::ok : testing::unavailable; });
