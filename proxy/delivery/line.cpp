@@ -45,12 +45,12 @@ Line::Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts)
 void Line::follow(const policies::Listener& listener,
                   std::shared_ptr<http::UpstreamAddress> address, const http::UpstreamShare* share,
                   std::shared_ptr<const http::Setup> setup) {
-  if (channel_) {
+  if (channel_ && channel_->leads_to(address)) {
     channel_->follow(listener, std::move(setup));
   } else if (share != nullptr) {
-    channel_ = std::make_unique<Channel>(parts_.channel, *share, std::move(setup), listener);
+    channel_ = std::make_shared<Channel>(parts_.channel, *share, std::move(setup), listener);
   } else {
-    channel_ = std::make_unique<Channel>(parts_.channel, std::move(address), listener);
+    channel_ = std::make_shared<Channel>(parts_.channel, std::move(address), listener);
   }
   channel_in_plan_ = true;
   counts_->configured = true;
@@ -227,17 +227,18 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   const policies::Listener& listener = *route.listener;
   const bool to_upstream = route.policy->delivery->to_upstream;
   const std::shared_ptr<const Plan> plan = parts_.plan;
+  const std::shared_ptr<Channel> channel = channel_;
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
   const AttemptTrace trace(parts_.recorder.get(), *event);
   std::string head;
   write_delivery_head(
       *event, listener,
-      {to_upstream, channel_->authority(), now, route.keys.get(), trace.traceparent()}, head);
+      {to_upstream, channel->authority(), now, route.keys.get(), trace.traceparent()}, head);
   Exchange::Terms terms{listener.timeout};
   if (to_upstream) {
     // Each of these ends an attempt by itself, as it ends a forward.
-    const http::UpstreamOptions& upstream = channel_->setup()->options.upstream;
+    const http::UpstreamOptions& upstream = channel->setup()->options.upstream;
     terms.timeout = upstream.connect_timeout + upstream.response_timeout + upstream.idle_timeout;
     terms.body_bytes_kept = route.policy->replay.body_bytes_max;
   }
@@ -246,8 +247,8 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   store::AttemptEnd how;
   std::string error;
   {
-    const std::shared_ptr<const http::Setup> setup = channel_->setup();
-    Exchange exchange(parts_.channel.loop, channel_->pool(), setup, event->method, turns, terms);
+    const std::shared_ptr<const http::Setup> setup = channel->setup();
+    Exchange exchange(parts_.channel.loop, channel->pool(), setup, event->method, turns, terms);
     std::function<void()> sent = [&attempt] { attempt.sent(); };
     const io::Stream::Parts parts{head, event->body};
     co_await exchange.run(parts, std::move(sent));
