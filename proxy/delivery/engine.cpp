@@ -60,9 +60,12 @@ Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const Lis
                                      endpoint, [this] { metrics_.upstream_lookup_failed(); });
   }
   const http::Endpoint& upstream = options.upstream.endpoint;
+  http::Options to_upstream = options;
+  // A connection that is kept here is one that a worker waits for in vain.
+  to_upstream.upstream.keepalive_timeout = std::chrono::milliseconds(0);
   next.upstream = std::make_shared<const http::Setup>(http::Setup{
-      options, std::move(rules), upstream.unix_path.empty() ? upstream.text() : "localhost",
-      http::GuardedFields({})});
+      std::move(to_upstream), std::move(rules),
+      upstream.unix_path.empty() ? upstream.text() : "localhost", http::GuardedFields({})});
   return next;
 }
 
