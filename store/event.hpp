@@ -1,7 +1,7 @@
 // Events: requests that are stored instead of forwarded, to be delivered to listeners later. What a
 // reserve is given to store one, what is kept of it, and what becomes of each of its deliveries. An
-// event's number is the fence of its reservation: above that of every event before it, and never
-// used twice. Of two events of one entity the lower number was stored first.
+// event's number is above that of every event that was on disk before it, and never used twice:
+// whoever has seen one will see no lower one appear.
 // Plain values; views belong to the caller. Thread-safe as any value is.
 #pragma once
 
@@ -40,6 +40,8 @@ struct EventDraft {
   std::span<const std::string_view> listeners;
   /// What the request and its duplicates are answered. Under answer_apart_bytes_min (record.hpp).
   StoredAnswer acknowledgement;
+  /// The operations whose memory ends with this one, as in Store::complete().
+  std::span<const Fingerprint> ends = {};
   /// Its dead deliveries are kept for LedgerOptions::dead_retention, to be looked at and redriven.
   /// False: as long as its others, the window.
   bool keep_dead = true;

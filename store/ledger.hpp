@@ -73,7 +73,16 @@ class Attempt {
         key_(std::move(other.key_)),
         number_(other.number_),
         holds_(std::exchange(other.holds_, std::nullopt)) {}
-  Attempt& operator=(Attempt&&) = delete;
+  Attempt& operator=(Attempt&& other) noexcept {
+    if (this != &other) {
+      if (owner_ != nullptr) owner_->dropped(*this);
+      owner_ = std::exchange(other.owner_, nullptr);
+      key_ = std::move(other.key_);
+      number_ = other.number_;
+      holds_ = std::exchange(other.holds_, std::nullopt);
+    }
+    return *this;
+  }
   ~Attempt() {
     if (owner_ != nullptr) owner_->dropped(*this);
   }
@@ -194,8 +203,8 @@ struct LedgerFigures {
   std::uint64_t payload_bytes_max = 0;
 };
 
-/// Who is told what became pending. Called on the thread that writes, with no lock of the ledger's:
-/// must be quick, must not call the ledger, and does not throw.
+/// Who is told what became pending. Called on the thread that writes, before the event's
+/// caller is answered: must be quick, must not call the ledger, and does not throw.
 class LedgerWatch {
  public:
   /// `event` is durable and due at once for these listeners. So its payload need not be read again

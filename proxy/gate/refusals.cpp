@@ -103,6 +103,10 @@ Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
   return refused(policy, Refusal::store_error, store_unavailable(why));
 }
 
+Reply refused_store(const Policy& policy, std::string_view why) {
+  return refused(policy, Refusal::store_error, store_unavailable(why));
+}
+
 Reply repeat(const Policy& policy, store::Completed completed, const policies::Subject& asking) {
   if (policy.on_duplicate) return {Decision::suppressed, fixed(*policy.on_duplicate)};
   if (!completed.answer.replayable) {

@@ -30,11 +30,12 @@ class Server {
  public:
   /// Binds every address at once; throws std::system_error with a message that names the one that
   /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced. No `capture`: nothing
-  /// is captured.
+  /// is captured. No `acknowledger`: listeners are not waited for.
   Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
          store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
          telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-         telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr);
+         telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr,
+         gate::Acknowledger* acknowledger = nullptr);
   /// Drains first, without patience.
   ~Server();
 

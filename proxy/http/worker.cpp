@@ -26,7 +26,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       metrics_(shared.metrics.add_worker()),
       reports_(metrics_, shared.access_log.add_writer(),
                shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr, shared.capture),
-      gate_(shared.store, calls_, shared.clock, metrics_),
+      gate_(shared.store, calls_, shared.clock, metrics_, shared.acknowledger),
       upstream_(loop_, calls_, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
       dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,

@@ -55,6 +55,8 @@ struct Shared {
   BufferBudget bodies;
   BufferBudget answers;
   std::size_t workers = 1;
+  /// nullptr: listeners are not waited for.
+  gate::Acknowledger* acknowledger = nullptr;
   /// What the requests that wait for a turn or a connection take in memory.
   std::atomic<std::size_t> waiting_bytes = 0;
 };
