@@ -7,8 +7,8 @@
 #include "proxy/admin/delivery_arguments.hpp"
 #include "proxy/admin/members.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/admin/waited_call.hpp"
 #include "proxy/telemetry/json.hpp"
+#include "store/blocking_loop.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -104,15 +104,17 @@ Response show(const Endpoints& endpoints, const Request& request) {
 }
 
 Redriven redrive(const Endpoints& endpoints, const DeliveryKey& key) {
-  WaitingLoop loop;
-  WaitedCall<Redriven> call(loop);
-  return call.wait(endpoints.ledger.redrive(key, call));
+  store::BlockingLoop loop;
+  store::Call<Redriven> call(loop);
+  if (!endpoints.ledger.redrive(key, call)) loop.wait();
+  return *call.result;
 }
 
 Changed drop(const Endpoints& endpoints, const DeliveryKey& key) {
-  WaitingLoop loop;
-  WaitedCall<Changed> call(loop);
-  const Changed changed = call.wait(endpoints.ledger.drop(key, "dropped by an operator", call));
+  store::BlockingLoop loop;
+  store::Call<Changed> call(loop);
+  if (!endpoints.ledger.drop(key, "dropped by an operator", call)) loop.wait();
+  const Changed changed = *call.result;
   if (changed == Changed::done) endpoints.hooks.looked_past(key.listener);
   return changed;
 }

@@ -13,7 +13,7 @@ namespace {
 using policies::equals_ignoring_case;
 using policies::Field;
 
-constexpr std::array<std::string_view, 13> never{"connection",
+constexpr std::array<std::string_view, 12> never{"connection",
                                                  "keep-alive",
                                                  "proxy-connection",
                                                  "te",
@@ -24,9 +24,9 @@ constexpr std::array<std::string_view, 13> never{"connection",
                                                  "proxy-authorization",
                                                  "expect",
                                                  "proxy-authenticate",
-                                                 "host",
                                                  "x-envoy-expected-rq-timeout-ms"};
-constexpr std::array<std::string_view, 2> secret{"authorization", "cookie"};
+/// Unless the service itself is the listener.
+constexpr std::array<std::string_view, 3> of_the_service{"authorization", "cookie", "host"};
 constexpr std::string_view own = "onceproxy-";
 
 template <typename Names>
@@ -64,12 +64,16 @@ bool is_wanted(const policies::ListenerList& listeners, std::string_view name) {
 
 }  // namespace
 
-std::string event_head(std::span<const Field> fields, const policies::ListenerList& listeners) {
+std::string event_head(std::span<const Field> fields, const policies::ListenerList& listeners,
+                       bool to_upstream) {
   std::string head;
   for (const Field& field : fields) {
     if (is_one_of(field.name, never) || equals_ignoring_case(field.name.substr(0, own.size()), own))
       continue;
-    if (is_one_of(field.name, secret) && !is_wanted(listeners, field.name)) continue;
+    if (!to_upstream && is_one_of(field.name, of_the_service) &&
+        !is_wanted(listeners, field.name)) {
+      continue;
+    }
     if (is_of_connection(fields, field.name)) continue;
     head.append(field.name).append(": ").append(field.value).append("\r\n");
   }

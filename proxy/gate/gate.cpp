@@ -38,7 +38,7 @@ struct Event {
         const store::Fingerprint& fingerprint, const Asking& asking, const Rules& rules)
       : listeners(rules.listeners(policy)) {
     if (!listeners || listeners->empty() || !asking.body) return;
-    head = event_head(request.headers, *listeners);
+    head = event_head(request.headers, *listeners, policy.delivery->to_upstream);
     for (const policies::Listener& listener : *listeners) names.push_back(listener.name);
     answer = accepted(fingerprint, asking.date);
     draft.method = request.method;
