@@ -184,9 +184,17 @@ TEST_CASE("fields of the connection, and secrets that nobody names, are not stor
       {"X-Kept", "1"},         {"Proxy-Authorization", "p"},     {"TE", "trailers"},
   };
   Listener named = listener("a");
-  CHECK(event_head(fields, {named}) == "X-Kept: 1\r\n");
+  CHECK(event_head(fields, {named}, false) == "X-Kept: 1\r\n");
   named.headers = {{"Authorization", "authorization", true}, {"Cookie", "fixed", false}};
-  CHECK(event_head(fields, {listener("b"), named}) == "Authorization: Bearer s\r\nX-Kept: 1\r\n");
+  CHECK(event_head(fields, {listener("b"), named}, false) ==
+        "Authorization: Bearer s\r\nX-Kept: 1\r\n");
+}
+
+TEST_CASE("the service itself gets what it would have got from the client") {
+  const policies::Field fields[] = {
+      {"Host", "a"}, {"Cookie", "c"}, {"Authorization", "Bearer s"}, {"Expect", "100-continue"}};
+  CHECK(event_head(fields, {listener("upstream")}, true) ==
+        "Host: a\r\nCookie: c\r\nAuthorization: Bearer s\r\n");
 }
 
 }  // namespace
