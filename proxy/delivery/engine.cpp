@@ -38,6 +38,7 @@ Engine::Engine(const EngineOptions& options, store::Store& store, const store::C
              Budget(options.concurrency_max),
              Outcomes(*store.ledger(), calls_),
              tracer != nullptr ? tracer->add_recorder() : nullptr,
+             store::AuditPad(store.audit()),
              nullptr,
              {}} {}
 
@@ -135,6 +136,7 @@ void Engine::start() {
 void Engine::run() {
   ::pthread_setname_np(::pthread_self(), "deliveries");
   loop_.run();
+  parts_.audit.hand_over();
   if (parts_.recorder) parts_.recorder->flush();
   store_.leave(calls_);
   const std::lock_guard lock(ended_mutex_);
@@ -146,6 +148,7 @@ void Engine::tick() {
   ticked_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
   parts_.outcomes.tick(loop_.now());
   if (parts_.recorder) parts_.recorder->flush();
+  parts_.audit.hand_over();
   if (parts_.aborting) {
     loop_.deadlines().expire_all();
     if (loop_.now() - aborting_since_ >= polite_time) {

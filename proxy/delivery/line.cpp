@@ -215,6 +215,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   if (route == nullptr || !channel_) {
     circuit_.withdrawn();
     how.state = DeliveryState::removed;
+    note_given_up(*event, how, "the listener was removed");
     Fate fate = co_await end(std::move(*attempt), how, "the listener was removed", row.attempts);
     co_return fate;
   }
@@ -258,10 +259,30 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
       co_return Fate{false, false, Queue::Time::max(), number - 1};
     }
     judge(exchange, route, number, how, error);
+    note_given_up(*event, how, error);
     trace.record(*event, name_, number, how.status, how.state, error);
   }
   Fate fate = co_await end(std::move(attempt), how, std::move(error), number);
   co_return fate;
+}
+
+/// The audit log tells what will not be delivered; the ledger tells the rest.
+void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how,
+                         std::string_view error) {
+  if (how.state != DeliveryState::dead && how.state != DeliveryState::removed) return;
+  std::string why = "listener " + name_;
+  if (how.status != 0) why.append(": status ").append(std::to_string(how.status));
+  if (!error.empty()) why.append(": ").append(error);
+  store::AuditRefusal entry;
+  entry.time = parts_.clock.now();
+  entry.fingerprint = event.fingerprint;
+  entry.decision = how.state == DeliveryState::dead ? "dead" : "removed";
+  entry.policy = event.policy;
+  entry.request_id = event.request_id;
+  entry.subject = {std::string_view(event.target).substr(0, event.target.find('?')),
+                   event.entity_type, event.entity_id};
+  entry.error = why;
+  parts_.audit.note(entry);
 }
 
 void Line::note_circuit(const Exchange& exchange, bool to_upstream) {

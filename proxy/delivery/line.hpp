@@ -23,6 +23,7 @@
 #include "proxy/delivery/queue.hpp"
 #include "proxy/io/event_loop.hpp"
 #include "proxy/telemetry/tracer.hpp"
+#include "store/audit/pad.hpp"
 #include "store/clock.hpp"
 #include "store/ledger.hpp"
 
@@ -40,6 +41,8 @@ struct LineParts {
   Outcomes outcomes;
   /// nullptr: nothing is traced.
   std::unique_ptr<telemetry::Tracer::Recorder> recorder;
+  /// What was given up.
+  store::AuditPad audit;
   /// In force; looked at as each attempt begins.
   std::shared_ptr<const Plan> plan;
   /// Those that could go on if the budget had room, in order.
@@ -99,6 +102,8 @@ class Line final : io::EventLoop::Deferred {
                      std::uint32_t attempts);
   void judge(const Exchange& exchange, const Route& route, std::uint32_t number,
              store::AttemptEnd& how, std::string& error);
+  void note_given_up(const store::Event& event, const store::AttemptEnd& how,
+                     std::string_view error);
   void note_circuit(const Exchange& exchange, bool to_upstream);
   std::chrono::milliseconds delay_after(const Exchange& exchange, const Route& route,
                                         std::uint32_t number);
