@@ -45,6 +45,7 @@ class Channel {
   }
 
   http::UpstreamPool& pool() { return pool_; }
+  const http::UpstreamPool& pool() const { return pool_; }
   const std::shared_ptr<const http::Setup>& setup() const { return setup_; }
   /// What Host says.
   const std::string& authority() const { return setup_->upstream_name; }

@@ -169,9 +169,13 @@ void Engine::tick() {
 
 void Engine::stop_when_drained() {
   if (!parts_.draining || parts_.outcomes.busy()) return;
-  const bool under_way =
-      std::ranges::any_of(lines_, [](const auto& each) { return each.second->in_flight() > 0; });
-  if (!under_way) loop_.stop();
+  bool quiet = true;
+  for (const auto& [name, each] : lines_) {
+    // Those that were cut off give their turns back when their upstream has noticed, or now.
+    if (each->in_flight() == 0) each->stop_abandoned();
+    quiet = quiet && each->quiet();
+  }
+  if (quiet) loop_.stop();
 }
 
 void Engine::stored(std::shared_ptr<const store::Event> event,

@@ -75,7 +75,15 @@ class Line final : io::EventLoop::Deferred {
   /// The same, once the events at hand are dealt with.
   void pump_later() { parts_.channel.loop.defer(*this); }
 
-  bool idle() const { return in_flight_ == 0 && queue_.idle() && !channel_in_plan_; }
+  bool idle() const { return quiet() && queue_.idle() && !channel_in_plan_; }
+  /// Nothing of it is under way, nor kept for a request that nobody waits for any more.
+  bool quiet() const {
+    return in_flight_ == 0 && (channel_ == nullptr || channel_->pool().abandoned() == 0);
+  }
+  /// What nobody waits for any more ends, a little later.
+  void stop_abandoned() {
+    if (channel_) channel_->pool().stop_abandoned();
+  }
   std::size_t in_flight() const { return in_flight_; }
   void close_connections();
 
