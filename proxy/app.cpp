@@ -313,7 +313,9 @@ void App::start_admin_ports() {
 
 telemetry::SlotsInUse App::slots_in_use() const {
   const http::Server::UpstreamUse use = server_->upstream_use();
-  return {server_->clients(), use.connections, use.turns, rules_.get()->turns_in_use()};
+  const std::size_t to_listeners = deliveries_ ? deliveries_->connections() : 0;
+  return {server_->clients(), use.connections + to_listeners, use.turns,
+          rules_.get()->turns_in_use()};
 }
 
 MainLoop::Tasks App::tasks() {

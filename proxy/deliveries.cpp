@@ -91,6 +91,12 @@ void Deliveries::drain(std::chrono::milliseconds patience) {
                  "the next start");
 }
 
+std::size_t Deliveries::connections() const {
+  std::size_t sum = 0;
+  for (const auto& [name, counts] : engine_.listeners()) sum += counts->connections;
+  return sum;
+}
+
 telemetry::DeliveryGauges Deliveries::figures() const {
   const store::LedgerFigures known = ledger_.figures();
   std::map<std::string, telemetry::ListenerGauge, std::less<>> listeners;

@@ -48,6 +48,8 @@ class Deliveries {
   /// Lets attempts under way end, for so long. Nothing begins any more.
   void drain(std::chrono::milliseconds patience);
 
+  /// Connections to listeners, idle ones too; up to a moment old.
+  std::size_t connections() const;
   /// The store is asked for what it knows.
   telemetry::DeliveryGauges figures() const;
 

@@ -46,6 +46,8 @@ class Channel {
 
   http::UpstreamPool& pool() { return pool_; }
   const http::UpstreamPool& pool() const { return pool_; }
+  /// Connections that nobody else counts.
+  std::size_t connections() const { return own_connections_.used(); }
   const std::shared_ptr<const http::Setup>& setup() const { return setup_; }
   /// What Host says.
   const std::string& authority() const { return setup_->upstream_name; }

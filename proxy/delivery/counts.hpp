@@ -17,6 +17,8 @@ struct Counts {
   /// Attempts that this process began, and whose end it could not note before it ended.
   std::atomic<std::uint64_t> unrecorded = 0;
   std::atomic<std::uint64_t> in_flight = 0;
+  /// To the listener itself, idle ones too; up to a tick old.
+  std::atomic<std::uint64_t> connections = 0;
   std::atomic<Circuit::State> circuit = Circuit::State::closed;
   std::atomic<std::uint64_t> circuit_opened = 0;
   /// Of the configuration in force.

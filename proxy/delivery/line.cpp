@@ -123,6 +123,7 @@ bool Line::may_begin(Queue::Time now) {
 }
 
 void Line::pump() {
+  counts_->connections = channel_ ? channel_->connections() : 0;
   if (parts_.draining) return;
   const Queue::Time now = parts_.channel.loop.now();
   read_pages(now);
