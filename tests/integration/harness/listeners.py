@@ -15,11 +15,12 @@ from .wait import PATIENCE, eventually
 
 READ = 256 * 1024
 
-# What may become of an event. All but "ok" and "late" must be delivered again, or be dead.
-MOODS = ("ok", "late", "reset", "silent", "error", "busy", "half", "gone")
+# What may become of an event. "held" waits for let_go(). All but "ok", "late" and "held" must be delivered again, or be dead.
+MOODS = ("ok", "late", "held", "reset", "silent", "error", "busy", "half", "gone")
 FAILING = ("reset", "silent", "error", "busy", "half")
 ANSWERS = {
     "ok": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "held": b"HTTP/1.1 204 No Content\r\n\r\n",
     "late": b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
     "error": b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
     "busy": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
@@ -27,7 +28,11 @@ ANSWERS = {
     "gone": b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
 }
 # What a listener took for itself: an answer may still have been lost on its way.
-TAKEN = ("ok", "late", "half")
+TAKEN = ("ok", "late", "held", "half")
+
+
+async def _event():
+    return asyncio.Event()
 
 
 def parse_request(data):
@@ -68,6 +73,7 @@ class Listener:
         self.mood = mood if callable(mood) else lambda _: mood
         self.received = []
         self.late_by = 0.2  # seconds that "late" takes
+        self.held = crew.run(_event())
         self.under_way = 0
         self.under_way_max = 0
         self.server = None
@@ -86,6 +92,10 @@ class Listener:
     def open(self):
         self.crew.run(self._open())
         return self
+
+    def let_go(self):
+        """What is held is answered, and what comes is not held any more."""
+        self.crew.loop.call_soon_threadsafe(self.held.set)
 
     def refuse(self):
         """Closes the port and all connections: connections are refused from now on."""
@@ -143,6 +153,8 @@ class Listener:
         try:
             if received.mood == "late":
                 await asyncio.sleep(self.late_by)
+            if received.mood == "held":
+                await self.held.wait()
             if received.mood == "silent":
                 await asyncio.sleep(PATIENCE)
                 return False
