@@ -159,6 +159,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
       view.number = key.event;
       view.deliveries.push_back(row.view);
     }
+    if (view.deliveries.empty()) return std::vector<store::EventView>();
     return std::vector{view};
   }
   std::variant<store::DeliveryPage, store::Unreadable> deliveries(
