@@ -1,6 +1,7 @@
 #include "config/policy_rows.hpp"
 
 #include "config/cors_reader.hpp"
+#include "config/delivery_reader.hpp"
 #include "config/ends_reader.hpp"
 #include "config/entity_reader.hpp"
 #include "config/in_flight_reader.hpp"
@@ -90,6 +91,27 @@ Key<PolicyDraft> outcome_row() {
   row.read = [read = row.read](const Node& node, PolicyDraft& draft) {
     read(node, draft);
     draft.take_outcome();
+  };
+  return row;
+}
+
+/// A policy without it is not one with all of its defaults.
+Key<PolicyDraft> delivery_row() {
+  const auto kind = delivery();
+  Key<PolicyDraft> row;
+  row.name = "delivery";
+  row.names = kind.names;
+  row.read = [kind](const Node& node, PolicyDraft& draft) {
+    if (auto value = kind.read(node)) draft.policy.delivery = *std::move(value);
+  };
+  row.schema = [kind] {
+    Json schema = kind.schema();
+    set_member(schema, "description",
+               "Requests are not forwarded while the client waits. They are stored as events and "
+               "acknowledged with 202, and delivered to every listener, again and again until it "
+               "has taken them.");
+    set_member(schema, "$comment", "absent by default");
+    return schema;
   };
   return row;
 }
@@ -212,6 +234,7 @@ std::vector<Key<PolicyDraft>> general_rows() {
                        "How the policy is enforced."),
       key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
                        "Requests of this policy that are forwarded at once; 0 is no limit."),
+      delivery_row(),
       key<PolicyDraft>("cors", in(&Policy::cors), cors(),
                        "Which pages of other origins may read what onceproxy answers to requests "
                        "that the policy covers, instead of what `cors` at the top level says."),

@@ -66,6 +66,14 @@ struct AuditSettings : store::AuditOptions {
   bool operator==(const AuditSettings&) const = default;
 };
 
+/// `dead_letters` and `delivery` at the top level; become the store's (LedgerOptions).
+struct DeadLetterSettings {
+  std::chrono::milliseconds retention = store::LedgerOptions().dead_retention;
+};
+struct EventSettings {
+  std::uint64_t bytes_max = store::LedgerOptions().bytes_max;
+};
+
 struct Settings {
   std::vector<ListenSettings> listen;
   UpstreamSettings upstream;
@@ -85,6 +93,8 @@ struct Settings {
   AuditSettings audit;
   LimitSettings limits;
   LogSettings log;
+  DeadLetterSettings dead_letters;
+  EventSettings events;
   /// Absent: answers made here are for pages of the same origin alone.
   std::optional<policies::Cors> cors;
   /// 0: one per core the cgroup allows.

@@ -5,6 +5,7 @@
 #include "config/audit_reader.hpp"
 #include "config/capture_reader.hpp"
 #include "config/cors_reader.hpp"
+#include "config/delivery_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/store_reader.hpp"
@@ -144,6 +145,9 @@ Keys<Settings> top_level() {
               "operators did. It is kept beside the store and shown by GET /audit."),
        key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
        key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+       key<S>("delivery", &S::events, event_settings(),
+              "Limits of what policies with `delivery` store."),
+       key<S>("dead_letters", &S::dead_letters, dead_letters(), "Deliveries that were given up."),
        key<S>("cors", &S::cors, cors(),
               "Which pages of other origins may read what onceproxy itself answers. A policy may "
               "have its own. Left out: none."),
@@ -175,7 +179,9 @@ const Kind<Settings>& settings() {
       section<Settings>(top_level(), [](const Node& node, Settings& value) {
         value.store.pending_max = value.limits.pending;
         if (value.postgres) value.postgres->pending_max = value.limits.pending;
+        value.store.ledger = {value.dead_letters.retention, value.events.bytes_max};
         set_lease_floors(value);
+        check_event_store(node, value);
         check_addresses(node);
         check_audit_path(node);
         check_certificate_selectors(node);

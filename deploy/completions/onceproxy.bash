@@ -57,6 +57,7 @@ _onceproxy() {
   local command="" options i
   local reach="--help --admin --token-file --ca --server-name --certificate --key"
   local port="$reach --format"
+  local events="--event --listener --policy --since --until"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -74,21 +75,23 @@ _onceproxy() {
         --status | --header | --body | --request | --client-certificate | --answer | --telemetry | \
         --timeout | --grace | --listen | --image | --port | --config-key | --cpu-request | \
         --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | --exclude | \
-        --log-format | --pull-policy | --file)
+        --log-format | --pull-policy | --file | --event | --listener | --rate)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
       -*) ;;
       run | check | explain | backtest | doctor | schema | health | drain | backup | restore | \
-        records | entities | audit | inject | store)
+        records | entities | deliveries | dead-letters | audit | inject | store)
         if [ -z "$command" ]; then
           command=${COMP_WORDS[i]}
         elif [ "$command ${COMP_WORDS[i]}" = "inject audit" ]; then
           command="inject audit"
         fi
         ;;
-      list | show | release | resolve | forget | open)
-        case $command in records | entities) command="$command ${COMP_WORDS[i]}" ;; esac
+      list | show | release | resolve | forget | open | redrive | drop)
+        case $command in
+          records | entities | deliveries | dead-letters) command="$command ${COMP_WORDS[i]}" ;;
+        esac
         ;;
       migrate | move)
         case $command in store) command="$command ${COMP_WORDS[i]}" ;; esac
@@ -107,7 +110,7 @@ _onceproxy() {
     drain) options="$reach --config --wait --grace --timeout" ;;
     backup) options="$reach --config --offline" ;;
     restore) options="--help --config --force" ;;
-    records | entities | store) options="--help" ;;
+    records | entities | deliveries | dead-letters | store) options="--help" ;;
     audit)
       options="$port --since --until --policy --decision --outcome --fingerprint --entity --path --limit"
       ;;
@@ -121,6 +124,10 @@ _onceproxy() {
     "records show") options="$port --request --config --client-certificate" ;;
     "records resolve") options="$port --status --body --header --dry-run" ;;
     "records "*) options="$port --dry-run" ;;
+    "deliveries list") options="$port $events --state --undelivered --limit" ;;
+    "deliveries show") options="$port --undelivered" ;;
+    "dead-letters list") options="$port $events --state --limit" ;;
+    "dead-letters "*) options="$port $events --state --all --rate" ;;
     "entities show") options="$port --limit" ;;
     "entities open") options="$port" ;;
     "store migrate") options="--help --config --dry-run" ;;
@@ -133,9 +140,11 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest doctor schema health drain backup restore records entities audit inject store" ;;
+    "") _onceproxy_words "run check explain backtest doctor schema health drain backup restore records entities deliveries dead-letters audit inject store" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
     entities) _onceproxy_words "show open" ;;
+    deliveries) _onceproxy_words "list show" ;;
+    dead-letters) _onceproxy_words "list redrive drop" ;;
     inject) _onceproxy_words "audit" ;;
     store) _onceproxy_words "migrate move" ;;
     check | doctor) _onceproxy_files .yaml .yml ;;

@@ -5,6 +5,7 @@
 
 #include "proxy/cli/audit.hpp"
 #include "proxy/cli/backup.hpp"
+#include "proxy/cli/deliveries.hpp"
 #include "proxy/cli/drain.hpp"
 #include "proxy/cli/entities.hpp"
 #include "proxy/cli/health.hpp"
@@ -161,6 +162,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_restore(app, streams, exit_code);
   add_records(app, streams, exit_code);
   add_entities(app, streams, exit_code);
+  add_deliveries(app, streams, exit_code);
   add_audit(app, streams, exit_code);
   add_store(app, streams, exit_code);
   add_schema(app, streams, exit_code);

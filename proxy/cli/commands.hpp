@@ -1,8 +1,9 @@
 // The commands that serve nothing: check, schema, explain, backtest, doctor, health, drain, backup,
-// restore, records, entities, audit, store. main.cpp adds them to its command line beside `run`.
-// Only `backup --offline`, `restore` and `store` open a store. `health`, `drain`, `backup`,
-// `records`, `entities` and `audit` use a socket, to a port of a program that runs, and `doctor`
-// looks at ports, at the upstream and at the database. Not thread-safe.
+// restore, records, entities, deliveries, dead-letters, audit, store. main.cpp adds them to its
+// command line beside `run`. Only `backup --offline`, `restore` and `store` open a store. `health`,
+// `drain`, `backup`, `records`, `entities`, `deliveries`, `dead-letters` and `audit` use a socket,
+// to a port of a program that runs, and `doctor` looks at ports, at the upstream and at the
+// database. Not thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -117,6 +117,18 @@ Answer held(std::optional<std::chrono::milliseconds> lease_left) {
                     lease_left ? whole_seconds(*lease_left) : retry_after_operator);
 }
 
+Answer accepted(const store::Fingerprint& event, std::string_view date) {
+  const std::string hex = event.hex();
+  Answer answer;
+  answer.status = 202;
+  answer.head = "Content-Type: application/json\r\n";
+  answer.dated = !date.empty();
+  if (answer.dated) answer.head.append("Date: ").append(date).append("\r\n");
+  answer.body.append(R"({"status":"accepted","event":")").append(hex);
+  answer.body.append(R"(","deliveries":"/deliveries?event=)").append(hex).append("\"}");
+  return answer;
+}
+
 Answer acknowledged() {
   return said(Refusal::acknowledged);
 }

@@ -74,6 +74,7 @@ Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Ru
     kept.id = metrics.policy(policy.name);
     kept.turns = std::move(turns[policy.index]);
     if (follows_forwards(policy)) kept.estimate = estimates_->of(policy, notes);
+    if (policy.delivery) kept.listeners = listeners_of(policy, before);
     kept.enforcement = packed(policy.enforcement);
     remembered_max_ = std::max(remembered_max_, longest(policy));
   }
@@ -91,6 +92,30 @@ std::chrono::milliseconds Rules::lease(const Policy& policy) const {
   const LeaseEstimate* const estimate = states_[policy.index].estimate.get();
   if (!policy.adaptive_lease || estimate == nullptr) return policy.terms.lease;
   return estimate->lease(*policy.adaptive_lease);
+}
+
+std::shared_ptr<Rules::Listeners> Rules::listeners_of(const Policy& policy, const Rules* before) {
+  const std::string& file = policy.delivery->listeners_file;
+  if (before != nullptr && !file.empty()) {
+    for (const Policy& earlier : before->policies().policies()) {
+      if (earlier.name == policy.name && earlier.delivery &&
+          earlier.delivery->listeners_file == file) {
+        return before->states_[earlier.index].listeners;
+      }
+    }
+  }
+  return std::make_shared<Listeners>(policy.delivery->listeners);
+}
+
+std::shared_ptr<const policies::ListenerList> Rules::listeners(const Policy& policy) const {
+  const auto& kept = states_[policy.index].listeners;
+  return kept ? kept->get() : nullptr;
+}
+
+void Rules::keep_listeners(const Policy& policy,
+                           std::shared_ptr<const policies::ListenerList> listeners) const {
+  const auto& kept = states_[policy.index].listeners;
+  if (kept) kept->set(std::move(listeners));
 }
 
 void Rules::keep_estimates(store::Notes& notes) const {

@@ -124,8 +124,9 @@ Task<Covered::Next> Covered::admit() {
   RequestTrace& trace = exchange_.trace();
   const std::string for_duplicates = trace.for_duplicates();
   trace.mark(TraceMark::reserve_begins);
-  const gate::Asking asking{request_.id(), trace.id(), for_duplicates,
-                            request_.head().size + body_.size()};
+  const gate::Asking asking{request_.id(),  trace.id(),
+                            for_duplicates, request_.head().size + body_.size(),
+                            body_,          exchange_.date()};
   gate::Admission admission = co_await gate_.admit(exchange_.rules(), *exchange_.policy(),
                                                    request_.view(), document, asking);
   trace.mark(TraceMark::reserve_ends);
@@ -133,6 +134,10 @@ Task<Covered::Next> Covered::admit() {
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
     if (!reservation->watched) exchange_.answer_as(*reservation->policy);
     co_return std::move(*reservation);
+  }
+  if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
+    co_await exchange_.answer(Decision::accepted, std::move(accepted->answer));
+    co_return Replied{};
   }
   if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
     co_await exchange_.answer(reply->decision, std::move(reply->answer));

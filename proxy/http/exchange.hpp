@@ -44,6 +44,8 @@ class Exchange {
   const gate::Rules& rules() const { return *setup_->rules; }
   Clock::time_point began() const { return began_; }
   RequestTrace& trace() { return trace_; }
+  /// The value of a Date field now.
+  std::string_view date() const { return date_.text(); }
 
   // What the steps find out.
   /// This policy covers the request, or decides about it as if it did.

@@ -44,7 +44,8 @@ std::size_t answers_max(const Options& options, const gate::Rules& rules) {
 Server::Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-               telemetry::Tracer* tracer, telemetry::Capture* capture)
+               telemetry::Tracer* tracer, telemetry::Capture* capture,
+               gate::Acknowledger* acknowledger)
     : shared_{store,
               clock,
               metrics,
@@ -62,7 +63,8 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               Slots(options.upstream.concurrency_max),
               BufferBudget(telemetry::Buffered::bodies),
               BufferBudget(telemetry::Buffered::answers),
-              workers} {
+              workers,
+              acknowledger} {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;

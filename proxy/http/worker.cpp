@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "proxy/http/head_writer.hpp"
-#include "proxy/io/foreign_socket.hpp"
-#include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "store/random.hpp"
 
@@ -15,12 +13,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Much less than a sync takes to become durable.
-constexpr std::chrono::microseconds calls_held_max{500};
-
-/// The worker whose thread this is, while it is in Store::submit().
-thread_local const void* submitting = nullptr;
-
 /// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
 
@@ -29,13 +21,13 @@ constexpr std::chrono::milliseconds polite_time{500};
 Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
     : shared_(shared),
       setup_(std::move(setup)),
-      loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
-      delivered_waker_(loop_, [this] { run_delivered(); }),
+      loop_([this] { tick(); }, [this](bool quiet) { return calls_.end_round(quiet); }),
+      calls_(loop_, [&shared](store::Loop& loop) { shared.store.submit(loop); }),
       metrics_(shared.metrics.add_worker()),
       reports_(metrics_, shared.access_log.add_writer(),
                shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr, shared.capture),
-      gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
+      gate_(shared.store, calls_, shared.clock, metrics_, shared.acknowledger),
+      upstream_(loop_, calls_, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
       dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,
                    BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
@@ -58,7 +50,7 @@ void Worker::run() {
   loop_.run();
   flush();
   // The store gives up what it kept for this loop, whose thread ends.
-  shared_.store.leave(*this);
+  shared_.store.leave(calls_);
 }
 
 /// What was told of requests leaves this thread.
@@ -89,49 +81,6 @@ void Worker::end_all() {
   for (const auto& connection : connections_) connection->close();
 }
 
-void Worker::deliver(store::CallBase* first) noexcept {
-  store::CallBase* last = first;
-  while (last->next != nullptr) last = last->next;
-  bool wake = false;
-  {
-    const std::lock_guard lock(delivered_mutex_);
-    wake = delivered_first_ == nullptr;
-    (wake ? delivered_first_ : delivered_last_->next) = first;
-    delivered_last_ = last;
-  }
-  // What is answered within submit() is looked at when that returns.
-  if (wake && submitting != this) delivered_waker_.wake();
-}
-
-bool Worker::submits() {
-  if (!holds_calls_) held_since_ = loop_.now();
-  holds_calls_ = true;
-  return true;
-}
-
-/// The store's writer takes what was called for when there is nothing else to do here, or has been
-/// enough: the more it takes at once, the less each costs.
-bool Worker::end_round(bool quiet) {
-  if (!holds_calls_) return true;
-  if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
-  holds_calls_ = false;
-  submitting = this;
-  shared_.store.submit(*this);
-  submitting = nullptr;
-  run_delivered();
-  // What goes on may have called again.
-  return !holds_calls_;
-}
-
-std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
-                                            std::function<void()> expired) {
-  return std::make_unique<io::LoopTimer>(loop_, after, std::move(expired));
-}
-
-std::unique_ptr<store::SocketWatch> Worker::watch(int descriptor, std::function<void()> ready) {
-  return std::make_unique<io::ForeignSocket>(loop_, descriptor, std::move(ready));
-}
-
 void Worker::shares_shed() {
   if (looks_at_shares_.exchange(true)) return;
   loop_.post([this] {
@@ -139,20 +88,6 @@ void Worker::shares_shed() {
     shared_.bodies.cancel_shed(*this);
     shared_.answers.cancel_shed(*this);
   });
-}
-
-void Worker::run_delivered() {
-  store::CallBase* call = nullptr;
-  {
-    const std::lock_guard lock(delivered_mutex_);
-    call = std::exchange(delivered_first_, nullptr);
-  }
-  while (call != nullptr) {
-    // Resuming may end the call's life.
-    store::CallBase* const next = std::exchange(call->next, nullptr);
-    call->resume(*call);
-    call = next;
-  }
 }
 
 void Worker::drain() {

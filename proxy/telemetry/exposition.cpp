@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/telemetry/delivery_exposition.hpp"
 #include "proxy/telemetry/family.hpp"
 #include "proxy/telemetry/process_metrics.hpp"
 #include "proxy/telemetry/store_exposition.hpp"
@@ -333,6 +334,7 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
   append_upstream(families, snapshot);
   append_twins(families, snapshot);
   append_store(families, snapshot);
+  if (snapshot.deliveries) append_deliveries(families, *snapshot.deliveries);
   append_process(families, snapshot);
   return families;
 }

@@ -60,6 +60,7 @@ struct Metrics::State final : prometheus::Collectable {
       }
       if (slots) snapshot.slots = slots();
       if (leases) snapshot.leases = leases();
+      if (deliveries) snapshot.deliveries = deliveries();
     }
     std::vector<prometheus::MetricFamily> families = metric_families(snapshot);
     tls.append(families);
@@ -117,6 +118,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::function<StoreGauges()> gauges;
   std::function<SlotsInUse()> slots;
   std::function<std::vector<LeaseGauge>()> leases;
+  std::function<DeliveryGauges()> deliveries;
 
   Histogram<CommitTime> commit_time;
   Histogram<BatchSize> batch_size;
@@ -183,6 +185,11 @@ void Metrics::slots_in_use(std::function<SlotsInUse()> read) {
 void Metrics::leases(std::function<std::vector<LeaseGauge>()> read) {
   const std::lock_guard lock(state_->gauges_mutex);
   state_->leases = std::move(read);
+}
+
+void Metrics::deliveries(std::function<DeliveryGauges()> read) {
+  const std::lock_guard lock(state_->gauges_mutex);
+  state_->deliveries = std::move(read);
 }
 
 void Metrics::permit_dropped() {

@@ -19,6 +19,7 @@
 
 #include "proxy/gate/decision.hpp"
 #include "proxy/telemetry/capture.hpp"
+#include "proxy/telemetry/delivery_gauges.hpp"
 
 namespace onceproxy::telemetry {
 
@@ -251,6 +252,8 @@ class Metrics {
   void slots_in_use(std::function<SlotsInUse()> read);
   /// The same for leases.
   void leases(std::function<std::vector<LeaseGauge>()> read);
+  /// The same for deliveries; where nothing is delivered, none.
+  void deliveries(std::function<DeliveryGauges()> read);
   /// A permit was dropped unused: its reservation is left to its lease.
   void permit_dropped();
   /// Access log lines that could not be written in time.

@@ -1,31 +1,12 @@
 #include "store/rocksdb/rocksdb_inspection.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "store/blocking_loop.hpp"
 
 namespace onceproxy::store {
 namespace {
-
-/// Waits where it is for one call's result.
-class BlockingLoop final : public Loop {
- public:
-  void deliver(CallBase*) noexcept override {
-    const std::lock_guard lock(mutex_);
-    delivered_ = true;
-    changed_.notify_all();  // under the lock: whoever waits may end this object at once
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return delivered_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool delivered_ = false;
-};
 
 RecordView::State shown(Record::State state) {
   switch (state) {

@@ -26,7 +26,7 @@ def read_help(*command):
     """The options and subcommands that a command's help tells."""
     text = run(*command, "--help").stdout
     options = re.findall(r"^  (?:-\w,)?(--[\w-]+)", text, re.M)
-    commands = re.findall(r"^  (\w+) ", text.partition("Subcommands:\n")[2], re.M)
+    commands = re.findall(r"^  ([\w-]+) ", text.partition("Subcommands:\n")[2], re.M)
     return options, commands
 
 

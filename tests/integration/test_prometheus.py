@@ -25,7 +25,7 @@ DASHBOARD = json.loads((DEPLOY / "grafana" / "onceproxy.json").read_text())
 RESULTS = pathlib.Path(__file__).parents[2] / "build" / "test-results"
 
 RIDE = {"type": "ride", "id": [{"path": "ride_id"}], "unless_closed": True}
-DECISIONS = {"passed", "forwarded", "replayed", "suppressed", "in-flight", "acknowledged",
+DECISIONS = {"passed", "forwarded", "accepted", "replayed", "suppressed", "in-flight", "acknowledged",
              "mismatch", "missing-key", "bad-key", "unreadable", "held", "stale", "closed",
              "rate-limited", "not-replayable", "busy", "store-error", "upstream-error", "bad-request"}
 ROUNDS = 6
@@ -59,7 +59,10 @@ class Traffic:
         self.context = client_context(authority)
         certificate, key = authority.issue().write(stage.directory, "tls")
         secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}
-        self.proxy = stage.proxy(self.upstream, POLICIES, listen=["127.0.0.1:0", secure])
+        billing = {"name": "billing", "address": self.upstream.address}
+        events = policy(name="events", match={"path": "/events"},
+                        delivery={"listeners": [billing]})
+        self.proxy = stage.proxy(self.upstream, [*POLICIES, events], listen=["127.0.0.1:0", secure])
         self.secure = [line["address"] for line in self.proxy.stderr.json()
                        if line.get("listener") == "data"][1]
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
@@ -108,7 +111,7 @@ class Traffic:
                           ("a,b", None), ("lost", None), ("lost", None), ("big", None),
                           ("big", None), ("failed", None)):
             self.send(key=key and f"{key}-{number}", body=body)
-        for target in ("/off", "/loose", "/alerts", "/jobs", f"/watched/{number}",
+        for target in ("/off", "/loose", "/alerts", "/jobs", "/events", f"/watched/{number}",
                        f"/watched/{number}"):
             self.send(target, key=f"b-{number}")
         for _ in range(2):
