@@ -115,6 +115,7 @@ Certificates::Certificates(const config::Settings& settings, telemetry::TlsMetri
   if (settings.telemetry) {
     telemetry_ = listen(TlsPort::telemetry, "telemetry.listen.tls", settings.telemetry->tls);
   }
+  if (settings.envoy) envoy_ = listen(TlsPort::envoy, "envoy.listen.tls", settings.envoy->tls);
   prepare_upstream(settings);
   adopt_upstream();
   tell_ends();
@@ -178,7 +179,7 @@ void Certificates::look() {
 
 /// Of several listeners with one name, the first end counts.
 void Certificates::tell_ends() {
-  for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry}) {
+  for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry, TlsPort::envoy}) {
     std::optional<Time> first;
     for (const auto& listener : listeners_) {
       if (listener->port == port) first = std::min(first.value_or(Time::max()), listener->expires);

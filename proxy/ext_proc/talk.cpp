@@ -1,0 +1,48 @@
+#include "proxy/ext_proc/talk.hpp"
+
+#include "proxy/ext_proc/replies.hpp"
+
+namespace onceproxy::ext_proc {
+
+io::Task<Talk::Heard> Talk::hear() {
+  heard_ = nullptr;
+  arena_.Reset();
+  const grpc::ServerStream::Read read = co_await stream_.read(in_);
+  if (read != grpc::ServerStream::Read::message) co_return Heard::end;
+  heard_ = google::protobuf::Arena::CreateMessage<ProcessingRequest>(&arena_);
+  const bool whole = heard_->ParseFromString(in_);
+  // The arena has its own copy, and a body may be large.
+  std::string().swap(in_);
+  if (!whole) {
+    fail(grpc::StatusCode::invalid_argument, "The message is not a ProcessingRequest.");
+    co_return Heard::garbled;
+  }
+  if (heard_->request_case() == ProcessingRequest::REQUEST_NOT_SET) {
+    fail(grpc::StatusCode::invalid_argument, "The message tells of nothing that is known here.");
+    co_return Heard::garbled;
+  }
+  attributes_.take(*heard_);
+  if (heard_->has_protocol_config()) configuration_ = heard_->protocol_config();
+  only_watching_ = heard_->observability_mode();
+  co_return Heard::message;
+}
+
+io::Task<bool> Talk::say(const ProcessingResponse& reply) {
+  if (only_watching_) co_return true;
+  reply.SerializeToString(&out_);
+  const bool written = co_await stream_.write(out_);
+  co_return written;
+}
+
+io::Task<bool> Talk::let_go_on() {
+  ProcessingResponse reply;
+  ext_proc::let_go_on(*heard_, reply);
+  const bool said = co_await say(reply);
+  co_return said;
+}
+
+void Talk::fail(grpc::StatusCode code, std::string_view why) {
+  stream_.finish({code, std::string(why)});
+}
+
+}  // namespace onceproxy::ext_proc
