@@ -21,6 +21,7 @@
 #include "proxy/backups.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/cores.hpp"
+#include "proxy/ext_proc/service.hpp"
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/main_loop.hpp"
@@ -125,6 +126,7 @@ class App {
   void drain();
   std::optional<std::string> why_not_ready() const;
   std::size_t workers() const { return settings_.workers > 0 ? settings_.workers : usable_cores(); }
+  http::SideListener envoy_listener(const http::Options& options);
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
@@ -147,6 +149,8 @@ class App {
   /// Of an embedded store alone: a database has backups of its own.
   std::optional<Backups> backups_;
   RulesInForce rules_;
+  /// Before the workers whose ports share it.
+  std::optional<ext_proc::Service::Shared> envoy_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<admin::Server> telemetry_port_;
   std::unique_ptr<admin::Server> admin_port_;
@@ -175,9 +179,10 @@ std::optional<std::string> App::why_not_ready() const {
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
   capture_.configure(settings.log.capture);
-  server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
-                                  certificates_.identify_clients()),
-                     next);
+  const http::Options options = http_options(settings, certificates_.prepare_upstream(settings),
+                                             certificates_.identify_clients());
+  server_->configure(options, next);
+  if (envoy_) envoy_->configure(options, *next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
   telemetry::set_up_log(settings.log.level, settings.log.format);
@@ -201,6 +206,7 @@ admin::AdminHooks App::admin_hooks() {
   hooks.listeners = [this] {
     admin::NamedTexts listeners;
     for (const std::string& address : server_->addresses()) listeners.emplace_back("data", address);
+    if (!server_->side_address().empty()) listeners.emplace_back("envoy", server_->side_address());
     if (telemetry_port_) listeners.emplace_back("telemetry", telemetry_port_->address());
     if (admin_port_) listeners.emplace_back("admin", admin_port_->address());
     return listeners;
@@ -362,14 +368,25 @@ void App::drain() {
   }
 }
 
+http::SideListener App::envoy_listener(const http::Options& options) {
+  if (!settings_.envoy) return {};
+  envoy_.emplace(metrics_, certificates_.envoy());
+  envoy_->configure(options, *rules_.get());
+  return {endpoint(*settings_.envoy), [this](const http::SidePortParts& parts) {
+            return std::make_unique<ext_proc::Service>(*envoy_, parts);
+          }};
+}
+
 int App::serve(MainLoop& loop) {
+  const http::Options options =
+      http_options(settings_, certificates_.upstream(), certificates_.identify_clients());
   server_ = std::make_unique<http::Server>(
-      http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
-      data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_, metrics_,
-      access_log_, rules_.get(), tracer_.get(), &capture_);
+      options, data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_,
+      metrics_, access_log_, rules_.get(), tracer_.get(), &capture_, envoy_listener(options));
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
+  if (!server_->side_address().empty()) log_listening("envoy", server_->side_address());
   metrics_.slots_in_use([this] { return slots_in_use(); });
   metrics_.leases([this] { return rules_.leases(); });
   // Unless an operator drains already.

@@ -44,7 +44,7 @@ std::size_t answers_max(const Options& options, const gate::Rules& rules) {
 Server::Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-               telemetry::Tracer* tracer, telemetry::Capture* capture)
+               telemetry::Tracer* tracer, telemetry::Capture* capture, const SideListener& side)
     : shared_{store,
               clock,
               metrics,
@@ -66,7 +66,7 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;
   for (std::size_t i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, setup));
+    workers_.push_back(std::make_unique<Worker>(shared_, setup, side.make));
     loops.push_back(&workers_.back()->loop());
     serving_.push_back(false);
   }
@@ -76,6 +76,12 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
     for (std::size_t i = 0; i < workers; ++i) {
       workers_[i]->listen(std::move(bound.acceptors[i]), each.tls);
     }
+  }
+  if (!side.make) return;
+  BoundAddress bound = bind_listeners(side.endpoint, loops);
+  side_address_ = std::move(bound.text);
+  for (std::size_t i = 0; i < workers; ++i) {
+    workers_[i]->listen_beside(std::move(bound.acceptors[i]));
   }
 }
 

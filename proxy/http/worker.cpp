@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds polite_time{500};
 
 }  // namespace
 
-Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
+Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
@@ -43,7 +43,11 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       handshakes_(setup_, shared.workers),
       connection_parts_{
           loop_, setup_, dispatcher_, handshakes_, metrics_, shared.metrics.tls(),
-      } {}
+      } {
+  if (!side) return;
+  side_port_ = side({loop_, *this, setup_, gate_, upstream_, reports_, dispatcher_.near_misses(),
+                     metrics_, date_});
+}
 
 Worker::~Worker() = default;
 
@@ -55,6 +59,7 @@ void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort
 
 void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
+  if (side_port_) side_port_->start();
   loop_.run();
   flush();
   // The store gives up what it kept for this loop, whose thread ends.
@@ -87,6 +92,7 @@ void Worker::end_all() {
   if (loop_.now() - aborting_since_ < polite_time) return;
   upstream_.close_all();
   for (const auto& connection : connections_) connection->close();
+  if (side_port_) side_port_->close();
 }
 
 void Worker::deliver(store::CallBase* first) noexcept {
@@ -162,6 +168,7 @@ void Worker::drain() {
     for (const auto& listener : listeners_) listener->stop();
     upstream_.drain();
     for (const auto& connection : connections_) connection->drain();
+    if (side_port_) side_port_->drain();
     stop_when_drained();
   });
 }
@@ -249,7 +256,7 @@ void Worker::forget(ClientConnection& connection) {
 }
 
 void Worker::stop_when_drained() {
-  if (!draining_ || !connections_.empty()) return;
+  if (!draining_ || !connections_.empty() || (side_port_ && !side_port_->idle())) return;
   upstream_.close_idle();
   // Nobody is left who could take their turns. They end a little later; the next tick looks again.
   upstream_.stop_abandoned();
