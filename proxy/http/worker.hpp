@@ -21,12 +21,12 @@
 #include "proxy/http/dispatcher.hpp"
 #include "proxy/http/handshakes.hpp"
 #include "proxy/http/http_date.hpp"
-#include "proxy/http/listener.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/listener.hpp"
 #include "proxy/io/pipes.hpp"
 #include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
@@ -60,7 +60,7 @@ struct Shared {
   std::atomic<std::size_t> waiting_bytes = 0;
 };
 
-class Worker final : private store::Loop, private BufferBudget::Holder, private Listener::Owner {
+class Worker final : private store::Loop, private BufferBudget::Holder, private io::Listener::Owner {
  public:
   Worker(Shared& shared, std::shared_ptr<const Setup> setup);
   ~Worker();
@@ -132,7 +132,7 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   // Who sends them.
   Handshakes handshakes_;
   const ClientConnection::Parts connection_parts_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
 
   bool draining_ = false;
