@@ -24,9 +24,8 @@ using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 /// The sections none of whose keys can change live.
-constexpr std::string_view fixed_sections[] = {"listen",    "store", "admin",
-                                               "telemetry", "envoy", "tracing",
-                                               "workers"};
+constexpr std::string_view fixed_sections[] = {"listen", "store",   "admin",  "telemetry",
+                                               "envoy",  "tracing", "workers"};
 
 /// With `compare(key, before, after)`. Another engine is one difference, in all of it.
 void compare_stores(const Settings& started, const Settings& fresh, const auto& compare) {

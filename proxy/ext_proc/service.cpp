@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/ext_proc/messages.hpp"
+#include "proxy/telemetry/http2_metrics.hpp"
 
 namespace onceproxy::ext_proc {
 
@@ -30,8 +31,8 @@ Service::Service(Shared& shared, const http::SidePortParts& parts)
       parts_{parts.gate,    parts.home,        parts.date,     parts.reports,
              parts.metrics, parts.near_misses, shared.answers, &parts.upstream},
       server_(services_,
-              {port_name, std::max(message_bytes_min,
-                                   setup_->options.limits.body_bytes + beside_body_bytes)},
+              {port_name,
+               std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes)},
               shared.metrics.http2().add(port_name)),
       port_(parts.loop, server_, shared.connections, shared.metrics.http2(), shared.metrics.tls(),
             {port_name, {}, telemetry::TlsPort::envoy}) {

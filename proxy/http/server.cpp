@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "proxy/http/listener.hpp"
+#include "proxy/io/listener.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
@@ -71,14 +71,14 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
     serving_.push_back(false);
   }
   for (const ListenOptions& each : listen) {
-    BoundAddress bound = bind_listeners(each.endpoint, loops);
+    io::BoundAddress bound = io::bind_listeners(each.endpoint, loops);
     addresses_.push_back(std::move(bound.text));
     for (std::size_t i = 0; i < workers; ++i) {
       workers_[i]->listen(std::move(bound.acceptors[i]), each.tls);
     }
   }
   if (!side.make) return;
-  BoundAddress bound = bind_listeners(side.endpoint, loops);
+  io::BoundAddress bound = io::bind_listeners(side.endpoint, loops);
   side_address_ = std::move(bound.text);
   for (std::size_t i = 0; i < workers; ++i) {
     workers_[i]->listen_beside(std::move(bound.acceptors[i]));

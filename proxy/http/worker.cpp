@@ -52,9 +52,9 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSid
 Worker::~Worker() = default;
 
 void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
-  Listener::Owner& owner = *this;
+  io::Listener::Owner& owner = *this;
   listeners_.push_back(
-      std::make_unique<Listener>(owner, loop_, std::move(acceptor), std::move(tls)));
+      std::make_unique<io::Listener>(owner, loop_, std::move(acceptor), std::move(tls)));
 }
 
 void Worker::run() {

@@ -21,13 +21,13 @@
 #include "proxy/http/dispatcher.hpp"
 #include "proxy/http/handshakes.hpp"
 #include "proxy/http/http_date.hpp"
-#include "proxy/http/listener.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
 #include "proxy/http/side_port.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/listener.hpp"
 #include "proxy/io/pipes.hpp"
 #include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
@@ -61,7 +61,7 @@ struct Shared {
   std::atomic<std::size_t> waiting_bytes = 0;
 };
 
-class Worker final : private store::Loop, private BufferBudget::Holder, private Listener::Owner {
+class Worker final : private store::Loop, private BufferBudget::Holder, private io::Listener::Owner {
  public:
   /// `side`: makes the port beside the data port; empty: there is none.
   Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side = {});
@@ -136,7 +136,7 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   // Who sends them.
   Handshakes handshakes_;
   const ClientConnection::Parts connection_parts_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   /// nullptr: there is none.
   std::unique_ptr<SidePort> side_port_;
