@@ -42,7 +42,7 @@ for option in "$@"; do
     --image) packages=$image_packages ;;
     --release) packages="$packages dpkg-dev file lintian buildah mmdebstrap" ;;
     --tests) packages="$packages prometheus prometheus-alertmanager nginx haproxy chromium mandoc
-  zsh fish clang clang-format clang-tidy systemd strace file postgresql" ;;
+  zsh fish clang clang-format clang-tidy systemd strace file postgresql python3-grpcio python3-protobuf" ;;
     --bench) packages="$packages wrk haproxy nginx libnginx-mod-http-lua lua-nginx-redis redis-server gcc" ;;
     --dev) packages="$packages clang clang-format clang-tidy libclang-rt-14-dev gcovr
   etcd-server" ;;

@@ -62,10 +62,9 @@ AnswerPhase::AnswerPhase(const Parts& parts, Talk& talk, CallReport& report,
       watched_(reservation_->watched) {}
 
 Task<void> AnswerPhase::run() {
-  std::shared_ptr<LeaseCut> cut;
   if (parts_.gate.leases_may_end()) {
-    cut = std::make_shared<LeaseCut>(talk_);
-    parts_.gate.watch_lease(*reservation_, cut);
+    cut_ = std::make_shared<LeaseCut>(talk_);
+    parts_.gate.watch_lease(*reservation_, cut_);
   }
   while (true) {
     const Talk::Heard heard = co_await talk_.hear();
@@ -105,6 +104,7 @@ gate::Answered AnswerPhase::answered(bool whole, NotKept why) {
 }
 
 Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
+  cut_.reset();
   report_.trace().mark(http::TraceMark::settle_begins);
   MoreTime more(talk_, parts_.loop, settle_max);
   std::optional<gate::Settlement> settlement;

@@ -3,6 +3,7 @@
 // Not thread-safe: its worker's loop.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,6 +70,8 @@ class AnswerPhase {
   std::string body_;
   store::NotKept why_not_kept_ = store::NotKept::too_large;
   std::optional<AnswersKept::Part> part_;
+  /// Hears of the reservation's lease until it is settled.
+  std::shared_ptr<store::LeaseWatch> cut_;
 };
 
 }  // namespace onceproxy::ext_proc

@@ -127,7 +127,8 @@ void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& re
 
 /// Forwarded without a reservation.
 Task<void> Call::pass(Decision decision) {
-  report_->forwarded();
+  // Of an answer that was not asked for nothing is told.
+  if (asked_) report_->forwarded();
   ProcessingResponse reply;
   let_go_on(talk_.heard(), reply);
   write_fields(nullptr, reply);
@@ -258,6 +259,7 @@ Task<bool> Call::collect_body(const http::Coverage& coverage) {
   ProcessingResponse reply;
   let_go_on(talk_.heard(), reply);
   ask_for_everything(reply);
+  asked_ = true;
   co_await talk_.say(reply);
   while (true) {
     const Talk::Heard heard = co_await talk_.hear();

@@ -91,6 +91,8 @@ class Call {
   std::vector<http::Field> delivered_;
   policies::RequestView view_;
   std::string body_;
+  /// Envoy tells of the answer.
+  bool asked_ = false;
   std::optional<http::UpstreamPool::Turn> policy_turn_;
   std::optional<http::UpstreamPool::Turn> turn_;
 };

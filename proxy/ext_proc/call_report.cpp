@@ -37,6 +37,7 @@ void CallReport::forwarded() {
 }
 
 void CallReport::answered(int status, bool timed_out) {
+  if (!forward_.tried) return;
   forward_.status = status;
   forward_.timed_out = timed_out;
   forward_.duration = Clock::now() - forward_.sent_at;
@@ -44,10 +45,17 @@ void CallReport::answered(int status, bool timed_out) {
   reports_.forwarded(id, status, forward_.duration);
 }
 
+void CallReport::answer_whole() {
+  answer_whole_ = true;
+  // As for the data port: what the settling takes is not the service's time.
+  forward_.duration = Clock::now() - forward_.sent_at;
+}
+
 void CallReport::finish(gate::Decision decision, int status, std::string_view error) {
   if (finished_) return;
   finished_ = true;
   const Clock::time_point ended = Clock::now();
+  if (forward_.status != 0 && !answer_whole_) forward_.duration = ended - forward_.sent_at;
   std::string hex;
   if (fingerprint_) hex = fingerprint_->hex();
   telemetry::AccessRecord record;

@@ -54,12 +54,14 @@ class CallReport {
   void came_from(std::string_view client) { client_ = client; }
   void refused(std::string_view reason) { reports_.refused(reason); }
 
-  /// Envoy was told to forward the request.
+  /// Envoy is told to forward the request, and will tell of its answer.
   void forwarded();
-  /// The head of the service's answer is there; 0: there is none.
+  /// The head of the service's answer is there; 0: there is none. Nothing where it was not
+  /// forwarded().
   void answered(int status, bool timed_out);
   void answer_bytes(std::size_t bytes) { response_bytes_ += bytes; }
-  void answer_whole() { answer_whole_ = true; }
+  /// All of it was heard.
+  void answer_whole();
 
   gate::Decision unreserved() const {
     return shadow_ ? gate::Decision::forwarded : gate::Decision::passed;

@@ -1,5 +1,7 @@
 #include "proxy/ext_proc/talk.hpp"
 
+#include <utility>
+
 #include "proxy/ext_proc/replies.hpp"
 
 namespace onceproxy::ext_proc {
@@ -30,7 +32,10 @@ io::Task<Talk::Heard> Talk::hear() {
 io::Task<bool> Talk::say(const ProcessingResponse& reply) {
   if (only_watching_) co_return true;
   reply.SerializeToString(&out_);
+  writing_ = true;
   const bool written = co_await stream_.write(out_);
+  writing_ = false;
+  if (failure_) stream_.finish(*std::exchange(failure_, std::nullopt));
   co_return written;
 }
 
@@ -42,7 +47,12 @@ io::Task<bool> Talk::let_go_on() {
 }
 
 void Talk::fail(grpc::StatusCode code, std::string_view why) {
-  stream_.finish({code, std::string(why)});
+  grpc::Status status{code, std::string(why)};
+  if (writing_) {
+    failure_ = std::move(status);
+  } else {
+    stream_.finish(std::move(status));
+  }
 }
 
 }  // namespace onceproxy::ext_proc

@@ -5,6 +5,7 @@
 
 #include <google/protobuf/arena.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,7 +42,7 @@ class Talk {
   io::Task<bool> let_go_on();
 
   /// Ends the stream so that Envoy answers with an error: nothing is let through. Never `ok`, with
-  /// which Envoy would go on without asking.
+  /// which Envoy would go on without asking. Where a reply is being written, behind it.
   void fail(grpc::StatusCode code, std::string_view why);
   /// Ends the stream behind its last reply, or behind Envoy's end.
   void end() { stream_.finish({}); }
@@ -58,6 +59,8 @@ class Talk {
   AttributesTold attributes_;
   ProtocolConfiguration configuration_;
   bool only_watching_ = false;
+  bool writing_ = false;
+  std::optional<grpc::Status> failure_;
 };
 
 }  // namespace onceproxy::ext_proc
