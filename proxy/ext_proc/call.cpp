@@ -131,6 +131,7 @@ Task<void> Call::pass(Decision decision) {
   if (asked_) report_->forwarded();
   ProcessingResponse reply;
   let_go_on(talk_.heard(), reply);
+  if (asked_ && reply.has_request_headers()) ask_for_everything(reply);
   write_fields(nullptr, reply);
   co_await talk_.say(reply);
   co_await let_the_rest_go_on(decision);
@@ -357,6 +358,7 @@ Task<void> Call::decide(const http::Coverage& coverage) {
     co_return;
   }
   report_->covered_by(*covering);
+  asked_ = true;
   http::RequestTrace& trace = report_->trace();
   const std::string for_duplicates = trace.for_duplicates();
   const gate::Asking asking{report_->request_id(), trace.id(), for_duplicates,

@@ -40,6 +40,18 @@ class Door:
         self.data = self.envoy.data
         return self
 
+    @property
+    def told(self):
+        """Whether this Envoy asks about answers of its own, too; 1.36 does not."""
+        return not self.version.startswith("1.36.")
+
+    def fails(self, answer, status, problem, envoys):
+        """The answer says that the service did not: with `status`, or `envoys` where that is Envoy's own."""
+        if self.told:
+            assert (answer.status, answer.decision, answer.problem) == (status, "upstream-error", problem)
+        else:
+            assert (answer.status, answer.decision) == (envoys, None)
+
     def ask(self, *args, **kwargs):
         return once(self.data, request(*args, **kwargs))
 
@@ -174,21 +186,28 @@ def test_stale_closed_and_limited(door):
 
 def test_a_reset_before_the_answer_leaves_the_outcome_unknown(door):
     door.open(lambda exchange: exchange.connection.close())
-    answer = door.ask(key="a")
-    assert (answer.status, answer.decision, answer.problem) == (502, "upstream-error", "upstream-unreachable")
+    door.fails(door.ask(key="a"), 502, "upstream-unreachable", envoys=503)
     door.record("unknown")
     assert door.ask(key="a").decision == "held"
     assert door.upstream.executions == {"a": 1}
 
 
 def test_an_answer_that_breaks_off_is_done_and_not_replayable(door):
+    seen = threading.Event()
+
     def handler(exchange):
         exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        seen.wait()
         exchange.connection.close()
 
     door.open(handler)
-    with pytest.raises(BrokenOff):
-        door.ask(key="a")
+    with Client(door.data) as client:
+        client.send(request(key="a"))
+        while b"half" not in client.buffer:
+            assert client.receive()
+        seen.set()
+        with pytest.raises(BrokenOff):
+            client.read("POST")
     assert door.record("completed")["status"] == 200
     assert door.ask(key="a").decision == "not-replayable"
     assert door.upstream.executions == {"a": 1}
@@ -197,8 +216,10 @@ def test_an_answer_that_breaks_off_is_done_and_not_replayable(door):
 def test_a_service_that_cannot_be_reached_frees_the_key(door):
     upstream = door.stage.upstream(listening=False)
     door.open(upstream=upstream)
-    answer = door.ask(key="a")
-    assert (answer.status, answer.decision) == (502, "upstream-error")
+    door.fails(door.ask(key="a"), 502, "upstream-unreachable", envoys=503)
+    if not door.told:
+        door.record("unknown")
+        return
     eventually(lambda: not door.records(), "the key is free")
     upstream.listen()
     assert door.ask(key="a").decision == "forwarded"
@@ -209,7 +230,7 @@ def test_a_service_that_takes_too_long(door):
     door.open(executed_after(finish), change=lambda config: route_of(config).update(timeout="0.5s"))
     answer = door.ask(key="a")
     finish.set()
-    assert (answer.status, answer.decision, answer.problem) == (504, "upstream-error", "upstream-timeout")
+    door.fails(answer, 504, "upstream-timeout", envoys=504)
     door.record("unknown")
 
 
@@ -331,8 +352,7 @@ def test_a_connection_failure_after_a_retry_frees_nothing(door):
         route_of(config)["retry_policy"] = {"retry_on": "reset,connect-failure", "num_retries": 1}
 
     door.open(handler, change=change)
-    answer = door.ask(key="a")
-    assert (answer.status, answer.decision) == (502, "upstream-error")
+    door.fails(door.ask(key="a"), 502, "upstream-unreachable", envoys=503)
     door.record("unknown")
 
 
