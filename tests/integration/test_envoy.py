@@ -1,13 +1,19 @@
 """Real Envoys that ask onceproxy about their requests (filter ext_proc), with the configuration that deploy/envoy
 ships: the same decisions, answers and records as through the data port."""
 
+import concurrent.futures
+import json
 import pathlib
+import subprocess
 import threading
+import types
 
+import grpc
 import pytest
 import yaml
 
-from harness import Client, crowd, eventually, policy, request
+from harness import PATIENCE, Client, crowd, eventually, policy, request
+from harness.certificates import Authority
 from harness.client import BrokenOff, once
 from harness.envoy import TESTED, Envoy, prepared
 from harness.upstream import executed, executed_after
@@ -118,8 +124,8 @@ def test_the_first_is_forwarded_and_its_duplicate_replayed(door):
     assert sent["onceproxy-fence"] and len(sent["onceproxy-fingerprint"]) == 64
     assert sent["x-request-id"] == first["x-request-id"]
     lines = door.proxy.access_log(2)
-    assert [(line["decision"], line["client"]) for line in lines] == [("forwarded", "127.0.0.1"),
-                                                                     ("replayed", "127.0.0.1")]
+    assert sorted((line["decision"], line["status"], line["client"]) for line in lines) == [
+        ("forwarded", 200, "127.0.0.1"), ("replayed", 200, "127.0.0.1")]
 
 
 def test_both_doors_share_their_records(door):
@@ -439,6 +445,67 @@ def test_a_reload_is_in_force_for_the_next_request(door):
 def test_a_unix_socket(door):
     door.open(envoy=f"unix:{door.directory}/envoy.sock")
     assert [door.ask(key="a").decision for _ in range(2)] == ["forwarded", "replayed"]
+
+
+def test_tls_with_certificates_of_both(door):
+    authority = Authority()
+    certificate, key = authority.issue("onceproxy").write(door.directory, "onceproxy")
+    own_certificate, own_key = authority.issue("envoy").write(door.directory, "envoy")
+    ca = str(authority.write_ca(door.directory))
+
+    def change(config):
+        chain = [{"certificate_chain": {"filename": str(own_certificate)}, "private_key": {"filename": str(own_key)}}]
+        config["static_resources"]["clusters"][1]["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "common_tls_context": {"tls_certificates": chain,
+                                       "validation_context": {"trusted_ca": {"filename": ca}}}}}
+
+    tls = {"certificate": str(certificate), "key": str(key), "client_ca": ca, "client_certificate": "required"}
+    door.open(envoy={"listen": {"address": "127.0.0.1:0", "tls": tls}}, change=change)
+    assert [door.ask(key="a").decision for _ in range(2)] == ["forwarded", "replayed"]
+    assert door.proxy.metrics().sum("onceproxy_tls_handshakes_total", port="envoy") > 0
+
+
+def test_a_client_of_http2(door):
+    door.open()
+    url = "http://%s:%d/orders" % door.data
+    for decision in ("forwarded", "replayed"):
+        said = subprocess.run(["curl", "-sS", "--http2-prior-knowledge", "-i", "-H", "Idempotency-Key: a", "-d", "{}", url],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        head, _, body = said.stdout.replace("\r", "").partition("\n\n")
+        assert head.startswith("HTTP/2 200") and f"onceproxy-decision: {decision}" in head, said
+        assert json.loads(body) == {"execution": 1}
+
+
+def test_a_unary_call_of_grpc_is_done_once(door):
+    """Its answer is not replayed: what gRPC says stands in trailers."""
+    done = []
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    method = grpc.unary_unary_rpc_method_handler(lambda message, _: done.append(message) or b"done:" + message)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("shop.Orders", {"Place": method})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+
+    def change(config):
+        protocol = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        config["static_resources"]["clusters"][0]["typed_extension_protocol_options"] = {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": protocol, "explicit_http_config": {"http2_protocol_options": {}}}}
+
+    service = types.SimpleNamespace(address=f"127.0.0.1:{port}")
+    door.open(policies=[policy(match={"path": "/shop.Orders/Place"})], change=change, upstream=service)
+    with grpc.insecure_channel("%s:%d" % door.data) as channel:
+        call = channel.unary_unary("/shop.Orders/Place")
+        key = (("idempotency-key", "a"),)
+        assert call(b"x", metadata=key, timeout=PATIENCE) == b"done:x"
+        door.record("completed")
+        with pytest.raises(grpc.RpcError):
+            call(b"x", metadata=key, timeout=PATIENCE)
+        door.proxy.decided("not-replayable")
+    server.stop(None)
+    assert done == [b"x"]
 
 
 def test_shadow_mode_changes_nothing(door):
