@@ -6,6 +6,13 @@
 
 namespace onceproxy::ext_proc {
 
+namespace {
+
+/// What a message that was read may leave behind, for the next one.
+constexpr std::size_t kept_bytes = 4 * 1024;
+
+}  // namespace
+
 io::Task<Talk::Heard> Talk::hear() {
   heard_ = nullptr;
   arena_.Reset();
@@ -14,7 +21,7 @@ io::Task<Talk::Heard> Talk::hear() {
   heard_ = google::protobuf::Arena::CreateMessage<ProcessingRequest>(&arena_);
   const bool whole = heard_->ParseFromString(in_);
   // The arena has its own copy, and a body may be large.
-  std::string().swap(in_);
+  if (in_.capacity() > kept_bytes) std::string().swap(in_);
   if (!whole) {
     fail(grpc::StatusCode::invalid_argument, "The message is not a ProcessingRequest.");
     co_return Heard::garbled;

@@ -465,7 +465,7 @@ def test_tls_with_certificates_of_both(door):
     tls = {"certificate": str(certificate), "key": str(key), "client_ca": ca, "client_certificate": "required"}
     door.open(envoy={"listen": {"address": "127.0.0.1:0", "tls": tls}}, change=change)
     assert [door.ask(key="a").decision for _ in range(2)] == ["forwarded", "replayed"]
-    assert door.proxy.metrics().sum("onceproxy_tls_handshakes_total", port="envoy") > 0
+    assert door.proxy.metrics().sum("onceproxy_tls_handshakes_total", listener="envoy") > 0
 
 
 def test_a_client_of_http2(door):
