@@ -22,7 +22,6 @@ namespace {
 using gate::Decision;
 using grpc::StatusCode;
 using http::BadHead;
-using http::Known;
 using policies::Enforcement;
 
 /// How much longer than a wait itself the reply may take.
