@@ -15,6 +15,11 @@ constexpr std::size_t piece_bytes = 16 * 1024;
 /// RFC 9113, section 6.5.2: what each field counts besides its bytes.
 constexpr std::size_t field_overhead = 32;
 constexpr int too_large = 431;
+/// How long, and how many bytes, a request may go on that was answered, before it is reset without
+/// an error (RFC 9113, section 8.1). Some clients take a reset for a failure that comes together
+/// with the answer.
+constexpr std::chrono::milliseconds unwanted_time{1'000};
+constexpr std::size_t unwanted_bytes_max = 64 * 1024;
 
 nghttp2_nv pair_of(std::string_view name, std::string_view value) {
   // nghttp2 copies both, and changes neither.
@@ -55,6 +60,7 @@ struct Session::Callbacks {
     Session& session = self(data);
     if (Exchange* const exchange = session.exchange_of(stream)) {
       exchange->took({reinterpret_cast<const char*>(bytes), size});
+      if (exchange->unwanted_bytes_ > unwanted_bytes_max) exchange->reset(no_error);
     } else {
       session.consumed(stream, size);
     }
@@ -267,12 +273,15 @@ void Session::ping() {
   owner_.wants_to_write();
 }
 
-void Session::end_stalled(Clock::time_point before) {
+void Session::look(Clock::time_point now) {
   for (Exchange& exchange : open_.list) {
-    if (!exchange.stalled(before)) continue;
-    exchange.gone_ = Gone::reset;
-    exchange.reset(cancel_error);
-    counters_.stalled();
+    if (exchange.stalled(now - limits_.stall)) {
+      exchange.gone_ = Gone::reset;
+      exchange.reset(cancel_error);
+      counters_.stalled();
+    } else if (exchange.answered_ && now - *exchange.answered_ >= unwanted_time) {
+      exchange.reset(no_error);
+    }
   }
 }
 
@@ -430,11 +439,8 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
-  const Exchange* const exchange = exchange_of(frame.hd.stream_id);
-  // RFC 9113, section 8.1: the rest of the request is not wanted.
-  if (exchange != nullptr && !exchange->request_ended_) {
-    nghttp2_submit_rst_stream(native_.get(), NGHTTP2_FLAG_NONE, frame.hd.stream_id, no_error);
-  }
+  Exchange* const exchange = exchange_of(frame.hd.stream_id);
+  if (exchange != nullptr && !exchange->request_ended_) exchange->answered_ = now_;
 }
 
 void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
