@@ -43,7 +43,7 @@ struct Origin {
   bool secure = false;
   /// The connection takes no further requests.
   bool draining = false;
-  /// Handlers of its requests that run.
+  /// Handlers of its requests that run, or are about to.
   std::size_t handlers = 0;
   /// nullptr: the connection is gone.
   Session* session = nullptr;
@@ -200,7 +200,6 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   bool request_ended_ = false;
   std::coroutine_handle<> reader_;
 
-  bool started_ = false;
   bool responded_ = false;
   /// The answer was ended, or the stream reset, by us.
   bool ended_ = false;

@@ -84,8 +84,9 @@ struct Session::Callbacks {
     self(data).stream_closed(stream, error);
     return 0;
   }
-  static int error(nghttp2_session*, int, const char* text, std::size_t size, void* data) {
-    self(data).failure_.assign(text, size);
+  static int error(nghttp2_session*, int code, const char* text, std::size_t size, void* data) {
+    // That text has the field's value, which is not for the log; and only a stream fails.
+    if (code != NGHTTP2_ERR_HTTP_HEADER) self(data).failure_.assign(text, size);
     return 0;
   }
   static ssize_t give(nghttp2_session* native, std::int32_t stream, std::uint8_t* to,
@@ -165,6 +166,7 @@ Session::Session(Owner& owner, io::EventLoop& loop, const Limits& limits,
 
 Session::~Session() {
   origin_->session = nullptr;
+  for (; !begun_.empty(); begun_.pop_front()) --origin_->handlers;
   while (!open_.list.empty()) {
     Exchange& exchange = open_.list.front();
     open_.list.pop_front();
@@ -378,6 +380,7 @@ int Session::frame_received(const nghttp2_frame& frame) {
     if (pings_open_ > 0) --pings_open_;
     return 0;
   }
+  if (frame.hd.type == NGHTTP2_RST_STREAM) counters_.reset(telemetry::Http2Reset::received);
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
   Exchange* const exchange = exchange_of(frame.hd.stream_id);
   if (exchange == nullptr) return 0;
@@ -404,6 +407,7 @@ void Session::head_complete(Exchange& exchange, bool ends) {
     exchange.ended_ = exchange.handled_ = true;
     reset(exchange.id_, NGHTTP2_REFUSED_STREAM);
   } else {
+    ++origin_->handlers;
     begun_.push_back(exchange);
   }
 }
@@ -418,8 +422,6 @@ Exchange::Pointer Session::begun() {
   if (begun_.empty()) return nullptr;
   const Exchange::Pointer exchange(&begun_.front());
   begun_.pop_front();
-  exchange->started_ = true;
-  ++origin_->handlers;
   return exchange;
 }
 
@@ -427,6 +429,10 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0) guard_.data_sent();
   if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != no_error) {
     failed_ = !flood_;
+    if (failed_ && frame.goaway.opaque_data_len > 0) {
+      failure_.assign(reinterpret_cast<const char*>(frame.goaway.opaque_data),
+                      frame.goaway.opaque_data_len);
+    }
   }
   if (frame.hd.type == NGHTTP2_RST_STREAM) {
     const std::uint32_t error = frame.rst_stream.error_code;
@@ -451,9 +457,9 @@ void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
   --open_.count;
   if (exchange->ExchangeHook<BegunTag>::is_linked()) {
     begun_.erase(begun_.iterator_to(*exchange));
+    --origin_->handlers;
   }
   counters_.stream_ended();
-  if (error != no_error && !exchange->ended_) counters_.reset(telemetry::Http2Reset::received);
   // In order: the answer was sent whole, and END_STREAM or a reset without an error came or went.
   const bool in_order = exchange->ended_ && error == no_error;
   exchange->detach(in_order ? std::nullopt : std::optional(Gone::reset));
