@@ -203,7 +203,7 @@ for preset in "${presets[@]}"; do
     build "$preset" || continue
     unit_tests "$preset"
   else
-    build "$preset" --target onceproxy || continue
+    build "$preset" --target onceproxy grpc_echo || continue
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done

@@ -281,7 +281,7 @@ void Connection::expired() {
 void Connection::look(Clock::time_point now) {
   if (close_at_ && now >= *close_at_) return stream_.close();
   if (!look_at_heads(now) || !look_at_silence(now)) return;
-  session_->end_stalled(now - parts_.limits.stall);
+  session_->look(now);
   go_on_ending();
   if (session_->open_exchanges() > 0 || origin_->handlers > 0) {
     idle_since_.reset();

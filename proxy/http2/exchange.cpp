@@ -18,12 +18,19 @@ Exchange::~Exchange() {
 
 // --- the request's body
 
-Exchange::Read Exchange::read_result() const {
+bool Exchange::readable() {
+  if (body_.empty()) std::swap(body_, arrived_);
+  return !body_.empty() || request_ended_ || !open() || gone_;
+}
+
+Exchange::Read Exchange::read_result() {
+  if (body_.empty()) std::swap(body_, arrived_);
   if (gone_ || ended_) return Read::gone;
   return body_.empty() && request_ended_ ? Read::end : Read::bytes;
 }
 
 void Exchange::consume(std::size_t bytes) {
+  if (bytes == 0) return;
   body_.consume(bytes);
   if (body_.empty()) body_.shrink();
   if (session_ != nullptr) {
@@ -33,17 +40,24 @@ void Exchange::consume(std::size_t bytes) {
   }
 }
 
+void Exchange::drop_body() {
+  consume(body_.size());
+  std::swap(body_, arrived_);
+  consume(body_.size());
+}
+
 void Exchange::took(std::string_view bytes) {
   if (ended_ || handled_) {
     session_->consumed(id_, bytes.size());
+    unwanted_bytes_ += bytes.size();
     return;
   }
   while (!bytes.empty()) {
     // The peer's window is the limit.
-    const io::Buffer::Room room = body_.prepare(body_.size() + bytes.size());
+    const io::Buffer::Room room = arrived_.prepare(arrived_.size() + bytes.size());
     const std::size_t taken = std::min(room.size, bytes.size());
     std::copy_n(bytes.data(), taken, room.data);
-    body_.commit(taken);
+    arrived_.commit(taken);
     bytes.remove_prefix(taken);
   }
   if (reader_) wake();
@@ -133,7 +147,7 @@ void Exchange::handler_ended() {
   on_gone_ = nullptr;
   if (open()) reset(internal_error);
   handled_ = true;
-  consume(body_.size());
+  drop_body();
   --origin_->handlers;
 }
 

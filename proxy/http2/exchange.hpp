@@ -43,7 +43,7 @@ struct Origin {
   bool secure = false;
   /// The connection takes no further requests.
   bool draining = false;
-  /// Handlers of its requests that run.
+  /// Handlers of its requests that run, or are about to.
   std::size_t handlers = 0;
   /// nullptr: the connection is gone.
   Session* session = nullptr;
@@ -139,7 +139,7 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
    public:
     explicit ReadAwaiter(Exchange& exchange) : exchange_(exchange) {}
     bool await_ready() const {
-      if (exchange_.read_result() == Read::gone) exchange_.consume(exchange_.body_.size());
+      if (exchange_.read_result() == Read::gone) exchange_.drop_body();
       return exchange_.readable();
     }
     void await_suspend(std::coroutine_handle<> waiter) { exchange_.reader_ = waiter; }
@@ -166,8 +166,9 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
     Clock::time_point moved_;
   };
 
-  Read read_result() const;
-  bool readable() const { return !body_.empty() || request_ended_ || !open() || gone_; }
+  Read read_result();
+  bool readable();
+  void drop_body();
   void run() override;
   void wake() { loop_.defer(*this); }
 
@@ -189,7 +190,9 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   const std::int32_t id_;
 
   RequestHead request_;
+  /// What the handler sees, and what has come since it looked: its view must not move.
   io::Buffer body_;
+  io::Buffer arrived_;
   Fields trailers_;
   std::size_t field_bytes_ = 0;
   std::size_t field_count_ = 0;
@@ -197,11 +200,13 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   bool request_ended_ = false;
   std::coroutine_handle<> reader_;
 
-  bool started_ = false;
   bool responded_ = false;
   /// The answer was ended, or the stream reset, by us.
   bool ended_ = false;
   bool reset_ = false;
+  /// When the end of the answer was sent, while the request went on.
+  std::optional<Clock::time_point> answered_;
+  std::size_t unwanted_bytes_ = 0;
   Fields answer_trailers_;
   WriteAwaiter* writer_ = nullptr;
   bool writer_done_ = false;

@@ -16,7 +16,7 @@ constexpr std::uint32_t priorities_each_stream = 4;
 }  // namespace
 
 FloodGuard::FloodGuard(const Limits& limits, Clock::time_point now)
-    : block_bytes_max_(limits.header_bytes), continuations_max_(limits.continuations) {
+    : block_bytes_max_(2 * limits.header_bytes), continuations_max_(limits.continuations) {
   const std::array<Rate, bucket_count> rates{
       limits.resets,     limits.pings,          limits.settings,    limits.empty_frames,
       limits.priorities, limits.window_updates, limits.other_frames};

@@ -59,8 +59,8 @@ struct Limits {
   Rate window_updates{2'000, 200};
   /// Frames of unknown types, and GOAWAY.
   Rate other_frames{100, 10};
-  /// CONTINUATION frames of one header block (CVE-2024-28182), whose bytes are bounded by
-  /// header_bytes, too.
+  /// CONTINUATION frames of one header block (CVE-2024-28182), whose bytes may be twice
+  /// header_bytes: fields that are a little too large are answered with 431.
   std::uint32_t continuations = 8;
 };
 

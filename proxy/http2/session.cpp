@@ -15,6 +15,11 @@ constexpr std::size_t piece_bytes = 16 * 1024;
 /// RFC 9113, section 6.5.2: what each field counts besides its bytes.
 constexpr std::size_t field_overhead = 32;
 constexpr int too_large = 431;
+/// How long, and how many bytes, a request may go on that was answered, before it is reset without
+/// an error (RFC 9113, section 8.1). Some clients take a reset for a failure that comes together
+/// with the answer.
+constexpr std::chrono::milliseconds unwanted_time{1'000};
+constexpr std::size_t unwanted_bytes_max = 64 * 1024;
 
 nghttp2_nv pair_of(std::string_view name, std::string_view value) {
   // nghttp2 copies both, and changes neither.
@@ -55,6 +60,7 @@ struct Session::Callbacks {
     Session& session = self(data);
     if (Exchange* const exchange = session.exchange_of(stream)) {
       exchange->took({reinterpret_cast<const char*>(bytes), size});
+      if (exchange->unwanted_bytes_ > unwanted_bytes_max) exchange->reset(no_error);
     } else {
       session.consumed(stream, size);
     }
@@ -78,8 +84,9 @@ struct Session::Callbacks {
     self(data).stream_closed(stream, error);
     return 0;
   }
-  static int error(nghttp2_session*, int, const char* text, std::size_t size, void* data) {
-    self(data).failure_.assign(text, size);
+  static int error(nghttp2_session*, int code, const char* text, std::size_t size, void* data) {
+    // That text has the field's value, which is not for the log; and only a stream fails.
+    if (code != NGHTTP2_ERR_HTTP_HEADER) self(data).failure_.assign(text, size);
     return 0;
   }
   static ssize_t give(nghttp2_session* native, std::int32_t stream, std::uint8_t* to,
@@ -159,6 +166,7 @@ Session::Session(Owner& owner, io::EventLoop& loop, const Limits& limits,
 
 Session::~Session() {
   origin_->session = nullptr;
+  for (; !begun_.empty(); begun_.pop_front()) --origin_->handlers;
   while (!open_.list.empty()) {
     Exchange& exchange = open_.list.front();
     open_.list.pop_front();
@@ -267,12 +275,15 @@ void Session::ping() {
   owner_.wants_to_write();
 }
 
-void Session::end_stalled(Clock::time_point before) {
+void Session::look(Clock::time_point now) {
   for (Exchange& exchange : open_.list) {
-    if (!exchange.stalled(before)) continue;
-    exchange.gone_ = Gone::reset;
-    exchange.reset(cancel_error);
-    counters_.stalled();
+    if (exchange.stalled(now - limits_.stall)) {
+      exchange.gone_ = Gone::reset;
+      exchange.reset(cancel_error);
+      counters_.stalled();
+    } else if (exchange.answered_ && now - *exchange.answered_ >= unwanted_time) {
+      exchange.reset(no_error);
+    }
   }
 }
 
@@ -369,6 +380,7 @@ int Session::frame_received(const nghttp2_frame& frame) {
     if (pings_open_ > 0) --pings_open_;
     return 0;
   }
+  if (frame.hd.type == NGHTTP2_RST_STREAM) counters_.reset(telemetry::Http2Reset::received);
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
   Exchange* const exchange = exchange_of(frame.hd.stream_id);
   if (exchange == nullptr) return 0;
@@ -395,6 +407,7 @@ void Session::head_complete(Exchange& exchange, bool ends) {
     exchange.ended_ = exchange.handled_ = true;
     reset(exchange.id_, NGHTTP2_REFUSED_STREAM);
   } else {
+    ++origin_->handlers;
     begun_.push_back(exchange);
   }
 }
@@ -409,8 +422,6 @@ Exchange::Pointer Session::begun() {
   if (begun_.empty()) return nullptr;
   const Exchange::Pointer exchange(&begun_.front());
   begun_.pop_front();
-  exchange->started_ = true;
-  ++origin_->handlers;
   return exchange;
 }
 
@@ -418,6 +429,10 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0) guard_.data_sent();
   if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != no_error) {
     failed_ = !flood_;
+    if (failed_ && frame.goaway.opaque_data_len > 0) {
+      failure_.assign(reinterpret_cast<const char*>(frame.goaway.opaque_data),
+                      frame.goaway.opaque_data_len);
+    }
   }
   if (frame.hd.type == NGHTTP2_RST_STREAM) {
     const std::uint32_t error = frame.rst_stream.error_code;
@@ -430,11 +445,8 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
-  const Exchange* const exchange = exchange_of(frame.hd.stream_id);
-  // RFC 9113, section 8.1: the rest of the request is not wanted.
-  if (exchange != nullptr && !exchange->request_ended_) {
-    nghttp2_submit_rst_stream(native_.get(), NGHTTP2_FLAG_NONE, frame.hd.stream_id, no_error);
-  }
+  Exchange* const exchange = exchange_of(frame.hd.stream_id);
+  if (exchange != nullptr && !exchange->request_ended_) exchange->answered_ = now_;
 }
 
 void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
@@ -445,9 +457,9 @@ void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
   --open_.count;
   if (exchange->ExchangeHook<BegunTag>::is_linked()) {
     begun_.erase(begun_.iterator_to(*exchange));
+    --origin_->handlers;
   }
   counters_.stream_ended();
-  if (error != no_error && !exchange->ended_) counters_.reset(telemetry::Http2Reset::received);
   // In order: the answer was sent whole, and END_STREAM or a reset without an error came or went.
   const bool in_order = exchange->ended_ && error == no_error;
   exchange->detach(in_order ? std::nullopt : std::optional(Gone::reset));

@@ -71,8 +71,9 @@ class Session {
 
   /// Exchanges whose stream is there.
   std::size_t open_exchanges() const { return open_.size(); }
-  /// Gives up exchanges whose peer has taken nothing of what is written since `before`.
-  void end_stalled(Clock::time_point before);
+  /// Gives up exchanges whose peer takes nothing of what is written, and requests that go on though
+  /// they were answered. To be called several times a second.
+  void look(Clock::time_point now);
 
   /// The peer's first SETTINGS came.
   bool greeted() const { return !heads_.before_first(); }
