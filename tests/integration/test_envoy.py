@@ -398,24 +398,60 @@ def test_while_onceproxy_is_away_nothing_goes_through(door):
     assert len(door.upstream.requests) == 1
 
 
+def half_an_answer(finish):
+    """A handler that answers `half` by half, once more is wanted, and everything else after `finish`."""
+    def handler(exchange):
+        if exchange.request["idempotency-key"] == "half":
+            exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf.")
+            finish.wait()
+            exchange.send(b"whole")
+        else:
+            finish.wait()
+            executed(exchange)
+
+    return handler
+
+
+def read_half(client):
+    while b"half." not in client.buffer:
+        assert client.receive()
+
+
 def test_onceproxy_killed_in_each_phase(door):
-    """What was let through and not answered is held until its lease ends; nothing is done twice."""
+    """What was let through and not settled is held until its lease ends; nothing is done twice."""
     finish = threading.Event()
-    door.open(executed_after(finish))
-    with Client(door.data) as within_body, Client(door.data) as in_flight:
+    door.open(half_an_answer(finish))
+    with Client(door.data) as within_body, Client(door.data) as in_flight, Client(door.data) as answered:
         within_body.send(request(key="body", body="x" * 100)[:-50])
         in_flight.send(request(key="flight"))
-        door.upstream.wait_for_requests(1)
+        answered.send(request(key="half"))
+        door.upstream.wait_for_requests(2)
+        read_half(answered)
         door.proxy.kill9()
         assert in_flight.read("POST").status == 500
         assert within_body.read("POST").status == 500
+        with pytest.raises(BrokenOff):
+            answered.read("POST")
     finish.set()
     door.proxy.restart()
     door.envoy.close()
     door.put_envoy()
     assert door.ask(key="flight").decision == "held"
+    assert door.ask(key="half").decision == "held"
     assert door.ask(key="body", body="x" * 100).decision == "forwarded"
-    assert door.upstream.executions == {"flight": 1, "body": 1}
+    assert door.upstream.executions == {"flight": 1, "half": 1, "body": 1}
+
+
+def test_a_client_that_leaves_within_its_answer(door):
+    finish = threading.Event()
+    door.open(half_an_answer(finish))
+    with Client(door.data) as client:
+        client.send(request(key="half"))
+        read_half(client)
+    assert door.record("completed")["status"] == 200
+    finish.set()
+    assert door.ask(key="half").decision == "not-replayable"
+    assert door.upstream.executions == {"half": 1}
 
 
 def test_a_drain_lets_what_is_under_way_end(door):
