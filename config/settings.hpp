@@ -88,6 +88,8 @@ struct Settings {
   /// What Host may say where no token is asked for, besides loopback and the bound address.
   std::vector<std::string> admin_hosts;
   std::optional<ListenSettings> telemetry;
+  /// Where an Envoy asks about its requests (ext_proc); absent: there is no such port.
+  std::optional<ListenSettings> envoy;
   /// Absent: nothing is traced.
   std::optional<telemetry::TracingOptions> tracing;
   AuditSettings audit;

@@ -26,7 +26,7 @@ Kind<std::vector<ListenSettings>> addresses() {
   one.read = [any = one.read](const Node& node) -> std::optional<ListenSettings> {
     auto value = any(node);
     if (!value || value->unix_path.empty()) return value;
-    node.problem("the data port is TCP alone; unix:/path is for upstream, admin and telemetry");
+    node.problem("the data port is TCP alone; unix:/path is for upstream, admin, telemetry and envoy");
     return std::nullopt;
   };
   const Kind<std::vector<ListenSettings>> several = list("addresses", one, Empty::refused);
@@ -137,6 +137,14 @@ Keys<Settings> top_level() {
               listener("telemetry", "The address of /metrics, /ready and /live."),
               "The telemetry port, which serves metrics and probes and changes nothing. Left out: "
               "there is no such port."),
+       key<S>("envoy", &S::envoy,
+              listener("envoy",
+                       "The address at which an Envoy's filter ext_proc asks, by gRPC. For a "
+                       "sidecar 127.0.0.1 or unix:/path: who reaches it can have any request "
+                       "decided about."),
+              "The port for Envoy's filter ext_proc: Envoy forwards, and asks here what is to "
+              "become of each request and of its answer. It has the policies and records of the "
+              "data port. Left out: there is no such port."),
        key<S>("tracing", &S::tracing, tracing(),
               "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
               "traced."),

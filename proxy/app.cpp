@@ -23,6 +23,7 @@
 #include "proxy/certificates.hpp"
 #include "proxy/cores.hpp"
 #include "proxy/deliveries.hpp"
+#include "proxy/ext_proc/service.hpp"
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/main_loop.hpp"
@@ -127,6 +128,7 @@ class App {
   void drain();
   std::optional<std::string> why_not_ready() const;
   std::size_t workers() const { return settings_.workers > 0 ? settings_.workers : usable_cores(); }
+  http::SideListener envoy_listener(const http::Options& options);
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
@@ -149,6 +151,8 @@ class App {
   /// Of an embedded store alone: a database has backups of its own.
   std::optional<Backups> backups_;
   RulesInForce rules_;
+  /// Before the workers whose ports share it.
+  std::optional<ext_proc::Service::Shared> envoy_;
   std::unique_ptr<http::Server> server_;
   /// None: the store has no ledger.
   std::optional<Deliveries> deliveries_;
@@ -184,6 +188,7 @@ void App::apply(const config::Settings& settings) {
   // Before the data port: an event that it accepts must find its listeners.
   if (deliveries_) deliveries_->configure(next, options);
   server_->configure(options, next);
+  if (envoy_) envoy_->configure(options, *next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
   telemetry::set_up_log(settings.log.level, settings.log.format);
@@ -207,6 +212,7 @@ admin::AdminHooks App::admin_hooks() {
   hooks.listeners = [this] {
     admin::NamedTexts listeners;
     for (const std::string& address : server_->addresses()) listeners.emplace_back("data", address);
+    if (!server_->side_address().empty()) listeners.emplace_back("envoy", server_->side_address());
     if (telemetry_port_) listeners.emplace_back("telemetry", telemetry_port_->address());
     if (admin_port_) listeners.emplace_back("admin", admin_port_->address());
     return listeners;
@@ -379,6 +385,15 @@ void App::drain() {
   if (deliveries_) deliveries_->drain(std::max(left, std::chrono::milliseconds(0)));
 }
 
+http::SideListener App::envoy_listener(const http::Options& options) {
+  if (!settings_.envoy) return {};
+  envoy_.emplace(metrics_, certificates_.envoy());
+  envoy_->configure(options, *rules_.get());
+  return {endpoint(*settings_.envoy), [this](const http::SidePortParts& parts) {
+            return std::make_unique<ext_proc::Service>(*envoy_, parts);
+          }};
+}
+
 int App::serve(MainLoop& loop) {
   if (store_->verbs().ledger() != nullptr) {
     deliveries_.emplace(store_->verbs(), clock_, metrics_, tracer_.get());
@@ -388,11 +403,13 @@ int App::serve(MainLoop& loop) {
   server_ = std::make_unique<http::Server>(options, data_listeners(settings_, certificates_),
                                            workers(), store_->verbs(), clock_, metrics_,
                                            access_log_, rules_.get(), tracer_.get(), &capture_,
-                                           deliveries_ ? &deliveries_->acknowledger() : nullptr);
+                                           deliveries_ ? &deliveries_->acknowledger() : nullptr,
+                                           envoy_listener(options));
   if (deliveries_) deliveries_->start(server_->upstream_share(), rules_.get(), options);
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
+  if (!server_->side_address().empty()) log_listening("envoy", server_->side_address());
   metrics_.slots_in_use([this] { return slots_in_use(); });
   metrics_.leases([this] { return rules_.leases(); });
   // Unless an operator drains already.

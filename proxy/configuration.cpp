@@ -24,8 +24,8 @@ using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 /// The sections none of whose keys can change live.
-constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
-                                               "telemetry", "tracing", "workers"};
+constexpr std::string_view fixed_sections[] = {"listen", "store",   "admin",  "telemetry",
+                                               "envoy",  "tracing", "workers"};
 
 /// With `compare(key, before, after)`. Another engine is one difference, in all of it.
 void compare_stores(const Settings& started, const Settings& fresh, const auto& compare) {
@@ -64,6 +64,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("admin.read_token_file", started.admin_read_token_file, fresh.admin_read_token_file);
   compare("admin.hosts", started.admin_hosts, fresh.admin_hosts);
   compare("telemetry.listen", started.telemetry, fresh.telemetry);
+  compare("envoy.listen", started.envoy, fresh.envoy);
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);
   compare("audit", started.audit, fresh.audit);

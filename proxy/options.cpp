@@ -10,13 +10,9 @@
 
 namespace onceproxy {
 
-namespace {
-
 http::Endpoint endpoint(const config::Address& address) {
   return {address.host, address.port, address.unix_path};
 }
-
-}  // namespace
 
 http::Options http_options(const config::Settings& settings,
                            std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients) {

@@ -24,6 +24,7 @@ http::Options http_options(const config::Settings& settings,
                            std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients);
 std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
                                                 const Certificates& certificates);
+http::Endpoint endpoint(const config::Address& address);
 admin::Endpoint admin_endpoint(const config::Address& address);
 /// What stands in for a redacted value: a digest of it and of a key that is made here and written
 /// nowhere, so that nobody can try values out.

@@ -156,8 +156,8 @@ Answer not_replayable(store::NotKept why) {
     case NotKept::too_large:
       break;
     case NotKept::stream:
-      return done("The answer was a stream and was not kept",
-                  "This operation was done; a stream of events cannot be given again.");
+      return done("The answer was not kept",
+                  "This operation was done; its answer was a stream, or broke off on its way.");
     case NotKept::crowded:
       return done("The answer was not kept",
                   "This operation was done; too many answers were arriving at once to keep its.");

@@ -1,28 +1,19 @@
 // Options of the data path: where it listens, where it forwards to, and its limits. Plain values.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "policies/cors.hpp"
 #include "proxy/http/limits.hpp"
+#include "proxy/io/endpoint.hpp"
 #include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
 
 using std::chrono::milliseconds;
 
-/// host:port (an address, IPv6 without brackets, or a name) or a unix socket's path.
-struct Endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-  std::string unix_path;
-
-  std::string text() const;
-  bool operator==(const Endpoint&) const = default;
-};
+using io::Endpoint;
 
 /// Where the data port listens, and what connections there begin with.
 struct ListenOptions {

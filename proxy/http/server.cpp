@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "proxy/http/listener.hpp"
+#include "proxy/io/listener.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::http {
@@ -45,7 +45,7 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
                telemetry::Tracer* tracer, telemetry::Capture* capture,
-               gate::Acknowledger* acknowledger)
+               gate::Acknowledger* acknowledger, const SideListener& side)
     : shared_{store,
               clock,
               metrics,
@@ -69,16 +69,22 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;
   for (std::size_t i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, setup));
+    workers_.push_back(std::make_unique<Worker>(shared_, setup, side.make));
     loops.push_back(&workers_.back()->loop());
     serving_.push_back(false);
   }
   for (const ListenOptions& each : listen) {
-    BoundAddress bound = bind_listeners(each.endpoint, loops);
+    io::BoundAddress bound = io::bind_listeners(each.endpoint, loops);
     addresses_.push_back(std::move(bound.text));
     for (std::size_t i = 0; i < workers; ++i) {
       workers_[i]->listen(std::move(bound.acceptors[i]), each.tls);
     }
+  }
+  if (!side.make) return;
+  io::BoundAddress bound = io::bind_listeners(side.endpoint, loops);
+  side_address_ = std::move(bound.text);
+  for (std::size_t i = 0; i < workers; ++i) {
+    workers_[i]->listen_beside(std::move(bound.acceptors[i]));
   }
 }
 

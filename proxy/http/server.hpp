@@ -30,17 +30,20 @@ class Server {
  public:
   /// Binds every address at once; throws std::system_error with a message that names the one that
   /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced. No `capture`: nothing
-  /// is captured. No `acknowledger`: listeners are not waited for.
+  /// is captured. No `acknowledger`: listeners are not waited for. `side`: the port beside the data
+  /// port.
   Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
          store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
          telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
          telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr,
-         gate::Acknowledger* acknowledger = nullptr);
+         gate::Acknowledger* acknowledger = nullptr, const SideListener& side = {});
   /// Drains first, without patience.
   ~Server();
 
   /// host:port as bound.
   const std::vector<std::string>& addresses() const { return addresses_; }
+  /// Of the port beside it, as bound; empty: there is none.
+  const std::string& side_address() const { return side_address_; }
 
   /// Another configuration from now on: when this returns, no request that begins is served by the
   /// one before, and those under way end with it. Only a worker that hangs keeps the old one
@@ -85,6 +88,7 @@ class Server {
 
   Shared shared_;
   std::vector<std::string> addresses_;
+  std::string side_address_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   mutable std::mutex mutex_;

@@ -57,12 +57,6 @@ std::string text_of(const io::SocketAddress& address) {
 
 }  // namespace
 
-std::string Endpoint::text() const {
-  if (!unix_path.empty()) return "unix:" + unix_path;
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved) {
   std::vector<io::SocketAddress> first, second;
   for (const io::SocketAddress& address : resolved) {

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds polite_time{500};
 
 }  // namespace
 
-Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
+Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side)
     : shared_(shared),
       setup_(std::move(setup)),
       loop_([this] { tick(); }, [this](bool quiet) { return calls_.end_round(quiet); }),
@@ -35,18 +35,23 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       handshakes_(setup_, shared.workers),
       connection_parts_{
           loop_, setup_, dispatcher_, handshakes_, metrics_, shared.metrics.tls(),
-      } {}
+      } {
+  if (!side) return;
+  side_port_ = side({loop_, calls_, setup_, gate_, upstream_, reports_, dispatcher_.near_misses(),
+                     metrics_, date_});
+}
 
 Worker::~Worker() = default;
 
 void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls) {
-  Listener::Owner& owner = *this;
+  io::Listener::Owner& owner = *this;
   listeners_.push_back(
-      std::make_unique<Listener>(owner, loop_, std::move(acceptor), std::move(tls)));
+      std::make_unique<io::Listener>(owner, loop_, std::move(acceptor), std::move(tls)));
 }
 
 void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
+  if (side_port_) side_port_->start();
   loop_.run();
   flush();
   // The store gives up what it kept for this loop, whose thread ends.
@@ -79,6 +84,7 @@ void Worker::end_all() {
   if (loop_.now() - aborting_since_ < polite_time) return;
   upstream_.close_all();
   for (const auto& connection : connections_) connection->close();
+  if (side_port_) side_port_->close();
 }
 
 void Worker::shares_shed() {
@@ -97,6 +103,7 @@ void Worker::drain() {
     for (const auto& listener : listeners_) listener->stop();
     upstream_.drain();
     for (const auto& connection : connections_) connection->drain();
+    if (side_port_) side_port_->drain();
     stop_when_drained();
   });
 }
@@ -189,7 +196,7 @@ void Worker::forget(ClientConnection& connection) {
 }
 
 void Worker::stop_when_drained() {
-  if (!draining_ || !connections_.empty()) return;
+  if (!draining_ || !connections_.empty() || (side_port_ && !side_port_->idle())) return;
   upstream_.close_idle();
   // Nobody is left who could take their turns. They end a little later; the next tick looks again.
   upstream_.stop_abandoned();

@@ -20,13 +20,14 @@
 #include "proxy/http/dispatcher.hpp"
 #include "proxy/http/handshakes.hpp"
 #include "proxy/http/http_date.hpp"
-#include "proxy/http/listener.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
+#include "proxy/http/side_port.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
 #include "proxy/io/call_loop.hpp"
 #include "proxy/io/event_loop.hpp"
+#include "proxy/io/listener.hpp"
 #include "proxy/io/pipes.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
@@ -61,9 +62,10 @@ struct Shared {
   std::atomic<std::size_t> waiting_bytes = 0;
 };
 
-class Worker final : private BufferBudget::Holder, private Listener::Owner {
+class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
  public:
-  Worker(Shared& shared, std::shared_ptr<const Setup> setup);
+  /// `side`: makes the port beside the data port; empty: there is none.
+  Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side = {});
   ~Worker();
 
   /// What a socket that listens for this worker is made on.
@@ -71,6 +73,8 @@ class Worker final : private BufferBudget::Holder, private Listener::Owner {
   /// Takes connections from a socket that listens, on the worker's loop; `tls`: they begin with a
   /// handshake. Before run().
   void listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
+  /// The same for the port beside it, which must be there.
+  void listen_beside(io::Acceptor acceptor) { side_port_->listen(std::move(acceptor)); }
 
   /// Serves until the worker is drained. Call once, on the worker's own thread.
   void run();
@@ -122,8 +126,10 @@ class Worker final : private BufferBudget::Holder, private Listener::Owner {
   // Who sends them.
   Handshakes handshakes_;
   const ClientConnection::Parts connection_parts_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  /// nullptr: there is none.
+  std::unique_ptr<SidePort> side_port_;
 
   bool draining_ = false;
   bool aborting_ = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/telemetry/exposition.hpp"
+#include "proxy/telemetry/http2_metrics.hpp"
 #include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/telemetry/worker_metrics.hpp"
 
@@ -64,6 +65,7 @@ struct Metrics::State final : prometheus::Collectable {
     }
     std::vector<prometheus::MetricFamily> families = metric_families(snapshot);
     tls.append(families);
+    http2.append(families);
     return families;
   }
 
@@ -131,6 +133,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::atomic<std::uint64_t> spans_dropped{0};
   std::atomic<std::uint64_t> upstream_lookup_failures{0};
   TlsMetrics tls;
+  Http2Metrics http2;
 };
 
 Metrics::Metrics(std::string version) : state_(std::make_unique<State>(std::move(version))) {}
@@ -227,6 +230,10 @@ void Metrics::upstream_lookup_failed() {
 
 TlsMetrics& Metrics::tls() {
   return state_->tls;
+}
+
+Http2Metrics& Metrics::http2() {
+  return state_->http2;
 }
 
 void Metrics::reloaded(bool successful) {

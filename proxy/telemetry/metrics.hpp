@@ -30,6 +30,7 @@ inline constexpr PolicyId no_policy = 0;
 /// More policies than this in a process's life (reloads included) are counted as no_policy.
 inline constexpr std::size_t policies_max = 4096;
 
+class Http2Metrics;
 class TlsMetrics;
 
 enum class Side { client, upstream };
@@ -272,6 +273,8 @@ class Metrics {
 
   /// What ports that speak TLS count; lives as long as this object.
   TlsMetrics& tls();
+  /// The same of those that speak HTTP/2.
+  Http2Metrics& http2();
 
   /// A configuration was loaded again, or could not be. The one the process began with counts as a
   /// success at the time this object was made.

@@ -16,9 +16,9 @@ struct MetricFamily;
 
 namespace onceproxy::telemetry {
 
-enum class TlsPort { data, admin, telemetry, upstream };
-inline constexpr std::array<std::string_view, 4> tls_ports{"data", "admin", "telemetry",
-                                                           "upstream"};
+enum class TlsPort { data, admin, telemetry, upstream, envoy };
+inline constexpr std::array<std::string_view, 5> tls_ports{"data", "admin", "telemetry", "upstream",
+                                                           "envoy"};
 
 /// Why a handshake failed. What is none of these counts as the last.
 inline constexpr std::array<std::string_view, 11> tls_failures{

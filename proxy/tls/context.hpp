@@ -3,7 +3,7 @@
 //
 // Both sides: TLS 1.2 and 1.3, forward secret ciphers with authentication (AEAD) alone, no
 // compression, no renegotiation, no early data (a request in it could be sent twice by anyone who
-// recorded it: RFC 8446, section 8), ALPN http/1.1, sessions resumed. Thread-safe.
+// recorded it: RFC 8446, section 8), ALPN, sessions resumed. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -19,11 +19,19 @@
 
 namespace onceproxy::tls {
 
+/// What a server speaks inside TLS (RFC 7301). A client that offers only something else gets an
+/// alert; one that offers nothing gets a connection, and Session::protocol() says so.
+enum class Protocols {
+  http1,  ///< http/1.1, or http/1.0
+  http2,  ///< h2
+};
+
 class ServerContext {
  public:
   /// `tickets` must outlive the context and its connections. The error says what OpenSSL refuses.
   static tl::expected<std::shared_ptr<const ServerContext>, std::string> make(
-      const ServerOptions& options, Credentials credentials, TicketKeys& tickets);
+      const ServerOptions& options, Credentials credentials, TicketKeys& tickets,
+      Protocols protocols = Protocols::http1);
 
   /// A new connection's state; nullptr where memory is short.
   Connection accept() const;

@@ -15,11 +15,13 @@ namespace {
 /// certificate is not looked at again meanwhile.
 constexpr long resumable_seconds = 3'600;
 
-/// RFC 7301: takes http/1.1, or http/1.0 from a client that offers nothing newer. A client that
-/// offers only something else gets an alert.
+constexpr std::string_view http1_protocols = "\x08http/1.1\x08http/1.0";
+constexpr std::string_view http2_protocols = "\x02h2";
+
+/// RFC 7301: takes the first of ours that the client offers.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
-                    const unsigned char* offered, unsigned offered_size, void*) {
-  static constexpr std::string_view wanted = "\x08http/1.1\x08http/1.0";
+                    const unsigned char* offered, unsigned offered_size, void* ours) {
+  const std::string_view wanted = *static_cast<const std::string_view*>(ours);
   unsigned char* chosen = nullptr;
   const int result = SSL_select_next_proto(
       &chosen, out_size, reinterpret_cast<const unsigned char*>(wanted.data()),
@@ -65,7 +67,8 @@ bool ask_for_certificates(SSL_CTX* context, const ServerOptions& options,
 }  // namespace
 
 tl::expected<std::shared_ptr<const ServerContext>, std::string> ServerContext::make(
-    const ServerOptions& options, Credentials credentials, TicketKeys& tickets) {
+    const ServerOptions& options, Credentials credentials, TicketKeys& tickets,
+    Protocols protocols) {
   ERR_clear_error();
   if (!credentials.usable()) return tl::unexpected(credentials.complaint());
   Context context = common_context(TLS_server_method());
@@ -81,7 +84,10 @@ tl::expected<std::shared_ptr<const ServerContext>, std::string> ServerContext::m
       !name_sessions(native, options, credentials)) {
     return tl::unexpected(options.client_ca + " cannot be used: " + last_error());
   }
-  SSL_CTX_set_alpn_select_cb(native, choose_protocol, nullptr);
+  SSL_CTX_set_alpn_select_cb(
+      native, choose_protocol,
+      const_cast<std::string_view*>(protocols == Protocols::http2 ? &http2_protocols
+                                                                  : &http1_protocols));
   // Sessions are in the clients' tickets alone.
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(native, resumable_seconds);

@@ -182,4 +182,11 @@ bool Session::drained() const {
   return socket_drained_ && SSL_has_pending(ssl_.get()) == 0;
 }
 
+std::string_view Session::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 }  // namespace onceproxy::tls

@@ -61,6 +61,8 @@ class Session {
   /// it has left the process.
   std::uint64_t bytes_sent() const { return bytes_sent_; }
 
+  /// What both sides agreed to speak (ALPN); empty: nothing was said. After the handshake.
+  std::string_view protocol() const;
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   const SSL* native() const { return ssl_.get(); }
 

@@ -39,9 +39,9 @@ struct World {
     client_options.server_name = "localhost";
   }
 
-  std::shared_ptr<const ServerContext> server() {
-    auto made = ServerContext::make(server_options,
-                                    read_credentials(server_options, system_clock::now()), tickets);
+  std::shared_ptr<const ServerContext> server(Protocols protocols = Protocols::http1) {
+    auto made = ServerContext::make(
+        server_options, read_credentials(server_options, system_clock::now()), tickets, protocols);
     REQUIRE(made);
     return *made;
   }
@@ -99,6 +99,16 @@ TEST_CASE_METHOD(World, "parts arrive as one, in order and whole") {
   Result last;
   CHECK(read_all(pair.client, last) == "head" + large + "tail");
   CHECK(last == Result::wants_read);
+}
+
+TEST_CASE_METHOD(World, "what both sides speak is agreed on, or there is no connection") {
+  Pair pair(*this);
+  REQUIRE(pair.shake());
+  CHECK(pair.server.protocol() == "http/1.1");
+  // Our own client does not offer it.
+  Pair other(server(Protocols::http2), client());
+  CHECK_FALSE(other.shake());
+  CHECK(other.server.failure().reason == "protocol");
 }
 
 TEST_CASE_METHOD(World, "a small answer in several parts is one record") {

@@ -1,0 +1,149 @@
+#include "proxy/grpc/call.hpp"
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "proxy/grpc/wire.hpp"
+
+namespace onceproxy::grpc {
+
+namespace {
+
+/// What gRPC itself uses, and handlers do not see.
+bool is_reserved(std::string_view name) {
+  return name.starts_with("grpc-") || name == "te" || name == "content-type";
+}
+
+}  // namespace
+
+Call::Call(http2::Exchange& exchange, std::size_t message_bytes_max,
+           std::optional<std::chrono::milliseconds> timeout, telemetry::Http2Counters& counters)
+    : exchange_(exchange), counters_(counters), reader_(message_bytes_max) {
+  if (!timeout) return;
+  deadline_ = exchange.loop().now() + *timeout;
+  timer_.emplace(exchange.loop().deadlines(), *this);
+  timer_->arm(*timeout);
+}
+
+Call::~Call() {
+  if (!finished_) counters_.call_ended(static_cast<std::size_t>(StatusCode::cancelled));
+}
+
+std::optional<std::string_view> Call::metadata(std::string_view name) const {
+  if (is_reserved(name)) return std::nullopt;
+  return http2::value_of(exchange_.request().fields, name);
+}
+
+// --- messages
+
+io::Task<ServerStream::Read> Call::read(std::string& message) {
+  message.clear();
+  while (true) {
+    const auto got = co_await exchange_.read();
+    if (got == http2::Exchange::Read::gone) co_return Read::gone;
+    if (got == http2::Exchange::Read::end) {
+      if (reader_.between_messages()) co_return Read::end;
+      give_up(Gone::protocol, {StatusCode::internal, "the request ends within a message"});
+      co_return Read::gone;
+    }
+    std::string_view bytes = exchange_.body();
+    const std::size_t before = bytes.size();
+    const MessageReader::State state = reader_.take(bytes, message);
+    exchange_.consume(before - bytes.size());
+    if (state == MessageReader::State::whole) co_return Read::message;
+    if (state == MessageReader::State::more) continue;
+    refuse(state);
+    co_return Read::gone;
+  }
+}
+
+/// The peer is told what is wrong with its message.
+void Call::refuse(MessageReader::State why) {
+  if (why == MessageReader::State::too_large) {
+    return give_up(Gone::protocol, {StatusCode::resource_exhausted,
+                                    "a message of " + std::to_string(reader_.length()) +
+                                        " bytes is larger than the limit"});
+  }
+  if (why == MessageReader::State::malformed) {
+    return give_up(Gone::protocol, {StatusCode::internal, "a message's flags are not valid"});
+  }
+  const auto encoding = http2::value_of(exchange_.request().fields, "grpc-encoding");
+  if (!encoding || *encoding == "identity") {
+    return give_up(Gone::protocol,
+                   {StatusCode::internal, "a message is compressed, and grpc-encoding says no"});
+  }
+  give_up(Gone::protocol,
+          {StatusCode::unimplemented, "messages must not be compressed (grpc-encoding: identity)"});
+}
+
+void Call::begin_answer() {
+  if (std::exchange(answering_, true)) return;
+  exchange_.respond(200, {{"content-type", std::string(content_type)}});
+}
+
+io::Task<bool> Call::write(std::string_view message) {
+  if (!open() || message.size() > std::numeric_limits<std::uint32_t>::max()) co_return false;
+  begin_answer();
+  const std::array<char, prefix_bytes> prefix =
+      prefix_of(static_cast<std::uint32_t>(message.size()));
+  const bool written =
+      co_await exchange_.write({std::string_view(prefix.data(), prefix.size()), message});
+  co_return written && !gone_;
+}
+
+// --- the end
+
+void Call::finish(Status status) {
+  if (finished_ || exchange_.gone()) return;
+  finished_ = true;
+  counters_.call_ended(static_cast<std::size_t>(status.code));
+  http2::Fields fields = trailers_of(status);
+  // Whoever sent something compressed is told what would have been taken.
+  if (status.code == StatusCode::unimplemented) {
+    fields.push_back({"grpc-accept-encoding", "identity"});
+  }
+  if (exchange_.writing()) {
+    // A message was begun, and no status can follow a part of it.
+    exchange_.reset(http2::cancel_error);
+  } else if (answering_) {
+    exchange_.end(std::move(fields));
+  } else {
+    answering_ = true;
+    fields.insert(fields.begin(), {"content-type", std::string(content_type)});
+    exchange_.respond(200, fields, true);
+  }
+}
+
+void Call::give_up(Gone why, Status status) {
+  if (!open()) return;
+  gone_ = why;
+  finish(std::move(status));
+  exchange_.stop();
+}
+
+void Call::timer_expired() {
+  const auto now = Clock::now();
+  if (now < *deadline_) {
+    // The loop gives up on what is pending: the connection ends by itself.
+    timer_->arm(std::chrono::duration_cast<std::chrono::milliseconds>(*deadline_ - now));
+    return;
+  }
+  give_up(Gone::deadline, {StatusCode::deadline_exceeded, "the deadline has passed"});
+}
+
+std::optional<Gone> Call::gone() const {
+  if (gone_) return gone_;
+  if (!exchange_.gone()) return std::nullopt;
+  return *exchange_.gone() == http2::Gone::connection ? Gone::connection : Gone::reset;
+}
+
+void Call::on_gone(std::function<void(Gone)> told) {
+  if (!told) return exchange_.on_gone(nullptr);
+  exchange_.on_gone([this, told = std::move(told)](http2::Gone) {
+    const auto why = gone();
+    if (why) told(*why);
+  });
+}
+
+}  // namespace onceproxy::grpc

@@ -1,0 +1,35 @@
+// Server: serves the gRPC methods of a port: what is no call is refused as HTTP says, a call of an
+// unknown method as gRPC says, and the others go to their handlers.
+// Not thread-safe: one event loop.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "proxy/grpc/services.hpp"
+#include "proxy/http2/handler.hpp"
+#include "proxy/telemetry/http2_metrics.hpp"
+
+namespace onceproxy::grpc {
+
+class Server final : public http2::Handler {
+ public:
+  struct Options {
+    /// The port's name, for the log.
+    std::string listener;
+    /// Larger messages of peers are refused.
+    std::size_t message_bytes_max = 4 * 1024 * 1024;
+  };
+
+  /// `services` and `counters` must outlive it.
+  Server(const Services& services, Options options, telemetry::Http2Counters& counters);
+
+  io::Task<void> serve(http2::Exchange& exchange) override;
+
+ private:
+  const Services& services_;
+  const Options options_;
+  telemetry::Http2Counters& counters_;
+};
+
+}  // namespace onceproxy::grpc

@@ -1,0 +1,104 @@
+#include "proxy/http2/flood_guard.hpp"
+
+#include <algorithm>
+
+namespace onceproxy::http2 {
+
+namespace {
+
+// What a frame that does the peer's work allows of others.
+constexpr std::uint32_t pings_each_data = 2;
+/// Of the stream and of the connection, in several steps (Envoy allows as many).
+constexpr std::uint32_t window_updates_each_data = 10;
+constexpr std::uint32_t window_updates_each_stream = 4;
+constexpr std::uint32_t priorities_each_stream = 4;
+
+}  // namespace
+
+FloodGuard::FloodGuard(const Limits& limits, Clock::time_point now)
+    : block_bytes_max_(2 * limits.header_bytes), continuations_max_(limits.continuations) {
+  const std::array<Rate, bucket_count> rates{
+      limits.resets,     limits.pings,          limits.settings,    limits.empty_frames,
+      limits.priorities, limits.window_updates, limits.other_frames};
+  for (std::size_t i = 0; i < bucket_count; ++i) {
+    buckets_[i] = {rates[i], static_cast<double>(rates[i].burst), now};
+  }
+}
+
+std::optional<Flood> FloodGuard::take(Flood which, Clock::time_point now) {
+  Bucket& bucket = buckets_[static_cast<std::size_t>(which)];
+  const double seconds = std::chrono::duration<double>(now - bucket.filled).count();
+  bucket.filled = now;
+  // What frames have given beyond the burst stays until it is used.
+  const auto burst = static_cast<double>(bucket.rate.burst);
+  if (bucket.tokens < burst) {
+    bucket.tokens = std::min(burst, bucket.tokens + seconds * bucket.rate.per_second);
+  }
+  if (bucket.tokens < 1) return which;
+  bucket.tokens -= 1;
+  return std::nullopt;
+}
+
+void FloodGuard::give(Flood which, std::uint32_t tokens) {
+  Bucket& bucket = buckets_[static_cast<std::size_t>(which)];
+  bucket.tokens = std::min(bucket.tokens + tokens, 2.0 * bucket.rate.burst);
+}
+
+void FloodGuard::data_sent() {
+  give(Flood::pings, pings_each_data);
+  give(Flood::window_updates, window_updates_each_data);
+}
+
+std::optional<Flood> FloodGuard::reset_sent(Clock::time_point now) {
+  return take(Flood::resets, now);
+}
+
+/// HEADERS or CONTINUATION.
+std::optional<Flood> FloodGuard::header_block(const FrameHead& head) {
+  if (head.is(FrameType::continuation)) {
+    if (++continuations_ > continuations_max_) return Flood::continuations;
+  } else {
+    ++blocks_;
+    block_bytes_ = 0;
+    continuations_ = 0;
+  }
+  in_block_ = (head.flags & flag_end_headers) == 0;
+  block_bytes_ += head.length;
+  if (block_bytes_ > block_bytes_max_) return Flood::continuations;
+  return std::nullopt;
+}
+
+std::optional<Flood> FloodGuard::received(const FrameHead& head, Clock::time_point now) {
+  switch (static_cast<FrameType>(head.type)) {
+    case FrameType::data:
+      if (head.length > 0) {
+        give(Flood::pings, pings_each_data);
+        return std::nullopt;
+      }
+      if ((head.flags & flag_end_stream) != 0) return std::nullopt;
+      return take(Flood::empty_frames, now);
+    case FrameType::headers:
+      give(Flood::priorities, priorities_each_stream);
+      give(Flood::window_updates, window_updates_each_stream);
+      [[fallthrough]];
+    case FrameType::continuation:
+      if (const auto flood = header_block(head)) return flood;
+      if (head.length > 0) return std::nullopt;
+      return take(Flood::empty_frames, now);
+    case FrameType::priority:
+    case FrameType::priority_update:
+      return take(Flood::priorities, now);
+    case FrameType::rst_stream:
+      return take(Flood::resets, now);
+    case FrameType::settings:
+      return take(Flood::settings, now);
+    case FrameType::ping:
+      return take(Flood::pings, now);
+    case FrameType::window_update:
+      return take(Flood::window_updates, now);
+    default:
+      return take(Flood::other_frames, now);
+  }
+}
+
+}  // namespace onceproxy::http2
