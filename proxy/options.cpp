@@ -27,6 +27,7 @@ http::Options http_options(const config::Settings& settings,
   options.upstream.endpoint = endpoint(settings.upstream.address);
   options.cors = settings.cors;
   options.limits = settings.limits;
+  options.access_format = settings.log.access_format;
   return options;
 }
 

@@ -104,7 +104,7 @@ void Listener::accept_next() {
         loop_.woke();
         if (!acceptor_.is_open()) return;
         if (!error) {
-          owner_.accepted(std::move(socket), host_of(peer_.address()), tls_.get());
+          owner_.accepted(std::move(socket), host_of(peer_.address()), peer_.port(), tls_.get());
         } else if (error != io::asio::error::connection_aborted) {
           owner_.not_accepted(error);
           arm(std::chrono::milliseconds(0));

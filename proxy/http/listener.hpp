@@ -32,9 +32,10 @@ class Listener final : private io::Deadline {
   /// Takes what a listener accepts, on the loop's thread.
   class Owner {
    public:
-    /// `client`: the peer's address, without its port. `tls`: what the connection begins with;
+    /// `client`: the peer's address, and its `port`. `tls`: what the connection begins with;
     /// nullptr: no TLS.
-    virtual void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) = 0;
+    virtual void accepted(io::Socket socket, std::string client, std::uint16_t port,
+                          const tls::ServerPort* tls) = 0;
     /// The kernel gave no connection, and may give some later.
     virtual void not_accepted(const io::ErrorCode& error) = 0;
 

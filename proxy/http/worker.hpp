@@ -94,7 +94,8 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   bool watches() const override { return true; }
   std::unique_ptr<store::SocketWatch> watch(int descriptor, std::function<void()> ready) override;
   void shares_shed() override;
-  void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) override;
+  void accepted(io::Socket socket, std::string client, std::uint16_t port,
+                const tls::ServerPort* tls) override;
   void not_accepted(const io::ErrorCode& error) override;
   void refuse_overload(io::Socket socket, bool secure);
   Task<void> serve(ClientConnection& connection);
