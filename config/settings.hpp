@@ -14,6 +14,7 @@
 #include "policies/cors.hpp"
 #include "policies/policy.hpp"
 #include "proxy/http/limits.hpp"
+#include "proxy/telemetry/access_format.hpp"
 #include "proxy/telemetry/options.hpp"
 #include "proxy/tls/options.hpp"
 #include "store/postgres/options.hpp"
@@ -56,6 +57,8 @@ struct LimitSettings : http::ClientLimits {
 struct LogSettings : telemetry::LogOptions {
   /// Absent: requests are not captured.
   std::optional<telemetry::CaptureOptions> capture;
+  /// nullptr: the access log's own format.
+  std::shared_ptr<const telemetry::AccessFormat> access_format;
 };
 
 struct AuditSettings : store::AuditOptions {

@@ -1,5 +1,6 @@
 #include "config/settings_reader.hpp"
 
+#include "config/access_format_reader.hpp"
 #include "config/address_checks.hpp"
 #include "config/admin_reader.hpp"
 #include "config/audit_reader.hpp"
@@ -116,6 +117,11 @@ Kind<LogSettings> log() {
                word<telemetry::LogFormat>(
                    {{"json", telemetry::LogFormat::json}, {"text", telemetry::LogFormat::text}}),
                "The format of the log and the access log."),
+        key<L>("access_format", &L::access_format, access_format(),
+               "How a request is written to the access log: a text with Envoy's command operators, "
+               "or a map, which becomes a JSON object whose values are such texts. "
+               "proxy/telemetry/REFERENCE.md lists the operators. Left out: the access log's own "
+               "fields, as `format` says."),
         key<L>("capture", &L::capture, capture(),
                "Requests with their bodies, in a file for `onceproxy backtest`. Left out: none are "
                "written.")},

@@ -202,11 +202,13 @@ void App::apply(const config::Settings& settings) {
 admin::AdminHooks App::admin_hooks() {
   admin::AdminHooks hooks;
   hooks.version = ONCEPROXY_VERSION;
-  hooks.state = [this] { return state_.load(); };
-  hooks.options = [this] {
-    return admin::NamedTexts{{"config_path", options_.config_file},
-                             {"drain_time", std::to_string(options_.drain_time.count()) + "ms"}};
+  // As Envoy's: one that fails its health check is about to leave.
+  hooks.state = [this] {
+    const admin::ServerState state = state_.load();
+    const bool leaving = state == admin::ServerState::live && failed_by_operator_;
+    return leaving ? admin::ServerState::draining : state;
   };
+  hooks.options = [this] { return command_line_options(options_, settings_, workers()); };
   hooks.ready = [this] { return why_not_ready(); };
   hooks.ready_note = [this] { return store_->note(); };
   hooks.listeners = [this] {

@@ -100,9 +100,17 @@ Json Reloaded::json() const {
                      {"kept", json_of(kept)}});
 }
 
-Configuration::Configuration(std::string file, std::string text, Settings settings)
+void Overrides::apply_to(Settings& settings) const {
+  settings.log.level = log_level.value_or(settings.log.level);
+  settings.log.format = log_format.value_or(settings.log.format);
+  settings.workers = workers.value_or(settings.workers);
+}
+
+Configuration::Configuration(std::string file, std::string text, Settings settings,
+                             Overrides overrides)
     : file_(std::move(file)),
       started_with_(std::move(settings)),
+      overrides_(overrides),
       watch_(file_),
       text_(std::move(text)),
       last_read_(text_) {}
@@ -179,6 +187,7 @@ Reloaded Configuration::put_in_force(const std::string& text) {
     reloaded.problems = std::move(settings.error());
     return reloaded;
   }
+  overrides_.apply_to(*settings);
   try {
     apply_(*settings);
   } catch (const std::exception& error) {

@@ -10,8 +10,10 @@
 
 #include "config/settings.hpp"
 #include "proxy/admin/server.hpp"
+#include "proxy/app.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/http/options.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "store/postgres/options.hpp"
 #include "store/rocksdb/options.hpp"
@@ -35,5 +37,9 @@ std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& s
 store::RocksDbOptions store_options(const config::Settings& settings);
 /// Where settings.postgres is present.
 store::PostgresOptions postgres_options(const config::Settings& settings);
+
+/// What the program began with, in the names of Envoy's CommandLineOptions.
+telemetry::JsonObject command_line_options(const RunOptions& options,
+                                           const config::Settings& settings, std::size_t workers);
 
 }  // namespace onceproxy

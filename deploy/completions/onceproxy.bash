@@ -29,6 +29,8 @@ _onceproxy_files() {
 _onceproxy_value() {
   case $1 in
     -c | --config | --to) _onceproxy_files .yaml .yml ;;
+    --mode) _onceproxy_words "serve validate" ;;
+    -l | --log-level) _onceproxy_words "trace debug info warning error critical" ;;
     --format)
       if [ "${COMP_WORDS[1]}" = schema ]; then
         _onceproxy_words "json markdown"
@@ -43,7 +45,7 @@ _onceproxy_value() {
     --token-file | --ca | --certificate | --key | --file | --request | --client-certificate | --body)
       _onceproxy_files
       ;;
-    --drain-time | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
+    --envoy | --drain-time | --drain-time-s | --concurrency | --base-id | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
       --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header | \
       --telemetry | --timeout | --grace | --listen | --image | --port | --config-key | \
       --cpu-request | --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | \
@@ -58,6 +60,8 @@ _onceproxy() {
   local reach="--help --admin --token-file --ca --server-name --certificate --key"
   local port="$reach --format"
   local events="--event --listener --policy --since --until"
+  local serving="--help --config --mode --drain-time --drain-time-s --log-level --log-format \
+    --concurrency --base-id --accept-wal-loss --accept-clock"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -75,7 +79,8 @@ _onceproxy() {
         --status | --header | --body | --request | --client-certificate | --answer | --telemetry | \
         --timeout | --grace | --listen | --image | --port | --config-key | --cpu-request | \
         --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | --exclude | \
-        --log-format | --pull-policy | --file | --event | --listener | --rate)
+        --log-format | --pull-policy | --file | --event | --listener | --rate | --mode | -l | \
+        --log-level | --drain-time-s | --concurrency | --base-id | --envoy)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
@@ -100,9 +105,10 @@ _onceproxy() {
   done
 
   case $command in
-    "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
-    run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
-    check | doctor) options="--help --config --format" ;;
+    "") options="--version $serving" ;;
+    run) options=$serving ;;
+    check) options="--help --config --format" ;;
+    doctor) options="--help --config --envoy --format" ;;
     explain) options="--help --config --answer --certificate --format" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;

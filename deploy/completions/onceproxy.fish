@@ -63,11 +63,18 @@ complete -c onceproxy -n $no_command -a store -d 'Prepare a database, and move b
 
 complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor health drain backup restore; or begin; $in_show; end; or begin; $in_store_action; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
+complete -c onceproxy -n $serving -l drain-time-s -x -a 30 -d 'The same in whole seconds'
+complete -c onceproxy -n $serving -l mode -x -a 'serve validate' -d 'Serve, or check the configuration'
+complete -c onceproxy -n $serving -s l -l log-level -x -a 'trace debug info warning error critical' -d 'Instead of log.level'
+complete -c onceproxy -n $serving -l log-format -x -a 'json text' -d 'Instead of log.format'
+complete -c onceproxy -n $serving -l concurrency -x -d 'How many worker threads'
+complete -c onceproxy -n $serving -l base-id -x -d 'Refused: there is no hot restart'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
 complete -c onceproxy -n "__fish_seen_subcommand_from check explain backtest doctor; or $asking" -l format -x -a 'text json' -d 'Form of what is printed'
+complete -c onceproxy -n '__fish_seen_subcommand_from doctor' -l envoy -x -a 127.0.0.1:9904 -d 'Examine the Envoy with this admin port'
 complete -c onceproxy -n '__fish_seen_subcommand_from check doctor' -k -a '(__fish_complete_suffix .yaml)'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l answer -rF -d 'The answer of the service'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'

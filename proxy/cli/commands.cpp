@@ -79,14 +79,17 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
 }
 
 void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
-  struct Arguments {
-    std::string file;
+  struct Arguments : DoctorArguments {
     std::string format = "text";
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("doctor", "Report whether onceproxy can start here and work");
-  add_config(*command, arguments->file);
+  add_config(*command, arguments->config);
+  command
+      ->add_option("--envoy", arguments->envoy,
+                   "Examine the Envoy with this admin port instead: host:port or unix:/path")
+      ->type_name("ADDRESS");
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer(
@@ -95,7 +98,8 @@ void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
       "Run it as the user who runs onceproxy.\n"
       "Exit code 0: no check fails; 1: one fails; 2: the configuration cannot be read.");
   command->callback([arguments, streams, &exit_code] {
-    exit_code = doctor(arguments->file, arguments->format == "json", streams);
+    arguments->json = arguments->format == "json";
+    exit_code = doctor(*arguments, streams);
   });
 }
 

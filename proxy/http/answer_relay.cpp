@@ -34,6 +34,7 @@ void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t
   pending_.clear();
   pending_.reserve(call_.head.size + fields_added_bytes);
   write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);
+  exchange_.answer_head_is(pending_);
 }
 
 Task<void> AnswerRelay::run(Decision decision) {
@@ -104,6 +105,7 @@ Task<bool> AnswerRelay::run_interim() {
 Task<bool> AnswerRelay::run_switch() {
   pending_.clear();
   write_switch_head(call_.head, exchange_.request().id(), pending_);
+  exchange_.answer_head_is(pending_);
   return flush({});
 }
 
@@ -157,7 +159,10 @@ Task<bool> AnswerRelay::flush(std::string_view data, io::Piped* piped) {
   }
   pending_.clear();
   bytes_ += written.bytes;
-  if (written.error != io::IoError::none) error_ = "The client left before it was answered.";
+  if (written.error != io::IoError::none) {
+    error_ = "The client left before it was answered.";
+    exchange_.client_left();
+  }
   co_return written.error == io::IoError::none;
 }
 

@@ -350,6 +350,7 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   }
   if (upload_ == Upload::client_failed) {
     exchange_.close_behind();
+    exchange_.client_left();
     exchange_.finish(exchange_.unreserved(), client_closed, 0, "The client left within its body.");
     co_return;
   }

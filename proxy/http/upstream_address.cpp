@@ -42,7 +42,9 @@ std::optional<io::SocketAddress> known_address(const Endpoint& endpoint) {
   return tcp::endpoint(address, endpoint.port);
 }
 
-std::string text_of(const io::SocketAddress& address) {
+}  // namespace
+
+std::string address_text(const io::SocketAddress& address) {
   if (address.protocol().family() == AF_UNIX) {
     io::asio::local::stream_protocol::endpoint local;
     std::memcpy(local.data(), address.data(), address.size());
@@ -54,8 +56,6 @@ std::string text_of(const io::SocketAddress& address) {
   ip.resize(address.size());
   return Endpoint{ip.address().to_string(), ip.port(), ""}.text();
 }
-
-}  // namespace
 
 std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved) {
   std::vector<io::SocketAddress> first, second;
@@ -153,7 +153,7 @@ UpstreamAddress::Place UpstreamAddress::place() const {
   if (!found_) return place;
   for (const io::SocketAddress& address : found_->addresses) {
     if (!place.found.empty()) place.found += ", ";
-    place.found += text_of(address);
+    place.found += address_text(address);
   }
   return place;
 }

@@ -26,6 +26,9 @@
 
 namespace onceproxy::http {
 
+/// Numeric, host:port or unix:/path.
+std::string address_text(const io::SocketAddress& address);
+
 /// In the order of RFC 8305 4: as the resolver sorted them (RFC 6724), and from there on the two
 /// families take turns. None stands twice, and there are at most 16.
 std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved);

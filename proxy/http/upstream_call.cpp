@@ -70,20 +70,21 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     const bool taken = co_await take_turns(bytes);
     if (!taken) {
       co_return Failure(
-          NotSent{NotSent::Reason::busy, "A turn did not come in time, or too many wait."});
+          not_sent({NotSent::Reason::busy, "A turn did not come in time, or too many wait."}));
     }
   }
   while (true) {
     connection = upstream_.take_idle();
     if (!connection) {
       UpstreamPool::Acquired acquired = co_await upstream_.acquire(bytes);
-      if (!acquired.connection) co_return Failure(acquired.error);
+      if (!acquired.connection) co_return Failure(not_sent(acquired.error));
       connection = std::move(acquired.connection);
     }
     if (cut_) {
       co_return Failure(
-          NotSent{NotSent::Reason::busy, "The reservation's lease ended before it was sent."});
+          not_sent({NotSent::Reason::busy, "The reservation's lease ended before it was sent."}));
     }
+    if (setup_->options.access_format) host_ = address_text(connection->destination.address);
     sent_at_ = steady_clock::now();
     unsent_ = false;
     const bool reused = connection->reused();
@@ -106,11 +107,20 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     if (written.nothing_left() && reused) continue;
     if (written.nothing_left()) {
       co_return Failure(
-          NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
+          not_sent({NotSent::Reason::unreachable, "The upstream closed the connection."}));
     }
-    co_return Failure(Unknown{written.error == io::IoError::timed_out,
-                              "The connection broke while the request was sent."});
+    const bool stalled = written.error == io::IoError::timed_out;
+    fault_ = stalled ? ForwardFault::timed_out : ForwardFault::broken;
+    co_return Failure(Unknown{stalled, "The connection broke while the request was sent."});
   }
+}
+
+/// Notes the failure for the access log.
+NotSent UpstreamCall::not_sent(NotSent why) {
+  fault_ = why.reason == NotSent::Reason::busy      ? ForwardFault::overflow
+           : why.reason == NotSent::Reason::timeout ? ForwardFault::connect_timeout
+                                                    : ForwardFault::unreachable;
+  return why;
 }
 
 void UpstreamCall::keep_rest(const io::Stream::Parts& parts, std::size_t written) {
@@ -161,7 +171,9 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   while (true) {
     const std::size_t end = find_head_end(connection->buffer.view(), searched);
     if (end > 0) {
-      co_return HeadRead{check_head(connection->buffer.view().substr(0, end)), false};
+      const auto refused = check_head(connection->buffer.view().substr(0, end));
+      if (refused) fault_ = ForwardFault::malformed;
+      co_return HeadRead{refused, false};
     }
     searched = connection->buffer.size();
     const io::IoError error = co_await connection->fill(bytes_max);
@@ -217,6 +229,9 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
 
 /// A read failed. Whether the upstream may still be at work on the request.
 void UpstreamCall::note_end(io::IoError error) {
+  fault_ = error == io::IoError::timed_out ? ForwardFault::timed_out
+           : error == io::IoError::no_room ? ForwardFault::malformed
+                                           : ForwardFault::broken;
   if (error == io::IoError::timed_out) return;
   // What was cancelled here goes on there.
   if (error == io::IoError::broken && connection->quiet(true)) return;
@@ -249,6 +264,7 @@ BodyReader::Piece UpstreamCall::take_body() {
     malformed_ = "The answer's body is malformed at byte ";
     malformed_.append(std::to_string(chunks.fault_at())).append(": ").append(chunks.fault()) += '.';
     body_error = malformed_;
+    fault_ = ForwardFault::malformed;
   }
   return piece;
 }
@@ -322,7 +338,7 @@ std::chrono::nanoseconds UpstreamCall::duration() const {
 }
 
 ForwardRecord UpstreamCall::record(int status) const {
-  return {true, timed_out, status, sent_at_, duration()};
+  return {true, timed_out, status, sent_at_, duration(), fault_, host_};
 }
 
 }  // namespace onceproxy::http

@@ -132,7 +132,8 @@ void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> ado
   });
 }
 
-void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) {
+void Worker::accepted(io::Socket socket, std::string client, std::uint16_t port,
+                      const tls::ServerPort* tls) {
   if (!shared_.client_slots.try_take()) {
     refuse_overload(std::move(socket), tls != nullptr);
     return;
@@ -141,6 +142,7 @@ void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPo
       connection_parts_, std::move(socket), std::move(client), Slots::Taken(&shared_.client_slots),
       tls != nullptr ? tls->context() : nullptr);
   ClientConnection& started = *connection;
+  started.came_from(port);
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   io::start(serve(started));
@@ -180,7 +182,7 @@ void Worker::refuse_overload(io::Socket socket, bool secure) {
   record.decision = gate::Decision::busy;
   record.status = 503;
   record.error = "Too many connections.";
-  reports_.turned_away(record);
+  reports_.turned_away(record, *setup_);
 }
 
 void Worker::forget(ClientConnection& connection) {

@@ -93,7 +93,8 @@ class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
  private:
   // From other workers' threads:
   void shares_shed() override;
-  void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) override;
+  void accepted(io::Socket socket, std::string client, std::uint16_t port,
+                const tls::ServerPort* tls) override;
   void not_accepted(const io::ErrorCode& error) override;
   void refuse_overload(io::Socket socket, bool secure);
   Task<void> serve(ClientConnection& connection);
