@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <future>
-#include <map>
 #include <mutex>
-#include <stdexcept>
 #include <utility>
 
 #include "store/postgres/channels.hpp"
@@ -14,29 +12,13 @@
 #include "store/postgres/postgres_inspection.hpp"
 #include "store/postgres/reserving.hpp"
 #include "store/postgres/settling.hpp"
+#include "store/postgres/start_check.hpp"
 #include "store/postgres/telling.hpp"
+#include "store/postgres/trouble_limit.hpp"
 #include "store/postgres/upkeep.hpp"
 
 namespace onceproxy::store {
 namespace {
-
-/// Of one kind of trouble, one line a second is enough.
-class Troubles {
- public:
-  bool first(std::string_view kind) {
-    const auto now = std::chrono::steady_clock::now();
-    const std::lock_guard lock(mutex_);
-    auto found = next_.find(kind);
-    if (found == next_.end()) found = next_.emplace(std::string(kind), now).first;
-    if (found->second > now) return false;
-    found->second = now + std::chrono::seconds(1);
-    return true;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> next_;
-};
 
 /// Beside those of the loops, for upkeep, notifications and operators. One of them hears what other
 /// instances tell; more than one are made only where a statement waits for a standby.
@@ -44,38 +26,6 @@ constexpr std::size_t house_connections = 4;
 
 /// How long a close waits, at least, until the database knows that this instance has ended.
 constexpr std::chrono::milliseconds farewell_max{500};
-
-/// Connects as every later connection will, so that a start fails where they would.
-void look_at_server(const PostgresOptions& options, SharedNotes& notes) {
-  if (const std::string wrong = wrong_options(options); !wrong.empty()) {
-    throw std::runtime_error(wrong);
-  }
-  const std::atomic<bool> never{false};
-  auto connected = connect(options, never);
-  if (const auto* const error = std::get_if<ConnectError>(&connected)) {
-    throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
-  }
-  const auto session = std::get<pq::ConnectionPtr>(std::move(connected));
-  const Patience patience{Patience::SteadyClock::now() + options.connect_timeout, never};
-  const auto prepared = prepare(session.get(), options, false, patience);
-  if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
-    throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
-  }
-  PQexitPipelineMode(session.get());
-  pq::ResultPtr found;
-  if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
-                        nullptr, nullptr, 1) == 1) {
-    found = answer(session.get(), patience);
-  }
-  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
-    throw std::runtime_error("cannot read from PostgreSQL: " +
-                             pq::trimmed(PQerrorMessage(session.get())));
-  }
-  for (int i = 0; i < PQntuples(found.get()); ++i) {
-    const pq::Row row(found.get(), i);
-    notes.found(row.text(0), row.text(1));
-  }
-}
 
 class OpenPostgres final : public PostgresStore {
  public:
@@ -88,7 +38,7 @@ class OpenPostgres final : public PostgresStore {
         recent_(options.cache_bytes),
         room_(tuning.waiting_max, tuning.waiting_bytes_max),
         duplicates_(tuning.duplicates_max) {
-    look_at_server(options_, notes_);
+    check_at_start(options_, notes_);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
         if (observer_.failed) observer_.failed("audit");
@@ -185,7 +135,7 @@ class OpenPostgres final : public PostgresStore {
   Duplicates duplicates_;
   SharedNotes notes_;
   Upkeep::Flags flags_;
-  Troubles troubles_;
+  TroubleLimit troubles_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
   bool closed_ = false;
