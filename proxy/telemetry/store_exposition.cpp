@@ -17,11 +17,12 @@ using prometheus::MetricType;
 void append_unknown(std::vector<MetricFamily>& families, const StoreGauges& store,
                     const std::vector<std::string>& policies) {
   Family records("onceproxy_unknown_records",
-                 "Records whose outcome is unknown now, by what becomes of them: retry (the next "
-                 "duplicate goes through) or hold (they wait for an operator).",
+                 "Records with an unknown outcome, by what happens next: retry (the next duplicate "
+                 "is forwarded) or hold (an operator decides).",
                  MetricType::Gauge);
   Family age("onceproxy_unknown_oldest_age_seconds",
-             "For how long the first of them has been; 0 where there is none.", MetricType::Gauge);
+             "Time since the oldest of these records became unknown; 0 if there is none.",
+             MetricType::Gauge);
   std::map<std::pair<std::string_view, bool>, UnknownGauge> all;
   for (const std::string& policy : policies) {
     if (policy.empty()) continue;
@@ -50,55 +51,64 @@ void append_rocksdb(std::vector<MetricFamily>& families, const StoreGauges& stor
     append_gauge(families, name, help, value);
   };
   gauge("onceproxy_store_clock_offset_seconds",
-        "How far the wall clock is ahead of the store's time; below zero: behind.",
+        "How far the wall clock is ahead of the store's clock; negative if it is behind.",
         store.clock_offset_seconds);
   gauge("onceproxy_store_clock_doubted",
-        "1 while the wall clock is not believed and nothing that has expired is purged.",
+        "1 while the wall clock is considered wrong and no expired record is removed.",
         std::uint64_t{store.clock_doubted});
   gauge("onceproxy_store_backup_last_success_timestamp_seconds",
-        "When the last backup was made; 0: none since the start.", store.last_backup);
+        "When the last backup was made, in seconds since the epoch; 0 if none was made since the "
+        "start.",
+        store.last_backup);
   gauge("onceproxy_store_prepared_log",
-        "1 while the write-ahead log is written over prepared space (store.rocksdb.prepared_log).",
+        "1 while the write-ahead log is written over preallocated space "
+        "(store.rocksdb.prepared_log).",
         std::uint64_t{store.prepared_log});
-  gauge("onceproxy_store_bytes_limit", "Above it the store takes no new operation.",
+  gauge("onceproxy_store_bytes_limit", "Size above which the store accepts no new operation.",
         store.bytes_max);
-  gauge("onceproxy_store_writes_stopped", "1 while RocksDB takes no write, since it is behind.",
+  gauge("onceproxy_store_writes_stopped",
+        "1 while RocksDB accepts no writes because compaction is behind.",
         std::uint64_t{store.writes_stopped});
   gauge("onceproxy_store_delayed_write_rate_bytes",
-        "Bytes a second that RocksDB takes while it is behind; 0 where as many as come.",
+        "Bytes per second that RocksDB accepts while compaction is behind; 0 if there is no limit.",
         store.delayed_write_rate);
-  gauge("onceproxy_store_background_errors", "Flushes and compactions failed since it was opened.",
-        store.background_errors);
-  gauge("onceproxy_store_memtable_bytes", "Writes held in memory, not yet in files.",
+  gauge("onceproxy_store_background_errors",
+        "Flushes and compactions that failed since the store was opened.", store.background_errors);
+  gauge("onceproxy_store_memtable_bytes", "Writes in memory that are not in table files yet.",
         store.memtable_bytes);
   gauge("onceproxy_store_compaction_pending_bytes",
-        "What compaction has yet to rewrite, estimated.", store.compaction_pending_bytes);
+        "Bytes that compaction still has to rewrite, estimated.", store.compaction_pending_bytes);
   gauge("onceproxy_store_compactions_running", "Compactions under way.", store.compactions_running);
-  gauge("onceproxy_store_block_cache_bytes", "What is kept in memory for reading.",
+  gauge("onceproxy_store_block_cache_bytes", "Memory that the block cache uses.",
         store.block_cache_bytes);
-  gauge("onceproxy_store_blob_bytes", "Answers kept outside the tables.", store.blob_bytes);
+  gauge("onceproxy_store_blob_bytes", "Size of the stored answers in blob files.",
+        store.blob_bytes);
 }
 
 void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
     append_gauge(families, name, help, value);
   };
-  gauge("onceproxy_store_healthy", "0 while the store cannot promise anything.",
+  gauge("onceproxy_store_healthy", "1 while the store works; 0 while it has failed.",
         std::uint64_t{store.healthy});
-  gauge("onceproxy_store_bytes", "What the store takes on disk.", store.bytes);
+  gauge("onceproxy_store_bytes", "Size of the store on disk.", store.bytes);
   gauge("onceproxy_store_reservations", "Reservations under way, of all policies.",
         store.reservations);
-  gauge("onceproxy_store_reservations_limit", "Above it the store takes no new operation.",
+  gauge("onceproxy_store_reservations_limit",
+        "Number of reservations above which the store accepts no new operation.",
         store.reservations_max);
   gauge("onceproxy_store_waiting",
-        "Requests that wait for another's outcome or their entity's turn.", store.waiting);
-  gauge("onceproxy_store_waiting_limit", "Above it a request does not wait.", store.waiting_max);
-  gauge("onceproxy_store_waiting_bytes", "What those that wait take in memory.",
+        "Requests that wait for the outcome of another request or for the turn of their entity.",
+        store.waiting);
+  gauge("onceproxy_store_waiting_limit",
+        "Number of waiting requests above which further requests do not wait.", store.waiting_max);
+  gauge("onceproxy_store_waiting_bytes", "Memory held by the requests that wait.",
         store.waiting_bytes);
-  gauge("onceproxy_store_waiting_bytes_limit", "Above it a request does not wait.",
+  gauge("onceproxy_store_waiting_bytes_limit",
+        "Memory of waiting requests above which further requests do not wait.",
         store.waiting_bytes_max);
-  gauge("onceproxy_audit_bytes", "What the audit log takes on disk.", store.audit_bytes);
-  Family dropped("onceproxy_audit_dropped_total", "Entries that the audit log could not keep.",
+  gauge("onceproxy_audit_bytes", "Size of the audit log on disk.", store.audit_bytes);
+  Family dropped("onceproxy_audit_dropped_total", "Audit log entries that could not be written.",
                  MetricType::Counter);
   dropped.add({}, store.audit_dropped);
   dropped.move_to(families);
@@ -117,7 +127,7 @@ void append_gauges(std::vector<MetricFamily>& families, const StoreGauges& store
 
 void append_store(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   Family commit("onceproxy_store_commit_duration_seconds",
-                "Time a batch of store operations took to become durable.", MetricType::Histogram);
+                "Time until a batch of store operations was durable.", MetricType::Histogram);
   commit.add({}, snapshot.commit_time, true);
   commit.move_to(families);
   Family batch("onceproxy_store_batch_size", "Store operations in one batch.",
