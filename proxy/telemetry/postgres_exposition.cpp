@@ -29,13 +29,12 @@ class Families {
   std::vector<MetricFamily>& out_;
 };
 
-void append_gauges(Families& out, const PostgresGauges& now) {
+void append_gauges(Families& out, const store::PostgresStats& now) {
   out.gauge("onceproxy_postgres_circuit_open",
             "1 while the database does not answer and operations are refused without asking it.",
             std::uint64_t{now.circuit_open});
   out.gauge("onceproxy_postgres_listening",
-            "1 while notifications of the other instances are received.",
-            std::uint64_t{now.listening});
+            "1 while notifications of the other instances are received.", std::uint64_t{now.hears});
   out.gauge("onceproxy_postgres_connections", "Open connections to the database.", now.connections);
   out.gauge("onceproxy_postgres_connections_limit",
             "Maximum number of connections (store.postgres.connections).", now.connections_max);
@@ -52,7 +51,7 @@ void append_gauges(Families& out, const PostgresGauges& now) {
             now.retained);
 }
 
-void append_counters(Families& out, const PostgresGauges& now) {
+void append_counters(Families& out, const store::PostgresStats& now) {
   out.counter("onceproxy_postgres_round_trips_total", "Round trips to the database.",
               now.round_trips);
   out.counter("onceproxy_postgres_connects_total", "Connections to the database that were opened.",
@@ -78,7 +77,7 @@ void append_counters(Families& out, const PostgresGauges& now) {
 
 }  // namespace
 
-void append_postgres(std::vector<MetricFamily>& families, const PostgresGauges& now) {
+void append_postgres(std::vector<MetricFamily>& families, const store::PostgresStats& now) {
   Families out(families);
   append_gauges(out, now);
   append_counters(out, now);

@@ -280,6 +280,7 @@ PostgresStats OpenPostgres::stats() const {
   out.queued = Counters::get(counters_.queued);
   out.queued_max = options_.queue_max;
   out.reservations_active = holdings_.size();
+  out.reservations_max = options_.pending_max;
   out.calls_waiting = room_.calls();
   out.calls_waiting_max = tuning_.waiting_max;
   out.waiting_bytes = room_.bytes();
@@ -287,7 +288,7 @@ PostgresStats OpenPostgres::stats() const {
   out.cache_bytes = recent_.bytes();
   out.cache_bytes_max = options_.cache_bytes;
   out.retained = Counters::get(counters_.retained);
-  out.table_bytes = flags_.table_bytes.load();
+  out.bytes = flags_.table_bytes.load();
   out.records_estimate = flags_.records_estimate.load();
   out.records = upkeep_->counts();
   out.audit_bytes = audit_ ? audit_->bytes() : 0;

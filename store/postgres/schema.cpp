@@ -81,7 +81,7 @@ void step(PGconn* connection, const PostgresOptions& options, int to, const Migr
     run(connection, statements_for(to, quoted(connection, options.schema)), what);
     run(connection, "COMMIT", what);
   } catch (const std::runtime_error&) {
-    pq::ResultPtr(PQexec(connection, "ROLLBACK"));
+    PQclear(PQexec(connection, "ROLLBACK"));
     throw;
   }
   sink("schema \"" + options.schema + "\" is now at version " + std::to_string(to));

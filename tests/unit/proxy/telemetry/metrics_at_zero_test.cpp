@@ -83,9 +83,9 @@ TEST_CASE("every reason to forward without protection has a word of its own, sho
 TEST_CASE("unknown records show for every policy, and for those that the store alone remembers") {
   Metrics metrics("1");
   metrics.policy("rides");
-  StoreGauges gauges;
-  gauges.unknown_by_policy = {{"rides", true, 2, 90.5}, {"gone", false, 1, 3}};
-  metrics.store_gauges([&] { return gauges; });
+  StoreGauges::RocksDb store;
+  store.stats.records.unknown_by_policy = {{"rides", true, 2, 90'500ms}, {"gone", false, 1, 3s}};
+  metrics.store_gauges([&] { return StoreGauges{store}; });
   const Exposition shown(metrics.exposition());
   const auto at = [&](const std::string& name, const std::string& policy, const std::string& then) {
     return shown.at(name + "{policy=" + quoted(policy) + ",then=" + quoted(then) + "}");

@@ -15,22 +15,23 @@ using namespace std::chrono_literals;
 
 TEST_CASE("the store's health and limits are shown beside what they limit") {
   Metrics metrics("1");
-  StoreGauges gauges{.bytes = 1,
-                     .records_estimate = 2,
-                     .bytes_max = 3,
-                     .reservations = 4,
-                     .reservations_max = 5,
-                     .clock_offset_seconds = -1.5,
-                     .audit_bytes = 6,
-                     .audit_dropped = 14,
-                     .delayed_write_rate = 7,
-                     .background_errors = 8,
-                     .memtable_bytes = 9,
-                     .compaction_pending_bytes = 10,
-                     .compactions_running = 11,
-                     .block_cache_bytes = 12,
-                     .blob_bytes = 13};
-  metrics.store_gauges([&] { return gauges; });
+  StoreGauges::RocksDb store;
+  store.stats.bytes = 1;
+  store.stats.records_estimate = 2;
+  store.stats.bytes_max = 3;
+  store.stats.reservations_active = 4;
+  store.stats.reservations_max = 5;
+  store.stats.clock.wall_ahead = -1500ms;
+  store.stats.audit_bytes = 6;
+  store.stats.audit_dropped = 14;
+  store.figures.delayed_write_rate = 7;
+  store.figures.background_errors = 8;
+  store.figures.memtable_bytes = 9;
+  store.figures.compaction_pending_bytes = 10;
+  store.figures.compactions_running = 11;
+  store.figures.block_cache_bytes = 12;
+  store.figures.blob_bytes = 13;
+  metrics.store_gauges([&] { return StoreGauges{store}; });
   const Exposition shown(metrics.exposition());
   CHECK(shown.at("onceproxy_store_bytes") == 1);
   CHECK(shown.at("onceproxy_store_bytes_limit") == 3);
@@ -50,15 +51,15 @@ TEST_CASE("the store's health and limits are shown beside what they limit") {
   CHECK(shown.at("onceproxy_store_blob_bytes") == 13);
   CHECK(shown.at("onceproxy_audit_bytes") == 6);
   CHECK(shown.at("onceproxy_audit_dropped_total") == 14);
-  gauges.healthy = false;
+  store.stats.healthy = false;
   CHECK(shown.at(R"(onceproxy_store_records{state="all"})") == 2);
-  gauges.records_counted = true;
-  gauges.records_reserved = 21;
-  gauges.records_completed = 22;
-  gauges.records_unknown = 23;
-  gauges.clock_doubted = true;
-  gauges.prepared_log = true;
-  gauges.writes_stopped = true;
+  store.stats.records.known = true;
+  store.stats.records.reserved = 21;
+  store.stats.records.completed = 22;
+  store.stats.records.unknown = 23;
+  store.stats.clock.doubted = true;
+  store.stats.prepared_log = true;
+  store.figures.writes_stopped = true;
   const Exposition ill(metrics.exposition());
   CHECK(ill.at("onceproxy_store_healthy") == 0);
   CHECK(ill.at("onceproxy_store_clock_doubted") == 1);
@@ -98,8 +99,13 @@ TEST_CASE("the store's side is counted from any thread") {
 TEST_CASE("the store's gauges are read at each scrape, and their failure hides nothing else") {
   Metrics metrics("1");
   CHECK_FALSE(Exposition(metrics.exposition()).mentions("onceproxy_store_bytes"));
-  std::uint64_t bytes = 1;
-  metrics.store_gauges([&] { return StoreGauges{++bytes, 7}; });
+  StoreGauges::RocksDb store;
+  store.stats.bytes = 1;
+  store.stats.records_estimate = 7;
+  metrics.store_gauges([&] {
+    ++store.stats.bytes;
+    return StoreGauges{store};
+  });
   CHECK(Exposition(metrics.exposition()).at("onceproxy_store_bytes") == 2);
   const Exposition second(metrics.exposition());
   CHECK(second.at("onceproxy_store_bytes") == 3);

@@ -103,7 +103,10 @@ TEST_CASE("a duplicate's age reaches to a week and beyond") {
 
 TEST_CASE("large numbers are shown to the last digit") {
   Metrics metrics("1");
-  metrics.store_gauges([] { return StoreGauges{4'294'967'297, 1'234'567'891}; });
+  store::PostgresStats stats;
+  stats.bytes = 4'294'967'297;
+  stats.records_estimate = 1'234'567'891;
+  metrics.store_gauges([&] { return StoreGauges{stats}; });
   const std::string text = metrics.exposition();
   CHECK(text.find("onceproxy_store_bytes 4294967297\n") != std::string::npos);
   CHECK(text.find(R"(onceproxy_store_records{state="all"} 1234567891)") != std::string::npos);
