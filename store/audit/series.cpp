@@ -156,10 +156,10 @@ std::optional<std::string> AuditSeries::check() {
   const auto named = there ? identity(path) : std::nullopt;
   if (named == std::pair(status.st_dev, status.st_ino)) return std::nullopt;
   current_.reset();
-  if (named) return path.string() + " was replaced, and what it held is lost";
+  if (named) return path.string() + " was replaced, and its entries are lost";
   bytes_ -= files_.back().bytes;
   files_.pop_back();
-  return path.string() + " is gone, with what it held";
+  return path.string() + " was deleted, and its entries are lost";
 }
 
 std::optional<std::string> AuditSeries::sync() {

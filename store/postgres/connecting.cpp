@@ -130,7 +130,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect_to(const Target& target,
     values[i] = given[i].second;
   }
   pq::ConnectionPtr connection(PQconnectStartParams(keys.data(), values.data(), 1));
-  if (connection == nullptr) return ConnectError{"53200", "there is no memory for a connection"};
+  if (connection == nullptr) return ConnectError{"53200", "out of memory while connecting"};
   auto what = PGRES_POLLING_WRITING;
   while (PQstatus(connection.get()) != CONNECTION_BAD && what != PGRES_POLLING_OK &&
          what != PGRES_POLLING_FAILED) {
@@ -177,7 +177,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
     error.state = std::move(failed.state);
     error.message += (error.message.empty() ? "" : "; ") + failed.message;
   }
-  if (error.state.empty()) return ConnectError{"08001", "nobody wants a connection any more"};
+  if (error.state.empty()) return ConnectError{"08001", "connecting was cancelled"};
   return error;
 }
 

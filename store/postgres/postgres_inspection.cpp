@@ -69,7 +69,7 @@ RecordView view(const pq::Row& row) {
     if (!row.flag(c_replayable)) out.not_kept = static_cast<NotKept>(row.number(c_not_kept));
   } else if (state == Record::State::unknown || over) {
     out.state = RecordView::State::unknown;
-    if (state == Record::State::reserved) out.error = "nobody holds the reservation any more";
+    if (state == Record::State::reserved) out.error = "no request holds the reservation any more";
   } else {
     out.state = RecordView::State::reserved;
     out.held = row.flag(c_alive);

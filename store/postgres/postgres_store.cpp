@@ -310,7 +310,7 @@ PostgresStats OpenPostgres::stats() const {
 }
 
 std::string OpenPostgres::failure() const {
-  if (flags_.unsafe.load()) return "the server's settings would lose what it commits";
+  if (flags_.unsafe.load()) return "the server's settings may lose committed transactions";
   if (!circuit_.open()) return "";
   const std::string why = connector_->failure();
   return why.empty() ? "the database does not answer" : why;

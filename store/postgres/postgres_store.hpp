@@ -22,9 +22,9 @@ class PostgresStore : public Store {
  public:
   /// Connects once and looks at the server and the schema. Throws std::runtime_error with a message
   /// for an operator: options that cannot be, no server, a schema that is not this program's,
-  /// settings of the server that would lose what it commits. `loops`: how many loops will share the
-  /// connections. `clock` is for the audit log and counts; it decides nothing, and outlives the
-  /// store.
+  /// settings of the server that may lose committed transactions. `loops`: how many loops will
+  /// share the connections. `clock` is for the audit log and counts; it decides nothing, and
+  /// outlives the store.
   static std::unique_ptr<PostgresStore> open(const PostgresOptions& options, std::size_t loops,
                                              const Clock& clock, PostgresObserver observer);
 

@@ -55,11 +55,12 @@ constexpr std::string_view checks =
 /// What would lose what was acknowledged, or nothing.
 std::string unsafe(const PGresult* found, const PostgresOptions& options) {
   const auto value = [&](int column) { return std::string(PQgetvalue(found, 0, column)); };
-  if (value(2) != "on") return "the server runs with fsync = off, so it may lose what it commits";
+  if (value(2) != "on")
+    return "the server runs with fsync = off, so it may lose committed transactions";
   const std::string commit = value(3);
   if (options.durability == Durability::primary) {
-    return commit == "off" ? "synchronous_commit is off, so the server may lose what it commits; "
-                             "set it to on for this role"
+    return commit == "off" ? "synchronous_commit is off, so the server may lose committed "
+                             "transactions; set it to on for this role"
                            : "";
   }
   const std::string remedy = ", or set store.postgres.durability: primary";
@@ -73,7 +74,8 @@ std::string unsafe(const PGresult* found, const PostgresOptions& options) {
            "; set it to on for this role" + remedy;
   }
   if (value(5) != "t") {
-    return "store.postgres.durability is quorum, and this role cannot see what the standbys have; "
+    return "store.postgres.durability is quorum, and this role cannot see the state of the "
+           "standbys; "
            "GRANT pg_read_all_stats to it" +
            remedy;
   }

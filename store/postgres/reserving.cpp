@@ -83,7 +83,7 @@ std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequ
     return Unavailable{Reason::failed};
   }
   if (work.unsafe.load(std::memory_order_relaxed)) {
-    work.failed(trouble::unsafe, "the server's settings would lose what it commits");
+    work.failed(trouble::unsafe, "the server's settings may lose committed transactions");
     return Unavailable{Reason::failed};
   }
   if (work.holdings.size() >= work.options.pending_max) return Unavailable{Reason::pending};

@@ -72,7 +72,7 @@ void Reserving::confirmed() {
     case Confirmation::Outcome::unconfirmed:
       break;
   }
-  work_.failed(trouble::unconfirmed, "no standby has what an answer stands on");
+  work_.failed(trouble::unconfirmed, "no standby confirmed the row that an answer repeats");
   if (reply.row().number(o_code) == code::reserved) {
     undo();
     finish(Unavailable{Reason::failed});

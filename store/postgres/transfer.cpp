@@ -96,7 +96,7 @@ class PostgresTransfer::Session {
     if (failed) throw std::runtime_error(pq::trimmed(PQresultErrorMessage(failed.get())));
     if (local_only_) {
       throw std::runtime_error(
-          "the database was not sure that a standby has what was moved; run the command again");
+          "no standby confirmed the last records that were moved; run the command again");
     }
     return added;
   }

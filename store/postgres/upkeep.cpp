@@ -166,7 +166,7 @@ void Upkeep::look() {
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {
                      work_.observer.event(
                          safe ? "the server's settings are safe again"
-                              : "the server's settings would lose what it commits: fsync, "
+                              : "the server's settings may lose committed transactions: fsync, "
                                 "synchronous_commit or synchronous_standby_names was changed");
                    }
                  });
@@ -181,7 +181,7 @@ void Upkeep::sweep() {
       [this](const Reply& reply) {
         sweeping_ = false;
         if (!reply.good() && !reply.lost) {
-          work_.failed(failure_of(reply.sqlstate).kind, "removing what expired: " + reply.error);
+          work_.failed(failure_of(reply.sqlstate).kind, "removing expired rows: " + reply.error);
         }
       });
 }

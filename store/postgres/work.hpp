@@ -43,7 +43,7 @@ struct Work {
   AuditLog* audit;
   /// What stands in the way of a look each `poll`: nothing, where notifications come.
   const std::atomic<bool>& hears;
-  /// The server's settings would lose what it commits.
+  /// The server's settings may lose committed transactions.
   const std::atomic<bool>& unsafe;
   const std::atomic<bool>& closing;
   /// An operation failed; counts it, and tells the log now and then.

@@ -40,7 +40,7 @@ RecordView::State shown(Record::State state) {
 }
 
 /// Of a reservation whose lease is over: nothing else was written.
-constexpr std::string_view holder_gone = "nobody holds the reservation any more";
+constexpr std::string_view holder_gone = "no request holds the reservation any more";
 
 std::unique_ptr<Operation> operation_on(const Fingerprint& fingerprint, Operation::Kind kind,
                                         const Record& record) {

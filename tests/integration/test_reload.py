@@ -129,7 +129,7 @@ def test_a_bad_file_keeps_the_old_one_and_tells_every_error(proxy):
     assert [problem["path"] for problem in answer["problems"]] == [
         "policies[0].colour", "policies[0].lease"]
     assert all(problem["line"] > 0 and problem["message"] for problem in answer["problems"])
-    wait_for_line(proxy, "configuration not reloaded; what was loaded stays in force")
+    wait_for_line(proxy, "configuration not reloaded; the configuration in force is kept")
     logged = lines(proxy, "configuration problem")
     assert [line["path"] for line in logged] == ["policies[0].colour", "policies[0].lease"]
     assert duplicate_status(proxy, "k-1") == 200
@@ -140,21 +140,21 @@ def test_a_bad_file_keeps_the_old_one_and_tells_every_error(proxy):
     # The file's watcher knows that it was read already.
     rename_over(proxy.config, proxy.settings)
     wait_for_line(proxy, "configuration unchanged")
-    assert len(lines(proxy, "configuration not reloaded; what was loaded stays in force")) == 1
+    assert len(lines(proxy, "configuration not reloaded; the configuration in force is kept")) == 1
     assert proxy.metrics().sum(SUCCESSFUL) == 1
 
 
 def test_a_bad_file_is_told_once_by_the_watcher(proxy):
     rename_over(proxy.config, "listen: [\n")
-    wait_for_line(proxy, "configuration not reloaded; what was loaded stays in force")
+    wait_for_line(proxy, "configuration not reloaded; the configuration in force is kept")
     rename_over(proxy.config, "listen: [\n")
     rename_over(proxy.config, changed(proxy, [policy(**FIXED)]))
     wait_for_line(proxy, "configuration reloaded")
-    assert len(lines(proxy, "configuration not reloaded; what was loaded stays in force")) == 1
+    assert len(lines(proxy, "configuration not reloaded; the configuration in force is kept")) == 1
     assert duplicate_status(proxy, "k-1") == 208
 
 
-GONE = "the configuration file is not there or cannot be watched; what was loaded stays in force"
+GONE = "the configuration file is missing or cannot be watched; the configuration in force is kept"
 
 
 def test_a_file_that_is_gone_is_told_once_and_its_return_is_seen(proxy):

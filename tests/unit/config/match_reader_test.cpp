@@ -69,7 +69,7 @@ TEST_CASE("A path template that cannot match says why") {
   CHECK(wrong("/{a}/{a}") ==
         Texts{"match.path: \"/{a}/{a}\" is not a path template: {a} is captured twice"});
   CHECK(wrong("/caf\xc3\xa9") ==
-        Texts{"match.path: \"/caf\xc3\xa9\" is not a path template: write what is not ASCII "
+        Texts{"match.path: \"/caf\xc3\xa9\" is not a path template: characters outside ASCII must be "
               "percent-encoded"});
   for (const char* path : {"", "/a{b}", "/{}", "/{1}", "/a?b", "//a", "/../a", "/%2F", "/%zz"}) {
     CAPTURE(path);

@@ -121,7 +121,7 @@ TEST_CASE("Rules that cannot be meant are refused") {
         Texts{"outcome.rules[0].where.present: a field with a default is always there; leave "
               "`default` out"});
   CHECK(wrong("{where: {content: true, present: true}, is: release}") ==
-        Texts{"outcome.rules[0].where.present: `content: true` is always there; ask what it is"});
+        Texts{"outcome.rules[0].where.present: `content: true` is always present; compare its value"});
   CHECK(wrong("{where: {status: 409}, is: release}, {where: [{status: 409}, {body: /a, present: "
               "true}], is: complete}") ==
         Texts{"outcome.rules[1]: never applies: rules[0] applies to the same answers and stands "

@@ -134,7 +134,7 @@ TEST_CASE("An override replaces something, and nothing that is the policy's alon
     CHECK(wrong("[{" + critical + ", " + key + ": {}}]",
                 "fingerprint: client_key\nscope: shared\n") ==
           Texts{"overrides[0]." + key + ": `" + key +
-                "` is the policy's and cannot be overridden; what can is " + can});
+                "` cannot be overridden; an override may contain " + can});
   }
   CHECK(wrong("[{" + critical + ", windw: 5s}]") ==
         Texts{"overrides[0].windw: unknown key \"windw\"; did you mean \"window\"?"});

@@ -152,13 +152,13 @@ TEST_CASE("a file that vanished or was replaced is told once, and followed by an
   const auto path = files.directory.path() / "forwards-1.audit";
   SECTION("vanished") {
     std::filesystem::remove(path);
-    CHECK(series->check() == path.string() + " is gone, with what it held");
+    CHECK(series->check() == path.string() + " was deleted, and its entries are lost");
     CHECK(series->bytes() == 0);
   }
   SECTION("replaced") {
     std::ofstream(path.string() + ".new") << "another";
     std::filesystem::rename(path.string() + ".new", path);
-    CHECK(series->check() == path.string() + " was replaced, and what it held is lost");
+    CHECK(series->check() == path.string() + " was replaced, and its entries are lost");
   }
   CHECK_FALSE(series->check());
   CHECK_FALSE(series->append("two", files.now));
