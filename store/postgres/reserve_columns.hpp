@@ -1,9 +1,9 @@
-// The columns of the row that reserve(), a function in the database, answers (sql/1_reserve.sql).
+// The columns of the row that the database's function reserve() returns (sql/1_reserve.sql).
 #pragma once
 
 namespace onceproxy::store {
 
-/// The columns of what the function reserve() answers, in their order (sql/1_reserve.sql).
+/// In the order of the function's result.
 enum Column {
   o_code,
   o_now,
