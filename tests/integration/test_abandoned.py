@@ -1,5 +1,5 @@
-"""A service that takes one request at a time gets one at a time, also where the first one's client
-has stopped waiting: its turn is kept until the service has answered or closed the connection."""
+"""A service that can process only one request at a time never gets two, also if the client of the first one
+has left. The slot of that request is held until the service has answered or closed the connection."""
 
 import threading
 import time

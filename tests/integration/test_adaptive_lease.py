@@ -1,4 +1,4 @@
-"""A lease that follows how long the service takes."""
+"""A lease that adapts to the time that the service takes."""
 
 import threading
 

@@ -1,5 +1,5 @@
-"""Debian's Alertmanager sends its webhooks through `preset: alertmanager`: no page is lost, and
-none comes twice, whatever is retried."""
+"""Debian's Alertmanager sends its webhooks through `preset: alertmanager`. No notification is lost and none
+arrives twice, whatever is retried."""
 
 import datetime
 import json

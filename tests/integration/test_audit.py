@@ -1,4 +1,5 @@
-"""The audit log: what was forwarded and how it ended, what was refused, and what operators did."""
+"""The audit log: requests that were forwarded and their outcomes, refused requests, and actions of
+operators."""
 
 import json
 import threading

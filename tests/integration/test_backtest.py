@@ -1,4 +1,4 @@
-"""The backtest of a log: it agrees with what the proxy really does, in memory that does not grow."""
+"""The backtest of a log gives the same results as the proxy itself, in bounded memory."""
 
 import datetime
 import json

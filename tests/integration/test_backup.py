@@ -1,4 +1,4 @@
-"""`onceproxy backup` and `restore`: what a restored store knows, under traffic and at rest."""
+"""`onceproxy backup` and `restore`, under load and at rest: what a restored store knows."""
 
 import os
 import shutil

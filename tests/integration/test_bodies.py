@@ -1,4 +1,4 @@
-"""What a body is compared as: what it says that it is."""
+"""How bodies are compared: according to their Content-Type."""
 
 import pytest
 

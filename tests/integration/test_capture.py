@@ -1,4 +1,5 @@
-"""`log.capture`: what a proxy writes is what backtest reads, and says of the day what the proxy did."""
+"""`log.capture`: backtest can read the file that the proxy writes, and reports the same decisions that the
+proxy made."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Clocks that are wrong: at a start, while the program runs, and what operators see of it."""
+"""Wrong clocks at the start and while the program runs, and what operators see of them."""
 
 import threading
 import time

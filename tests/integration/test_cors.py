@@ -1,4 +1,4 @@
-"""CORS: pages of origins that are allowed can read what onceproxy answers, in a browser too."""
+"""CORS: pages of permitted origins can read the answers of onceproxy, also in a real browser."""
 
 import http.server
 import json

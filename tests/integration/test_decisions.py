@@ -1,4 +1,4 @@
-"""What each request gets: decision, status, problem and fields, exactly as promised."""
+"""Each decision has the documented status, problem and header fields."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""`onceproxy doctor`: what it finds on this machine, before the start and while the program runs."""
+"""`onceproxy doctor`: what it reports on this machine, before the start and while the program runs."""
 
 import json
 import os

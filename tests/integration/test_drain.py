@@ -1,4 +1,4 @@
-"""SIGTERM: what is under way finishes, nothing new begins, and the exit code is 0."""
+"""SIGTERM: requests under way are finished, no new ones are accepted, and the exit code is 0."""
 
 import os
 import signal

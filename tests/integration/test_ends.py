@@ -1,4 +1,5 @@
-"""Operations that end when another completes: what fires again is new, and its duplicates are not."""
+"""Operations that end when another one completes: the next request is a new operation with duplicates of its
+own."""
 
 import threading
 

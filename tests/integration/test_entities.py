@@ -1,4 +1,5 @@
-"""Entities: one at a time and in order, stale ones ignored, nothing after the end."""
+"""Entities: requests are forwarded one at a time and in order, stale ones are not forwarded, and nothing is
+forwarded while the entity is closed."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Which requests are one operation: keys, fields, callers, spellings."""
+"""Which requests belong to one operation: keys, fields, callers, spellings."""
 
 import pytest
 

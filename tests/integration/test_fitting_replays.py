@@ -1,4 +1,4 @@
-"""A replay fits the request that asks: its coding, its origin, its own id."""
+"""A replay is adapted to its request: its content coding, its origin, its own id."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What the upstream sees, and what clients can not make it see."""
+"""The header fields that the service gets, and that clients cannot forge."""
 
 import re
 

@@ -1,5 +1,6 @@
-"""Whole connections with mutated bytes, to every side of the program. Whatever comes, the program
-lives, speaks strict HTTP in both directions, gives everything back, and still serves and drains."""
+"""Connections with mutated bytes, to every port of the program and from the service. In every case the
+program keeps running, sends strictly valid HTTP in both directions, releases all resources, and still serves
+and drains."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the connection fuzzer's claims rest on: its reading of answers, and what it expects of them."""
+"""The checks of the connection fuzzer: how it reads answers, and which answers it expects."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The history checker itself: right histories pass, and each kind of wrong one is refused."""
+"""The history checker itself: it accepts valid histories, and refuses each kind of invalid one."""
 
 import copy
 import random

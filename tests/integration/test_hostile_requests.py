@@ -1,5 +1,5 @@
-"""Requests that two parsers could understand differently, and requests that are bombs: refused,
-the connection closed, and not a byte of them sent on."""
+"""Requests that two parsers could understand differently, and oversized requests: they are refused, the
+connection is closed, and no byte of them is forwarded."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""`cmake --install` and the version: what a package gets, and that it is of one version."""
+"""`cmake --install` and the version: which files are installed, and that all of them have the same
+version."""
 
 import json
 import pathlib

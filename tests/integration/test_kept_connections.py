@@ -1,4 +1,4 @@
-"""Connections to the upstream that are kept: used again where that loses nothing."""
+"""Kept connections to the upstream are reused when that cannot lose a request."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""When the kernel refuses: no descriptor for a new connection, no memory for a send, short writes."""
+"""Failures of the kernel: no descriptor for a new connection, no memory for a send, short writes."""
 
 import pytest
 

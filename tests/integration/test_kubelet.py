@@ -1,5 +1,5 @@
-"""The order of start and stop in a pod: the manifests of deploy/kubernetes, with the kubelet's part played
-by harness/kubelet.py. Rollouts under load are in test_rollouts.py."""
+"""The order in which a pod starts and stops, with the manifests of deploy/kubernetes and a simulated kubelet
+(harness/kubelet.py). Rollouts under load are in test_rollouts.py."""
 
 import pathlib
 import signal

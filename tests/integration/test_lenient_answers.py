@@ -1,5 +1,5 @@
-"""upstream.http: lenient takes what old services send and what can mean one thing only. What two
-parsers could read differently is refused all the same, and clients get a clean answer."""
+"""`upstream.http: lenient` accepts answers of old services if they have only one meaning. Answers that two
+parsers could read differently are still refused, and clients get well-formed answers."""
 
 import pytest
 

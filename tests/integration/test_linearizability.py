@@ -1,5 +1,5 @@
-"""The checker of histories is held to account: right histories pass, and each thing that must not
-happen is found (harness/linearizability.py)."""
+"""The linearizability checker itself (harness/linearizability.py): it accepts valid histories, and finds each
+kind of violation."""
 
 import pytest
 

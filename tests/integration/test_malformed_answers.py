@@ -1,4 +1,5 @@
-"""Answers that are no HTTP, or more than was asked for: refused, and no part of them reaches anybody."""
+"""Answers that are not valid HTTP, or longer than announced: they are refused, and no part of them reaches a
+client."""
 
 import pytest
 

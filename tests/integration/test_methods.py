@@ -1,5 +1,5 @@
-"""What a method has to do with an operation: HEAD and GET are two, and a service may take another
-method than the request's own."""
+"""Methods and operations: HEAD and GET are different operations, and a service may apply another method than
+that of the request line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""proxy/telemetry/REFERENCE.md: the metrics that it tells are those that the program exposes."""
+"""proxy/telemetry/REFERENCE.md lists exactly the metrics that the program exposes."""
 
 import pathlib
 import re

@@ -1,4 +1,5 @@
-"""A policy that covers nothing because of a slip shows: requests that it nearly covers are counted."""
+"""A policy that covers nothing because of a mistake is visible: requests that it nearly covers are
+counted."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""What an alert's severity changes: how long it is remembered, how often it may come, what its
-duplicates get."""
+"""Overrides by an alert's severity: how long it is remembered, how often it may come, and how its duplicates
+are answered."""
 
 import threading
 

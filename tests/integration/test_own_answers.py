@@ -1,4 +1,4 @@
-"""`respond` for what went wrong outside a policy's own rules, and refusals that name the setting."""
+"""`respond` for errors outside a policy's own rules, and refusals that name the setting that causes them."""
 
 import pytest
 

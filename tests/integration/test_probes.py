@@ -1,4 +1,4 @@
-"""`onceproxy health` and `onceproxy drain`: what a container's probes and hooks run."""
+"""`onceproxy health` and `onceproxy drain`, which a container's probes and hooks run."""
 
 import socket
 import threading

@@ -1,6 +1,6 @@
-"""Debian's Prometheus in front of three live instances, one of them on PostgreSQL: every panel of the
-dashboard shows something, every alert has its case and its section in the runbook, and the indicators
-say what happened."""
+"""Debian's Prometheus with three running instances, one of them on PostgreSQL. Every panel of the dashboard
+shows data, every alert has a test case and a section in the runbook, and the indicators agree with what
+happened."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""HTTP/1.1 and HTTP/1.0 as RFC 9110 and 9112 have them, on covered requests and on others."""
+"""HTTP/1.1 and HTTP/1.0 according to RFC 9110 and 9112, for covered requests and for others."""
 
 import threading
 

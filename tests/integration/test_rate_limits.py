@@ -1,4 +1,4 @@
-"""Rate limits: durable, and consumed by what is forwarded alone."""
+"""Rate limits survive a restart, and count only requests that are forwarded."""
 
 from harness import policy, request
 from harness.client import once

@@ -1,5 +1,4 @@
-"""What an operator sees of the store and changes in it, over the admin port and on the command
-line."""
+"""What operators see of the records and change in them, through the admin port and on the command line."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Reload: the file is loaded anew by SIGHUP, POST /reload or a change of it, and nobody notices."""
+"""Reload by SIGHUP, POST /reload or a change of the file, without disturbing requests."""
 
 import http.client
 import json

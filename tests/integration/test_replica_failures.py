@@ -1,5 +1,5 @@
-"""The database fails in every way that it can: a clear word, nothing forwarded without a
-reservation, and health by itself once it is back."""
+"""Failures of the database: requests are refused with a clear reason, nothing is forwarded without a
+reservation, and the store recovers by itself when the database is back."""
 
 import contextlib
 import subprocess

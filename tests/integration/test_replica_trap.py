@@ -1,6 +1,6 @@
-"""What PostgreSQL's primary shows before its standby has it must not be answered from: a failover
-would lose it, and the operation would have run without being remembered. With `durability: quorum`
-such a row is neither a promise nor a replay."""
+"""Rows that PostgreSQL's primary shows before its standby has them must not be replayed. A failover would
+lose them, and the operation would have been executed without being remembered. With `durability: quorum` such
+a row is neither a reservation nor a replay."""
 
 import threading
 

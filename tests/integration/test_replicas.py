@@ -1,5 +1,5 @@
-"""Several processes on one PostgreSQL see each other's requests: one execution a key, replays from
-any of them, and whatever one of them is told to forget."""
+"""Several processes on one PostgreSQL server see each other's requests: each key is executed once, any
+process can replay the answer, and records that one process deletes are gone for all."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""The request's id, in every answer and in the log, and what the service is told of who asks."""
+"""The request's id in every answer and in the log, and the fields that identify the client to the service."""
 
 import re
 import uuid

@@ -1,5 +1,5 @@
-"""What names an operation may lie deep: in JSON in a text, in base64, in XML, in part of a header.
-And what changes with every attempt need not count."""
+"""Selectors reach fields at any depth: in JSON inside a text, in base64, in XML, in part of a header. Fields
+that change with every attempt can be excluded."""
 
 import base64
 import json

@@ -1,4 +1,5 @@
-"""The order of an entity's events: integers, times, hexadecimal digits; equal ones; fields that are none."""
+"""The order of an entity's events: integers, times, hexadecimal digits, equal ones, and fields that are not
+valid."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What systemd is told, and how the log tells the journal its priorities."""
+"""Notifications to systemd, and the priorities of log lines in the journal."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
-"""Rolling out: a policy that only watches refuses nothing and says what it would have done; a
-percentage holds for the same keys always."""
+"""Introducing a policy: in shadow mode it refuses nothing and reports what it would have decided; a
+percentage always selects the same keys."""
 
 import threading
 

@@ -1,5 +1,5 @@
-"""`onceproxy store`: preparing the database of a shared store, and carrying live records from one
-store to the other."""
+"""`onceproxy store`: preparing the database of a shared store, and moving live records from one store to the
+other."""
 
 import stat
 import subprocess

@@ -1,4 +1,4 @@
-"""The store's files: who may read them, and what happens when one is cut, removed or replaced."""
+"""The store's files: who may read them, and what happens when one is truncated, removed or replaced."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The telemetry port: every decision is counted, and nothing a client wrote becomes a label."""
+"""The telemetry port: every decision is counted, and no label contains text from a client."""
 
 import pathlib
 import re

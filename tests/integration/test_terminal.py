@@ -1,4 +1,4 @@
-"""What people at a terminal see: colours in text logs, and how far a backtest has come."""
+"""Output on a terminal: colours in text logs, and the progress of a backtest."""
 
 import contextlib
 import json

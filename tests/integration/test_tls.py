@@ -1,4 +1,4 @@
-"""TLS on the data port: who gets in, who does not, and that HTTP is the same inside."""
+"""TLS on the data port: which clients are accepted, and that HTTP works as without TLS."""
 
 import contextlib
 import datetime

@@ -1,4 +1,4 @@
-"""TLS on the admin and the telemetry port, and what `check` says of the files."""
+"""TLS on the admin and telemetry ports, and how `check` reports problems of the files."""
 
 import json
 import socket

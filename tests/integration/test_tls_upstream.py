@@ -1,5 +1,5 @@
-"""TLS towards the upstream: whom it believes, what breaks, and that no session ticket, no half of a
-record and no missing end is taken for what it is not."""
+"""TLS towards the upstream: which certificates are trusted, and failures. A session ticket, a partial record
+or a missing close_notify is never taken for an answer."""
 
 import contextlib
 import shutil

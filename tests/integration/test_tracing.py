@@ -1,4 +1,5 @@
-"""Traces: what the upstream is told, which spans a collector gets, and what happens without one."""
+"""Traces: the fields that the service gets, the spans that a collector gets, and what happens without a
+collector."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""A body that onceproxy cannot read and a service can is no way round a policy that asks it."""
+"""A body that the service can read and onceproxy cannot is no way around a policy that needs the body."""
 
 import gzip
 

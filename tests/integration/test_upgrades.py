@@ -1,4 +1,4 @@
-"""Upgrades: a tunnel where no policy covers them, refused where one does."""
+"""Upgrades: a tunnel if no policy covers the request, refused otherwise."""
 
 import threading
 import time

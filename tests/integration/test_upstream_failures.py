@@ -1,4 +1,5 @@
-"""When the upstream fails: what is certain is said, what is not is held, and nothing is sent twice."""
+"""Failures of the service: certain outcomes are reported, unknown ones are held, and nothing is sent
+twice."""
 
 import threading
 

@@ -1,4 +1,5 @@
-"""The upstream is a name with several addresses: each is tried, and what vanishes is left."""
+"""An upstream name with several addresses: each one is tried, and addresses that disappear are no longer
+used."""
 
 import shlex
 import shutil

@@ -1,5 +1,5 @@
-"""Duplicates that wait: they get the first one's answer the moment it is there, and of those that
-wait for one that failed, exactly one takes over."""
+"""Duplicates that wait get the answer of the first request as soon as it exists. If the first request fails,
+exactly one of them takes over."""
 
 import threading
 

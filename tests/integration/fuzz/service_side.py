@@ -1,4 +1,4 @@
-"""The service's side: right requests from clients, and answers of a service that does anything."""
+"""Cases for the service's side: valid requests from clients, and any answers of the service."""
 
 import random
 import re
