@@ -50,7 +50,7 @@ TEST_CASE("Every key that says what becomes of an operation can be overridden") 
   CHECK(policy.on_store_error == policies::OnStoreError::forward);
 }
 
-TEST_CASE("What an override does not name is the policy's, wherever the policy names it") {
+TEST_CASE("Keys that an override does not set come from the policy, wherever they stand in it") {
   const std::string own =
       "namespace: n\nmatch: {path: /a}\nfingerprint: [{client_key: k}]\nlease: 7s\nwindow: 8s\n"
       "outcome: {release: [409]}\nrate_limit: {limit: 3, per: 1h}\n"

@@ -92,7 +92,7 @@ TEST_CASE("A byte order mark is skipped and moves no column") {
   CHECK(result.error()[0].source == "nope: 1");
 }
 
-TEST_CASE("What is not UTF-8 is refused with its place") {
+TEST_CASE("Text that is not UTF-8 is refused with its place") {
   const auto at = [](const std::string& text) {
     const auto result = load(text, "f.yaml", environment_of());
     REQUIRE(!result);

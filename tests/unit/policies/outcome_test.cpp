@@ -40,7 +40,7 @@ TEST_CASE("a single status wins over a class, in either list") {
   }
 }
 
-TEST_CASE("of two rules of one rank the one that keeps the key wins") {
+TEST_CASE("of two rules of the same rank, the one that completes wins") {
   OutcomeRules rules;
   rules.release.add(500);
   rules.ambiguous.add(500);

@@ -134,7 +134,7 @@ TEST_CASE_METHOD(Fixture, "a status says whether the operation happened") {
   }
 }
 
-TEST_CASE_METHOD(Fixture, "what was never sent is released at once") {
+TEST_CASE_METHOD(Fixture, "a request that was never sent is released at once") {
   store.at_once = GENERATE(true, false);
   using Reason = NotSent::Reason;
   struct Case {
@@ -160,7 +160,7 @@ TEST_CASE_METHOD(Fixture, "what was never sent is released at once") {
   }
 }
 
-TEST_CASE_METHOD(Fixture, "what was sent and not answered is unknown") {
+TEST_CASE_METHOD(Fixture, "a request that was sent and not answered has an unknown outcome") {
   store.at_once = GENERATE(true, false);
   for (const bool timeout : {false, true}) {
     store.asked.clear();
@@ -193,7 +193,7 @@ TEST_CASE_METHOD(Fixture, "how an operation ended is counted") {
   CHECK(ended("completed") == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "nobody is answered by a completion that may be lost") {
+TEST_CASE_METHOD(Fixture, "no client is answered before its completion is stored") {
   policy.on_store_error = GENERATE(policies::OnStoreError::reject, policies::OnStoreError::forward);
   store.settled = Settled::failed;
   settle_status(200);

@@ -88,7 +88,7 @@ TEST_CASE_METHOD(Fixture, "a fixed answer suppresses duplicates, kept answer or 
   CHECK(reply().answer.body == "again");
 }
 
-TEST_CASE_METHOD(Fixture, "what the store refuses has its decision and its answer") {
+TEST_CASE_METHOD(Fixture, "each refusal of the store has its decision and its answer") {
   store.at_once = GENERATE(true, false);
   admit(store::InFlight{});
   CHECK(reply().decision == Decision::in_flight);

@@ -14,7 +14,7 @@ using policies::SelectError;
 
 constexpr const char* json_type = "Content-Type: application/json\r\n";
 
-TEST_CASE("what a policy refuses has the answer of proxy/http/PROTOCOL.md") {
+TEST_CASE("refusals of a policy have the answers of proxy/http/PROTOCOL.md") {
   const Policy policy;
   Reply reply = refuse(policy, store::Stale{});
   CHECK(reply.decision == Decision::stale);

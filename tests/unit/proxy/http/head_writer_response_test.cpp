@@ -119,7 +119,7 @@ TEST_CASE("every answer has the request's id, and no other") {
   CHECK(out == "HTTP/1.1 204 No Content\r\nx-request-id: r-1\r\n\r\n");
 }
 
-TEST_CASE("what was taken leniently is written as strict readers want it") {
+TEST_CASE("an answer that was accepted in lenient mode is written in strict form") {
   HeadLimits lenient;
   lenient.lenient = true;
   const Response bare("HTTP/1.1 200 OK\nX-A:1\nX-B:  2 \nDate: x\nContent-Length: 3, 3\n\n", "GET",

@@ -49,7 +49,7 @@ TEST_CASE("a request that nobody covers goes on as it came, but for its connecti
   }
 }
 
-TEST_CASE("what is written is read again as the same request") {
+TEST_CASE("a written request head is read back as the same request") {
   for (const std::string& text :
        {get("X-A:\r\nTE: x\r\nX-B: \t\r\nX-C: 1\r\nConnection: close\r\n"),
         get("X-A: 1\r\nTransfer-Encoding: chunked\r\nConnection: x-a\r\n")}) {
@@ -239,7 +239,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("what a client says of its certificate goes on only where nobody looks at it here") {
+TEST_CASE(
+    "a client's field about its certificate is forwarded only if no listener checks certificates") {
   const Request request("GET /a HTTP/1.1\r\nHost: h\r\nX-Forwarded-Client-Cert: Hash=00\r\n\r\n");
   REQUIRE_FALSE(request.bad);
   const auto passed_with = [&](CertificateField field) {

@@ -114,7 +114,7 @@ TEST_CASE_METHOD(Fixture, "when no address is left it has failed") {
   CHECK_FALSE(made);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever gives up is told nothing") {
+TEST_CASE_METHOD(Fixture, "a connection attempt that is cancelled calls nothing") {
   {
     const std::vector<SocketAddress> addresses{silent(), answering()};
     Connecting connecting(context, *this, addresses, milliseconds(20));

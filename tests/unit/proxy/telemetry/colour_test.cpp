@@ -63,7 +63,7 @@ TEST_CASE("text has colours on a terminal and nowhere else") {
   CHECK(format_for(LogFormat::text, -1) == LogFormat::text);
 }
 
-TEST_CASE("who wants no colours gets none") {
+TEST_CASE("colours can be disabled") {
   const Terminal terminal;
   const Variable term("TERM", "xterm");
   {

@@ -30,7 +30,7 @@ TEST_CASE("every way an operation can end has a word of its own, shown at zero")
   }
 }
 
-TEST_CASE("what may fail in the store shows at zero, so that the first failure is a rise") {
+TEST_CASE("every kind of store error is shown at zero, so that the first failure is a rise") {
   Metrics metrics("1");
   for (const std::string word :
        {"audit", "background", "clock", "close", "compact", "decode", "duplicates", "extend",

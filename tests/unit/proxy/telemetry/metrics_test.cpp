@@ -140,7 +140,7 @@ TEST_CASE("no label holds what does not look like a word of ours") {
   CHECK_FALSE(shown.mentions("secret"));
 }
 
-TEST_CASE("what is held in memory is shown by what it is, over all workers, with its limit") {
+TEST_CASE("buffered memory is shown by kind, for all workers, with its limit") {
   Metrics metrics("1");
   WorkerMetrics& one = metrics.add_worker();
   WorkerMetrics& other = metrics.add_worker();

@@ -76,7 +76,7 @@ TEST_CASE("a store in RocksDB shows nothing of PostgreSQL") {
   CHECK(now.mentions("onceproxy_store_clock_doubted"));
 }
 
-TEST_CASE("what may fail in PostgreSQL shows at zero, so that the first failure is a rise") {
+TEST_CASE("every kind of PostgreSQL error is shown at zero, so that the first failure is a rise") {
   Metrics metrics("1");
   for (const std::string word :
        {"circuit_open", "conflict", "connection", "connections", "deadlock", "disk_full", "other",

@@ -42,7 +42,7 @@ TEST_CASE("an ending is found in a later file, and a page later") {
   }
 }
 
-TEST_CASE("what a process left open is unknown once another one has begun") {
+TEST_CASE("entries that a process left open are unknown once another process has started") {
   Logs logs;
   logs.sent(1);
   logs.sent(2);
@@ -189,7 +189,7 @@ TEST_CASE("items come in the order of their times, in whatever order they were w
   }
 }
 
-TEST_CASE("of two in one millisecond, what was refused is the newer") {
+TEST_CASE("of two entries in one millisecond, the refusal is the newer one") {
   Logs logs;
   const WallTime time = logs.now();
   logs.log->write(bytes_of(forward(1, time)), 1);
@@ -200,7 +200,7 @@ TEST_CASE("of two in one millisecond, what was refused is the newer") {
   CHECK(logs.all(query) == Texts{"r replayed", "f1 pending"});
 }
 
-TEST_CASE("what is older than the retention is not shown, though its file may still be there") {
+TEST_CASE("entries older than the retention are not shown, even if their file still exists") {
   Logs logs;
   logs.sent(1);
   logs.clock.advance(logs.options.retention - 1h);

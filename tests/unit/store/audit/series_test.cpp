@@ -41,7 +41,7 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("what is appended is read back, in a file of a number") {
+TEST_CASE("appended bytes are read back from a numbered file") {
   Files files;
   const auto series = files.open();
   CHECK_FALSE(series->append("one", files.now));

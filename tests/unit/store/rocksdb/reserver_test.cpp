@@ -8,7 +8,7 @@
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-TEST_CASE("who waits gets the first one's answer") {
+TEST_CASE("requests that wait get the answer of the first one") {
   WaitingFixture fixture;
   fixture.open();
   Permit permit = fixture.permit(waiting(1));
@@ -29,7 +29,7 @@ TEST_CASE("who waits gets the first one's answer") {
   CHECK(fixture.store->stats().calls_waiting == 0);
 }
 
-TEST_CASE("of those that wait for one that is released exactly one takes over, in order") {
+TEST_CASE("if the first request is released, the oldest waiting one takes over") {
   WaitingFixture fixture;
   fixture.open();
   Permit permit = fixture.permit(waiting(1));
@@ -47,7 +47,7 @@ TEST_CASE("of those that wait for one that is released exactly one takes over, i
   CHECK(is<Completed>(fixture.reserve(request(1))));
 }
 
-TEST_CASE("what lies on disk while another looks may be over: who can wait waits for the look") {
+TEST_CASE("while another request reads the record, a request that can wait waits for the result") {
   WaitingFixture fixture;
   fixture.open();
   const ReserveRequest patient = waiting(1);
@@ -84,7 +84,7 @@ TEST_CASE("after an unknown outcome or a dropped permit all that wait are told t
   CHECK(fixture.store->stats().calls_waiting == 0);
 }
 
-TEST_CASE("who waits too long is told that it is in flight, and the others go on waiting") {
+TEST_CASE("a request that waits too long gets in-flight, and the others go on waiting") {
   WaitingFixture fixture;
   fixture.open();
   Permit permit = fixture.permit(waiting(1));
@@ -118,7 +118,7 @@ TEST_CASE("a time that is over while the claim is on its way takes nothing from 
   CHECK(is<Reserved>(fixture.answer_of(*first)));
 }
 
-TEST_CASE("who waits with another payload is told so at once") {
+TEST_CASE("a request with another payload does not wait but is refused at once") {
   WaitingFixture fixture;
   fixture.open();
   ReserveRequest one = waiting(1);

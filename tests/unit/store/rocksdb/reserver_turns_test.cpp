@@ -103,7 +103,7 @@ TEST_CASE("a duplicate of a completed operation is answered without a turn") {
   REQUIRE(fixture.release(std::move(busy)) == Settled::done);
 }
 
-TEST_CASE("what became stale or closed while it queued is refused, and the turn goes on") {
+TEST_CASE("a queued request that became stale or closed is refused, and passes the turn on") {
   WaitingFixture fixture;
   fixture.open();
   ReserveRequest fifth = in_turn(5);
@@ -128,7 +128,7 @@ TEST_CASE("what became stale or closed while it queued is refused, and the turn 
   CHECK(is<Reserved>(fixture.answer_of(*next)));
 }
 
-TEST_CASE("who takes no turn goes on beside whoever has it, and is judged all the same") {
+TEST_CASE("a request that takes no turn does not wait, but the rules of the entity apply to it") {
   WaitingFixture fixture;
   fixture.open();
   Permit permit = fixture.permit(in_turn(1));

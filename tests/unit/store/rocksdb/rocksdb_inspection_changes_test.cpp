@@ -8,7 +8,8 @@
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-TEST_CASE_METHOD(InspectionFixture, "who is resolved after its process died keeps no turn") {
+TEST_CASE_METHOD(InspectionFixture,
+                 "a record of a dead process holds no turn after it was resolved") {
   ReserveRequest lost = on_entity(1);
   permit(lost).use();
   open();
@@ -18,7 +19,7 @@ TEST_CASE_METHOD(InspectionFixture, "who is resolved after its process died keep
   CHECK(is<Reserved>(reserve(on_entity(2))));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "what is released is free at once") {
+TEST_CASE_METHOD(InspectionFixture, "a released operation can be reserved again at once") {
   leave_reserved(1);
   leave_unknown(2);
   for (const std::uint64_t number : {1, 2}) {
@@ -68,7 +69,8 @@ TEST_CASE_METHOD(InspectionFixture, "the turn of a process that died goes with i
   CHECK(is<Reserved>(reserve(on_entity(2))));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothing to replay") {
+TEST_CASE_METHOD(InspectionFixture,
+                 "a resolved operation is completed without an answer to replay") {
   leave_unknown(1);
   clock.advance(1h);
   CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
@@ -91,7 +93,8 @@ TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothi
   CHECK(is<Held>(reserve(request(2))));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "what is resolved with an answer gives that to duplicates") {
+TEST_CASE_METHOD(InspectionFixture,
+                 "duplicates of an operation that was resolved with an answer get that answer") {
   // Within the record, and apart from it.
   const std::string body(GENERATE(std::size_t{10}, std::size_t{100'000}), 'x');
   leave_unknown(1);
@@ -135,7 +138,7 @@ TEST_CASE(
   CHECK(is<Completed>(fixture.reserve(request(1))));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "what is forgotten never was, unless somebody holds it") {
+TEST_CASE_METHOD(InspectionFixture, "a forgotten operation is new again, unless it is under way") {
   leave_completed(1);
   complete(permit(request(2)), answer(200, std::string(100'000, 'x')));
   leave_unknown(3);

@@ -37,7 +37,8 @@ TEST_CASE_METHOD(InspectionFixture, "a record tells everything but what was answ
   CHECK_FALSE(record(1));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "who holds a reservation now is told from whom nobody holds") {
+TEST_CASE_METHOD(InspectionFixture,
+                 "a reservation that is held is distinguished from one that nobody holds") {
   Permit held = permit(request(1));
   CHECK(record(1)->held);
   CHECK(record(1)->state == RecordView::State::reserved);
