@@ -46,7 +46,7 @@ struct Arguments {
   /// How long reviews are still answered after SIGTERM.
   std::string drain_time = "5s";
   std::string sidecar_grace = "5s";
-  std::string sidecar_timeout = "20s";
+  std::string sidecar_timeout = "15s";
   inject::Options options;
 };
 
@@ -252,7 +252,7 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
       ->type_name("DURATION");
   command
       .add_option("--sidecar-timeout", arguments.sidecar_timeout,
-                  "How long its requests may take to end after that (default 20s)")
+                  "How long its requests may take to end after that (default 15s)")
       ->type_name("DURATION");
   command
       .add_option("--exclude", options.excluded,

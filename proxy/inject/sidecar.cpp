@@ -85,12 +85,17 @@ JsonObject resources(const Options& options) {
   return out;
 }
 
+JsonObject port(const char* name, std::uint16_t number) {
+  JsonObject out;
+  out["name"] = name;
+  out["containerPort"] = int{number};
+  return out;
+}
+
 JsonArray ports(const Wish& wish) {
-  JsonObject port;
-  port["name"] = container_name;
-  port["containerPort"] = int{wish.port};
   JsonArray out;
-  out.emplace_back(std::move(port));
+  out.emplace_back(port(container_name, wish.port));
+  if (wish.telemetry_port) out.emplace_back(port(telemetry_port_name, *wish.telemetry_port));
   return out;
 }
 
@@ -119,7 +124,7 @@ Json sidecar(const Options& options, const Wish& wish) {
   out["image"] = options.image;
   if (!options.pull_policy.empty()) out["imagePullPolicy"] = options.pull_policy;
   out["restartPolicy"] = "Always";
-  out["command"] = command(options, {"run"}, {"--drain-time", text(options.drain_timeout)});
+  out["command"] = command(options, {"run"}, {"--drain-time", text(options.drain_time)});
   out["ports"] = ports(wish);
   // The store may be large, and a slow disk may keep its start.
   out["startupProbe"] = probe(command(options, {"health"}), 1, 120);
@@ -150,7 +155,7 @@ Json store_volume_of() {
 }
 
 std::chrono::seconds grace_period_needed(const Options& options) {
-  return options.drain_grace + options.drain_timeout + end_time;
+  return options.drain_grace + options.drain_timeout + options.drain_time + end_time;
 }
 
 }  // namespace onceproxy::inject

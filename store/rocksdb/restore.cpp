@@ -19,9 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Far more than a store gives out in a second, and small enough that a fence stays a number that
-/// JSON's readers can hold.
-constexpr int fences_per_second_bits = 16;
+/// 128,000 a second are far more than a store gives out, and few enough that a fence stays a number
+/// that JSON's readers can hold. Milliseconds, because a store may be restored twice in a second.
+constexpr int fences_per_millisecond_bits = 7;
 constexpr std::uint64_t fences_at_least = std::uint64_t{1} << 32;
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& what, const std::string& way) {
@@ -104,7 +104,7 @@ BackupContents restore(const fs::path& from, const fs::path& store, bool replace
 }
 
 std::uint64_t fence_after_restore(std::uint64_t ceiling, std::uint64_t now) {
-  return std::max(ceiling + fences_at_least, now << fences_per_second_bits);
+  return std::max(ceiling + fences_at_least, now << fences_per_millisecond_bits);
 }
 
 }  // namespace onceproxy::store

@@ -21,7 +21,7 @@ BackupContents restore(const std::filesystem::path& from, const std::filesystem:
 
 /// Above which fence a store begins that was restored, where its backup says `ceiling`: above those
 /// that were given out after the backup, also by an earlier store that the same backup was restored
-/// to. `now`: seconds since 1970.
+/// to. `now`: milliseconds since 1970.
 std::uint64_t fence_after_restore(std::uint64_t ceiling, std::uint64_t now);
 
 }  // namespace onceproxy::store

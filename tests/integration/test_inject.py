@@ -129,12 +129,12 @@ def test_a_pod_gets_the_sidecar_and_nothing_else_is_changed(injector, review):
     assert sidecar["name"] == "onceproxy" and sidecar["image"] == IMAGE
     assert sidecar["restartPolicy"] == "Always", "a native sidecar"
     config = ["-c", "/etc/onceproxy/onceproxy.yaml"]
-    assert sidecar["command"] == ["onceproxy", "run", *config, "--drain-time", "20s"]
+    assert sidecar["command"] == ["onceproxy", "run", *config, "--drain-time", "5s"]
     health = {"command": ["onceproxy", "health", *config]}
     assert sidecar["startupProbe"]["exec"] == sidecar["readinessProbe"]["exec"] == health
     assert sidecar["livenessProbe"]["exec"]["command"] == [*health["command"], "--live"]
     assert sidecar["lifecycle"]["preStop"]["exec"]["command"] == [
-        "onceproxy", "drain", "--wait", *config, "--grace", "5s", "--timeout", "20s"]
+        "onceproxy", "drain", "--wait", *config, "--grace", "5s", "--timeout", "15s"]
     assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 8080}]
     assert sidecar["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": True,
@@ -156,7 +156,8 @@ def test_the_sidecar_comes_behind_the_other_init_containers_with_the_pods_own_st
     names = [container["name"] for container in pod["spec"]["initContainers"]]
     assert names == ["migrate", "istio-proxy", "onceproxy"]
     sidecar = pod["spec"]["initContainers"][-1]
-    assert sidecar["ports"][0]["containerPort"] == 9080
+    assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 9080},
+                                {"name": "telemetry", "containerPort": 9902}]
     assert sidecar["volumeMounts"][1] == {"name": "memory", "mountPath": "/var/lib/onceproxy"}
     added = [volume["name"] for volume in pod["spec"]["volumes"]][-1]
     assert added == "onceproxy-config", "the store is in a volume that is there"
@@ -215,6 +216,9 @@ def windows(review):
     (annotated(config="A"), '"A" is not the name of a ConfigMap'),
     (annotated(port="http"), '"http" is not a port'),
     (annotated(port="65536"), '"65536" is not a port'),
+    (annotated(telemetry_port="-1"), 'annotation onceproxy.io/telemetry-port: "-1" is not a port'),
+    (annotated(telemetry_port="8081"), 'port 8081 is declared by container "orders"'),
+    (annotated(telemetry_port="8080"), "name the same port"),
     (annotated(port="8081"), 'port 8081 is declared by container "orders"'),
     (annotated(store_volume="none"), 'the pod has no volume "none"'),
     (a_volume_of_that_name, "a volume named onceproxy-config"),

@@ -44,6 +44,7 @@ wal_keep_size = 64MB
 max_wal_size = 96MB
 min_wal_size = 32MB
 wal_receiver_status_interval = 1s
+wal_retrieve_retry_interval = 200ms
 log_min_messages = warning
 logging_collector = off
 """
