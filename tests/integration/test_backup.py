@@ -126,7 +126,7 @@ def test_what_came_after_the_backup_is_forgotten_and_fences_are_not_given_out_ag
     assert answer_of(proxy, "after").decision == "forwarded"
     fences = [int(each["onceproxy-fence"]) for each in upstream.requests]
     assert fences == sorted(set(fences)) and fences[-1] < 2**53
-    # A start that is none of a restore goes on as ever.
+    # A start without a restore is not affected.
     assert proxy.terminate() == 0
     proxy.restart()
     assert answer_of(proxy, "later").decision == "forwarded"

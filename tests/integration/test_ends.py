@@ -111,7 +111,7 @@ def test_an_operation_under_way_completes_unremembered(stage):
         upstream.wait_for_requests(1)
         assert decisions(proxy, "trigger") == ["acknowledged"]
         assert decisions(proxy, "resolve") == ["forwarded"]
-        # It is no duplicate any more: nobody does it for whoever sends it now.
+        # It is not a duplicate any more, so the request that is sent now is not answered by the earlier one.
         assert decisions(proxy, "trigger") == ["in-flight"]
         finish.set()
         assert first.read("POST").decision == "forwarded"

@@ -95,7 +95,7 @@ def test_one_at_a_time_and_in_order_of_arrival(stage):
         else:
             wait_until_queued(proxy, "ride/r1", number)
         clients.append(client)
-    # Another ride does not wait for this one, and each of the eight is told what it was.
+    # Another ride does not wait for this one, and each of the eight gets its own answer.
     first_may_end.set()
     assert [client.read("POST").json["execution"] for client in clients] == list(range(1, 9))
     assert not overlaps

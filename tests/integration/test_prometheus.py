@@ -65,7 +65,7 @@ class Traffic:
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
         self.full = stage.proxy(self.upstream, [policy(), STEPS],
                                 store={"rocksdb": {"max_bytes": "64KiB"}})
-        # What it does is told by the database's metrics too.
+        # This instance exposes the metrics of the database too.
         self.shared = stage.proxy(self.upstream, [policy()], store=database.store())
         self.decisions = set()
 

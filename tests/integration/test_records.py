@@ -158,7 +158,7 @@ def test_an_operation_is_resolved_with_an_answer_that_duplicates_get(stage, dire
             proxy.restart()
     broken.clear()
     assert sum(upstream.executions.values()) == 2
-    # What it answers is nobody else's to read: not in the record, and not in the audit log.
+    # The answer is confidential: it is neither in the record nor in the audit log.
     assert "xxxx" not in json.dumps(proxy.operator.get("/audit?decision=operator"))
     assert "xxxx" not in json.dumps(proxy.operator.get("/records"))
 

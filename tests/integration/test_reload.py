@@ -239,7 +239,7 @@ def test_what_cannot_change_live_is_said_and_kept(proxy):
     assert [line["key"] for line in lines(proxy, "a changed key waits for a restart")] == kept
     assert ask(proxy, "GET", "/config_dump")[1]["waiting_for_restart"] == kept
     assert once(proxy.data, request(key="k-1")).status == 200
-    # It is said anew until it is taken back.
+    # The warning is repeated until the change is undone.
     assert reload(proxy, proxy.settings)["kept"] == []
 
 

@@ -174,7 +174,7 @@ def test_an_answer_that_could_not_be_recorded_is_never_followed_by_a_second_exec
     else:
         assert len(began) == 2 and began[1] - sent >= LEASE
     if first is not None and first.decision == "forwarded":
-        # Whoever was told of an answer gets no other.
+        # A client that got an answer never gets another one.
         assert last.body == first.body
 
 

@@ -42,7 +42,7 @@ def rows(database, state):
     return int(database.value(f"SELECT count(*) FROM onceproxy.operations WHERE state = {state}"))
 
 
-# What no standby has may not be told, in whatever words.
+# The only decisions that are allowed while no standby has the row.
 NOTHING_PROMISED = ("store-error", "held", "in-flight")
 
 

@@ -77,7 +77,7 @@ def test_curl_gets_its_answer(proxy, upstream, directory, authority):
                           timeout=PATIENCE, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("HTTP/1.1 200")
-    # Curl offers HTTP/2 first; it is told that this is HTTP/1.1.
+    # Curl offers HTTP/2 first; the server selects HTTP/1.1.
     assert upstream.requests[0].minor == 1
 
 

@@ -119,7 +119,7 @@ def test_requests_go_through_tls_on_a_kept_connection(stage, secure, directory, 
             assert client.call("GET", f"/{number}").body == b"ok"
         assert client.call(key="k").decision == "forwarded"
         assert client.call(key="k").decision == "replayed"
-    # Session tickets came on a connection that nobody was reading; they are no reason to close it.
+    # Session tickets arrived on an idle connection; they are no reason to close it.
     assert upstream.connections == 1
     assert upstream.names == ["localhost"]
     assert "x-forwarded-proto: http\r\n" in upstream.heads[-1]

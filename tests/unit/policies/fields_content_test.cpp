@@ -30,7 +30,7 @@ TEST_CASE("content: a body counts as what it says that it is") {
   CHECK(read(content, typed(form, "b=x+y&a=%31")) == R"(f:[["b","x y"],["a","1"]])");
   CHECK(read(content, typed(form, "5")) == R"(f:[["5",""]])");
   CHECK(read(content, typed(form, "")) == "b:");
-  // As curl sends JSON where nobody tells it the type.
+  // The type with which curl sends JSON by default.
   CHECK(read(content, typed(form, R"({"a":"1+1"})")) == R"(b:{"a":"1+1"})");
   CHECK(read(content, typed("multipart/form-data; boundary=X", two_parts)) ==
         "m:{\"name\":\"a\",\"size\":1}\n1\n{\"filename\":\"c\",\"name\":\"b\",\"size\":1}\n2\n");

@@ -208,7 +208,7 @@ TEST_CASE("the store's time meets the wall clock and stays with it") {
   CHECK(clock.now() != machine.time.wall());
   run(machine, 10s);
   CHECK(clock.now() == machine.time.wall());
-  // Also where nobody ticks.
+  // Also without calls of tick().
   machine.time.pass(24h);
   CHECK(clock.now() == machine.time.wall());
 }

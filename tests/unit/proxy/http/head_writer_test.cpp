@@ -32,7 +32,7 @@ TEST_CASE("a request that nobody covers goes on as it came, but for its connecti
       {"Proxy-Authorization: Basic x\r\nProxy-Authenticate: y\r\n", ""},
       {"Connection: x-a, X-C\r\nX-A: 1\r\nX-B: 2\r\nx-c: 3\r\nX-A: 4\r\n", "X-B: 2\r\n"},
       {"X-A: 1\r\nConnection: keep-alive, X-A\r\n", ""},
-      // Nobody forges what the upstream may believe.
+      // Clients cannot forge fields that the upstream may trust.
       {"Onceproxy-Fingerprint: 00\r\nX-A: 1\r\nonceproxy-fence: 9\r\nOnceproxy-X: 1\r\n",
        "X-A: 1\r\n"},
       // Everything else is none of the proxy's business.

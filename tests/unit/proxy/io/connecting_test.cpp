@@ -32,12 +32,12 @@ struct Fixture : Connecting::Owner {
         acceptors.emplace_back(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     return acceptor.local_endpoint();
   }
-  /// One where nobody listens.
+  /// An address on which no process listens.
   SocketAddress refusing() {
     Acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     return acceptor.local_endpoint();
   }
-  /// One where nobody answers: its queue is full.
+  /// An address that does not answer, because the listen queue is full.
   SocketAddress silent() {
     Acceptor& acceptor = acceptors.emplace_back(context, tcp::v4());
     acceptor.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));

@@ -16,7 +16,7 @@
 namespace onceproxy::io {
 namespace {
 
-/// Notes which operation was awaited twice, and what nobody awaited.
+/// Records which operation was awaited twice, and callbacks that came without being awaited.
 struct Watched final : Stream {
   using Stream::Stream;
   ~Watched() { close(); }

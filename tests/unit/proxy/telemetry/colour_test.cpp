@@ -11,7 +11,7 @@
 namespace onceproxy::telemetry {
 namespace {
 
-/// Both ends of a terminal that nobody sits at.
+/// Both ends of a pseudo-terminal.
 class Terminal {
  public:
   Terminal() : main_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {

@@ -93,7 +93,7 @@ TEST_CASE("entries that cannot be written are counted and reported once, and del
   Logs logs;
   logs.options.retention = 8h;  // a file takes entries for an hour
   const auto log = logs.open();
-  // With what it lies in: there nothing is made anew.
+  // Together with its parent directory, so that the file cannot be created again.
   std::filesystem::remove_all(logs.directory.path());
   logs.clock.advance(2h);
   const std::string entry = bytes_of(forward(1, logs.clock.now()));

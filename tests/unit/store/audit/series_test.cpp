@@ -107,7 +107,7 @@ TEST_CASE("a series that is opened again goes on, in its last file where that ha
     const auto series = files.open();
     REQUIRE(series->files().size() == 1);
     CHECK(series->bytes() == 3);
-    // Nobody knows when the first file was begun; it takes no more.
+    // It is not known when the first file was begun, so nothing is appended to it.
     REQUIRE_FALSE(series->append("two", files.now));
     CHECK(series->files().back().number == 2);
   }

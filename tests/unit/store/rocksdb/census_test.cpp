@@ -11,7 +11,7 @@ using namespace onceproxy::store::testing;
 
 namespace {
 
-/// Polls, with a bound: a walk tells nobody that it has been round.
+/// Polls, with a bound, because the end of a walk is not signalled.
 bool comes_to(Fixture& fixture, const std::function<bool(const RecordCounts&)>& right) {
   const auto end = std::chrono::steady_clock::now() + 60s;
   while (std::chrono::steady_clock::now() < end) {
