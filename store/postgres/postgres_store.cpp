@@ -20,11 +20,12 @@
 namespace onceproxy::store {
 namespace {
 
-/// Beside those of the loops, for upkeep, notifications and operators. One of them hears what other
-/// instances tell; more than one are made only where a statement waits for a standby.
+/// Connections in addition to those of the loops, for upkeep, notifications and operators. One of
+/// them receives notifications. More than one are opened only while a statement waits for a
+/// standby.
 constexpr std::size_t house_connections = 4;
 
-/// How long a close waits, at least, until the database knows that this instance has ended.
+/// The minimum time for which close() waits until the database knows that this instance has ended.
 constexpr std::chrono::milliseconds farewell_max{500};
 
 class OpenPostgres final : public PostgresStore {
@@ -55,8 +56,8 @@ class OpenPostgres final : public PostgresStore {
         circuit_,
         [this](std::string_view kind, const std::string& detail) { trouble(kind, detail); },
         [this](std::string_view text) { heard(text); }};
-    // Of its own, beside those of the loops: upkeep and notifications. Where no loop watches
-    // sockets, it carries everything.
+    // The store's own channel, for upkeep and notifications. If no loop watches sockets, it carries
+    // everything.
     house_loop_.emplace();
     run_in_house([&] {
       house_.emplace(parts, *house_loop_, house_connections, true);
@@ -165,7 +166,7 @@ void OpenPostgres::failed(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
 }
 
-/// Nothing was answered, or not in time.
+/// The database did not answer, or not in time.
 void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
   if (circuit_.failed() && observer_.event) {
@@ -173,7 +174,7 @@ void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
   }
 }
 
-/// While there are other connections, they tell whether the database answers.
+/// As long as there are other connections, those show whether the database answers.
 void OpenPostgres::no_connection(const ConnectError& error) {
   const std::string_view kind = failure_of(error.state).kind;
   if (Counters::get(counters_.connections) == 0) {
@@ -209,7 +210,8 @@ bool OpenPostgres::reserve(const ReserveRequest& request, Call<ReserveResult>& c
   return Reserving::begin(*work_, carrier.channel, carrier.on_thread, request, call);
 }
 
-/// Uses up the permit; answers the call where it holds nothing, or the store is closing.
+/// Uses up the permit. Answers the call if the permit holds no reservation, or the store is
+/// closing.
 std::optional<Settling::What> OpenPostgres::use(Permit& permit, Call<Settled>& call) {
   permit.use();
   if (closing_.load(std::memory_order_acquire)) {
@@ -320,17 +322,17 @@ void OpenPostgres::close() {
   const std::lock_guard lock(close_mutex_);
   if (std::exchange(closed_, true)) return;
   closing_.store(true);
-  // Those that wait see it, each on its loop.
+  // Calls that wait see this, each on its loop.
   outcomes_.wake_all();
   turns_.wake_all();
   run_in_house([this] { retained_->retry(); });
-  // What is under way ends within its own time.
+  // Operations under way end within their own time.
   const auto end = std::chrono::steady_clock::now() + options_.operation_timeout;
   for (bool idle = false; !idle && std::chrono::steady_clock::now() < end;) {
     run_in_house([&] { idle = house_->idle(); });
     if (!idle) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  // Where the database does not answer, the others find out by themselves.
+  // If the database does not answer, the other instances notice the missing sign of life.
   const auto told = std::make_shared<std::promise<void>>();
   auto known = told->get_future();
   post(*house_loop_, [this, told] { upkeep_->stop([told] { told->set_value(); }); });

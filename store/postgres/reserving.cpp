@@ -18,7 +18,7 @@ using Reason = Unavailable::Reason;
 
 namespace {
 
-/// A deadline by the server's clock may be off by as much.
+/// How much a deadline by the server's clock may be off.
 constexpr milliseconds clocks_differ{100};
 
 std::optional<EntityKey> turn_of(const ReserveRequest& request) {
@@ -60,8 +60,8 @@ Reserving::Reserving(Work& work, Channel& channel, const ReserveRequest& request
       place_(channel.loop(), *this),
       confirming_(channel.loop(), *this) {}
 
-/// What needs no database: it was confirmed a moment ago, is under way here, or nothing can be
-/// promised now.
+/// Answers that need no database: a completion that was confirmed a moment ago, an operation that
+/// is under way here, or a store that has failed.
 std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequest& request) {
   if (work.closing.load(std::memory_order_acquire)) return Unavailable{Reason::closing};
   if (!request.may_be_ended) {
@@ -73,8 +73,8 @@ std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequ
   }
   const bool failing = work.circuit.open();
   if (const auto held = work.holdings.glance(request.fingerprint, request.payload)) {
-    // Known while the database is not there, too: a policy that forwards without the store would
-    // have it done twice.
+    // This is checked also while the database does not answer. Otherwise a policy that forwards
+    // without the store would execute the operation twice.
     if (held->differs) return Mismatch{};
     if (failing || request.wait <= milliseconds(0)) return InFlight{};
   }
@@ -107,7 +107,8 @@ bool Reserving::begin(Work& work, Channel& channel, bool on_thread, const Reserv
   return false;
 }
 
-/// Anew. A doubt remains: an answer says nothing of a commit that cannot be seen yet.
+/// Begins a new attempt. An earlier doubt remains, because an answer says nothing about a commit
+/// that is not visible yet.
 void Reserving::ask() {
   if (work_.closing.load(std::memory_order_acquire)) {
     finish(Unavailable{Reason::closing});
@@ -130,7 +131,7 @@ void Reserving::ask_again() {
 void Reserving::replied(Reply reply) {
   asking_ = false;
   if (call_ == nullptr) {
-    // It was answered long ago that the store is not available.
+    // The call was answered as Unavailable long ago.
     const auto what = reply.good() && reply.rows() == 1 ? reply.row().number(o_code) : 0;
     if (reply.lost) doubt();
     if (what == code::queued) queued_ = turn_of_;
@@ -144,7 +145,7 @@ void Reserving::replied(Reply reply) {
     return;
   }
   if (reply.row().number(o_code) == code::reserved) {
-    // A commit: that reads are answered says nothing where the standbys are gone.
+    // Only a commit shows that the database works; reads are answered also without standbys.
     work_.circuit.answered();
     if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   }
@@ -176,7 +177,7 @@ void Reserving::trouble(const Reply& reply) {
   finish(Unavailable{Reason::failed});
 }
 
-/// A statement's fate is not known.
+/// Whether a statement was executed is unknown.
 void Reserving::doubt() {
   if (!in_doubt_) doubt_began_ = first_sent_;
   in_doubt_ = true;
@@ -184,8 +185,8 @@ void Reserving::doubt() {
   if (turn_of_) queued_ = turn_of_;
 }
 
-/// What may have been reserved is released: where a statement may still come to reserve, not before
-/// it is too late for that.
+/// Releases what may have been reserved. If a statement may still be executed, not before it is too
+/// late for that.
 void Reserving::undo() {
   const auto from = in_doubt_ ? doubt_ends_ : first_sent_;
   const auto lease_ends = std::max(from, first_sent_) + lease_ + renewal_max(lease_);
@@ -210,8 +211,8 @@ void Reserving::finish(ReserveResult result) {
   call.result.emplace(std::move(result));
   call.next = nullptr;
   call.loop.deliver(&call);
-  // The next one that waits finds the answer in memory; or it was this one's turn to look, and it
-  // gave up.
+  // Wakes the next waiting call: it finds the answer in memory, or this call was the one to query
+  // the database and has given up.
   if (repeats || (waited && !got_it)) work_.outcomes.wake(fingerprint_.bytes);
   dispose();
 }

@@ -17,8 +17,8 @@ using Reason = Unavailable::Reason;
 
 namespace {
 
-/// How long a caller is asked to wait if its answer stands on a row that the standbys did not
-/// confirm in time.
+/// How long a caller is asked to wait if its answer repeats a row that the standbys did not confirm
+/// in time.
 constexpr milliseconds unconfirmed_left{1'000};
 
 /// Whether the answer repeats what a row says. Such an answer is given only when the standbys have
@@ -62,7 +62,7 @@ void Reserving::confirmed() {
       conclude(reply);
       return;
     case Confirmation::Outcome::elsewhere:
-      // A failover: it may be lost with the server that said so.
+      // After a failover the row may be lost with the old primary.
       doubt();
       if (++tries_ <= work_.tuning.retries_max && SteadyClock::now() < deadline) {
         ask_again();
@@ -120,7 +120,7 @@ void Reserving::conclude(const Reply& reply) {
       finish(Unavailable{Reason::failed});
       return;
     default:
-      // It came to the server too late, and did nothing.
+      // The statement arrived too late, and did nothing.
       work_.failed(trouble::timeout, "the operation came to the server too late");
       finish(Unavailable{Reason::failed});
   }
@@ -132,7 +132,7 @@ void Reserving::reserved(const pq::Row& row) {
   holding.fence = static_cast<std::uint64_t>(row.number(o_number));
   holding.payload = request_->payload;
   holding.terms = request_->terms;
-  // What an earlier statement reserved was found again.
+  // The function found the reservation of an earlier statement of this call.
   const bool found = in_doubt_ && !row.null(o_confirmed);
   const auto since = found ? doubt_began_ : first_sent_;
   holding.lease_ends = since + lease_;
@@ -140,7 +140,7 @@ void Reserving::reserved(const pq::Row& row) {
   holding.cached = !request_->may_be_ended;
   if (request_->trace.size() <= trace_bytes_max) holding.trace = request_->trace;
   if (holding.lease_ends <= SteadyClock::now()) {
-    // It took longer than the lease lasts.
+    // The call took longer than the lease.
     undo();
     finish(Unavailable{Reason::failed});
     return;
@@ -176,7 +176,7 @@ void Reserving::completed(const pq::Row& row) {
   std::string trace = row.text(o_trace);
   const bool ended = row.flag(o_flag);
   if (!request_->may_be_ended && !ended) {
-    // It was so when the server looked, which was after the statement was sent.
+    // The row was read after the statement was sent, so the time counts from there.
     const milliseconds left(row.number(o_expires) - row.number(o_now));
     const auto until = sent + std::min(work_.tuning.recent, left);
     std::optional<PayloadDigest> payload;

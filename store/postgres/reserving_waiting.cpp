@@ -19,7 +19,7 @@ void Reserving::wait_for_outcome(const pq::Row& row) {
     finish(InFlight{ended_});
     return;
   }
-  // Who comes when it was ended already gets nothing of it.
+  // If the operation had been ended before this call came, its outcome is not for this call.
   Nonce holder{};
   row.into(o_nonce, holder);
   if (!ended_) {
@@ -48,7 +48,7 @@ bool Reserving::time_is_over() const {
   return SteadyClock::now() >= until;
 }
 
-/// Until it is woken, or the time for a look has come.
+/// Waits until it is woken, or until it is time to query the database.
 void Reserving::wait(Waits what, SteadyClock::time_point until) {
   if (!room_) {
     room_.emplace(work_.room.enter(request_->bytes_kept));
@@ -63,7 +63,7 @@ void Reserving::wait(Waits what, SteadyClock::time_point until) {
     waits_ = what;
     what == Waits::turn ? work_.turns.add(request_->entity->key.bytes, place_)
                         : work_.outcomes.add(fingerprint_.bytes, place_);
-    // What was settled before this place was there has woken nobody: one more look.
+    // An outcome before this entry existed has not woken it, so query once more.
     ask();
     return;
   }
@@ -76,8 +76,9 @@ void Reserving::wait(Waits what, SteadyClock::time_point until) {
     return;
   }
   const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
-  // Where nobody tells us, we look more often; but the more calls wait, the less, since the
-  // database may be in trouble already: a thousand looks a second, or each call once in `poll`.
+  // Without notifications the database is queried more often. The more calls wait, the longer the
+  // pause, because the database may be overloaded already: a thousand queries per second in total,
+  // or each call once in `poll`.
   const milliseconds sooner = std::max(work_.tuning.poll / 10, milliseconds(work_.room.calls()));
   const milliseconds pause =
       work_.hears.load() ? work_.tuning.poll : std::min(work_.tuning.poll, sooner);
@@ -97,7 +98,7 @@ void Reserving::woken() {
   woken_ = true;
   if (asking_ || timer_ == nullptr) return;
   timer_.reset();
-  // Whoever was woken before it may have brought the answer.
+  // A call that was woken earlier may have put the answer into memory.
   if (waits_ == Waits::outcome) {
     if (auto known = known_here(work_, *request_);
         known && std::holds_alternative<Completed>(*known)) {
@@ -125,7 +126,7 @@ void Reserving::stop_waiting() {
   }
 }
 
-/// Its place in the queue is given up, and whoever is first now is told.
+/// Gives up the place in the queue, and notifies the call that is first now.
 void Reserving::leave_queue() {
   if (!queued_) return;
   const EntityKey key = *std::exchange(queued_, std::nullopt);

@@ -91,7 +91,7 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
         params.array(nonces);
         params.array(leases);
         params.array(slacks);
-        // Whenever it comes, it renews only what is still ours.
+        // A late renewal only affects reservations that still belong to this instance.
         params.number(std::numeric_limits<std::int64_t>::max());
         params.flag(quorum);
       },
@@ -112,15 +112,15 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
           if (renewed.contains(due.fingerprint.view())) {
             work_.holdings.renewed(due, sent);
           } else {
-            // An operator took it away, or it was settled meanwhile.
+            // An operator has ended it, or it was settled meanwhile.
             work_.holdings.lose(due);
           }
         }
       });
 }
 
-/// A commit that waits for the standbys as every other. It is not given up while it waits: another
-/// would wait as long, and take another of the server's sessions.
+/// A commit that waits for the standbys as every other one. It is not given up while it waits,
+/// because another probe would wait as long and take another session of the server.
 void Upkeep::probe() {
   if (probing_) return;
   probing_ = true;
@@ -156,7 +156,7 @@ void Upkeep::beat() {
   }
 }
 
-/// What the start has checked may be changed since.
+/// The settings that the start has checked may have changed since.
 void Upkeep::look() {
   OneQuery::send(house_, Statement::look, work_.options.operation_timeout, nullptr,
                  [this](const Reply& reply) {
@@ -219,7 +219,7 @@ RecordCounts Upkeep::counts() const {
   return counts_;
 }
 
-/// Counts are for operators: what is lost is no loss.
+/// Counts are for operators only, so losing some of them is acceptable.
 void Upkeep::write_duplicates() {
   const auto taken = std::make_shared<const std::vector<std::pair<Fingerprint, DuplicateCount>>>(
       work_.duplicates.take(work_.tuning.duplicates_per_beat));
