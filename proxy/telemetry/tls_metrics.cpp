@@ -28,7 +28,8 @@ void TlsMetrics::handshake(TlsPort port, bool resumed) {
 void TlsMetrics::failed(TlsPort port, std::string_view peer, std::string_view reason,
                         std::string_view message) {
   at(port).failures[index_of(reason)].fetch_add(1, relaxed);
-  // Anybody may fail a handshake of ours; one of our own to the upstream is trouble.
+  // Any client can cause a failed handshake, so that is logged as info; a failed handshake with the
+  // upstream is a warning.
   const LogLevel level = port == TlsPort::upstream ? LogLevel::warn : LogLevel::info;
   log(level, "TLS handshake failed",
       {{"listener", tls_ports[static_cast<std::size_t>(port)]},

@@ -150,8 +150,8 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         return true;
       });
   if (!status.ok()) return Unreadable{status.ToString()};
-  // Not within the scan, which keeps the database from being closed: whoever reads in there would
-  // wait for a reopen that waits for the scan.
+  // Not within the scan, which keeps the database from being closed: a read in there could wait for
+  // a reopening that waits for the scan.
   for (RecordView& item : page.items) add_duplicates(item);
   if (full) page.next = last;
   return page;
