@@ -113,7 +113,7 @@ def test_a_receiver_that_is_away_gets_the_notification_when_it_is_back(stage, al
     assert statuses(upstream) == ["firing"]
 
 
-def test_what_is_resolved_and_what_fires_anew_is_delivered(stage, upstream, alertmanager):
+def test_resolved_and_newly_firing_alerts_are_delivered(stage, upstream, alertmanager):
     proxy = in_front_of(stage, upstream)
     sender = alertmanager(address(proxy), group_interval="1s")
     sender.fire("Fire", STARTED)

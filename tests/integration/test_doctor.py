@@ -38,7 +38,7 @@ def failed(found):
             if each["health"] == "fail"}
 
 
-def test_what_can_start_fails_nowhere_and_is_left_as_it_was(report):
+def test_a_working_setup_passes_all_checks_and_is_not_changed(report):
     found = report()
     assert not failed(found)
     assert set(found) == {"config", "policies", "files", "user", "store", "disk", "ports", "upstream",

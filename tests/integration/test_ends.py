@@ -56,7 +56,7 @@ def test_only_a_completion_ends_anything(stage, status, then):
     assert decisions(proxy, "trigger", "resolve", "trigger") == ["forwarded", "forwarded", then]
 
 
-def test_what_ended_is_ended_across_kill_9(stage, upstream):
+def test_ended_operations_stay_ended_after_kill_9(stage, upstream):
     proxy = stage.proxy(upstream, alerts())
     for _ in range(5):
         assert decisions(proxy, "trigger", "resolve") == ["forwarded"] * 2

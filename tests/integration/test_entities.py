@@ -250,7 +250,7 @@ def test_no_dispatch_starts_after_its_decline_was_answered(stage):
     assert 100 < refused < 1900
 
 
-def test_what_is_at_or_below_the_highest_completed_is_stale(stage):
+def test_sequences_up_to_the_highest_completed_one_are_stale(stage):
     upstream = stage.upstream(key=lambda r: r.body)
     proxy = stage.proxy(upstream, locations())
     assert once(proxy.data, location("j1", 10)).decision == "forwarded"
@@ -309,7 +309,7 @@ def test_a_sequence_that_is_no_integer_is_a_missing_key(stage, upstream):
     assert not upstream.requests
 
 
-def test_what_is_known_of_an_entity_survives_kill_9(stage):
+def test_the_state_of_an_entity_survives_kill_9(stage):
     upstream = stage.upstream(key=lambda r: r.target)
     proxy = stage.proxy(upstream, rides() + locations())
     assert once(proxy.data, decline("r1")).decision == "forwarded"

@@ -96,6 +96,6 @@ def test_no_service_breaks_it(stage):
                         lambda it: service_side.case(it.proxy.data, it.service)).run())
 
 
-def test_nobody_at_the_operators_ports_breaks_it(stage):
+def test_mutated_requests_to_the_operators_ports_do_not_break_it(stage):
     asyncio.run(Assault(stage, data_port.plan,
                         lambda it: operator_ports.case((it.proxy.admin, it.proxy.telemetry))).run())

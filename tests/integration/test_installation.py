@@ -44,7 +44,7 @@ def test_an_installation_has_these_files_and_no_others(installed):
     assert found == FILES
 
 
-def test_what_is_installed_works(installed):
+def test_the_installed_program_works(installed):
     program = installed / "bin/onceproxy"
     version = subprocess.run([program, "--version"], capture_output=True, text=True,
                              timeout=PATIENCE, env=environment())

@@ -53,7 +53,7 @@ def test_a_form_and_a_query_may_override_too(minding):
     assert (refused.status, refused.decision) == (400, "unreadable")
 
 
-def test_who_does_not_mind_goes_by_the_requests_own_method(stage, upstream):
+def test_without_method_override_the_requests_own_method_counts(stage, upstream):
     proxy = stage.proxy(upstream, [policy(match={"methods": ["DELETE"]})])
     overridden = request(key="a", headers={"X-HTTP-Method-Override": "DELETE"})
     assert once(proxy.data, overridden).decision is None

@@ -371,7 +371,7 @@ def test_operations_due_are_counted_once_each(prometheus, traffic):
     assert due["off"] == 0
 
 
-def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
+def test_operations_not_forwarded_exactly_once_are_counted(prometheus, traffic):
     bad = counts(prometheus, "policy:onceproxy_not_once:rate5m")
     assert bad["orders"] == ROUNDS + traffic.full.metrics().decisions("store-error")
     # Two attempts without an answer, the second of which was one too many besides.
@@ -383,7 +383,7 @@ def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
     assert bad["loose"] == bad["off"] == bad["alerts"] == bad["decline"] == 0
 
 
-def test_what_reached_closed_entities_is_counted(prometheus):
+def test_requests_forwarded_on_closed_entities_are_counted(prometheus):
     seen = counts(prometheus, "policy:onceproxy_on_closed:rate5m")
     forwarded = counts(prometheus, "policy:onceproxy_on_closed_forwarded:rate5m")
     # Refused; and the full instance let as many pass, and could not look.

@@ -108,7 +108,7 @@ def store_errors(proxy):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
-def test_a_database_that_fails_is_told_and_heals_by_itself(two, upstream, database, link, failure):
+def test_a_database_that_fails_is_reported_and_used_again_when_it_works(two, upstream, database, link, failure):
     one, other = two
     assert once(one.data, request(key="known")).decision == "forwarded"
     before = store_errors(one)

@@ -110,7 +110,7 @@ def test_a_completion_that_the_standby_lacks_is_never_replayed(stage, replicated
         assert (answer.decision, answer.json["execution"]) == ("replayed", 2)
 
 
-def test_what_the_standby_gets_later_is_replayed_then(stage, replicated, pair):
+def test_a_row_is_replayed_once_the_standby_has_it(stage, replicated, pair):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish))
     one, other = pair(upstream)
