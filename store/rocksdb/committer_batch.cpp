@@ -66,9 +66,9 @@ void Committer::add_outcome(rocksdb::WriteBatch& batch, const Operation& operati
   for (const Fingerprint& ended : operation.ends) add_end(batch, ended);
 }
 
-/// If the operation is under way, Reservations::end_memory has marked it and its own outcome is
-/// handled there; or it was reserved after that, and is a new operation. If it is not under way, no
-/// other write to its record is possible, because a claim that still looks writes after this batch.
+/// Whoever is under way was told (Reservations::end_memory) and has its outcome dealt with by
+/// itself; or it was reserved since, and is another. What is on disk of one that is not under way
+/// nobody else can be writing: a claim that still looks writes behind this batch.
 void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint) {
   if (parts_.reservations.is_under_way(fingerprint)) return;
   std::optional<Record> record;
@@ -101,8 +101,8 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
   if (operation.resources == nullptr) return;
   const auto& [entity, rate] = *operation.resources;
   const auto kind = operation.kind;
-  // An operation that is released or given up changes nothing of the entity; its record shows that
-  // its turn has ended.
+  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
+  // the record says.
   if (entity && (kind == Operation::Kind::complete || kind == Operation::Kind::entity ||
                  (kind == Operation::Kind::reserve && entity->turn))) {
     parts_.database.add(batch, Family::entities, entity->key.view(),

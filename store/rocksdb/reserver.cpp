@@ -76,7 +76,7 @@ Reserver::Stop Reserver::go_on_failing(Attempt& attempt, WaiterPtr& waiter) {
   return refuse(attempt, Unavailable{Reason::failed});
 }
 
-/// Without a stop and without the claim, the other holder has just ended; try again.
+/// Without a stop and without the claim: whoever was in the way has gone, so once more.
 Reserver::Stop Reserver::claim(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
   const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);
@@ -119,8 +119,8 @@ std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& 
   }
   if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
   if (const auto* const held = std::get_if<Held>(&looked)) {
-    // The record may be of a reservation that has ended by now. A request that can wait gets the
-    // result of the one that reads with the claim.
+    // It may be the record of a reservation that is over by now. Who can wait gets it from whoever
+    // looks with the claim.
     if (glance.present && request.wait > 0ms) return InFlight{};
     return *held;
   }

@@ -80,7 +80,7 @@ Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, Wal
   return refuse(attempt, NoTurn{});
 }
 
-/// The operation that it waited for was done, and is remembered only here.
+/// What it waited for was done, and is remembered nowhere but here.
 Reserver::Step Reserver::repeat_outcome(Attempt& attempt, const Record& record) {
   return refuse(attempt, Completed{record.answer, record.settled, record.trace});
 }
