@@ -72,11 +72,10 @@ void Upkeep::renew() {
 void Upkeep::renew(std::vector<Holdings::Due> batch) {
   ++renewing_;
   const auto sent = SteadyClock::now();
-  const auto timeout = work_.options.operation_timeout;
   const auto shared = std::make_shared<const std::vector<Holdings::Due>>(std::move(batch));
   OneQuery::send(
-      house_, Statement::renew, timeout,
-      [shared, timeout, quorum = work_.quorum()](pq::Params& params) {
+      house_, Statement::renew, work_.options.operation_timeout,
+      [shared, quorum = work_.quorum()](pq::Params& params) {
         std::vector<std::string_view> fingerprints;
         std::vector<std::string_view> nonces;
         std::vector<std::int64_t> leases;
