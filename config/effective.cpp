@@ -78,7 +78,7 @@ bool has_client_key(const Json& fingerprint) {
   });
 }
 
-/// Only who waits has a timeout (in_flight_reader.cpp).
+/// Only the action `wait` has a timeout (in_flight_reader.cpp).
 void drop_idle_timeout(Json& policy) {
   Json* const in_flight = json_member(policy, "in_flight");
   if (in_flight == nullptr || in_flight->if_object() == nullptr) return;

@@ -64,7 +64,7 @@ struct Certificates::Watched {
     for (FileWatch& watch : watches) {
       const FileWatch::Seen seen = watch.look();
       changed = changed || seen == FileWatch::Seen::changed;
-      if (seen == FileWatch::Seen::gone) tell("a file is not there or cannot be watched");
+      if (seen == FileWatch::Seen::gone) tell("a file is missing or cannot be watched");
     }
     if (!changed) return std::nullopt;
     tls::Credentials read = read_now();

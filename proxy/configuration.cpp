@@ -151,8 +151,8 @@ void Configuration::look() {
       return;
     case FileWatch::Seen::gone:
       telemetry::log(LogLevel::warn,
-                     "the configuration file is not there or cannot be watched; what was loaded "
-                     "stays in force",
+                     "the configuration file is missing or cannot be watched; the configuration in "
+                     "force is kept",
                      {{"config", file_}});
       gone_ = true;
       return;
@@ -212,7 +212,8 @@ void Configuration::tell(const Reloaded& reloaded, std::string_view trigger) {
   if (!good) {
     const auto count = static_cast<std::int64_t>(reloaded.problems.size());
     log_problems(reloaded.problems);
-    telemetry::log(LogLevel::error, "configuration not reloaded; what was loaded stays in force",
+    telemetry::log(LogLevel::error,
+                   "configuration not reloaded; the configuration in force is kept",
                    {{"config", file_}, {"trigger", trigger}, {"problems", count}});
     return;
   }

@@ -50,13 +50,13 @@ struct Arguments {
   inject::Options options;
 };
 
-ReviewResult result_of(inject::Verdict verdict) {
-  switch (verdict) {
-    case inject::Verdict::injected:
+ReviewResult result_of(inject::PodResult result) {
+  switch (result) {
+    case inject::PodResult::injected:
       return ReviewResult::injected;
-    case inject::Verdict::unchanged:
+    case inject::PodResult::unchanged:
       return ReviewResult::unchanged;
-    case inject::Verdict::denied:
+    case inject::PodResult::denied:
       break;
   }
   return ReviewResult::denied;
@@ -72,12 +72,12 @@ admin::Response reviewed(const admin::Request& request, const inject::Options& o
         {{"peer", std::string_view(request.peer)}, {"error", std::string_view(answer.error())}});
     return {400, "text/plain; charset=utf-8", answer.error() + "\n"};
   }
-  metrics.reviewed(result_of(answer->verdict));
-  if (answer->verdict == inject::Verdict::denied) {
+  metrics.reviewed(result_of(answer->result));
+  if (answer->result == inject::PodResult::denied) {
     telemetry::log(
         LogLevel::warn, "pod denied",
         {{"pod", std::string_view(answer->pod)}, {"error", std::string_view(answer->why)}});
-  } else if (answer->verdict == inject::Verdict::injected) {
+  } else if (answer->result == inject::PodResult::injected) {
     telemetry::log(LogLevel::info, "sidecar injected", {{"pod", std::string_view(answer->pod)}});
   }
   return {200, "application/json", answer->body};

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
-# the sources (clang-format, and clang-tidy on the files that changed), and unit and integration tests in
-# a debug build and under AddressSanitizer and UBSan.
+# the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
+# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -11,6 +11,8 @@ usage: tests/run.sh [options]
 
   --preset NAME   only this preset: debug, release, asan or tsan
   --asan          short for --preset asan
+  --tsan          only the unit tests, under ThreadSanitizer
+  --no-tsan       leaves out the unit tests under ThreadSanitizer
   --unit          only the unit tests
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
@@ -24,19 +26,22 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the commit before), and all tests in the presets debug and asan.
+since ONCEPROXY_TIDY_BASE (default: the commit before), all tests in the presets debug and asan, and the
+unit tests in the preset tsan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
+unit=yes integration=yes tsan=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
     --preset) presets=("${2:?--preset needs a name}"); shift ;;
     --asan) presets=(asan) ;;
+    --tsan) presets=(tsan) integration="" ;;
+    --no-tsan) tsan="" ;;
     --unit) integration="" ;;
     --integration) unit="" ;;
     -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
@@ -57,6 +62,8 @@ elif [ ${#presets[@]} -eq 0 ]; then
   if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
+# Beside the presets above, by default only: the unit tests need no program.
+[ -n "$sources" ] && [ -z "$long" ] || tsan=""
 [ -n "$unit$integration$fuzz$tidy" ] || { usage >&2; exit 2; }
 
 "$root/deploy/setup.sh" --tests ${fuzz:+--dev} ${coverage:+--dev} ${long:+--release}
@@ -200,13 +207,16 @@ if [ -n "$sources" ]; then format; fi
 if [ -n "$tidy" ]; then tidy all; elif [ -n "$sources" ]; then tidy changed; fi
 for preset in "${presets[@]}"; do
   if [ -n "$unit" ]; then
-    build "$preset" || continue
+    targets=()
+    [ -n "$integration" ] || targets=(--target unit_tests)
+    build "$preset" "${targets[@]}" || continue
     unit_tests "$preset"
   else
     build "$preset" --target onceproxy grpc_echo || continue
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
+if [ -n "$tsan" ] && build tsan --target unit_tests; then unit_tests tsan; fi
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then

@@ -121,7 +121,7 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   for (const char* path : {"/metrics", "/stats/prometheus"})
     server.add("GET", path, "metrics in the Prometheus text format",
                [&metrics](const Request&) { return metrics_response(metrics); });
-  server.add("GET", "/memory", "what the allocator and the process take",
+  server.add("GET", "/memory", "memory of the allocator and the process",
              [](const Request&) { return json(200, memory()); });
   if (hooks->ready)
     server.add(

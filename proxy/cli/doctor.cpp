@@ -91,8 +91,8 @@ void print(const std::vector<Finding>& findings, std::ostream& out) {
     begin.resize(word_width, ' ');
     begin += finding.check;
     begin.resize(word_width + check_width, ' ');
-    out << begin << finding.told;
-    if (!finding.way_out.empty()) out << "; " << finding.way_out;
+    out << begin << finding.message;
+    if (!finding.remedy.empty()) out << "; " << finding.remedy;
     out << "\n";
   }
 }
@@ -101,8 +101,8 @@ void print_json(const std::vector<Finding>& findings, Health worst, std::ostream
   JsonArray checks;
   for (const Finding& finding : findings) {
     Json one = JsonObject(
-        {{"health", word(finding.health)}, {"check", finding.check}, {"told", finding.told}});
-    if (!finding.way_out.empty()) telemetry::set_member(one, "way_out", finding.way_out);
+        {{"health", word(finding.health)}, {"check", finding.check}, {"message", finding.message}});
+    if (!finding.remedy.empty()) telemetry::set_member(one, "remedy", finding.remedy);
     checks.push_back(std::move(one));
   }
   const Json report = JsonObject({{"health", word(worst)}, {"checks", std::move(checks)}});

@@ -135,7 +135,7 @@ std::shared_ptr<LeaseEstimate> Rules::Estimates::of(const Policy& policy,
   if (estimate) return estimate;
   known = estimate = std::make_shared<LeaseEstimate>();
   const auto kept = notes != nullptr ? notes->note(note_name(policy.name)) : std::nullopt;
-  // What cannot be read is observed anew.
+  // If the note cannot be read, the estimate begins empty.
   if (kept) static_cast<void>(estimate->restore(*kept));
   return estimate;
 }
@@ -158,7 +158,7 @@ std::vector<std::shared_ptr<io::Slots>> Rules::Turns::of(const std::vector<Polic
   std::erase_if(by_name_, [&](const auto& entry) {
     if (limited.contains(entry.first)) return false;
     const std::shared_ptr<io::Slots> turns = entry.second.lock();
-    // Whoever waits under earlier Rules goes on.
+    // Requests that wait under earlier Rules continue.
     if (turns) turns->set_limit(0);
     return turns == nullptr;
   });

@@ -176,7 +176,7 @@ bool is_object_name(std::string_view text) {
 
 Change change_of(const Pod& pod, std::string_view name_space, const Options& options) {
   const bool excluded = std::ranges::find(options.excluded, name_space) != options.excluded.end();
-  // The webhook's selectors leave these out already; here nobody depends on them.
+  // The webhook's selectors exclude these pods already; this does not depend on them.
   if (excluded || pod.label(label) != label_value) return Unchanged{};
   if (pod.has_sidecar()) return Unchanged{};
   auto wish = wish_of(pod, options);

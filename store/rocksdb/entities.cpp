@@ -27,8 +27,8 @@ std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
     entry.entity = std::move(*entity);
   }
   if (!entry.entity.holder) return entry;
-  // Nobody here has the turn, or the entity would be in memory: it is a dead process's, or
-  // nobody's.
+  // No request of this process has the turn, because the entity would be in memory otherwise. So it
+  // belongs to a dead process, or to none.
   Database::Found found;
   database_.get(Family::records, entry.entity.holder->fingerprint.view(), found);
   if (found.failed()) {

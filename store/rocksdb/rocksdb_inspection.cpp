@@ -21,7 +21,7 @@ RecordView::State shown(Record::State state) {
 }
 
 /// Of a reservation whose lease is over: nothing else was written.
-constexpr std::string_view holder_gone = "nobody holds the reservation any more";
+constexpr std::string_view holder_gone = "no request holds the reservation any more";
 
 std::unique_ptr<Operation> operation_on(const Fingerprint& fingerprint, Operation::Kind kind,
                                         const Record& record) {
@@ -131,8 +131,8 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         return true;
       });
   if (!status.ok()) return Unreadable{status.ToString()};
-  // Not within the scan, which keeps the database from being closed: whoever reads in there would
-  // wait for a reopen that waits for the scan.
+  // Not within the scan, which keeps the database from being closed: a read in there could wait for
+  // a reopening that waits for the scan.
   for (RecordView& item : page.items) add_duplicates(item);
   if (full) page.next = last;
   return page;

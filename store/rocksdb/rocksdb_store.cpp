@@ -264,19 +264,23 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 }
 
 RocksDbStats OpenStore::stats() const {
-  return {space_.bytes(),
-          committer_->records_estimate(),
-          census_->counts(),
-          reservations_.size(),
-          reserver_->waiting(),
-          tuning_.waiting_max,
-          reserver_->waiting_bytes(),
-          tuning_.waiting_bytes_max,
-          !committer_->failing() && !closing_.load(std::memory_order_relaxed),
-          audit_ ? audit_->bytes() : 0,
-          audit_ ? audit_->dropped() : 0,
-          clock_.standing(),
-          database_.prepares_log()};
+  RocksDbStats out;
+  out.healthy = !committer_->failing() && !closing_.load(std::memory_order_relaxed);
+  out.bytes = space_.bytes();
+  out.bytes_max = options_.bytes_max;
+  out.records_estimate = committer_->records_estimate();
+  out.records = census_->counts();
+  out.reservations_active = reservations_.size();
+  out.reservations_max = options_.pending_max;
+  out.calls_waiting = reserver_->waiting();
+  out.calls_waiting_max = tuning_.waiting_max;
+  out.waiting_bytes = reserver_->waiting_bytes();
+  out.waiting_bytes_max = tuning_.waiting_bytes_max;
+  out.audit_bytes = audit_ ? audit_->bytes() : 0;
+  out.audit_dropped = audit_ ? audit_->dropped() : 0;
+  out.clock = clock_.standing();
+  out.prepared_log = database_.prepares_log();
+  return out;
 }
 
 /// While nobody writes, so that nothing comes between two families' tables.

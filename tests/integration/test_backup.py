@@ -1,4 +1,4 @@
-"""`onceproxy backup` and `restore`: what a restored store knows, under traffic and at rest."""
+"""`onceproxy backup` and `restore`, under load and at rest: what a restored store knows."""
 
 import os
 import shutil
@@ -106,8 +106,8 @@ def test_a_backup_under_traffic_knows_all_that_was_answered_before(stage, direct
     again.stop()
 
 
-def test_what_came_after_the_backup_is_forgotten_and_fences_are_not_given_out_again(stage, upstream,
-                                                                                   directory):
+def test_operations_after_the_backup_are_forgotten_and_fences_are_not_reused(stage, upstream,
+                                                                             directory):
     proxy = stage.proxy(upstream)
     assert answer_of(proxy, "before").decision == "forwarded"
     back_up(proxy, directory / "backup")
@@ -126,7 +126,7 @@ def test_what_came_after_the_backup_is_forgotten_and_fences_are_not_given_out_ag
     assert answer_of(proxy, "after").decision == "forwarded"
     fences = [int(each["onceproxy-fence"]) for each in upstream.requests]
     assert fences == sorted(set(fences)) and fences[-1] < 2**53
-    # A start that is none of a restore goes on as ever.
+    # A start without a restore is not affected.
     assert proxy.terminate() == 0
     proxy.restart()
     assert answer_of(proxy, "later").decision == "forwarded"
@@ -255,7 +255,7 @@ def test_an_empty_directory_is_as_good_as_none(stage, upstream, directory):
     (lambda backup: (backup / "BACKUP").write_text(
         "onceproxy backup 1\nfile 1 ../../x\nend 1\n"), "BACKUP is damaged"),
 ], ids=["no list", "a table gone", "manifest cut", "list cut", "another version", "a way out"])
-def test_what_is_no_whole_backup_is_not_restored(stage, upstream, directory, harm, told):
+def test_an_incomplete_backup_is_not_restored(stage, upstream, directory, harm, told):
     proxy = stage.proxy(upstream)
     answer_of(proxy, "a")
     back_up(proxy, directory / "backup")
@@ -267,7 +267,7 @@ def test_what_is_no_whole_backup_is_not_restored(stage, upstream, directory, har
     assert answer_of(proxy, "a").decision == "replayed", "the store is as it was"
 
 
-def test_a_store_is_not_replaced_unless_told_and_never_while_it_is_in_use(stage, upstream, directory):
+def test_a_store_is_replaced_only_with_force_and_never_while_it_is_in_use(stage, upstream, directory):
     proxy = stage.proxy(upstream)
     answer_of(proxy, "a")
     back_up(proxy, directory / "backup")
@@ -297,6 +297,6 @@ def test_a_backup_can_be_restored_to_another_place(stage, upstream, directory):
     assert (answer.decision, answer.body) == ("replayed", body)
 
 
-def test_nobody_to_ask_is_2(directory):
+def test_without_a_running_program_the_exit_code_is_2(directory):
     result = run("backup", directory / "x", "--admin", f"unix:{directory}/nobody")
     assert result.returncode == 2 and "cannot connect" in result.stderr

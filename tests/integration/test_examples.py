@@ -1,4 +1,4 @@
-"""Every example configuration starts, and does what its comment says."""
+"""Every example configuration starts and does what its comment says."""
 
 import json
 import pathlib

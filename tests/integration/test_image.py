@@ -255,7 +255,7 @@ def test_buildah_builds_the_dockerfile_twice_to_the_same_image(built):
 
 
 @needs_builds
-def test_what_buildah_built_is_complete_and_serves(built, stage, upstream, directory):
+def test_the_image_that_buildah_built_is_complete_and_serves(built, stage, upstream, directory):
     root = built / "root"
     check_root(root)
     check_notes(root)

@@ -174,7 +174,7 @@ def test_a_pod_that_has_the_sidecar_is_left_alone(injector, source):
     assert response["allowed"] and "patch" not in response
 
 
-def test_a_grace_period_that_is_too_short_is_raised_and_told(injector, review):
+def test_a_grace_period_that_is_too_short_is_raised_with_a_warning(injector, review):
     pod_of(review)["spec"]["terminationGracePeriodSeconds"] = 10
     pod, response = injector.patched(review)
     assert pod["spec"]["terminationGracePeriodSeconds"] == 30
@@ -224,7 +224,7 @@ def windows(review):
     (a_volume_of_that_name, "a volume named onceproxy-config"),
     (windows, "the pod asks for windows"),
 ])
-def test_a_pod_that_cannot_be_guarded_is_denied_and_told_why(injector, review, change, told):
+def test_a_pod_that_cannot_be_protected_is_denied_with_the_reason(injector, review, change, told):
     change(review)
     assert told in injector.denied(review)
 
@@ -237,7 +237,7 @@ def test_a_pod_that_cannot_be_guarded_is_denied_and_told_why(injector, review, c
     lambda r: r["request"].update(kind={"group": "apps", "version": "v1", "kind": "Deployment"}),
     lambda r: r["request"].update(namespace="kube-system"),
 ], ids=["no label", "disabled", "update", "subresource", "another kind", "kube-system"])
-def test_what_nobody_asked_to_guard_is_left_alone(injector, review, change):
+def test_pods_without_the_label_are_not_changed(injector, review, change):
     change(review)
     response = injector.review(review)
     assert response["allowed"] and "patch" not in response
@@ -251,7 +251,7 @@ def test_what_nobody_asked_to_guard_is_left_alone(injector, review, change):
     '{"kind": "AdmissionReview", "kind": "AdmissionReview"}', "[" * 100_000],
     ids=["empty", "a list", "broken", "v1beta1", "no request", "no uid", "no object", "repeated",
          "deep"])
-def test_what_is_no_review_is_400_so_that_the_api_server_fails_closed(injector, body):
+def test_a_body_that_is_not_a_review_is_400_so_that_the_api_server_fails_closed(injector, body):
     status, told = injector.call("POST", "/inject", body)
     assert status == 400 and told.strip()
     assert injector.call("GET", "/live") == (200, "LIVE\n")

@@ -1,4 +1,4 @@
-"""Connections to the upstream that are kept: used again where that loses nothing."""
+"""Kept connections to the upstream are reused when that cannot lose a request."""
 
 import signal
 import socket
@@ -62,7 +62,7 @@ def test_a_connection_that_the_upstream_does_not_keep_is_not_used_again(stage):
     assert len(upstream.connections) == 2
 
 
-def test_what_the_upstream_says_does_not_lengthen_the_configured_time(stage):
+def test_the_upstreams_keep_alive_does_not_lengthen_the_configured_time(stage):
     upstream = stage.upstream(announces("timeout=3600"))
     proxy = stage.proxy(upstream, upstream={"keepalive_timeout": "300ms"})
     two_requests(proxy)
@@ -153,7 +153,7 @@ def test_only_what_no_policy_covers_is_sent_again(stage, covered):
                                   b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
                                   b"Content-Length: 2\r\n\r\n{}", b"GET /else HT"],
                          ids=["passed", "covered", "half a head"])
-def test_an_end_that_comes_with_the_bytes_is_heard(proxy, sent):
+def test_an_end_of_stream_together_with_bytes_is_noticed(proxy, sent):
     """The kernel tells of both at once, and of the end not again."""
     with socket.create_connection(proxy.data, timeout=30) as sock:
         eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 1,

@@ -1,5 +1,5 @@
-"""The order of start and stop in a pod: the manifests of deploy/kubernetes, with the kubelet's part played
-by harness/kubelet.py. Rollouts under load are in test_rollouts.py."""
+"""The order in which a pod starts and stops, with the manifests of deploy/kubernetes and a simulated kubelet
+(harness/kubelet.py). Rollouts under load are in test_rollouts.py."""
 
 import pathlib
 import signal
@@ -95,7 +95,7 @@ def test_a_sidecar_that_hangs_is_killed_at_the_end_of_the_grace_period(node):
 
 def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
     pod = pod_of(node, "deployment.yaml", pace=20).wait_until_ready()
-    # Its probes are answered by nobody from now on, and each waits for its timeout.
+    # From now on its probes get no answer, and each waits for its timeout.
     for probe in ("livenessProbe", "readinessProbe"):
         pod.onceproxy.spec[probe]["timeoutSeconds"] = 1
     first = pod.onceproxy.process

@@ -1,6 +1,6 @@
-"""The manifests of deploy/kubernetes and the chart of deploy/helm, as far as nothing but the program is
-needed: their configurations are valid, the pods meet the restricted Pod Security Standard, the copies agree.
-What takes a renderer or an API server is in test_kubernetes_tools.py."""
+"""The manifests of deploy/kubernetes and the chart of deploy/helm, as far as they can be checked with the
+program alone: their configurations are valid, the pods meet the restricted Pod Security Standard, and files
+that exist twice are equal. Tests that need a renderer or an API server are in test_kubernetes_tools.py."""
 
 import base64
 import json

@@ -1,6 +1,5 @@
-"""The manifests and the chart in the hands of the tools that users have: Helm, helm-unittest, Kustomize, and
-the schemas of several versions of Kubernetes. tests/kubernetes_tools.sh builds the tools; the long tier runs
-this."""
+"""The manifests and the chart with the tools that users have: Helm, helm-unittest, Kustomize, and the schemas
+of several versions of Kubernetes. Long tier; tests/kubernetes_tools.sh builds the tools."""
 
 import itertools
 import json

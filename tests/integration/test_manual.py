@@ -1,4 +1,4 @@
-"""The manual page and the completions: they know every command and option that --help knows."""
+"""The manual page and the completions contain every command and option that --help lists."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""proxy/telemetry/REFERENCE.md: the metrics that it tells are those that the program exposes."""
+"""proxy/telemetry/REFERENCE.md lists exactly the metrics that the program exposes."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ TOLD = {name: (kind, set(re.findall(r"\w+", labels)))
         for name, kind, labels in ROW.findall((TELEMETRY / "REFERENCE.md").read_text())}
 
 
-def test_every_metric_is_told_with_its_type_and_labels(proxy):
+def test_every_metric_is_listed_with_its_type_and_labels(proxy):
     for key in ("a", "a", None):
         once(proxy.data, request(key=key))
     text = Admin(proxy.telemetry).get("/metrics")
@@ -26,7 +26,7 @@ def test_every_metric_is_told_with_its_type_and_labels(proxy):
         assert set(re.findall(r'(\w+)="', labels)) - {"le"} == TOLD[family][1], name
 
 
-def test_no_metric_is_told_that_there_is_not():
+def test_no_metric_is_listed_that_does_not_exist():
     sources = "".join(path.read_text() for path in TELEMETRY.glob("*.cpp"))
     missing = {name for name in TOLD if f'"{name}"' not in sources}
     assert not missing

@@ -1,4 +1,4 @@
-"""`onceproxy health` and `onceproxy drain`: what a container's probes and hooks run."""
+"""`onceproxy health` and `onceproxy drain`, which a container's probes and hooks run."""
 
 import socket
 import threading
@@ -53,14 +53,14 @@ def test_one_that_is_not_ready_is_unhealthy_and_alive(proxy):
     assert health(*where) == (0, "LIVE")
 
 
-def test_nobody_there_is_unhealthy(directory):
+def test_without_a_program_the_probe_fails(directory):
     code, told = health("--admin", f"unix:{directory}/nobody")
     assert code == 1 and "cannot connect" in told
     code, told = health("-c", directory / "none.yaml")
     assert code == 1 and "none.yaml" in told
 
 
-def test_who_does_not_answer_is_unhealthy_in_time():
+def test_a_program_that_does_not_answer_fails_the_probe_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
         code, told = health("--telemetry", text(silent.getsockname()), "--timeout", "200ms")
@@ -222,6 +222,6 @@ def test_a_drain_without_wait_returns_when_nothing_new_is_accepted(held_up):
     assert proxy.terminate() == 0
 
 
-def test_nobody_to_drain_is_a_failure(directory):
+def test_a_drain_without_a_program_fails(directory):
     result = run("drain", "--wait", "--admin", f"unix:{directory}/nobody")
     assert result.returncode == 1 and "cannot connect" in result.stderr

@@ -1,6 +1,6 @@
-"""Debian's Prometheus in front of three live instances, one of them on PostgreSQL: every panel of the
-dashboard shows something, every alert has its case and its section in the runbook, and the indicators
-say what happened."""
+"""Debian's Prometheus with three running instances, one of them on PostgreSQL. Every panel of the dashboard
+shows data, every alert has a test case and a section in the runbook, and the indicators agree with what
+happened."""
 
 import json
 import pathlib
@@ -68,7 +68,7 @@ class Traffic:
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
         self.full = stage.proxy(self.upstream, [policy(), STEPS],
                                 store={"rocksdb": {"max_bytes": "64KiB"}})
-        # What it does is told by the database's metrics too.
+        # This instance exposes the metrics of the database too.
         self.shared = stage.proxy(self.upstream, [policy()], store=database.store())
         self.decisions = set()
 
@@ -374,7 +374,7 @@ def test_operations_due_are_counted_once_each(prometheus, traffic):
     assert due["off"] == 0
 
 
-def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
+def test_operations_not_forwarded_exactly_once_are_counted(prometheus, traffic):
     bad = counts(prometheus, "policy:onceproxy_not_once:rate5m")
     assert bad["orders"] == ROUNDS + traffic.full.metrics().decisions("store-error")
     # Two attempts without an answer, the second of which was one too many besides.
@@ -386,7 +386,7 @@ def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
     assert bad["loose"] == bad["off"] == bad["alerts"] == bad["decline"] == 0
 
 
-def test_what_reached_closed_entities_is_counted(prometheus):
+def test_requests_forwarded_on_closed_entities_are_counted(prometheus):
     seen = counts(prometheus, "policy:onceproxy_on_closed:rate5m")
     forwarded = counts(prometheus, "policy:onceproxy_on_closed_forwarded:rate5m")
     # Refused; and the full instance let as many pass, and could not look.

@@ -1,5 +1,5 @@
-"""kill -9 of processes that share a database, and crashes and failovers of the database itself, while
-64 clients ask: the whole history is judged, by the rules of harness/exactly_once.py and by porcupine
+"""kill -9 of processes that share a database, and crashes and failovers of the database itself, while 64
+clients send requests. The whole history is checked by the rules of harness/exactly_once.py and by porcupine
 (harness/linearizability.py)."""
 
 import os

@@ -1,5 +1,5 @@
-"""Rollouts under load, with the manifests of deploy/kubernetes and the kubelet's part played by
-harness/kubelet.py: clients send while pods come and go, and no request is lost and none is done twice."""
+"""Rollouts under load, with the manifests of deploy/kubernetes and a simulated kubelet (harness/kubelet.py).
+Clients send requests while pods come and go; no request is lost and none is executed twice."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The telemetry port: every decision is counted, and nothing a client wrote becomes a label."""
+"""The telemetry port: every decision is counted, and no label contains text from a client."""
 
 import pathlib
 import re
@@ -198,8 +198,8 @@ def exported_by(proxy):
     return set(re.findall(r"^(\w+)[{ ]", fetch(proxy.telemetry, "/metrics")[1], re.M))
 
 
-def test_what_panels_and_alerts_ask_for_is_exported_from_the_start(stage, upstream, directory,
-                                                                   database):
+def test_series_of_panels_and_alerts_exist_from_the_start(stage, upstream, directory,
+                                                          database):
     """A rate over a series that begins with its first event misses that event."""
     certificate, key = Authority().issue().write(directory, "tls")
     secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}

@@ -49,7 +49,7 @@ log_min_messages = warning
 logging_collector = off
 """
 
-# The role `secured` needs its password, and nobody else needs one.
+# Only the role `secured` needs a password.
 HBA = """host all secured 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust

@@ -1,5 +1,5 @@
-"""Several processes of the program on one database, a crowd of clients that ask all of them, and a
-service that tells what it was asked to do."""
+"""Several processes of the program on one database, many clients that send requests to all of them, and a
+service that records what it was asked to do."""
 
 import concurrent.futures
 import contextlib

@@ -26,7 +26,7 @@ std::string at(Json json, std::initializer_list<const char*> path) {
   return json_text(*value);
 }
 
-TEST_CASE("what is left out is shown with its default, in whole sections too") {
+TEST_CASE("absent keys and sections are shown with their defaults") {
   const Json json = shown("limits: {headers: 7}\n");
   CHECK(at(json, {"limits", "headers"}) == "7");
   CHECK(at(json, {"limits", "body_bytes"}) == "\"1MiB\"");
@@ -37,7 +37,7 @@ TEST_CASE("what is left out is shown with its default, in whole sections too") {
   CHECK(at(json, {"policies"}) == "[]");
 }
 
-TEST_CASE("what is off where it is left out stays out") {
+TEST_CASE("sections that are off by default are not shown") {
   const Json json = shown(with_policy(""));
   for (const char* name : {"admin", "telemetry", "tracing"}) CHECK(at(json, {name}) == "absent");
   for (const char* name : {"entity", "rate_limit"}) {
@@ -68,7 +68,7 @@ TEST_CASE("a preset's keys are shown, and an override has only its own") {
   CHECK(at(one, {"policies", "0", "overrides", "0", "lease"}) == "absent");
 }
 
-TEST_CASE("what load reads of what is shown is what it read of the file") {
+TEST_CASE("the shown configuration loads to the same settings as the file") {
   const std::string yaml = with_policy("match: {path: /a}\nentity: {type: a, id: [{body: /a}]}");
   const std::string filled = json_text(shown(yaml), 2);
   const auto again = load(filled, "g.yaml", environment_of());

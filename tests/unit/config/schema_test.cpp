@@ -117,7 +117,7 @@ TEST_CASE("The schema is one of 2020-12 and closed everywhere") {
   CHECK(member(*root, "required")->value->items.size() == 2);
 }
 
-/// A key that nobody describes has an empty place in the reference.
+/// A key without a description would have an empty entry in the reference.
 void check_descriptions(const YamlItem& schema, const std::string& path) {
   if (const YamlItem* properties = member(schema, "properties")) {
     for (const YamlEntry& entry : properties->value->entries) {

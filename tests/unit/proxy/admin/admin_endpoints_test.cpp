@@ -80,7 +80,7 @@ TEST_CASE("server_info tells version, state and uptime as Envoy spells them") {
             .find("\"PRE_INITIALIZING\"") != std::string::npos);
 }
 
-TEST_CASE("what the hooks tell is shown") {
+TEST_CASE("endpoints show the values of the hooks") {
   Program program;
   CHECK(status(program.get("/ready")) == 503);
   CHECK(body(program.get("/ready")) == "draining\n");

@@ -171,7 +171,7 @@ TEST_CASE("a detail never ends its string, stays on one line and is always valid
   }
 }
 
-TEST_CASE("what a client sent cannot break out of a problem's detail") {
+TEST_CASE("text from a client is escaped in a problem's detail") {
   const Answer answer =
       missing_key("", "header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK");
   CHECK(answer.body.find('\n') == std::string::npos);

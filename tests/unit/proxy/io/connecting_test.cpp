@@ -32,12 +32,12 @@ struct Fixture : Connecting::Owner {
         acceptors.emplace_back(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     return acceptor.local_endpoint();
   }
-  /// One where nobody listens.
+  /// An address on which no process listens.
   SocketAddress refusing() {
     Acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     return acceptor.local_endpoint();
   }
-  /// One where nobody answers: its queue is full.
+  /// An address that does not answer, because the listen queue is full.
   SocketAddress silent() {
     Acceptor& acceptor = acceptors.emplace_back(context, tcp::v4());
     acceptor.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
@@ -114,7 +114,7 @@ TEST_CASE_METHOD(Fixture, "when no address is left it has failed") {
   CHECK_FALSE(made);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever gives up is told nothing") {
+TEST_CASE_METHOD(Fixture, "a connection attempt that is cancelled calls nothing") {
   {
     const std::vector<SocketAddress> addresses{silent(), answering()};
     Connecting connecting(context, *this, addresses, milliseconds(20));

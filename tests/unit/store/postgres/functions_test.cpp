@@ -240,7 +240,7 @@ TEST_CASE("functions: a completion that closes an entity ends what was reserved 
   CHECK(schema.one.sql(completes) == "1");
   CHECK(schema.watching.sql("SELECT ended FROM operations WHERE fingerprint = 'dispatch'") == "t");
 
-  // Whoever comes later is refused, and that takes no lock, whose commit would wait for a standby.
+  // Later calls are refused without a lock, because the commit of a lock would wait for a standby.
   Asked later = dispatch;
   later.name = "later";
   schema.other.sql("BEGIN");
