@@ -56,7 +56,7 @@ void append_rocksdb(std::vector<MetricFamily>& families, const StoreGauges& stor
         "1 while the wall clock is not believed and nothing that has expired is purged.",
         std::uint64_t{store.clock_doubted});
   gauge("onceproxy_store_backup_last_success_timestamp_seconds",
-        "When the last backup was made; 0: none since the start.", store.last_backup);
+        "When the last backup was made; 0: never.", store.last_backup);
   gauge("onceproxy_store_prepared_log",
         "1 while the write-ahead log is written over prepared space (store.rocksdb.prepared_log).",
         std::uint64_t{store.prepared_log});
