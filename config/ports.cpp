@@ -31,8 +31,13 @@ std::string sections_of_ports(std::string_view text) {
   return out;
 }
 
-/// Whether each of the two sections that is given has an address that can be read.
-bool read(const Node& document, Ports& ports) {
+bool has_ports(const Node& document) {
+  return document.get("admin") || document.get("telemetry");
+}
+
+/// Problems where one of the two sections is given and has no address that can be read.
+tl::expected<Ports, std::vector<Problem>> read(const Node& document) {
+  Ports ports;
   bool good = true;
   if (const auto admin = document.get("admin")) {
     Settings settings;
@@ -48,7 +53,10 @@ bool read(const Node& document, Ports& ports) {
     if (!listen) telemetry->problem("`listen` is missing");
     good = good && ports.telemetry.has_value();
   }
-  return good;
+  if (good) return ports;
+  std::vector<Problem> problems = document.reading().take_problems();
+  std::erase_if(problems, [](const Problem& problem) { return !is_of_ports(problem.path); });
+  return tl::unexpected(std::move(problems));
 }
 
 }  // namespace
@@ -57,17 +65,19 @@ tl::expected<Ports, std::vector<Problem>> load_ports(std::string_view text, std:
                                                      const Environment& environment) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Reading whole(text, file, {});
-  auto root = parse_yaml(text, environment, whole);
-  const std::string sections = root ? std::string() : sections_of_ports(text);
+  const auto root = parse_yaml(text, environment, whole);
+  if (root) {
+    if (const Node document(whole, *root, ""); has_ports(document)) return read(document);
+  }
+  // Also where it seems to have none: yaml-cpp takes a quote that is not closed for the rest of the
+  // file.
+  const std::string sections = sections_of_ports(text);
   Reading parts(sections, file, {});
-  if (!root) root = parse_yaml(sections, environment, parts);
-  if (!root) return tl::unexpected(whole.take_problems());
-  Reading& reading = sections.empty() ? whole : parts;
-  Ports ports;
-  if (read(Node(reading, *root, ""), ports)) return ports;
-  std::vector<Problem> problems = reading.take_problems();
-  std::erase_if(problems, [](const Problem& problem) { return !is_of_ports(problem.path); });
-  return tl::unexpected(std::move(problems));
+  if (const auto found = parse_yaml(sections, environment, parts)) {
+    return read(Node(parts, *found, ""));
+  }
+  if (root) return Ports{};
+  return tl::unexpected(whole.take_problems());
 }
 
 }  // namespace onceproxy::config
