@@ -107,7 +107,9 @@ class App {
         certificates_(settings_, metrics_.tls()),
         store_(open_store(settings_, options_, workers(), clock_, metrics_)),
         rules_(settings_.policies, metrics_, store_->verbs().notes()) {
-    if (store_->embedded() != nullptr) backups_.emplace(*store_->embedded(), metrics_);
+    if (store_->embedded() != nullptr) {
+      backups_.emplace(*store_->embedded(), settings_.store.path, metrics_);
+    }
     metrics_.store_gauges([this] {
       telemetry::StoreGauges gauges = store_->gauges();
       if (backups_) gauges.last_backup = backups_->last_success();

@@ -47,6 +47,7 @@ struct Arguments {
   std::string drain_time = "5s";
   std::string sidecar_grace = "5s";
   std::string sidecar_timeout = "15s";
+  std::string sidecar_drain_time = "5s";
   inject::Options options;
 };
 
@@ -160,7 +161,9 @@ int run(Arguments& arguments, const cli::Streams& streams) {
        {read_duration("--drain-time", arguments.drain_time, drain_time),
         read_duration("--sidecar-grace", arguments.sidecar_grace, arguments.options.drain_grace),
         read_duration("--sidecar-timeout", arguments.sidecar_timeout,
-                      arguments.options.drain_timeout)}) {
+                      arguments.options.drain_timeout),
+        read_duration("--sidecar-drain-time", arguments.sidecar_drain_time,
+                      arguments.options.drain_time)}) {
     if (!wrong.empty()) return refuse(wrong);
   }
   const auto address = config::parse_address(arguments.listen);
@@ -246,6 +249,7 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--cpu-request", options.cpu_request, "(default 50m)");
   command.add_option("--memory-request", options.memory_request, "(default 64Mi)");
   command.add_option("--memory-limit", options.memory_limit, "(default 512Mi)");
+  command.add_option("--cpu-limit", options.cpu_limit, "(default none)");
   command
       .add_option("--sidecar-grace", arguments.sidecar_grace,
                   "How long a sidecar accepts connections while its pod ends (default 5s)")
@@ -253,6 +257,10 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
   command
       .add_option("--sidecar-timeout", arguments.sidecar_timeout,
                   "How long its requests may take to end after that (default 15s)")
+      ->type_name("DURATION");
+  command
+      .add_option("--sidecar-drain-time", arguments.sidecar_drain_time,
+                  "The same after SIGTERM, when the service has ended (default 5s)")
       ->type_name("DURATION");
   command
       .add_option("--exclude", options.excluded,

@@ -48,8 +48,8 @@ _onceproxy_value() {
     --envoy | --drain-time | --drain-time-s | --concurrency | --base-id | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
       --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header | \
       --telemetry | --timeout | --grace | --listen | --image | --port | --config-key | \
-      --cpu-request | --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | \
-      --exclude) ;;
+      --cpu-request | --memory-request | --memory-limit | --cpu-limit | --sidecar-grace | \
+      --sidecar-timeout | --sidecar-drain-time | --exclude) ;;
     *) return 1 ;;
   esac
 }
@@ -78,7 +78,8 @@ _onceproxy() {
         --path | --older-than | --since | --until | --decision | --outcome | --fingerprint | \
         --status | --header | --body | --request | --client-certificate | --answer | --telemetry | \
         --timeout | --grace | --listen | --image | --port | --config-key | --cpu-request | \
-        --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | --exclude | \
+        --memory-request | --memory-limit | --cpu-limit | --sidecar-grace | \
+        --sidecar-timeout | --sidecar-drain-time | --exclude | \
         --log-format | --pull-policy | --file | --event | --listener | --rate | --mode | -l | \
         --log-level | --drain-time-s | --concurrency | --base-id | --envoy)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
@@ -122,7 +123,8 @@ _onceproxy() {
       ;;
     inject)
       options="--help --listen --certificate --key --image --pull-policy --port --config-key \
-        --cpu-request --memory-request --memory-limit --sidecar-grace --sidecar-timeout --exclude \
+        --cpu-request --memory-request --memory-limit --cpu-limit --sidecar-grace --sidecar-timeout \
+        --sidecar-drain-time --exclude \
         --drain-time --log-format"
       ;;
     "inject audit") options="--help --file --format" ;;

@@ -151,6 +151,8 @@ complete -c onceproxy -n $in_injector -l memory-request -x -a 64Mi -d 'The memor
 complete -c onceproxy -n $in_injector -l memory-limit -x -a 512Mi -d 'The limit of its memory'
 complete -c onceproxy -n $in_injector -l sidecar-grace -x -a 5s -d 'How long a sidecar accepts connections while its pod ends'
 complete -c onceproxy -n $in_injector -l sidecar-timeout -x -a 20s -d 'How long its requests may take after that'
+complete -c onceproxy -n $in_injector -l sidecar-drain-time -x -a 5s -d 'How long they may take after SIGTERM'
+complete -c onceproxy -n $in_injector -l cpu-limit -x -a 1 -d 'The limit of its CPU time'
 complete -c onceproxy -n $in_injector -l exclude -x -a kube-system -d 'A namespace whose pods stay as they are'
 complete -c onceproxy -n $in_injector -l drain-time -x -a 5s -d 'How long reviews are answered after SIGTERM'
 complete -c onceproxy -n $in_injector -l log-format -x -a 'text json' -d 'Form of the log'

@@ -96,6 +96,11 @@ std::variant<Wish, Denied> wish_of(const Pod& pod, const Options& options) {
     return Denied{std::string("annotation ") + store_annotation + ": the pod has no volume " +
                   quoted(wish.store_volume)};
   }
+  if (pod.has_claimed_volume(wish.store_volume) && !pod.has_volume_group()) {
+    return Denied{std::string("annotation ") + store_annotation + ": the sidecar, user 10001, " +
+                  "could not write to volume " + quoted(wish.store_volume) +
+                  "; set the pod's securityContext.fsGroup"};
+  }
   return wish;
 }
 
@@ -150,6 +155,11 @@ Patched patch(const Pod& pod, const Wish& wish, const Options& options) {
     out.warnings.push_back("onceproxy: terminationGracePeriodSeconds is raised from " +
                            std::to_string(given) + " to " + std::to_string(needed) +
                            ", so that requests under way can end");
+  }
+  if (!wish.telemetry_port) {
+    out.warnings.push_back(std::string("onceproxy: there is no liveness probe, since no port is "
+                                       "known for it; name the telemetry port in annotation ") +
+                           telemetry_annotation);
   }
   if (wish.store_volume.empty()) {
     out.warnings.push_back(std::string("onceproxy: the store is in an emptyDir, and is lost with "

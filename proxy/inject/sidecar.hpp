@@ -23,7 +23,8 @@ struct Wish {
 };
 
 /// A native sidecar: an init container that is restarted for ever. It meets the restricted Pod
-/// Security Standard; the image's user is not root.
+/// Security Standard, and runs as user and group 10001. Without a telemetry port it has no liveness
+/// probe.
 telemetry::Json sidecar(const Options& options, const Wish& wish);
 telemetry::Json config_volume_of(const Wish& wish);
 telemetry::Json store_volume_of();

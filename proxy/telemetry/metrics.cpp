@@ -80,6 +80,7 @@ struct Metrics::State final : prometheus::Collectable {
   /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{{"audit", 0},
                                                     {"background", 0},
+                                                    {"backup", 0},
                                                     {"clock", 0},
                                                     {"close", 0},
                                                     {"compact", 0},

@@ -13,6 +13,7 @@
 
 #include "store/rocksdb/directory_lock.hpp"
 #include "store/rocksdb/log_notes.hpp"
+#include "store/rocksdb/ownership.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -60,11 +61,23 @@ void lock(DirectoryLock& directory) {
   refuse(directory.path(), "in use by another process" + process, "stop that process first");
 }
 
+/// First of all: with it and without CURRENT a start refuses, so that what a crash leaves is never
+/// taken for a new store.
+void mark_restored(const fs::path& store) {
+  const int mark =
+      ::open((store / restored_name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (mark < 0) refuse(store, "not writable", "let this user write to it");
+  ::close(mark);
+  backup::sync_directory(store);
+}
+
 /// CURRENT goes first and comes last: without it there is no store.
 void remove_store(const fs::path& store, const std::vector<fs::path>& files) {
   fs::remove(store / "CURRENT");
   backup::sync_directory(store);
-  for (const fs::path& file : files) fs::remove(file);
+  for (const fs::path& file : files) {
+    if (file.filename() != restored_name) fs::remove(file);
+  }
 }
 
 void put_files(const fs::path& from, const fs::path& store, const BackupContents& contents) {
@@ -77,10 +90,6 @@ void put_files(const fs::path& from, const fs::path& store, const BackupContents
     if (table && backup::link_file(from / file.name, to)) continue;
     backup::copy_file(from / file.name, to, file.bytes, never);
   }
-  const int mark =
-      ::open((store / restored_name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (mark < 0) refuse(store, "not writable", "let this user write to it");
-  ::close(mark);
   backup::sync_directory(store);
   backup::copy_file(from / "CURRENT", store / "CURRENT", fs::file_size(from / "CURRENT"), never);
   backup::sync_directory(store);
@@ -91,6 +100,7 @@ void put_files(const fs::path& from, const fs::path& store, const BackupContents
 BackupContents restore(const fs::path& from, const fs::path& store, bool replace) {
   BackupContents contents = backup::read(from);
   fs::create_directories(store);
+  const GivenToOwner given(store);
   DirectoryLock directory(store);
   lock(directory);
   const std::vector<fs::path> present = store_files(store);
@@ -98,6 +108,7 @@ BackupContents restore(const fs::path& from, const fs::path& store, bool replace
     refuse(store, "there is a store already (" + present.front().filename().string() + ")",
            "choose another path, or replace it with --force: what it knows is lost");
   }
+  mark_restored(store);
   remove_store(store, present);
   put_files(from, store, contents);
   return contents;

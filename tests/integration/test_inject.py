@@ -30,13 +30,13 @@ IMAGE = "registry.example/onceproxy:1"
 class Injector:
     """The program as a cluster runs it, and the API server's side of it."""
 
-    def __init__(self, directory, drain_time="0s"):
+    def __init__(self, directory, drain_time="0s", more=()):
         self.directory, self.authority = directory, Authority()
         self.files = self.authority.issue(names=("injector.onceproxy.svc",)).write(directory, "tls")
         self.context = client_context(self.authority)
         self.process = subprocess.Popen(
             [binary(), "inject", "--listen", "127.0.0.1:0", "--certificate", self.files[0], "--key",
-             self.files[1], "--image", IMAGE, "--drain-time", drain_time],
+             self.files[1], "--image", IMAGE, "--drain-time", drain_time, *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=environment())
         self.log = Lines(self.process.stderr)
@@ -132,12 +132,14 @@ def test_a_pod_gets_the_sidecar_and_nothing_else_is_changed(injector, review):
     assert sidecar["command"] == ["onceproxy", "run", *config, "--drain-time", "5s"]
     health = {"command": ["onceproxy", "health", *config]}
     assert sidecar["startupProbe"]["exec"] == sidecar["readinessProbe"]["exec"] == health
-    assert sidecar["livenessProbe"]["exec"]["command"] == [*health["command"], "--live"]
+    assert "livenessProbe" not in sidecar, "it must not depend on a file that may change"
+    assert any("no liveness probe" in warning for warning in response["warnings"])
     assert sidecar["lifecycle"]["preStop"]["exec"]["command"] == [
         "onceproxy", "drain", "--wait", *config, "--grace", "5s", "--timeout", "15s"]
     assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 8080}]
     assert sidecar["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": True,
+        "runAsUser": 10001, "runAsGroup": 10001,
         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
     assert {mount["name"]: mount["mountPath"] for mount in sidecar["volumeMounts"]} == {
         "onceproxy-config": "/etc/onceproxy", "onceproxy-store": "/var/lib/onceproxy"}
@@ -158,6 +160,10 @@ def test_the_sidecar_comes_behind_the_other_init_containers_with_the_pods_own_st
     sidecar = pod["spec"]["initContainers"][-1]
     assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 9080},
                                 {"name": "telemetry", "containerPort": 9902}]
+    health = ["onceproxy", "health", "--telemetry", "127.0.0.1:9902"]
+    for name, command in (("startupProbe", health), ("readinessProbe", health),
+                          ("livenessProbe", [*health, "--live"])):
+        assert sidecar[name]["exec"]["command"] == command, "no probe reads the file"
     assert sidecar["volumeMounts"][1] == {"name": "memory", "mountPath": "/var/lib/onceproxy"}
     added = [volume["name"] for volume in pod["spec"]["volumes"]][-1]
     assert added == "onceproxy-config", "the store is in a volume that is there"
@@ -179,6 +185,27 @@ def test_a_grace_period_that_is_too_short_is_raised_with_a_warning(injector, rev
     pod, response = injector.patched(review)
     assert pod["spec"]["terminationGracePeriodSeconds"] == 30
     assert any("raised from 10 to 30" in warning for warning in response["warnings"])
+
+
+def test_a_volume_claim_is_taken_where_the_pod_has_a_group_for_it(injector, review):
+    a_claim(review, securityContext={"fsGroup": 999, "runAsUser": 0})
+    pod, _ = injector.patched(review)
+    sidecar = pod["spec"]["initContainers"][-1]
+    assert sidecar["volumeMounts"][1]["name"] == "kept"
+    assert sidecar["securityContext"]["runAsUser"] == 10001, "not the pod's"
+
+
+def test_the_resources_and_times_that_the_operator_names_are_the_sidecar_s(directory, review):
+    words = ["--sidecar-drain-time", "60s", "--cpu-limit", "2"]
+    injector = Injector(directory, more=words)
+    try:
+        pod, _ = injector.patched(review)
+    finally:
+        assert injector.stop() == 0
+    sidecar = pod["spec"]["initContainers"][-1]
+    assert sidecar["command"][-2:] == ["--drain-time", "60s"]
+    assert sidecar["resources"]["limits"] == {"memory": "512Mi", "cpu": "2"}
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 5 + 15 + 60 + 5
 
 
 def test_lists_that_are_missing_or_null_are_made(injector, review):
@@ -204,6 +231,12 @@ def a_volume_of_that_name(review):
     pod_of(review)["spec"]["volumes"].append({"name": "onceproxy-config", "emptyDir": {}})
 
 
+def a_claim(review, **pod):
+    pod_of(review)["spec"]["volumes"].append({"name": "kept", "persistentVolumeClaim": {"claimName": "c"}})
+    pod_of(review)["spec"].update(pod)
+    annotated(store_volume="kept")(review)
+
+
 def windows(review):
     pod_of(review)["spec"]["os"] = {"name": "windows"}
 
@@ -221,6 +254,7 @@ def windows(review):
     (annotated(telemetry_port="8080"), "name the same port"),
     (annotated(port="8081"), 'port 8081 is declared by container "orders"'),
     (annotated(store_volume="none"), 'the pod has no volume "none"'),
+    (a_claim, 'could not write to volume "kept"; set the pod\'s securityContext.fsGroup'),
     (a_volume_of_that_name, "a volume named onceproxy-config"),
     (windows, "the pod asks for windows"),
 ])

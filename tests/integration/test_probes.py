@@ -96,6 +96,30 @@ def test_probes_go_through_tls_and_bring_the_token(stage, upstream, directory):
     assert proxy.terminate() == 0
 
 
+@pytest.mark.parametrize("text", ["policiez: []\n", "upstream: [\n", "limits: {of_tomorrow: 1}\n"],
+                         ids=["misspelt", "no YAML", "a key of a later version"])
+def test_a_file_that_was_refused_ends_no_program_that_works(proxy, directory, text):
+    """The program keeps the configuration that it has, and the probes and the hook agree with it."""
+    config = told_to(proxy, directory)
+    config.write_text(config.read_text().replace("upstream:", "other:", 1) + text)
+    assert run("check", config).returncode == 1
+    for more in ([], ["--live"]):
+        assert health("-c", config, *more) == (0, "LIVE")
+    drained = run("drain", "--wait", "--grace", "0s", "-c", config)
+    assert (drained.returncode, drained.stdout) == (0, "drained\n")
+    assert proxy.operator.get("/server_info")["drained"] is True
+
+
+@pytest.mark.parametrize("words", [["--admin", "unix:{}/nobody"], ["-c", "{}/none.yaml"]],
+                         ids=["nobody there", "no file"])
+def test_a_drain_that_reaches_nobody_waits_for_the_grace_before_it_fails(directory, words):
+    """SIGTERM follows a hook that has ended, and clients still come."""
+    begun = time.monotonic()
+    result = run("drain", "--wait", "--grace", "700ms", *(word.format(directory) for word in words))
+    assert result.returncode == 1 and result.stderr
+    assert time.monotonic() - begun >= 0.7
+
+
 def test_a_port_that_the_system_chooses_is_not_found_by_the_configuration(proxy):
     code, told = health("-c", proxy.config)
     assert code == 1 and "the system chooses this port at each start" in told

@@ -210,7 +210,7 @@ def panels():
 def concrete(expression):
     """An expression as Grafana sends it: three hours of all policies, the last of them for one."""
     for variable, value in {"$__rate_interval": "5m", "$__range": "3h", "$job": ".*",
-                            "$instance": ".*"}.items():
+                            "$namespace": ".*", "$instance": ".*"}.items():
         expression = expression.replace(variable, value)
     names = "|".join(each["name"] for each in POLICIES)
     expression = expression.replace('=~"$policy"', f'=~"{names}"')
@@ -263,6 +263,12 @@ def test_rules_and_dashboard_name_only_metrics_that_there_are(prometheus):
     assert used <= known
 
 
+def test_what_is_of_a_policy_is_of_its_namespace_too():
+    for name, expression in {**recorded(), **{k: v["expr"] for k, v in alerts().items()}}.items():
+        for labels in re.findall(r"(?:by|on) \(([^)]*)\)", expression):
+            assert labels.startswith("job, namespace"), f"{name}: {labels}"
+
+
 # The dashboard.
 
 
@@ -307,10 +313,18 @@ def test_every_variable_is_declared_and_used():
     assert repeated == ["policy"]
 
 
+def test_every_series_of_the_dashboard_is_chosen_by_namespace():
+    for panel in panels():
+        for each in panel["targets"]:
+            for labels in re.findall(r"(?:onceproxy|process)_\w+\{([^}]*)\}", each["expr"]):
+                assert 'job=~"$job", namespace=~"$namespace"' in labels, panel["title"]
+
+
 def test_the_dashboards_variables_find_something(prometheus):
     for each in DASHBOARD["templating"]["list"]:
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", each.get("definition", ""))
-        if each["type"] == "datasource":
+        # There are namespaces in Kubernetes alone; elsewhere "All" matches what has none.
+        if each["type"] == "datasource" or each["name"] == "namespace":
             continue
         assert match, each
         found = prometheus.fetch(f"/api/v1/label/{match[2]}/values",
