@@ -1,5 +1,6 @@
 #include "proxy/http/upstream_address.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 #include <stdexcept>
 #include <string>
