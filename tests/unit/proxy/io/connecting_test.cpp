@@ -1,5 +1,6 @@
 #include "proxy/io/connecting.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <optional>
