@@ -11,6 +11,7 @@
 namespace onceproxy::gate {
 namespace {
 
+using namespace std::chrono_literals;
 using policies::Acknowledge;
 using policies::DeliveryRules;
 using policies::Listener;
