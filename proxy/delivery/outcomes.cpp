@@ -39,7 +39,7 @@ store::StoredAnswer outcome_answer(const store::Fingerprint& event, bool reached
                                    {"deliveries", "/deliveries?event=" + hex},
                                    {"listeners", std::move(items)}};
   store::StoredAnswer answer;
-  answer.status = reached ? 200 : 202;
+  answer.status = 202;
   answer.head = "Content-Type: application/json\r\n";
   answer.body = telemetry::json_text(body);
   return answer;

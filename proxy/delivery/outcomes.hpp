@@ -28,8 +28,7 @@ struct DeliveryNote {
   std::string error;
 };
 
-/// The answer that names each listener's state: 200 where what was waited for has happened, 202
-/// where it has not.
+/// The answer that names each listener's state. `reached`: what was waited for has happened.
 store::StoredAnswer outcome_answer(const store::Fingerprint& event, bool reached,
                                    const std::map<std::string, DeliveryNote>& listeners);
 

@@ -204,7 +204,8 @@ def test_the_answer_waits_for_listeners_and_names_their_states(stage, listeners,
     b.late_by = 0.2 if acknowledge == "all" else 5
     proxy = stage.proxy(upstream, [dispatch([a, b], {"acknowledge": acknowledge})])
     answer = once(proxy.data, event("r1"))
-    assert (answer.status, answer.decision) == (200, "accepted")
+    assert (answer.status, answer.decision) == (202, "accepted")
+    assert answer.json["status"] == "notified"
     found = {each["listener"]: each["state"] for each in answer.json["listeners"]}
     assert found["a"] == "NOTIFIED"
     assert found["b"] == ("NOTIFIED" if acknowledge == "all" else "PENDING")

@@ -66,7 +66,7 @@ TEST_CASE("Who waits for all is answered when the last listener was notified", "
   CHECK(call.answered == 0);
   waiting.note("b", DeliveryState::notified);
   REQUIRE(call.answered == 1);
-  CHECK(call.result->answer->status == 200);
+  CHECK(call.result->answer->status == 202);
   CHECK_THAT(call.result->answer->body, Contains(R"("status":"notified")"));
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("Who waits for some is answered when so many were notified", "[outcome
   CHECK(call.answered == 0);
   waiting.note("c", DeliveryState::notified);
   CHECK(call.answered == 1);
-  CHECK(call.result->answer->status == 200);
+  CHECK(call.result->answer->status == 202);
 }
 
 TEST_CASE("A wait ends when its time is over, and names the states so far", "[outcomes]") {
