@@ -17,10 +17,7 @@ struct Refused {
   bool shown = false;
 };
 
-constexpr const char* no_hot_restart =
-    "there is no hot restart: the store has one owner, and a new process waits until the old one "
-    "has "
-    "closed it; see the README on rolling updates";
+constexpr const char* no_hot_restart = "there is no hot restart: the store has one owner at a time";
 
 /// Options of Envoy's that mean nothing here.
 constexpr Refused refused[] = {

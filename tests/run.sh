@@ -12,7 +12,6 @@ usage: tests/run.sh [options]
   --preset NAME   only this preset: debug, release, asan or tsan
   --asan          short for --preset asan
   --tsan          only the unit tests, under ThreadSanitizer
-  --no-tsan       leaves out the unit tests under ThreadSanitizer
   --unit          only the unit tests
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
@@ -26,22 +25,20 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the commit before), all tests in the presets debug and asan, and the
-unit tests in the preset tsan.
+since ONCEPROXY_TIDY_BASE (default: the commit before), and all tests in the presets debug and asan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes tsan=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
     --preset) presets=("${2:?--preset needs a name}"); shift ;;
     --asan) presets=(asan) ;;
     --tsan) presets=(tsan) integration="" ;;
-    --no-tsan) tsan="" ;;
     --unit) integration="" ;;
     --integration) unit="" ;;
     -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
@@ -62,8 +59,6 @@ elif [ ${#presets[@]} -eq 0 ]; then
   if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
   [ -z "$long" ] || presets=(debug asan tsan release)
 fi
-# Beside the presets above, by default only: the unit tests need no program.
-[ -n "$sources" ] && [ -z "$long" ] || tsan=""
 [ -n "$unit$integration$fuzz$tidy" ] || { usage >&2; exit 2; }
 
 "$root/deploy/setup.sh" --tests ${fuzz:+--dev} ${coverage:+--dev} ${long:+--release}
@@ -242,7 +237,6 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
-if [ -n "$tsan" ] && build tsan --target unit_tests; then unit_tests tsan; fi
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then

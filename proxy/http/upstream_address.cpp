@@ -80,7 +80,7 @@ UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()>
 }
 
 UpstreamAddress::~UpstreamAddress() {
-  lookups_.stop();
+  if (lookups_) lookups_->context.stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -105,6 +105,7 @@ void UpstreamAddress::move(const Endpoint& endpoint, Tls tls) {
     if (known) put({*known}, tls_, true);
   }
   if (known) return;
+  if (!lookups_) lookups_ = std::make_unique<Lookups>();
   look_up();
   if (thread_.joinable()) return;
   look_up_later();
@@ -112,7 +113,7 @@ void UpstreamAddress::move(const Endpoint& endpoint, Tls tls) {
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { lookups_.run(); });
+  thread_ = std::thread([this] { lookups_->context.run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
@@ -165,7 +166,7 @@ void UpstreamAddress::look_up() {
     if (!is_name_) return;
     endpoint = endpoint_;
   }
-  tcp::resolver resolver(lookups_);
+  tcp::resolver resolver(lookups_->context);
   io::ErrorCode error;
   const auto results =
       resolver.resolve(endpoint.host, std::to_string(endpoint.port),
@@ -187,8 +188,8 @@ void UpstreamAddress::look_up() {
 }
 
 void UpstreamAddress::look_up_later() {
-  next_lookup_.expires_after(lookup_interval);
-  next_lookup_.async_wait([this](const io::ErrorCode& error) {
+  lookups_->next.expires_after(lookup_interval);
+  lookups_->next.async_wait([this](const io::ErrorCode& error) {
     if (error) return;
     look_up();
     look_up_later();

@@ -92,8 +92,12 @@ class UpstreamAddress {
   std::shared_ptr<const Found> found_;
   std::atomic<std::uint64_t> generation_ = 0;
 
-  io::asio::io_context lookups_{1};
-  io::asio::steady_timer next_lookup_{lookups_};
+  /// Made for the first name: each costs three descriptors, and an address needs none.
+  struct Lookups {
+    io::asio::io_context context{1};
+    io::asio::steady_timer next{context};
+  };
+  std::unique_ptr<Lookups> lookups_;
   std::thread thread_;
 };
 

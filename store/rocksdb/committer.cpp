@@ -192,12 +192,14 @@ void Committer::answer(LedgerChange& change, bool done) {
     delivery_.add(*std::exchange(change.begun, nullptr));
   }
   if (change.redriven != nullptr) {
-    if (done) parts_.claims.redriven(change.key);
-    change.redriven->result = done ? Redriven::done : Redriven::failed;
+    const Redriven outcome = change.refused ? Redriven::absent : Redriven::done;
+    if (done && !change.refused) parts_.claims.redriven(change.key);
+    change.redriven->result = done ? outcome : Redriven::failed;
     delivery_.add(*std::exchange(change.redriven, nullptr));
   }
   if (change.changed != nullptr) {
-    change.changed->result = done ? Changed::done : Changed::failed;
+    const Changed outcome = change.refused ? Changed::absent : Changed::done;
+    change.changed->result = done ? outcome : Changed::failed;
     delivery_.add(*std::exchange(change.changed, nullptr));
   }
 }

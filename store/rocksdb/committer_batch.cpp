@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t batch_bytes_kept = std::size_t{256} << 10;
 /// Some tens of microseconds each, for which a group waits.
 constexpr std::size_t event_looks_max = 32;
+
+/// Without the claim on the record that it changes.
+bool acknowledges(const Operation& operation) {
+  return operation.ledger != nullptr && operation.ledger->kind == LedgerChange::Kind::acknowledge;
+}
 }  // namespace
 
 /// Beside what `sync: all` asks of every write. A release lost with the power leaves a reservation
@@ -24,7 +29,15 @@ bool Committer::needs_sync(const Operation& operation) const {
 rocksdb::Status Committer::write(OperationList& group, std::size_t& operations, bool may_wait) {
   batch_.Clear();
   bool sync = false;
-  if (may_wait && parts_.ledger.looks_due()) {
+  // What reads records goes before what others of the group write: theirs is the last word.
+  bool acknowledged = false;
+  for (Operation* at = group.front(); at != nullptr; at = at->next) {
+    if (!acknowledges(*at)) continue;
+    add(batch_, *at);
+    acknowledged = true;
+  }
+  // Not both in one batch: each reads the record as it is on disk.
+  if (may_wait && !acknowledged && parts_.ledger.looks_due()) {
     parts_.ledger.add_looks(batch_, event_looks_max, ended_);
   }
   std::uint64_t highest = 0;
@@ -32,7 +45,7 @@ rocksdb::Status Committer::write(OperationList& group, std::size_t& operations, 
     ++operations;
     sync = sync || needs_sync(*at);
     highest = std::max(highest, at->fence);
-    add(batch_, *at);
+    if (!acknowledges(*at)) add(batch_, *at);
   }
   parts_.ledger.finish(batch_);
   keep_time(batch_);

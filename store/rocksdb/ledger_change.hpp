@@ -43,7 +43,8 @@ struct LedgerChange {
 
   /// acknowledge.
   StoredAnswer answer;
-  bool refused = false;  ///< the record is gone, or another's
+  /// Found when the batch was made: the record, or the delivery, is gone.
+  bool refused = false;
 
   /// One of these is answered, but of an event that is stored.
   Call<Settled>* settled = nullptr;

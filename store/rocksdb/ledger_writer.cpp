@@ -141,8 +141,11 @@ void LedgerWriter::add_undone(rocksdb::WriteBatch& batch, const LedgerChange& ch
   purge(batch, event, *row);
 }
 
-void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, const LedgerChange& change) {
+void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change) {
   const auto& [event, listener] = change.key;
+  // Only a dead one can have gone with the same batch, which its operator cannot have seen.
+  change.refused = std::ranges::find(purged_, event) != purged_.end();
+  if (change.refused) return;
   const DeliveryState now = change.delivery.state;
   const bool was_pending = is_pending(change.from);
   const bool pending = is_pending(now);
@@ -178,6 +181,7 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, const LedgerChange& 
     counts_.may_be_pending(listener, event);
     if (open->pending++ == 0) {
       counts_.change_totals([](LedgerCounts::Totals& totals) { ++totals.events_open; });
+      reopen(batch, event);
       look_at(batch, at, event);
     }
   } else {
@@ -189,6 +193,14 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, const LedgerChange& 
   }
   // One that has ended stays for the rest of the batch, whose rows cannot be read yet.
   open_[event] = *open;
+}
+
+/// Its last delivery has not ended after all. Its record is seen to when the event is looked at.
+void LedgerWriter::reopen(rocksdb::WriteBatch& batch, EventNumber event) {
+  auto row = read_event(event);
+  if (!row || !row->ended) return;
+  row->ended.reset();
+  database_.add(batch, Family::deliveries, event_key(event), encode(*row));
 }
 
 void LedgerWriter::set_expiry(rocksdb::WriteBatch& batch, const EventRow& row, WallTime expires,
@@ -203,8 +215,7 @@ void LedgerWriter::set_expiry(rocksdb::WriteBatch& batch, const EventRow& row, W
   records.push_back(row.fingerprint);
 }
 
-/// The answer of a record that another operation of the same group has deleted, or is about to, is
-/// of no use: an operator has the claim on it then, and the event is asked for by nobody.
+/// Before anything else of the batch, which may delete the record.
 void LedgerWriter::add_answer(rocksdb::WriteBatch& batch, LedgerChange& change,
                               std::vector<Fingerprint>& records) {
   change.refused = true;
@@ -285,13 +296,9 @@ void LedgerWriter::add_look(rocksdb::WriteBatch& batch, EventNumber event, WallT
   const auto open = this->open(event);
   if (!open) return look_at(batch, clock_.now() + look_again, event);
   if (open->pending > 0) {
-    open_[event] = *open;
     // It was redriven.
-    if (!row->ended) return;
-    row->ended.reset();
-    set_expiry(batch, *row, open_event_expiry, records);
-    database_.add(batch, Family::deliveries, event_key(event), encode(*row));
-    return;
+    open_[event] = *open;
+    return set_expiry(batch, *row, open_event_expiry, records);
   }
   const bool first = !row->ended;
   if (first) row->ended = at;
@@ -331,12 +338,14 @@ void LedgerWriter::purge(rocksdb::WriteBatch& batch, EventNumber event, const Ev
   database_.add(batch, Family::deliveries, fingerprint_key(row.fingerprint, event), std::nullopt);
   database_.add(batch, Family::deliveries, event_key(event), std::nullopt);
   open_.erase(event);
+  purged_.push_back(event);
 }
 
 void LedgerWriter::finish(rocksdb::WriteBatch& batch) {
   for (const auto& [key, value] : counts_.take_changed()) {
     database_.add(batch, Family::deliveries, key, value);
   }
+  purged_.clear();
   if (open_.size() > open_max) open_.clear();
 }
 

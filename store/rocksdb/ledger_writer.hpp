@@ -67,7 +67,8 @@ class LedgerWriter {
   };
 
   void add_event(rocksdb::WriteBatch& batch, LedgerChange& change);
-  void add_delivery(rocksdb::WriteBatch& batch, const LedgerChange& change);
+  void add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change);
+  void reopen(rocksdb::WriteBatch& batch, EventNumber event);
   void add_answer(rocksdb::WriteBatch& batch, LedgerChange& change,
                   std::vector<Fingerprint>& records);
   void add_look(rocksdb::WriteBatch& batch, EventNumber event, WallTime at,
@@ -91,6 +92,8 @@ class LedgerWriter {
   /// Some of the events whose deliveries have not all ended, as they are once all batches so far
   /// are on disk.
   std::unordered_map<EventNumber, Open> open_;
+  /// By the batch that is being made.
+  std::vector<EventNumber> purged_;
   /// Nothing is due before.
   WallTime next_look_{};
 };

@@ -11,6 +11,7 @@ import pytest
 
 from harness import Client, crowd, eventually, policy, request
 from harness.client import once
+from harness.collector import Collector
 from harness.listeners import FAILING, at_random, out_of_order
 from harness.process import run
 
@@ -241,9 +242,9 @@ def test_listeners_come_and_go_while_events_are_delivered(stage, listeners, upst
     thread.start()
     try:
         for change in range(20):
-            names = crew[:4] + crew[4 + change % 4:]
+            names = crew[:4] + crew[5 + change % 3:]
             proxy.configure({**proxy.settings, "policies": [dispatch(names)]})
-            assert proxy.operator.post("/reload")["status"] == "reloaded"
+            assert proxy.operator.post("/reload")[0] == 200
     finally:
         over.set()
         thread.join()
@@ -368,3 +369,55 @@ def test_an_unknown_outcome_is_held_for_an_operator(stage):
     redriven = run("dead-letters", "redrive", held[0]["delivery"], "--admin", "%s:%d" % proxy.admin)
     assert redriven.returncode == 0, redriven.stderr
     wait_for_states(proxy, accepted.json["event"], {"upstream": "NOTIFIED"})
+
+
+def test_a_file_of_listeners_is_live(stage, listeners, upstream, directory):
+    a, b = listeners.add("a"), listeners.add("b")
+    file = directory / "listeners.yaml"
+    file.write_text(json.dumps([a.settings()]))
+    rules = dispatch([])
+    rules["delivery"] = {"listeners_file": str(file)}
+    proxy = stage.proxy(upstream, [rules])
+    first = send(proxy, "r1")
+    wait_for_states(proxy, first, {"a": "NOTIFIED"})
+    file.write_text(json.dumps([a.settings(), b.settings()]))
+    eventually(lambda: proxy.metrics().sum("onceproxy_delivery_listeners") == 2, "two listeners")
+    second = send(proxy, "r2")
+    wait_for_states(proxy, second, {"a": "NOTIFIED", "b": "NOTIFIED"})
+    # What is not valid changes nothing.
+    file.write_text("- name: c\n")
+    eventually(lambda: any("a file of listeners is not valid" in line.get("message", "")
+                           for line in proxy.stderr.json()), "the problem in the log")
+    third = send(proxy, "r3")
+    wait_for_states(proxy, third, {"a": "NOTIFIED", "b": "NOTIFIED"})
+    assert len(a.bodies()) == 3 and len(b.bodies()) == 2
+
+
+def test_what_was_given_up_is_in_the_audit_log(stage, listeners, upstream):
+    a = listeners.add("a", "gone")
+    proxy = stage.proxy(upstream, [dispatch([a])])
+    fingerprint = send(proxy, "r1")
+    wait_for_states(proxy, fingerprint, {"a": "DEAD"})
+    found = eventually(lambda: proxy.operator.get("/audit?decision=dead")["items"], "an entry")
+    assert found[0]["fingerprint"] == fingerprint
+    assert found[0]["entity"] == "ride/r1"
+    assert "listener a: status 410" in found[0]["error"]
+
+
+def test_a_delivery_is_a_span_of_the_trace_of_its_request(stage, listeners, upstream):
+    collector = Collector()
+    try:
+        a = listeners.add("a")
+        proxy = stage.proxy(upstream, [dispatch([a])], tracing={"endpoint": collector.endpoint})
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        once(proxy.data, request(target="/rides/r1/dispatch", body={"number": 1},
+                                 headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}))
+        a.wait_for(1)
+        spans = {span.name: span for span in collector.spans(3, trace=trace)}
+        delivery = spans["deliver"]
+        assert delivery.kind == "client" and not delivery.failed
+        assert delivery.parent == spans["POST /rides/{ride}/dispatch"].id
+        assert delivery["onceproxy.listener"] == "a" and delivery["onceproxy.attempt"] == 1
+        assert a.all()[0].request["traceparent"] == f"00-{trace}-{delivery.id}-01"
+    finally:
+        collector.close()

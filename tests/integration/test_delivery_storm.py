@@ -93,7 +93,7 @@ def test_no_listener_misses_an_event(stage, listeners, upstream, seed):
         # Not certain while it changes.
         configured[0] = [each for each in now if each in configured[0]]
         proxy.configure({**proxy.settings, "policies": [policy_for(now)]})
-        assert proxy.operator.post("/reload")["status"] in ("reloaded", "unchanged")
+        assert proxy.operator.post("/reload")[0] == 200
         configured[0] = now
 
     for kill in range(KILLS):

@@ -1,5 +1,6 @@
 // Requests that are stored for their listeners instead of being forwarded.
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,7 @@ using policies::DeliveryRules;
 using policies::Listener;
 using policies::ListenerList;
 using store::Unavailable;
+using namespace std::chrono_literals;
 using Texts = std::vector<std::string>;
 
 Listener listener(std::string name) {

@@ -96,6 +96,7 @@ TEST_CASE("data allows pings and windows, and does not save them up without end"
     REQUIRE_FALSE(guard.received(ping, start));
     REQUIRE_FALSE(guard.received(head(FrameType::window_update, 4), start));
   }
+  guard.data_sent();
   CHECK(taken(guard, ping, start) == 20);
   CHECK(taken(guard, head(FrameType::window_update, 4), start) == 20);
 }

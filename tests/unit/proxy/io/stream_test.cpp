@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <catch2/catch.hpp>
 #include <deque>
@@ -361,7 +362,7 @@ TEST_CASE("an operation that waits when its stream is destroyed ends with the lo
 
 TEST_CASE("a stream connects to the first address that answers") {
   using asio::ip::tcp;
-  const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
+  const SocketAddress any = tcp::endpoint(asio::ip::address_v4::loopback(), 0);
   Fixture fixture;
   Acceptor acceptor(fixture.loop.context(), any);
   std::vector<SocketAddress> addresses{Acceptor(fixture.loop.context(), any).local_endpoint()};

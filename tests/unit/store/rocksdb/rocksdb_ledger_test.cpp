@@ -324,6 +324,27 @@ TEST_CASE("another acknowledgement is what duplicates get from then on") {
   CHECK(late.wait() == Settled::refused);
 }
 
+TEST_CASE("an acknowledgement beside the last delivery's end takes nothing back") {
+  LedgerFixture fixture;
+  fixture.open();
+  for (std::uint64_t i = 1; i <= 50; ++i) {
+    const EventRequest request(i, {"a"});
+    const EventNumber event = fixture.accept(request);
+    Waiting<Settled> ended(fixture.loop);
+    Waiting<Settled> acknowledged(fixture.loop);
+    if (fixture.ledger().end(fixture.attempt(event, "a"), {}, ended)) ended.at_once();
+    if (fixture.ledger().acknowledge(event, answer(202, "all"), acknowledged)) {
+      acknowledged.at_once();
+    }
+    REQUIRE(ended.wait() == Settled::done);
+    REQUIRE(acknowledged.wait() == Settled::done);
+  }
+  REQUIRE(fixture.comes_true([&] { return fixture.ledger().figures().payload_bytes == 0; }));
+  CHECK(std::get<Completed>(fixture.reserve(request(7))).answer.body == "all");
+  fixture.clock.advance(61s);
+  for (std::uint64_t i = 1; i <= 50; ++i) CHECK(is<Reserved>(fixture.reserve(request(i))));
+}
+
 TEST_CASE("over the bound new events are refused, and known ones are not") {
   LedgerFixture fixture;
   fixture.options.ledger.bytes_max = 1'000;

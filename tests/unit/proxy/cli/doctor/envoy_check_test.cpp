@@ -76,8 +76,8 @@ std::vector<std::string> warnings(const Dump& dump) {
     CHECK(finding.check == "envoy");
     CHECK(finding.health != Health::fail);
     if (finding.health == Health::warn) {
-      CHECK_FALSE(finding.way_out.empty());
-      out.push_back(finding.told);
+      CHECK_FALSE(finding.remedy.empty());
+      out.push_back(finding.message);
     }
   }
   return out;
@@ -115,7 +115,7 @@ TEST_CASE("A sound filter and a sound route are no warning, and both doors are t
   dump.routes = route(R"("cluster":"onceproxy","timeout":"0s")");
   const auto findings = check_envoy(dump.text(), settings());
   REQUIRE(findings.size() == 1);
-  CHECK(findings.front().told == "listener in forwards to onceproxy on 1 route");
+  CHECK(findings.front().message == "listener in forwards to onceproxy on 1 route");
 }
 
 TEST_CASE("What is no dump is a failure, and an Envoy without a way to onceproxy a warning") {
@@ -126,7 +126,7 @@ TEST_CASE("What is no dump is a failure, and an Envoy without a way to onceproxy
   }
   CHECK(check_envoy(R"({"configs":[]})", settings())
             .front()
-            .told.starts_with("Envoy: no listener asks"));
+            .message.starts_with("Envoy: no listener asks"));
   Dump other;
   other.cluster_port = "9999";
   other.routes = route(R"("cluster":"onceproxy")");
