@@ -87,6 +87,7 @@ Task<void> AnswerPhase::run() {
   const HttpHeaders& told = talk_.heard().response_headers();
   const bool end_of_stream = told.end_of_stream();
   const auto bad = read_response_head(told.headers(), report_.head().method, head_text_, head_);
+  report_.code_details(talk_.attributes().details());
   const Origin origin = bad ? Origin::unknown : talk_.attributes().origin(head_);
   if (origin == Origin::service) {
     co_await service_answered(end_of_stream);
@@ -148,7 +149,7 @@ bool AnswerPhase::take(std::string_view data) {
 Task<void> AnswerPhase::service_answered(bool end_of_stream) {
   report_.answered(head_.status, false);
   if (!end_of_stream && keeps_body()) {
-    ProcessingResponse reply;
+    ProcessingResponse& reply = talk_.reply();
     let_go_on(talk_.heard(), reply);
     drop_ours(head_, reply);
     decorate(reply, report_.decided(Decision::forwarded), report_.request_id());
@@ -163,7 +164,7 @@ Task<void> AnswerPhase::service_answered(bool end_of_stream) {
     co_return;
   }
   if (end_of_stream) report_.answer_whole();
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   drop_ours(head_, reply);
   decorate(reply, report_.decided(settlement.decision), report_.request_id());
@@ -246,7 +247,7 @@ Task<void> AnswerPhase::envoy_answered(Origin origin, std::string_view why) {
     co_await answer_instead(std::move(settlement), error);
     co_return;
   }
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   drop_ours(head_, reply);
   decorate(reply, report_.decided(settlement.decision), report_.request_id());
@@ -265,7 +266,7 @@ Task<void> AnswerPhase::never_answered(std::string_view why) {
 /// The head of the answer has not gone out: another one goes in its place.
 Task<void> AnswerPhase::answer_instead(gate::Settlement settlement, std::string_view error) {
   const gate::Answer& answer = *settlement.answer;
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   std::string details = "onceproxy_";
   details += name(settlement.decision);
   answer_at_once(answer, report_.request_id(), report_.decided(settlement.decision), details,

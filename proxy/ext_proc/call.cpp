@@ -128,7 +128,7 @@ void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& re
 Task<void> Call::pass(Decision decision) {
   // Of an answer that was not asked for nothing is told.
   if (asked_) report_->forwarded();
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   if (asked_ && reply.has_request_headers()) ask_for_everything(reply);
   write_fields(nullptr, reply);
@@ -151,7 +151,7 @@ Task<void> Call::let_the_rest_go_on(Decision decision) {
 /// Lets go on what was heard last, with the decision where it is the answer's head.
 Task<void> Call::let_go_on_as(Decision decision, int& status) {
   ProcessingRequest& message = talk_.heard();
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(message, reply);
   if (message.has_response_headers()) {
     std::string text;
@@ -200,7 +200,7 @@ Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view
   if (report_->policy() != nullptr || decision == Decision::bad_request) {
     decided = report_->decided(decision);
   }
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   answer_at_once(answer, report_->request_id(), decided, details_of(decision), reply);
   const bool said = co_await talk_.say(reply);
   if (said) report_->answer_bytes(answer.body.size());
@@ -256,7 +256,7 @@ Task<void> Call::may_be_covered(const Candidates& candidates) {
 /// Asks for the body and hears it. False: the request is over, or went on without being decided
 /// about.
 Task<bool> Call::collect_body(const http::Coverage& coverage) {
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   ask_for_everything(reply);
   asked_ = true;
@@ -363,9 +363,9 @@ Task<void> Call::decide(const http::Coverage& coverage) {
   asked_ = true;
   http::RequestTrace& trace = report_->trace();
   const std::string for_duplicates = trace.for_duplicates();
-  const gate::Asking asking{report_->request_id(), trace.id(),
-                            for_duplicates,        head_text_.size() + body_.size(),
-                            body_,                 parts_.date.text()};
+  const gate::Asking asking{
+      report_->request_id(), trace.id(), for_duplicates, head_text_.size() + body_.size(), body_,
+      parts_.date.text()};
   trace.mark(http::TraceMark::reserve_begins);
   bool turns = true;
   gate::Admission admission = co_await ask_gate(document, asking, turns);
@@ -438,7 +438,7 @@ Task<void> Call::forward(gate::Forward reservation) {
     co_return;
   }
   report_->forwarded();
-  ProcessingResponse reply;
+  ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   // Of a request without a body nothing was asked yet.
   if (reply.has_request_headers()) ask_for_everything(reply);

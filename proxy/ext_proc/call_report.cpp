@@ -1,9 +1,39 @@
 #include "proxy/ext_proc/call_report.hpp"
 
 #include "proxy/http/guarded_fields.hpp"
+#include "proxy/telemetry/access_details.hpp"
 #include "store/random.hpp"
 
 namespace onceproxy::ext_proc {
+
+namespace {
+
+/// What log.access_format may ask of a request.
+class HeadFields final : public telemetry::AccessFields {
+ public:
+  HeadFields(const http::RequestHead& head, bool secure) : head_(head), secure_(secure) {}
+
+  std::optional<std::string_view> find(std::string_view name) const override {
+    const auto known = [](std::string_view value) {
+      return value.empty() ? std::nullopt : std::optional(value);
+    };
+    if (name == ":method") return known(head_.method);
+    if (name == ":path") return known(head_.target);
+    if (name == ":authority") return known(head_.host);
+    if (name == ":scheme") return secure_ ? "https" : "http";
+    // Envoy tells names in lower case.
+    for (const http::Field& field : head_.fields) {
+      if (field.name == name) return field.value;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const http::RequestHead& head_;
+  const bool secure_;
+};
+
+}  // namespace
 
 CallReport::CallReport(const http::RequestHead& head, std::shared_ptr<const http::Setup> setup,
                        http::RequestReports& reports)
@@ -79,8 +109,14 @@ void CallReport::finish(gate::Decision decision, int status, std::string_view er
       head_.fields[static_cast<std::size_t>(head_.forwarded_proto)].value == "https";
   std::optional<std::uint64_t> answer_bytes;
   if (answer_whole_) answer_bytes = response_bytes_;
+  const HeadFields fields(head_, secure);
+  telemetry::AccessDetails details;
+  details.request = &fields;
+  details.target = head_.target;
+  details.forwarded = forward_.sent();
+  details.code_details = code_details_;
   reports_.ended({record, trace_, forward_, *setup_, head_, secure, policy_, fingerprint_, body_,
-                  answer_bytes, began_, ended});
+                  answer_bytes, began_, ended, &details});
 }
 
 }  // namespace onceproxy::ext_proc

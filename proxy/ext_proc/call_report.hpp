@@ -52,6 +52,8 @@ class CallReport {
   /// `body` stays valid as long as the report.
   void request_body_is(std::string_view body);
   void came_from(std::string_view client) { client_ = client; }
+  /// Envoy's word for where the answer comes from; for log.access_format.
+  void code_details(std::string_view details) { code_details_ = details; }
   void refused(std::string_view reason) { reports_.refused(reason); }
 
   /// Envoy is told to forward the request, and will tell of its answer.
@@ -81,6 +83,7 @@ class CallReport {
   std::string made_id_;
   std::string_view id_;
   std::string client_;
+  std::string code_details_;
   const policies::Policy* policy_ = nullptr;
   const policies::Policy* words_ = nullptr;
   std::optional<store::Fingerprint> fingerprint_;

@@ -47,7 +47,7 @@ io::Task<bool> Talk::say(const ProcessingResponse& reply) {
 }
 
 io::Task<bool> Talk::let_go_on() {
-  ProcessingResponse reply;
+  ProcessingResponse& reply = this->reply();
   ext_proc::let_go_on(*heard_, reply);
   const bool said = co_await say(reply);
   co_return said;

@@ -5,6 +5,7 @@
 
 #include <google/protobuf/arena.h>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,10 @@ class Talk {
   const ProtocolConfiguration& configuration() const { return configuration_; }
   const AttributesTold& attributes() const { return attributes_; }
 
+  /// An empty reply, which is gone with the next hear().
+  ProcessingResponse& reply() {
+    return *google::protobuf::Arena::CreateMessage<ProcessingResponse>(&arena_);
+  }
   /// False: Envoy is gone, and whether it was told is unknown.
   io::Task<bool> say(const ProcessingResponse& reply);
   /// The reply that lets what was heard last go on as it is.
@@ -51,8 +56,10 @@ class Talk {
 
  private:
   grpc::ServerStream& stream_;
-  /// Of the message that was heard last.
-  google::protobuf::Arena arena_;
+  /// Enough for most heads and their replies, so that those allocate nothing.
+  alignas(8) std::array<char, 4 * 1024> first_block_;
+  /// Of the message that was heard last, and what is said about it.
+  google::protobuf::Arena arena_{first_block_.data(), first_block_.size()};
   ProcessingRequest* heard_ = nullptr;
   std::string in_;
   std::string out_;

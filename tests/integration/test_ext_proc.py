@@ -123,3 +123,14 @@ def test_many_streams_at_once(proxy):
     for channel in channels:
         channel.close()
     proxy.decided("forwarded", 400)
+
+
+def test_the_access_log_has_the_format_of_the_configuration(stage):
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
+                        log={"access_format": "%REQ(:METHOD)% %REQ(:PATH)% %REQ(X-A)% %RESPONSE_CODE_DETAILS%"})
+    with connect(proxy.listeners["envoy"]) as channel:
+        call = Call(channel).say(request_head(path="/orders?b=c", headers=[("x-a", "1")]))
+        call.hear()
+        assert call.say(response_head(204)).hear().HasField("response_headers")
+        assert call.finish().status() == Status.OK
+    proxy.stdout.wait_for_text(r"^POST /orders\?b=c 1 via_upstream$")
