@@ -27,7 +27,8 @@ Kind<std::vector<ListenSettings>> addresses() {
   one.read = [any = one.read](const Node& node) -> std::optional<ListenSettings> {
     auto value = any(node);
     if (!value || value->unix_path.empty()) return value;
-    node.problem("the data port is TCP alone; unix:/path is for upstream, admin, telemetry and envoy");
+    node.problem(
+        "the data port is TCP alone; unix:/path is for upstream, admin, telemetry and envoy");
     return std::nullopt;
   };
   const Kind<std::vector<ListenSettings>> several = list("addresses", one, Empty::refused);

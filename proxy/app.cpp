@@ -404,11 +404,10 @@ int App::serve(MainLoop& loop) {
   }
   const http::Options options =
       http_options(settings_, certificates_.upstream(), certificates_.identify_clients());
-  server_ = std::make_unique<http::Server>(options, data_listeners(settings_, certificates_),
-                                           workers(), store_->verbs(), clock_, metrics_,
-                                           access_log_, rules_.get(), tracer_.get(), &capture_,
-                                           deliveries_ ? &deliveries_->acknowledger() : nullptr,
-                                           envoy_listener(options));
+  server_ = std::make_unique<http::Server>(
+      options, data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_,
+      metrics_, access_log_, rules_.get(), tracer_.get(), &capture_,
+      deliveries_ ? &deliveries_->acknowledger() : nullptr, envoy_listener(options));
   if (deliveries_) deliveries_->start(server_->upstream_share(), rules_.get(), options);
   start_admin_ports();
   server_->start();

@@ -44,7 +44,8 @@ void add_deliveries_command(CLI::App& app, const Streams& streams, int& exit_cod
       "deliveries", "Tell what became of the events that a running onceproxy delivers");
   parent->require_subcommand(1);
   const Arguments listing = for_action("list", "");
-  CLI::App& list = add(*parent, "list", "List deliveries and how they stand", listing, streams, exit_code);
+  CLI::App& list =
+      add(*parent, "list", "List deliveries and how they stand", listing, streams, exit_code);
   add_filter(list, *listing);
   list.add_option("--state", listing->state,
                   "Only pending, failed, held, notified, dead, cancelled or removed ones; several "

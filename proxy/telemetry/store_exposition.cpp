@@ -62,10 +62,11 @@ void append_rocksdb(std::vector<MetricFamily>& families, const StoreGauges::Rock
   gauge("onceproxy_store_clock_doubted",
         "1 while the wall clock is considered wrong and no expired record is removed.",
         std::uint64_t{stats.clock.doubted});
-  gauge("onceproxy_store_backup_last_success_timestamp_seconds",
-        "When the last backup was made, also before the start, in seconds since the epoch; 0 if none "
-        "was ever made.",
-        last_backup);
+  gauge(
+      "onceproxy_store_backup_last_success_timestamp_seconds",
+      "When the last backup was made, also before the start, in seconds since the epoch; 0 if none "
+      "was ever made.",
+      last_backup);
   gauge("onceproxy_store_prepared_log",
         "1 while the write-ahead log is written over preallocated space "
         "(store.rocksdb.prepared_log).",

@@ -28,9 +28,7 @@ struct Fixture : Connecting::Owner {
   void not_connected() override { failed = true; }
 
   /// On a port that the kernel chooses.
-  static SocketAddress loopback() {
-    return tcp::endpoint(asio::ip::address_v4::loopback(), 0);
-  }
+  static SocketAddress loopback() { return tcp::endpoint(asio::ip::address_v4::loopback(), 0); }
   /// One that is listened on.
   SocketAddress answering() {
     Acceptor& acceptor = acceptors.emplace_back(context, loopback());

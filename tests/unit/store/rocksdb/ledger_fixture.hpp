@@ -2,8 +2,8 @@
 #pragma once
 
 #include <array>
-#include <thread>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
