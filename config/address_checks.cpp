@@ -96,7 +96,7 @@ void check_addresses(const Node& node) {
     for (const Node& item : listen->items()) add(listeners, item);
   }
   if (const auto admin = node.get("admin")) check_admin(*admin);
-  for (const char* section : {"admin", "telemetry"}) {
+  for (const char* section : {"admin", "telemetry", "envoy"}) {
     if (const auto map = node.get(section)) add(listeners, map->get("listen"));
   }
   for (std::size_t i = 0; i < listeners.size(); ++i) {

@@ -39,18 +39,19 @@ Kind<AdminListener> admin_listener() {
       {"admin",
        {key<A>(
             "listen", [](A& admin) -> ListenSettings& { return admin.listen; }, listen_address(),
-            "The admin API's address: full control, so a local one or unix:/path, unless "
-            "token_file is given or clients must show a certificate.",
+            "The address of the admin API. The API has full control, so the address must be local "
+            "or unix:/path, unless token_file is set or clients must present a certificate.",
             Need::required),
         key<A>("token_file", &A::token_file, file_path(),
-               "A file with the bearer token that each request to the admin API must bring. Read "
-               "for each request, so that a new one counts at once."),
-        key<A>("read_token_file", &A::read_token_file, file_path(),
-               "The same for a token that may only read: GET and HEAD. A change is 403."),
+               "A file with the bearer token that each request to the admin API must carry. It is "
+               "read for each request, so a new token applies at once."),
+        key<A>(
+            "read_token_file", &A::read_token_file, file_path(),
+            "A file with a token that allows only GET and HEAD. Other requests with it get 403."),
         key<A>("hosts", &A::hosts, list("host names", text("a host name", wrong_host)),
-               "Without a token and without TLS, what Host may say besides localhost, a loopback "
-               "address and "
-               "the bound address; other requests are 421. Names and addresses without a port.")},
+               "Without a token and without TLS: values of Host that are accepted besides "
+               "localhost, a loopback address and the bound address. Other requests get 421. Names "
+               "and addresses without a port.")},
        {},
        {},
        "listen"});
@@ -65,7 +66,8 @@ Key<Settings> admin_row() {
   row.names = kind.names;
   row.schema = [kind] {
     Json schema = kind.schema();
-    set_member(schema, "description", "The admin API. Left out: there is no admin port.");
+    set_member(schema, "description",
+               "The admin API. If this key is absent, there is no admin port.");
     return schema;
   };
   row.read = [kind](const Node& node, Settings& settings) {

@@ -34,8 +34,7 @@ Key<Responses> row(Refusal refusal, const std::string& when) {
       [refusal](Responses & responses) -> auto& {
         return responses[static_cast<std::size_t>(refusal)];
       },
-      fixed_answer("an answer of respond", standard_answer(refusal)),
-      "What a request gets " + when + ".");
+      fixed_answer("an answer of respond", standard_answer(refusal)), "The answer " + when + ".");
 }
 
 }  // namespace
@@ -65,26 +64,28 @@ Kind<std::optional<FixedAnswer>> on_duplicate() {
 Kind<Responses> respond() {
   return section<Responses>(
       {"respond",
-       {row(Refusal::in_flight, "while another one is under way"),
+       {row(Refusal::in_flight, "while another request of the operation is under way"),
         row(Refusal::acknowledged,
-            "while another one is under way, with in_flight: {action: acknowledge}"),
-        row(Refusal::mismatch, "whose payload differs"),
-        row(Refusal::missing_key, "that lacks a selected field"),
-        row(Refusal::bad_key, "whose client key is malformed"),
-        row(Refusal::unreadable, "whose body cannot be read where the policy asks it"),
-        row(Refusal::held, "while the outcome is unknown"),
-        row(Refusal::stale, "whose sequence is not above the entity's"),
-        row(Refusal::closed, "while its entity is closed"),
-        row(Refusal::rate_limited, "over the rate limit"),
-        row(Refusal::not_replayable, "whose answer was not kept"),
-        row(Refusal::busy, "whose turn does not come in time"),
-        row(Refusal::store_error, "that the store cannot promise"),
+            "while another request of the operation is under way, with in_flight: {action: "
+            "acknowledge}"),
+        row(Refusal::mismatch, "to a request with a known fingerprint and another payload"),
+        row(Refusal::missing_key, "to a request without a selected field"),
+        row(Refusal::bad_key, "to a request with a malformed client key"),
+        row(Refusal::unreadable, "to a request whose body the policy needs and cannot read"),
+        row(Refusal::held, "while the outcome of the operation is unknown"),
+        row(Refusal::stale, "to a request whose sequence is not above that of the entity"),
+        row(Refusal::closed, "while the entity is closed"),
+        row(Refusal::rate_limited, "to a request above the rate limit"),
+        row(Refusal::not_replayable, "to a duplicate of an operation whose answer was not stored"),
+        row(Refusal::busy,
+            "to a request that would exceed a limit or whose turn does not come in time"),
+        row(Refusal::store_error, "while the store has failed"),
         row(Refusal::upstream_error,
-            "that the upstream did not answer, or not in well-formed HTTP. Without a "
-            "status here it is 502 also for a time-out"),
+            "if the upstream does not answer, or not in well-formed HTTP. Without a status here it "
+            "is 502, also for a timeout"),
         row(Refusal::bad_request,
-            "whose body is too large, too slow or malformed, once its head has shown that "
-            "the policy covers it. Without a status here it is 400 whatever was wrong")}});
+            "to a request that the policy covers and whose body is too large, too slow or "
+            "malformed. Without a status here it is 400 in all these cases")}});
 }
 
 }  // namespace onceproxy::config

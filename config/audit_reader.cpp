@@ -17,12 +17,12 @@ Kind<AuditSettings> audit() {
         key<A>("retention", &A::retention, duration(1min, 8'760h),
                "How long an entry is kept, if there is room. From 1m to 365d."),
         key<A>("max_bytes", &A::bytes_max, size(16 * mib, 1024 * 1024 * mib),
-               "What the log holds, beside the store's own max_bytes; the oldest entries go. "
-               "Refusals and duplicates get a quarter of it."),
+               "Maximum size of the log, in addition to max_bytes of the store. The oldest entries "
+               "are removed first. Refusals and duplicates get a quarter of it."),
         key<A>("path", &A::path, file_path(),
-               "With store.postgres, the directory of this instance's log, which no other instance "
-               "may use. Left out: there is no audit log. With store.rocksdb it is the folder "
-               "`audit` of store.rocksdb.path.")}});
+               "With store.postgres: the directory of this instance's log, which no other instance "
+               "may use. If this key is absent, there is no audit log. With store.rocksdb it is "
+               "the folder `audit` of store.rocksdb.path.")}});
 }
 
 void check_audit_path(const Node& document) {

@@ -40,17 +40,17 @@ Kind<telemetry::CaptureOptions> capture() {
   return section<C>(
       {"log.capture",
        {key<C>("path", &C::path, text("a file", not_a_file),
-               "The file that lines are added to. It holds requests with their bodies, and only "
-               "its owner may read it.",
+               "The file to which lines are appended. It contains requests with their bodies, and "
+               "only its owner may read it.",
                Need::required),
         key<C>("sample", &C::sample, share(),
-               "The share of requests that is written, from 0 to 1. Requests of one operation are "
-               "all written, or none of them is."),
+               "The share of requests that are written, from 0 to 1. Of one operation, either all "
+               "requests are written or none."),
         key<C>("max_bytes", &C::bytes_max, as<std::uint64_t>(size(mib, tib)),
-               "The file ends there. Whoever moves it away begins a new one."),
+               "Maximum size of the file. When the file is moved away, a new one is started."),
         key<C>("redact", &C::redact, list("header names", lower_case_name()),
-               "Header fields whose values are replaced by a digest: equal values stay equal until "
-               "the next start.")},
+               "Header fields whose values are replaced by a digest. Equal values have equal "
+               "digests until the next start.")},
        {},
        {},
        "path"});

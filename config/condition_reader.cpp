@@ -34,7 +34,7 @@ void check_present(const Node& node, const Selector& selector) {
   if (!present) return;
   const bool always = selector.source == Source::method || selector.source == Source::target ||
                       selector.source == Source::content || selector.source == Source::status;
-  if (always) present->problem("`" + selector.text + "` is always there; ask what it is");
+  if (always) present->problem("`" + selector.text + "` is always present; compare its value");
   for (const Selector* at = &selector; at != nullptr; at = at->otherwise.get()) {
     if (!at->default_value) continue;
     present->problem("a field with a default is always there; leave `default` out");
@@ -114,11 +114,11 @@ Key<ConditionDraft> status_row() {
     const Json one = JsonObject(
         {{"anyOf", JsonArray({JsonObject({{"type", "integer"}, {"minimum", 100}, {"maximum", 599}}),
                               word_schema({"1xx", "2xx", "3xx", "4xx", "5xx"})})}});
-    return JsonObject(
-        {{"anyOf", JsonArray({JsonObject({{"const", true}}), one,
-                              JsonObject({{"type", "array"}, {"items", one}})})},
-         {"description",
-          "The answer's status: one, a class, or a list of them; true with a test beside it."}});
+    return JsonObject({{"anyOf", JsonArray({JsonObject({{"const", true}}), one,
+                                            JsonObject({{"type", "array"}, {"items", one}})})},
+                       {"description",
+                        "The answer's status: a number, a class, or a list of them; or true "
+                        "together with a test."}});
   };
   return row;
 }
@@ -154,15 +154,16 @@ Kind<policies::Condition> condition(Of of) {
       of == Of::answer ? answer_keys()
                        : Keys<ConditionDraft>{"a condition", selector_rows<ConditionDraft>(false)};
   keys.rows.push_back(key<ConditionDraft>("equals", &ConditionDraft::equals, value_text(),
-                                          "The field's text is this."));
+                                          "The text that the field must have."));
   keys.rows.push_back(key<ConditionDraft>("in", &ConditionDraft::in,
                                           list("texts", value_text(), Empty::refused),
-                                          "The field's text is one of these."));
-  keys.rows.push_back(key<ConditionDraft>("regex", &ConditionDraft::regex, regex(),
-                                          "The field's whole text matches this (RE2)."));
+                                          "The texts of which the field must have one."));
   keys.rows.push_back(
-      key<ConditionDraft>("present", &ConditionDraft::present, flag(),
-                          "true: the field is there, whatever its value. false: it is missing."));
+      key<ConditionDraft>("regex", &ConditionDraft::regex, regex(),
+                          "An expression (RE2) that the whole text of the field must match."));
+  keys.rows.push_back(key<ConditionDraft>(
+      "present", &ConditionDraft::present, flag(),
+      "true: the field must be present, with any value. false: it must be missing."));
   const Kind<ConditionDraft> draft =
       section<ConditionDraft>(std::move(keys), [of](const Node& node, const ConditionDraft& value) {
         check_condition(node, value, of);

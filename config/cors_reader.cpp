@@ -109,19 +109,19 @@ Kind<Cors> cors() {
   const Kind<Draft> draft = section<Draft>(
       {"cors",
        {key<Draft>("origins", &Draft::origins, origins(),
-                   "The origins whose pages may read what onceproxy answers, as browsers write "
+                   "The origins whose pages may read the answers of onceproxy, as browsers write "
                    "them (https://a.example, http://localhost:3000), or the word any.",
                    Need::required),
         key<Draft>("credentials", &Draft::credentials, flag(),
                    "Whether these pages may send cookies, client certificates and HTTP "
-                   "authentication along. Not with origins: any."),
+                   "authentication. Not possible with origins: any."),
         key<Draft>("expose", &Draft::expose,
                    list("header names", text("a header name", wrong_exposed)),
                    "Fields of an answer that scripts may read, besides Idempotent-Replayed, "
                    "Retry-After, Onceproxy-Decision and x-request-id."),
         key<Draft>("max_age", &Draft::max_age, duration_or_zero(max_age_most),
-                   "How long a browser may remember the answer to a preflight, in whole seconds; "
-                   "up to 24h. 0: not at all.")}},
+                   "How long a browser may cache the answer to a preflight request, in whole "
+                   "seconds, up to 24h. 0: not at all.")}},
       check);
   Kind<Cors> kind;
   kind.names = draft.names;

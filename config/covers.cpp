@@ -27,7 +27,7 @@ bool same(const HeaderCondition& a, const HeaderCondition& b) {
   if (const auto* text = std::get_if<std::string>(&a.is)) return *text == std::get<0>(b.is);
   if (const auto* type = std::get_if<policies::MediaType>(&a.is)) {
     const auto& other = std::get<policies::MediaType>(b.is);
-    // Whoever asks for fewer parameters takes more.
+    // A media type with fewer parameters covers more.
     return type->name == other.name && policies::has_parameters(other, *type);
   }
   return same_regex(std::get<policies::Regex>(a.is), std::get<policies::Regex>(b.is));

@@ -50,14 +50,14 @@ Kind<std::vector<EndsRule>> ends() {
        {key<EndsRule>("fingerprint", &EndsRule::fingerprint,
                       selectors(Sources::all, Empty::refused),
                       "The fields that name the operation, in the order of its policy's "
-                      "fingerprint. A field that is missing skips the entry.",
+                      "fingerprint. If a field is missing, the entry is skipped.",
                       Need::required),
         key<EndsRule>("namespace", &EndsRule::name_space, name_text("a namespace"),
                       "The namespace of the operation. Default: the policy's own."),
         key<EndsRule>(
             "scope", &EndsRule::scope,
             selectors_or_word(selectors(Sources::no_client_key, Empty::refused), "shared", {}),
-            "Whose operation it is. Default: the policy's own scope.")}},
+            "The scope of the operation. Default: the policy's own scope.")}},
       check_entry);
   Kind<std::vector<EndsRule>> kind = list("entries", entry, Empty::refused);
   kind.print = [](const std::vector<EndsRule>&) { return Json(); };

@@ -78,12 +78,12 @@ Kind<SequenceRule> sequence() {
       word<Sequence::Kind>({{"integer", Sequence::Kind::integer},
                             {"time", Sequence::Kind::time},
                             {"hex", Sequence::Kind::hex}}),
-      "What the field holds. integer (default): a number of 64 bits. time: RFC 3339. hex: 1 to 32 "
+      "The type of the field. integer (default): a number of 64 bits. time: RFC 3339. hex: 1 to 32 "
       "hexadecimal digits, compared from the left, as S3 writes its sequencers."));
   keys.rows.push_back(key<SequenceDraft>(
       "equal", &SequenceDraft::equal_passes, word<bool>({{"stale", false}, {"pass", true}}),
-      "What a request gets that stands where the entity's highest completed one "
-      "does. stale: it is not forwarded. pass: it is."));
+      "How a request is treated if its position equals the highest completed one of the entity. "
+      "stale: it is not forwarded. pass: it is forwarded."));
   const Kind<SequenceDraft> draft = section<SequenceDraft>(std::move(keys), check_order);
   Kind<SequenceRule> kind;
   kind.names = draft.names;
@@ -104,21 +104,21 @@ Kind<SequenceRule> sequence() {
 Kind<EntityRule> entity() {
   return section<EntityRule>(
       {"entity",
-       {key<EntityRule>("type", &EntityRule::type, name_text("an entity's type"),
-                        "What the entity is, such as ride; policies that name one type share its "
-                        "entities.",
-                        Need::required),
+       {key<EntityRule>(
+            "type", &EntityRule::type, name_text("an entity's type"),
+            "The type of the entity, such as ride. Policies with the same type share its entities.",
+            Need::required),
         key<EntityRule>("id", &EntityRule::id, selectors(Sources::no_client_key, Empty::refused),
                         "The fields that name the entity, in order.", Need::required),
         key<EntityRule>(
             "wait", &EntityRule::wait, duration(0ms, 5min),
-            "How long a request waits for its turn; then it gets 503. 0s: it does not wait."),
+            "How long a request waits for its turn; after that it gets 503. 0s: it does not wait."),
         key<EntityRule>("sequence", &EntityRule::sequence, sequence(),
-                        "Where the request stands in the entity's order: a selector, with `as` and "
-                        "`equal`. Not above the entity's highest completed one it is stale, and is "
-                        "not forwarded."),
+                        "The position of the request in the order of its entity: a selector, with "
+                        "`as` and `equal`. If it is not above the highest completed position of "
+                        "the entity, the request is stale and is not forwarded."),
         key<EntityRule>("closes", &EntityRule::closes, duration(10ms, 24h * 366),
-                        "How long the entity is closed after the operation has completed."),
+                        "How long the entity stays closed after the operation has completed."),
         key<EntityRule>("unless_closed", &EntityRule::unless_closed, flag(),
                         "Whether requests are refused while the entity is closed.")}});
 }
@@ -127,10 +127,10 @@ Kind<RateLimit> rate_limit() {
   return section<RateLimit>(
       {"rate_limit",
        {key<RateLimit>("limit", &RateLimit::limit, as<std::uint32_t>(integer(1, 1'000'000)),
-                       "How many operations are let through within `per`; also the largest burst.",
+                       "How many operations are forwarded within `per`; also the largest burst.",
                        Need::required),
         key<RateLimit>("per", &RateLimit::per, duration(1s, 24h * 366),
-                       "The time within which `limit` operations are let through.", Need::required),
+                       "The time within which `limit` operations are forwarded.", Need::required),
         key<RateLimit>("by", &RateLimit::by, selectors(Sources::no_client_key, Empty::refused),
                        "The fields by whose values operations are limited separately. Default: the "
                        "fingerprint.")}});

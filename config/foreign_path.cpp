@@ -268,8 +268,7 @@ std::optional<std::string> foreign_path(std::string_view path) {
   }
   if (!spelling.foreign || spelling.as_expression.find("''") != std::string::npos) return {};
   if (spelling.as_template.empty()) {
-    return "a capture takes a whole segment, and what is written here is for an expression; did "
-           "you mean " +
+    return "a capture stands for a whole segment and takes no expression; did you mean " +
            quoted_expression(spelling.as_expression) + "?";
   }
   std::string out =

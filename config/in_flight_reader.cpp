@@ -24,15 +24,16 @@ Kind<InFlightRule> in_flight() {
   using Action = InFlightRule::Action;
   return section<InFlightRule>(
       {"in_flight",
-       {key<InFlightRule>("action", &InFlightRule::action,
-                          word<Action>({{"reject", Action::reject},
-                                        {"wait", Action::wait},
-                                        {"acknowledge", Action::acknowledge}}),
-                          "What a duplicate of a request under way gets. reject: 409 with "
-                          "Retry-After. wait: the first one's result. acknowledge: 202."),
+       {key<InFlightRule>(
+            "action", &InFlightRule::action,
+            word<Action>({{"reject", Action::reject},
+                          {"wait", Action::wait},
+                          {"acknowledge", Action::acknowledge}}),
+            "How a duplicate of a request under way is answered. reject: 409 with Retry-After. "
+            "wait: with the result of the first request. acknowledge: 202."),
         key<InFlightRule>(
             "timeout", &InFlightRule::timeout, duration(1ms, 5min),
-            "With wait: how long a duplicate waits; then it is answered as with reject.")},
+            "With wait: how long a duplicate waits. After that it is answered as with reject.")},
        {},
        {},
        "action"},

@@ -27,15 +27,16 @@ Kind<LeaseMap> lease_map() {
        {key<AdaptiveLease>("min", &AdaptiveLease::min, duration(10ms, 24h),
                            "The shortest lease, from 10ms to 24h."),
         key<AdaptiveLease>("max", &AdaptiveLease::max, duration(10ms, 24h),
-                           "The longest lease, from 10ms to 24h; also what holds until 20 forwards "
-                           "were observed.")}},
+                           "The longest lease, from 10ms to 24h. It also applies until 20 requests "
+                           "have been measured.")}},
       check_bounds);
   return section<LeaseMap>(
       {"lease",
-       {key<LeaseMap>("adaptive", &LeaseMap::adaptive, std::move(bounds),
-                      "Three times the 99th percentile of how long this policy's forwards take, "
-                      "between min and max, and never below upstream.response_timeout.",
-                      Need::required)}});
+       {key<LeaseMap>(
+           "adaptive", &LeaseMap::adaptive, std::move(bounds),
+           "The lease is three times the 99th percentile of the time that this policy's requests "
+           "take, between min and max, and never below upstream.response_timeout.",
+           Need::required)}});
 }
 
 }  // namespace

@@ -42,6 +42,11 @@ Environment process_environment();
 tl::expected<Settings, std::vector<Problem>> load(std::string_view text, std::string_view file,
                                                   const Environment& environment);
 
+/// The listeners of a `listeners_file`: the same list as `delivery.listeners`, in a file of its
+/// own.
+tl::expected<policies::ListenerList, std::vector<Problem>> load_listeners(
+    std::string_view text, std::string_view file, const Environment& environment);
+
 /// The JSON Schema (2020-12) of the whole file, as JSON text.
 std::string json_schema();
 

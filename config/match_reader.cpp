@@ -46,7 +46,7 @@ Kind<std::vector<std::string>> methods() {
 std::optional<std::string> wrong_characters(std::string_view path) {
   const bool ascii =
       std::all_of(path.begin(), path.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!ascii) return "write what is not ASCII percent-encoded";
+  if (!ascii) return "characters outside ASCII must be percent-encoded";
   if (const std::size_t at = path.find_first_of("<>\"^`"); at != std::string_view::npos) {
     return std::string("clients percent-encode ") + path[at] +
            "; write it so, or a capture as {name}";
@@ -108,9 +108,10 @@ Kind<HeaderDraft> header_test() {
   return section<HeaderDraft>(
       {"a header condition",
        {key<HeaderDraft>("regex", &HeaderDraft::regex, regex(),
-                         "The field's whole value matches this (RE2)."),
-        key<HeaderDraft>("present", &HeaderDraft::present, flag(),
-                         "true: the field is there, whatever its value. false: it is not there.")}},
+                         "An expression (RE2) that the whole value of the field must match."),
+        key<HeaderDraft>(
+            "present", &HeaderDraft::present, flag(),
+            "true: the field must be present, with any value. false: it must be absent.")}},
       [](const Node& node, const HeaderDraft&) {
         if (node.entries().size() != 1) {
           node.problem("a header condition is a value, {regex: …} or {present: true | false}");
@@ -229,16 +230,16 @@ Kind<Match> match() {
                         "The methods covered, in upper case; {unregistered: NAME} for one that is "
                         "not in IANA's registry."),
         key<MatchDraft>("method_override", in(&Match::method_override), flag(),
-                        "Whether a request is covered also where its overriding method is listed: "
-                        "of X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override, or of "
+                        "Whether a request is also covered if its overriding method is listed: "
+                        "that of X-HTTP-Method-Override, X-HTTP-Method or X-Method-Override, or of "
                         "_method in the query or in an application/x-www-form-urlencoded body."),
         key<MatchDraft>("path", in(&Match::path), path_template(),
                         "The paths covered: /v1/rides/{ride_id}/dispatch; {name} captures one "
                         "segment, a trailing /** matches any rest. Default: every path. Paths "
                         "are compared in normal form (RFC 3986 6.2.2)."),
         key<MatchDraft>("path_regex", in(&Match::path_regex), path_expression(),
-                        "Instead of path: what the whole path must match (RE2); (?P<name>…) "
-                        "captures."),
+                        "Instead of path: an expression (RE2) that the whole path must match; "
+                        "(?P<name>…) captures."),
         key<MatchDraft>("headers", in(&Match::headers), headers(),
                         "Header fields that must be there: an exact value, {regex: …} or "
                         "{present: true}; {present: false} for one that must not be. The value of "

@@ -85,8 +85,8 @@ Kind<std::vector<OutcomeRule>> outcome_rules() {
                          word<Verdict>({{"complete", Verdict::complete},
                                         {"release", Verdict::release},
                                         {"ambiguous", Verdict::ambiguous}}),
-                         "What such an answer says. complete: it happened. release: it did not. "
-                         "ambiguous: nobody knows.",
+                         "What such an answer means. complete: the operation was done. release: it "
+                         "was not done. ambiguous: the outcome is unknown.",
                          Need::required)}});
   Kind<std::vector<OutcomeRule>> kind = list("rules", rule, Empty::refused);
   kind.print = [](const std::vector<OutcomeRule>&) { return Json(); };
@@ -147,22 +147,22 @@ Kind<OutcomeDraft> outcome() {
   const Kind<Draft> draft = section<Draft>(
       {"outcome",
        {key<Draft>("release", &Draft::release, list("statuses", status_rule()),
-                   "Statuses that say the operation did not happen: the key is freed at once. 307, "
-                   "308, 4xx and 5xx can be named. A status named neither here nor in ambiguous "
-                   "completes."),
-        key<Draft>("ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
-                   "Statuses that a gateway in between may have made: the outcome is unknown, as "
-                   "without an answer. A single status takes precedence over a class."),
+                   "Statuses which say that the operation was not done; its reservation is then "
+                   "released at once. Possible are 307, 308, 4xx and 5xx. A status that is neither "
+                   "here nor in ambiguous completes the operation."),
         key<Draft>(
-            "rules", &Draft::rules, outcome_rules(),
-            "What an answer says by its status, header and body; the first rule that applies "
-            "decides, before the statuses."),
-        key<Draft>(
-            "unknown", &Draft::unknown,
-            word<store::OnUnknown>(
-                {{"retry", store::OnUnknown::retry}, {"hold", store::OnUnknown::hold}}),
-            "What a duplicate gets when the outcome is unknown. retry: it may go through "
-            "after the lease. hold: 409 until the window ends or an operator resolves it.")}},
+            "ambiguous", &Draft::ambiguous, list("statuses", status_rule()),
+            "Statuses that may come from a gateway in front of the service. The outcome is then "
+            "unknown, as without an answer. A single status takes precedence over a class."),
+        key<Draft>("rules", &Draft::rules, outcome_rules(),
+                   "Rules on the status, header and body of the answer. The first rule that "
+                   "applies decides, before the statuses do."),
+        key<Draft>("unknown", &Draft::unknown,
+                   word<store::OnUnknown>(
+                       {{"retry", store::OnUnknown::retry}, {"hold", store::OnUnknown::hold}}),
+                   "How a duplicate is treated if the outcome is unknown. retry: it is forwarded "
+                   "after the lease. hold: it gets 409 until the window ends or an operator "
+                   "resolves the operation.")}},
       [](const Node& node, const Draft& value) {
         // Where both are given, one report is enough.
         check_overlap(node, "release", "ambiguous",

@@ -53,8 +53,7 @@ Keys<OverrideDraft> override_keys() {
     for (const auto& row : rows) keys.misplaced.push_back(row.name);
   }
   keys.misplaced.emplace_back("overrides");
-  keys.misplaced_message =
-      "is the policy's and cannot be overridden; what can is " + one_of(replaceable());
+  keys.misplaced_message = "cannot be overridden; an override may contain " + one_of(replaceable());
   return keys;
 }
 
@@ -86,13 +85,12 @@ Key<PolicyDraft> overrides_row() {
   row.schema = [] {
     Json item = schema_of(override_table());
     set_member(item, "minProperties", 2);
-    return JsonObject(
-        {{"type", "array"},
-         {"items", std::move(item)},
-         {"minItems", 1},
-         {"description",
-          "What the policy does otherwise for some requests: the first whose `where` holds "
-          "replaces the keys it names."}});
+    return JsonObject({{"type", "array"},
+                       {"items", std::move(item)},
+                       {"minItems", 1},
+                       {"description",
+                        "Other values of keys for some requests. The first entry whose `where` "
+                        "holds replaces the keys that it contains."}});
   };
   row.names.push_back(names_of(override_table()));
   for (const auto& inner : override_table().rows) {

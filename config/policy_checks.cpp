@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/delivery_reader.hpp"
 #include "config/ends_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/text.hpp"
@@ -195,12 +196,14 @@ void check_policy(const Node& node, const Policy& policy) {
   check_bodies(node, policy);
   check_fingerprint(node, policy);
   check_scope(node, policy);
+  check_delivery(node, policy);
 }
 
 void check_policies(const Node& node, const std::vector<Policy>& policies) {
   const std::vector<Node> nodes = node.items();
   check_sequences(nodes, policies);
   check_ends(node, policies);
+  check_listeners(node, policies);
   std::vector<bool> known;
   for (const Node& policy : nodes) known.push_back(covers_as_written(policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "config/policy_rows.hpp"
 
 #include "config/cors_reader.hpp"
+#include "config/delivery_reader.hpp"
 #include "config/ends_reader.hpp"
 #include "config/entity_reader.hpp"
 #include "config/in_flight_reader.hpp"
@@ -39,11 +40,13 @@ Kind<Enforcement> enforcement() {
        {key<Enforcement>(
             "mode", &Enforcement::mode,
             word<Mode>({{"enforce", Mode::enforce}, {"shadow", Mode::shadow}, {"off", Mode::off}}),
-            "shadow: the policy decides and counts, and everything is forwarded. off: requests "
-            "pass as if no policy covered them; later policies are not asked."),
-        key<Enforcement>("percent", &Enforcement::percent, as<int>(integer(0, 100)),
-                         "The share of fingerprints that mode holds for; the others pass as with "
-                         "off. One fingerprint is always on the same side.")},
+            "enforce: the policy is applied. shadow: the policy decides and counts, and every "
+            "request is forwarded. off: requests are forwarded as if no policy covered them; later "
+            "policies do not apply either."),
+        key<Enforcement>(
+            "percent", &Enforcement::percent, as<int>(integer(0, 100)),
+            "The share of fingerprints to which mode applies, in percent; the others are forwarded "
+            "as with off. The same fingerprint always gets the same treatment.")},
        {},
        {},
        "mode"});
@@ -51,12 +54,13 @@ Kind<Enforcement> enforcement() {
 
 /// Left out, it is what on_missing says, so the schema shows no default.
 Key<PolicyDraft> on_unreadable_row() {
-  Key<PolicyDraft> row = key<PolicyDraft>(
-      "on_unreadable", in(&Policy::on_unreadable),
-      word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
-      "What a request gets whose body cannot be read where the policy asks it: its "
-      "Content-Encoding cannot be undone, or it says that it is JSON, or begins like it, and is "
-      "not valid. reject: 400. pass: it is forwarded unprotected. Default: what on_missing says.");
+  Key<PolicyDraft> row =
+      key<PolicyDraft>("on_unreadable", in(&Policy::on_unreadable),
+                       word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
+                       "How a request is treated if the policy needs its body and cannot read it: "
+                       "the Content-Encoding cannot be decoded, or the body is declared as JSON, "
+                       "or begins like JSON, and is not valid. reject: 400. pass: it is forwarded "
+                       "unprotected. Default: the value of on_missing.");
   row.schema = [schema = row.schema] {
     Json json = schema();
     json.as_object().stable_erase("default");
@@ -74,8 +78,8 @@ Kind<std::string> preset() {
 Key<PolicyDraft> lease_row() {
   Key<PolicyDraft> row = key<PolicyDraft>(
       "lease", &PolicyDraft::lease, lease(),
-      "How long a reservation that nobody holds any more may stay unfinished, from 10ms to 24h; or "
-      "adaptive, to follow how long the policy's forwards take.");
+      "How long an operation stays reserved if its request has ended without an outcome, from 10ms "
+      "to 24h; or adaptive, to follow the time that the policy's requests take.");
   row.read = [read = row.read](const Node& node, PolicyDraft& draft) {
     read(node, draft);
     draft.take_lease();
@@ -85,11 +89,33 @@ Key<PolicyDraft> lease_row() {
 
 /// What the policy holds of it stands in two places.
 Key<PolicyDraft> outcome_row() {
-  Key<PolicyDraft> row = key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
-                                          "What the upstream's status says about the operation.");
+  Key<PolicyDraft> row =
+      key<PolicyDraft>("outcome", &PolicyDraft::outcome, outcome(),
+                       "What the status of the upstream's answer means for the operation.");
   row.read = [read = row.read](const Node& node, PolicyDraft& draft) {
     read(node, draft);
     draft.take_outcome();
+  };
+  return row;
+}
+
+/// A policy without it is not one with all of its defaults.
+Key<PolicyDraft> delivery_row() {
+  const auto kind = delivery();
+  Key<PolicyDraft> row;
+  row.name = "delivery";
+  row.names = kind.names;
+  row.read = [kind](const Node& node, PolicyDraft& draft) {
+    if (auto value = kind.read(node)) draft.policy.delivery = *std::move(value);
+  };
+  row.schema = [kind] {
+    Json schema = kind.schema();
+    set_member(schema, "description",
+               "Requests are not forwarded while the client waits. They are stored as events and "
+               "acknowledged with 202, and delivered to every listener, again and again until it "
+               "has taken them.");
+    set_member(schema, "$comment", "absent by default");
+    return schema;
   };
   return row;
 }
@@ -137,15 +163,17 @@ Kind<std::string> name_text(std::string what) {
 
 std::vector<Key<PolicyDraft>> naming_rows() {
   return {
-      key<PolicyDraft>("name", in(&Policy::name), name_text("a policy's name"),
-                       "Names the policy in headers, logs and metrics; unique.", Need::required),
       key<PolicyDraft>(
-          "preset", &PolicyDraft::preset, preset(),
-          "The keys that fit a known sender. A key that the policy has itself takes precedence."),
+          "name", in(&Policy::name), name_text("a policy's name"),
+          "The name of the policy in headers, logs and metrics. Each policy needs another name.",
+          Need::required),
+      key<PolicyDraft>("preset", &PolicyDraft::preset, preset(),
+                       "Sets the keys that fit a known sender. A key that is set in the policy "
+                       "itself takes precedence."),
       key<PolicyDraft>(
           "namespace", in(&Policy::name_space), name_text("a namespace"),
-          "Default: the name. Two policies with one namespace share fingerprints; giving "
-          "it keeps them when the policy is renamed."),
+          "Policies with the same namespace share fingerprints. Set it before a policy is renamed, "
+          "so that the fingerprints stay the same. Default: the name."),
       key<PolicyDraft>("match", in(&Policy::match), match(), "Which requests the policy covers."),
       key<PolicyDraft>("fingerprint", in(&Policy::fingerprint),
                        selectors_or_word(selectors(Sources::all, Empty::refused), "client_key",
@@ -156,17 +184,17 @@ std::vector<Key<PolicyDraft>> naming_rows() {
       key<PolicyDraft>(
           "scope", in(&Policy::scope),
           selectors_or_word(selectors(Sources::no_client_key, Empty::refused), "shared", {}),
-          "The fields that partition keys per caller, or shared for no partition. "
-          "Required when duplicates are replayed."),
-      key<PolicyDraft>(
-          "payload", in(&Policy::payload), selectors(Sources::no_client_key, Empty::allowed),
-          "What must not differ between two requests with one fingerprint, else 422. "
-          "Default: [{method: true}, {target: true}, {content: true}] with client_key, "
-          "nothing otherwise."),
+          "The fields that separate the keys of different callers, or shared if all callers share "
+          "their keys. Required if duplicates are replayed."),
+      key<PolicyDraft>("payload", in(&Policy::payload),
+                       selectors(Sources::no_client_key, Empty::allowed),
+                       "The fields that must be equal in two requests with the same fingerprint; "
+                       "otherwise the second one gets 422. Default: [{method: true}, {target: "
+                       "true}, {content: true}] with client_key, otherwise nothing."),
       key<PolicyDraft>("on_missing", in(&Policy::on_missing),
                        word<OnMissing>({{"reject", OnMissing::reject}, {"pass", OnMissing::pass}}),
-                       "What a request without a selected field gets. reject: 400. pass: it is "
-                       "forwarded unprotected."),
+                       "How a request without a selected field is treated. reject: 400. pass: it "
+                       "is forwarded unprotected."),
       on_unreadable_row(),
   };
 }
@@ -176,18 +204,17 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
       lease_row(),
       key<PolicyDraft>(
           "window", [](PolicyDraft & d) -> auto& { return d.policy.terms.window; },
-          duration(10ms, 24h * 366),
-          "How long a completed operation is remembered, counted from its completion."),
+          duration(10ms, 24h * 366), "How long an operation is remembered after its completion."),
       key<PolicyDraft>("in_flight", in(&Policy::in_flight), in_flight(),
-                       "What a duplicate gets while the first request is under way."),
-      key<PolicyDraft>(
-          "on_duplicate", in(&Policy::on_duplicate), on_duplicate(),
-          "What a duplicate of a completed operation gets: the stored answer, or a fixed "
-          "one."),
+                       "How a duplicate is answered while the first request is under way."),
+      key<PolicyDraft>("on_duplicate", in(&Policy::on_duplicate), on_duplicate(),
+                       "How a duplicate of a completed operation is answered: with the stored "
+                       "answer, or with a fixed one."),
       outcome_row(),
-      key<PolicyDraft>("replay", in(&Policy::replay), replay(), "What is kept of a response."),
+      key<PolicyDraft>("replay", in(&Policy::replay), replay(),
+                       "Which parts of a response are stored."),
       key<PolicyDraft>("rate_limit", in(&Policy::rate_limit), rate_limit(),
-                       "How often operations are let through (GCRA); the rest get 429. "
+                       "How often new operations are forwarded (GCRA); further ones get 429. "
                        "Duplicates do not count."),
       key<PolicyDraft>("respond", in(&Policy::respond), respond(),
                        "The answers of refusals, in place of the standard ones: a map from the "
@@ -195,26 +222,29 @@ std::vector<Key<PolicyDraft>> treatment_rows() {
       key<PolicyDraft>("on_store_error", in(&Policy::on_store_error),
                        word<OnStoreError>(
                            {{"reject", OnStoreError::reject}, {"forward", OnStoreError::forward}}),
-                       "What a request gets while the store has failed. reject: 503. forward: it "
-                       "is forwarded unprotected."),
+                       "How a request is treated while the store has failed. reject: 503. forward: "
+                       "it is forwarded unprotected."),
   };
 }
 
 std::vector<Key<PolicyDraft>> general_rows() {
   return {
       key<PolicyDraft>("entity", in(&Policy::entity), entity(),
-                       "What a request acts on: requests on one entity are forwarded one at a "
-                       "time, in order of arrival."),
+                       "The thing that a request acts on. Requests on one entity are forwarded one "
+                       "at a time, in the order of their arrival."),
       key<PolicyDraft>("ends", in(&Policy::ends), ends(),
-                       "Operations that are forgotten when one of this policy's completes, so that "
-                       "the next request for one of them is a new operation."),
+                       "Operations that are forgotten when an operation of this policy completes, "
+                       "so that the next request for one of them is a new operation."),
       key<PolicyDraft>("enforcement", in(&Policy::enforcement), enforcement(),
                        "How the policy is enforced."),
       key<PolicyDraft>("max_concurrency", in(&Policy::concurrency_max), integer(0, 1'000'000),
-                       "Requests of this policy that are forwarded at once; 0 is no limit."),
-      key<PolicyDraft>("cors", in(&Policy::cors), cors(),
-                       "Which pages of other origins may read what onceproxy answers to requests "
-                       "that the policy covers, instead of what `cors` at the top level says."),
+                       "Maximum number of requests of this policy that are forwarded at the same "
+                       "time. 0: no limit."),
+      delivery_row(),
+      key<PolicyDraft>(
+          "cors", in(&Policy::cors), cors(),
+          "Which web pages of other origins may read the answers that onceproxy itself gives to "
+          "requests of this policy. Replaces `cors` at the top level."),
   };
 }
 

@@ -59,30 +59,30 @@ Kind<PostgresOptions> postgres() {
   return section<O>(
       {"store.postgres",
        {key<O>("url", &O::url, text("a URL", not_a_postgres_url),
-               "The database, as a URL of libpq's: postgresql://user@host/database, with further "
-               "hosts and parameters of libpq's behind. Of several hosts the one that accepts "
-               "writes is used. A password in it is not shown anywhere; better "
-               "are password_file, PGPASSFILE or a client certificate.",
+               "The database, as a libpq connection URL: postgresql://user@host/database, with "
+               "further hosts and libpq parameters if needed. If there are several hosts, the one "
+               "that accepts writes is used. A password in the URL is never shown; password_file, "
+               "PGPASSFILE or a client certificate are better.",
                Need::required),
         key<O>("password_file", &O::password_file, password_file(),
-               "A file whose first line is the password. Read for each new connection, so that a "
-               "new password counts without a restart."),
+               "A file whose first line is the password. It is read for each new connection, so a "
+               "new password needs no restart."),
         key<O>("connections", &O::connections, integer(1, connections_most),
-               "Connections of this instance for requests. It makes up to four more, for upkeep "
-               "and for notifications."),
+               "Maximum number of connections for requests. The instance opens up to four more for "
+               "maintenance and notifications."),
         key<O>("schema", &O::schema, text("a name", not_a_schema),
                "The schema with onceproxy's tables. Instances with the same one share their "
                "operations."),
         key<O>("durability", &O::durability,
                word<Durability>({{"quorum", Durability::quorum}, {"primary", Durability::primary}}),
-               "When a commit counts. quorum: once the synchronous standbys have it "
-               "(synchronous_standby_names), so that a failover loses nothing; a start without "
-               "such a standby is refused. primary: once the primary has it on disk; a failover "
+               "When a commit counts. quorum: when the synchronous standbys have it "
+               "(synchronous_standby_names), so that a failover loses nothing; without such a "
+               "standby the start is refused. primary: when the primary has it on disk; a failover "
                "to an asynchronous standby can lose the last commits, and their operations may "
                "then run again."),
         key<O>("cache", &O::cache_bytes, size(0, 64 * gib),
-               "Memory for answers that were confirmed within the last second, which are replayed "
-               "without asking the database. 0: none.")},
+               "Memory for answers that were confirmed within the last second and are replayed "
+               "without asking the database. 0: no such memory.")},
        {},
        {},
        "url"},

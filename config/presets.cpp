@@ -11,12 +11,12 @@
 namespace onceproxy::config {
 namespace {
 
-// Senders of webhooks take 2xx for delivered and 5xx for a reason to try again; some drop what gets
-// 4xx. So a duplicate gets 200; one that comes while the first is under way waits for what becomes
-// of it; and while nobody knows that, 503 asks for another delivery: were it 409, a first one that
-// then fails would be lost. A receiver that says 4xx, with a wrong secret say, has not taken the
-// delivery either: were that remembered, its next one would be told 200 and never seen. Nor has one
-// that says 307 or 308.
+// Senders of webhooks treat 2xx as delivered and retry after 5xx; some drop a delivery after 4xx.
+// So a duplicate gets 200. A duplicate of a request under way waits for the outcome of the first
+// one. If that outcome is unknown, it gets 503 and is delivered again; with 409 a delivery whose
+// first attempt then fails would be lost. A receiver that answers 4xx, for example because of a
+// wrong secret, has not accepted the delivery either. If that were remembered, the next attempt
+// would get 200 and never reach the receiver. The same holds for 307 and 308.
 constexpr std::string_view keys_of_all = R"(on_duplicate: {status: 200}
 outcome: {release: [307, 308, 4xx, 5xx]}
 in_flight: {action: wait, timeout: 10s}

@@ -30,12 +30,12 @@ Kind<ReplaySet> replay_set() {
   const Kind<SetDraft> draft = section<SetDraft>(
       {"an item of replay.set",
        {key<SetDraft>("at", &SetDraft::at, text("a JSON Pointer", wrong_place),
-                      "A value of the JSON answer, by JSON Pointer (RFC 6901). An answer that has "
-                      "none there, or is not JSON, is replayed as it is.",
+                      "The value of the JSON answer to replace, as a JSON Pointer (RFC 6901). An "
+                      "answer without this value, or that is not JSON, is replayed unchanged.",
                       Need::required),
         key<SetDraft>("from", &SetDraft::from, selector(Sources::no_client_key),
-                      "The field of the request being answered that is put there. Where it is "
-                      "missing, the answer keeps what it has.",
+                      "The field of the request from which the value is taken. If it is missing, "
+                      "the answer keeps its own value.",
                       Need::required)}});
   Kind<ReplaySet> kind;
   kind.names = draft.names;
@@ -75,14 +75,14 @@ Kind<ReplayRules> replay() {
   return section<ReplayRules>(
       {"replay",
        {key<ReplayRules>("max_body", &ReplayRules::body_bytes_max, size(0, std::uint64_t{64} << 20),
-                         "The largest response body that is kept. A larger one is remembered as "
-                         "not replayable."),
+                         "Maximum size of a response body that is stored. The operation of a "
+                         "larger one is remembered as not replayable."),
         key<ReplayRules>("drop_headers", &ReplayRules::drop_headers, list("header names", name),
-                         "Response header fields that are not replayed; a 401 or 407 keeps its "
-                         "challenge."),
+                         "Response header fields that are not replayed. A 401 or 407 always keeps "
+                         "its challenge."),
         key<ReplayRules>("set", &ReplayRules::set, replay_sets(),
-                         "Values of a JSON answer that each request which it is replayed to gets "
-                         "its own of, as the id of JSON-RPC.")}});
+                         "Values of a JSON answer that are replaced in each replay by a field of "
+                         "the request, such as the id of JSON-RPC.")}});
 }
 
 }  // namespace onceproxy::config

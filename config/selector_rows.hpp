@@ -101,9 +101,9 @@ template <typename Owner>
 std::vector<Key<Owner>> inner_rows() {
   return {
       modifier<Owner>("except", &policies::Selector::except, pointers_into(),
-                      "With content: values of a JSON body that do not count, by JSON Pointer."),
+                      "With content: values of a JSON body that are ignored, by JSON Pointer."),
       modifier<Owner>("take", &policies::Selector::take, pointers(),
-                      "With body: of each selected value these fields, by JSON Pointer, kept "
+                      "With body: takes only these fields of each selected value, by JSON Pointer, "
                       "together in an array."),
       modifier<Owner>("decode", &policies::Selector::decode,
                       word<policies::Decode>({{"base64", policies::Decode::base64},
@@ -112,8 +112,8 @@ std::vector<Key<Owner>> inner_rows() {
       modifier<Owner>("json", &policies::Selector::json, pointer(),
                       "The text is JSON; this JSON Pointer names the value in it."),
       modifier<Owner>("capture", &policies::Selector::capture, capture_pattern(),
-                      "An expression (RE2) with one group. Of the text only what the group matches "
-                      "is taken, at the first place where the expression matches."),
+                      "An expression (RE2) with one group. The field is the text that the group "
+                      "matches, at the first place where the expression matches."),
   };
 }
 
@@ -125,8 +125,9 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                         "The value of this header field."),
       source_key<Owner>("query", policies::Source::query, text("a parameter's name", wrong_name),
                         "The value of this query parameter."),
-      source_key<Owner>("path", policies::Source::path, text("a capture's name", wrong_name),
-                        "What this capture of match.path or match.path_regex matched."),
+      source_key<Owner>(
+          "path", policies::Source::path, text("a capture's name", wrong_name),
+          "The text that this capture of match.path or match.path_regex has matched."),
       source_key<Owner>("cookie", policies::Source::cookie, text("a cookie's name", wrong_cookie),
                         "The value of this cookie."),
       source_key<Owner>("body", policies::Source::body, text("a JSON Pointer", wrong_pointer),
@@ -140,23 +141,24 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
                         "The request's path and query. true: as they came. normal: the path in "
                         "the normal form that policies match, the query as it came."),
       source_key<Owner>("content", policies::Source::content, only_true(),
-                        "The body, as what Content-Type says that it is: JSON in canonical form, a "
+                        "The body, read according to its Content-Type: JSON in canonical form, a "
                         "form by its fields, anything else by its bytes."),
       source_key<Owner>("xml", policies::Source::xml, xpath(),
-                        "Text of the XML body, by XPath 1.0; a name matches by its local part, "
-                        "whatever its namespace."),
+                        "Text of the XML body, by XPath 1.0. A name matches elements with this "
+                        "local name in any namespace."),
       source_key<Owner>("const", policies::Source::constant, text("text"), "A constant text."),
       source_key<Owner>("client_certificate", policies::Source::client_certificate,
                         certificate_name(),
-                        "What the client's certificate says, where a listener asks for one: "
+                        "A name from the client's certificate, if a listener asks for one: "
                         "san_uri, san_dns, subject or sha256."),
   };
   if (with_client_key) {
     rows.push_back(source_key<Owner>(
         "client_key", policies::Source::client_key, text("a header name", wrong_request_field),
-        "The key that the client made, from this header, quoted or bare."));
-    rows.push_back(modifier<Owner>("pattern", &policies::Selector::pattern, regex(),
-                                   "With client_key: what the whole key must match (RE2)."));
+        "The header with the key that the client chose, quoted or not."));
+    rows.push_back(
+        modifier<Owner>("pattern", &policies::Selector::pattern, regex(),
+                        "With client_key: an expression (RE2) that the whole key must match."));
   }
   for (Key<Owner>& row : inner_rows<Owner>()) rows.push_back(std::move(row));
   rows.push_back(modifier<Owner>("lower", &policies::Selector::lower, flag(),
@@ -172,7 +174,7 @@ std::vector<Key<Owner>> selector_rows(bool with_client_key) {
   rows.push_back(modifier<Owner>("default", &policies::Selector::default_value, value_text(),
                                  "The value that stands in for a missing field."));
   rows.push_back(modifier<Owner>("otherwise", &policies::Selector::otherwise, other_selector(),
-                                 "Another selector, read where this field is missing."));
+                                 "Another selector, which is used if this field is missing."));
   return rows;
 }
 

@@ -14,6 +14,7 @@
 #include "policies/cors.hpp"
 #include "policies/policy.hpp"
 #include "proxy/http/limits.hpp"
+#include "proxy/telemetry/access_format.hpp"
 #include "proxy/telemetry/options.hpp"
 #include "proxy/tls/options.hpp"
 #include "store/postgres/options.hpp"
@@ -56,6 +57,8 @@ struct LimitSettings : http::ClientLimits {
 struct LogSettings : telemetry::LogOptions {
   /// Absent: requests are not captured.
   std::optional<telemetry::CaptureOptions> capture;
+  /// nullptr: the access log's own format.
+  std::shared_ptr<const telemetry::AccessFormat> access_format;
 };
 
 struct AuditSettings : store::AuditOptions {
@@ -64,6 +67,14 @@ struct AuditSettings : store::AuditOptions {
   std::string path;
 
   bool operator==(const AuditSettings&) const = default;
+};
+
+/// `dead_letters` and `delivery` at the top level; become the store's (LedgerOptions).
+struct DeadLetterSettings {
+  std::chrono::milliseconds retention = store::LedgerOptions().dead_retention;
+};
+struct EventSettings {
+  std::uint64_t bytes_max = store::LedgerOptions().bytes_max;
 };
 
 struct Settings {
@@ -80,11 +91,15 @@ struct Settings {
   /// What Host may say where no token is asked for, besides loopback and the bound address.
   std::vector<std::string> admin_hosts;
   std::optional<ListenSettings> telemetry;
+  /// Where an Envoy asks about its requests (ext_proc); absent: there is no such port.
+  std::optional<ListenSettings> envoy;
   /// Absent: nothing is traced.
   std::optional<telemetry::TracingOptions> tracing;
   AuditSettings audit;
   LimitSettings limits;
   LogSettings log;
+  DeadLetterSettings dead_letters;
+  EventSettings events;
   /// Absent: answers made here are for pages of the same origin alone.
   std::optional<policies::Cors> cors;
   /// 0: one per core the cgroup allows.

@@ -1,10 +1,12 @@
 #include "config/settings_reader.hpp"
 
+#include "config/access_format_reader.hpp"
 #include "config/address_checks.hpp"
 #include "config/admin_reader.hpp"
 #include "config/audit_reader.hpp"
 #include "config/capture_reader.hpp"
 #include "config/cors_reader.hpp"
+#include "config/delivery_reader.hpp"
 #include "config/policy_reader.hpp"
 #include "config/scalars.hpp"
 #include "config/store_reader.hpp"
@@ -25,7 +27,7 @@ Kind<std::vector<ListenSettings>> addresses() {
   one.read = [any = one.read](const Node& node) -> std::optional<ListenSettings> {
     auto value = any(node);
     if (!value || value->unix_path.empty()) return value;
-    node.problem("the data port is TCP alone; unix:/path is for upstream, admin and telemetry");
+    node.problem("the data port is TCP alone; unix:/path is for upstream, admin, telemetry and envoy");
     return std::nullopt;
   };
   const Kind<std::vector<ListenSettings>> several = list("addresses", one, Empty::refused);
@@ -73,31 +75,32 @@ Kind<LimitSettings> limits() {
   return section<L>(
       {"limits",
        {key<L>("connections", &L::connections, integer(1, 1'000'000),
-               "The number of client connections at once; further ones get 503."),
+               "Maximum number of client connections. Further connections get 503."),
         key<L>("head_bytes", &L::head_bytes, size(256, 16 * mib),
-               "The largest request head; a larger one is 431, or 414 for its target."),
+               "Maximum size of a request head. A larger one gets 431, or 414 if its target is too "
+               "long."),
         key<L>("headers", &L::headers, integer(1, 10'000),
-               "The number of header fields of a request; more is 431."),
-        key<L>("body_bytes", &L::body_bytes, size(1, 4 * gib),
-               "The largest body of a request that a policy covers; a larger one is 413."),
+               "Maximum number of header fields of a request. More fields get 431."),
+        key<L>(
+            "body_bytes", &L::body_bytes, size(1, 4 * gib),
+            "Maximum size of the body of a request that a policy covers. A larger one gets 413."),
         key<L>("buffered_bytes", &L::buffered_bytes, size(64 * kib, 64 * gib),
-               "What request bodies that policies cover may take in memory, all together, while "
-               "they are still arriving; above it the slowest gets 408. Answers that are being "
-               "kept have a bound of the same size, and so have requests that wait for the "
-               "upstream."),
+               "Memory for all request bodies together that policies cover and that are still "
+               "arriving. Above it, the slowest request gets 408. Answers that are being stored "
+               "have a limit of the same size, and so have requests that wait for the upstream."),
         key<L>("head_timeout", &L::head_timeout, timeout(),
-               "How long a request head may take; then 408."),
+               "How long a request head may take to arrive; then the request gets 408."),
         key<L>("body_timeout", &L::body_timeout, timeout(),
-               "How long a body may take where a policy covers the request, or stay silent "
-               "where it streams; then 408."),
+               "How long the body of a covered request may take to arrive, and how long any other "
+               "body may pause; then the request gets 408."),
         key<L>("idle_timeout", &L::idle_timeout, timeout(),
                "How long a connection may wait for its next request."),
         key<L>("pending", &L::pending, integer(1, 10'000'000),
-               "Reservations under way at once; more is 503."),
+               "Maximum number of reservations under way. Further operations get 503."),
         key<L>("encoded_slashes", &L::pass_encoded_slashes,
                word<bool>({{"reject", false}, {"pass", true}}),
-               "What a path with an encoded slash or backslash gets. reject: 400. pass: it is "
-               "matched with the slash kept encoded.")}});
+               "How a path with an encoded slash or backslash is treated. reject: 400. pass: it is "
+               "matched with the slash still encoded.")}});
 }
 
 Kind<LogSettings> log() {
@@ -115,6 +118,11 @@ Kind<LogSettings> log() {
                word<telemetry::LogFormat>(
                    {{"json", telemetry::LogFormat::json}, {"text", telemetry::LogFormat::text}}),
                "The format of the log and the access log."),
+        key<L>("access_format", &L::access_format, access_format(),
+               "How a request is written to the access log: a text with Envoy's command operators, "
+               "or a map, which becomes a JSON object whose values are such texts. "
+               "proxy/telemetry/REFERENCE.md lists the operators. Left out: the access log's own "
+               "fields, as `format` says."),
         key<L>("capture", &L::capture, capture(),
                "Requests with their bodies, in a file for `onceproxy backtest`. Left out: none are "
                "written.")},
@@ -134,21 +142,33 @@ Keys<Settings> top_level() {
        store_row(), admin_row(),
        key<S>("telemetry", &S::telemetry,
               listener("telemetry", "The address of /metrics, /ready and /live."),
-              "The telemetry port, which serves metrics and probes and changes nothing. Left out: "
-              "there is no such port."),
+              "The telemetry port. It serves metrics and probes and changes nothing. If this key "
+              "is absent, there is no telemetry port."),
+       key<S>("envoy", &S::envoy,
+              listener("envoy",
+                       "The address at which the ext_proc filter of an Envoy asks, by gRPC. For a "
+                       "sidecar use 127.0.0.1 or unix:/path: anybody who reaches the port can have "
+                       "requests decided."),
+              "The port for Envoy's filter ext_proc. Envoy forwards the requests itself and asks "
+              "this port about each request and its answer. The policies and records are those of "
+              "the data port. If this key is absent, there is no such port."),
        key<S>("tracing", &S::tracing, tracing(),
-              "Spans of requests, for a collector of OpenTelemetry's. Left out: nothing is "
-              "traced."),
+              "Sends spans of requests to an OpenTelemetry collector. If this key is absent, "
+              "nothing is traced."),
        key<S>("audit", &S::audit, audit(),
-              "The audit log: what was forwarded, how it ended, what was refused, and what "
-              "operators did. It is kept beside the store and shown by GET /audit."),
+              "The audit log: requests that were forwarded, with their outcomes, requests that "
+              "were refused, and actions of operators. It is stored beside the store and shown by "
+              "GET /audit."),
        key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
        key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+       key<S>("delivery", &S::events, event_settings(),
+              "Limits of what policies with `delivery` store."),
+       key<S>("dead_letters", &S::dead_letters, dead_letters(), "Deliveries that were given up."),
        key<S>("cors", &S::cors, cors(),
-              "Which pages of other origins may read what onceproxy itself answers. A policy may "
-              "have its own. Left out: none."),
+              "Which web pages of other origins may read the answers that onceproxy itself gives. "
+              "A policy may have rules of its own. If this key is absent, no such page may."),
        key<S>("workers", &S::workers, integer(0, 1'024),
-              "Worker threads; 0 is one per core the cgroup allows."),
+              "Number of worker threads. 0: one for each core that the cgroup allows."),
        key<S>("policies", &S::policies, policy_list(),
               "The policies. The first one that matches a request applies to it; a request that no "
               "policy covers is forwarded unprotected.")}};
@@ -175,7 +195,9 @@ const Kind<Settings>& settings() {
       section<Settings>(top_level(), [](const Node& node, Settings& value) {
         value.store.pending_max = value.limits.pending;
         if (value.postgres) value.postgres->pending_max = value.limits.pending;
+        value.store.ledger = {value.dead_letters.retention, value.events.bytes_max};
         set_lease_floors(value);
+        check_event_store(node, value);
         check_addresses(node);
         check_audit_path(node);
         check_certificate_selectors(node);

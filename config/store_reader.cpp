@@ -47,18 +47,18 @@ Kind<RocksDbOptions> rocksdb() {
             "sync", &O::sync,
             word<Sync>(
                 {{"all", Sync::all}, {"reservations", Sync::reservations}, {"none", Sync::none}}),
-            "What is on disk before the next step. all: reservations before the forward and "
-            "completions before the answer. reservations: those alone. none: everything "
-            "survives a process crash, not power loss."),
+            "What is synced to disk before the next step. all: reservations before forwarding and "
+            "completions before answering. reservations: only reservations. none: everything "
+            "survives a crash of the process, but not a power failure."),
         key<O>("max_bytes", &O::bytes_max, size(64 * kib, 1024 * 1024 * gib),
                "Soft limit of the directory's size. Above it new operations get 503; known "
                "operations are still answered."),
         key<O>("prepared_log", &O::prepared_log,
                word<PreparedLog>({{"auto", PreparedLog::automatic}, {"off", PreparedLog::off}}),
-               "How the write-ahead log is written with sync: all. auto: over space that was "
-               "prepared for it, which makes each sync cheaper, where the RocksDB library is of "
-               "the tested series and the file system has direct I/O. off: as RocksDB does it. A "
-               "store that was written either way opens with the other.")}});
+               "How the write-ahead log is written with sync: all. auto: over preallocated space, "
+               "which makes each sync cheaper, if the version of the RocksDB library has been "
+               "tested and the file system supports direct I/O. off: as RocksDB does it. Either "
+               "setting opens a store that was written with the other.")}});
 }
 
 /// What stands in the section, before it is put into the settings.
@@ -85,17 +85,19 @@ Kind<StoreSection> store_section() {
   using S = StoreSection;
   Kind<S> kind = section<S>(
       {"store",
-       {key<S>("rocksdb", &S::rocksdb, rocksdb(),
-               "RocksDB, in this process: the default, for one instance on one machine."),
+       {key<S>(
+            "rocksdb", &S::rocksdb, rocksdb(),
+            "RocksDB inside this process. This is the default, for one instance on one machine."),
         key<S>("postgres", &S::postgres, postgres(),
-               "PostgreSQL 15 or later, instead of RocksDB: any number of instances share their "
-               "operations. The database needs a schema: `onceproxy store migrate`."),
+               "PostgreSQL 15 or later instead of RocksDB, for any number of instances that share "
+               "their operations. The database needs a schema, which `onceproxy store migrate` "
+               "creates."),
         key<S>("clock_ahead_max", &S::clock_ahead_max,
                duration(clock_ahead_least, clock_ahead_most),
-               "With RocksDB, how far ahead of the time that the store kept a start believes the "
-               "wall clock: the longest downtime. Beyond that, or behind, nothing is purged until "
-               "the clock is set right, or until a start with --accept-clock. From 1h to "
-               "3650d.")}},
+               "With RocksDB: the longest downtime that the wall clock may show at a start. If the "
+               "clock is further ahead of the store's time, or behind it, no expired record is "
+               "removed until the clock is corrected, or until a start with --accept-clock. From "
+               "1h to 3650d.")}},
       check_one_store);
   kind.schema = [schema = kind.schema] {
     Json json = schema();

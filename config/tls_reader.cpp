@@ -37,8 +37,8 @@ Kind<tls::ServerOptions> listener_tls() {
                "without a password.",
                Need::required),
         key<T>("client_ca", &T::client_ca, file_path(),
-               "A file in PEM form: the authorities that issue clients' certificates. Left out: "
-               "clients are not asked for certificates."),
+               "A file in PEM form with the authorities that issue client certificates. If this "
+               "key is absent, clients are not asked for certificates."),
         key<T>(
             "client_certificate", &T::client_certificate_required,
             word<bool>({{"required", true}, {"optional", false}}),
@@ -100,7 +100,8 @@ Kind<ListenSettings> listen_address() {
   const Kind<A> map = section<A>(
       {"an address with tls",
        {key<A>("address", &A::address, plain, "Where to listen.", Need::required),
-        key<A>("tls", &A::tls, listener_tls(), "TLS on this port. Left out: plain HTTP.")}});
+        key<A>("tls", &A::tls, listener_tls(),
+               "TLS on this port. If this key is absent, the port speaks plain HTTP.")}});
   Kind<ListenSettings> kind;
   kind.names = map.names;
   kind.read = [plain, map](const Node& node) -> std::optional<ListenSettings> {
@@ -129,11 +130,11 @@ Kind<tls::ClientOptions> upstream_tls() {
   return section<T>(
       {"upstream.tls",
        {key<T>("ca", &T::ca, file_path(),
-               "The authorities that may have issued the upstream's certificate: a file in PEM "
-               "form, or system for those that the operating system trusts."),
+               "The authorities that are trusted to issue the upstream's certificate: a file in "
+               "PEM form, or system for those that the operating system trusts."),
         key<T>("server_name", &T::server_name, text("a host name", wrong_name),
-               "What the upstream's certificate must be for, a host name or an IP address. By "
-               "default the host of upstream.address."),
+               "The host name or IP address that the upstream's certificate must contain. Default: "
+               "the host of upstream.address."),
         key<T>("certificate", &T::certificate, file_path(),
                "A file in PEM form: the certificate that onceproxy presents when the upstream asks "
                "for one. Requires key."),

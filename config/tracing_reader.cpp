@@ -34,17 +34,17 @@ std::optional<std::string> not_a_name(std::string_view name) {
 
 Kind<telemetry::TracingOptions> tracing() {
   using T = telemetry::TracingOptions;
-  return section<T>(
-      {"tracing",
-       {key<T>("endpoint", &T::endpoint, text("a URL", not_an_endpoint),
-               "Where spans are posted to, as OTLP over HTTP: the collector's whole URL, such as "
-               "http://127.0.0.1:4318/v1/traces.",
-               Need::required),
-        key<T>("sample_ratio", &T::sample_ratio, share(),
-               "Of the traces that begin here, the share that is recorded, from 0 to 1. A request "
-               "that comes with a trace does as its parent did."),
-        key<T>("service_name", &T::service_name, text("a name", not_a_name),
-               "service.name of the spans.")}});
+  return section<T>({"tracing",
+                     {key<T>("endpoint", &T::endpoint, text("a URL", not_an_endpoint),
+                             "The URL to which spans are sent as OTLP over HTTP, such as "
+                             "http://127.0.0.1:4318/v1/traces.",
+                             Need::required),
+                      key<T>("sample_ratio", &T::sample_ratio, share(),
+                             "The share of traces that are recorded, from 0 to 1. It applies to "
+                             "traces that begin here. For a request that belongs to a trace "
+                             "already, the decision of its parent applies."),
+                      key<T>("service_name", &T::service_name, text("a name", not_a_name),
+                             "The attribute service.name of the spans.")}});
 }
 
 }  // namespace onceproxy::config

@@ -115,7 +115,7 @@ class Builder : public YAML::EventHandler {
   }
 
   void refuse_tag(Place place) {
-    reading_.problem(place, path(), "tags are not supported; leave out what begins with '!'");
+    reading_.problem(place, path(), "tags are not supported; remove the word that begins with '!'");
   }
 
   void open(YamlValue::Kind kind, const YAML::Mark& mark, const std::string& tag,
@@ -228,7 +228,7 @@ void report(const YAML::Exception& error, std::size_t text_size, const Builder& 
     place.offset = indentation.size();
     message = *wrong;
   } else if (at_end) {
-    message = "not valid YAML: what is opened here is not closed";
+    message = "not valid YAML: a quote or bracket that is opened here is not closed";
   } else if (indentation.find('\t') != std::string_view::npos) {
     message += "; the line is indented with a tab, and YAML wants spaces";
   } else if (place.offset < line.size() && line[place.offset] == '{' && place.offset > 0 &&

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The demo: the same traffic, full of duplicates, straight at a naive service and through onceproxy,
-# which is killed with SIGKILL in the middle; then rides that are declined while they are offered, and
-# a storm of alerts. Installs what is needed, builds onceproxy, and ends with a table. Exit code 0:
+# which is killed with SIGKILL in the middle; then rides that are declined while they are offered,
+# a storm of alerts, and events for five listeners of which one fails. Installs what is needed, builds onceproxy, and ends with a table. Exit code 0:
 # every promise was kept.
 #
 #   deploy/demo.sh                    builds the release preset first

@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$image" ] || [ "$(id -u)" = 0 ] || fail "the image needs root; --no-image leaves it out"
 changes=$(git -C "$root" status --porcelain) ||
-  fail "this needs the git checkout: the commit is part of a release"
+  fail "this needs a git checkout that git reads, for the commit is part of a release; see its message above"
 [ -z "$changes" ] || [ -n "$dirty" ] ||
   fail "there are changes that are not committed; commit them, or allow them with --dirty:
 $changes"

@@ -27,13 +27,15 @@ packages="build-essential cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-system1.81-dev librocksdb-dev libyaml-cpp-dev prometheus-cpp-dev
   catch2 libcli11-dev libspdlog-dev libfmt-dev libsimdjson-dev libre2-dev libssl-dev libpugixml-dev
   libexpected-dev libjemalloc-dev zlib1g-dev libcurl4-openssl-dev libpq-dev libnghttp2-dev
+  libprotobuf-dev protobuf-compiler
   python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-cryptography
-  python3-grpcio python3-hpack
+  python3-grpcio python3-hpack python3-protobuf
   openssl curl"
 
 # What the program links, and what else is in an image. The C and C++ libraries come with these.
 image_packages="librocksdb7.8 libyaml-cpp0.7 libprometheus-cpp-core1.0 libspdlog1.10 libfmt9
   libsimdjson14 libre2-9 libssl3 libpugixml1v5 libjemalloc2 zlib1g libcurl4 libpq5 libnghttp2-14
+  libprotobuf-lite32
   ca-certificates tzdata openssl binutils python3"
 
 for option in "$@"; do

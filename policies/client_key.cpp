@@ -16,7 +16,7 @@ Key parse_quoted(std::string_view value, std::string& scratch) {
     return tl::unexpected<std::string_view>("the quoted key is malformed");
   }
   if (!skip_sf_parameters(value) || !value.empty()) {
-    return tl::unexpected<std::string_view>("what follows the quoted key is malformed");
+    return tl::unexpected<std::string_view>("the text after the quoted key is malformed");
   }
   return key;
 }

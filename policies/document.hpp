@@ -1,12 +1,13 @@
 // Document: the body of a covered request, parsed when first asked for and at most once, with
 // Content-Encoding gzip and deflate undone. Not thread-safe; lives for one request.
 //
-// A body is unreadable when its coding cannot be undone; to who asks for JSON, when it is not
-// empty, says that it is JSON or begins like it, and is not valid JSON; to who asks for a form,
-// when it is not empty, says that it is multipart/form-data and is not valid; to who asks for XML,
-// when it is not empty, says that it is XML or begins like it, and is not what XmlTree reads.
-// Whoever asks about its fields gets neither yes nor no: the service behind may read it otherwise.
-// Anything else that is not JSON (nothing, a form, text) is readable and has no fields of JSON.
+// A body is unreadable if its coding cannot be decoded. For a reader of JSON it is also unreadable
+// if it is not empty, is declared as JSON or begins like it, and is not valid JSON; for a reader of
+// a form, if it is not empty, is declared as multipart/form-data and is not valid; for a reader of
+// XML, if it is not empty, is declared as XML or begins like it, and XmlTree cannot read it.
+// Conditions on its fields are then neither true nor false, because the service may read the body
+// in another way. Any other body that is not JSON (empty, a form, text) is readable and has no JSON
+// fields.
 #pragma once
 
 #include <cstddef>

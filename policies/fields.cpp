@@ -204,7 +204,7 @@ Found append_found(const Selector& selector, const Subject& subject, std::string
 
 /// What is known of the reason why a field of the body is missing: " (the body is empty)".
 std::string why_missing(const Selector& selector, const Subject& subject) {
-  // A condition tells nobody.
+  // The reason is not shown for conditions.
   if (subject.reading == Reading::condition) return "";
   const Source source = selector.source;
   if (source != Source::body && source != Source::form && source != Source::xml) return "";

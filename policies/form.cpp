@@ -35,7 +35,7 @@ std::string_view take_pair(std::string_view& rest) {
   return pair;
 }
 
-/// A byte order mark is nobody's name; editors and some senders write one.
+/// A byte order mark is not a part of a name; editors and some senders write one.
 std::string_view without_mark(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   return text;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "policies/cors.hpp"
+#include "policies/delivery.hpp"
 #include "policies/media_type.hpp"
 #include "policies/refusal.hpp"
 #include "store/sequence.hpp"
@@ -315,6 +316,8 @@ struct Policy {
   std::size_t concurrency_max = 0;
   /// Absent: what the configuration says for all.
   std::optional<Cors> cors = std::nullopt;
+  /// nullptr: requests are forwarded. Else they are stored, and delivered as it says.
+  std::shared_ptr<const DeliveryRules> delivery = nullptr;
   /// Set by PolicySet, in overrides too: place in the file, from 0.
   std::size_t index = 0;
 };

@@ -54,7 +54,7 @@ std::vector<std::string> all_methods(const std::vector<Policy>& policies) {
   return methods;
 }
 
-/// Overrides are shared with whoever made them, so each gets its place in a copy.
+/// Overrides are shared with the configuration, so each gets its index in a copy.
 void put_in_place(Policy& policy, std::size_t index) {
   policy.index = index;
   for (Override& one : policy.overrides) {

@@ -73,8 +73,8 @@ const Policy* effective(const Policy& policy, const Subject& subject) {
   return &policy;
 }
 
-/// Whether the policy covers the request depends on an unreadable body. Whoever chose the policy
-/// has asked its conditions before, so a readable body costs nothing more.
+/// Whether it depends on an unreadable body if the policy covers the request. Choosing the policy
+/// has evaluated its conditions already, so a readable body costs nothing more.
 bool is_unclear(const Policy& policy, const Subject& subject) {
   const bool may_be = policy.match.method_override ||
                       (!policy.match.where.empty() && subject.body.known_unreadable() != nullptr);

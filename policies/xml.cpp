@@ -92,8 +92,8 @@ std::vector<NamedAttribute> attributes_of(pugi::xml_node element) {
   return out;
 }
 
-/// Of attributes with one local name, the one without a prefix has it; where none is without,
-/// nobody can tell which of several is meant, and they keep their prefixes. False where an
+/// Of several attributes with the same local name, the one without a prefix gets the name. If all
+/// have prefixes it is not known which one is meant, and they keep their prefixes. False if an
 /// attribute is repeated.
 bool strip_attributes(pugi::xml_node element) {
   std::vector<NamedAttribute> all = attributes_of(element);

@@ -14,6 +14,7 @@
 #include "config/header_names.hpp"
 #include "proxy/admin/admin_endpoints.hpp"
 #include "proxy/admin/audit_endpoints.hpp"
+#include "proxy/admin/delivery_endpoints.hpp"
 #include "proxy/admin/policy_endpoints.hpp"
 #include "proxy/admin/record_endpoints.hpp"
 #include "proxy/admin/server.hpp"
@@ -21,6 +22,8 @@
 #include "proxy/backups.hpp"
 #include "proxy/certificates.hpp"
 #include "proxy/cores.hpp"
+#include "proxy/deliveries.hpp"
+#include "proxy/ext_proc/service.hpp"
 #include "proxy/forced_end.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/main_loop.hpp"
@@ -104,7 +107,9 @@ class App {
         certificates_(settings_, metrics_.tls()),
         store_(open_store(settings_, options_, workers(), clock_, metrics_)),
         rules_(settings_.policies, metrics_, store_->verbs().notes()) {
-    if (store_->embedded() != nullptr) backups_.emplace(*store_->embedded(), metrics_);
+    if (store_->embedded() != nullptr) {
+      backups_.emplace(*store_->embedded(), settings_.store.path, metrics_);
+    }
     metrics_.store_gauges([this] {
       telemetry::StoreGauges gauges = store_->gauges();
       if (backups_) gauges.last_backup = backups_->last_success();
@@ -125,6 +130,7 @@ class App {
   void drain();
   std::optional<std::string> why_not_ready() const;
   std::size_t workers() const { return settings_.workers > 0 ? settings_.workers : usable_cores(); }
+  http::SideListener envoy_listener(const http::Options& options);
   void start_admin_ports();
   admin::AdminHooks admin_hooks();
   void add_changing_hooks(admin::AdminHooks& hooks);
@@ -147,7 +153,11 @@ class App {
   /// Of an embedded store alone: a database has backups of its own.
   std::optional<Backups> backups_;
   RulesInForce rules_;
+  /// Before the workers whose ports share it.
+  std::optional<ext_proc::Service::Shared> envoy_;
   std::unique_ptr<http::Server> server_;
+  /// None: the store has no ledger.
+  std::optional<Deliveries> deliveries_;
   std::unique_ptr<admin::Server> telemetry_port_;
   std::unique_ptr<admin::Server> admin_port_;
   std::atomic<admin::ServerState> state_ = admin::ServerState::pre_initializing;
@@ -175,9 +185,12 @@ std::optional<std::string> App::why_not_ready() const {
 void App::apply(const config::Settings& settings) {
   const std::shared_ptr<gate::Rules> next = rules_.next(settings.policies);
   capture_.configure(settings.log.capture);
-  server_->configure(http_options(settings, certificates_.prepare_upstream(settings),
-                                  certificates_.identify_clients()),
-                     next);
+  const http::Options options = http_options(settings, certificates_.prepare_upstream(settings),
+                                             certificates_.identify_clients());
+  // Before the data port: an event that it accepts must find its listeners.
+  if (deliveries_) deliveries_->configure(next, options);
+  server_->configure(options, next);
+  if (envoy_) envoy_->configure(options, *next);
   certificates_.adopt_upstream();
   rules_.follow_with(next);
   telemetry::set_up_log(settings.log.level, settings.log.format);
@@ -191,16 +204,19 @@ void App::apply(const config::Settings& settings) {
 admin::AdminHooks App::admin_hooks() {
   admin::AdminHooks hooks;
   hooks.version = ONCEPROXY_VERSION;
-  hooks.state = [this] { return state_.load(); };
-  hooks.options = [this] {
-    return admin::NamedTexts{{"config_path", options_.config_file},
-                             {"drain_time", std::to_string(options_.drain_time.count()) + "ms"}};
+  // As Envoy's: one that fails its health check is about to leave.
+  hooks.state = [this] {
+    const admin::ServerState state = state_.load();
+    const bool leaving = state == admin::ServerState::live && failed_by_operator_;
+    return leaving ? admin::ServerState::draining : state;
   };
+  hooks.options = [this] { return command_line_options(options_, settings_, workers()); };
   hooks.ready = [this] { return why_not_ready(); };
   hooks.ready_note = [this] { return store_->note(); };
   hooks.listeners = [this] {
     admin::NamedTexts listeners;
     for (const std::string& address : server_->addresses()) listeners.emplace_back("data", address);
+    if (!server_->side_address().empty()) listeners.emplace_back("envoy", server_->side_address());
     if (telemetry_port_) listeners.emplace_back("telemetry", telemetry_port_->address());
     if (admin_port_) listeners.emplace_back("admin", admin_port_->address());
     return listeners;
@@ -291,6 +307,12 @@ void App::start_admin_ports() {
     }
     admin::add_record_endpoints(*admin_port_, store_->inspection(),
                                 {log_record_change, wrong_answer_field});
+    if (deliveries_) {
+      admin::add_delivery_endpoints(*admin_port_, *store_->verbs().ledger(), clock_,
+                                    {log_record_change, [this](const std::string& listener) {
+                                       deliveries_->look_again(listener);
+                                     }});
+    }
     if (store_->verbs().audit() != nullptr)
       admin::add_audit_endpoints(*admin_port_, *store_->verbs().audit());
     log_listening("admin", admin_port_->address());
@@ -301,7 +323,9 @@ void App::start_admin_ports() {
 
 telemetry::SlotsInUse App::slots_in_use() const {
   const http::Server::UpstreamUse use = server_->upstream_use();
-  return {server_->clients(), use.connections, use.turns, rules_.get()->turns_in_use()};
+  const std::size_t to_listeners = deliveries_ ? deliveries_->connections() : 0;
+  return {server_->clients(), use.connections + to_listeners, use.turns,
+          rules_.get()->turns_in_use()};
 }
 
 MainLoop::Tasks App::tasks() {
@@ -314,6 +338,7 @@ MainLoop::Tasks App::tasks() {
   const auto look = [this] {
     configuration_.look();
     certificates_.look();
+    if (deliveries_) deliveries_->look();
     rules_.keep_estimates();
     manager_.status(why_not_ready().value_or("ready"));
   };
@@ -357,19 +382,38 @@ void App::drain() {
     left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
                                                                  std::chrono::steady_clock::now());
   }
+  if (deliveries_) deliveries_->end_waits();
   if (!server_->drain(std::chrono::milliseconds(0))) {
     telemetry::log(LogLevel::warn, "drain time is over; what was under way has ended as unknown");
   }
+  if (deliveries_) deliveries_->drain(std::max(left, std::chrono::milliseconds(0)));
+}
+
+http::SideListener App::envoy_listener(const http::Options& options) {
+  if (!settings_.envoy) return {};
+  envoy_.emplace(metrics_, certificates_.envoy());
+  envoy_->configure(options, *rules_.get());
+  return {endpoint(*settings_.envoy), [this](const http::SidePortParts& parts) {
+            return std::make_unique<ext_proc::Service>(*envoy_, parts);
+          }};
 }
 
 int App::serve(MainLoop& loop) {
-  server_ = std::make_unique<http::Server>(
-      http_options(settings_, certificates_.upstream(), certificates_.identify_clients()),
-      data_listeners(settings_, certificates_), workers(), store_->verbs(), clock_, metrics_,
-      access_log_, rules_.get(), tracer_.get(), &capture_);
+  if (store_->verbs().ledger() != nullptr) {
+    deliveries_.emplace(store_->verbs(), clock_, metrics_, tracer_.get());
+  }
+  const http::Options options =
+      http_options(settings_, certificates_.upstream(), certificates_.identify_clients());
+  server_ = std::make_unique<http::Server>(options, data_listeners(settings_, certificates_),
+                                           workers(), store_->verbs(), clock_, metrics_,
+                                           access_log_, rules_.get(), tracer_.get(), &capture_,
+                                           deliveries_ ? &deliveries_->acknowledger() : nullptr,
+                                           envoy_listener(options));
+  if (deliveries_) deliveries_->start(server_->upstream_share(), rules_.get(), options);
   start_admin_ports();
   server_->start();
   for (const std::string& address : server_->addresses()) log_listening("data", address);
+  if (!server_->side_address().empty()) log_listening("envoy", server_->side_address());
   metrics_.slots_in_use([this] { return slots_in_use(); });
   metrics_.leases([this] { return rules_.leases(); });
   // Unless an operator drains already.
@@ -387,6 +431,7 @@ int App::serve(MainLoop& loop) {
   metrics_.store_gauges({});
   metrics_.slots_in_use({});
   metrics_.leases({});
+  metrics_.deliveries({});
   rules_.keep_estimates();
   if (backups_) backups_->stop();
   store_->close();

@@ -14,6 +14,8 @@ struct RunOptions {
   std::string config_file;
   /// How long what is under way may take to end after SIGTERM.
   std::chrono::milliseconds drain_time{30'000};
+  /// What the command line says instead of the configuration file.
+  Overrides overrides;
   /// Open a store whose write-ahead log is corrupt, losing what cannot be read.
   bool accept_wal_loss = false;
   /// Accept the wall clock, however far it is from the time that the store kept.

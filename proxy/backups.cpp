@@ -18,7 +18,17 @@ store::WallTime wall_time_now() {
   return std::chrono::time_point_cast<store::WallTime::duration>(std::chrono::system_clock::now());
 }
 
+double seconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
 }  // namespace
+
+Backups::Backups(store::RocksDbStore& store, const std::filesystem::path& path,
+                 telemetry::Metrics& metrics)
+    : store_(store), metrics_(metrics) {
+  if (const auto last = store::backup::last_success(path)) last_success_ = seconds(*last);
+}
 
 bool Backups::begin(const std::string& directory) {
   const std::lock_guard lock(mutex_);
@@ -53,8 +63,7 @@ void Backups::make(const std::string& directory) {
   telemetry::log(LogLevel::info, "backup begun", {{"directory", std::string_view(directory)}});
   try {
     const store::BackupContents contents = store_.back_up(directory, stop_);
-    last_success_ =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    last_success_ = seconds(std::chrono::system_clock::now());
     telemetry::log(LogLevel::info, "backup made",
                    {{"directory", std::string_view(directory)},
                     {"files", static_cast<std::int64_t>(contents.files.size())},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -16,9 +17,10 @@ namespace onceproxy {
 
 class Backups {
  public:
-  /// Both outlive it.
-  Backups(store::RocksDbStore& store, telemetry::Metrics& metrics)
-      : store_(store), metrics_(metrics) {}
+  /// `path`: the store's directory, which says when the last backup was made. The others outlive
+  /// it.
+  Backups(store::RocksDbStore& store, const std::filesystem::path& path,
+          telemetry::Metrics& metrics);
   ~Backups() { stop(); }
   Backups(const Backups&) = delete;
   Backups& operator=(const Backups&) = delete;
@@ -26,7 +28,7 @@ class Backups {
   /// False where one is being made, or the program ends.
   bool begin(const std::string& directory);
   admin::BackupState state() const;
-  /// Seconds since 1970; 0: none since the start.
+  /// Seconds since 1970, also of one that an earlier process made; 0: never.
   double last_success() const { return last_success_.load(std::memory_order_relaxed); }
 
   /// Ends the one that is being made, which fails. Idempotent; before the store is closed.

@@ -23,11 +23,14 @@ std::vector<std::string> files_of(const tls::ClientOptions& options) {
   return {options.ca == tls::system_ca ? "" : options.ca, options.certificate, options.key};
 }
 
-auto made(const tls::ServerOptions& options, tls::Credentials read, tls::TicketKeys& tickets) {
-  return tls::ServerContext::make(options, std::move(read), tickets);
+auto made(TlsPort port, const tls::ServerOptions& options, tls::Credentials read,
+          tls::TicketKeys& tickets) {
+  // gRPC is spoken there.
+  const auto protocols = port == TlsPort::envoy ? tls::Protocols::http2 : tls::Protocols::http1;
+  return tls::ServerContext::make(options, std::move(read), tickets, protocols);
 }
 
-auto made(const tls::ClientOptions& options, tls::Credentials read, tls::TicketKeys&) {
+auto made(TlsPort, const tls::ClientOptions& options, tls::Credentials read, tls::TicketKeys&) {
   return tls::ClientContext::make(options, std::move(read));
 }
 
@@ -45,7 +48,7 @@ struct Certificates::Watched {
     const std::string complaint = read.complaint();
     expires = read.expires;
     last_read = in_force = read.digest;
-    auto context = made(options, std::move(read), tickets);
+    auto context = made(port, options, std::move(read), tickets);
     if (!context) throw std::runtime_error(place + ": " + context.error());
     current = std::make_shared<tls::Port<Context>>(*std::move(context));
     if (complaint.empty()) return;
@@ -61,7 +64,7 @@ struct Certificates::Watched {
     for (FileWatch& watch : watches) {
       const FileWatch::Seen seen = watch.look();
       changed = changed || seen == FileWatch::Seen::changed;
-      if (seen == FileWatch::Seen::gone) tell("a file is not there or cannot be watched");
+      if (seen == FileWatch::Seen::gone) tell("a file is missing or cannot be watched");
     }
     if (!changed) return std::nullopt;
     tls::Credentials read = read_now();
@@ -86,7 +89,7 @@ struct Certificates::Watched {
     const Time end = read.expires;
     const std::string digest = read.digest;
     if (const std::string complaint = read.complaint(); !complaint.empty()) return tell(complaint);
-    auto context = made(options, std::move(read), tickets);
+    auto context = made(port, options, std::move(read), tickets);
     if (!context) return tell(context.error());
     current->put(*std::move(context));
     expires = end;
@@ -115,6 +118,7 @@ Certificates::Certificates(const config::Settings& settings, telemetry::TlsMetri
   if (settings.telemetry) {
     telemetry_ = listen(TlsPort::telemetry, "telemetry.listen.tls", settings.telemetry->tls);
   }
+  if (settings.envoy) envoy_ = listen(TlsPort::envoy, "envoy.listen.tls", settings.envoy->tls);
   prepare_upstream(settings);
   adopt_upstream();
   tell_ends();
@@ -178,7 +182,7 @@ void Certificates::look() {
 
 /// Of several listeners with one name, the first end counts.
 void Certificates::tell_ends() {
-  for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry}) {
+  for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry, TlsPort::envoy}) {
     std::optional<Time> first;
     for (const auto& listener : listeners_) {
       if (listener->port == port) first = std::min(first.value_or(Time::max()), listener->expires);

@@ -33,6 +33,7 @@ class Certificates {
   std::shared_ptr<const tls::ServerPort> data(std::size_t listener) const;
   std::shared_ptr<const tls::ServerPort> admin() const { return admin_; }
   std::shared_ptr<const tls::ServerPort> telemetry() const { return telemetry_; }
+  std::shared_ptr<const tls::ServerPort> envoy() const { return envoy_; }
   std::shared_ptr<const tls::ClientPort> upstream() const;
 
   /// Another configuration's TLS towards the upstream: the same port where it says the same,
@@ -67,6 +68,7 @@ class Certificates {
   std::vector<std::shared_ptr<tls::ServerPort>> data_;
   std::shared_ptr<tls::ServerPort> admin_;
   std::shared_ptr<tls::ServerPort> telemetry_;
+  std::shared_ptr<tls::ServerPort> envoy_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::shared_ptr<Upstream> upstream_;
   std::shared_ptr<Upstream> next_upstream_;

@@ -24,8 +24,8 @@ using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 /// The sections none of whose keys can change live.
-constexpr std::string_view fixed_sections[] = {"listen",    "store",   "admin",
-                                               "telemetry", "tracing", "workers"};
+constexpr std::string_view fixed_sections[] = {"listen", "store",   "admin",  "telemetry",
+                                               "envoy",  "tracing", "workers"};
 
 /// With `compare(key, before, after)`. Another engine is one difference, in all of it.
 void compare_stores(const Settings& started, const Settings& fresh, const auto& compare) {
@@ -64,6 +64,7 @@ std::vector<std::string> fixed_keys(const Settings& started, const Settings& fre
   compare("admin.read_token_file", started.admin_read_token_file, fresh.admin_read_token_file);
   compare("admin.hosts", started.admin_hosts, fresh.admin_hosts);
   compare("telemetry.listen", started.telemetry, fresh.telemetry);
+  compare("envoy.listen", started.envoy, fresh.envoy);
   compare("limits.pending", started.limits.pending, fresh.limits.pending);
   compare("workers", started.workers, fresh.workers);
   compare("audit", started.audit, fresh.audit);
@@ -99,9 +100,17 @@ Json Reloaded::json() const {
                      {"kept", json_of(kept)}});
 }
 
-Configuration::Configuration(std::string file, std::string text, Settings settings)
+void Overrides::apply_to(Settings& settings) const {
+  settings.log.level = log_level.value_or(settings.log.level);
+  settings.log.format = log_format.value_or(settings.log.format);
+  settings.workers = workers.value_or(settings.workers);
+}
+
+Configuration::Configuration(std::string file, std::string text, Settings settings,
+                             Overrides overrides)
     : file_(std::move(file)),
       started_with_(std::move(settings)),
+      overrides_(overrides),
       watch_(file_),
       text_(std::move(text)),
       last_read_(text_) {}
@@ -142,8 +151,8 @@ void Configuration::look() {
       return;
     case FileWatch::Seen::gone:
       telemetry::log(LogLevel::warn,
-                     "the configuration file is not there or cannot be watched; what was loaded "
-                     "stays in force",
+                     "the configuration file is missing or cannot be watched; the configuration in "
+                     "force is kept",
                      {{"config", file_}});
       gone_ = true;
       return;
@@ -178,6 +187,7 @@ Reloaded Configuration::put_in_force(const std::string& text) {
     reloaded.problems = std::move(settings.error());
     return reloaded;
   }
+  overrides_.apply_to(*settings);
   try {
     apply_(*settings);
   } catch (const std::exception& error) {
@@ -202,7 +212,8 @@ void Configuration::tell(const Reloaded& reloaded, std::string_view trigger) {
   if (!good) {
     const auto count = static_cast<std::int64_t>(reloaded.problems.size());
     log_problems(reloaded.problems);
-    telemetry::log(LogLevel::error, "configuration not reloaded; what was loaded stays in force",
+    telemetry::log(LogLevel::error,
+                   "configuration not reloaded; the configuration in force is kept",
                    {{"config", file_}, {"trigger", trigger}, {"problems", count}});
     return;
   }

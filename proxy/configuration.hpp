@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -38,10 +39,20 @@ struct Reloaded {
   telemetry::Json json() const;
 };
 
+/// What the command line says instead of the file, for as long as the program runs.
+struct Overrides {
+  std::optional<telemetry::LogLevel> log_level;
+  std::optional<telemetry::LogFormat> log_format;
+  std::optional<std::size_t> workers;
+
+  void apply_to(config::Settings& settings) const;
+};
+
 class Configuration {
  public:
-  /// `text` was read from `file` and loaded as `settings`.
-  Configuration(std::string file, std::string text, config::Settings settings);
+  /// `text` was read from `file` and loaded as `settings`, in which `overrides` hold already.
+  Configuration(std::string file, std::string text, config::Settings settings,
+                Overrides overrides = {});
 
   /// As the program began with.
   const config::Settings& started_with() const { return started_with_; }
@@ -71,6 +82,7 @@ class Configuration {
 
   const std::string file_;
   const config::Settings started_with_;
+  const Overrides overrides_;
   std::function<void(const config::Settings&)> apply_;
   telemetry::Metrics* metrics_ = nullptr;
 

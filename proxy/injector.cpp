@@ -46,17 +46,18 @@ struct Arguments {
   /// How long reviews are still answered after SIGTERM.
   std::string drain_time = "5s";
   std::string sidecar_grace = "5s";
-  std::string sidecar_timeout = "20s";
+  std::string sidecar_timeout = "15s";
+  std::string sidecar_drain_time = "5s";
   inject::Options options;
 };
 
-ReviewResult result_of(inject::Verdict verdict) {
-  switch (verdict) {
-    case inject::Verdict::injected:
+ReviewResult result_of(inject::PodResult result) {
+  switch (result) {
+    case inject::PodResult::injected:
       return ReviewResult::injected;
-    case inject::Verdict::unchanged:
+    case inject::PodResult::unchanged:
       return ReviewResult::unchanged;
-    case inject::Verdict::denied:
+    case inject::PodResult::denied:
       break;
   }
   return ReviewResult::denied;
@@ -72,12 +73,12 @@ admin::Response reviewed(const admin::Request& request, const inject::Options& o
         {{"peer", std::string_view(request.peer)}, {"error", std::string_view(answer.error())}});
     return {400, "text/plain; charset=utf-8", answer.error() + "\n"};
   }
-  metrics.reviewed(result_of(answer->verdict));
-  if (answer->verdict == inject::Verdict::denied) {
+  metrics.reviewed(result_of(answer->result));
+  if (answer->result == inject::PodResult::denied) {
     telemetry::log(
         LogLevel::warn, "pod denied",
         {{"pod", std::string_view(answer->pod)}, {"error", std::string_view(answer->why)}});
-  } else if (answer->verdict == inject::Verdict::injected) {
+  } else if (answer->result == inject::PodResult::injected) {
     telemetry::log(LogLevel::info, "sidecar injected", {{"pod", std::string_view(answer->pod)}});
   }
   return {200, "application/json", answer->body};
@@ -160,7 +161,9 @@ int run(Arguments& arguments, const cli::Streams& streams) {
        {read_duration("--drain-time", arguments.drain_time, drain_time),
         read_duration("--sidecar-grace", arguments.sidecar_grace, arguments.options.drain_grace),
         read_duration("--sidecar-timeout", arguments.sidecar_timeout,
-                      arguments.options.drain_timeout)}) {
+                      arguments.options.drain_timeout),
+        read_duration("--sidecar-drain-time", arguments.sidecar_drain_time,
+                      arguments.options.drain_time)}) {
     if (!wrong.empty()) return refuse(wrong);
   }
   const auto address = config::parse_address(arguments.listen);
@@ -246,13 +249,18 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--cpu-request", options.cpu_request, "(default 50m)");
   command.add_option("--memory-request", options.memory_request, "(default 64Mi)");
   command.add_option("--memory-limit", options.memory_limit, "(default 512Mi)");
+  command.add_option("--cpu-limit", options.cpu_limit, "(default none)");
   command
       .add_option("--sidecar-grace", arguments.sidecar_grace,
                   "How long a sidecar accepts connections while its pod ends (default 5s)")
       ->type_name("DURATION");
   command
       .add_option("--sidecar-timeout", arguments.sidecar_timeout,
-                  "How long its requests may take to end after that (default 20s)")
+                  "How long its requests may take to end after that (default 15s)")
+      ->type_name("DURATION");
+  command
+      .add_option("--sidecar-drain-time", arguments.sidecar_drain_time,
+                  "The same after SIGTERM, when the service has ended (default 5s)")
       ->type_name("DURATION");
   command
       .add_option("--exclude", options.excluded,

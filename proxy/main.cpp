@@ -5,17 +5,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <iostream>
 
 #include "config/load.hpp"
-#include "config/scalars.hpp"
 #include "proxy/app.hpp"
 #include "proxy/cli/commands.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/suggestion.hpp"
 #include "proxy/injector.hpp"
-#include "proxy/options.hpp"
+#include "proxy/run_command.hpp"
 #include "proxy/start_failure.hpp"
 #include "proxy/telemetry/log.hpp"
 
@@ -48,32 +46,20 @@ int serve(const onceproxy::RunOptions& options) {
     onceproxy::tell_failure(*text, settings.error());
     return onceproxy::cli::exit_bad;
   }
+  options.overrides.apply_to(*settings);
   // The store holds answers, and its files are for this user only. The umask alone reaches every
   // file that RocksDB creates; what an earlier version left is tightened as the store opens it.
   ::umask(S_IRWXG | S_IRWXO);
   onceproxy::telemetry::set_up_log(settings->log.level, settings->log.format);
   try {
     onceproxy::Configuration configuration(options.config_file, *std::move(text),
-                                           *std::move(settings));
+                                           *std::move(settings), options.overrides);
     return onceproxy::run(configuration, options);
   } catch (const std::exception& error) {
     onceproxy::telemetry::log(onceproxy::telemetry::LogLevel::error, "cannot start",
                               {{"error", error.what()}});
     return exit_failed;
   }
-}
-
-/// `run`'s options, also at the top: `onceproxy -c FILE` is short for `onceproxy run -c FILE`.
-CLI::Option* add_run_options(CLI::App& app, onceproxy::RunOptions& options, std::string& drain) {
-  app.add_option("--drain-time", drain,
-                 "How long requests under way may take to end after SIGTERM (default 30s)")
-      ->type_name("DURATION");
-  app.add_flag("--accept-wal-loss", options.accept_wal_loss,
-               "Open a store whose write-ahead log is corrupt, losing what cannot be read");
-  app.add_flag("--accept-clock", options.accept_clock,
-               "Accept the wall clock, however far it is from the time that the store kept");
-  return app.add_option("-c,--config", options.config_file, "Configuration file (YAML)")
-      ->type_name("FILE");
 }
 
 }  // namespace
@@ -85,11 +71,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.footer("onceproxy COMMAND --help describes each command; the manual is onceproxy(1).");
 
-  onceproxy::RunOptions options;
-  std::string drain_time;
-  add_run_options(app, options, drain_time);
+  onceproxy::RunCommand command;
+  command.add_to(app);
   CLI::App* const run = app.add_subcommand("run", "Serve; the default with -c and no command");
-  add_run_options(*run, options, drain_time)->required();
+  command.add_to(*run)->required();
 
   int exit_code = onceproxy::cli::exit_good;
   const onceproxy::cli::Streams streams{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
@@ -112,17 +97,14 @@ int main(int argc, char** argv) {
 
   const bool other_command = !app.get_subcommands().empty() && !run->parsed();
   if (other_command) return exit_code;
-  if (options.config_file.empty()) {
+  if (const auto wrong = command.read()) {
+    std::cerr << "onceproxy: " << *wrong << "\n";
+    return onceproxy::cli::exit_bad;
+  }
+  if (command.options().config_file.empty()) {
     std::cout << app.help();
     return onceproxy::cli::exit_bad;
   }
-  if (!drain_time.empty()) {
-    const auto parsed = onceproxy::config::parse_duration(drain_time);
-    if (!parsed) {
-      std::cerr << "onceproxy: --drain-time: " << parsed.error() << "\n";
-      return onceproxy::cli::exit_bad;
-    }
-    options.drain_time = *parsed;
-  }
-  return serve(options);
+  if (command.validates()) return command.validate(std::cin, std::cout, std::cerr);
+  return serve(command.options());
 }

@@ -22,7 +22,11 @@ class OpenedRocksDb final : public OpenedStore {
   store::Store& verbs() override { return *store_; }
   store::Inspection& inspection() override { return store_->inspection(); }
   store::RocksDbStore* embedded() override { return store_.get(); }
-  telemetry::StoreGauges gauges() const override { return store_gauges(*store_, options_); }
+  telemetry::StoreGauges gauges() const override {
+    telemetry::StoreGauges out;
+    out.backend = telemetry::StoreGauges::RocksDb{store_->stats(), store_->figures()};
+    return out;
+  }
   std::string trouble() const override {
     if (store_->stats().healthy) return "";
     const std::string why = store_->failure();
@@ -55,7 +59,11 @@ class OpenedPostgres final : public OpenedStore {
 
   store::Store& verbs() override { return *store_; }
   store::Inspection& inspection() override { return store_->inspection(); }
-  telemetry::StoreGauges gauges() const override { return store_gauges(*store_, options_); }
+  telemetry::StoreGauges gauges() const override {
+    telemetry::StoreGauges out;
+    out.backend = store_->stats();
+    return out;
+  }
   std::string trouble() const override {
     const std::string why = store_->failure();
     return why.empty() ? "" : "the store's database cannot be used: " + why;

@@ -4,16 +4,33 @@
 #include <utility>
 
 #include "policies/digest.hpp"
+#include "proxy/admin/admin_endpoints.hpp"
 #include "store/fingerprint.hpp"
 #include "store/hex.hpp"
 #include "store/random.hpp"
 
 namespace onceproxy {
 
-namespace {
-
 http::Endpoint endpoint(const config::Address& address) {
   return {address.host, address.port, address.unix_path};
+}
+
+namespace {
+
+std::string_view level_name(telemetry::LogLevel level) {
+  switch (level) {
+    case telemetry::LogLevel::trace:
+      return "trace";
+    case telemetry::LogLevel::debug:
+      return "debug";
+    case telemetry::LogLevel::info:
+      return "info";
+    case telemetry::LogLevel::warn:
+      return "warning";
+    case telemetry::LogLevel::error:
+      break;
+  }
+  return "error";
 }
 
 }  // namespace
@@ -27,6 +44,7 @@ http::Options http_options(const config::Settings& settings,
   options.upstream.endpoint = endpoint(settings.upstream.address);
   options.cors = settings.cors;
   options.limits = settings.limits;
+  options.access_format = settings.log.access_format;
   return options;
 }
 
@@ -75,6 +93,16 @@ store::PostgresOptions postgres_options(const config::Settings& settings) {
   options.audit = settings.audit;
   options.audit_path = settings.audit.path;
   return options;
+}
+
+telemetry::JsonObject command_line_options(const RunOptions& options,
+                                           const config::Settings& settings, std::size_t workers) {
+  return {{"config_path", options.config_file},
+          {"concurrency", workers},
+          {"log_level", level_name(settings.log.level)},
+          {"drain_time", admin::duration_text(options.drain_time)},
+          {"mode", "Serve"},
+          {"disable_hot_restart", true}};
 }
 
 }  // namespace onceproxy

@@ -1,21 +1,15 @@
-// What the store tells of itself, for the log and the metrics: events as they come, and figures
-// at each scrape. The store knows neither. Thread-safe.
+// The observers that write the events of a store to the log and count them in the metrics. The
+// stores know neither. Thread-safe.
 #pragma once
 
 #include "proxy/telemetry/metrics.hpp"
-#include "store/postgres/postgres_store.hpp"
-#include "store/rocksdb/rocksdb_store.hpp"
+#include "store/postgres/observer.hpp"
+#include "store/rocksdb/observer.hpp"
 
 namespace onceproxy {
 
 /// `metrics` outlives the store.
 store::RocksDbObserver store_observer(telemetry::Metrics& metrics);
 store::PostgresObserver postgres_observer(telemetry::Metrics& metrics);
-
-/// `limits` are what the store was opened with.
-telemetry::StoreGauges store_gauges(const store::RocksDbStore& store,
-                                    const store::RocksDbOptions& limits);
-telemetry::StoreGauges store_gauges(const store::PostgresStore& store,
-                                    const store::PostgresOptions& limits);
 
 }  // namespace onceproxy

@@ -45,6 +45,14 @@ struct EntityOperation {
   std::optional<std::chrono::milliseconds> closes;
 };
 
+/// Of an entity, what complete() changes: for a completion that has to be taken back.
+struct EntityBefore {
+  WallTime expires{};
+  WallTime sequence_until{};
+  WallTime closed_until{};
+  std::optional<Sequence> highest;
+};
+
 /// Whether the entity lets an operation through at `now`.
 using EntityVerdict = std::variant<std::monostate, Stale, Closed>;
 EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now);

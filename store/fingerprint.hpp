@@ -23,7 +23,7 @@ struct Digest {
   std::array<std::uint8_t, 32> bytes{};
 
   friend bool operator==(const Digest&, const Digest&) = default;
-  friend auto operator<=>(const Digest&, const Digest&) = default;
+  friend auto operator<=>(const Digest&, const Digest&) = default;  // NOLINT(*-use-nullptr)
 
   std::string_view view() const {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -31,7 +31,8 @@ void give_token_back(RateTime& arrival, std::chrono::nanoseconds interval, RateT
     arrival = without;
     return;
   }
-  // The last one stays taken: from its time on there is an interval to wait, whoever came before.
+  // The last token that was taken stays taken: an interval counts from its time, whatever is given
+  // back.
   arrival = std::min(arrival, std::max(without, last + interval));
 }
 

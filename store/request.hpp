@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "store/event.hpp"
 #include "store/fingerprint.hpp"
 #include "store/sequence.hpp"
 #include "store/terms.hpp"
@@ -77,6 +78,11 @@ struct ReserveRequest {
   /// What the caller keeps in memory while it waits. The sum over all that wait is bounded; above
   /// the bound a call does not wait.
   std::size_t bytes_kept = 0;
+  /// The operation is not forwarded but stored, to be delivered: a reserve that would be answered
+  /// Reserved is answered Accepted instead, and completed with its acknowledgement. It is
+  /// remembered until a window after its last delivery has ended. Null: it is none. Only for a
+  /// store that has a ledger.
+  const EventDraft* event = nullptr;
 };
 
 }  // namespace onceproxy::store

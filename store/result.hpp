@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "store/answer.hpp"
+#include "store/event.hpp"
 #include "store/permit.hpp"
 #include "store/wall_time.hpp"
 
@@ -20,6 +21,10 @@ struct Reserved {
   Permit permit;
   /// 1 for the first; above for one that follows an unknown outcome.
   std::uint32_t attempt = 1;
+};
+/// ReserveRequest::event is durable, as is the acknowledgement, and will be delivered.
+struct Accepted {
+  EventNumber event = 0;
 };
 /// Somebody in this process holds the reservation.
 struct InFlight {
@@ -61,12 +66,13 @@ struct Unavailable {
     pending,  ///< more reservations are under way than allowed
     corrupt,  ///< this fingerprint's record cannot be read
     closing,
+    events,  ///< the payloads of stored events take all the space that they may
   };
   Reason reason = Reason::failed;
 };
 
-using ReserveResult = std::variant<Reserved, InFlight, Mismatch, Held, Stale, Closed, RateLimited,
-                                   NoTurn, Completed, Unavailable>;
+using ReserveResult = std::variant<Reserved, Accepted, InFlight, Mismatch, Held, Stale, Closed,
+                                   RateLimited, NoTurn, Completed, Unavailable>;
 
 /// How a settling verb ended.
 enum class Settled {

@@ -27,6 +27,7 @@
 namespace onceproxy::store {
 
 class AuditLog;
+class Ledger;
 class Notes;
 
 class Store : public PermitOwner {
@@ -82,6 +83,9 @@ class Store : public PermitOwner {
 
   /// Where all that is written down; null: nowhere. Stays as long as the store.
   virtual AuditLog* audit() { return nullptr; }
+
+  /// What was stored to be delivered; null: the store has none. Stays as long as the store.
+  virtual Ledger* ledger() { return nullptr; }
 
   /// Where the program keeps what it has learnt; null: nowhere. Stays as long as the store.
   virtual Notes* notes() { return nullptr; }

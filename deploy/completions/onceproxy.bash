@@ -29,6 +29,8 @@ _onceproxy_files() {
 _onceproxy_value() {
   case $1 in
     -c | --config | --to) _onceproxy_files .yaml .yml ;;
+    --mode) _onceproxy_words "serve validate" ;;
+    -l | --log-level) _onceproxy_words "trace debug info warning error critical" ;;
     --format)
       if [ "${COMP_WORDS[1]}" = schema ]; then
         _onceproxy_words "json markdown"
@@ -43,11 +45,11 @@ _onceproxy_value() {
     --token-file | --ca | --certificate | --key | --file | --request | --client-certificate | --body)
       _onceproxy_files
       ;;
-    --drain-time | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
+    --envoy | --drain-time | --drain-time-s | --concurrency | --base-id | --max-operations | --admin | --server-name | --policy | --limit | --entity | \
       --path | --older-than | --since | --until | --decision | --fingerprint | --status | --header | \
       --telemetry | --timeout | --grace | --listen | --image | --port | --config-key | \
-      --cpu-request | --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | \
-      --exclude) ;;
+      --cpu-request | --memory-request | --memory-limit | --cpu-limit | --sidecar-grace | \
+      --sidecar-timeout | --sidecar-drain-time | --exclude) ;;
     *) return 1 ;;
   esac
 }
@@ -57,6 +59,9 @@ _onceproxy() {
   local command="" options i
   local reach="--help --admin --token-file --ca --server-name --certificate --key"
   local port="$reach --format"
+  local events="--event --listener --policy --since --until"
+  local serving="--help --config --mode --drain-time --drain-time-s --log-level --log-format \
+    --concurrency --base-id --accept-wal-loss --accept-clock"
   COMPREPLY=()
   # --option=value is three words to bash.
   if [ "$cur" = "=" ]; then
@@ -73,22 +78,26 @@ _onceproxy() {
         --path | --older-than | --since | --until | --decision | --outcome | --fingerprint | \
         --status | --header | --body | --request | --client-certificate | --answer | --telemetry | \
         --timeout | --grace | --listen | --image | --port | --config-key | --cpu-request | \
-        --memory-request | --memory-limit | --sidecar-grace | --sidecar-timeout | --exclude | \
-        --log-format | --pull-policy | --file)
+        --memory-request | --memory-limit | --cpu-limit | --sidecar-grace | \
+        --sidecar-timeout | --sidecar-drain-time | --exclude | \
+        --log-format | --pull-policy | --file | --event | --listener | --rate | --mode | -l | \
+        --log-level | --drain-time-s | --concurrency | --base-id | --envoy)
         [ "${COMP_WORDS[i + 1]}" = "=" ] && ((i++))
         ((i++))
         ;;
       -*) ;;
       run | check | explain | backtest | doctor | schema | health | drain | backup | restore | \
-        records | entities | audit | inject | store)
+        records | entities | deliveries | dead-letters | audit | inject | store)
         if [ -z "$command" ]; then
           command=${COMP_WORDS[i]}
         elif [ "$command ${COMP_WORDS[i]}" = "inject audit" ]; then
           command="inject audit"
         fi
         ;;
-      list | show | release | resolve | forget | open)
-        case $command in records | entities) command="$command ${COMP_WORDS[i]}" ;; esac
+      list | show | release | resolve | forget | open | redrive | drop)
+        case $command in
+          records | entities | deliveries | dead-letters) command="$command ${COMP_WORDS[i]}" ;;
+        esac
         ;;
       migrate | move)
         case $command in store) command="$command ${COMP_WORDS[i]}" ;; esac
@@ -97,9 +106,10 @@ _onceproxy() {
   done
 
   case $command in
-    "") options="--help --version --config --drain-time --accept-wal-loss --accept-clock" ;;
-    run) options="--help --config --drain-time --accept-wal-loss --accept-clock" ;;
-    check | doctor) options="--help --config --format" ;;
+    "") options="--version $serving" ;;
+    run) options=$serving ;;
+    check) options="--help --config --format" ;;
+    doctor) options="--help --config --envoy --format" ;;
     explain) options="--help --config --answer --certificate --format" ;;
     backtest) options="--help --config --format --max-operations" ;;
     schema) options="--help --format" ;;
@@ -107,13 +117,14 @@ _onceproxy() {
     drain) options="$reach --config --wait --grace --timeout" ;;
     backup) options="$reach --config --offline" ;;
     restore) options="--help --config --force" ;;
-    records | entities | store) options="--help" ;;
+    records | entities | deliveries | dead-letters | store) options="--help" ;;
     audit)
       options="$port --since --until --policy --decision --outcome --fingerprint --entity --path --limit"
       ;;
     inject)
       options="--help --listen --certificate --key --image --pull-policy --port --config-key \
-        --cpu-request --memory-request --memory-limit --sidecar-grace --sidecar-timeout --exclude \
+        --cpu-request --memory-request --memory-limit --cpu-limit --sidecar-grace --sidecar-timeout \
+        --sidecar-drain-time --exclude \
         --drain-time --log-format"
       ;;
     "inject audit") options="--help --file --format" ;;
@@ -121,6 +132,10 @@ _onceproxy() {
     "records show") options="$port --request --config --client-certificate" ;;
     "records resolve") options="$port --status --body --header --dry-run" ;;
     "records "*) options="$port --dry-run" ;;
+    "deliveries list") options="$port $events --state --undelivered --limit" ;;
+    "deliveries show") options="$port --undelivered" ;;
+    "dead-letters list") options="$port $events --state --limit" ;;
+    "dead-letters "*) options="$port $events --state --all --rate" ;;
     "entities show") options="$port --limit" ;;
     "entities open") options="$port" ;;
     "store migrate") options="--help --config --dry-run" ;;
@@ -133,9 +148,11 @@ _onceproxy() {
       ;;
   esac
   case $command in
-    "") _onceproxy_words "run check explain backtest doctor schema health drain backup restore records entities audit inject store" ;;
+    "") _onceproxy_words "run check explain backtest doctor schema health drain backup restore records entities deliveries dead-letters audit inject store" ;;
     records) _onceproxy_words "list show release resolve forget" ;;
     entities) _onceproxy_words "show open" ;;
+    deliveries) _onceproxy_words "list show" ;;
+    dead-letters) _onceproxy_words "list redrive drop" ;;
     inject) _onceproxy_words "audit" ;;
     store) _onceproxy_words "migrate move" ;;
     check | doctor) _onceproxy_files .yaml .yml ;;

@@ -1,16 +1,26 @@
 # Completion of onceproxy's command line for fish. Install it as
 # /usr/share/fish/vendor_completions.d/onceproxy.fish.
 
-set -l commands run check explain backtest doctor schema health drain backup restore records entities audit inject store
+set -l commands run check explain backtest doctor schema health drain backup restore records entities deliveries dead-letters audit inject store
 set -l actions list show release resolve forget
 set -l entity_actions show open
 set -l store_actions migrate move
+set -l delivery_actions list show
+set -l letter_actions list redrive drop
 set -l no_command "not __fish_seen_subcommand_from $commands"
 set -l serving "$no_command; or __fish_seen_subcommand_from run"
 set -l in_records '__fish_seen_subcommand_from records'
 set -l in_action "$in_records; and __fish_seen_subcommand_from $actions"
 set -l in_list "$in_records; and __fish_seen_subcommand_from list"
 set -l in_entities '__fish_seen_subcommand_from entities'
+set -l in_deliveries '__fish_seen_subcommand_from deliveries'
+set -l in_letters '__fish_seen_subcommand_from dead-letters'
+set -l in_delivery_action "$in_deliveries; and __fish_seen_subcommand_from $delivery_actions"
+set -l in_letter_action "$in_letters; and __fish_seen_subcommand_from $letter_actions"
+set -l in_delivery_list "$in_deliveries; and __fish_seen_subcommand_from list"
+set -l in_letter_list "$in_letters; and __fish_seen_subcommand_from list"
+set -l in_letter_change "$in_letters; and __fish_seen_subcommand_from redrive drop"
+set -l in_events "begin; $in_delivery_list; end; or $in_letter_action"
 set -l in_inject '__fish_seen_subcommand_from inject'
 set -l in_inject_audit "$in_inject; and __fish_seen_subcommand_from audit"
 set -l in_injector "$in_inject; and not __fish_seen_subcommand_from audit"
@@ -25,7 +35,7 @@ set -l in_show "$in_records; and __fish_seen_subcommand_from show"
 set -l in_resolve "$in_records; and __fish_seen_subcommand_from resolve"
 set -l in_entity_show "$in_entities; and __fish_seen_subcommand_from show"
 set -l in_entity_action "$in_entities; and __fish_seen_subcommand_from $entity_actions"
-set -l asking "begin; $in_action; end; or begin; $in_entity_action; end; or $in_audit"
+set -l asking "begin; $in_action; end; or begin; $in_entity_action; end; or begin; $in_delivery_action; end; or begin; $in_letter_action; end; or $in_audit"
 set -l reaching "$asking; or $in_health; or $in_drain; or $in_backup"
 set -l in_change "$in_records; and __fish_seen_subcommand_from release resolve forget"
 
@@ -36,7 +46,7 @@ complete -c onceproxy -n $no_command -l version -d 'Print the version and exit'
 complete -c onceproxy -n $no_command -a run -d 'Serve; the default with -c and no command'
 complete -c onceproxy -n $no_command -a check -d 'Validate a configuration'
 complete -c onceproxy -n $no_command -a explain -d 'Tell which operation a request stands for'
-complete -c onceproxy -n $no_command -a backtest -d 'Tell what each policy would have done with a log'
+complete -c onceproxy -n $no_command -a backtest -d 'Report what each policy would have done with a log'
 complete -c onceproxy -n $no_command -a doctor -d 'Tell whether onceproxy can start here'
 complete -c onceproxy -n $no_command -a schema -d 'Print the JSON Schema of the configuration'
 complete -c onceproxy -n $no_command -a health -d 'Ask a running onceproxy whether it is ready'
@@ -46,16 +56,25 @@ complete -c onceproxy -n $no_command -a restore -d 'Make a store of a backup'
 complete -c onceproxy -n $no_command -a inject -d 'Serve the webhook that adds onceproxy to pods'
 complete -c onceproxy -n $no_command -a records -d 'Look at the records of a running onceproxy'
 complete -c onceproxy -n $no_command -a entities -d 'Look at an entity of a running onceproxy'
-complete -c onceproxy -n $no_command -a audit -d 'Tell what a running onceproxy forwarded and refused'
+complete -c onceproxy -n $no_command -a deliveries -d 'Tell what became of the events that are delivered'
+complete -c onceproxy -n $no_command -a dead-letters -d 'What could not be delivered'
+complete -c onceproxy -n $no_command -a audit -d 'Show what a running onceproxy forwarded and refused'
 complete -c onceproxy -n $no_command -a store -d 'Prepare a database, and move between stores'
 
 complete -c onceproxy -n "$serving; or __fish_seen_subcommand_from check explain backtest doctor health drain backup restore; or begin; $in_show; end; or begin; $in_store_action; end" -s c -l config -r -k -a '(__fish_complete_suffix .yaml)' -d 'Configuration file'
 complete -c onceproxy -n $serving -l drain-time -x -a 30s -d 'How long requests may take to end after SIGTERM'
+complete -c onceproxy -n $serving -l drain-time-s -x -a 30 -d 'The same in whole seconds'
+complete -c onceproxy -n $serving -l mode -x -a 'serve validate' -d 'Serve, or check the configuration'
+complete -c onceproxy -n $serving -s l -l log-level -x -a 'trace debug info warning error critical' -d 'Instead of log.level'
+complete -c onceproxy -n $serving -l log-format -x -a 'json text' -d 'Instead of log.format'
+complete -c onceproxy -n $serving -l concurrency -x -d 'How many worker threads'
+complete -c onceproxy -n $serving -l base-id -x -d 'Refused: there is no hot restart'
 complete -c onceproxy -n $serving -l accept-wal-loss -d 'Open a store whose write-ahead log is corrupt'
 complete -c onceproxy -n $serving -l accept-clock -d 'The wall clock is right'
 
 complete -c onceproxy -n "__fish_seen_subcommand_from schema" -l format -x -a 'json markdown' -d 'Form of what is printed'
 complete -c onceproxy -n "__fish_seen_subcommand_from check explain backtest doctor; or $asking" -l format -x -a 'text json' -d 'Form of what is printed'
+complete -c onceproxy -n '__fish_seen_subcommand_from doctor' -l envoy -x -a 127.0.0.1:9904 -d 'Examine the Envoy with this admin port'
 complete -c onceproxy -n '__fish_seen_subcommand_from check doctor' -k -a '(__fish_complete_suffix .yaml)'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l answer -rF -d 'The answer of the service'
 complete -c onceproxy -n '__fish_seen_subcommand_from explain' -l certificate -rF -d 'A file with the certificate that the client shows'
@@ -96,6 +115,22 @@ complete -c onceproxy -n $in_change -l dry-run -d 'Change nothing'
 
 complete -c onceproxy -n "$in_entities; and not __fish_seen_subcommand_from $entity_actions" -a show -d 'Show an entity and its history'
 complete -c onceproxy -n "$in_entities; and not __fish_seen_subcommand_from $entity_actions" -a open -d 'End its being closed'
+complete -c onceproxy -n "$in_deliveries; and not __fish_seen_subcommand_from $delivery_actions" -a list -d 'List deliveries'
+complete -c onceproxy -n "$in_deliveries; and not __fish_seen_subcommand_from $delivery_actions" -a show -d 'Show an event and what each listener got'
+complete -c onceproxy -n "$in_letters; and not __fish_seen_subcommand_from $letter_actions" -a list -d 'List dead letters'
+complete -c onceproxy -n "$in_letters; and not __fish_seen_subcommand_from $letter_actions" -a redrive -d 'Deliver them again'
+complete -c onceproxy -n "$in_letters; and not __fish_seen_subcommand_from $letter_actions" -a drop -d 'Give them up'
+complete -c onceproxy -n $in_events -l event -x -d 'Only of this event'
+complete -c onceproxy -n $in_events -l listener -x -d 'Only to this listener'
+complete -c onceproxy -n $in_events -l policy -x -d 'Only of the events of this policy'
+complete -c onceproxy -n $in_events -l since -x -a 1h -d 'Only of events stored from then on'
+complete -c onceproxy -n $in_events -l until -x -a 5m -d 'Only of events stored before then'
+complete -c onceproxy -n $in_delivery_list -l state -x -a 'pending failed held notified dead cancelled removed' -d 'Only those in these states'
+complete -c onceproxy -n $in_letter_action -l state -x -a 'dead held' -d 'Dead, or held ones'
+complete -c onceproxy -n $in_delivery_action -l undelivered -d 'Only those that were not notified'
+complete -c onceproxy -n "begin; $in_delivery_list; end; or $in_letter_list" -l limit -x -a 50 -d 'At most so many; 0 is all'
+complete -c onceproxy -n $in_letter_change -l all -d 'Every one'
+complete -c onceproxy -n $in_letter_change -l rate -x -a 100 -d 'So many a second at most'
 complete -c onceproxy -n $in_entity_show -l limit -x -a 20 -d 'At most so much of its history; 0 is all'
 complete -c onceproxy -n $in_audit -l since -x -a 1h -d 'From then on'
 complete -c onceproxy -n $in_audit -l until -x -a 5m -d 'Before then'
@@ -116,6 +151,8 @@ complete -c onceproxy -n $in_injector -l memory-request -x -a 64Mi -d 'The memor
 complete -c onceproxy -n $in_injector -l memory-limit -x -a 512Mi -d 'The limit of its memory'
 complete -c onceproxy -n $in_injector -l sidecar-grace -x -a 5s -d 'How long a sidecar accepts connections while its pod ends'
 complete -c onceproxy -n $in_injector -l sidecar-timeout -x -a 20s -d 'How long its requests may take after that'
+complete -c onceproxy -n $in_injector -l sidecar-drain-time -x -a 5s -d 'How long they may take after SIGTERM'
+complete -c onceproxy -n $in_injector -l cpu-limit -x -a 1 -d 'The limit of its CPU time'
 complete -c onceproxy -n $in_injector -l exclude -x -a kube-system -d 'A namespace whose pods stay as they are'
 complete -c onceproxy -n $in_injector -l drain-time -x -a 5s -d 'How long reviews are answered after SIGTERM'
 complete -c onceproxy -n $in_injector -l log-format -x -a 'text json' -d 'Form of the log'

@@ -3,7 +3,8 @@
     demo.py ONCEPROXY CONFIG
 
 In the middle of its traffic onceproxy is killed with SIGKILL and started again on the same data. After
-that rides are declined, and a storm of alerts comes (scenes.py).
+that rides are declined, and a storm of alerts comes (scenes.py). Last, five listeners are to hear of events,
+and one of them fails (fan_out.py).
 Ends with a table, and with exit code 1 when a promise was broken.
 """
 
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 
+import fan_out
 import scenes
 import traffic
 
@@ -47,7 +49,7 @@ class Service:
 class Proxy:
     """onceproxy as a process that can be killed and started again."""
 
-    def __init__(self, binary, config, upstream, directory):
+    def __init__(self, binary, config, upstream, directory, environment):
         self._command = [binary, "run", "-c", config]
         self._log = directory / "onceproxy.log"
         self._environment = {
@@ -57,6 +59,7 @@ class Proxy:
             "ONCEPROXY_DATA": str(directory / "data"),
             "ONCEPROXY_ADMIN": "127.0.0.1:0",
             "ONCEPROXY_TELEMETRY": "127.0.0.1:0",
+            **environment,
         }
         host, port = self._environment["ONCEPROXY_LISTEN"].split(":")
         self.address = (host, int(port))
@@ -104,9 +107,10 @@ def free_port():
 class Run:
     """One way of sending the traffic, and what came of it."""
 
-    def __init__(self, senders, effects):
+    def __init__(self, senders, effects, crew):
         tally = senders.tally
         self.scenes = scenes.Outcome(effects)
+        self.scenes.missed = crew.missed()
         wanted = {operation.name for operation in traffic.operations()}
         effects = collections.Counter(effect for effect in effects if effect in wanted)
         self.requests = tally.sent
@@ -125,28 +129,34 @@ class Run:
 def without(directory):
     directory.mkdir()
     service = Service(directory)
+    crew = fan_out.Crew()
     try:
         senders = traffic.Senders(lambda: service.address, retries=False)
         senders.run()
         scenes.play(service.address)
-        return Run(senders, service.effects())
+        crew.notify_one_after_the_other()
+        return Run(senders, service.effects(), crew)
     finally:
+        crew.stop()
         service.stop()
 
 
 def through(binary, config, directory):
     directory.mkdir()
     service = Service(directory)
-    proxy = Proxy(binary, config, service.address, directory)
+    crew = fan_out.Crew()
+    proxy = Proxy(binary, config, service.address, directory, crew.environment())
     try:
         proxy.start()
         senders = traffic.Senders(lambda: proxy.address, retries=True)
         senders.run(half_way=proxy.kill_and_start_again)
         scenes.play(proxy.address)
+        crew.notify_through(proxy.address)
         code = proxy.stop()
-        return Run(senders, service.effects()), code
+        return Run(senders, service.effects(), crew), code
     finally:
         proxy.stop()
+        crew.stop()
         service.stop()
 
 
@@ -165,6 +175,7 @@ SCENES = [
     ("rides dispatched after they were declined", "after_decline"),
     (f"a storm of {scenes.STORM} alerts rang", "rang"),
     (f"{scenes.CRITICAL} critical alerts rang", "critical"),
+    ("events missed beside a listener that fails", "missed"),
 ]
 
 
@@ -192,6 +203,8 @@ def promises(direct, proxied, code):
          direct.scenes.after_decline > 0 and proxied.scenes.after_decline == 0),
         ("the storm rang as often as the policy allows", proxied.scenes.rang == RINGS),
         ("every critical alert rang", proxied.scenes.critical == scenes.CRITICAL),
+        ("no listener missed an event because another one fails",
+         direct.scenes.missed > 0 and proxied.scenes.missed == 0),
         ("after SIGTERM it exited with 0", code == 0),
     ]
 

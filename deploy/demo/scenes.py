@@ -51,7 +51,9 @@ def post(address, path, body):
     connection = http.client.HTTPConnection(*address, timeout=30)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        connection.getresponse().read()
+        response = connection.getresponse()
+        response.read()
+        return response.status
     finally:
         connection.close()
 

@@ -88,8 +88,9 @@ def values(program_schema):
         serviceMonitor=monitor,
         prometheusRule=closed(enabled=FLAG, labels=LABELS, runbookUrl=text("^https?://")),
         dashboard=closed(enabled=FLAG, labels=LABELS, annotations=LABELS),
-        # Helm gives these to a chart that another one includes.
-        **{"global": OBJECT},
+        # Helm gives these to a chart that another one includes: `enabled` is what the condition of a dependency
+        # mostly names.
+        **{"global": OBJECT, "enabled": FLAG},
     )
 
 

@@ -42,8 +42,12 @@ done
 "$top/deploy/setup.sh" --release
 
 version=$(sed -n 's/^project(onceproxy VERSION \([^ ]*\).*/\1/p' "$top/CMakeLists.txt")
-revision=$(git -C "$top" rev-parse HEAD 2>/dev/null || echo unknown)
-epoch=${SOURCE_DATE_EPOCH:-$(git -C "$top" log -1 --format=%ct 2>/dev/null || echo 0)}
+# Without a checkout, as from a tarball, nobody knows; a checkout that git refuses to read is a mistake.
+revision=unknown epoch=${SOURCE_DATE_EPOCH:-0}
+if [ -e "$top/.git" ]; then
+  revision=$(git -C "$top" rev-parse HEAD) || fail "git does not read this checkout; see its message above"
+  epoch=${SOURCE_DATE_EPOCH:-$(git -C "$top" log -1 --format=%ct)}
+fi
 export SOURCE_DATE_EPOCH="$epoch"
 
 # Complete names, since a short one may stand for one of a registry.

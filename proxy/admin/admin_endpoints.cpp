@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proxy/admin/envoy_answers.hpp"
 #include "proxy/admin/memory.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/statistics.hpp"
@@ -12,7 +13,6 @@
 namespace onceproxy::admin {
 namespace {
 
-using telemetry::JsonObject;
 using telemetry::LogLevel;
 
 Response done() {
@@ -31,81 +31,82 @@ std::optional<LogLevel> parse_level(std::string_view word) {
   if (word == "debug") return LogLevel::debug;
   if (word == "info") return LogLevel::info;
   if (word == "warn" || word == "warning") return LogLevel::warn;
-  if (word == "error") return LogLevel::error;
+  // There is nothing above an error here.
+  if (word == "error" || word == "critical") return LogLevel::error;
   return std::nullopt;
 }
 
-std::string_view state_name(ServerState state) {
-  switch (state) {
-    case ServerState::live:
-      return "LIVE";
-    case ServerState::draining:
-      return "DRAINING";
-    case ServerState::pre_initializing:
-      break;
-  }
-  return "PRE_INITIALIZING";
+enum class Format { text, json, prometheus, unknown };
+
+Format format_of(std::string_view word) {
+  if (word == "text") return Format::text;
+  if (word == "json") return Format::json;
+  if (word == "prometheus") return Format::prometheus;
+  return Format::unknown;
 }
 
-Response server_info(const AdminHooks& hooks) {
-  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::steady_clock::now() - hooks.started);
-  JsonObject options;
-  for (const auto& [name, value] : hooks.options ? hooks.options() : NamedTexts{}) {
-    options[name] = value;
-  }
-  JsonObject out({{"version", hooks.version},
-                  {"state", state_name(hooks.state())},
-                  {"uptime_current_epoch", std::to_string(uptime.count()) + "s"}});
-  if (hooks.drain_state) {
-    const DrainState drain = hooks.drain_state();
-    out["connections"] = drain.connections;
-    out["drained"] = drain.drained;
-  }
-  out["command_line_options"] = std::move(options);
-  return json(200, out);
+/// Of an endpoint whose only argument is ?format=text|json.
+Format text_or_json(const Request& request) {
+  if (request.query.empty()) return Format::text;
+  const std::optional<std::string> word = only_argument(request, "format");
+  const Format format = word ? format_of(*word) : Format::unknown;
+  return format == Format::prometheus ? Format::unknown : format;
 }
 
-Response listeners(const AdminHooks& hooks) {
-  std::string body;
-  for (const auto& [name, address] : hooks.listeners())
-    body.append(name).append("::").append(address) += '\n';
-  return plain(200, body);
+Response listeners(const Request& request, const AdminHooks& hooks) {
+  switch (text_or_json(request)) {
+    case Format::text:
+      return plain(200, listeners_text(hooks.listeners()));
+    case Format::json:
+      return json(200, listeners_json(hooks.listeners()));
+    default:
+      return plain(400, "usage: /listeners[?format=text|json]\n");
+  }
 }
 
-/// Envoy's lines, as far as there is something to say.
-Response clusters(const AdminHooks& hooks) {
+Response clusters(const Request& request, const AdminHooks& hooks,
+                  const telemetry::Metrics& metrics) {
+  const Format format = text_or_json(request);
+  if (format == Format::unknown) return plain(400, "usage: /clusters[?format=text|json]\n");
   const UpstreamState upstream = hooks.upstream();
-  std::string body;
-  const auto line = [&body](std::string_view subject, std::string_view name, std::string value) {
-    body.append("upstream::").append(subject).append("::").append(name).append("::");
-    body.append(value) += '\n';
-  };
-  line("default_priority", "max_connections", std::to_string(upstream.connections_max));
-  if (upstream.turns_max > 0) {
-    line("default_priority", "max_requests", std::to_string(upstream.turns_max));
-  }
-  const std::string host = upstream.found.empty() ? "unresolved" : upstream.found;
-  line(host, "hostname", upstream.address);
-  line(host, "cx_active", std::to_string(upstream.connections));
-  line(host, "rq_pending_active", std::to_string(upstream.waiting));
-  if (upstream.turns_max > 0) line(host, "rq_active", std::to_string(upstream.turns));
-  return plain(200, body);
+  const UpstreamCounts counts = upstream_counts(metrics.exposition());
+  if (format == Format::json) return json(200, clusters_json(upstream, counts));
+  return plain(200, clusters_text(upstream, counts));
 }
 
 Response stats(const Request& request, const telemetry::Metrics& metrics,
                const Statistics& statistics) {
-  if (request.query.empty()) return plain(200, statistics.lines(metrics.exposition()));
-  const std::optional<std::string> format = only_argument(request, "format");
-  if (format == "text") return plain(200, statistics.lines(metrics.exposition()));
-  if (format == "prometheus") return metrics_response(metrics);
-  return plain(400, "usage: /stats[?format=text|prometheus]\n");
+  Format format = Format::text;
+  NameFilter filter;
+  bool good = true;
+  for (const auto& [name, value] : request.query) {
+    good = good && request.query.count(name) == 1;
+    if (name == "format") {
+      format = format_of(value);
+    } else if (name == "filter") {
+      auto compiled = name_filter(value);
+      if (!compiled) return plain(400, compiled.error() + "\n");
+      filter = *std::move(compiled);
+    } else {
+      good = false;
+    }
+  }
+  // A scraper filters by itself, and a part of the format would lose what its comments say.
+  if (format == Format::prometheus && filter) good = false;
+  if (!good || format == Format::unknown) {
+    return plain(400,
+                 "usage: /stats[?format=text|json][&filter=REGEX], or /stats?format=prometheus\n");
+  }
+  if (format == Format::prometheus) return metrics_response(metrics);
+  const std::string exposition = metrics.exposition();
+  if (format == Format::json) return json(200, statistics.json(exposition, filter));
+  return plain(200, statistics.lines(exposition, filter));
 }
 
 Response logging(const Request& request, const AdminHooks& hooks) {
   const std::optional<std::string> word = only_argument(request, "level");
   const std::optional<LogLevel> level = word ? parse_level(*word) : std::nullopt;
-  if (!level) return plain(400, "usage: /logging?level=trace|debug|info|warning|error\n");
+  if (!level) return plain(400, "usage: /logging?level=trace|debug|info|warning|error|critical\n");
   hooks.set_log_level(*level);
   return done();
 }
@@ -120,7 +121,7 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   for (const char* path : {"/metrics", "/stats/prometheus"})
     server.add("GET", path, "metrics in the Prometheus text format",
                [&metrics](const Request&) { return metrics_response(metrics); });
-  server.add("GET", "/memory", "what the allocator and the process take",
+  server.add("GET", "/memory", "memory of the allocator and the process",
              [](const Request&) { return json(200, memory()); });
   if (hooks->ready)
     server.add(
@@ -131,13 +132,14 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   if (hooks->state)
     server.add("GET", "/server_info",
                "version, state, uptime, options and how far a drain has come",
-               [hooks](const Request&) { return server_info(*hooks); });
+               [hooks](const Request&) { return json(200, server_info(*hooks)); });
   if (hooks->listeners)
-    server.add("GET", "/listeners", "names and addresses of the listeners",
-               [hooks](const Request&) { return listeners(*hooks); });
+    server.add("GET", "/listeners", "?format=: names and addresses of the listeners",
+               [hooks](const Request& request) { return listeners(request, *hooks); });
   if (hooks->upstream)
-    server.add("GET", "/clusters", "the upstream: its address, connections and limits",
-               [hooks](const Request&) { return clusters(*hooks); });
+    server.add(
+        "GET", "/clusters", "?format=: the upstream: its address, connections and limits",
+        [hooks, &metrics](const Request& request) { return clusters(request, *hooks, metrics); });
   if (hooks->config_dump)
     server.add("GET", "/config_dump", "the configuration in force, secrets redacted",
                [hooks](const Request&) { return json(200, hooks->config_dump()); });
@@ -145,7 +147,7 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
 
 void add_statistics(Server& server, const telemetry::Metrics& metrics) {
   const auto statistics = std::make_shared<Statistics>();
-  server.add("GET", "/stats", "metrics as name: value lines",
+  server.add("GET", "/stats", "?format=&filter=: metrics as name: value lines, or JSON",
              [&metrics, statistics](const Request& request) {
                return stats(request, metrics, *statistics);
              });
@@ -187,6 +189,18 @@ void add_acting(Server& server, const std::shared_ptr<const AdminHooks>& hooks) 
 }
 
 }  // namespace
+
+std::string duration_text(std::chrono::milliseconds duration) {
+  constexpr std::int64_t per_second = 1'000;
+  const std::int64_t whole = duration.count() / per_second;
+  const std::int64_t rest = duration.count() % per_second;
+  std::string text = std::to_string(whole);
+  if (rest > 0) {
+    const std::string digits = std::to_string(rest);
+    text += "." + std::string(3 - digits.size(), '0') + digits;
+  }
+  return text + "s";
+}
 
 void add_admin_endpoints(Server& server, const telemetry::Metrics& metrics, AdminHooks hooks) {
   const auto shared = std::make_shared<const AdminHooks>(std::move(hooks));

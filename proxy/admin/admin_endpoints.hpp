@@ -11,6 +11,7 @@
 
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/telemetry_endpoints.hpp"
+#include "proxy/telemetry/json.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "proxy/telemetry/metrics.hpp"
 
@@ -58,8 +59,9 @@ struct AdminHooks {
 
   /// GET /server_info needs `state`.
   std::function<ServerState()> state;
-  /// What the command line and the configuration chose; shown in /server_info.
-  std::function<NamedTexts()> options;
+  /// What the command line and the configuration chose, under Envoy's names; shown in
+  /// /server_info.
+  std::function<telemetry::JsonObject()> options;
   /// Shown in /server_info as well.
   std::function<DrainState()> drain_state;
   /// GET /ready.
@@ -82,6 +84,9 @@ struct AdminHooks {
   /// POST /quitquitquit.
   std::function<void()> quit;
 };
+
+/// As protobuf writes a Duration in JSON: "30s", "0.500s".
+std::string duration_text(std::chrono::milliseconds duration);
 
 /// `metrics` outlives the server. Besides the above: GET / /help /live /stats /stats/prometheus
 /// /metrics /memory and POST /reset_counters, which, as Envoy's, counts only what GET /stats shows

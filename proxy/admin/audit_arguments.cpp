@@ -68,6 +68,8 @@ std::optional<WallTime> date_time(std::string_view text) {
 }
 
 bool is_decision(std::string_view word) {
+  // What became of deliveries that were given up.
+  if (word == "dead" || word == "removed") return true;
   for (std::size_t i = 0; i < gate::decision_count; ++i) {
     if (name(static_cast<gate::Decision>(i)) == word) return true;
   }

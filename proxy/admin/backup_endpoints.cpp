@@ -60,7 +60,7 @@ void add_backup_endpoints(Server& server, BackupHooks hooks) {
   const auto shared = std::make_shared<const BackupHooks>(std::move(hooks));
   server.add("POST", "/backup", "?directory=: begin a backup of the store in a new directory",
              [shared](const Request& request) { return begin(request, *shared); });
-  server.add("GET", "/backup", "what became of the last backup since the start",
+  server.add("GET", "/backup", "the result of the last backup since the start",
              [shared](const Request&) { return state_response(shared->state(), 200); });
 }
 

@@ -64,7 +64,7 @@ Json json_of(const PolicyState& policy) {
 }
 
 Response list(const PolicyHooks& hooks, const Request& request) {
-  // Whoever asks for a part and is given all of it should know.
+  // Arguments are refused, because ignoring a filter would show more than was asked for.
   if (!request.query.empty()) return refusal(400, "/policies takes no arguments");
   JsonArray items;
   for (const PolicyState& policy : hooks.list()) items.push_back(json_of(policy));

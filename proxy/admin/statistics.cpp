@@ -1,8 +1,14 @@
 #include "proxy/admin/statistics.hpp"
 
+#include <re2/re2.h>
+
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
+#include <memory>
+
+#include "proxy/telemetry/json_text.hpp"
 
 namespace onceproxy::admin {
 namespace {
@@ -40,26 +46,91 @@ double number(std::string_view text) {
   return value;
 }
 
+/// The value of a label; the exposition's names hold no comma and no quotation mark in those that
+/// are asked for here.
+std::string_view label(std::string_view name, std::string_view label) {
+  const std::string begin = std::string(label) + "=\"";
+  const std::size_t at = name.find(begin);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = name.substr(at + begin.size());
+  return rest.substr(0, rest.find('"'));
+}
+
 }  // namespace
 
-std::string Statistics::lines(std::string_view exposition) const {
-  std::string text;
+tl::expected<NameFilter, std::string> name_filter(const std::string& expression) {
+  constexpr std::size_t expression_bytes_max = 1'024;
+  constexpr std::int64_t automaton_bytes_max = 1 << 20;
+  if (expression.size() > expression_bytes_max) {
+    return tl::unexpected(std::string("filter: longer than 1024 bytes"));
+  }
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(automaton_bytes_max);
+  const auto compiled = std::make_shared<const re2::RE2>(expression, options);
+  if (!compiled->ok()) {
+    return tl::unexpected("filter: not a valid regular expression (RE2): " + compiled->error());
+  }
+  return NameFilter([compiled](std::string_view name) {
+    return re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *compiled);
+  });
+}
+
+UpstreamCounts upstream_counts(std::string_view exposition) {
+  UpstreamCounts counts;
+  each_sample(exposition, [&counts](const Sample& sample) {
+    if (!sample.name.starts_with("onceproxy_upstream_requests_total{")) return;
+    const auto value = static_cast<std::uint64_t>(number(sample.value));
+    const std::string_view code_class = label(sample.name, "code_class");
+    const bool answered =
+        code_class == "1xx" || code_class == "2xx" || code_class == "3xx" || code_class == "4xx";
+    counts.total += value;
+    if (!answered) counts.failed += value;
+  });
+  return counts;
+}
+
+/// show(name, value).
+template <typename Show>
+void Statistics::each(std::string_view exposition, const NameFilter& filter, Show show) const {
   each_sample(exposition, [&](const Sample& sample) {
-    text.append(sample.name).append(": ");
+    if (filter && !filter(sample.name)) return;
     const auto before = at_reset_.find(sample.name);
     if (!sample.grows || before == at_reset_.end()) {
-      text.append(sample.value);
-    } else {
-      std::array<char, 32> digits;
-      const auto end =
-          std::to_chars(digits.data(), digits.data() + digits.size(),
-                        number(sample.value) - before->second, std::chars_format::fixed)
-              .ptr;
-      text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+      show(sample.name, sample.value);
+      return;
     }
-    text += '\n';
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                   number(sample.value) - before->second, std::chars_format::fixed)
+                         .ptr;
+    show(sample.name,
+         std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+  });
+}
+
+std::string Statistics::lines(std::string_view exposition, const NameFilter& filter) const {
+  std::string text;
+  each(exposition, filter, [&text](std::string_view name, std::string_view value) {
+    text.append(name).append(": ").append(value) += '\n';
   });
   return text;
+}
+
+std::string Statistics::json(std::string_view exposition, const NameFilter& filter) const {
+  std::string text = R"({"stats":[)";
+  bool first = true;
+  each(exposition, filter, [&](std::string_view name, std::string_view value) {
+    if (!first) text += ',';
+    first = false;
+    text += R"({"name":)";
+    telemetry::append_json_string(text, name);
+    text += R"(,"value":)";
+    // JSON has no number for what is not one.
+    const bool finite = std::isfinite(number(value));
+    text.append(finite ? value : "null") += '}';
+  });
+  return text + "]}\n";
 }
 
 void Statistics::reset(std::string_view exposition) {

@@ -77,7 +77,7 @@ int audit(const AuditArguments& arguments, const Streams& streams) {
 
 void add_audit(CLI::App& app, const Streams& streams, int& exit_code) {
   CLI::App* command = app.add_subcommand(
-      "audit", "Tell what a running onceproxy forwarded and refused, and what operators did");
+      "audit", "Show what a running onceproxy forwarded and refused, and what operators did");
   // CLI11 keeps references to what options write to; the callback keeps it alive.
   const auto arguments = std::make_shared<AuditArguments>();
   add_admin_options(*command, *arguments, exit_code,

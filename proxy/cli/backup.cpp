@@ -14,6 +14,7 @@
 #include "policies/percent.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/table.hpp"
+#include "store/rocksdb/ownership.hpp"
 #include "store/rocksdb/restore.hpp"
 #include "store/rocksdb/rocksdb_store.hpp"
 #include "store/store_clock.hpp"
@@ -90,6 +91,7 @@ tl::expected<void, Ending> back_up_stopped(const BackupArguments& arguments,
     // What is in it is copied; nothing happens that it should tell.
     options.audit.enabled = false;
     store::StoreClock clock;
+    const store::GivenToOwner given(options.path);
     const auto store = store::RocksDbStore::open(options, clock, {});
     const std::atomic<bool> never = false;
     const store::BackupContents contents = store->back_up(directory, never);

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "proxy/cli/commands.hpp"
+#include "proxy/cli/listener_files.hpp"
 #include "proxy/cli/password_file.hpp"
 #include "proxy/cli/read_file.hpp"
 #include "proxy/cli/sequence_notes.hpp"
@@ -39,6 +40,7 @@ int check(const std::string& given, bool json, const Streams& streams) {
   if (settings) {
     found = check_tls_files(*settings, path);
     std::ranges::move(check_password_file(*settings, path), std::back_inserter(found.problems));
+    std::ranges::move(check_listener_files(*settings, path), std::back_inserter(found.problems));
   } else {
     found.problems = settings.error();
   }

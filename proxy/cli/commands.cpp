@@ -5,6 +5,7 @@
 
 #include "proxy/cli/audit.hpp"
 #include "proxy/cli/backup.hpp"
+#include "proxy/cli/deliveries.hpp"
 #include "proxy/cli/drain.hpp"
 #include "proxy/cli/entities.hpp"
 #include "proxy/cli/health.hpp"
@@ -78,14 +79,17 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
 }
 
 void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
-  struct Arguments {
-    std::string file;
+  struct Arguments : DoctorArguments {
     std::string format = "text";
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("doctor", "Report whether onceproxy can start here and work");
-  add_config(*command, arguments->file);
+  add_config(*command, arguments->config);
+  command
+      ->add_option("--envoy", arguments->envoy,
+                   "Examine the Envoy with this admin port instead: host:port or unix:/path")
+      ->type_name("ADDRESS");
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer(
@@ -94,7 +98,8 @@ void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
       "Run it as the user who runs onceproxy.\n"
       "Exit code 0: no check fails; 1: one fails; 2: the configuration cannot be read.");
   command->callback([arguments, streams, &exit_code] {
-    exit_code = doctor(arguments->file, arguments->format == "json", streams);
+    arguments->json = arguments->format == "json";
+    exit_code = doctor(*arguments, streams);
   });
 }
 
@@ -161,6 +166,7 @@ void add_commands(CLI::App& app, const Streams& streams, int& exit_code) {
   add_restore(app, streams, exit_code);
   add_records(app, streams, exit_code);
   add_entities(app, streams, exit_code);
+  add_deliveries(app, streams, exit_code);
   add_audit(app, streams, exit_code);
   add_store(app, streams, exit_code);
   add_schema(app, streams, exit_code);

@@ -1,8 +1,9 @@
 // The commands that serve nothing: check, schema, explain, backtest, doctor, health, drain, backup,
-// restore, records, entities, audit, store. main.cpp adds them to its command line beside `run`.
-// Only `backup --offline`, `restore` and `store` open a store. `health`, `drain`, `backup`,
-// `records`, `entities` and `audit` use a socket, to a port of a program that runs, and `doctor`
-// looks at ports, at the upstream and at the database. Not thread-safe.
+// restore, records, entities, deliveries, dead-letters, audit, store. main.cpp adds them to its
+// command line beside `run`. Only `backup --offline`, `restore` and `store` open a store. `health`,
+// `drain`, `backup`, `records`, `entities`, `deliveries`, `dead-letters` and `audit` use a socket,
+// to a port of a program that runs, and `doctor` looks at ports, at the upstream and at the
+// database. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -70,9 +71,17 @@ struct Beside {
 int explain(const config::Settings& settings, std::string request, std::ostream& out,
             std::ostream& err, const Beside& beside = {});
 
+struct DoctorArguments {
+  std::string config;
+  /// The admin port of an Envoy: host:port or unix:/path; empty: none is asked.
+  std::string envoy;
+  bool json = false;
+};
+
 /// `onceproxy doctor -c CONFIG`: whether the program can start here and do its work, as
-/// doctor/README.md tells. `exit_bad` where a check fails; warnings change nothing.
-int doctor(const std::string& config_file, bool json, const Streams& streams);
+/// doctor/README.md tells; with `envoy`, whether an Envoy in front of it undermines what it
+/// promises. `exit_bad` where a check fails; warnings change nothing.
+int doctor(const DoctorArguments& arguments, const Streams& streams);
 
 struct BacktestArguments {
   std::string config;

@@ -1,12 +1,15 @@
 // The command line of `onceproxy doctor`: all checks, one after the other, as lines or as JSON.
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "config/load.hpp"
+#include "proxy/cli/admin_port.hpp"
 #include "proxy/cli/commands.hpp"
+#include "proxy/cli/doctor/envoy_check.hpp"
 #include "proxy/cli/doctor/host_checks.hpp"
 #include "proxy/cli/doctor/network_checks.hpp"
 #include "proxy/cli/doctor/store_check.hpp"
@@ -63,6 +66,23 @@ std::vector<Finding> examine(const config::Settings& settings, const std::string
   return all;
 }
 
+/// What the Envoy's configuration does to the promises.
+std::vector<Finding> examine_envoy(const config::Settings& settings,
+                                   const DoctorArguments& arguments) {
+  std::vector<Finding> all{{Health::ok, "config", arguments.config + " is good", ""}};
+  AdminArguments place;
+  place.admin = arguments.envoy;
+  const auto port = AdminPort::open(place);
+  const auto dump = port ? port->ask("GET", "/config_dump")
+                         : tl::expected<std::string, Ending>(tl::unexpected(port.error()));
+  if (!dump) {
+    all.push_back({Health::fail, "envoy", dump.error().why, "--envoy names Envoy's admin port"});
+    return all;
+  }
+  std::ranges::move(onceproxy::doctor::check_envoy(*dump, settings), std::back_inserter(all));
+  return all;
+}
+
 void print(const std::vector<Finding>& findings, std::ostream& out) {
   constexpr std::size_t word_width = 6;
   constexpr std::size_t check_width = 13;
@@ -71,8 +91,8 @@ void print(const std::vector<Finding>& findings, std::ostream& out) {
     begin.resize(word_width, ' ');
     begin += finding.check;
     begin.resize(word_width + check_width, ' ');
-    out << begin << finding.told;
-    if (!finding.way_out.empty()) out << "; " << finding.way_out;
+    out << begin << finding.message;
+    if (!finding.remedy.empty()) out << "; " << finding.remedy;
     out << "\n";
   }
 }
@@ -81,8 +101,8 @@ void print_json(const std::vector<Finding>& findings, Health worst, std::ostream
   JsonArray checks;
   for (const Finding& finding : findings) {
     Json one = JsonObject(
-        {{"health", word(finding.health)}, {"check", finding.check}, {"told", finding.told}});
-    if (!finding.way_out.empty()) telemetry::set_member(one, "way_out", finding.way_out);
+        {{"health", word(finding.health)}, {"check", finding.check}, {"message", finding.message}});
+    if (!finding.remedy.empty()) telemetry::set_member(one, "remedy", finding.remedy);
     checks.push_back(std::move(one));
   }
   const Json report = JsonObject({{"health", word(worst)}, {"checks", std::move(checks)}});
@@ -91,18 +111,21 @@ void print_json(const std::vector<Finding>& findings, Health worst, std::ostream
 
 }  // namespace
 
-int doctor(const std::string& config_file, bool json, const Streams& streams) {
+int doctor(const DoctorArguments& arguments, const Streams& streams) {
+  const std::string& config_file = arguments.config;
   const auto text = read_file(config_file, streams.in);
   if (!text) {
     streams.err << "onceproxy: " << text.error() << "\n";
     return exit_unreadable;
   }
   const auto settings = config::load(*text, config_file, config::process_environment());
-  const std::vector<Finding> findings =
-      settings ? examine(*settings, config_file) : of_problems(settings.error());
+  const std::vector<Finding> findings = !settings ? of_problems(settings.error())
+                                        : arguments.envoy.empty()
+                                            ? examine(*settings, config_file)
+                                            : examine_envoy(*settings, arguments);
   Health worst = Health::ok;
   for (const Finding& finding : findings) worst = std::max(worst, finding.health);
-  json ? print_json(findings, worst, streams.out) : print(findings, streams.out);
+  arguments.json ? print_json(findings, worst, streams.out) : print(findings, streams.out);
   return worst == Health::fail ? exit_bad : exit_good;
 }
 

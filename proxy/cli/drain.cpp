@@ -61,18 +61,26 @@ tl::expected<void, Ending> wait_until_drained(const AdminPort& port,
   }
 }
 
+/// The admin port, once readiness fails.
+tl::expected<AdminPort, Ending> begin(const DrainArguments& arguments, const Streams& streams) {
+  auto port = open_admin_beside(arguments, streams);
+  if (!port) return port;
+  port->patience(patience);
+  if (const auto failed = port->ask("POST", "/healthcheck/fail"); !failed) {
+    return tl::unexpected(failed.error());
+  }
+  return port;
+}
+
 tl::expected<void, Ending> run(const DrainArguments& arguments, const Streams& streams) {
   const auto grace = duration("--grace", arguments.grace);
   if (!grace) return tl::unexpected(grace.error());
   const auto timeout = duration("--timeout", arguments.timeout);
   if (!timeout) return tl::unexpected(timeout.error());
-  auto port = open_admin_beside(arguments, streams);
-  if (!port) return tl::unexpected(port.error());
-  port->patience(patience);
-  if (const auto failed = port->ask("POST", "/healthcheck/fail"); !failed) {
-    return tl::unexpected(failed.error());
-  }
+  const auto port = begin(arguments, streams);
+  // Also where nobody could be told: SIGTERM follows this command, and clients still come.
   std::this_thread::sleep_for(*grace);
+  if (!port) return tl::unexpected(port.error());
   if (const auto stopped = port->ask("POST", "/drain_listeners"); !stopped) {
     return tl::unexpected(stopped.error());
   }
@@ -106,8 +114,10 @@ void add_drain(CLI::App& app, const Streams& streams, int& exit_code) {
       "It fails /ready, waits for --grace, stops accepting connections, and waits for what is "
       "under "
       "way.\n"
-      "The program goes on running until SIGTERM, and /live stays 200.\n"
-      "Exit code 0: drained; 1: not in time, or the admin port cannot be reached.");
+      "The program goes on running until SIGTERM, and /live stays 200. Of the file of -c only "
+      "`admin`\n"
+      "is looked at.\n"
+      "Exit code 0: drained; 1: not in time, or, after --grace, the admin port cannot be reached.");
   command->callback([arguments, streams, &exit_code] { exit_code = drain(*arguments, streams); });
 }
 

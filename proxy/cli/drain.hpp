@@ -17,8 +17,9 @@ struct DrainArguments : BesideArguments {
 };
 
 /// Fails readiness, waits for the grace, stops accepting, and with `wait` returns when no
-/// connection of a client is left: `exit_good`. Not in time, unreachable, and bad arguments are
-/// `exit_bad`. It ends nothing that is under way, and not the program.
+/// connection of a client is left: `exit_good`. Not in time, unreachable (after the grace, which
+/// clients need in any case), and bad arguments are `exit_bad`. It ends nothing that is under way,
+/// and not the program.
 int drain(const DrainArguments& arguments, const Streams& streams);
 
 void add_drain(CLI::App& app, const Streams& streams, int& exit_code);

@@ -18,18 +18,18 @@ tl::expected<AdminPort, Ending> open_port(const HealthArguments& arguments,
     return AdminPort::open(out);
   }
   if (arguments.config.empty()) return open_admin_beside(arguments, streams);
-  const auto settings = settings_beside(arguments, streams);
-  if (!settings) return tl::unexpected(settings.error());
-  if (!settings->telemetry && !settings->admin) {
+  const auto ports = ports_beside(arguments, streams);
+  if (!ports) return tl::unexpected(ports.error());
+  if (!ports->telemetry && !ports->admin) {
     return tl::unexpected(
         Ending{exit_bad, arguments.config + ": it has no port to ask: set telemetry.listen"});
   }
-  const bool telemetry = settings->telemetry.has_value();
-  auto reached = reach(telemetry ? *settings->telemetry : *settings->admin, arguments);
+  const bool telemetry = ports->telemetry.has_value();
+  auto reached = reach(telemetry ? *ports->telemetry : *ports->admin, arguments);
   if (!reached) return tl::unexpected(reached.error());
-  const std::string& reading = settings->admin_read_token_file;
+  const std::string& reading = ports->admin_read_token_file;
   if (!telemetry && reached->token_file.empty()) {
-    reached->token_file = reading.empty() ? settings->admin_token_file : reading;
+    reached->token_file = reading.empty() ? ports->admin_token_file : reading;
   }
   return AdminPort::open(*reached);
 }
@@ -74,7 +74,10 @@ void add_health(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_option("--timeout", arguments->timeout, "How long the answer may take (default 1s)")
       ->type_name("DURATION");
   command->footer(
-      "With -c the telemetry port is asked, or the admin port where there is no other.\n"
+      "With -c the telemetry port is asked, or the admin port where there is no other; nothing "
+      "else\n"
+      "of the file is looked at. A liveness probe should name the port by --telemetry: a changed\n"
+      "file must not end a program that works.\n"
       "Exit code 0: ready; 1: not ready, or no answer in time.");
   command->callback([arguments, streams, &exit_code] { exit_code = health(*arguments, streams); });
 }

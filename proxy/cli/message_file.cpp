@@ -42,7 +42,7 @@ tl::expected<std::string, Refused> body_of(const http::Framing& framing, std::st
                                            const config::LimitSettings& limits) {
   using Kind = http::Framing::Kind;
   if (framing.kind == Kind::chunked) return decode_chunks(rest, limits);
-  // Whoever writes a request by hand leaves the length out, and means what follows the head.
+  // A request that was written by hand has no length; its body is everything after the head.
   if (framing.kind != Kind::length) return std::string(rest);
   if (rest.size() < framing.length) {
     return tl::unexpected(Refused{400, "the body breaks off: Content-Length is " +

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <ostream>
+#include <utility>
+#include <vector>
 
 #include "config/load.hpp"
 #include "proxy/cli/read_file.hpp"
@@ -27,14 +29,31 @@ void add_beside_options(CLI::App& command, BesideArguments& arguments) {
   config->excludes(command.get_option("--admin"));
 }
 
+namespace {
+
+template <typename Loaded>
+tl::expected<Loaded, Ending> loaded(tl::expected<Loaded, std::vector<config::Problem>> made,
+                                    const Streams& streams) {
+  if (made) return *std::move(made);
+  for (const config::Problem& problem : made.error()) streams.err << problem.text() << "\n";
+  return tl::unexpected(Ending{exit_bad, ""});
+}
+
+}  // namespace
+
 tl::expected<config::Settings, Ending> settings_beside(const BesideArguments& arguments,
                                                        const Streams& streams) {
   const auto text = read_file(arguments.config, streams.in);
   if (!text) return tl::unexpected(Ending{exit_unreadable, text.error()});
-  auto settings = config::load(*text, arguments.config, config::process_environment());
-  if (settings) return *std::move(settings);
-  for (const config::Problem& problem : settings.error()) streams.err << problem.text() << "\n";
-  return tl::unexpected(Ending{exit_bad, ""});
+  return loaded(config::load(*text, arguments.config, config::process_environment()), streams);
+}
+
+tl::expected<config::Ports, Ending> ports_beside(const BesideArguments& arguments,
+                                                 const Streams& streams) {
+  const auto text = read_file(arguments.config, streams.in);
+  if (!text) return tl::unexpected(Ending{exit_unreadable, text.error()});
+  return loaded(config::load_ports(*text, arguments.config, config::process_environment()),
+                streams);
 }
 
 tl::expected<AdminArguments, Ending> reach(const config::ListenSettings& listen,
@@ -56,16 +75,16 @@ tl::expected<AdminPort, Ending> open_admin_beside(const BesideArguments& argumen
                                                   const Streams& streams) {
   AdminArguments out = arguments;
   if (!arguments.config.empty()) {
-    const auto settings = settings_beside(arguments, streams);
-    if (!settings) return tl::unexpected(settings.error());
-    if (!settings->admin) {
+    const auto ports = ports_beside(arguments, streams);
+    if (!ports) return tl::unexpected(ports.error());
+    if (!ports->admin) {
       return tl::unexpected(
           Ending{exit_bad, arguments.config + ": it has no admin port: set " + "admin.listen"});
     }
-    auto reached = reach(*settings->admin, arguments);
+    auto reached = reach(*ports->admin, arguments);
     if (!reached) return tl::unexpected(reached.error());
     out = *std::move(reached);
-    if (out.token_file.empty()) out.token_file = settings->admin_token_file;
+    if (out.token_file.empty()) out.token_file = ports->admin_token_file;
   } else if (out.admin.empty()) {
     out.admin = AdminArguments().admin;
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "config/ports.hpp"
 #include "config/settings.hpp"
 #include "proxy/cli/admin_port.hpp"
 
@@ -24,6 +25,11 @@ void add_beside_options(CLI::App& command, BesideArguments& arguments);
 /// The configuration that was given, checked as at a start. Its problems go to `err`.
 tl::expected<config::Settings, Ending> settings_beside(const BesideArguments& arguments,
                                                        const Streams& streams);
+
+/// Its ports alone; whatever else is wrong in it does not matter. The program that runs may have
+/// refused this file, or be older than it.
+tl::expected<config::Ports, Ending> ports_beside(const BesideArguments& arguments,
+                                                 const Streams& streams);
 
 /// How to reach a port that listens at `listen`, from this machine: an address that stands for all
 /// is its loopback address. TLS needs the --ca that was given.

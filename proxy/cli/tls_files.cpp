@@ -52,6 +52,9 @@ TlsFindings check_tls_files(const config::Settings& settings, const std::string&
   if (settings.telemetry && settings.telemetry->tls) {
     checker.check("telemetry.listen.tls", *settings.telemetry->tls);
   }
+  if (settings.envoy && settings.envoy->tls) {
+    checker.check("envoy.listen.tls", *settings.envoy->tls);
+  }
   return std::move(checker.found);
 }
 

@@ -117,6 +117,18 @@ Answer held(std::optional<std::chrono::milliseconds> lease_left) {
                     lease_left ? whole_seconds(*lease_left) : retry_after_operator);
 }
 
+Answer accepted(const store::Fingerprint& event, std::string_view date) {
+  const std::string hex = event.hex();
+  Answer answer;
+  answer.status = 202;
+  answer.head = "Content-Type: application/json\r\n";
+  answer.dated = !date.empty();
+  if (answer.dated) answer.head.append("Date: ").append(date).append("\r\n");
+  answer.body.append(R"({"status":"accepted","event":")").append(hex);
+  answer.body.append(R"(","deliveries":"/deliveries?event=)").append(hex).append("\"}");
+  return answer;
+}
+
 Answer acknowledged() {
   return said(Refusal::acknowledged);
 }
@@ -144,8 +156,8 @@ Answer not_replayable(store::NotKept why) {
     case NotKept::too_large:
       break;
     case NotKept::stream:
-      return done("The answer was a stream and was not kept",
-                  "This operation was done; a stream of events cannot be given again.");
+      return done("The answer was not kept",
+                  "This operation was done; its answer was a stream, or broke off on its way.");
     case NotKept::crowded:
       return done("The answer was not kept",
                   "This operation was done; too many answers were arriving at once to keep its.");

@@ -11,6 +11,7 @@
 #include "policies/policy.hpp"
 #include "proxy/gate/decision.hpp"
 #include "store/answer.hpp"
+#include "store/fingerprint.hpp"
 
 namespace onceproxy::gate {
 
@@ -40,6 +41,9 @@ Answer bad_key(std::string_view key_header, std::string_view detail);
 Answer unreadable(std::string_view detail);
 /// `lease_left` absent: only an operator ends it.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);
+/// 202: the request is stored, and will be delivered. Names the event, and where its fate can be
+/// looked up. `date`: the value of the Date field; empty: none.
+Answer accepted(const store::Fingerprint& event, std::string_view date);
 /// 202: the first request is under way, and its duplicate need not be sent again.
 Answer acknowledged();
 Answer stale();

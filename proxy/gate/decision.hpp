@@ -15,6 +15,7 @@ enum class Decision {
   forwarded,
   replayed,
   suppressed,
+  accepted,
   in_flight,
   acknowledged,
   mismatch,
@@ -54,6 +55,8 @@ constexpr std::string_view name(Decision decision) {
       return "replayed";
     case Decision::suppressed:
       return "suppressed";
+    case Decision::accepted:
+      return "accepted";
     case Decision::preflight:
       return "preflight";
     default:

@@ -6,7 +6,9 @@
 #include "policies/earlier.hpp"
 #include "policies/select.hpp"
 #include "policies/share.hpp"
-#include "proxy/gate/awaited_call.hpp"
+#include "proxy/gate/event_head.hpp"
+#include "proxy/gate/head_lines.hpp"
+#include "proxy/io/awaited_call.hpp"
 
 namespace onceproxy::gate {
 
@@ -30,7 +32,53 @@ Admission watched(AdmissionKind verdict) {
   return admission;
 }
 
+/// An event while it is stored, with all that its draft refers to.
+struct Event {
+  Event(const Policy& policy, const policies::RequestView& request,
+        const store::Fingerprint& fingerprint, const Asking& asking, const Rules& rules)
+      : listeners(rules.listeners(policy)) {
+    if (!listeners || listeners->empty() || !asking.body) return;
+    head = event_head(request.headers, *listeners, policy.delivery->to_upstream);
+    for (const policies::Listener& listener : *listeners) names.push_back(listener.name);
+    answer = accepted(fingerprint, asking.date);
+    draft.method = request.method;
+    draft.target = request.target;
+    draft.head = head;
+    draft.body = *asking.body;
+    draft.listeners = names;
+    draft.acknowledgement = {answer.status, answer.head, answer.body, true};
+    draft.keep_dead = policy.delivery->dead_letter;
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  const std::shared_ptr<const policies::ListenerList> listeners;
+  std::string head;
+  std::vector<std::string_view> names;
+  Answer answer;
+  store::EventDraft draft;
+};
+
+/// Why an event cannot be stored at all; empty where it can.
+std::string_view hindrance(const Event& event, const Asking& asking) {
+  if (!asking.body) return "A request that comes this way cannot be stored for its listeners.";
+  if (event.names.empty()) return "The listeners of this policy are not known yet.";
+  return {};
+}
+
 }  // namespace
+
+io::Task<std::optional<store::StoredAnswer>> Gate::acknowledged(const Policy& policy,
+                                                                store::Fingerprint event) {
+  const policies::Acknowledge& how = policy.delivery->acknowledge;
+  if (acknowledger_ == nullptr || how.when == policies::Acknowledge::When::stored) {
+    co_return std::nullopt;
+  }
+  io::AwaitedCall<Acknowledged> call(loop_);
+  io::Finished<Acknowledged> finished{call, acknowledger_->wait(event, how, call)};
+  Acknowledged result = co_await finished;
+  co_return std::move(result.answer);
+}
 
 store::ReserveRequest Gate::reserve_request(const Rules& rules,
                                             const policies::Operation& operation, bool watch,
@@ -102,14 +150,44 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   }
   store::ReserveRequest reserve = reserve_request(rules, *operation, watch, request.path, asking);
   reserve.earlier = earlier;
-  AwaitedCall<store::ReserveResult> call(loop_);
-  Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
+  std::optional<Event> event;
+  if (operation->policy->delivery && !watch) {
+    event.emplace(*operation->policy, request, operation->fingerprint, asking, rules);
+    event->draft.ends = operation->ends;
+    reserve.event = &event->draft;
+    if (const std::string_view why = hindrance(*event, asking); !why.empty()) {
+      Admission admission{refused_store(*operation->policy, why)};
+      admission.fingerprint = operation->fingerprint;
+      note(policy, {request.path}, asking, admission);
+      co_return admission;
+    }
+  }
+  io::AwaitedCall<store::ReserveResult> call(loop_);
+  io::Finished<store::ReserveResult> finished{call, store_.reserve(reserve, call)};
   store::ReserveResult result = co_await finished;
   if (call.turn_wait.count() >= 0) metrics_.entity_wait(rules.id(policy), call.turn_wait);
   std::string origin;
-  if (auto* completed = std::get_if<store::Completed>(&result))
+  if (auto* completed = std::get_if<store::Completed>(&result)) {
     origin = std::move(completed->trace);
+    // A duplicate gets what the first one gets, who may be waiting yet.
+    if (event) {
+      auto told = co_await acknowledged(*operation->policy, operation->fingerprint);
+      if (told) completed->answer = *std::move(told);
+    }
+  }
   const policies::Subject asked{policy.match, request, body};
+  if (std::holds_alternative<store::Accepted>(result)) {
+    const auto number = std::get<store::Accepted>(result).event;
+    metrics_.operation(rules.id(policy), telemetry::Ending::completed);
+    auto told = co_await acknowledged(*operation->policy, operation->fingerprint);
+    if (told) {
+      const bool dated = has_line(told->head, "date");
+      event->answer = {told->status, std::move(told->head), std::move(told->body), dated};
+    }
+    Admission admission{Accepted{number, std::move(event->answer)}};
+    admission.fingerprint = operation->fingerprint;
+    co_return admission;
+  }
   AdmissionKind verdict = verdict_of(rules, *operation->policy, asked, std::move(result));
   if (auto* forward = std::get_if<Forward>(&verdict)) forward->ends = operation->ends;
   // The store's results let pass where it failed and the policy forwards then, and nowhere else.
@@ -181,11 +259,13 @@ AdmissionKind Gate::verdict_of(const Rules& rules, const Policy& policy,
   }
   if (const auto* unavailable = std::get_if<store::Unavailable>(&result)) {
     const bool pending = unavailable->reason == store::Unavailable::Reason::pending;
-    if (!pending && policy.on_store_error == OnStoreError::forward) return PassThrough{};
+    const bool forwards = policy.on_store_error == OnStoreError::forward && !policy.delivery;
+    if (!pending && forwards) return PassThrough{};
   }
   return std::visit(
       [&]<typename Refused>(const Refused& refused) -> AdmissionKind {
         if constexpr (std::is_same_v<Refused, store::Reserved> ||
+                      std::is_same_v<Refused, store::Accepted> ||
                       std::is_same_v<Refused, store::Completed>) {
           return PassThrough{};  // dealt with above
         } else {

@@ -20,6 +20,7 @@
 #include "policies/policy.hpp"
 #include "policies/request_view.hpp"
 #include "policies/select.hpp"
+#include "proxy/gate/acknowledger.hpp"
 #include "proxy/gate/answer.hpp"
 #include "proxy/gate/refusals.hpp"
 #include "proxy/gate/rules.hpp"
@@ -48,7 +49,14 @@ struct Forward {
   std::vector<store::Fingerprint> ends = {};
 };
 
-using AdmissionKind = std::variant<PassThrough, Forward, Reply>;
+/// Do not forward: the request is stored, and will be delivered.
+struct Accepted {
+  store::EventNumber event = 0;
+  /// What it and its duplicates get. Where its policy says so, the listeners were waited for.
+  Answer answer;
+};
+
+using AdmissionKind = std::variant<PassThrough, Forward, Accepted, Reply>;
 
 struct Admission {
   AdmissionKind verdict;
@@ -103,6 +111,11 @@ struct Asking {
   std::string_view trace = {};
   /// What the request takes in memory; those that wait are bounded by it.
   std::size_t bytes_kept = 0;
+  /// The body as it came, without its transfer coding. Absent: it cannot be stored, and a policy
+  /// with `delivery` refuses the request.
+  std::optional<std::string_view> body = std::nullopt;
+  /// The value of a Date field; empty: answers that are stored here have none.
+  std::string_view date = {};
 };
 
 struct Settlement {
@@ -113,10 +126,16 @@ struct Settlement {
 
 class Gate {
  public:
-  /// All must outlive the gate; `loop` is the one its coroutines run on.
+  /// All must outlive the gate; `loop` is the one its coroutines run on. `acknowledger` null:
+  /// listeners are waited for by nobody, and every event is acknowledged once it is stored.
   Gate(store::Store& store, store::Loop& loop, const store::Clock& clock,
-       telemetry::WorkerMetrics& metrics)
-      : store_(store), loop_(loop), clock_(clock), metrics_(metrics), audit_(store.audit()) {}
+       telemetry::WorkerMetrics& metrics, Acknowledger* acknowledger = nullptr)
+      : store_(store),
+        loop_(loop),
+        clock_(clock),
+        metrics_(metrics),
+        acknowledger_(acknowledger),
+        audit_(store.audit()) {}
 
   /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
   /// Everything passed by reference must stay until the task ends.
@@ -141,6 +160,10 @@ class Gate {
  private:
   store::ReserveRequest reserve_request(const Rules& rules, const policies::Operation& operation,
                                         bool watch, std::string_view path, const Asking& asking);
+  /// What the client is told once the listeners have answered as `policy` says; nothing where they
+  /// are not waited for, or did not in time.
+  io::Task<std::optional<store::StoredAnswer>> acknowledged(const policies::Policy& policy,
+                                                            store::Fingerprint event);
   /// Whether the store may hold records of an earlier version's digests that still count.
   bool looks_back(const Rules& rules) const;
   /// Lets a covered request pass, and counts why.
@@ -163,6 +186,7 @@ class Gate {
   store::Loop& loop_;
   const store::Clock& clock_;
   telemetry::WorkerMetrics& metrics_;
+  Acknowledger* const acknowledger_;
   store::AuditPad audit_;
 };
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "policies/outcome.hpp"
-#include "proxy/gate/awaited_call.hpp"
 #include "proxy/gate/gate.hpp"
+#include "proxy/io/awaited_call.hpp"
 
 namespace onceproxy::gate {
 
@@ -89,23 +89,23 @@ io::Task<store::Settled> Gate::complete(Forward forward, const Answered& answere
     stored.head = stored_head(*forward.policy, answered);
     stored.body = answered.body;
   }
-  AwaitedCall<store::Settled> call(loop_);
-  Finished<store::Settled> finished{
+  io::AwaitedCall<store::Settled> call(loop_);
+  io::Finished<store::Settled> finished{
       call, store_.complete(std::move(forward.permit), std::move(stored), forward.ends, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
 
 io::Task<store::Settled> Gate::release(store::Permit permit, store::NotDone why) {
-  AwaitedCall<store::Settled> call(loop_);
-  Finished<store::Settled> finished{call, store_.release(std::move(permit), why, call)};
+  io::AwaitedCall<store::Settled> call(loop_);
+  io::Finished<store::Settled> finished{call, store_.release(std::move(permit), why, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }
 
 io::Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_view detail) {
-  AwaitedCall<store::Settled> call(loop_);
-  Finished<store::Settled> finished{call, store_.mark_unknown(std::move(permit), detail, call)};
+  io::AwaitedCall<store::Settled> call(loop_);
+  io::Finished<store::Settled> finished{call, store_.mark_unknown(std::move(permit), detail, call)};
   const store::Settled settled = co_await finished;
   co_return settled;
 }

@@ -4,6 +4,14 @@
 
 namespace onceproxy::gate {
 
+bool has_line(std::string_view head, std::string_view name) {
+  bool found = false;
+  for_each_line(head, [&](const policies::Field& field, std::string_view) {
+    found |= policies::equals_ignoring_case(field.name, name);
+  });
+  return found;
+}
+
 bool varies_by(std::string_view head, std::string_view name) {
   bool found = false;
   for_each_line(head, [&](const policies::Field& field, std::string_view) {

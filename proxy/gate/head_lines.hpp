@@ -36,6 +36,9 @@ void drop_lines(std::string& head, Drop drop) {
   head = std::move(kept);
 }
 
+/// Whether a line has that name.
+bool has_line(std::string_view head, std::string_view name);
+
 /// Whether the answer says that it depends on that field of the request (Vary, RFC 9110 12.5.5).
 bool varies_by(std::string_view head, std::string_view name);
 

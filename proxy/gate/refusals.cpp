@@ -26,6 +26,9 @@ std::string_view words(store::Unavailable::Reason reason) {
       return "The record of this operation cannot be read.";
     case Reason::closing:
       return "The proxy is shutting down.";
+    case Reason::events:
+      return "Events that are not delivered yet take all of delivery.max_bytes; new ones are "
+             "refused.";
   }
   return "";
 }
@@ -97,6 +100,10 @@ Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {
   if (unavailable.reason == store::Unavailable::Reason::pending) {
     return refused(policy, Refusal::busy, busy(why));
   }
+  return refused(policy, Refusal::store_error, store_unavailable(why));
+}
+
+Reply refused_store(const Policy& policy, std::string_view why) {
   return refused(policy, Refusal::store_error, store_unavailable(why));
 }
 

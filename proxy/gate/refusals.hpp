@@ -30,6 +30,8 @@ Reply refuse(const policies::Policy& policy, const store::Closed& closed);
 Reply refuse(const policies::Policy& policy, const store::RateLimited& limited);
 Reply refuse(const policies::Policy& policy, store::NoTurn no_turn);
 Reply refuse(const policies::Policy& policy, const store::Unavailable& unavailable);
+/// The event cannot be stored, as `why` says.
+Reply refused_store(const policies::Policy& policy, std::string_view why);
 /// A completed operation: its answer again, as the request that asks can take it, or the policy's
 /// fixed one.
 Reply repeat(const policies::Policy& policy, store::Completed completed,

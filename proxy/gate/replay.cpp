@@ -134,7 +134,8 @@ void put_own_values(Answer& answer, const policies::ReplayRules& rules,
 
 Answer replay(store::StoredAnswer stored, const policies::ReplayRules& rules,
               const policies::Subject& asking) {
-  Answer answer{stored.status, std::move(stored.head), std::move(stored.body), true};
+  const bool dated = has_line(stored.head, "date");
+  Answer answer{stored.status, std::move(stored.head), std::move(stored.body), dated};
   drop_what_is_anothers(answer.head, asking.request);
   decode(answer, asking.request, false);
   put_own_values(answer, rules, asking);

@@ -21,7 +21,7 @@ inline constexpr std::size_t replay_decoded_bytes_max = std::size_t{16} << 20;
 ///   no other, and 406 would hide that the operation was done. Nothing else of Vary is minded,
 ///   since one answer is all there is;
 /// - with the values of `replay.set` out of the request that asks.
-/// Its head has a Date: settle() is given one.
+/// It keeps its Date.
 Answer replay(store::StoredAnswer stored, const policies::ReplayRules& rules,
               const policies::Subject& asking);
 

@@ -74,6 +74,7 @@ Rules::Rules(std::vector<Policy> policies, telemetry::Metrics& metrics, const Ru
     kept.id = metrics.policy(policy.name);
     kept.turns = std::move(turns[policy.index]);
     if (follows_forwards(policy)) kept.estimate = estimates_->of(policy, notes);
+    if (policy.delivery) kept.listeners = listeners_of(policy, before);
     kept.enforcement = packed(policy.enforcement);
     remembered_max_ = std::max(remembered_max_, longest(policy));
   }
@@ -93,6 +94,30 @@ std::chrono::milliseconds Rules::lease(const Policy& policy) const {
   return estimate->lease(*policy.adaptive_lease);
 }
 
+std::shared_ptr<Rules::Listeners> Rules::listeners_of(const Policy& policy, const Rules* before) {
+  const std::string& file = policy.delivery->listeners_file;
+  if (before != nullptr && !file.empty()) {
+    for (const Policy& earlier : before->policies().policies()) {
+      if (earlier.name == policy.name && earlier.delivery &&
+          earlier.delivery->listeners_file == file) {
+        return before->states_[earlier.index].listeners;
+      }
+    }
+  }
+  return std::make_shared<Listeners>(policy.delivery->listeners);
+}
+
+std::shared_ptr<const policies::ListenerList> Rules::listeners(const Policy& policy) const {
+  const auto& kept = states_[policy.index].listeners;
+  return kept ? kept->get() : nullptr;
+}
+
+void Rules::keep_listeners(const Policy& policy,
+                           std::shared_ptr<const policies::ListenerList> listeners) const {
+  const auto& kept = states_[policy.index].listeners;
+  if (kept) kept->set(std::move(listeners));
+}
+
 void Rules::keep_estimates(store::Notes& notes) const {
   for (const Policy& policy : policies_.policies()) {
     if (LeaseEstimate* const known = estimate(policy); known != nullptr) {
@@ -110,7 +135,7 @@ std::shared_ptr<LeaseEstimate> Rules::Estimates::of(const Policy& policy,
   if (estimate) return estimate;
   known = estimate = std::make_shared<LeaseEstimate>();
   const auto kept = notes != nullptr ? notes->note(note_name(policy.name)) : std::nullopt;
-  // What cannot be read is observed anew.
+  // If the note cannot be read, the estimate begins empty.
   if (kept) static_cast<void>(estimate->restore(*kept));
   return estimate;
 }
@@ -133,7 +158,7 @@ std::vector<std::shared_ptr<io::Slots>> Rules::Turns::of(const std::vector<Polic
   std::erase_if(by_name_, [&](const auto& entry) {
     if (limited.contains(entry.first)) return false;
     const std::shared_ptr<io::Slots> turns = entry.second.lock();
-    // Whoever waits under earlier Rules goes on.
+    // Requests that wait under earlier Rules continue.
     if (turns) turns->set_limit(0);
     return turns == nullptr;
   });

@@ -58,6 +58,12 @@ class Rules {
   LeaseEstimate* estimate(const policies::Policy& policy) const {
     return states_[policy.index].estimate.get();
   }
+  /// To whom the policy's requests are delivered now: of a `listeners_file`, what it said last. Not
+  /// null for a policy with `delivery`, null for others.
+  std::shared_ptr<const policies::ListenerList> listeners(const policies::Policy& policy) const;
+  /// What the policy's `listeners_file` says from now on.
+  void keep_listeners(const policies::Policy& policy,
+                      std::shared_ptr<const policies::ListenerList> listeners) const;
   /// Hands over what was observed, to be kept.
   void keep_estimates(store::Notes& notes) const;
   /// Turns taken, of all policies, those of earlier Rules included. Takes a lock.
@@ -88,10 +94,33 @@ class Rules {
     std::map<std::string, std::weak_ptr<LeaseEstimate>, std::less<>> by_name_;
   };
 
+  /// The listeners of each policy's `listeners_file`, for all Rules that follow one another as long
+  /// as they name the same file.
+  class Listeners {
+   public:
+    explicit Listeners(std::shared_ptr<const policies::ListenerList> listeners)
+        : listeners_(std::move(listeners)) {}
+    std::shared_ptr<const policies::ListenerList> get() const {
+      const std::lock_guard lock(mutex_);
+      return listeners_;
+    }
+    void set(std::shared_ptr<const policies::ListenerList> listeners) {
+      const std::lock_guard lock(mutex_);
+      listeners_.swap(listeners);
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const policies::ListenerList> listeners_;
+  };
+  std::shared_ptr<Listeners> listeners_of(const policies::Policy& policy, const Rules* before);
+
   struct PolicyState {
     telemetry::PolicyId id = telemetry::no_policy;
     std::shared_ptr<io::Slots> turns;
     std::shared_ptr<LeaseEstimate> estimate;
+    /// Null where the policy has no `delivery`.
+    std::shared_ptr<Listeners> listeners;
     bool may_be_ended = false;
     /// Mode and percent in one word, so that nobody sees the one without the other.
     std::atomic<std::uint32_t> enforcement = 0;

@@ -29,12 +29,12 @@ class AbandonedCall {
 
   /// What is handed over by the call that ends.
   struct Rest {
+    /// Keeps what the turns belong to, so it is destroyed after them.
+    std::shared_ptr<const Setup> setup;
     Lease connection;
     /// Given back with the AbandonedCall, the connection before them.
     std::optional<io::Slots::Taken> policy_turn;
     std::optional<io::Slots::Taken> turn;
-    /// Keeps what the turns belong to.
-    std::shared_ptr<const Setup> setup;
     /// Of the request; it decides whether the answer has a body.
     std::string method;
     /// Where the final answer's body has begun.

@@ -34,6 +34,7 @@ void AnswerRelay::write_head(Decision decision, BodyFraming framing, std::size_t
   pending_.clear();
   pending_.reserve(call_.head.size + fields_added_bytes);
   write_response_head(call_.head, exchange_.client_side(), framing, body_bytes, fields, pending_);
+  exchange_.answer_head_is(pending_);
 }
 
 Task<void> AnswerRelay::run(Decision decision) {
@@ -78,6 +79,8 @@ Task<void> AnswerRelay::stream(Decision decision, std::string captured) {
 /// The answer is malformed, and the client knows nothing of it yet.
 Task<void> AnswerRelay::refuse_answer() {
   exchange_.note_upstream(call_.record(0));
+  // What is still being sent of the request lies where the client's answer is written next.
+  if (call_.spoiled) call_.connection->close();
   return exchange_.fail(gate::Unknown{call_.timed_out, call_.body_error});
 }
 
@@ -102,6 +105,7 @@ Task<bool> AnswerRelay::run_interim() {
 Task<bool> AnswerRelay::run_switch() {
   pending_.clear();
   write_switch_head(call_.head, exchange_.request().id(), pending_);
+  exchange_.answer_head_is(pending_);
   return flush({});
 }
 
@@ -155,7 +159,10 @@ Task<bool> AnswerRelay::flush(std::string_view data, io::Piped* piped) {
   }
   pending_.clear();
   bytes_ += written.bytes;
-  if (written.error != io::IoError::none) error_ = "The client left before it was answered.";
+  if (written.error != io::IoError::none) {
+    error_ = "The client left before it was answered.";
+    exchange_.client_left();
+  }
   co_return written.error == io::IoError::none;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ class Client final : public io::Stream {
   ~Client() override;
 
   const std::string& address() const { return address_; }
+  /// The peer's port; 0 until it is told.
+  std::uint16_t port() const { return port_; }
+  void came_from(std::uint16_t port) { port_ = port; }
   bool secure() const { return tls() != nullptr; }
 
   /// What its certificate says; nullptr: it presented none. Once, after the handshake.
@@ -51,6 +55,7 @@ class Client final : public io::Stream {
   /// Views of `peer_`.
   policies::ClientCertificate certificate_;
   bool ends_soon_ = false;
+  std::uint16_t port_ = 0;
 };
 
 }  // namespace onceproxy::http

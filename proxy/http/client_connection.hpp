@@ -50,6 +50,9 @@ class ClientConnection {
   /// The socket is gone at once, and what is awaited ends as broken.
   void close() { client_.close(); }
 
+  /// The peer's port, for the access log.
+  void came_from(std::uint16_t port) { client_.came_from(port); }
+
   /// Place in the worker's list of connections.
   std::size_t index = 0;
 

@@ -1,9 +1,6 @@
 #include "proxy/http/covered.hpp"
 
-#include <algorithm>
 #include <utility>
-
-#include "proxy/http/guarded_fields.hpp"
 
 namespace onceproxy::http {
 
@@ -17,10 +14,6 @@ using policies::Enforcement;
 /// buffer of this size beside what `limits.buffered_bytes` bounds.
 constexpr std::size_t body_buffer_bytes = 16 * 1024;
 
-constexpr BadHead too_large{
-    413, "body-too-large",
-    "The body is larger than limits.body_bytes allows where a policy covers "
-    "the request."};
 constexpr BadHead too_slow{408, "slow-body",
                            "More is arriving at once than limits.buffered_bytes allows, and this "
                            "body is the slowest."};
@@ -36,35 +29,9 @@ std::size_t first_step(std::uint64_t length) {
 
 }  // namespace
 
-std::optional<BadHead> Covered::check_head() const {
-  const RequestHead& head = request_.head();
-  // A policy that is in shadow mode for some or all requests does not have the others refused.
-  const bool watched = only_watched();
-  for (const policies::Policy* candidate : candidates_) {
-    if (!watched && !exchange_.rules().enforcement(*candidate).holds_for_all()) continue;
-    if (const auto changed = changed_on_the_way(head, *candidate)) return changed;
-  }
-  if (request_.wants_websocket()) {
-    return BadHead{501, "upgrade", "A covered request cannot switch protocols."};
-  }
-  if (head.framing.kind == Framing::Kind::length &&
-      head.framing.length > exchange_.options().limits.body_bytes) {
-    return too_large;
-  }
-  return std::nullopt;
-}
-
-/// Whichever of the candidates covers the request, it refuses nothing.
-bool Covered::only_watched() const {
-  return std::ranges::all_of(candidates_, [&](const policies::Policy* candidate) {
-    const Enforcement enforcement = exchange_.rules().enforcement(*candidate);
-    return enforcement.mode != Enforcement::Mode::enforce || enforcement.percent == 0;
-  });
-}
-
 /// The request goes on though it would be refused before its operation is known.
 void Covered::watch_unread() {
-  const policies::Policy& first = *candidates_.front();
+  const policies::Policy& first = coverage_.first();
   exchange_.covered_by(first);
   if (exchange_.rules().enforcement(first).mode == Enforcement::Mode::shadow) {
     exchange_.would_decide(Decision::bad_request);
@@ -74,7 +41,7 @@ void Covered::watch_unread() {
 /// The request is refused before its operation is known.
 Task<void> Covered::refuse(const BadHead& why) {
   std::string().swap(collected_);
-  const policies::Policy& first = *candidates_.front();
+  const policies::Policy& first = coverage_.first();
   exchange_.covered_by(first);
   if (exchange_.rules().enforcement(first).mode == Enforcement::Mode::enforce) {
     exchange_.answer_as(first);
@@ -84,10 +51,7 @@ Task<void> Covered::refuse(const BadHead& why) {
 
 /// False: none of the candidates covers the request.
 bool Covered::choose_policy(policies::Document& document) {
-  const gate::Rules& rules = exchange_.rules();
-  const policies::Choice choice = rules.policies().choose(candidates_, request_.view(), document);
-  const policies::Policy* const covering =
-      choice.deciding([&](const policies::Policy& policy) { return rules.enforcement(policy); });
+  const policies::Policy* const covering = coverage_.covering(request_.view(), document);
   if (covering != nullptr) exchange_.covered_by(*covering);
   return covering != nullptr;
 }
@@ -100,15 +64,16 @@ Covered::Next Covered::pass_through() {
 }
 
 Task<Covered::Next> Covered::admit() {
-  std::optional<BadHead> bad = check_head();
-  if (bad && only_watched()) {
+  std::optional<BadHead> bad = coverage_.check_head(request_.head(), request_.wants_websocket(),
+                                                    exchange_.options().limits.body_bytes);
+  if (bad && coverage_.only_watched()) {
     watch_unread();
     co_return BodySoFar(BodyUnread{});
   }
   if (!bad && !take_body()) bad = co_await collect_body();
   const bool could_pass =
-      bad && (bad->status == too_large.status || bad->reason == too_slow.reason);
-  if (could_pass && only_watched()) {
+      bad && (bad->status == body_too_large.status || bad->reason == too_slow.reason);
+  if (could_pass && coverage_.only_watched()) {
     watch_unread();
     client_.disarm();
     co_return BodySoFar(BodyBegun{std::move(collected_), std::move(*reader_)});
@@ -124,8 +89,9 @@ Task<Covered::Next> Covered::admit() {
   RequestTrace& trace = exchange_.trace();
   const std::string for_duplicates = trace.for_duplicates();
   trace.mark(TraceMark::reserve_begins);
-  const gate::Asking asking{request_.id(), trace.id(), for_duplicates,
-                            request_.head().size + body_.size()};
+  const gate::Asking asking{request_.id(),  trace.id(),
+                            for_duplicates, request_.head().size + body_.size(),
+                            body_,          exchange_.date()};
   gate::Admission admission = co_await gate_.admit(exchange_.rules(), *exchange_.policy(),
                                                    request_.view(), document, asking);
   trace.mark(TraceMark::reserve_ends);
@@ -133,6 +99,10 @@ Task<Covered::Next> Covered::admit() {
   if (auto* reservation = std::get_if<gate::Forward>(&admission.verdict)) {
     if (!reservation->watched) exchange_.answer_as(*reservation->policy);
     co_return std::move(*reservation);
+  }
+  if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
+    co_await exchange_.answer(Decision::accepted, std::move(accepted->answer));
+    co_return Replied{};
   }
   if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
     co_await exchange_.answer(reply->decision, std::move(reply->answer));
@@ -174,7 +144,7 @@ Task<std::optional<BadHead>> Covered::collect_body() {
     }
     if (piece.state == State::data) {
       collected_ += piece.data;
-      if (collected_.size() > limits.body_bytes) co_return too_large;
+      if (collected_.size() > limits.body_bytes) co_return body_too_large;
       const bool kept = share.grow(piece.data.size(), collected_.capacity(), bodies_.now());
       if (!kept) co_return shed_body();
       continue;

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "policies/document.hpp"
 #include "policies/policy.hpp"
@@ -17,13 +16,14 @@
 #include "proxy/http/body_so_far.hpp"
 #include "proxy/http/buffer_budget.hpp"
 #include "proxy/http/client.hpp"
+#include "proxy/http/coverage.hpp"
 #include "proxy/http/exchange.hpp"
 
 namespace onceproxy::http {
 
 class Covered {
  public:
-  using Candidates = std::vector<const policies::Policy*>;
+  using Candidates = Coverage::Candidates;
 
   /// All must outlive it. `bodies`: for what is still arriving.
   Covered(Exchange& exchange, Client& client, const Candidates& candidates, gate::Gate& gate,
@@ -31,7 +31,7 @@ class Covered {
       : exchange_(exchange),
         request_(exchange.request()),
         client_(client),
-        candidates_(candidates),
+        coverage_(exchange.rules(), candidates),
         gate_(gate),
         bodies_(bodies) {}
 
@@ -47,9 +47,7 @@ class Covered {
   std::string_view body() const { return body_; }
 
  private:
-  bool only_watched() const;
   void watch_unread();
-  std::optional<BadHead> check_head() const;
   bool take_body();
   Task<std::optional<BadHead>> collect_body();
   BadHead shed_body();
@@ -60,7 +58,7 @@ class Covered {
   Exchange& exchange_;
   Request& request_;
   Client& client_;
-  const Candidates& candidates_;
+  const Coverage coverage_;
   gate::Gate& gate_;
   const BufferBudget::Account& bodies_;
   /// Views the client's buffer or `collected_`.

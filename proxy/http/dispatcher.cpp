@@ -11,16 +11,6 @@
 
 namespace onceproxy::http {
 
-namespace {
-
-/// A policy that is off and asks nothing of the body lets the request stream by untouched.
-bool switched_off(const gate::Rules& rules, const policies::Policy& policy) {
-  return rules.enforcement(policy).mode == policies::Enforcement::Mode::off &&
-         policy.match.where.empty() && !policy.match.method_override;
-}
-
-}  // namespace
-
 Exchange Dispatcher::begin(Client& client, RequestMemory& memory,
                            Exchange::Clock::time_point began) {
   const std::shared_ptr<const Setup>& setup = parts_.setup;
@@ -32,10 +22,10 @@ Exchange Dispatcher::begin(Client& client, RequestMemory& memory,
 
 /// Whether the body is to be read and the gate to be asked. A policy that is off is noted.
 bool Dispatcher::may_be_covered(Exchange& exchange, const Candidates& candidates) {
-  if (candidates.empty()) return false;
-  const policies::Policy& first = *candidates.front();
-  if (!switched_off(exchange.rules(), first)) return true;
-  exchange.covered_by(first);
+  const Coverage coverage(exchange.rules(), candidates);
+  if (coverage.none()) return false;
+  if (!coverage.switched_off()) return true;
+  exchange.covered_by(coverage.first());
   parts_.metrics.unprotected(exchange.policy_id(), telemetry::Unprotected::off);
   return false;
 }

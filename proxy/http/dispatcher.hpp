@@ -46,6 +46,8 @@ class Dispatcher {
   /// that was possible.
   Task<void> dispatch(Client& client, Exchange& exchange);
 
+  NearMisses& near_misses() { return near_misses_; }
+
  private:
   using Candidates = std::vector<const policies::Policy*>;
 

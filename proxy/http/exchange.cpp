@@ -18,7 +18,11 @@ Exchange::Exchange(Client& client, RequestMemory& memory, std::shared_ptr<const 
       date_(date),
       trace_(reports.begin_trace(memory.head.traceparent)),
       began_(began),
-      keep_alive_(memory.head.keep_alive) {}
+      keep_alive_(memory.head.keep_alive) {
+  if (const auto& format = setup_->options.access_format) {
+    notes_ = std::make_unique<AccessNotes>(*format, memory.head, client);
+  }
+}
 
 telemetry::PolicyId Exchange::policy_id() const {
   return policy_ == nullptr ? telemetry::no_policy : rules().id(*policy_);
@@ -74,8 +78,13 @@ Task<void> Exchange::answer(Decision decision, gate::Answer answer, std::string_
     gate::let_read(answer, *cors, request_.origin());
   }
   write_answer(answer, client_side(), decided, client_.out);
+  answer_head_is(client_.out);
+  if (notes_) notes_->answered_here = true;
   const io::IoResult written = co_await client_.write(client_.out);
-  if (written.error != io::IoError::none) keep_alive_ = false;
+  if (written.error != io::IoError::none) {
+    keep_alive_ = false;
+    client_left();
+  }
   finish(decision, answer.status, written.bytes, error);
 }
 
@@ -120,8 +129,11 @@ void Exchange::finish(Decision decision, int status, std::uint64_t response_byte
   record.duration = ended - began_;
   record.upstream_duration = forward_.duration;
   record.error = error.empty() ? std::string_view(unnamed_) : error;
+  telemetry::AccessDetails details;
+  if (notes_) details = notes_->details(record, forward_);
   reports_.ended({record, trace_, forward_, *setup_, request_.head(), client_.secure(), policy_,
-                  fingerprint_, whole_body_, answer_body_bytes_, began_, ended});
+                  fingerprint_, whole_body_, answer_body_bytes_, began_, ended,
+                  notes_ ? &details : nullptr});
 }
 
 }  // namespace onceproxy::http

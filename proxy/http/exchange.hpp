@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "proxy/gate/gate.hpp"
+#include "proxy/http/access_notes.hpp"
 #include "proxy/http/client.hpp"
 #include "proxy/http/forward_record.hpp"
 #include "proxy/http/head_writer.hpp"
@@ -44,6 +45,8 @@ class Exchange {
   const gate::Rules& rules() const { return *setup_->rules; }
   Clock::time_point began() const { return began_; }
   RequestTrace& trace() { return trace_; }
+  /// The value of a Date field now.
+  std::string_view date() const { return date_.text(); }
 
   // What the steps find out.
   /// This policy covers the request, or decides about it as if it did.
@@ -65,6 +68,14 @@ class Exchange {
   void answer_body_has(std::size_t bytes) { answer_body_bytes_ = bytes; }
   /// The forward as it is now. The first time, it is counted, and its status stands.
   void note_upstream(const ForwardRecord& forward);
+  /// The client closed the connection before all was sent to it, or received from it.
+  void client_left() {
+    if (notes_) notes_->client_left = true;
+  }
+  /// `head` was written to the client, or is about to be: for the access log.
+  void answer_head_is(std::string_view head) {
+    if (notes_) notes_->keep_answer_head(head);
+  }
   /// The connection carries no other request.
   void close_behind() { keep_alive_ = false; }
   /// Whether it may.
@@ -113,6 +124,8 @@ class Exchange {
   std::optional<std::string_view> whole_body_;
   std::optional<std::uint64_t> answer_body_bytes_;
   ForwardRecord forward_;
+  /// nullptr: log.access_format is not configured.
+  std::unique_ptr<AccessNotes> notes_;
   bool keep_alive_;
 };
 

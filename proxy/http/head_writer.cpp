@@ -277,9 +277,14 @@ void write_answer(const gate::Answer& answer, const ClientSide& client,
   if (!bodiless && !client.to_head) out += answer.body;
 }
 
+void write_chunk_size(std::size_t bytes, std::string& out) {
+  append_number(out, bytes, 16);
+  out.append("\r\n");
+}
+
 void write_chunk(std::string_view data, std::string& out) {
-  append_number(out, data.size(), 16);
-  out.append("\r\n").append(data).append("\r\n");
+  write_chunk_size(data.size(), out);
+  out.append(data).append(chunk_end);
 }
 
 }  // namespace onceproxy::http

@@ -112,6 +112,9 @@ void write_answer(const gate::Answer& answer, const ClientSide& client,
 
 /// One chunk (RFC 9112 7.1); `data` must not be empty.
 void write_chunk(std::string_view data, std::string& out);
+/// What stands before and after the data of one that is not copied.
+void write_chunk_size(std::size_t bytes, std::string& out);
+inline constexpr std::string_view chunk_end = "\r\n";
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 }  // namespace onceproxy::http

@@ -7,6 +7,7 @@
 #include "policies/cors.hpp"
 #include "proxy/http/limits.hpp"
 #include "proxy/io/endpoint.hpp"
+#include "proxy/telemetry/access_format.hpp"
 #include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
@@ -35,6 +36,8 @@ struct Options {
   bool identifies_clients = false;
   /// For answers made here; absent: none. A policy's own rules stand in for it.
   std::optional<policies::Cors> cors = std::nullopt;
+  /// How a request is written to the access log; nullptr: as log.format says.
+  std::shared_ptr<const telemetry::AccessFormat> access_format = nullptr;
 };
 
 }  // namespace onceproxy::http

@@ -119,16 +119,20 @@ io::Stream::Parts Passing::first_parts() {
   const bool chunked = request_.head().framing.kind == Framing::Kind::chunked;
   if (body_) {
     if (!chunked) return {client_.out, *body_};
-    if (!body_->empty()) write_chunk(*body_, client_.out);
-    client_.out += last_chunk;
-    return {client_.out};
+    if (body_->empty()) {
+      client_.out += last_chunk;
+      return {client_.out};
+    }
+    write_chunk_size(body_->size(), client_.out);
+    return {client_.out, *body_, chunk_end, last_chunk};
   }
   if (begun_) {
     exchange_.add_request_bytes(begun_->size());
     upload_ = Upload::pending;
     if (!chunked) return {client_.out, *begun_};
-    if (!begun_->empty()) write_chunk(*begun_, client_.out);
-    return {client_.out};
+    if (begun_->empty()) return {client_.out};
+    write_chunk_size(begun_->size(), client_.out);
+    return {client_.out, *begun_, chunk_end};
   }
   request_.begin_body();
   while (true) {
@@ -168,7 +172,7 @@ Task<io::IoResult> Passing::upload_piece(std::string_view data) {
   end[0] = '\r';
   end[1] = '\n';
   const io::Stream::Parts parts{std::string_view(size, static_cast<std::size_t>(end + 2 - size)),
-                                data, "\r\n"};
+                                data, chunk_end};
   const io::IoResult written = co_await call_.connection->write(parts);
   co_return written;
 }
@@ -263,11 +267,14 @@ Task<void> Passing::end_upload() {
 /// RFC 9110 9.2.2: a safe request that a kept connection did not answer may be sent again.
 bool Passing::repeatable() const {
   const std::string_view method = request_.head().method;
-  return (method == "GET" || method == "HEAD" || method == "OPTIONS") &&
+  // One that a policy covers is not safe, whatever its method.
+  return exchange_.policy() == nullptr &&
+         (method == "GET" || method == "HEAD" || method == "OPTIONS") &&
          request_.head().framing.kind == Framing::Kind::none && !websocket_;
 }
 
 Task<void> Passing::respond() {
+  bool client_reads = true;
   while (true) {
     UpstreamCall::HeadRead read = co_await call_.read_head();
     if (read.failure && read.closed_unanswered && call_.connection->reused() && repeatable() &&
@@ -287,10 +294,10 @@ Task<void> Passing::respond() {
       co_return;
     }
     if (!call_.interim()) break;
-    if (request_.head().minor_version == 1) {
-      const bool sent = co_await relay_.run_interim();
+    if (request_.head().minor_version == 1 && client_reads) {
+      client_reads = co_await relay_.run_interim();
       // A client that is gone is found out by the final answer.
-      if (!sent) exchange_.close_behind();
+      if (!client_reads) exchange_.close_behind();
     }
     call_.drop_interim();
   }
@@ -343,6 +350,7 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
   }
   if (upload_ == Upload::client_failed) {
     exchange_.close_behind();
+    exchange_.client_left();
     exchange_.finish(exchange_.unreserved(), client_closed, 0, "The client left within its body.");
     co_return;
   }

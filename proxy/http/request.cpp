@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "policies/path.hpp"
 #include "proxy/http/guarded_fields.hpp"
+#include "proxy/http/request_path.hpp"
 #include "store/random.hpp"
 
 namespace onceproxy::http {
@@ -72,25 +72,7 @@ CertificateField Request::certificate_field() const {
 }
 
 std::optional<BadHead> Request::read_path() {
-  view_.path = head_.path;
-  if (head_.path == "*") return std::nullopt;
-  const auto path =
-      policies::normalize_path(head_.path, path_memory_, options_.limits.pass_encoded_slashes);
-  if (path) {
-    view_.path = *path;
-    return std::nullopt;
-  }
-  switch (path.error()) {
-    case policies::PathError::not_absolute:
-      return BadHead{400, "target", "The path does not begin with a slash."};
-    case policies::PathError::bad_encoding:
-      return BadHead{400, "target", "The path holds a percent sign without two digits."};
-    case policies::PathError::encoded_delimiter:
-      break;
-  }
-  return BadHead{400, "encoded-delimiter",
-                 "The path holds an encoded slash, backslash or NUL; limits.encoded_slashes: pass "
-                 "takes slashes and backslashes."};
+  return http::read_path(head_, options_.limits.pass_encoded_slashes, path_memory_, view_.path);
 }
 
 void Request::begin_body() {

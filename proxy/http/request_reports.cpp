@@ -21,7 +21,12 @@ void RequestReports::ended(const RequestReport& report) {
   if (record.shadow) metrics_.shadow(id, *record.shadow);
   // Of what was not sent, the wait was not ours.
   if (report.forward.sent()) metrics_.latency_added(id, record.duration - report.forward.duration);
-  access_log_->write(record);
+  if (const auto& format = report.setup.options.access_format) {
+    const telemetry::AccessDetails none;
+    access_log_->write(record, *format, report.details != nullptr ? *report.details : none);
+  } else {
+    access_log_->write(record);
+  }
   if (capture_ != nullptr && capture_->on()) capture(report);
   if (report.trace.sampled()) {
     report.trace.record({record, report.forward, report.setup, report.head, report.secure,
@@ -30,9 +35,13 @@ void RequestReports::ended(const RequestReport& report) {
   }
 }
 
-void RequestReports::turned_away(const telemetry::AccessRecord& record) {
+void RequestReports::turned_away(const telemetry::AccessRecord& record, const Setup& setup) {
   metrics_.request(telemetry::no_policy, record.decision, record.duration);
-  access_log_->write(record);
+  if (const auto& format = setup.options.access_format) {
+    access_log_->write(record, *format, {});
+  } else {
+    access_log_->write(record);
+  }
 }
 
 void RequestReports::flush() {

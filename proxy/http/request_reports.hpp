@@ -39,6 +39,8 @@ struct RequestReport {
   std::optional<std::uint64_t> answer_body_bytes;
   std::chrono::steady_clock::time_point began;
   std::chrono::steady_clock::time_point ended;
+  /// nullptr: log.access_format gets no more than the record, or there is none.
+  const telemetry::AccessDetails* details = nullptr;
 };
 
 class RequestReports {
@@ -60,7 +62,7 @@ class RequestReports {
   /// A request is over.
   void ended(const RequestReport& report);
   /// A connection was refused before a request was read.
-  void turned_away(const telemetry::AccessRecord& record);
+  void turned_away(const telemetry::AccessRecord& record, const Setup& setup);
 
   /// Hands on what was told since. To be called a few times a second.
   void flush();

@@ -83,6 +83,8 @@ Task<void> ReservedForward::forward_by(UpstreamCall& call, gate::Forward reserva
       co_await parts_.gate.settle(exchange_.rules(), std::move(reservation), outcome);
   trace.mark(TraceMark::settle_ends);
   if (settlement.answer) {
+    // What is still being sent of the request lies where the answer is written next.
+    if (sending_.running()) call.connection->close();
     co_await exchange_.answer(settlement.decision, std::move(*settlement.answer),
                               why_failed(outcome));
   } else if (whole_) {
@@ -131,14 +133,16 @@ Task<void> ReservedForward::send_rest(UpstreamCall& call) {
 
 Task<std::optional<gate::Unknown>> ReservedForward::read_final_head(UpstreamCall& call,
                                                                     AnswerRelay& relay) {
+  bool client_reads = true;
   while (true) {
     const UpstreamCall::HeadRead read = co_await call.read_head();
     if (read.failure) co_return read.failure;
     if (!call.interim()) co_return std::nullopt;
     // The client had its 100 from here, or asked for none.
-    if (call.head.status != 100 && request_.head().minor_version == 1) {
-      const bool sent = co_await relay.run_interim();
-      if (!sent) exchange_.close_behind();
+    if (call.head.status != 100 && request_.head().minor_version == 1 && client_reads) {
+      client_reads = co_await relay.run_interim();
+      // A client that takes nothing must not hold up the outcome again.
+      if (!client_reads) client_.close();
     }
     call.drop_interim();
   }

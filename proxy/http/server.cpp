@@ -44,15 +44,17 @@ std::size_t answers_max(const Options& options, const gate::Rules& rules) {
 Server::Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
                store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
                telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-               telemetry::Tracer* tracer, telemetry::Capture* capture)
+               telemetry::Tracer* tracer, telemetry::Capture* capture,
+               gate::Acknowledger* acknowledger, const SideListener& side)
     : shared_{store,
               clock,
               metrics,
               access_log,
               tracer,
               capture,
-              UpstreamAddress(options.upstream.endpoint,
-                              [&metrics] { metrics.upstream_lookup_failed(); }),
+              UpstreamAddress(
+                  options.upstream.endpoint, [&metrics] { metrics.upstream_lookup_failed(); },
+                  options.upstream.tls),
               Slots(options.limits.connections),
               Slots(options.upstream.connections_max,
                     [this] {
@@ -61,12 +63,13 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               Slots(options.upstream.concurrency_max),
               BufferBudget(telemetry::Buffered::bodies),
               BufferBudget(telemetry::Buffered::answers),
-              workers} {
+              workers,
+              acknowledger} {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;
   for (std::size_t i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, setup));
+    workers_.push_back(std::make_unique<Worker>(shared_, setup, side.make));
     loops.push_back(&workers_.back()->loop());
     serving_.push_back(false);
   }
@@ -77,6 +80,12 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
       workers_[i]->listen(std::move(bound.acceptors[i]), each.tls);
     }
   }
+  if (!side.make) return;
+  io::BoundAddress bound = io::bind_listeners(side.endpoint, loops);
+  side_address_ = std::move(bound.text);
+  for (std::size_t i = 0; i < workers; ++i) {
+    workers_[i]->listen_beside(std::move(bound.acceptors[i]));
+  }
 }
 
 Server::~Server() {
@@ -84,7 +93,7 @@ Server::~Server() {
 }
 
 void Server::configure(const Options& options, std::shared_ptr<const gate::Rules> rules) {
-  shared_.upstream_address.move(options.upstream.endpoint);
+  shared_.upstream_address.move(options.upstream.endpoint, options.upstream.tls);
   shared_.client_slots.set_limit(options.limits.connections);
   shared_.upstream_slots.set_limit(options.upstream.connections_max);
   shared_.turns.set_limit(options.upstream.concurrency_max);

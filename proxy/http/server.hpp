@@ -17,20 +17,33 @@
 
 namespace onceproxy::http {
 
+/// How the upstream is reached, and what bounds that, for whoever sends it more than the requests
+/// of clients. Stays as long as the server.
+struct UpstreamShare {
+  UpstreamAddress& address;
+  Slots& connections;
+  Slots& turns;
+  std::atomic<std::size_t>& waiting_bytes;
+};
+
 class Server {
  public:
   /// Binds every address at once; throws std::system_error with a message that names the one that
   /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced. No `capture`: nothing
-  /// is captured.
+  /// is captured. No `acknowledger`: listeners are not waited for. `side`: the port beside the data
+  /// port.
   Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
          store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
          telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
-         telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr);
+         telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr,
+         gate::Acknowledger* acknowledger = nullptr, const SideListener& side = {});
   /// Drains first, without patience.
   ~Server();
 
   /// host:port as bound.
   const std::vector<std::string>& addresses() const { return addresses_; }
+  /// Of the port beside it, as bound; empty: there is none.
+  const std::string& side_address() const { return side_address_; }
 
   /// Another configuration from now on: when this returns, no request that begins is served by the
   /// one before, and those under way end with it. Only a worker that hangs keeps the old one
@@ -50,6 +63,9 @@ class Server {
     std::size_t turns_max;
   };
   UpstreamUse upstream_use() const;
+  UpstreamShare upstream_share() {
+    return {shared_.upstream_address, shared_.upstream_slots, shared_.turns, shared_.waiting_bytes};
+  }
   /// Connections of clients that are open.
   std::size_t clients() const { return shared_.client_slots.used(); }
 
@@ -72,6 +88,7 @@ class Server {
 
   Shared shared_;
   std::vector<std::string> addresses_;
+  std::string side_address_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   mutable std::mutex mutex_;

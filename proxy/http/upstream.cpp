@@ -101,10 +101,9 @@ UpstreamPool::~UpstreamPool() = default;
 
 bool UpstreamPool::address_outdated(UpstreamConnection& connection) const {
   UpstreamConnection::Destination& destination = connection.destination;
-  if (destination.tls != options().tls) return true;
   const std::uint64_t generation = address_.generation();
   if (destination.generation == generation) return false;
-  if (!address_.has(destination.address)) return true;
+  if (!address_.has(destination.address, destination.tls)) return true;
   destination.generation = generation;
   return false;
 }
@@ -189,7 +188,8 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
     UpstreamConnection& connection = *acquired.connection;
     connection.expire_after(options().connect_timeout);
     error = co_await connection.connect(found->addresses, options().connect_timeout);
-    if (error == io::IoError::none && options().tls) error = co_await secure(connection);
+    connection.destination.tls = found->tls;
+    if (error == io::IoError::none && found->tls) error = co_await secure(connection);
     connection.disarm();
     connection.destination.generation = found->generation;
     connection.destination.address = found->addresses[connection.connected_to()];
@@ -211,7 +211,8 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
 
 Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
   using telemetry::TlsPort;
-  connection.destination.tls = options().tls;
+  // It was closed in the round in which it was connected: the worker ends.
+  if (!connection.open()) co_return io::IoError::broken;
   connection.speak_tls(connection.destination.tls->context());
   const io::IoError error = co_await connection.handshake();
   if (error == io::IoError::none) {

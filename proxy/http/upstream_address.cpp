@@ -42,7 +42,9 @@ std::optional<io::SocketAddress> known_address(const Endpoint& endpoint) {
   return tcp::endpoint(address, endpoint.port);
 }
 
-std::string text_of(const io::SocketAddress& address) {
+}  // namespace
+
+std::string address_text(const io::SocketAddress& address) {
   if (address.protocol().family() == AF_UNIX) {
     io::asio::local::stream_protocol::endpoint local;
     std::memcpy(local.data(), address.data(), address.size());
@@ -54,8 +56,6 @@ std::string text_of(const io::SocketAddress& address) {
   ip.resize(address.size());
   return Endpoint{ip.address().to_string(), ip.port(), ""}.text();
 }
-
-}  // namespace
 
 std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved) {
   std::vector<io::SocketAddress> first, second;
@@ -73,30 +73,39 @@ std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAdd
   return order;
 }
 
-UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed)
+UpstreamAddress::UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed,
+                                 Tls tls)
     : lookup_failed_(std::move(lookup_failed)) {
-  move(endpoint);
+  move(endpoint, std::move(tls));
 }
 
 UpstreamAddress::~UpstreamAddress() {
-  lookups_.stop();
+  if (lookups_) lookups_->context.stop();
   if (thread_.joinable()) thread_.join();
 }
 
-void UpstreamAddress::move(const Endpoint& endpoint) {
+void UpstreamAddress::move(const Endpoint& endpoint, Tls tls) {
   {
     const std::lock_guard lock(mutex_);
-    if (endpoint == endpoint_) return;
+    if (endpoint == endpoint_) {
+      if (tls == tls_) return;
+      tls_ = std::move(tls);
+      // While the endpoint is still to be found, what serves is the one before, with its own TLS.
+      if (found_ && !moving_) put(found_->addresses, tls_, true);
+      return;
+    }
   }
   const std::optional<io::SocketAddress> known = known_address(endpoint);
   {
     const std::lock_guard lock(mutex_);
     endpoint_ = endpoint;
+    tls_ = std::move(tls);
     is_name_ = !known;
     moving_ = !known;
-    if (known) put({*known}, true);
+    if (known) put({*known}, tls_, true);
   }
   if (known) return;
+  if (!lookups_) lookups_ = std::make_unique<Lookups>();
   look_up();
   if (thread_.joinable()) return;
   look_up_later();
@@ -104,16 +113,16 @@ void UpstreamAddress::move(const Endpoint& endpoint) {
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { lookups_.run(); });
+  thread_ = std::thread([this] { lookups_->context.run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-/// With the lock held. `moved`: they are those of another endpoint.
-void UpstreamAddress::put(std::vector<io::SocketAddress> addresses, bool moved) {
+/// With the lock held. `moved`: they are those of another endpoint, or their TLS is another.
+void UpstreamAddress::put(std::vector<io::SocketAddress> addresses, const Tls& tls, bool moved) {
   // A resolver that turns the order round with each answer changes nothing for connections.
   const bool same = !moved && found_ && std::ranges::is_permutation(found_->addresses, addresses);
   const std::uint64_t generation = same ? found_->generation : generation_ + 1;
-  found_ = std::make_shared<const Found>(Found{std::move(addresses), generation});
+  found_ = std::make_shared<const Found>(Found{std::move(addresses), generation, tls});
   generation_ = generation;
 }
 
@@ -122,9 +131,10 @@ std::shared_ptr<const UpstreamAddress::Found> UpstreamAddress::get() const {
   return found_;
 }
 
-bool UpstreamAddress::has(const io::SocketAddress& address) const {
+bool UpstreamAddress::has(const io::SocketAddress& address, const Tls& tls) const {
   const std::lock_guard lock(mutex_);
-  return found_ && std::ranges::find(found_->addresses, address) != found_->addresses.end();
+  return found_ && found_->tls == tls &&
+         std::ranges::find(found_->addresses, address) != found_->addresses.end();
 }
 
 void UpstreamAddress::prefer(const io::SocketAddress& address) {
@@ -134,7 +144,8 @@ void UpstreamAddress::prefer(const io::SocketAddress& address) {
   const auto place = std::ranges::find(addresses, address);
   if (place == addresses.end()) return;
   std::rotate(addresses.begin(), place, place + 1);
-  put(std::move(addresses), false);
+  const Tls tls = found_->tls;
+  put(std::move(addresses), tls, false);
 }
 
 UpstreamAddress::Place UpstreamAddress::place() const {
@@ -143,7 +154,7 @@ UpstreamAddress::Place UpstreamAddress::place() const {
   if (!found_) return place;
   for (const io::SocketAddress& address : found_->addresses) {
     if (!place.found.empty()) place.found += ", ";
-    place.found += text_of(address);
+    place.found += address_text(address);
   }
   return place;
 }
@@ -155,7 +166,7 @@ void UpstreamAddress::look_up() {
     if (!is_name_) return;
     endpoint = endpoint_;
   }
-  tcp::resolver resolver(lookups_);
+  tcp::resolver resolver(lookups_->context);
   io::ErrorCode error;
   const auto results =
       resolver.resolve(endpoint.host, std::to_string(endpoint.port),
@@ -171,12 +182,14 @@ void UpstreamAddress::look_up() {
   for (const auto& result : results) resolved.emplace_back(result.endpoint());
   const std::lock_guard lock(mutex_);
   // It may have moved on while the resolver took its time.
-  if (endpoint_ == endpoint) put(in_order_of_trial(resolved), std::exchange(moving_, false));
+  if (endpoint_ == endpoint) {
+    put(in_order_of_trial(resolved), tls_, std::exchange(moving_, false));
+  }
 }
 
 void UpstreamAddress::look_up_later() {
-  next_lookup_.expires_after(lookup_interval);
-  next_lookup_.async_wait([this](const io::ErrorCode& error) {
+  lookups_->next.expires_after(lookup_interval);
+  lookups_->next.async_wait([this](const io::ErrorCode& error) {
     if (error) return;
     look_up();
     look_up_later();

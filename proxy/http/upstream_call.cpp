@@ -39,8 +39,8 @@ UpstreamCall::~UpstreamCall() {
   if (!upstream_may_be_at_work()) return;
   try {
     AbandonedCall::Rest rest{
-        std::move(connection), std::move(policy_turn_), std::move(turn_), setup_, method_,
-        std::move(body_)};
+        setup_,  std::move(connection), std::move(policy_turn_), std::move(turn_),
+        method_, std::move(body_)};
     upstream_.abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
     // The turns were given back while unwinding: less is kept to than should be, and all go on.
@@ -70,20 +70,21 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     const bool taken = co_await take_turns(bytes);
     if (!taken) {
       co_return Failure(
-          NotSent{NotSent::Reason::busy, "A turn did not come in time, or too many wait."});
+          not_sent({NotSent::Reason::busy, "A turn did not come in time, or too many wait."}));
     }
   }
   while (true) {
     connection = upstream_.take_idle();
     if (!connection) {
       UpstreamPool::Acquired acquired = co_await upstream_.acquire(bytes);
-      if (!acquired.connection) co_return Failure(acquired.error);
+      if (!acquired.connection) co_return Failure(not_sent(acquired.error));
       connection = std::move(acquired.connection);
     }
     if (cut_) {
       co_return Failure(
-          NotSent{NotSent::Reason::busy, "The reservation's lease ended before it was sent."});
+          not_sent({NotSent::Reason::busy, "The reservation's lease ended before it was sent."}));
     }
+    if (setup_->options.access_format) host_ = address_text(connection->destination.address);
     sent_at_ = steady_clock::now();
     unsent_ = false;
     const bool reused = connection->reused();
@@ -99,18 +100,27 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
-    if (reused && written.error != io::IoError::timed_out) upstream_.lost(*connection);
+    if (reused && written.error != io::IoError::timed_out) note_lost();
     connection.reset();
     // Not one byte was taken: certain not to be executed. A kept connection may have been closed
     // by its peer meanwhile, which a new one tells.
     if (written.nothing_left() && reused) continue;
     if (written.nothing_left()) {
       co_return Failure(
-          NotSent{NotSent::Reason::unreachable, "The upstream closed the connection."});
+          not_sent({NotSent::Reason::unreachable, "The upstream closed the connection."}));
     }
-    co_return Failure(Unknown{written.error == io::IoError::timed_out,
-                              "The connection broke while the request was sent."});
+    const bool stalled = written.error == io::IoError::timed_out;
+    fault_ = stalled ? ForwardFault::timed_out : ForwardFault::broken;
+    co_return Failure(Unknown{stalled, "The connection broke while the request was sent."});
   }
+}
+
+/// Notes the failure for the access log.
+NotSent UpstreamCall::not_sent(NotSent why) {
+  fault_ = why.reason == NotSent::Reason::busy      ? ForwardFault::overflow
+           : why.reason == NotSent::Reason::timeout ? ForwardFault::connect_timeout
+                                                    : ForwardFault::unreachable;
+  return why;
 }
 
 void UpstreamCall::keep_rest(const io::Stream::Parts& parts, std::size_t written) {
@@ -146,7 +156,13 @@ void UpstreamCall::cut() {
   cut_ = true;
   if (!connection) return;
   spoiled = true;
-  give_up();
+  // Also what is just being written ends.
+  connection->close();
+}
+
+/// A kept connection proved to be ended. One that was closed here says nothing about the upstream.
+void UpstreamCall::note_lost() {
+  if (connection->open()) upstream_.lost(*connection);
 }
 
 Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
@@ -155,7 +171,9 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   while (true) {
     const std::size_t end = find_head_end(connection->buffer.view(), searched);
     if (end > 0) {
-      co_return HeadRead{check_head(connection->buffer.view().substr(0, end)), false};
+      const auto refused = check_head(connection->buffer.view().substr(0, end));
+      if (refused) fault_ = ForwardFault::malformed;
+      co_return HeadRead{refused, false};
     }
     searched = connection->buffer.size();
     const io::IoError error = co_await connection->fill(bytes_max);
@@ -165,9 +183,9 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
       co_return HeadRead{
           Unknown{false, "The answer's head is larger than upstream.head_bytes allows."}, false};
     }
-    timed_out = error == io::IoError::timed_out;
+    timed_out = error == io::IoError::timed_out || cut_;
     const bool unanswered = connection->buffer.empty() && interims_ == 0 && !timed_out;
-    if (unanswered && connection->reused()) upstream_.lost(*connection);
+    if (unanswered && connection->reused()) note_lost();
     co_return HeadRead{
         Unknown{timed_out, timed_out ? std::string_view("No answer came in time.")
                                      : std::string_view("The connection ended without an answer.")},
@@ -211,6 +229,9 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
 
 /// A read failed. Whether the upstream may still be at work on the request.
 void UpstreamCall::note_end(io::IoError error) {
+  fault_ = error == io::IoError::timed_out ? ForwardFault::timed_out
+           : error == io::IoError::no_room ? ForwardFault::malformed
+                                           : ForwardFault::broken;
   if (error == io::IoError::timed_out) return;
   // What was cancelled here goes on there.
   if (error == io::IoError::broken && connection->quiet(true)) return;
@@ -243,6 +264,7 @@ BodyReader::Piece UpstreamCall::take_body() {
     malformed_ = "The answer's body is malformed at byte ";
     malformed_.append(std::to_string(chunks.fault_at())).append(": ").append(chunks.fault()) += '.';
     body_error = malformed_;
+    fault_ = ForwardFault::malformed;
   }
   return piece;
 }
@@ -286,7 +308,7 @@ Task<BodyReader::Piece> UpstreamCall::read_body(io::Piped* piped) {
       co_return BodyReader::Piece{BodyReader::State::end, {}};
     }
     note_end(error);
-    timed_out = error == io::IoError::timed_out;
+    timed_out = error == io::IoError::timed_out || cut_;
     body_error = timed_out ? "The answer stopped coming." : "The answer broke off.";
     co_return BodyReader::Piece{BodyReader::State::malformed, {}};
   }
@@ -316,7 +338,7 @@ std::chrono::nanoseconds UpstreamCall::duration() const {
 }
 
 ForwardRecord UpstreamCall::record(int status) const {
-  return {true, timed_out, status, sent_at_, duration()};
+  return {true, timed_out, status, sent_at_, duration(), fault_, host_};
 }
 
 }  // namespace onceproxy::http

@@ -113,6 +113,8 @@ class UpstreamCall {
   Task<BodyReader::Piece> read_body(io::Piped* piped);
   bool upstream_may_be_at_work() const;
   void note_end(io::IoError error);
+  void note_lost();
+  gate::NotSent not_sent(gate::NotSent why);
   void keep_rest(const io::Stream::Parts& parts, std::size_t written);
   std::optional<gate::Unknown> check_head(std::string_view bytes);
   std::string_view malformed_head(const BadHead& bad, std::string_view bytes);
@@ -128,6 +130,9 @@ class UpstreamCall {
   std::chrono::steady_clock::time_point sent_at_{};
   std::chrono::nanoseconds until_end_{-1};
   int interims_ = 0;
+  ForwardFault fault_ = ForwardFault::none;
+  /// Where the request was sent; only where the access log may tell.
+  std::string host_;
   bool unsent_ = false;
   bool cut_ = false;
   io::Stream::Parts rest_;

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "proxy/http/head_writer.hpp"
-#include "proxy/io/foreign_socket.hpp"
-#include "proxy/io/loop_timer.hpp"
 #include "proxy/telemetry/log.hpp"
 #include "store/random.hpp"
 
@@ -15,27 +13,21 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Much less than a sync takes to become durable.
-constexpr std::chrono::microseconds calls_held_max{500};
-
-/// The worker whose thread this is, while it is in Store::submit().
-thread_local const void* submitting = nullptr;
-
 /// How long clients may be sent that the time is over, before their sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
 
 }  // namespace
 
-Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
+Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side)
     : shared_(shared),
       setup_(std::move(setup)),
-      loop_([this] { tick(); }, [this](bool quiet) { return end_round(quiet); }),
-      delivered_waker_(loop_, [this] { run_delivered(); }),
+      loop_([this] { tick(); }, [this](bool quiet) { return calls_.end_round(quiet); }),
+      calls_(loop_, [&shared](store::Loop& loop) { shared.store.submit(loop); }),
       metrics_(shared.metrics.add_worker()),
       reports_(metrics_, shared.access_log.add_writer(),
                shared.tracer != nullptr ? shared.tracer->add_recorder() : nullptr, shared.capture),
-      gate_(shared.store, *this, shared.clock, metrics_),
-      upstream_(loop_, *this, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
+      gate_(shared.store, calls_, shared.clock, metrics_, shared.acknowledger),
+      upstream_(loop_, calls_, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
       dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,
                    BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
@@ -43,7 +35,11 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup)
       handshakes_(setup_, shared.workers),
       connection_parts_{
           loop_, setup_, dispatcher_, handshakes_, metrics_, shared.metrics.tls(),
-      } {}
+      } {
+  if (!side) return;
+  side_port_ = side({loop_, calls_, setup_, gate_, upstream_, reports_, dispatcher_.near_misses(),
+                     metrics_, date_});
+}
 
 Worker::~Worker() = default;
 
@@ -55,10 +51,11 @@ void Worker::listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort
 
 void Worker::run() {
   for (const auto& listener : listeners_) listener->start();
+  if (side_port_) side_port_->start();
   loop_.run();
   flush();
   // The store gives up what it kept for this loop, whose thread ends.
-  shared_.store.leave(*this);
+  shared_.store.leave(calls_);
 }
 
 /// What was told of requests leaves this thread.
@@ -87,49 +84,7 @@ void Worker::end_all() {
   if (loop_.now() - aborting_since_ < polite_time) return;
   upstream_.close_all();
   for (const auto& connection : connections_) connection->close();
-}
-
-void Worker::deliver(store::CallBase* first) noexcept {
-  store::CallBase* last = first;
-  while (last->next != nullptr) last = last->next;
-  bool wake = false;
-  {
-    const std::lock_guard lock(delivered_mutex_);
-    wake = delivered_first_ == nullptr;
-    (wake ? delivered_first_ : delivered_last_->next) = first;
-    delivered_last_ = last;
-  }
-  // What is answered within submit() is looked at when that returns.
-  if (wake && submitting != this) delivered_waker_.wake();
-}
-
-bool Worker::submits() {
-  if (!holds_calls_) held_since_ = loop_.now();
-  holds_calls_ = true;
-  return true;
-}
-
-/// The store's writer takes what was called for when there is nothing else to do here, or has been
-/// enough: the more it takes at once, the less each costs.
-bool Worker::end_round(bool quiet) {
-  if (!holds_calls_) return true;
-  if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
-  holds_calls_ = false;
-  submitting = this;
-  shared_.store.submit(*this);
-  submitting = nullptr;
-  run_delivered();
-  // What goes on may have called again.
-  return !holds_calls_;
-}
-
-std::unique_ptr<store::Timer> Worker::timer(std::chrono::milliseconds after,
-                                            std::function<void()> expired) {
-  return std::make_unique<io::LoopTimer>(loop_, after, std::move(expired));
-}
-
-std::unique_ptr<store::SocketWatch> Worker::watch(int descriptor, std::function<void()> ready) {
-  return std::make_unique<io::ForeignSocket>(loop_, descriptor, std::move(ready));
+  if (side_port_) side_port_->close();
 }
 
 void Worker::shares_shed() {
@@ -141,20 +96,6 @@ void Worker::shares_shed() {
   });
 }
 
-void Worker::run_delivered() {
-  store::CallBase* call = nullptr;
-  {
-    const std::lock_guard lock(delivered_mutex_);
-    call = std::exchange(delivered_first_, nullptr);
-  }
-  while (call != nullptr) {
-    // Resuming may end the call's life.
-    store::CallBase* const next = std::exchange(call->next, nullptr);
-    call->resume(*call);
-    call = next;
-  }
-}
-
 void Worker::drain() {
   loop_.post([this] {
     if (draining_) return;
@@ -162,6 +103,7 @@ void Worker::drain() {
     for (const auto& listener : listeners_) listener->stop();
     upstream_.drain();
     for (const auto& connection : connections_) connection->drain();
+    if (side_port_) side_port_->drain();
     stop_when_drained();
   });
 }
@@ -174,7 +116,12 @@ void Worker::abort() {
 }
 
 void Worker::reclaim_upstream() {
-  loop_.post([this] { upstream_.reclaim(); });
+  // One is enough, and a worker that has ended runs none.
+  if (reclaiming_.exchange(true)) return;
+  loop_.post([this] {
+    reclaiming_ = false;
+    upstream_.reclaim();
+  });
 }
 
 void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted) {
@@ -185,7 +132,8 @@ void Worker::adopt(std::shared_ptr<const Setup> setup, std::function<void()> ado
   });
 }
 
-void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) {
+void Worker::accepted(io::Socket socket, std::string client, std::uint16_t port,
+                      const tls::ServerPort* tls) {
   if (!shared_.client_slots.try_take()) {
     refuse_overload(std::move(socket), tls != nullptr);
     return;
@@ -194,6 +142,7 @@ void Worker::accepted(io::Socket socket, std::string client, const tls::ServerPo
       connection_parts_, std::move(socket), std::move(client), Slots::Taken(&shared_.client_slots),
       tls != nullptr ? tls->context() : nullptr);
   ClientConnection& started = *connection;
+  started.came_from(port);
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   io::start(serve(started));
@@ -233,7 +182,7 @@ void Worker::refuse_overload(io::Socket socket, bool secure) {
   record.decision = gate::Decision::busy;
   record.status = 503;
   record.error = "Too many connections.";
-  reports_.turned_away(record);
+  reports_.turned_away(record, *setup_);
 }
 
 void Worker::forget(ClientConnection& connection) {
@@ -249,7 +198,7 @@ void Worker::forget(ClientConnection& connection) {
 }
 
 void Worker::stop_when_drained() {
-  if (!draining_ || !connections_.empty()) return;
+  if (!draining_ || !connections_.empty() || (side_port_ && !side_port_->idle())) return;
   upstream_.close_idle();
   // Nobody is left who could take their turns. They end a little later; the next tick looks again.
   upstream_.stop_abandoned();

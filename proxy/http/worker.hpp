@@ -10,7 +10,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,12 +22,13 @@
 #include "proxy/http/http_date.hpp"
 #include "proxy/http/request_reports.hpp"
 #include "proxy/http/setup.hpp"
+#include "proxy/http/side_port.hpp"
 #include "proxy/http/upstream.hpp"
 #include "proxy/http/upstream_address.hpp"
+#include "proxy/io/call_loop.hpp"
 #include "proxy/io/event_loop.hpp"
 #include "proxy/io/listener.hpp"
 #include "proxy/io/pipes.hpp"
-#include "proxy/io/waker.hpp"
 #include "proxy/telemetry/access_log.hpp"
 #include "proxy/telemetry/capture.hpp"
 #include "proxy/telemetry/metrics.hpp"
@@ -56,13 +56,16 @@ struct Shared {
   BufferBudget bodies;
   BufferBudget answers;
   std::size_t workers = 1;
+  /// nullptr: listeners are not waited for.
+  gate::Acknowledger* acknowledger = nullptr;
   /// What the requests that wait for a turn or a connection take in memory.
   std::atomic<std::size_t> waiting_bytes = 0;
 };
 
-class Worker final : private store::Loop, private BufferBudget::Holder, private io::Listener::Owner {
+class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
  public:
-  Worker(Shared& shared, std::shared_ptr<const Setup> setup);
+  /// `side`: makes the port beside the data port; empty: there is none.
+  Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side = {});
   ~Worker();
 
   /// What a socket that listens for this worker is made on.
@@ -70,6 +73,8 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   /// Takes connections from a socket that listens, on the worker's loop; `tls`: they begin with a
   /// handshake. Before run().
   void listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
+  /// The same for the port beside it, which must be there.
+  void listen_beside(io::Acceptor acceptor) { side_port_->listen(std::move(acceptor)); }
 
   /// Serves until the worker is drained. Call once, on the worker's own thread.
   void run();
@@ -86,15 +91,10 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   void adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted);
 
  private:
-  // From the store's and other workers' threads:
-  void deliver(store::CallBase* first) noexcept override;
-  bool submits() override;
-  std::unique_ptr<store::Timer> timer(std::chrono::milliseconds after,
-                                      std::function<void()> expired) override;
-  bool watches() const override { return true; }
-  std::unique_ptr<store::SocketWatch> watch(int descriptor, std::function<void()> ready) override;
+  // From other workers' threads:
   void shares_shed() override;
-  void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) override;
+  void accepted(io::Socket socket, std::string client, std::uint16_t port,
+                const tls::ServerPort* tls) override;
   void not_accepted(const io::ErrorCode& error) override;
   void refuse_overload(io::Socket socket, bool secure);
   Task<void> serve(ClientConnection& connection);
@@ -102,24 +102,19 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   void tick();
   void end_all();
   void flush();
-  void run_delivered();
-  bool end_round(bool quiet);
   void stop_when_drained();
 
   Shared& shared_;
   std::shared_ptr<const Setup> setup_;
   io::EventLoop loop_;
   io::Pipes pipes_;
-  /// For what the store answers.
-  io::Waker delivered_waker_;
+  io::CallLoop calls_;
   telemetry::WorkerMetrics& metrics_;
 
-  // What other threads bring.
-  std::mutex delivered_mutex_;
-  store::CallBase* delivered_first_ = nullptr;
-  store::CallBase* delivered_last_ = nullptr;
   /// A look at the shares that were shed is on its way.
   std::atomic<bool> looks_at_shares_ = false;
+  /// So is a look for an idle connection that another worker waits for.
+  std::atomic<bool> reclaiming_ = false;
   std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
 
   // What serves requests.
@@ -134,13 +129,12 @@ class Worker final : private store::Loop, private BufferBudget::Holder, private 
   const ClientConnection::Parts connection_parts_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  /// nullptr: there is none.
+  std::unique_ptr<SidePort> side_port_;
 
   bool draining_ = false;
   bool aborting_ = false;
   std::chrono::steady_clock::time_point aborting_since_;
-  /// The store was called, and not woken yet.
-  bool holds_calls_ = false;
-  std::chrono::steady_clock::time_point held_since_;
 };
 
 }  // namespace onceproxy::http

@@ -40,7 +40,8 @@ void Port::close() {
   for (const auto& connection : connections_) connection->close();
 }
 
-void Port::accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) {
+void Port::accepted(io::Socket socket, std::string client, std::uint16_t,
+                    const tls::ServerPort* tls) {
   if (!slots_.try_take()) {
     // Closed without a word: a client that cannot connect tries another instance, or later.
     io::ErrorCode ignored;

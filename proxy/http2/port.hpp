@@ -49,7 +49,8 @@ class Port final : private io::Listener::Owner {
   bool idle() const { return connections_.empty() && parts_.handlers == 0; }
 
  private:
-  void accepted(io::Socket socket, std::string client, const tls::ServerPort* tls) override;
+  void accepted(io::Socket socket, std::string client, std::uint16_t port,
+                const tls::ServerPort* tls) override;
   void not_accepted(const io::ErrorCode& error) override;
   io::Task<void> serve(Connection& connection);
   void forget(Connection& connection);

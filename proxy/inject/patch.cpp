@@ -62,6 +62,17 @@ std::string quoted(std::string_view text) {
   return "\"" + std::string(text) + "\"";
 }
 
+/// Sets `port` to what an annotation names, where the pod has it.
+std::optional<Denied> read_port(const Pod& pod, const char* annotation,
+                                std::optional<std::uint16_t>& port) {
+  const std::string_view text = pod.annotation(annotation);
+  if (text.empty()) return std::nullopt;
+  port = parse_port(text);
+  if (port) return std::nullopt;
+  return Denied{std::string("annotation ") + annotation + ": " + quoted(text) +
+                " is not a port; give a number from 1 to 65535"};
+}
+
 /// What the pod asks for, or why it cannot have it.
 std::variant<Wish, Denied> wish_of(const Pod& pod, const Options& options) {
   Wish wish;
@@ -74,19 +85,31 @@ std::variant<Wish, Denied> wish_of(const Pod& pod, const Options& options) {
     return Denied{std::string("annotation ") + config_annotation + ": " + quoted(wish.config_map) +
                   " is not the name of a ConfigMap"};
   }
-  const std::string_view port = pod.annotation(port_annotation);
-  const auto parsed = port.empty() ? std::optional(options.port) : parse_port(port);
-  if (!parsed) {
-    return Denied{std::string("annotation ") + port_annotation + ": " + quoted(port) +
-                  " is not a port; give a number from 1 to 65535"};
+  std::optional<std::uint16_t> port = options.port;
+  if (auto denied = read_port(pod, port_annotation, port)) return *std::move(denied);
+  if (auto denied = read_port(pod, telemetry_annotation, wish.telemetry_port)) {
+    return *std::move(denied);
   }
-  wish.port = *parsed;
+  wish.port = *port;
   wish.store_volume = pod.annotation(store_annotation);
   if (!wish.store_volume.empty() && !pod.has_volume(wish.store_volume)) {
     return Denied{std::string("annotation ") + store_annotation + ": the pod has no volume " +
                   quoted(wish.store_volume)};
   }
+  if (pod.has_claimed_volume(wish.store_volume) && !pod.has_volume_group()) {
+    return Denied{std::string("annotation ") + store_annotation + ": the sidecar, user 10001, " +
+                  "could not write to volume " + quoted(wish.store_volume) +
+                  "; set the pod's securityContext.fsGroup"};
+  }
   return wish;
+}
+
+/// Whether a container of the pod has the port already.
+std::optional<Denied> taken(const Pod& pod, std::uint16_t port, const char* annotation) {
+  const std::string_view owner = pod.container_with_port(port);
+  if (owner.empty()) return std::nullopt;
+  return Denied{"port " + std::to_string(port) + " is declared by container " + quoted(owner) +
+                "; let onceproxy listen on another, and name it in annotation " + annotation};
 }
 
 /// What in the pod is in the sidecar's way.
@@ -94,10 +117,13 @@ std::optional<Denied> obstacle(const Pod& pod, const Wish& wish) {
   if (pod.operating_system() == "windows") {
     return Denied{"onceproxy runs on Linux, and the pod asks for windows"};
   }
-  if (const std::string_view taken = pod.container_with_port(wish.port); !taken.empty()) {
-    return Denied{"port " + std::to_string(wish.port) + " is declared by container " +
-                  quoted(taken) + "; let onceproxy listen on another, and name it in annotation " +
-                  port_annotation};
+  if (auto denied = taken(pod, wish.port, port_annotation)) return denied;
+  if (wish.telemetry_port) {
+    if (auto denied = taken(pod, *wish.telemetry_port, telemetry_annotation)) return denied;
+    if (*wish.telemetry_port == wish.port) {
+      return Denied{std::string("annotations ") + port_annotation + " and " + telemetry_annotation +
+                    " name the same port"};
+    }
   }
   const bool own_store = wish.store_volume.empty();
   for (const char* volume : {config_volume, own_store ? store_volume : config_volume}) {
@@ -130,6 +156,11 @@ Patched patch(const Pod& pod, const Wish& wish, const Options& options) {
                            std::to_string(given) + " to " + std::to_string(needed) +
                            ", so that requests under way can end");
   }
+  if (!wish.telemetry_port) {
+    out.warnings.push_back(std::string("onceproxy: there is no liveness probe, since no port is "
+                                       "known for it; name the telemetry port in annotation ") +
+                           telemetry_annotation);
+  }
   if (wish.store_volume.empty()) {
     out.warnings.push_back(std::string("onceproxy: the store is in an emptyDir, and is lost with "
                                        "the pod; name a volume in annotation ") +
@@ -155,7 +186,7 @@ bool is_object_name(std::string_view text) {
 
 Change change_of(const Pod& pod, std::string_view name_space, const Options& options) {
   const bool excluded = std::ranges::find(options.excluded, name_space) != options.excluded.end();
-  // The webhook's selectors leave these out already; here nobody depends on them.
+  // The webhook's selectors exclude these pods already; this does not depend on them.
   if (excluded || pod.label(label) != label_value) return Unchanged{};
   if (pod.has_sidecar()) return Unchanged{};
   auto wish = wish_of(pod, options);

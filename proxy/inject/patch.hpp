@@ -19,7 +19,7 @@ struct Denied {
 };
 struct Patched {
   telemetry::JsonArray operations;
-  /// What whoever makes the pod should know.
+  /// Warnings for the creator of the pod.
   std::vector<std::string> warnings;
 };
 using Change = std::variant<Unchanged, Denied, Patched>;

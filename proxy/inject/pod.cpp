@@ -98,6 +98,17 @@ bool Pod::has_volume(std::string_view name) const {
              [&](Tree::Index volume) { return text(member(volume, "name")) == name; });
 }
 
+bool Pod::has_claimed_volume(std::string_view name) const {
+  return any(spec("volumes"), [&](Tree::Index volume) {
+    return text(member(volume, "name")) == name &&
+           (member(volume, "persistentVolumeClaim") || member(volume, "ephemeral"));
+  });
+}
+
+bool Pod::has_volume_group() const {
+  return member(spec("securityContext"), "fsGroup").has_value();
+}
+
 bool Pod::has_sidecar() const {
   const auto is_it = [&](Tree::Index container) {
     return text(member(container, "name")) == container_name;

@@ -35,6 +35,10 @@ class Pod {
   /// Whether spec has a list of that name that is not null.
   bool has_list(std::string_view name) const;
   bool has_volume(std::string_view name) const;
+  /// The volume of that name is a claim's, so that its root is made by a driver, and mostly root's.
+  bool has_claimed_volume(std::string_view name) const;
+  /// Whether securityContext names a group that volumes are given to.
+  bool has_volume_group() const;
   /// It has a container of the sidecar's name, native or plain, whoever added it.
   bool has_sidecar() const;
   /// The container that declares the port; empty where none does.

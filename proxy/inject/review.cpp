@@ -78,7 +78,7 @@ tl::expected<Reviewed, std::string> review(std::string_view body, const Options&
   const std::string_view uid = request == nullptr ? "" : text(*tree, *request, "uid");
   if (uid.empty()) return tl::unexpected(std::string("the review has no request with a uid"));
 
-  Reviewed out{Verdict::unchanged, {}, {}, {}};
+  Reviewed out{PodResult::unchanged, {}, {}, {}};
   JsonObject response = allowed(uid);
   if (is_new_pod(*tree, *request)) {
     const JsonTree::Index* const found = object(*tree, *request, "object");
@@ -88,11 +88,11 @@ tl::expected<Reviewed, std::string> review(std::string_view body, const Options&
     out.pod = name_of(pod, name_space);
     const Change change = change_of(pod, name_space, options);
     if (const Denied* refusal = std::get_if<Denied>(&change)) {
-      out.verdict = Verdict::denied;
+      out.result = PodResult::denied;
       out.why = refusal->why;
       response = denied(uid, refusal->why);
     } else if (const Patched* patch = std::get_if<Patched>(&change)) {
-      out.verdict = Verdict::injected;
+      out.result = PodResult::injected;
       response = patched(uid, *patch);
     }
   }

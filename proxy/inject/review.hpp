@@ -10,14 +10,14 @@
 
 namespace onceproxy::inject {
 
-enum class Verdict {
+enum class PodResult {
   injected,   ///< the sidecar is added
   unchanged,  ///< it is there, or nobody asked for it
   denied,     ///< the pod may not be made
 };
 
 struct Reviewed {
-  Verdict verdict;
+  PodResult result;
   /// The AdmissionReview that answers, as JSON.
   std::string body;
   /// Of what the pod is called, as far as it is, and why it was denied; for the log.

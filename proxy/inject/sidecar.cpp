@@ -17,6 +17,8 @@ constexpr const char* config_directory = "/etc/onceproxy";
 constexpr const char* store_directory = "/var/lib/onceproxy";
 /// Between the end of the drain and SIGKILL.
 constexpr std::chrono::seconds end_time{5};
+/// The user and the group of the image.
+constexpr int sidecar_user = 10001;
 
 /// The program is found by the image's PATH.
 JsonArray command(const Options& options, Words words, Words more = {}) {
@@ -49,6 +51,17 @@ JsonObject probe(JsonArray command, int period_seconds, int failures) {
   return out;
 }
 
+/// Where the port is known the probe asks it, whatever becomes of the file: pods that work must not
+/// be restarted, all at once, since somebody has misspelt a key.
+JsonArray health(const Options& options, const Wish& wish, Words words = {}) {
+  if (!wish.telemetry_port) return command(options, {"health"}, words);
+  JsonArray out;
+  for (const char* word : {"onceproxy", "health", "--telemetry"}) out.emplace_back(word);
+  out.emplace_back("127.0.0.1:" + std::to_string(*wish.telemetry_port));
+  for (const std::string& word : words) out.emplace_back(word);
+  return out;
+}
+
 JsonObject lifecycle(const Options& options) {
   JsonObject out;
   out["preStop"] = exec(
@@ -67,7 +80,10 @@ JsonObject security() {
   JsonObject out;
   out["allowPrivilegeEscalation"] = false;
   out["readOnlyRootFilesystem"] = true;
+  // As the image has it. The pod's own user may be root, which the kubelet would refuse here.
   out["runAsNonRoot"] = true;
+  out["runAsUser"] = sidecar_user;
+  out["runAsGroup"] = sidecar_user;
   out["capabilities"] = std::move(capabilities);
   out["seccompProfile"] = std::move(seccomp);
   return out;
@@ -79,18 +95,24 @@ JsonObject resources(const Options& options) {
   requests["memory"] = options.memory_request;
   JsonObject limits;
   limits["memory"] = options.memory_limit;
+  if (!options.cpu_limit.empty()) limits["cpu"] = options.cpu_limit;
   JsonObject out;
   out["requests"] = std::move(requests);
   out["limits"] = std::move(limits);
   return out;
 }
 
+JsonObject port(const char* name, std::uint16_t number) {
+  JsonObject out;
+  out["name"] = name;
+  out["containerPort"] = int{number};
+  return out;
+}
+
 JsonArray ports(const Wish& wish) {
-  JsonObject port;
-  port["name"] = container_name;
-  port["containerPort"] = int{wish.port};
   JsonArray out;
-  out.emplace_back(std::move(port));
+  out.emplace_back(port(container_name, wish.port));
+  if (wish.telemetry_port) out.emplace_back(port(telemetry_port_name, *wish.telemetry_port));
   return out;
 }
 
@@ -119,13 +141,15 @@ Json sidecar(const Options& options, const Wish& wish) {
   out["image"] = options.image;
   if (!options.pull_policy.empty()) out["imagePullPolicy"] = options.pull_policy;
   out["restartPolicy"] = "Always";
-  out["command"] = command(options, {"run"}, {"--drain-time", text(options.drain_timeout)});
+  out["command"] = command(options, {"run"}, {"--drain-time", text(options.drain_time)});
   out["ports"] = ports(wish);
   // The store may be large, and a slow disk may keep its start.
-  out["startupProbe"] = probe(command(options, {"health"}), 1, 120);
-  out["readinessProbe"] = probe(command(options, {"health"}), 5, 2);
+  out["startupProbe"] = probe(health(options, wish), 1, 120);
+  out["readinessProbe"] = probe(health(options, wish), 5, 2);
   // It must not fail while the program drains, and does not.
-  out["livenessProbe"] = probe(command(options, {"health"}, {"--live"}), 10, 6);
+  if (wish.telemetry_port) {
+    out["livenessProbe"] = probe(health(options, wish, {"--live"}), 10, 6);
+  }
   out["lifecycle"] = lifecycle(options);
   out["resources"] = resources(options);
   out["securityContext"] = security();
@@ -150,7 +174,7 @@ Json store_volume_of() {
 }
 
 std::chrono::seconds grace_period_needed(const Options& options) {
-  return options.drain_grace + options.drain_timeout + end_time;
+  return options.drain_grace + options.drain_timeout + options.drain_time + end_time;
 }
 
 }  // namespace onceproxy::inject

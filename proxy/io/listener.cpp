@@ -79,6 +79,11 @@ std::string host_of(const SocketAddress& address) {
   return host_of(ip_of(address).address());
 }
 
+std::uint16_t port_of(const SocketAddress& address) {
+  const int family = address.data()->sa_family;
+  return family == AF_INET || family == AF_INET6 ? ip_of(address).port() : std::uint16_t{0};
+}
+
 /// Removes a socket that nobody listens on any more; one that somebody does, or another file, is an
 /// error that binding tells.
 void remove_stale(const Endpoint& endpoint, const local::endpoint& at) {
@@ -162,7 +167,7 @@ void Listener::accept_next() {
     loop_.woke();
     if (!acceptor_.is_open()) return;
     if (!error) {
-      owner_.accepted(std::move(socket), host_of(peer_), tls_.get());
+      owner_.accepted(std::move(socket), host_of(peer_), port_of(peer_), tls_.get());
     } else if (error != asio::error::connection_aborted) {
       owner_.not_accepted(error);
       arm(std::chrono::milliseconds(0));

@@ -36,9 +36,10 @@ class Listener final : private Deadline {
   /// Takes what a listener accepts, on the loop's thread.
   class Owner {
    public:
-    /// `client`: the peer's address, without its port, or unix_client. `tls`: what the connection
-    /// begins with; nullptr: no TLS.
-    virtual void accepted(Socket socket, std::string client, const tls::ServerPort* tls) = 0;
+    /// `client`: the peer's address, or unix_client, and its `port`, or 0. `tls`: what the
+    /// connection begins with; nullptr: no TLS.
+    virtual void accepted(Socket socket, std::string client, std::uint16_t port,
+                          const tls::ServerPort* tls) = 0;
     /// The kernel gave no connection, and may give some later.
     virtual void not_accepted(const ErrorCode& error) = 0;
 

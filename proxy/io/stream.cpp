@@ -127,6 +127,10 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
   }
   if (!readable_ || !read_some()) {
     reads_in_a_row_ = 0;
+    if (std::exchange(overdue_, false)) {
+      read_error_ = IoError::timed_out;
+      return true;
+    }
     guard_read();
     if (begun_ && tcp_) {
       ErrorCode ignored;

@@ -84,11 +84,17 @@ class Stream : public Deadline,
   virtual ~Stream();
 
   /// Cuts short, as timed out, a read or a connect that is awaited `after` from now, whenever it
-  /// began; disarm() takes it back. A read without a deadline ends when nothing moved on the
-  /// stream, either way, for the time of the stall. Writes have a guard of their own.
+  /// began; a read that begins later, and for which nothing has come, ends at once. disarm() takes
+  /// it back. A read without a deadline ends when nothing moved on the stream, either way, for the
+  /// time of the stall. Writes have a guard of their own.
   void expire_after(std::chrono::milliseconds after) {
     read_guarded_ = false;
+    overdue_ = false;
     arm(after);
+  }
+  void disarm() {
+    overdue_ = false;
+    Deadline::disarm();
   }
 
   /// What was read and not used yet.
@@ -157,7 +163,10 @@ class Stream : public Deadline,
   void shutdown_send();
 
  protected:
-  void expired() override { interrupt_reading(IoError::timed_out); }
+  void expired() override {
+    overdue_ = !read_guarded_ && !reader_.waits() && !connector_.waits();
+    interrupt_reading(IoError::timed_out);
+  }
   /// The peer sent or ended while no read was awaited. The stream may be destroyed in here.
   virtual void heard_unasked() {}
   /// A second coroutine awaited `operation` ("read", "write", "connect"); the stream is closed by
@@ -293,6 +302,8 @@ class Stream : public Deadline,
   IoError read_error_ = IoError::none;
   /// The deadline is there only because the read was given none.
   bool read_guarded_ = false;
+  /// The deadline struck while nothing was awaited: the next read that would have to wait ends.
+  bool overdue_ = false;
   /// There may be something to read: bytes, an end, or an error.
   bool readable_ = true;
   /// Bytes came since the last write: of a message that may have more.

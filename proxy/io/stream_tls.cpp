@@ -106,7 +106,7 @@ bool Stream::moved_by_reading() {
   if (write_waits_to_read_ && writer_.waits()) {
     write_waits_to_read_ = false;
     writable({});
-    return true;
+    // What came may be for a reader, too.
   }
   return !reader_.handle && tls_is_quiet();
 }

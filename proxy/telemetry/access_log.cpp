@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/telemetry/access_format_line.hpp"
 #include "proxy/telemetry/access_line.hpp"
 #include "proxy/telemetry/colour.hpp"
 #include "proxy/telemetry/json_text.hpp"
@@ -264,6 +265,15 @@ void AccessLog::Writer::write(const AccessRecord& record) {
   if (level_of(record.decision) < state.log->level.load(std::memory_order_relaxed)) return;
   append_access_line(state.buffer, state.log->format.load(std::memory_order_relaxed),
                      state.timestamp.text(std::chrono::system_clock::now()), record);
+  ++state.lines;
+  if (state.buffer.size() >= batch_bytes) flush();
+}
+
+void AccessLog::Writer::write(const AccessRecord& record, const AccessFormat& format,
+                              const AccessDetails& details) {
+  State& state = *state_;
+  if (level_of(record.decision) < state.log->level.load(std::memory_order_relaxed)) return;
+  append_formatted_line(state.buffer, format, record, details, std::chrono::system_clock::now());
   ++state.lines;
   if (state.buffer.size() >= batch_bytes) flush();
 }

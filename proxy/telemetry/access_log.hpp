@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "proxy/gate/decision.hpp"
+#include "proxy/telemetry/access_details.hpp"
+#include "proxy/telemetry/access_format.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::telemetry {
@@ -65,6 +67,9 @@ class AccessLog {
     /// Below the log's level nothing is formatted: info for what went well, warn for
     /// upstream-error, store-error, busy and bad-request.
     void write(const AccessRecord& record);
+    /// The same in a format of the configuration's.
+    void write(const AccessRecord& record, const AccessFormat& format,
+               const AccessDetails& details);
     /// Hands what is formatted to the writer thread; a worker calls it a few times a second.
     void flush();
     ~Writer();

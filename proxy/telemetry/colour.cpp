@@ -33,6 +33,7 @@ std::string_view colour_of(gate::Decision decision) {
   switch (decision) {
     case gate::Decision::passed:
     case gate::Decision::forwarded:
+    case gate::Decision::accepted:
     case gate::Decision::preflight:
       return colour::green;
     case gate::Decision::replayed:

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/telemetry/delivery_exposition.hpp"
 #include "proxy/telemetry/family.hpp"
 #include "proxy/telemetry/process_metrics.hpp"
 #include "proxy/telemetry/store_exposition.hpp"
@@ -62,41 +63,41 @@ bool shown_at_zero(PolicyId policy, gate::Decision decision) {
 }
 
 void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
-  Family requests("onceproxy_requests_total", "Requests, by what was done with them.",
-                  MetricType::Counter);
+  Family requests("onceproxy_requests_total", "Requests, by decision.", MetricType::Counter);
   Family shadow("onceproxy_shadow_decisions_total",
-                "What policies in shadow mode would have decided.", MetricType::Counter);
+                "Decisions that a policy in shadow mode would have made.", MetricType::Counter);
   Family duration("onceproxy_request_duration_seconds",
-                  "Time from a request's head to the end of its answer.", MetricType::Histogram);
+                  "Time from the request's head to the end of its answer.", MetricType::Histogram);
   Family upstream("onceproxy_upstream_requests_total",
-                  "Requests sent to the upstream, by its answer's class.", MetricType::Counter);
+                  "Requests sent to the service, by the class of its answer.", MetricType::Counter);
   Family upstream_time("onceproxy_upstream_duration_seconds",
-                       "Time the upstream took, failures included.", MetricType::Histogram);
+                       "Time that the service took, failed requests included.",
+                       MetricType::Histogram);
   Family latency_added("onceproxy_latency_added_seconds",
-                       "What forwarded requests took longer than their upstream did.",
+                       "Duration of forwarded requests without the time that the service took.",
                        MetricType::Histogram);
   Family reservations("onceproxy_reservations_active", "Reservations under way.",
                       MetricType::Gauge);
-  Family operations("onceproxy_operations_total",
-                    "Operations that were let through, by how they ended.", MetricType::Counter);
-  Family unprotected("onceproxy_unprotected_total",
-                     "Requests that a policy covers, forwarded without its protection.",
-                     MetricType::Counter);
+  Family operations("onceproxy_operations_total", "Operations that were reserved, by outcome.",
+                    MetricType::Counter);
+  Family unprotected(
+      "onceproxy_unprotected_total",
+      "Requests that a policy covers and that were forwarded without protection, by reason.",
+      MetricType::Counter);
   Family near_misses("onceproxy_near_misses_total",
-                     "Requests that no policy covers and this one nearly does, by what of its "
-                     "match they do not meet; of those that were looked at.",
+                     "Requests that no policy covers and that this policy nearly covers, by the "
+                     "part of its match that differs. Only a sample of the requests is examined.",
                      MetricType::Counter);
   Family leases("onceproxy_leases_expired_total",
-                "Reservations made after one whose outcome stayed unknown.", MetricType::Counter);
-  Family refused(
-      "onceproxy_permits_refused_total",
-      "Completions and releases refused because the permit held no reservation any more.",
-      MetricType::Counter);
+                "Reservations made after an earlier one whose outcome remained unknown.",
+                MetricType::Counter);
+  Family refused("onceproxy_permits_refused_total",
+                 "Completions and releases refused because their reservation had ended.",
+                 MetricType::Counter);
   Family age("onceproxy_duplicate_age_seconds",
-             "Age of the operation a duplicate repeats, from its completion.",
-             MetricType::Histogram);
-  Family wait("onceproxy_entity_wait_seconds", "Time requests waited for their entity's turn.",
-              MetricType::Histogram);
+             "Time from an operation's completion to its duplicate.", MetricType::Histogram);
+  Family wait("onceproxy_entity_wait_seconds",
+              "Time that requests waited for the turn of their entity.", MetricType::Histogram);
 
   for (PolicyId id = 0; id < snapshot.policies.size(); ++id) {
     const std::string& policy = snapshot.policies[id];
@@ -144,7 +145,7 @@ void append_policies(std::vector<MetricFamily>& families, const Snapshot& snapsh
 }
 
 void append_leases(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
-  Family lease("onceproxy_lease_seconds", "The lease that a reservation gets now.",
+  Family lease("onceproxy_lease_seconds", "The lease that a new reservation gets.",
                MetricType::Gauge);
   for (const LeaseGauge& one : snapshot.leases) lease.add({{"policy", one.policy}}, one.seconds);
   lease.move_to(families);
@@ -155,8 +156,8 @@ void append_twins(std::vector<MetricFamily>& families, const Snapshot& snapshot)
   for (const WorkerCounters* worker : snapshot.workers)
     dropped += worker->twins_dropped.load(std::memory_order_relaxed);
   Family twins("onceproxy_twin_fields_dropped_total",
-               "Request fields dropped because a service that takes _ and - for one may mistake "
-               "them for others.",
+               "Request fields removed because a service that treats _ and - alike could mistake "
+               "them for other fields.",
                MetricType::Counter);
   twins.add({}, dropped);
   twins.move_to(families);
@@ -177,11 +178,11 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
   for (const WorkerCounters* worker : snapshot.workers)
     idle += worker->idle_connections.load(std::memory_order_relaxed);
   Family kept("onceproxy_upstream_connections_idle",
-              "Upstream connections that are kept and carry no request.", MetricType::Gauge);
+              "Open connections to the service without a request.", MetricType::Gauge);
   kept.add({}, static_cast<double>(std::max<std::int64_t>(idle, 0)));
   kept.move_to(families);
   if (snapshot.slots) {
-    Family slots("onceproxy_slots_in_use", "What is taken of what is limited across workers.",
+    Family slots("onceproxy_slots_in_use", "Slots in use of each limit that all workers share.",
                  MetricType::Gauge);
     slots.add({{"kind", "client-connection"}}, snapshot.slots->clients);
     slots.add({{"kind", "upstream-connection"}}, snapshot.slots->upstreams);
@@ -195,8 +196,8 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
   for (const WorkerCounters* worker : snapshot.workers)
     worker->bad_requests.each(
         [&](std::string_view reason, std::uint64_t count) { reasons[reason] += count; });
-  Family bad("onceproxy_bad_requests_total", "Requests refused as malformed or dangerous HTTP.",
-             MetricType::Counter);
+  Family bad("onceproxy_bad_requests_total",
+             "Requests refused as malformed or unsafe HTTP, by reason.", MetricType::Counter);
   for (const auto& [reason, count] : reasons) bad.add({{"reason", reason}}, count);
   bad.move_to(families);
 
@@ -206,7 +207,7 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
     worker->connection_defects.each(
         [&](std::string_view kind, std::uint64_t count) { kinds[kind] += count; });
   Family defects("onceproxy_connection_defects_total",
-                 "Connections that were ended by a defect of onceproxy.", MetricType::Counter);
+                 "Connections closed because of a defect in onceproxy.", MetricType::Counter);
   for (const auto& [kind, count] : kinds) defects.add({{"kind", kind}}, count);
   defects.move_to(families);
 }
@@ -230,13 +231,13 @@ std::uint64_t count_of(const Snapshot& snapshot, Read read) {
 
 void append_buffers(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   Family bytes("onceproxy_buffered_bytes",
-               "Held in memory: request bodies and answers still arriving, requests that wait for "
-               "the upstream.",
+               "Memory held by request bodies and answers that are still arriving, and by requests "
+               "that wait for the service.",
                MetricType::Gauge);
-  Family limit("onceproxy_buffered_bytes_limit", "What each of them may take, all together.",
+  Family limit("onceproxy_buffered_bytes_limit", "Limit of this memory, for all workers together.",
                MetricType::Gauge);
   Family shed("onceproxy_buffers_shed_total",
-              "Requests refused, or answers not kept, since all together took too much.",
+              "Requests refused, or answers not stored, because the memory limit was reached.",
               MetricType::Counter);
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const Labels labels{{"of", buffers[i]}};
@@ -251,23 +252,26 @@ void append_buffers(std::vector<MetricFamily>& families, const Snapshot& snapsho
 
 void append_upstream(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   Family abandoned("onceproxy_abandoned_requests",
-                   "Requests under way that nobody waits for any more, and whose turn is kept.",
+                   "Requests whose client has left and that still hold their slot.",
                    MetricType::Gauge);
   abandoned.add({}, gauge_of(
                         snapshot, [](const auto& of) -> auto& { return of.abandoned; }));
-  Family ended("onceproxy_abandoned_requests_total", "Those that are over, by how they ended.",
+  Family ended("onceproxy_abandoned_requests_total",
+               "Requests that ended after their client had left, by how they ended.",
                MetricType::Counter);
   for (std::size_t i = 0; i < abandoned_ends.size(); ++i) {
     ended.add({{"end", abandoned_ends[i]}},
               count_of(
                   snapshot, [i](const auto& of) -> auto& { return of.abandoned_ended[i]; }));
   }
-  Family lost("onceproxy_upstream_reuses_lost_total",
-              "Kept connections that were lost before a byte of an answer.", MetricType::Counter);
+  Family lost(
+      "onceproxy_upstream_reuses_lost_total",
+      "Idle connections to the service that were closed before the first byte of an answer.",
+      MetricType::Counter);
   lost.add({}, count_of(
                    snapshot, [](const auto& of) -> auto& { return of.reuses_lost; }));
   Family not_accepted("onceproxy_accept_errors_total",
-                      "New connections that the kernel could not give; each was tried again.",
+                      "Failed attempts to accept a connection; each is retried.",
                       MetricType::Counter);
   not_accepted.add({}, count_of(
                            snapshot, [](const auto& of) -> auto& { return of.accept_errors; }));
@@ -292,33 +296,34 @@ void append_process(std::vector<MetricFamily>& families, const Snapshot& snapsho
     family.add(labels, value);
     family.move_to(families);
   };
-  append("onceproxy_permits_dropped_total", "Permits dropped unused, left to their leases.",
+  append("onceproxy_permits_dropped_total",
+         "Reservations abandoned without an outcome; they end with their leases.",
          MetricType::Counter, {}, static_cast<double>(snapshot.permits_dropped));
   append("onceproxy_access_log_dropped_total", "Access log lines that could not be written.",
          MetricType::Counter, {}, static_cast<double>(snapshot.access_log_dropped));
-  append("onceproxy_captured_requests_total", "Requests that were written into the capture.",
+  append("onceproxy_captured_requests_total", "Requests written to the capture file.",
          MetricType::Counter, {}, static_cast<double>(snapshot.captured));
-  Family lost("onceproxy_capture_dropped_total", "Requests that the capture lacks.",
-              MetricType::Counter);
+  Family lost("onceproxy_capture_dropped_total",
+              "Requests missing from the capture file, by reason.", MetricType::Counter);
   for (std::size_t i = 0; i < capture_loss_count; ++i) {
     lost.add({{"reason", capture_losses[i]}}, snapshot.capture_lost[i]);
   }
   lost.move_to(families);
-  append("onceproxy_spans_exported_total", "Spans that the trace collector took.",
+  append("onceproxy_spans_exported_total", "Spans that the trace collector accepted.",
          MetricType::Counter, {}, static_cast<double>(snapshot.spans_exported));
   append("onceproxy_spans_dropped_total", "Spans that could not be exported.", MetricType::Counter,
          {}, static_cast<double>(snapshot.spans_dropped));
   append("onceproxy_upstream_lookup_failures_total",
-         "Lookups of the upstream's name that failed; what was found before stays in use.",
+         "Failed lookups of the service's host name; the last result stays in use.",
          MetricType::Counter, {}, static_cast<double>(snapshot.upstream_lookup_failures));
   append("onceproxy_config_last_reload_successful",
-         "Whether the last attempt to load the configuration succeeded.", MetricType::Gauge, {},
+         "1 if the last attempt to load the configuration succeeded.", MetricType::Gauge, {},
          snapshot.reload_successful ? 1 : 0);
   append("onceproxy_config_last_reload_success_timestamp_seconds",
          "When the configuration was last loaded, in seconds since the epoch.", MetricType::Gauge,
          {}, snapshot.reload_success_time);
-  append("onceproxy_build_info", "Always 1; the labels say what runs.", MetricType::Gauge,
-         {{"version", snapshot.version}, {"compiler", compiler()}}, 1);
+  append("onceproxy_build_info", "Always 1; the labels are the version and the compiler.",
+         MetricType::Gauge, {{"version", snapshot.version}, {"compiler", compiler()}}, 1);
   append_process_metrics(families);
 }
 
@@ -333,6 +338,7 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot) {
   append_upstream(families, snapshot);
   append_twins(families, snapshot);
   append_store(families, snapshot);
+  if (snapshot.deliveries) append_deliveries(families, *snapshot.deliveries);
   append_process(families, snapshot);
   return families;
 }

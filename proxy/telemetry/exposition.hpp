@@ -32,6 +32,7 @@ struct Snapshot {
   std::optional<StoreGauges> store;
   std::optional<SlotsInUse> slots;
   std::vector<LeaseGauge> leases;
+  std::optional<DeliveryGauges> deliveries;
   std::array<std::uint64_t, buffered_count> buffered_max{};
   std::uint64_t permits_dropped = 0;
   std::uint64_t access_log_dropped = 0;

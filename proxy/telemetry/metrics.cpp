@@ -61,6 +61,7 @@ struct Metrics::State final : prometheus::Collectable {
       }
       if (slots) snapshot.slots = slots();
       if (leases) snapshot.leases = leases();
+      if (deliveries) snapshot.deliveries = deliveries();
     }
     std::vector<prometheus::MetricFamily> families = metric_families(snapshot);
     tls.append(families);
@@ -79,6 +80,7 @@ struct Metrics::State final : prometheus::Collectable {
   /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{{"audit", 0},
                                                     {"background", 0},
+                                                    {"backup", 0},
                                                     {"clock", 0},
                                                     {"close", 0},
                                                     {"compact", 0},
@@ -119,6 +121,7 @@ struct Metrics::State final : prometheus::Collectable {
   std::function<StoreGauges()> gauges;
   std::function<SlotsInUse()> slots;
   std::function<std::vector<LeaseGauge>()> leases;
+  std::function<DeliveryGauges()> deliveries;
 
   Histogram<CommitTime> commit_time;
   Histogram<BatchSize> batch_size;
@@ -186,6 +189,11 @@ void Metrics::slots_in_use(std::function<SlotsInUse()> read) {
 void Metrics::leases(std::function<std::vector<LeaseGauge>()> read) {
   const std::lock_guard lock(state_->gauges_mutex);
   state_->leases = std::move(read);
+}
+
+void Metrics::deliveries(std::function<DeliveryGauges()> read) {
+  const std::lock_guard lock(state_->gauges_mutex);
+  state_->deliveries = std::move(read);
 }
 
 void Metrics::permit_dropped() {

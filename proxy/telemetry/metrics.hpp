@@ -15,10 +15,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "proxy/gate/decision.hpp"
 #include "proxy/telemetry/capture.hpp"
+#include "proxy/telemetry/delivery_gauges.hpp"
+#include "store/postgres/stats.hpp"
+#include "store/rocksdb/stats.hpp"
 
 namespace onceproxy::telemetry {
 
@@ -130,88 +134,20 @@ class WorkerMetrics {
   std::unique_ptr<State> state_;
 };
 
-/// Records of one policy whose outcome is unknown now.
-struct UnknownGauge {
-  std::string policy;
-  /// They wait for an operator; else for their lease.
-  bool hold = false;
-  std::uint64_t count = 0;
-  double oldest_age_seconds = 0;
-};
-
-/// The same of a store in PostgreSQL: what it has now, and what it has counted since the start.
-struct PostgresGauges {
-  bool circuit_open = false;
-  /// Notifications of the other instances come.
-  bool listening = false;
-  std::uint64_t connections = 0;
-  std::uint64_t connections_max = 0;
-  std::uint64_t queued = 0;
-  std::uint64_t queued_max = 0;
-  std::uint64_t cache_bytes = 0;
-  std::uint64_t cache_bytes_max = 0;
-  std::uint64_t retained = 0;
-  std::uint64_t round_trips = 0;
-  std::uint64_t connects = 0;
-  std::uint64_t connect_failures = 0;
-  std::uint64_t retries_connection = 0;
-  std::uint64_t retries_conflict = 0;
-  std::uint64_t retries_deadlock = 0;
-  std::uint64_t retries_shutdown = 0;
-  std::uint64_t timeouts = 0;
-  std::uint64_t replication_waits = 0;
-  std::uint64_t replication_unconfirmed = 0;
-  std::uint64_t cache_hits = 0;
-  std::uint64_t notifications = 0;
-  std::uint64_t leases_lost = 0;
-};
-
-/// Values read when somebody scrapes.
+/// What a store tells of itself, read when somebody scrapes.
 struct StoreGauges {
-  std::uint64_t bytes = 0;
-  std::uint64_t records_estimate = 0;
-  /// Records in each state; known once they were counted, at least in part.
-  bool records_counted = false;
-  std::uint64_t records_reserved = 0;
-  std::uint64_t records_completed = 0;
-  std::uint64_t records_unknown = 0;
-  std::vector<UnknownGauge> unknown_by_policy = {};
-  /// The cap on `bytes` above which new operations are refused.
-  std::uint64_t bytes_max = 0;
-  /// Reservations under way, of whatever policy, and how many there may be.
-  std::uint64_t reservations = 0;
-  std::uint64_t reservations_max = 0;
-  /// Requests that wait in the store for another's outcome or a turn of their entity, and what they
-  /// take in memory.
-  std::uint64_t waiting = 0;
-  std::uint64_t waiting_max = 0;
-  std::uint64_t waiting_bytes = 0;
-  std::uint64_t waiting_bytes_max = 0;
-  /// False: the store failed and is being reopened; it promises nothing.
-  bool healthy = true;
-  /// How far the wall clock is ahead of the store's time; below zero: behind.
-  double clock_offset_seconds = 0;
-  /// The wall clock is not believed, and nothing that has expired is purged.
-  bool clock_doubted = false;
-  /// The write-ahead log is written over prepared space.
-  bool prepared_log = false;
-  /// Seconds since 1970; 0: none since the start.
+  struct RocksDb {
+    store::RocksDbStats stats;
+    store::RocksDbFigures figures;
+  };
+
+  /// Which backend it is, and its figures.
+  std::variant<RocksDb, store::PostgresStats> backend;
+  /// When the last backup was made, in seconds since 1970; 0: none since the start.
   double last_backup = 0;
-  /// What the audit log takes on disk, and how many of its entries were lost since the start.
-  std::uint64_t audit_bytes = 0;
-  std::uint64_t audit_dropped = 0;
-  /// Its database takes no write for now, or only so many bytes a second (0: as many as come).
-  bool writes_stopped = false;
-  std::uint64_t delayed_write_rate = 0;
-  /// Since the database was opened.
-  std::uint64_t background_errors = 0;
-  std::uint64_t memtable_bytes = 0;
-  std::uint64_t compaction_pending_bytes = 0;
-  std::uint64_t compactions_running = 0;
-  std::uint64_t block_cache_bytes = 0;
-  std::uint64_t blob_bytes = 0;
-  /// Absent: the store is RocksDB, and what is said of a log, of writes and of memory above is its.
-  std::optional<PostgresGauges> postgres = {};
+
+  /// What every store has.
+  const store::StoreStats& stats() const;
 };
 
 /// The lease that a reservation of a policy gets now.
@@ -252,6 +188,8 @@ class Metrics {
   void slots_in_use(std::function<SlotsInUse()> read);
   /// The same for leases.
   void leases(std::function<std::vector<LeaseGauge>()> read);
+  /// The same for deliveries; where nothing is delivered, none.
+  void deliveries(std::function<DeliveryGauges()> read);
   /// A permit was dropped unused: its reservation is left to its lease.
   void permit_dropped();
   /// Access log lines that could not be written in time.

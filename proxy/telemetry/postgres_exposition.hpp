@@ -5,10 +5,11 @@
 
 #include <vector>
 
-#include "proxy/telemetry/metrics.hpp"
+#include "store/postgres/stats.hpp"
 
 namespace onceproxy::telemetry {
 
-void append_postgres(std::vector<prometheus::MetricFamily>& families, const PostgresGauges& now);
+void append_postgres(std::vector<prometheus::MetricFamily>& families,
+                     const store::PostgresStats& now);
 
 }  // namespace onceproxy::telemetry

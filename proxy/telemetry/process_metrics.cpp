@@ -94,7 +94,7 @@ void append(std::vector<prometheus::MetricFamily>& families, std::string_view na
 void append_process_metrics(std::vector<prometheus::MetricFamily>& families) {
   using Type = prometheus::MetricType;
   if (const std::optional<ProcessStat> stat = read_stat()) {
-    append(families, "process_cpu_seconds_total", "User and system CPU time spent, in seconds.",
+    append(families, "process_cpu_seconds_total", "User and system CPU time, in seconds.",
            Type::Counter, stat->cpu_seconds);
     append(families, "process_resident_memory_bytes", "Resident memory.", Type::Gauge,
            stat->resident_bytes);
@@ -106,9 +106,9 @@ void append_process_metrics(std::vector<prometheus::MetricFamily>& families) {
              *boot + stat->started_after_boot_seconds);
   }
   append(families, "process_open_fds", "Open file descriptors.", Type::Gauge, open_descriptors());
-  append(families, "process_max_fds", "How many file descriptors may be open.", Type::Gauge,
+  append(families, "process_max_fds", "Maximum number of open file descriptors.", Type::Gauge,
          soft_limit(RLIMIT_NOFILE));
-  append(families, "process_virtual_memory_max_bytes", "How much virtual memory there may be.",
+  append(families, "process_virtual_memory_max_bytes", "Maximum amount of virtual memory.",
          Type::Gauge, soft_limit(RLIMIT_AS));
 }
 

@@ -28,7 +28,8 @@ void TlsMetrics::handshake(TlsPort port, bool resumed) {
 void TlsMetrics::failed(TlsPort port, std::string_view peer, std::string_view reason,
                         std::string_view message) {
   at(port).failures[index_of(reason)].fetch_add(1, relaxed);
-  // Anybody may fail a handshake of ours; one of our own to the upstream is trouble.
+  // Any client can cause a failed handshake, so that is logged as info; a failed handshake with the
+  // upstream is a warning.
   const LogLevel level = port == TlsPort::upstream ? LogLevel::warn : LogLevel::info;
   log(level, "TLS handshake failed",
       {{"listener", tls_ports[static_cast<std::size_t>(port)]},
@@ -48,16 +49,14 @@ void TlsMetrics::reloaded(TlsPort port, bool successful) {
 
 void TlsMetrics::append(std::vector<prometheus::MetricFamily>& families) const {
   Family handshakes("onceproxy_tls_handshakes_total",
-                    "TLS handshakes that made a connection, whole or of a resumed session.",
-                    MetricType::Counter);
-  Family failures("onceproxy_tls_handshake_failures_total",
-                  "TLS handshakes that made none, by the reason.", MetricType::Counter);
-  Family expires("onceproxy_tls_certificate_expires_timestamp_seconds",
-                 "When the first certificate of the chain ends that is shown, in seconds since the "
-                 "epoch.",
-                 MetricType::Gauge);
-  Family reloads("onceproxy_tls_reloads_total",
-                 "Changed certificate files that were put in force, or were not good enough.",
+                    "Successful TLS handshakes: full, or resumed sessions.", MetricType::Counter);
+  Family failures("onceproxy_tls_handshake_failures_total", "Failed TLS handshakes, by reason.",
+                  MetricType::Counter);
+  Family expires(
+      "onceproxy_tls_certificate_expires_timestamp_seconds",
+      "When the first certificate of the presented chain expires, in seconds since the epoch.",
+      MetricType::Gauge);
+  Family reloads("onceproxy_tls_reloads_total", "Reloads of changed certificate files, by result.",
                  MetricType::Counter);
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const Counters& counters = ports_[i];

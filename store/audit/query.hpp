@@ -63,7 +63,7 @@ struct AuditCursor {
     std::int64_t time = std::numeric_limits<std::int64_t>::max();  ///< milliseconds since 1970
     std::uint64_t file = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t offset = std::numeric_limits<std::uint64_t>::max();
-    friend auto operator<=>(const Position&, const Position&) = default;
+    friend auto operator<=>(const Position&, const Position&) = default;  // NOLINT(*-use-nullptr)
   };
   /// Next comes what is older than `before`, and none of that lies in files above `file`. Files are
   /// numbered from 1; 0: nothing is left.

@@ -223,7 +223,8 @@ void AuditSearch::tie(const AuditEnding& ending, Reading& reading) {
   reading.open.erase(forward);
 }
 
-/// A process began: what is open belongs to one that is no more, and nobody will end it.
+/// A process has started: forwards that are open belong to an earlier process and get no outcome
+/// any more.
 void AuditSearch::orphan(Reading& reading) {
   for (const auto& [fence, match] : reading.open) {
     if (match) reading.matches[*match].end = orphaned();
@@ -232,7 +233,7 @@ void AuditSearch::orphan(Reading& reading) {
   reading.started = true;
 }
 
-/// Finds in later files what became of the forwards that are open at the end of this one.
+/// Finds the outcomes of forwards that are open at the end of this file in later files.
 void AuditSearch::settle(Reading& reading) {
   for (;;) {
     std::erase_if(reading.open, [&](const auto& forward) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t file_bytes_most = std::uint64_t{8} << 20;
 constexpr std::uint64_t file_bytes_least = std::uint64_t{64} << 10;
-/// A file that is larger than any of ours is read to here.
+/// A file that is larger than this program's files is read up to here.
 constexpr std::uint64_t read_bytes_max = 4 * file_bytes_most;
 constexpr std::string_view suffix = ".audit";
 
@@ -74,7 +74,7 @@ void AuditSeries::open() {
     File file;
     const auto [rest, error] = std::from_chars(begin, end, file.number);
     struct stat status {};
-    // Above any number of ours: another program's.
+    // This program's files have lower numbers, so the file is another program's.
     if (file.number >> 62 != 0) continue;
     if (error != std::errc() || rest != end || ::stat(found.path().c_str(), &status) != 0) continue;
     file.ended = modified(status);
@@ -156,10 +156,10 @@ std::optional<std::string> AuditSeries::check() {
   const auto named = there ? identity(path) : std::nullopt;
   if (named == std::pair(status.st_dev, status.st_ino)) return std::nullopt;
   current_.reset();
-  if (named) return path.string() + " was replaced, and what it held is lost";
+  if (named) return path.string() + " was replaced, and its entries are lost";
   bytes_ -= files_.back().bytes;
   files_.pop_back();
-  return path.string() + " is gone, with what it held";
+  return path.string() + " was deleted, and its entries are lost";
 }
 
 std::optional<std::string> AuditSeries::sync() {

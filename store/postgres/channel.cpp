@@ -51,7 +51,7 @@ void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen
   pump();
 }
 
-/// The one with the fewest on their way; null where none has room.
+/// The connection with the fewest unanswered statements; null if none has room.
 Connection* Channel::choose() {
   Connection* best = nullptr;
   for (const auto& connection : connections_) {
@@ -88,7 +88,7 @@ bool Channel::send(Query& query) {
   return true;
 }
 
-/// One more connection where all of them are at work.
+/// Asks for one more connection if all of them are busy.
 void Channel::grow() {
   const bool all_busy =
       std::all_of(connections_.begin(), connections_.end(),
@@ -96,7 +96,7 @@ void Channel::grow() {
   if (all_busy && wanted_ == 0 && connections_.size() < connections_max_) want_one();
 }
 
-/// Sends what waits, as far as it goes.
+/// Sends waiting statements, as long as there is room.
 void Channel::pump() {
   while (!waiting_.empty()) {
     Query& query = waiting_.front();
@@ -124,13 +124,13 @@ void Channel::broken(Connection& connection, const std::string& why) {
   if (closed_) return;
   parts_.trouble(trouble::lost, why);
   if (wanted_ == 0) want_one();
-  // Not here: somebody is in one of its calls, or in send().
+  // Not destroyed here, because one of its functions or send() may be running.
   post(loop_, [this, alive = alive_] {
     if (*alive) bury();
   });
 }
 
-/// Tells those whose connection is gone, then forgets it.
+/// Answers the queries of a broken connection with `lost`, then forgets the connection.
 void Channel::bury() {
   const auto gone = std::exchange(broken_, {});
   for (const auto& connection : gone) {

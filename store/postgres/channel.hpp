@@ -1,8 +1,8 @@
-// Channel: the connections of one event loop, and the statements that go over them. A statement
-// goes to the connection with the fewest on their way; where none is ready it waits for one.
-// Connections are opened as they are needed, up to the channel's share.
+// Channel: the connections of one event loop, and the statements that are sent over them. A
+// statement is sent on the connection with the fewest unanswered statements; if none is ready it
+// waits for one. Connections are opened when they are needed, up to the channel's share.
 //
-// Not thread-safe: the loop's thread, but for what says otherwise.
+// Not thread-safe: to be used on the loop's thread, unless a member says otherwise.
 #pragma once
 
 #include <cstddef>
@@ -30,12 +30,12 @@ class Channel final : public Connection::Owner {
     Connector& connector;
     Counters& counters;
     Circuit& circuit;
-    /// A connection broke or nothing answered in time; from any thread.
+    /// A connection broke, or an answer did not come in time. Called from any thread.
     std::function<void(std::string_view kind, const std::string& detail)> trouble;
-    /// Another instance has told something.
+    /// A notification of another instance arrived.
     std::function<void(std::string_view text)> notified;
   };
-  /// `listens`: its first connection hears what other instances tell.
+  /// `listens`: the first connection receives the notifications of other instances.
   Channel(const Parts& parts, Loop& loop, std::size_t connections_max, bool listens);
   ~Channel();
   Channel(const Channel&) = delete;
@@ -43,15 +43,15 @@ class Channel final : public Connection::Owner {
 
   Loop& loop() { return loop_; }
 
-  /// Takes the query, whose replied() is then called once, never within this call. False: too many
-  /// wait, or the channel is closed; nothing is called.
+  /// Takes the query. Its replied() is then called once, never within this call. False: too many
+  /// statements wait, or the channel is closed; nothing is called.
   bool send(Query& query);
-  /// Ends everything: what is under way is told that it is lost. Idempotent.
+  /// Closes all connections. Queries under way get a reply that says `lost`. Idempotent.
   void close();
 
-  /// Nothing is under way or waits.
+  /// Whether no statement is under way or waits.
   bool idle() const;
-  /// It can send something at this moment.
+  /// Whether a statement could be sent at this moment.
   bool ready() const;
   bool hears() const { return hears_; }
 
@@ -76,7 +76,7 @@ class Channel final : public Connection::Owner {
   const std::size_t connections_max_;
   const bool listens_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  /// Broken ones, until nobody is in their calls any more.
+  /// Broken connections, until none of their functions is running any more.
   std::vector<std::unique_ptr<Connection>> broken_;
   const Connection* listener_ = nullptr;
   bool hears_ = false;

@@ -1,5 +1,5 @@
-// Channels: which channel carries a call: that of its loop, made with the first call from there, or
-// the store's own. Thread-safe.
+// Channels: finds the channel for a call. It is the channel of the call's loop, which is made with
+// the first call from there, or the store's own. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,16 +14,16 @@ namespace onceproxy::store {
 
 class Channels {
  public:
-  /// `each`: connections of a loop at most.
+  /// `each`: the maximum number of connections of a loop.
   Channels(const Channel::Parts& parts, std::size_t each, PollLoop& house_loop, Channel& house)
       : parts_(parts), each_(each), house_loop_(house_loop), house_(house) {}
 
   struct Carrier {
     Channel& channel;
-    /// The caller is on its thread.
+    /// Whether the caller runs on the channel's thread.
     bool on_thread;
   };
-  /// Called on the loop's thread where the loop watches sockets.
+  /// If the loop watches sockets, this is called on its thread.
   Carrier of(Loop& loop) {
     if (!loop.watches()) return {house_, house_loop_.on_thread()};
     {
@@ -50,7 +50,7 @@ class Channels {
         break;
       }
     }
-    // Not under the lock: what is under way there is told that it is lost.
+    // Not under the lock, because closing calls the queries that are under way.
     gone.reset();
   }
 

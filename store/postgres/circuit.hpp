@@ -1,6 +1,6 @@
-// Circuit: after so many operations in a row that got no answer in time, requests no longer wait
-// for the database: they are refused at once, and one probe at a time finds out when it answers
-// again. Thread-safe.
+// Circuit: a circuit breaker. When several operations in a row got no answer in time, it opens:
+// further operations are refused at once, and one probe at a time finds out when the database
+// answers again. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -13,16 +13,16 @@ class Circuit {
 
   bool open() const { return open_.load(std::memory_order_relaxed); }
 
-  /// The database has committed something.
+  /// The database has committed a transaction.
   void answered() {
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0);
   }
-  /// It did not, in time. True: the circuit has opened by this.
+  /// The database did not answer in time. True: this opened the circuit.
   bool failed() {
     if (failures_.fetch_add(1) + 1 < failures_max_) return false;
     return !open_.exchange(true);
   }
-  /// A probe has come through. True: it was open.
+  /// A probe was answered. True: the circuit was open.
   bool close() {
     failures_.store(0);
     return open_.exchange(false);

@@ -11,7 +11,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
-/// How often those that wait are looked at for whose time is over, while a look is under way.
+/// How often waits are checked for their end while a look is under way.
 constexpr std::chrono::milliseconds overdue_interval{50};
 
 void tell(Confirmation& confirmation, Confirmation::Outcome outcome) {
@@ -22,8 +22,9 @@ void tell(Confirmation& confirmation, Confirmation::Outcome outcome) {
 
 }  // namespace
 
-/// One look. It owns itself while it is under way; one that is late is given up, since it may stand
-/// behind a commit that waits for a standby, and its answer counts no more.
+/// One look at the positions of the standbys. It owns itself while it is under way. A look that is
+/// late is given up, because it may be queued behind a commit that waits for a standby; its answer
+/// is then ignored.
 class Confirmer::Look final : public Query {
  public:
   explicit Look(Confirmer& owner) : Query(Statement::confirmed), owner_(owner) {}
@@ -63,7 +64,8 @@ void Confirmer::wait(Confirmation& confirmation) {
 }
 
 void Confirmer::look() {
-  // Who comes while a look is under way may have been committed after it: the next one counts.
+  // An answer that comes while a look is under way may have been committed after it, so it needs
+  // the next look.
   if (look_ != nullptr) return;
   take_arrivals();
   if (waiting_.empty()) return;
@@ -78,7 +80,7 @@ void Confirmer::look() {
   watch_time();
 }
 
-/// Whoever waits is told in time, whether the look is answered or not.
+/// Ends waits in time, whether the look is answered or not.
 void Confirmer::watch_time() {
   pause_ = house_.loop().timer(overdue_interval, [this] {
     expire();
@@ -86,8 +88,8 @@ void Confirmer::watch_time() {
   });
 }
 
-/// The look that is under way is late. The next one goes over a connection that is not stuck, and
-/// not within this call, which comes from the channel.
+/// The look that is under way is late. The next one is sent over a connection that is not stuck,
+/// and not within this call, which comes from the channel.
 void Confirmer::given_up() {
   look_ = nullptr;
   pause_ = house_.loop().timer(tuning_.confirm_pause, [this] {
@@ -102,7 +104,7 @@ void Confirmer::take_arrivals() {
   arriving_.clear();
 }
 
-/// Takes out those whose time is over, and tells them.
+/// Removes the waits whose time is over, and resumes them.
 void Confirmer::expire() {
   const auto now = SteadyClock::now();
   std::vector<Confirmation*> over;
@@ -140,7 +142,7 @@ void Confirmer::looked(const Reply& reply) {
         tell(*waits, Confirmation::Outcome::elsewhere);
         return true;
       }
-      // What was committed before this look lies below it.
+      // Everything that was committed before this look is below its position.
       if (waits->lsn == 0) waits->lsn = current;
       if (!known || waits->lsn > confirmed) return false;
       tell(*waits, Confirmation::Outcome::confirmed);

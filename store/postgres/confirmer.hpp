@@ -1,11 +1,13 @@
-// Confirmer: waits until the synchronous standbys have what an answer stands on. One statement at a
-// time asks how far they are, for all that wait. Nobody waits beyond a bound, whether that
-// statement is answered or not.
+// Confirmer: lets answers wait until the synchronous standbys have the row that the answer repeats.
+// One statement at a time asks for the position of the standbys, for all waiting answers together.
+// The wait is bounded, whether that statement is answered or not.
 //
-// A place in the log belongs to one run of one server (Server::epoch). After a failover another one
-// answers, and says nothing about it: whoever waits must ask again.
+// A position in the write-ahead log belongs to one run of one server (Server::epoch). After a
+// failover another server answers, for which the position means nothing; those that wait must then
+// ask the database again.
 //
-// Thread-safety: wait() from any thread; the rest on the house channel's loop.
+// Thread-safety: wait() may be called from any thread, everything else on the loop of the store's
+// own channel.
 #pragma once
 
 #include <chrono>
@@ -19,14 +21,14 @@
 
 namespace onceproxy::store {
 
-/// One answer that waits. Resumed on its loop, with the outcome.
+/// One answer that waits. It is resumed on its loop, with the outcome.
 struct Confirmation : CallBase {
   explicit Confirmation(Loop& its_loop) : home(its_loop) {}
 
   enum class Outcome { confirmed, unconfirmed, elsewhere };
 
   Loop& home;
-  /// The place in the log; 0: wherever it is by the time that somebody looks.
+  /// The position in the write-ahead log; 0: its end at the time of the next look.
   std::uint64_t lsn = 0;
   std::int64_t epoch = 0;
   std::chrono::steady_clock::time_point until{};
@@ -35,13 +37,13 @@ struct Confirmation : CallBase {
 
 class Confirmer {
  public:
-  /// `house` is closed before this is destroyed.
+  /// `house` is the store's own channel; it is closed before this object is destroyed.
   Confirmer(Channel& house, const PostgresTuning& tuning, Counters& counters);
   Confirmer(const Confirmer&) = delete;
   Confirmer& operator=(const Confirmer&) = delete;
 
   void wait(Confirmation& confirmation);
-  /// Nobody waits any more: all are told that it is not confirmed.
+  /// Ends all waits with the outcome `unconfirmed`.
   void close();
 
  private:
@@ -61,9 +63,9 @@ class Confirmer {
   std::mutex mutex_;
   std::vector<Confirmation*> arriving_;
   bool closed_ = false;
-  // The loop's own.
+  // Used on the loop's thread only.
   std::vector<Confirmation*> waiting_;
-  /// The one under way; it owns itself.
+  /// The statement under way; it owns itself.
   Look* look_ = nullptr;
   std::unique_ptr<Timer> pause_;
 };

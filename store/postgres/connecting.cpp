@@ -22,7 +22,7 @@ ConnectError error_of(PGconn* connection, std::string state) {
   return {std::move(state), pq::trimmed(PQerrorMessage(connection))};
 }
 
-/// The first line of the password's file.
+/// The first line of the password file.
 std::variant<std::string, ConnectError> read_password(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string password;
@@ -33,7 +33,7 @@ std::variant<std::string, ConnectError> read_password(const std::filesystem::pat
   return password;
 }
 
-/// Waits until libpq can go on. False: the time is over, or nobody wants it any more.
+/// Waits until libpq can continue. False: the time is over, or connecting was cancelled.
 bool wait_for(PGconn* connection, short events, const Patience& patience) {
   pollfd watched{PQsocket(connection), events, 0};
   while (!patience.cancelled.load() && SteadyClock::now() < patience.end) {
@@ -43,7 +43,7 @@ bool wait_for(PGconn* connection, short events, const Patience& patience) {
   return false;
 }
 
-/// One of the URL's hosts; empty texts where the URL is to be taken as it is.
+/// One of the URL's hosts; empty texts mean that the URL is used as it is.
 struct Target {
   std::string host;
   std::string hostaddr;
@@ -71,8 +71,8 @@ std::string value_of(const PQconninfoOption* options, std::string_view keyword) 
 
 using ConninfoPtr = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
 
-/// The hosts of the URL one by one. libpq tries them in turn, too, but waits for the first one that
-/// accepts and is silent until the whole time is over. One entry where there is nothing to choose.
+/// The hosts of the URL one by one. libpq also tries them in turn, but a host that accepts the
+/// connection and is silent would use up the whole time. One entry if the URL has one host.
 std::vector<Target> targets(const std::string& url) {
   const ConninfoPtr parsed(PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);
   const auto hosts = split(value_of(parsed.get(), "host"));
@@ -85,7 +85,7 @@ std::vector<Target> targets(const std::string& url) {
   const auto ports = split(given_ports.empty() ? default_port : given_ports);
   std::vector<Target> out(count);
   for (std::size_t i = 0; i < count; ++i) {
-    // What libpq would not take one by one it is given whole.
+    // A URL that cannot be split is given to libpq whole.
     if ((!hosts.empty() && (hosts.size() != count || hosts[i].empty())) ||
         (!addresses.empty() && (addresses.size() != count || addresses[i].empty())) ||
         (ports.size() != 1 && ports.size() != count)) {
@@ -103,11 +103,11 @@ std::variant<pq::ConnectionPtr, ConnectError> connect_to(const Target& target,
                                                          const PostgresOptions& options,
                                                          const std::string& password,
                                                          const Patience& patience) {
-  // A cut network is noticed by the kernel in the time that an operation may take.
+  // The kernel notices a broken network within the time of an operation.
   const std::string timeout = std::to_string(options.operation_timeout.count());
   const auto idle = std::max<std::int64_t>(options.operation_timeout.count() / 1000, 1);
   const std::string seconds = std::to_string(idle);
-  // Of two values the later one counts, and an empty one counts as none.
+  // libpq uses the later one of two values, and ignores an empty value.
   const std::array<std::pair<const char*, const char*>, 13> given{{
       {"dbname", options.url.c_str()},
       {"fallback_application_name", "onceproxy"},
@@ -130,7 +130,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect_to(const Target& target,
     values[i] = given[i].second;
   }
   pq::ConnectionPtr connection(PQconnectStartParams(keys.data(), values.data(), 1));
-  if (connection == nullptr) return ConnectError{"53200", "there is no memory for a connection"};
+  if (connection == nullptr) return ConnectError{"53200", "out of memory while connecting"};
   auto what = PGRES_POLLING_WRITING;
   while (PQstatus(connection.get()) != CONNECTION_BAD && what != PGRES_POLLING_OK &&
          what != PGRES_POLLING_FAILED) {
@@ -142,7 +142,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect_to(const Target& target,
     what = PQconnectPoll(connection.get());
   }
   if (what != PGRES_POLLING_OK) return error_of(connection.get(), "08001");
-  // Notices are for whoever uses the connection; libpq prints them otherwise.
+  // Without a receiver libpq would print notices to standard error.
   PQsetNoticeReceiver(
       connection.get(), [](void*, const PGresult*) {}, nullptr);
   return connection;
@@ -165,7 +165,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
   ConnectError error;
   for (std::size_t i = 0; i < all.size() && !cancelled.load(); ++i) {
     const std::size_t number = (begin + i) % all.size();
-    // What is left is shared among those that are left.
+    // The remaining time is shared among the remaining hosts.
     const auto now = SteadyClock::now();
     const auto share = (end - now) / static_cast<std::int64_t>(all.size() - i);
     auto connected = connect_to(all[number], options, password, {now + share, cancelled});
@@ -177,7 +177,7 @@ std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& opt
     error.state = std::move(failed.state);
     error.message += (error.message.empty() ? "" : "; ") + failed.message;
   }
-  if (error.state.empty()) return ConnectError{"08001", "nobody wants a connection any more"};
+  if (error.state.empty()) return ConnectError{"08001", "connecting was cancelled"};
   return error;
 }
 
@@ -217,7 +217,7 @@ pq::ResultPtr run(PGconn* connection, const std::string& statement, const std::s
 }
 
 std::string channel_name(const PostgresOptions& options) {
-  // An identifier has 63 bytes at most, and so has the schema's name.
+  // An identifier has at most 63 bytes, and so does the schema's name.
   return "settled_" + options.schema.substr(0, 50);
 }
 

@@ -1,7 +1,8 @@
-// How a connection to the database is made: from the URL and the password's file to a session that
-// may be used, or the reason why not. It blocks, and is called where that holds up nobody.
+// Connecting to the database: from the URL and the password file to a session that is ready, or the
+// reason why not. These functions block, so they are called on threads where that delays no
+// request.
 //
-// Thread-safe. No message holds a password.
+// Thread-safe. No message contains a password.
 #pragma once
 
 #include <atomic>
@@ -18,61 +19,63 @@ namespace onceproxy::store {
 
 /// Why there is no connection.
 struct ConnectError {
-  /// SQLSTATE; 08001 where the server was not reached.
+  /// SQLSTATE; 08001 if the server was not reached.
   std::string state;
   std::string message;
 };
 
-/// How long a server is waited for: until `end`, or until `cancelled` becomes true.
+/// How long to wait for a server: until `end`, or until `cancelled` becomes true.
 struct Patience {
   using SteadyClock = std::chrono::steady_clock;
   SteadyClock::time_point end;
   const std::atomic<bool>& cancelled;
 };
 
-/// Opens a session on a server that takes writes. Gives up with the connect timeout, which the
-/// URL's hosts share, so that one which accepts and is silent does not hide the others; or when
-/// `cancelled` becomes true. `first`: with which host to begin, and then the one that was reached;
-/// null: with the first one.
+/// Opens a session on a server that accepts writes. Gives up after the connect timeout or when
+/// `cancelled` becomes true. The hosts of the URL share the timeout, so a host that accepts
+/// connections and does not answer does not hide the others. `first`: the host to begin with; it is
+/// set to the host that was reached. Null: begin with the first one.
 std::variant<pq::ConnectionPtr, ConnectError> connect(const PostgresOptions& options,
                                                       const std::atomic<bool>& cancelled,
                                                       std::size_t* first = nullptr);
 
-/// The answer to what was sent: of several the last one, or the first that is an error. Null: there
-/// is none in time, or the connection broke.
+/// The answer to what was sent. Of several answers it is the first error, or else the last one.
+/// Null: no answer came in time, or the connection broke.
 pq::ResultPtr answer(PGconn* connection, const Patience& patience);
 
 /// What was found out about the server while a connection was prepared.
 struct Server {
-  /// Which run of which server this is: places in the log of another one say nothing here.
+  /// Identifies one run of one server. Positions in the write-ahead log of another run have no
+  /// meaning here.
   std::int64_t epoch = 0;
-  /// The server's clock less this machine's steady clock, in milliseconds, when the session was
+  /// The server's clock minus this machine's steady clock, in milliseconds, when the session was
   /// made.
   std::int64_t clock_offset = 0;
 };
 
-/// Whether the server may be used: its version, its schema, that it is no standby, and that its
-/// settings lose nothing that was committed. The session's search path names the schema.
+/// Checks whether the server may be used: its version and schema, that it is not a standby, and
+/// that its settings do not allow it to lose committed transactions. The session's search path must
+/// name the schema.
 std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptions& options,
                                          const Patience& patience);
 
 /// Makes a session ready for requests: settings, checks, prepared statements, pipeline mode.
-/// `listen`: it also hears what other instances tell.
+/// `listen`: the session also receives the notifications of other instances.
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
                                            bool listen, const Patience& patience);
 
-/// The channel on which instances tell each other what was settled.
+/// The name of the channel (LISTEN) on which instances notify each other.
 std::string channel_name(const PostgresOptions& options);
 
-/// What an operator set that cannot be: an empty text where nothing is. Two passwords, a URL that
-/// libpq cannot read, no connections.
+/// What is wrong with the options: two passwords, a URL that libpq cannot read, no connections.
+/// Empty if nothing is wrong.
 std::string wrong_options(const PostgresOptions& options);
 
 /// Runs statements that take no parameters and waits for them. Throws std::runtime_error with the
 /// server's message; `what` says what was being done.
 pq::ResultPtr run(PGconn* connection, const std::string& statement, const std::string& what);
 
-/// An identifier as it stands in a statement.
+/// An identifier, quoted for use in a statement.
 std::string quoted(PGconn* connection, const std::string& identifier);
 
 }  // namespace onceproxy::store

@@ -10,14 +10,15 @@
 namespace onceproxy::store {
 namespace {
 
-/// What both clocks, read one after the other and in whole milliseconds, may differ by.
+/// How much the two clocks may differ, because they are read one after the other and in whole
+/// milliseconds.
 constexpr std::chrono::milliseconds clock_tolerance{10};
 
 std::int64_t since_epoch(Query::SteadyClock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-/// Its function answers with a code and the server's time, in the first two columns.
+/// Whether the statement's function returns a code and the server's time in its first two columns.
 bool says_time(Statement statement) {
   return statement == Statement::reserve || statement == Statement::complete ||
          statement == Statement::release || statement == Statement::mark_unknown;
@@ -37,8 +38,8 @@ Connection::~Connection() {
   queries_.clear();
 }
 
-/// The server has committed, and could not wait until a standby has it ("canceling wait for
-/// synchronous replication", class 01000 in whatever language).
+/// The server has committed, but its wait for a standby was cancelled ("canceling wait for
+/// synchronous replication"; class 01000 in any language).
 void Connection::hear_notice(void* self, const PGresult* notice) {
   const char* const state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
   if (state != nullptr && std::strcmp(state, "01000") == 0) {
@@ -101,12 +102,12 @@ void Connection::read_results() {
       take(std::move(result));
       continue;
     }
-    // One stands between the results of a statement and the end of its transaction.
+    // A null result separates the results of a statement from the end of its transaction.
     if (PQstatus(session_.get()) == CONNECTION_BAD || ++ends > 2) {
       fail("the session is out of step: " + pq::trimmed(PQerrorMessage(session_.get())));
     }
   }
-  // The server says why it ends the session; nobody waits for an answer.
+  // The server reports why it ends the session; no statement waits for an answer.
   if (*alive && !broken_ && queries_.empty() && PQstatus(session_.get()) == CONNECTION_BAD) {
     fail(pq::trimmed(PQerrorMessage(session_.get())));
   }
@@ -125,7 +126,7 @@ void Connection::take(pq::ResultPtr result) {
       if (reply_.sqlstate.empty()) reply_.sqlstate = "25P02";
       return;
     default:
-      // Also where the commit itself failed, behind good rows.
+      // This also covers a commit that fails after good rows.
       if (reply_.sqlstate.empty()) {
         reply_.sqlstate = pq::sqlstate(result.get());
         reply_.error = pq::trimmed(PQresultErrorMessage(result.get()));
@@ -134,9 +135,10 @@ void Connection::take(pq::ResultPtr result) {
   }
 }
 
-/// The server's time, where an answer says it, was so between the sending and now. So the server's
-/// clock may be set, and this machine may be suspended: the next statement goes by what is so now.
-/// One that was refused as too late, though it is not, has done nothing, and is to be sent again.
+/// If an answer contains the server's time, that time was read between the sending and now. With it
+/// the offset is corrected, so the server's clock may be set and this machine may be suspended. A
+/// statement that was refused as too late because of a wrong offset has done nothing, and is
+/// retried.
 void Connection::follow_clock(const Query& query, Reply& reply) {
   if (!says_time(query.statement) || !reply.good() || reply.rows() != 1) return;
   constexpr int o_code = 0;
@@ -153,7 +155,7 @@ void Connection::follow_clock(const Query& query, Reply& reply) {
   reply.error = "the clock of the database's server was set; the statement is sent again";
 }
 
-/// The transaction is over: its answer counts.
+/// The transaction has ended, so its answer counts.
 void Connection::finish() {
   Query& query = queries_.front();
   queries_.pop_front();
@@ -161,7 +163,7 @@ void Connection::finish() {
   reply.epoch = server_.epoch;
   follow_clock(query, reply);
   if (!reply.sqlstate.empty() && failure_of(reply.sqlstate).leave) {
-    // What follows on this session would fare no better.
+    // Later statements on this session would fail in the same way.
     const std::shared_ptr<bool> alive = alive_;
     const std::string why = reply.error;
     query.replied(std::move(reply));

@@ -1,13 +1,12 @@
-// Connection: one session with the database in libpq's pipeline mode, its socket watched by a loop.
-// Statements are sent without waiting for the answers of those before them; each is a transaction
-// of its own, since a failure of one must not undo another.
+// Connection: one session with the database in libpq's pipeline mode, whose socket a loop watches.
+// Statements are sent without waiting for the answers of earlier ones. Each is a transaction of its
+// own, because a failure of one must not undo another.
 //
-// A commit counts from the moment that the server says that the transaction is over. A warning
-// before that, that the wait for a standby was cut short, belongs to the statement that is being
-// ended.
+// A commit counts when the server reports the end of the transaction. A warning before that, which
+// says that the wait for a standby was cut short, belongs to the statement that is being ended.
 //
-// Not thread-safe: the loop's thread. Destroyed, it tells no query any more: broken() tells which
-// those are.
+// Not thread-safe: to be used on the loop's thread. The destructor calls no query; broken() returns
+// the queries that are left.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +23,10 @@ class Connection {
  public:
   class Owner {
    public:
-    /// The session is of no use any more. The owner destroys the connection soon, not in this call.
+    /// The session cannot be used any more. The owner destroys the connection soon, but not within
+    /// this call.
     virtual void broken(Connection& connection, const std::string& why) = 0;
-    /// Another instance has told something.
+    /// A notification of another instance arrived.
     virtual void notified(std::string_view text) = 0;
 
    protected:
@@ -38,19 +38,19 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// False: it could not be sent, and stays the caller's.
+  /// False: the query could not be sent, and the caller keeps it.
   bool send(Query& query);
   void flush();
 
   bool usable() const { return !broken_; }
   std::size_t in_flight() const { return queries_.size(); }
-  /// The first one that waits for an answer is late: those behind it would be, too.
+  /// Whether the oldest unanswered statement is late. Statements behind it would be late, too.
   bool stuck() const { return !queries_.empty() && queries_.front().is_late; }
-  /// Tells those whose deadline has passed; true: there was one.
+  /// Calls late() of the queries whose deadline has passed. True: there was one.
   bool tell_late(Query::SteadyClock::time_point now);
-  /// Since when it has been without an answer; now where it waits for none.
+  /// Since when an answer has been missing; the current time if none is.
   Query::SteadyClock::time_point silent_since(Query::SteadyClock::time_point now) const;
-  /// What was sent and not answered.
+  /// The queries that were sent and not answered.
   QueryList take_all();
 
  private:
@@ -64,7 +64,7 @@ class Connection {
 
   Loop& loop_;
   pq::ConnectionPtr session_;
-  /// Its clock's offset is corrected by what the server answers.
+  /// The clock offset in it is corrected by the server's answers.
   Server server_;
   Owner& owner_;
   std::unique_ptr<SocketWatch> watch_;

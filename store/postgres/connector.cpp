@@ -56,7 +56,7 @@ void Connector::run() {
   }
 }
 
-/// For the first wish, whoever's it is by then.
+/// Makes a connection for the oldest wish.
 void Connector::attempt(std::unique_lock<std::mutex>& lock) {
   const bool listen = wishes_.front().listen;
   lock.unlock();

@@ -1,6 +1,6 @@
-// Connector: makes connections on a thread of its own, since looking up a name blocks in libpq and
-// a handshake takes long, and hands them over ready for use. After a failure it tries again, later
-// and later, as long as somebody wants a connection.
+// Connector: opens connections on a thread of its own, because libpq's name lookups block and a
+// handshake takes long, and hands them over ready for use. After a failure it retries with growing
+// pauses, as long as somebody wants a connection.
 //
 // Thread-safe.
 #pragma once
@@ -22,9 +22,10 @@ namespace onceproxy::store {
 
 class Connector {
  public:
-  /// Called on the connector's thread with a session that is ready; must hand it on, and be quick.
+  /// Called on the connector's thread with a session that is ready. Must pass it on and return
+  /// quickly.
   using Made = std::function<void(pq::ConnectionPtr, const Server&)>;
-  /// The same with each failure.
+  /// Called in the same way after each failure.
   using Failed = std::function<void(const ConnectError&)>;
 
   Connector(const PostgresOptions& options, const PostgresTuning& tuning, Counters& counters,
@@ -33,11 +34,11 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  /// A connection is wanted for `owner`, who is told by `made`.
+  /// Asks for a connection for `owner`; `made` gets it.
   void want(const void* owner, bool listen, Made made);
-  /// `owner` wants none any more, and is told of none when this returns.
+  /// Withdraws what `owner` asked for. When this has returned, its `made` is not called any more.
   void forget(const void* owner);
-  /// Why the last attempt failed; empty where it did not.
+  /// Why the last attempt failed; empty if it succeeded.
   std::string failure() const;
   /// Ends the thread. Idempotent.
   void stop();
@@ -61,7 +62,7 @@ class Connector {
   std::deque<Wish> wishes_;
   std::string failure_;
   std::chrono::milliseconds pause_;
-  /// The one of the URL's hosts that was reached last. The thread's own.
+  /// Which of the URL's hosts was reached last. Used on the connector's thread only.
   std::size_t first_host_ = 0;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -1,4 +1,4 @@
-// Counters: what the shared store counts, from every thread. PostgresStats are made of it.
+// Counters: events that the shared store counts, from any thread; PostgresStats shows them.
 // Thread-safe.
 #pragma once
 

@@ -14,7 +14,7 @@ Failure failure_of(std::string_view sqlstate) {
   if (group == "57") return {"shutdown", true, true};
   if (group == "08") return {"connection", true, true};
   if (group == "28" || sqlstate == "42501") return {"permission", false, true};
-  // A function, a table or a schema that is not as this program knows it.
+  // A function, a table or a schema that is missing or differs from this program's version.
   if (group == "42" || group == "3F" || sqlstate == "55000") return {"schema", false, true};
   return {"other", false, false};
 }

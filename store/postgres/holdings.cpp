@@ -17,7 +17,8 @@ void tell(Loop& loop, std::weak_ptr<LeaseWatch> watch) {
   });
 }
 
-/// Its request is under way, and may be forwarded again by another: it is to be cut off.
+/// Its request is under way, and another instance may forward the operation again, so the watch
+/// must interrupt it.
 void tell_watch(const Holding& holding) {
   if (holding.watch_loop != nullptr) tell(*holding.watch_loop, holding.watch);
 }
@@ -33,7 +34,8 @@ void Holdings::add(const Fingerprint& fingerprint, Holding holding) {
     size_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  // The one under the same name is over in the database, or this one would not be.
+  // An earlier holding of the fingerprint has ended in the database; otherwise this one could not
+  // exist.
   tell_watch(found->second);
   found->second = std::move(holding);
 }
@@ -103,7 +105,7 @@ std::vector<Holdings::Due> Holdings::due(Holding::Time now) const {
       out.push_back({fingerprint, holding.nonce, holding.terms.lease});
     }
   }
-  // In the order in which the rows are locked.
+  // In the order in which the database locks the rows.
   std::sort(out.begin(), out.end(),
             [](const Due& a, const Due& b) { return a.fingerprint < b.fingerprint; });
   return out;

@@ -1,7 +1,8 @@
-// Holdings: the reservations of this process, and until when each may be relied on. A duplicate of
-// one of them is answered without the database, and while the database does not answer. Leases are
-// counted from the moment that a statement was sent, by the steady clock, so they end here before
-// they end in the database; a lease that ended here holds nothing any more.
+// Holdings: the reservations of this process, and how long each may be relied on. A duplicate of
+// one of them is answered without asking the database, also while the database does not answer.
+// Leases are counted by the steady clock from the moment at which a statement was sent, so they end
+// here before they end in the database. A reservation whose lease has ended here does not count any
+// more.
 //
 // Thread-safe: sharded by fingerprint.
 #pragma once
@@ -31,45 +32,46 @@ struct Holding {
   std::uint64_t fence = 0;
   std::optional<PayloadDigest> payload;
   Terms terms;
-  /// From here on the reservation is not ours any more, as far as we know.
+  /// When the lease ends. From then on the reservation does not count any more.
   Time lease_ends{};
   /// When the lease is to be renewed.
   Time renew{};
-  /// Its answer may be given from memory.
+  /// The answer may be replayed from memory.
   bool cached = true;
-  /// A verb that ends it is under way.
+  /// It is being settled: complete, release or mark_unknown is under way.
   bool settling = false;
   /// ReserveRequest::trace.
   std::string trace;
-  /// Told when the lease could not be renewed in time, on its loop.
+  /// Called on its loop if the lease could not be renewed in time.
   std::weak_ptr<LeaseWatch> watch;
   Loop* watch_loop = nullptr;
 };
 
 class Holdings {
  public:
-  /// In the place of an earlier one under that name, whose watch is told.
+  /// Replaces an earlier holding of that fingerprint, whose watch is then called.
   void add(const Fingerprint& fingerprint, Holding holding);
 
   struct Glance {
-    /// Its payload is another than the one asked about.
+    /// It has another payload than the one asked about.
     bool differs = false;
   };
-  /// What is held under that name now.
+  /// What is held under that fingerprint now.
   std::optional<Glance> glance(const Fingerprint& fingerprint,
                                const std::optional<PayloadDigest>& payload) const;
 
-  /// The permit with `nonce` is used up. Nothing where it holds nothing any more. The entry stays
-  /// until end(), but for its watch.
+  /// Begins to settle the holding of the permit with `nonce`. Nothing if that permit does not hold
+  /// it any more. The entry stays until end(), without its watch.
   std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// The reservation is over, or no longer known to be ours.
+  /// Removes the holding: the reservation is over, or may belong to somebody else.
   void end(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// An operator took it away.
+  /// Removes the holding because an operator has ended the reservation.
   void revoke(const Fingerprint& fingerprint);
-  /// Somebody else changed its record, or seems to have: looked at with the next renewal.
+  /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);
 
-  /// Tells `watch` if the lease ends; at once where the permit holds nothing any more.
+  /// Calls `watch` when the lease ends, or at once if the permit does not hold the reservation any
+  /// more.
   void watch(const Fingerprint& fingerprint, const Nonce& nonce, Loop& loop,
              std::weak_ptr<LeaseWatch> watch);
 
@@ -78,14 +80,14 @@ class Holdings {
     Nonce nonce{};
     std::chrono::milliseconds lease{0};
   };
-  /// Those whose leases are to be renewed.
+  /// The holdings whose leases must be renewed now.
   std::vector<Due> due(Holding::Time now) const;
-  /// A renewal that was sent at `sent` has succeeded.
+  /// The renewal that was sent at `sent` has succeeded.
   void renewed(const Due& due, Holding::Time sent);
-  /// It could not be renewed, since its record is another's or gone: its watch is told. One that is
-  /// being settled stays.
+  /// The lease could not be renewed, because the record belongs to another reservation or does not
+  /// exist any more. Calls the watch. A holding that is being settled stays.
   void lose(const Due& due);
-  /// Takes out those whose leases have ended, tells their watches, and returns how many.
+  /// Removes the holdings whose leases have ended, calls their watches, and returns their number.
   std::size_t end_leases(Holding::Time now);
 
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }

@@ -7,13 +7,13 @@
 namespace onceproxy::store {
 
 struct Migration {
-  /// What the schema is once it ran.
+  /// The version of the schema after it has run.
   int version;
   std::string_view name;
   std::string_view sql;
 };
 
-/// In the order in which they run; several may make one version.
+/// In the order in which they run. Several of them may lead to one version.
 extern const std::array<Migration, 5> migrations;
 
 }  // namespace onceproxy::store

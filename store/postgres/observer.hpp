@@ -1,4 +1,4 @@
-// PostgresObserver: hears what happens in the shared store. Plain functions.
+// PostgresObserver: functions that the shared store calls for events. Plain values.
 #pragma once
 
 #include <chrono>
@@ -10,11 +10,11 @@ namespace onceproxy::store {
 
 /// Called from any thread; must be thread-safe, quick and must not throw.
 struct PostgresObserver {
-  /// A commit was answered: how long that took.
+  /// A commit was answered after this time.
   std::function<void(std::chrono::nanoseconds)> committed;
   /// An operation failed, each time. `kind` is one of a small fixed set of words (failure.hpp).
   std::function<void(std::string_view kind)> failed;
-  /// The same for the log: of each kind about once a second. No detail holds a password.
+  /// The same for the log, about once a second for each kind. No detail contains a password.
   std::function<void(std::string_view kind, std::string_view detail)> trouble;
   /// A permit was dropped unused.
   std::function<void()> permit_dropped;

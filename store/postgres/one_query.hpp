@@ -1,5 +1,5 @@
-// OneQuery: a statement whose parameters and end are functions. It owns itself while it is under
-// way. Not thread-safe: its channel's thread.
+// OneQuery: a query that consists of two functions, for its parameters and for its reply. It owns
+// itself while it is under way. Not thread-safe: to be used on its channel's thread.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@ class OneQuery final : public Query {
   using Bind = std::function<void(pq::Params&)>;
   using Done = std::function<void(Reply)>;
 
-  /// What `bind` gives must stay as long as the function. `done` may be empty. Where it cannot be
-  /// sent, `done` is told that it was lost, within this call.
+  /// The values that `bind` sets must live as long as that function. `done` may be empty. If the
+  /// query cannot be sent, `done` gets a reply that says `lost`, within this call.
   static void send(Channel& channel, Statement statement, std::chrono::milliseconds timeout,
                    Bind bind, Done done = nullptr) {
     auto query =

@@ -10,34 +10,34 @@
 
 namespace onceproxy::store {
 
-/// When a commit counts, and which rows are answered from.
+/// When a commit counts, and which rows may be answered from.
 enum class Durability {
   quorum,   ///< once the synchronous standbys have it; a failover to one of them loses nothing
   primary,  ///< once the primary has it on disk; a failover may lose what it acknowledged last
 };
 
 struct PostgresOptions {
-  /// As libpq takes it: postgresql://user@host1,host2/database?sslmode=verify-full. A password in
-  /// it is shown nowhere.
+  /// As libpq reads it: postgresql://user@host1,host2/database?sslmode=verify-full. A password in
+  /// it is never shown.
   std::string url;
-  /// A file whose first line is the password; read for every connection, so that it can be changed.
-  /// Empty: as libpq finds it (PGPASSFILE, ~/.pgpass, a client certificate).
+  /// A file whose first line is the password. It is read for every connection, so the password can
+  /// be changed. Empty: libpq looks for one (PGPASSFILE, ~/.pgpass, a client certificate).
   std::filesystem::path password_file;
-  /// Of this process, for requests; above zero. Up to four more carry upkeep, and
-  /// one of them listens.
+  /// Connections of this process for requests; above zero. Up to four more are opened for upkeep
+  /// and notifications.
   std::size_t connections = 16;
   std::string schema = "onceproxy";
   Durability durability = Durability::quorum;
-  /// Answers that were confirmed within the last second, in memory. 0: none are kept.
+  /// Memory for answers that were confirmed within the last second. 0: none are kept.
   std::size_t cache_bytes = std::size_t{64} << 20;
-  /// Reservations under way at once; further ones are refused.
+  /// Maximum number of reservations under way; further ones are refused.
   std::size_t pending_max = 100'000;
-  /// Operations that wait for a connection at once; further ones are refused.
+  /// Maximum number of operations that wait for a connection; further ones are refused.
   std::size_t queue_max = 10'000;
   /// How long one operation may take, with its retries and the wait for the standbys.
   std::chrono::milliseconds operation_timeout{2'000};
   std::chrono::milliseconds connect_timeout{5'000};
-  /// This instance's own audit log; an empty path: none is kept.
+  /// The audit log of this instance; with an empty path there is none.
   std::filesystem::path audit_path;
   AuditOptions audit;
 

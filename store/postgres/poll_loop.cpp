@@ -86,7 +86,7 @@ void PollLoop::stop() {
 }
 
 void PollLoop::wake_up() {
-  // A pipe that is full wakes, too.
+  // If the pipe is full, the loop is woken anyway.
   const char one = 1;
   [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
 }
@@ -141,7 +141,7 @@ void PollLoop::run_delivered() {
   }
 }
 
-/// Those that are due now; what they begin in turn waits for the next round.
+/// Runs the timers that are due now. Timers that they start wait for the next round.
 void PollLoop::run_timers() {
   const auto now = SteadyClock::now();
   while (!timers_.empty() && timers_.begin()->first <= now) {

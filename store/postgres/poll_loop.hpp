@@ -1,5 +1,5 @@
 // PollLoop: an event loop on a thread of the store's own, for calls whose own loop watches no
-// sockets, and for what the store does beside the requests. It knows sockets and timers, no more.
+// sockets, and for upkeep. It knows sockets and timers only.
 //
 // Thread-safety: deliver(), post() and stop() from any thread; everything else on the loop's.
 #pragma once
@@ -17,14 +17,14 @@
 
 namespace onceproxy::store {
 
-/// Runs `task` on the loop's thread, soon; never within this call.
+/// Runs `task` soon on the loop's thread, never within this call.
 void post(Loop& loop, std::function<void()> task);
 
 class PollLoop final : public Loop {
  public:
-  /// Throws std::system_error where the kernel has no descriptor or no thread left.
+  /// Throws std::system_error if the kernel has no descriptor or no thread left.
   PollLoop();
-  /// stop() was called, or is now.
+  /// Calls stop() if it was not called.
   ~PollLoop();
   PollLoop(const PollLoop&) = delete;
   PollLoop& operator=(const PollLoop&) = delete;
@@ -36,7 +36,7 @@ class PollLoop final : public Loop {
   std::unique_ptr<SocketWatch> watch(int descriptor, std::function<void()> ready) override;
 
   bool on_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
-  /// Runs what was delivered, and no more. Idempotent.
+  /// Runs what was delivered so far, and ends the thread. Idempotent.
   void stop();
 
  private:
@@ -63,7 +63,7 @@ class PollLoop final : public Loop {
   CallBase** last_ = &first_;
   bool stopping_ = false;
 
-  // The thread's own.
+  // Used on the loop's thread only.
   std::multimap<SteadyClock::time_point, LoopTimer*> timers_;
   std::unordered_map<std::uint64_t, Entry> watched_;
   std::uint64_t next_watch_ = 1;

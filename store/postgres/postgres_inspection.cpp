@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// One statement's answer, for a thread that waits.
+/// Waits on the calling thread for the answer to one statement.
 struct Answered {
   std::mutex mutex;
   std::condition_variable changed;
@@ -69,7 +69,7 @@ RecordView view(const pq::Row& row) {
     if (!row.flag(c_replayable)) out.not_kept = static_cast<NotKept>(row.number(c_not_kept));
   } else if (state == Record::State::unknown || over) {
     out.state = RecordView::State::unknown;
-    if (state == Record::State::reserved) out.error = "nobody holds the reservation any more";
+    if (state == Record::State::reserved) out.error = "no request holds the reservation any more";
   } else {
     out.state = RecordView::State::reserved;
     out.held = row.flag(c_alive);
@@ -117,7 +117,7 @@ Reply PostgresInspection::ask(Statement statement, OneQuery::Bind bind) {
     });
   });
   std::unique_lock lock(answered->mutex);
-  // A little beyond the operation's own time, for whatever ends it.
+  // A little longer than the operation's own time, so that it ends by itself.
   const bool there = answered->changed.wait_for(lock, timeout + milliseconds(500),
                                                 [&] { return answered->reply.has_value(); });
   if (there) return std::move(*answered->reply);
@@ -131,7 +131,7 @@ std::variant<RecordPage, Unreadable> PostgresInspection::records(
     const RecordFilter& filter, const std::optional<Fingerprint>& after, std::size_t limit) {
   constexpr std::size_t at_once = 1'000;
   RecordPage page;
-  // Behind all zeros, which is no SHA-256 value that anybody has seen.
+  // Begins after all zeros, which no known text has as its SHA-256 value.
   Fingerprint last = after.value_or(Fingerprint{});
   for (std::size_t seen = 0; seen < work_.tuning.scan_max;) {
     const Reply reply = ask(Statement::list_records, [last](pq::Params& params) {
@@ -166,7 +166,7 @@ std::variant<std::optional<RecordView>, Unreadable> PostgresInspection::record(
   return view(reply.row());
 }
 
-/// What other calls must know of it, they are told: those that wait, and the instance that held it.
+/// Notifies the calls that wait for the operation, and the instance that held it.
 Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
                                    const Fingerprint& fingerprint) {
   const Reply reply = ask(statement, std::move(bind));

@@ -1,5 +1,5 @@
-// PostgresInspection: Inspection on the shared store: what operators ask of all instances, at any
-// of them. Thread-safe; each call waits for the database, for a bounded time.
+// PostgresInspection: the Inspection of the shared store. Any instance answers for the records of
+// all. Thread-safe; each call waits for the database, for a bounded time.
 #pragma once
 
 #include <optional>

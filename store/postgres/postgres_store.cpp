@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <future>
-#include <map>
 #include <mutex>
-#include <stdexcept>
 #include <utility>
 
 #include "store/postgres/channels.hpp"
@@ -14,68 +12,21 @@
 #include "store/postgres/postgres_inspection.hpp"
 #include "store/postgres/reserving.hpp"
 #include "store/postgres/settling.hpp"
+#include "store/postgres/start_check.hpp"
 #include "store/postgres/telling.hpp"
+#include "store/postgres/trouble_limit.hpp"
 #include "store/postgres/upkeep.hpp"
 
 namespace onceproxy::store {
 namespace {
 
-/// Of one kind of trouble, one line a second is enough.
-class Troubles {
- public:
-  bool first(std::string_view kind) {
-    const auto now = std::chrono::steady_clock::now();
-    const std::lock_guard lock(mutex_);
-    auto found = next_.find(kind);
-    if (found == next_.end()) found = next_.emplace(std::string(kind), now).first;
-    if (found->second > now) return false;
-    found->second = now + std::chrono::seconds(1);
-    return true;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> next_;
-};
-
-/// Beside those of the loops, for upkeep, notifications and operators. One of them hears what other
-/// instances tell; more than one are made only where a statement waits for a standby.
+/// Connections in addition to those of the loops, for upkeep, notifications and operators. One of
+/// them receives notifications. More than one are opened only while a statement waits for a
+/// standby.
 constexpr std::size_t house_connections = 4;
 
-/// How long a close waits, at least, until the database knows that this instance has ended.
+/// The minimum time for which close() waits until the database knows that this instance has ended.
 constexpr std::chrono::milliseconds farewell_max{500};
-
-/// Connects as every later connection will, so that a start fails where they would.
-void look_at_server(const PostgresOptions& options, SharedNotes& notes) {
-  if (const std::string wrong = wrong_options(options); !wrong.empty()) {
-    throw std::runtime_error(wrong);
-  }
-  const std::atomic<bool> never{false};
-  auto connected = connect(options, never);
-  if (const auto* const error = std::get_if<ConnectError>(&connected)) {
-    throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
-  }
-  const auto session = std::get<pq::ConnectionPtr>(std::move(connected));
-  const Patience patience{Patience::SteadyClock::now() + options.connect_timeout, never};
-  const auto prepared = prepare(session.get(), options, false, patience);
-  if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
-    throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
-  }
-  PQexitPipelineMode(session.get());
-  pq::ResultPtr found;
-  if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
-                        nullptr, nullptr, 1) == 1) {
-    found = answer(session.get(), patience);
-  }
-  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
-    throw std::runtime_error("cannot read from PostgreSQL: " +
-                             pq::trimmed(PQerrorMessage(session.get())));
-  }
-  for (int i = 0; i < PQntuples(found.get()); ++i) {
-    const pq::Row row(found.get(), i);
-    notes.found(row.text(0), row.text(1));
-  }
-}
 
 class OpenPostgres final : public PostgresStore {
  public:
@@ -88,7 +39,7 @@ class OpenPostgres final : public PostgresStore {
         recent_(options.cache_bytes),
         room_(tuning.waiting_max, tuning.waiting_bytes_max),
         duplicates_(tuning.duplicates_max) {
-    look_at_server(options_, notes_);
+    check_at_start(options_, notes_);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
         if (observer_.failed) observer_.failed("audit");
@@ -105,8 +56,8 @@ class OpenPostgres final : public PostgresStore {
         circuit_,
         [this](std::string_view kind, const std::string& detail) { trouble(kind, detail); },
         [this](std::string_view text) { heard(text); }};
-    // Of its own, beside those of the loops: upkeep and notifications. Where no loop watches
-    // sockets, it carries everything.
+    // The store's own channel, for upkeep and notifications. If no loop watches sockets, it carries
+    // everything.
     house_loop_.emplace();
     run_in_house([&] {
       house_.emplace(parts, *house_loop_, house_connections, true);
@@ -185,7 +136,7 @@ class OpenPostgres final : public PostgresStore {
   Duplicates duplicates_;
   SharedNotes notes_;
   Upkeep::Flags flags_;
-  Troubles troubles_;
+  TroubleLimit troubles_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
   bool closed_ = false;
@@ -215,7 +166,7 @@ void OpenPostgres::failed(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
 }
 
-/// Nothing was answered, or not in time.
+/// The database did not answer, or not in time.
 void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
   if (circuit_.failed() && observer_.event) {
@@ -223,7 +174,7 @@ void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
   }
 }
 
-/// While there are other connections, they tell whether the database answers.
+/// As long as there are other connections, those show whether the database answers.
 void OpenPostgres::no_connection(const ConnectError& error) {
   const std::string_view kind = failure_of(error.state).kind;
   if (Counters::get(counters_.connections) == 0) {
@@ -259,7 +210,8 @@ bool OpenPostgres::reserve(const ReserveRequest& request, Call<ReserveResult>& c
   return Reserving::begin(*work_, carrier.channel, carrier.on_thread, request, call);
 }
 
-/// Uses up the permit; answers the call where it holds nothing, or the store is closing.
+/// Uses up the permit. Answers the call if the permit holds no reservation, or the store is
+/// closing.
 std::optional<Settling::What> OpenPostgres::use(Permit& permit, Call<Settled>& call) {
   permit.use();
   if (closing_.load(std::memory_order_acquire)) {
@@ -330,6 +282,7 @@ PostgresStats OpenPostgres::stats() const {
   out.queued = Counters::get(counters_.queued);
   out.queued_max = options_.queue_max;
   out.reservations_active = holdings_.size();
+  out.reservations_max = options_.pending_max;
   out.calls_waiting = room_.calls();
   out.calls_waiting_max = tuning_.waiting_max;
   out.waiting_bytes = room_.bytes();
@@ -337,7 +290,7 @@ PostgresStats OpenPostgres::stats() const {
   out.cache_bytes = recent_.bytes();
   out.cache_bytes_max = options_.cache_bytes;
   out.retained = Counters::get(counters_.retained);
-  out.table_bytes = flags_.table_bytes.load();
+  out.bytes = flags_.table_bytes.load();
   out.records_estimate = flags_.records_estimate.load();
   out.records = upkeep_->counts();
   out.audit_bytes = audit_ ? audit_->bytes() : 0;
@@ -359,7 +312,7 @@ PostgresStats OpenPostgres::stats() const {
 }
 
 std::string OpenPostgres::failure() const {
-  if (flags_.unsafe.load()) return "the server's settings would lose what it commits";
+  if (flags_.unsafe.load()) return "the server's settings may lose committed transactions";
   if (!circuit_.open()) return "";
   const std::string why = connector_->failure();
   return why.empty() ? "the database does not answer" : why;
@@ -369,17 +322,17 @@ void OpenPostgres::close() {
   const std::lock_guard lock(close_mutex_);
   if (std::exchange(closed_, true)) return;
   closing_.store(true);
-  // Those that wait see it, each on its loop.
+  // Calls that wait see this, each on its loop.
   outcomes_.wake_all();
   turns_.wake_all();
   run_in_house([this] { retained_->retry(); });
-  // What is under way ends within its own time.
+  // Operations under way end within their own time.
   const auto end = std::chrono::steady_clock::now() + options_.operation_timeout;
   for (bool idle = false; !idle && std::chrono::steady_clock::now() < end;) {
     run_in_house([&] { idle = house_->idle(); });
     if (!idle) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  // Where the database does not answer, the others find out by themselves.
+  // If the database does not answer, the other instances notice the missing sign of life.
   const auto told = std::make_shared<std::promise<void>>();
   auto known = told->get_future();
   post(*house_loop_, [this, told] { upkeep_->stop([told] { told->set_value(); }); });

@@ -1,6 +1,7 @@
-// What libpq gives and takes, with owners: a connection, a result, the parameters of a statement
-// and the columns of a row, in the binary formats of the protocol (PostgreSQL 15, chapter 55). Not
-// thread-safe; a value each. libpq itself is safe where no two threads use one connection.
+// libpq's values with owners: a connection, a result, the parameters of a statement, and the
+// columns of a row, in the binary formats of the protocol (PostgreSQL 15, chapter 55). Not
+// thread-safe: each value belongs to one thread at a time. libpq itself is safe as long as no two
+// threads use one connection.
 #pragma once
 
 #include <libpq-fe.h>
@@ -27,20 +28,21 @@ struct Closer {
 using ConnectionPtr = std::unique_ptr<PGconn, Closer>;
 using ResultPtr = std::unique_ptr<PGresult, Closer>;
 
-/// An error's class and code, five characters; "08006" where the connection broke without one.
+/// The SQLSTATE of an error, five characters; "08006" if the connection broke without one.
 inline std::string sqlstate(const PGresult* result) {
   const char* const state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   return state != nullptr ? state : "08006";
 }
 
-/// A message of libpq or the server, without what ends it.
+/// A message of libpq or the server, without the line end.
 inline std::string trimmed(const char* message) {
   std::string out = message != nullptr ? message : "";
   while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
   return out;
 }
 
-/// The parameters of one statement. Bytes are not copied and must stay until it was sent.
+/// The parameters of one statement. Bytes are not copied and must live until the statement was
+/// sent.
 class Params {
  public:
   void clear() {
@@ -146,7 +148,7 @@ class Row {
             static_cast<std::size_t>(PQgetlength(result_, row_, column))};
   }
   std::string text(int column) const { return std::string(bytes(column)); }
-  /// smallint, integer, bigint and pg_lsn; 0 where it is null.
+  /// For smallint, integer, bigint and pg_lsn; 0 if the column is null.
   std::int64_t number(int column) const {
     const std::string_view value = bytes(column);
     std::uint64_t out = !value.empty() && (value.front() & 0x80) != 0 ? ~std::uint64_t{0} : 0;
@@ -158,7 +160,7 @@ class Row {
     return number(column);
   }
   bool flag(int column) const { return !null(column) && bytes(column) == "\1"; }
-  /// A digest or a nonce; zeros where the column holds something else.
+  /// A digest or a nonce; zeros if the column has another length.
   template <typename Bytes>
   void into(int column, Bytes& out) const {
     const std::string_view value = bytes(column);

@@ -11,10 +11,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A session belongs to us alone, so what it is like is said once. The search path ends with
-/// pg_temp, which would otherwise come first and hide the schema's own tables. That a commit did
-/// not wait for its standby is told by a warning alone, so neither the role's settings nor those in
-/// the URL may hide warnings.
+/// The settings of a session are set once, because no other program uses it. The search path ends
+/// with pg_temp, which would otherwise come first and could hide the schema's own tables. Only a
+/// warning shows that a commit did not wait for its standby, so neither the role's settings nor
+/// those in the URL may suppress warnings.
 std::string settings(PGconn* connection, const PostgresOptions& options) {
   const auto timeout = std::to_string(options.operation_timeout.count());
   return "SET search_path = " + quoted(connection, options.schema) +
@@ -35,7 +35,7 @@ pq::ResultPtr ask(PGconn* connection, const std::string& statement, const Patien
   return answer(connection, patience);
 }
 
-/// Nothing, where it is well.
+/// Nothing if the result is good.
 std::optional<ConnectError> failed(PGconn* connection, const pq::ResultPtr& result) {
   if (result == nullptr) return no_answer(connection);
   const auto status = PQresultStatus(result.get());
@@ -52,14 +52,15 @@ constexpr std::string_view checks =
     "(date_part('epoch', clock_timestamp()) * 1000)::bigint, "
     "(SELECT max(version) FROM schema_version)";
 
-/// What would lose what was acknowledged, or nothing.
+/// The setting that may lose acknowledged commits, with its remedy; empty if there is none.
 std::string unsafe(const PGresult* found, const PostgresOptions& options) {
   const auto value = [&](int column) { return std::string(PQgetvalue(found, 0, column)); };
-  if (value(2) != "on") return "the server runs with fsync = off, so it may lose what it commits";
+  if (value(2) != "on")
+    return "the server runs with fsync = off, so it may lose committed transactions";
   const std::string commit = value(3);
   if (options.durability == Durability::primary) {
-    return commit == "off" ? "synchronous_commit is off, so the server may lose what it commits; "
-                             "set it to on for this role"
+    return commit == "off" ? "synchronous_commit is off, so the server may lose committed "
+                             "transactions; set it to on for this role"
                            : "";
   }
   const std::string remedy = ", or set store.postgres.durability: primary";
@@ -73,7 +74,8 @@ std::string unsafe(const PGresult* found, const PostgresOptions& options) {
            "; set it to on for this role" + remedy;
   }
   if (value(5) != "t") {
-    return "store.postgres.durability is quorum, and this role cannot see what the standbys have; "
+    return "store.postgres.durability is quorum, and this role cannot see the state of the "
+           "standbys; "
            "GRANT pg_read_all_stats to it" +
            remedy;
   }
@@ -89,7 +91,7 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
   if (found == nullptr) return no_answer(connection);
   if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
     const std::string state = pq::sqlstate(found.get());
-    // No such table: the schema is not there.
+    // No such table: the schema does not exist.
     if (state == "42P01" || state == "3F000")
       return ConnectError{state, schema_problem(0, options)};
     return ConnectError{state, pq::trimmed(PQresultErrorMessage(found.get()))};

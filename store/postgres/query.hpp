@@ -1,6 +1,5 @@
-// Query: one statement under way, and what becomes of it. Whoever makes it decides what its answer
-// means; it is told of it exactly once, on the thread of its channel.
-// Not thread-safe: one thread at a time.
+// Query: one statement under way. The class that derives from it decides what the answer means;
+// replied() is called exactly once, on the thread of its channel.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -15,16 +14,17 @@
 namespace onceproxy::store {
 
 struct Reply {
-  /// The rows; null where there are none because of an error.
+  /// The rows; null if there was an error.
   pq::ResultPtr result;
   /// Empty: the transaction is committed.
   std::string sqlstate;
   std::string error;
-  /// The connection broke, or the channel closes: what happened is not known.
+  /// The connection broke, or the channel is closing: whether the statement was executed is
+  /// unknown.
   bool lost = false;
-  /// It never left this process.
+  /// The statement was never sent.
   bool unsent = false;
-  /// It was committed on the primary, and the wait for a standby was cut short.
+  /// The transaction was committed on the primary, but the wait for a standby was cut short.
   bool unconfirmed = false;
   /// Server::epoch of the connection.
   std::int64_t epoch = 0;
@@ -43,17 +43,18 @@ class Query : public boost::intrusive::list_base_hook<> {
   Query& operator=(const Query&) = delete;
   virtual ~Query() = default;
 
-  /// The parameters, as they are when it is sent. What they point to must stay until then.
+  /// Sets the parameters; called when the statement is sent. What they point to must live until
+  /// then.
   virtual void bind(pq::Params& params, const Server& server) const = 0;
-  /// The end. May destroy the query, and send it again.
+  /// The end of the query. May destroy it, or send it again.
   virtual void replied(Reply reply) = 0;
-  /// The deadline has passed; replied() follows all the same, perhaps much later. Must not destroy
-  /// the query.
+  /// The deadline has passed; replied() still follows, perhaps much later. Must not destroy the
+  /// query.
   virtual void late() = 0;
 
   const Statement statement;
   SteadyClock::time_point deadline{};
-  /// late() was called.
+  /// Whether late() was called.
   bool is_late = false;
   SteadyClock::time_point sent{};
 

@@ -16,7 +16,7 @@ std::shared_ptr<const RecentAnswer> RecentAnswers::find(const Fingerprint& finge
 
 void RecentAnswers::add(const Fingerprint& fingerprint, RecentAnswer answer,
                         RecentAnswer::Time now) {
-  // What the tables take for it, about, is counted too.
+  // Includes the approximate cost of the tables.
   constexpr std::size_t node_bytes = sizeof(Entry) + sizeof(RecentAnswer) + 128;
   const std::size_t bytes =
       node_bytes + answer.answer.head.size() + answer.answer.body.size() + answer.trace.size();

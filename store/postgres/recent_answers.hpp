@@ -1,8 +1,9 @@
-// RecentAnswers: completed operations that were confirmed a moment ago, with their answers, so that
-// a storm of duplicates is answered from memory. A second later an entry is worth nothing: another
-// instance may have forgotten, ended or released the operation, and nobody tells.
+// RecentAnswers: answers of operations whose completion was confirmed a moment ago, so that many
+// duplicates at once are answered from memory. After a second an entry may not be used any more,
+// because another instance may have forgotten, ended or released the operation without a
+// notification.
 //
-// Bounded in bytes; what was confirmed first goes first. Thread-safe: sharded by fingerprint.
+// Bounded in bytes; the oldest entries are removed first. Thread-safe: sharded by fingerprint.
 #pragma once
 
 #include <atomic>
@@ -26,18 +27,18 @@ struct RecentAnswer {
   StoredAnswer answer;
   WallTime completed_at{};
   std::string trace;
-  /// From then on it does not count.
+  /// From then on the entry may not be used.
   Time until{};
 };
 
 class RecentAnswers {
  public:
-  /// Keeps at most `bytes_max`, in equal parts for each shard. 0: keeps nothing.
+  /// Keeps at most `bytes_max`, in equal parts for each shard. 0: keeps no entries.
   explicit RecentAnswers(std::size_t bytes_max) : shard_bytes_max_(bytes_max / Table::size) {}
 
-  /// Null where none counts at `now`.
+  /// Null if there is no entry that may be used at `now`.
   std::shared_ptr<const RecentAnswer> find(const Fingerprint& fingerprint, RecentAnswer::Time now);
-  /// In place of an earlier one. One larger than an eighth of a shard's part is not kept.
+  /// Replaces an earlier entry. An entry larger than an eighth of a shard's part is not kept.
   void add(const Fingerprint& fingerprint, RecentAnswer answer, RecentAnswer::Time now);
   void forget(const Fingerprint& fingerprint);
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }

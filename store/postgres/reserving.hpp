@@ -1,12 +1,12 @@
-// Reserving: the way of one reserve: look at what this process knows, ask the database, wait where
-// it has to, and answer. It owns itself while it is under way.
+// Reserving: one call of reserve(). It looks at what this process knows, asks the database, waits
+// if it has to, and answers the call. It owns itself while it is under way.
 //
-// Where the fate of its statement is not known, the same statement is sent again on another
-// connection: the nonce tells whether the first one came through. Where there is no time left for
-// that, the call is answered that the store is not available, and what may have been reserved is
-// released as soon as the database answers: nothing was forwarded under it.
+// If the connection breaks while its statement is under way, the same statement is sent again on
+// another connection; the nonce shows whether the first one was executed. If there is no time left
+// for that, the call is answered as Unavailable, and what may have been reserved is released as
+// soon as the database answers. That is safe because nothing was forwarded under it.
 //
-// Not thread-safe: its channel's thread. begin() is called by the thread of the call.
+// Not thread-safe: to be used on its channel's thread. begin() is called on the thread of the call.
 #pragma once
 
 #include <chrono>
@@ -68,19 +68,19 @@ class Reserving final : public Query {
 
   Work& work_;
   Channel& channel_;
-  /// Null once it was answered; then the request is not to be looked at either.
+  /// Null once the call was answered. The request must not be used after that either.
   Call<ReserveResult>* call_;
   const ReserveRequest* request_;
   const Fingerprint fingerprint_;
   const Nonce nonce_;
   const std::chrono::milliseconds lease_;
-  /// The entity whose turn it takes.
+  /// The entity of which it takes a turn.
   const std::optional<EntityKey> turn_of_;
   /// When the statement that may have reserved was sent for the first time.
   SteadyClock::time_point first_sent_{};
   unsigned tries_ = 0;
-  /// A statement was lost: it may have reserved, or may do so until doubt_ends_. Its lease is
-  /// counted from doubt_began_.
+  /// The reply to a statement was lost: the statement may have reserved, or may still do so until
+  /// doubt_ends_. Its lease is counted from doubt_began_.
   bool in_doubt_ = false;
   SteadyClock::time_point doubt_began_{};
   SteadyClock::time_point doubt_ends_{};
@@ -88,7 +88,7 @@ class Reserving final : public Query {
 
   Place place_;
   Waits waits_ = Waits::nothing;
-  /// It was woken while it was asking.
+  /// Whether it was woken while its statement was under way.
   bool woken_ = false;
   SteadyClock::time_point outcome_until_{};
   SteadyClock::time_point turn_until_{};
@@ -96,7 +96,7 @@ class Reserving final : public Query {
   /// The reservation whose outcome it waits for.
   std::optional<Nonce> waited_;
   bool ended_ = false;
-  /// It has a place in the queue in the database, or may have one.
+  /// The entity in whose queue in the database it has a place, or may have one.
   std::optional<EntityKey> queued_;
   std::optional<WaitingRoom::Place> room_;
   std::unique_ptr<Timer> timer_;

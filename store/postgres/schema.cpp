@@ -9,7 +9,7 @@
 namespace onceproxy::store {
 namespace {
 
-/// A number of our own, so that two migrations of one database wait for each other.
+/// The key of the advisory lock by which two migrations of one database wait for each other.
 constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(7046029254386353131)";
 
 pq::ConnectionPtr open(const PostgresOptions& options) {
@@ -32,8 +32,8 @@ std::string literal(PGconn* connection, const std::string& text) {
   return quoted;
 }
 
-/// Asks the catalog's tables, and not to_regclass(): a session that has found no such table before
-/// remembers that, also when it has waited for the transaction that made the table.
+/// Queries the catalog and not to_regclass(), because a session remembers that a table did not
+/// exist, even after it has waited for the transaction that creates it.
 int version_of(PGconn* connection, const PostgresOptions& options) {
   const std::string table = quoted(connection, options.schema) + ".schema_version";
   const auto there =
@@ -67,7 +67,7 @@ std::string statements_for(int version, const std::string& schema) {
   return out + "INSERT INTO schema_version (version) VALUES (" + std::to_string(version) + ");\n";
 }
 
-/// One version further, or nothing where another was first.
+/// Migrates by one version, or does nothing if another migration was first.
 void step(PGconn* connection, const PostgresOptions& options, int to, const MigrationSink& sink) {
   run(connection, "BEGIN", "the migration cannot begin");
   try {
@@ -81,7 +81,7 @@ void step(PGconn* connection, const PostgresOptions& options, int to, const Migr
     run(connection, statements_for(to, quoted(connection, options.schema)), what);
     run(connection, "COMMIT", what);
   } catch (const std::runtime_error&) {
-    pq::ResultPtr(PQexec(connection, "ROLLBACK"));
+    PQclear(PQexec(connection, "ROLLBACK"));
     throw;
   }
   sink("schema \"" + options.schema + "\" is now at version " + std::to_string(to));

@@ -78,7 +78,7 @@ void Settling::retry(Channel& channel) {
 
 void Settling::send() {
   if (tries_ == 0) deadline = SteadyClock::now() + work_.options.operation_timeout;
-  // While the database is known not to answer, nobody waits for it.
+  // While the circuit is open, no call waits for the database.
   const bool try_it = !work_.circuit.open() || call_ == nullptr;
   if (try_it && channel_->send(*this)) return;
   work_.failed(try_it ? trouble::full : trouble::circuit, "an outcome cannot be written now");
@@ -149,11 +149,11 @@ void Settling::replied(Reply reply) {
     work_.failed(trouble::unconfirmed, "a commit did not wait for its standby");
   }
   if (is_late) {
-    // Nobody waits any more, and the loop that this runs on may be about to end.
+    // The caller was answered, and the loop that this runs on may be about to end.
     keep();
     return;
   }
-  // Where it was just committed, the look finds how far the log goes.
+  // If the row was just committed, the look reads the current end of the log.
   const auto lsn =
       reply.unconfirmed || row.null(o_lsn) ? 0 : static_cast<std::uint64_t>(row.number(o_lsn));
   kept_ = std::move(reply);
@@ -225,7 +225,7 @@ void Settling::done(const pq::Row& row) {
   delete this;
 }
 
-/// A duplicate that comes within the next second needs no database.
+/// A duplicate within the next second is answered from memory.
 void Settling::remember(const pq::Row& row) {
   if (!what_.holding.cached || row.flag(o_flag)) return;
   RecentAnswer recent;

@@ -1,10 +1,11 @@
-// Settling: the end of one reservation on its way to the database. It owns itself while it is under
-// way. Its caller is told within the operation's time; an outcome that could not be written by then
-// is kept and written as soon as the database answers, as long as its lease lasts.
+// Settling: one outcome on its way to the database. It owns itself while it is under way. Its
+// caller is answered within the operation's time. An outcome that could not be written by then is
+// kept, and written when the database answers again, as long as its lease lasts.
 //
-// Sent again after a lost connection it does nothing twice: the nonce tells what the first one did.
+// If it is sent again after a lost connection, nothing is done twice, because the nonce shows what
+// the first statement did.
 //
-// Not thread-safe: its channel's thread. begin() is called by the thread of the call.
+// Not thread-safe: to be used on its channel's thread. begin() is called on the thread of the call.
 #pragma once
 
 #include <memory>
@@ -26,14 +27,14 @@ class Settling final : public Query {
   struct What {
     Fingerprint fingerprint;
     Nonce nonce{};
-    /// As it was held; of an undo only the end of its lease.
+    /// The holding that is settled; for an undo only the end of its lease.
     Holding holding;
     StoredAnswer answer;
     std::vector<Fingerprint> ends;
-    /// Why it did not happen, or nobody knows.
+    /// Why the operation was not done, or its outcome is unknown.
     std::string error;
     int status = 0;
-    /// A reservation that nobody holds is released, not before that time.
+    /// For an undo: the time before which the reservation must not be released.
     bool undo = false;
     SteadyClock::time_point from{};
   };
@@ -41,12 +42,12 @@ class Settling final : public Query {
   /// Statement::complete, release or mark_unknown.
   static void begin(Work& work, Channel& channel, bool on_thread, Statement verb, What what,
                     Call<Settled>& call);
-  /// One that nobody waits for, to be kept.
+  /// A settlement without a caller, which releases a reservation.
   static std::unique_ptr<Settling> undo(Work& work, Channel& house, What what);
 
-  /// Once more, on `channel`. It owns itself from here on.
+  /// Sends it again on `channel`. From then on it owns itself.
   void retry(Channel& channel);
-  /// It can be given up: its lease has ended.
+  /// Whether its lease has ended, so that it can be given up.
   bool expired() const { return SteadyClock::now() >= what_.holding.lease_ends; }
   bool due() const { return SteadyClock::now() >= what_.from; }
   void give_up();
@@ -76,9 +77,9 @@ class Settling final : public Query {
   Work& work_;
   Channel* channel_;
   What what_;
-  /// Null: it was answered, or nobody waits.
+  /// Null: the call was answered, or there is no caller.
   Call<Settled>* call_;
-  /// An earlier statement of ours may have come through.
+  /// An earlier statement of this settlement may have been executed.
   bool again_ = false;
   unsigned tries_ = 0;
   std::optional<Confirming> confirming_;

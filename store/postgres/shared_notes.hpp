@@ -1,5 +1,5 @@
 // SharedNotes: the notes of the shared store, in memory and in the table `notes`. Every instance
-// reads them when it starts; of two that keep one under the same name, the later one stays.
+// reads them when it starts. If two instances keep a note under the same name, the later one stays.
 // Thread-safe.
 #pragma once
 
@@ -17,13 +17,13 @@ namespace onceproxy::store {
 
 class SharedNotes final : public Notes {
  public:
-  /// Once, before it is used.
+  /// Adds a note that was read from the database; to be called before the object is used.
   void found(std::string name, std::string value);
 
   std::optional<std::string> note(std::string_view name) const override;
   bool keep(std::string_view name, std::string value) override;
 
-  /// Name and value of what has changed since it was last asked for.
+  /// The names and values of notes that have changed since the last call.
   std::vector<std::pair<std::string, std::string>> take();
 
  private:

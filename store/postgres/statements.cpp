@@ -7,13 +7,13 @@ namespace {
 
 struct Described {
   const char* name;
-  /// With @ for the parameters.
+  /// The call, with @ in the place of its parameters.
   const char* text;
   /// b bytea, l bigint, i integer, s smallint, o boolean, t text, B bytea[], L bigint[]
   const char* types;
 };
 
-/// What an operator sees of a record; the answer stays where it is.
+/// The columns of a record for operators, without the answer.
 #define ONCEPROXY_RECORD_COLUMNS                                                               \
   "o.fingerprint, o.state, o.nonce, o.fence, o.attempt, o.created, o.settled, o.lease_ends, "  \
   "o.expires, o.policy, o.request_id, o.path, o.entity_type, o.entity_id, o.error, o.status, " \
@@ -72,7 +72,7 @@ constexpr std::array<Described, statements> all{{
     {"operator_open", "SELECT * FROM operator_open(@)", "bo"},
 }};
 
-/// Numbers travel in 8 bytes, whatever the function takes.
+/// Numbers are sent in 8 bytes, whatever type the function takes.
 std::string_view type(char letter) {
   switch (letter) {
     case 'b':

@@ -1,5 +1,5 @@
-// The statements that every connection has prepared: each a call of one function of the schema (the
-// SQL is in sql/). Pure. Thread-safe.
+// The statements that every connection has prepared. Each calls one function of the schema (the SQL
+// is in sql/). Pure. Thread-safe.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ enum class Statement : std::uint8_t {
 };
 inline constexpr std::size_t statements = 24;
 
-/// The codes that the functions answer with.
+/// The result codes of the functions.
 namespace code {
 inline constexpr int reserved = 1, completed = 2, mismatch = 3, in_flight = 4, held = 5, stale = 6,
                      closed = 7, rate_limited = 8, queued = 9, no_turn = 10;
@@ -46,7 +46,7 @@ inline constexpr int absent = 2, conflict = 3;
 inline constexpr int too_late = 11, unsafe = 12;
 }  // namespace code
 
-/// What it is prepared under.
+/// The name under which it is prepared.
 const char* name(Statement statement);
 /// The statement itself; its parameters are $1 and so on, in binary format.
 std::string text(Statement statement);

@@ -3,36 +3,26 @@
 
 #include <cstdint>
 
-#include "store/record_counts.hpp"
+#include "store/stats.hpp"
 
 namespace onceproxy::store {
 
-struct PostgresStats {
-  /// It can promise: the database answers, and its settings lose nothing.
-  bool healthy = true;
+/// As the base says; `bytes` is the size of the table of operations, and `records_estimate` comes
+/// from the server's planner.
+struct PostgresStats : StoreStats {
+  /// The database does not answer, and operations are refused without asking it.
   bool circuit_open = false;
-  /// Notifications of other instances come.
+  /// Notifications of the other instances are received.
   bool hears = false;
   std::uint64_t connections = 0;
   std::uint64_t connections_max = 0;
   /// Operations that wait for a connection.
   std::uint64_t queued = 0;
   std::uint64_t queued_max = 0;
-  std::uint64_t reservations_active = 0;
-  std::uint64_t calls_waiting = 0;
-  std::uint64_t calls_waiting_max = 0;
-  std::uint64_t waiting_bytes = 0;
-  std::uint64_t waiting_bytes_max = 0;
   std::uint64_t cache_bytes = 0;
   std::uint64_t cache_bytes_max = 0;
-  /// Outcomes that wait for the database.
+  /// Outcomes that could not be written yet and wait for the database.
   std::uint64_t retained = 0;
-  /// What the operations take in the database, and how many there are, as its planner estimates.
-  std::uint64_t table_bytes = 0;
-  std::uint64_t records_estimate = 0;
-  RecordCounts records;
-  std::uint64_t audit_bytes = 0;
-  std::uint64_t audit_dropped = 0;
 
   // Since the start:
   std::uint64_t round_trips = 0;
@@ -43,7 +33,8 @@ struct PostgresStats {
   std::uint64_t retries_deadlock = 0;
   std::uint64_t retries_shutdown = 0;
   std::uint64_t timeouts = 0;
-  /// Answers that waited until the standbys had what they stand on, and those that waited in vain.
+  /// Answers that waited until the standbys had confirmed the row that they repeat, and those of
+  /// them that were not given because the standbys did not confirm in time.
   std::uint64_t replication_waits = 0;
   std::uint64_t replication_unconfirmed = 0;
   std::uint64_t cache_hits = 0;

@@ -1,5 +1,6 @@
-// Telling: how instances tell each other what was settled, so that calls that wait elsewhere need
-// not find out by asking. Nothing depends on it: what is lost is found by the next look.
+// Telling: the notifications that instances send each other after an outcome, so that calls that
+// wait in other instances need not poll. Correctness does not depend on them: a call whose
+// notification is lost finds the outcome with its next query.
 //
 //   text  := kind name       name: 64 hexadecimal digits
 //   kind  := "o"             the operation of that fingerprint was settled

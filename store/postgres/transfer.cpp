@@ -30,7 +30,7 @@ class PostgresTransfer::Session {
     PQsetNoticeReceiver(connection_.get(), &Session::notice, this);
     run("SET search_path = " + quoted(connection_.get(), options.schema) + ", pg_temp");
     run("SET default_transaction_read_only = off");
-    // The warning that notice() listens for must come, whatever the role's own setting is.
+    // Enables the warning that notice() waits for, whatever the role's setting is.
     run("SET client_min_messages = warning");
     refuse_in_use();
   }
@@ -42,7 +42,7 @@ class PostgresTransfer::Session {
     return std::stoll(PQgetvalue(run(statement).get(), 0, 0));
   }
 
-  /// Page after page of a table, in the order of its key, which is the first column.
+  /// Reads a table page by page, in the order of its key, which is the first column.
   template <typename Each>
   void read(const char* statement, const Each& each) {
     std::string after;
@@ -60,7 +60,7 @@ class PostgresTransfer::Session {
     }
   }
 
-  /// All or none of them, in one transaction and one round trip; how many were new.
+  /// Inserts all or none of them, in one transaction and one round trip. Returns how many were new.
   template <typename Value>
   std::size_t write(const char* statement, std::span<const Value> values) {
     if (values.empty()) return 0;
@@ -96,13 +96,13 @@ class PostgresTransfer::Session {
     if (failed) throw std::runtime_error(pq::trimmed(PQresultErrorMessage(failed.get())));
     if (local_only_) {
       throw std::runtime_error(
-          "the database was not sure that a standby has what was moved; run the command again");
+          "no standby confirmed the last records that were moved; run the command again");
     }
     return added;
   }
 
  private:
-  /// What an earlier process left in the table when it was killed is believed for so long.
+  /// How long the sign of life of a process that was killed counts.
   void refuse_in_use() {
     if (number("SELECT count(*) FROM instances WHERE seen > now_ms() - 10000") == 0) return;
     throw std::runtime_error("the schema \"" + options_.schema +
@@ -110,7 +110,7 @@ class PostgresTransfer::Session {
                              "(one that was killed counts for ten seconds)");
   }
 
-  /// What was moved is to be as safe as what a running instance writes.
+  /// Moved records must be as durable as those that a running instance writes.
   void check_once() {
     if (std::exchange(checked_, true)) return;
     const std::atomic<bool> never{false};
@@ -122,7 +122,8 @@ class PostgresTransfer::Session {
     }
   }
 
-  /// A wait for the standbys that is cancelled is told as a warning, and the commit as a success.
+  /// If a wait for the standbys is cancelled, the server sends a warning and reports the commit as
+  /// a success.
   static void notice(void* self, const PGresult* result) {
     if (pq::sqlstate(result) == "01000") static_cast<Session*>(self)->local_only_ = true;
   }

@@ -1,5 +1,5 @@
-// Transfer: live records in and out of the shared store, for `onceproxy store move`. It is for a
-// time when no onceproxy uses the schema: it takes no turns and asks no leases.
+// Transfer: copies live records into and out of the shared store, for `onceproxy store move`. No
+// onceproxy may use the schema meanwhile, because turns and leases are not checked.
 //
 // Blocks until the database has answered. Errors are std::runtime_error with a message for an
 // operator. Not thread-safe.
@@ -17,26 +17,27 @@ namespace onceproxy::store {
 
 class PostgresTransfer {
  public:
-  /// Connects. Refuses a schema that is not of this program's version.
+  /// Connects. Throws if the schema has another version than this program's.
   explicit PostgresTransfer(const PostgresOptions& options);
   ~PostgresTransfer();
   PostgresTransfer(const PostgresTransfer&) = delete;
   PostgresTransfer& operator=(const PostgresTransfer&) = delete;
 
-  /// All that has not expired, in the order of their names.
+  /// Reads all records that have not expired, in the order of their names.
   void read_records(const std::function<void(const CarriedRecord&)>& each);
   void read_entities(const std::function<void(const CarriedEntity&)>& each);
   void read_rates(const std::function<void(const CarriedRate&)>& each);
 
-  /// Adds them in one transaction and returns how many were new; what is there under the same name
-  /// stays as it is. A reservation is written with its lease, which nobody renews.
+  /// Adds the records in one transaction and returns how many were new. Records with the same name
+  /// that exist already stay as they are. A reservation is written with its lease, which nobody
+  /// renews.
   std::size_t write_records(std::span<const CarriedRecord> records);
   std::size_t write_entities(std::span<const CarriedEntity> entities);
   std::size_t write_rates(std::span<const CarriedRate> rates);
 
-  /// Reservations get fences above this one from now on.
+  /// Makes later reservations get fences above this one.
   void raise_fence(std::uint64_t above);
-  /// The highest fence that was given.
+  /// The highest fence that was given out.
   std::uint64_t highest_fence();
 
  private:

@@ -131,8 +131,11 @@ Entity entity_of(const pq::Row& row) {
     out.highest = Sequence(static_cast<Sequence::Kind>(*kind), row.number(7), low);
   }
   if (!row.null(9) && !row.null(10)) {
-    row.into(9, out.holder.emplace().fingerprint.bytes);
-    row.into(10, out.holder->nonce);
+    // Clang 14 takes Holder for not default-constructible within emplace().
+    Entity::Holder holder;
+    row.into(9, holder.fingerprint.bytes);
+    row.into(10, holder.nonce);
+    out.holder = holder;
   }
   return out;
 }

@@ -1,6 +1,5 @@
-// The rows of the shared store as values that are carried, and back: the statements of
-// transfer.cpp, their parameters, and what is in the columns. Private to this folder. Pure;
-// thread-safe.
+// Converts rows of the shared store to the values that a move carries, and back: the statements of
+// transfer.cpp, their parameters, and their columns. Private to this folder. Pure; thread-safe.
 #pragma once
 
 #include "store/carried.hpp"
@@ -8,15 +7,16 @@
 
 namespace onceproxy::store::transfer {
 
-/// Answers may be large, and a page is in memory as a whole.
+/// The number of rows of a page. Answers may be large, and a whole page is in memory.
 inline constexpr int page_rows = 100;
 
-// One page of what has not expired, behind the key that is the parameter, in the order of the keys.
+// One page of rows that have not expired, after the key that is the parameter, in the order of the
+// keys.
 extern const char* const select_records;
 extern const char* const select_entities;
 extern const char* const select_rates;
 
-// A row that has expired only takes up the place. No instance holds what is written.
+// A row with this key that has expired is replaced. The new row belongs to no instance.
 extern const char* const insert_record;
 extern const char* const insert_entity;
 extern const char* const insert_rate;
@@ -24,7 +24,7 @@ extern const char* const insert_rate;
 Record record_of(const pq::Row& row);
 Entity entity_of(const pq::Row& row);
 
-/// The parameters of the statement that inserts it. They refer to `one`.
+/// The parameters of the statement that inserts `one`, which must outlive them.
 void add(pq::Params& params, const CarriedRecord& one);
 void add(pq::Params& params, const CarriedEntity& one);
 void add(pq::Params& params, const CarriedRate& one);

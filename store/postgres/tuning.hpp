@@ -1,4 +1,5 @@
-// PostgresTuning: what the shared store takes as given and no operator sets. Tests pass their own.
+// PostgresTuning: constants of the shared store that operators cannot set. Tests pass their own
+// values.
 #pragma once
 
 #include <chrono>
@@ -7,54 +8,55 @@
 namespace onceproxy::store {
 
 struct PostgresTuning {
-  /// How often leases are looked at. A lease that ended here is at least two seconds from its end
-  /// in the database (renewal_max), which leaves time for the rest.
+  /// How often leases are checked. A lease that ends here lasts at least two more seconds in the
+  /// database (renewal_max), which leaves time for everything else.
   std::chrono::milliseconds tick{200};
-  /// How often an instance shows that it lives, and looks at the server's settings.
+  /// How often an instance writes its sign of life, and checks the server's settings.
   std::chrono::milliseconds beat{1'000};
-  /// Between two attempts to connect; doubles from first to last.
+  /// Pause between two attempts to connect; doubles from first to last.
   std::chrono::milliseconds reconnect_first{50};
   std::chrono::milliseconds reconnect_last{2'000};
-  /// Operations without an answer in a row until the circuit opens, and how often it is probed
-  /// then.
+  /// After how many unanswered operations in a row the circuit opens, and how often it is then
+  /// probed.
   unsigned circuit_failures = 5;
   std::chrono::milliseconds probe{250};
-  /// A session that owes answers for so long is given up. Long, since its server process may go on
-  /// waiting for a standby all the same.
+  /// How long a session may owe answers before it is closed. This is long because its server
+  /// process may go on waiting for a standby even if the session is closed.
   std::chrono::milliseconds silence_max{600'000};
-  /// Statements on their way on one session; more of them wait.
+  /// Maximum number of unanswered statements of one session; further ones wait.
   std::size_t pipeline_max = 64;
-  /// How long an answer may wait until the standbys have the row that it stands on.
+  /// How long an answer may wait until the standbys have the row that it repeats.
   std::chrono::milliseconds confirm_max{1'000};
-  /// A commit that took longer counts only after a look at the standbys: it may have waited for
-  /// standbys that the server was then told to wait for no more.
+  /// A commit that took longer counts only after a look at the positions of the standbys. The
+  /// server may have been told meanwhile not to wait for them.
   std::chrono::milliseconds commit_slow{50};
-  /// Between two looks at how far the standbys are, while somebody waits.
+  /// Pause between two looks at the positions of the standbys while answers wait.
   std::chrono::milliseconds confirm_pause{1};
-  /// How often calls that wait ask again, should a notification be lost.
+  /// How often waiting calls query the database, in case a notification was lost.
   std::chrono::milliseconds poll{1'000};
-  /// How long a place in the queue for a turn is kept for a call that does not ask again.
+  /// How long a call keeps its place in the queue for a turn without asking again.
   std::chrono::milliseconds ticket{6'000};
-  /// Reserves that wait, and what their callers keep meanwhile; and of those, for one entity's
-  /// turn.
+  /// Limits on reserves that wait: their number, the memory that their callers hold, and the number
+  /// that wait for the turn of one entity.
   std::size_t waiting_max = 10'000;
   std::size_t waiting_bytes_max = std::size_t{64} << 20;
   std::size_t entity_queue_max = 1'000;
-  /// For how long an answer from memory may stand on what was confirmed.
+  /// How long an answer may be replayed from memory after its confirmation.
   std::chrono::milliseconds recent{1'000};
-  /// Outcomes that could not be written and wait for the database, until their leases end.
+  /// Limits on outcomes that could not be written and are retried until their leases end, and the
+  /// pause between two attempts.
   std::size_t retained_max = 100'000;
   std::size_t retained_bytes_max = std::size_t{64} << 20;
   std::chrono::milliseconds retained_pause{500};
-  /// How often one operation is sent again.
+  /// How often one operation is retried.
   unsigned retries_max = 8;
-  /// Pages of each table that are looked at for expired rows with each beat.
+  /// Number of pages of each table in which expired rows are looked for at each beat.
   int sweep_pages = 1'000;
   std::size_t duplicates_max = 65'536;
   std::size_t duplicates_per_beat = 2'048;
-  /// Records that are looked at for one page of a list.
+  /// Maximum number of records that are read for one page of a list.
   std::size_t scan_max = 20'000;
-  /// Leases that are renewed with one statement.
+  /// Maximum number of leases that are renewed with one statement.
   std::size_t renewals_max = 500;
 };
 

@@ -5,7 +5,7 @@
 namespace onceproxy::store {
 
 void Unwritten::keep(std::unique_ptr<Settling> outcome) {
-  bool kept = false;
+  std::unique_ptr<Settling> refused;
   {
     const std::lock_guard lock(mutex_);
     const std::size_t bytes = outcome->bytes();
@@ -14,10 +14,11 @@ void Unwritten::keep(std::unique_ptr<Settling> outcome) {
       bytes_ += bytes;
       kept_.push_back(std::move(outcome));
       work_->counters.retained.store(kept_.size(), std::memory_order_relaxed);
-      kept = true;
+    } else {
+      refused = std::move(outcome);
     }
   }
-  if (!kept) outcome->give_up();
+  if (refused) refused->give_up();
 }
 
 void Unwritten::undo(const Fingerprint& fingerprint, const Nonce& nonce,

@@ -1,9 +1,11 @@
 // Unwritten: outcomes that could not be written in time, and reservations that may have been made
-// for nobody. They are written when the database answers again, until their leases end; then nobody
-// may say any more what became of them. Bounded in number and bytes; what finds no room is lost,
-// and its operation is left to its lease.
+// although their call was answered as failed. They are written when the database answers again.
+// After the end of a lease this instance may not write the outcome any more, and gives it up.
+// Bounded in number and bytes; what exceeds the bounds is given up at once, so that its operation
+// ends with its lease.
 //
-// Thread-safety: keep() and undo() from any thread; the rest on the house channel's loop.
+// Thread-safety: keep() and undo() may be called from any thread, everything else on the loop of
+// the store's own channel.
 #pragma once
 
 #include <chrono>
@@ -21,17 +23,17 @@ class Unwritten {
  public:
   explicit Unwritten(Channel& house) : house_(house) {}
 
-  /// After the work that everything else is made of.
+  /// To be called once, when `work` exists, before anything else.
   void begin(Work& work) { work_ = &work; }
   void keep(std::unique_ptr<Settling> outcome);
-  /// A reservation that nobody was told of is released, should it be there; not before `from`.
+  /// Releases a reservation whose call was answered as failed, if it exists; not before `from`.
   void undo(const Fingerprint& fingerprint, const Nonce& nonce,
             std::chrono::steady_clock::time_point from,
             std::chrono::steady_clock::time_point lease_ends);
-  /// Sends all of them once more whose time has come, or gives them up. Called now and then.
+  /// Sends those again whose time has come, or gives them up. Called regularly.
   void retry();
   bool empty() const;
-  /// Gives up all of them.
+  /// Gives up all of them and accepts no more.
   void close();
 
  private:

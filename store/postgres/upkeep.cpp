@@ -72,11 +72,10 @@ void Upkeep::renew() {
 void Upkeep::renew(std::vector<Holdings::Due> batch) {
   ++renewing_;
   const auto sent = SteadyClock::now();
-  const auto timeout = work_.options.operation_timeout;
   const auto shared = std::make_shared<const std::vector<Holdings::Due>>(std::move(batch));
   OneQuery::send(
-      house_, Statement::renew, timeout,
-      [shared, timeout, quorum = work_.quorum()](pq::Params& params) {
+      house_, Statement::renew, work_.options.operation_timeout,
+      [shared, quorum = work_.quorum()](pq::Params& params) {
         std::vector<std::string_view> fingerprints;
         std::vector<std::string_view> nonces;
         std::vector<std::int64_t> leases;
@@ -91,7 +90,7 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
         params.array(nonces);
         params.array(leases);
         params.array(slacks);
-        // Whenever it comes, it renews only what is still ours.
+        // A late renewal only affects reservations that still belong to this instance.
         params.number(std::numeric_limits<std::int64_t>::max());
         params.flag(quorum);
       },
@@ -112,15 +111,15 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
           if (renewed.contains(due.fingerprint.view())) {
             work_.holdings.renewed(due, sent);
           } else {
-            // An operator took it away, or it was settled meanwhile.
+            // An operator has ended it, or it was settled meanwhile.
             work_.holdings.lose(due);
           }
         }
       });
 }
 
-/// A commit that waits for the standbys as every other. It is not given up while it waits: another
-/// would wait as long, and take another of the server's sessions.
+/// A commit that waits for the standbys as every other one. It is not given up while it waits,
+/// because another probe would wait as long and take another session of the server.
 void Upkeep::probe() {
   if (probing_) return;
   probing_ = true;
@@ -156,7 +155,7 @@ void Upkeep::beat() {
   }
 }
 
-/// What the start has checked may be changed since.
+/// The settings that the start has checked may have changed since.
 void Upkeep::look() {
   OneQuery::send(house_, Statement::look, work_.options.operation_timeout, nullptr,
                  [this](const Reply& reply) {
@@ -166,7 +165,7 @@ void Upkeep::look() {
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {
                      work_.observer.event(
                          safe ? "the server's settings are safe again"
-                              : "the server's settings would lose what it commits: fsync, "
+                              : "the server's settings may lose committed transactions: fsync, "
                                 "synchronous_commit or synchronous_standby_names was changed");
                    }
                  });
@@ -181,7 +180,7 @@ void Upkeep::sweep() {
       [this](const Reply& reply) {
         sweeping_ = false;
         if (!reply.good() && !reply.lost) {
-          work_.failed(failure_of(reply.sqlstate).kind, "removing what expired: " + reply.error);
+          work_.failed(failure_of(reply.sqlstate).kind, "removing expired rows: " + reply.error);
         }
       });
 }
@@ -219,7 +218,7 @@ RecordCounts Upkeep::counts() const {
   return counts_;
 }
 
-/// Counts are for operators: what is lost is no loss.
+/// Counts are for operators only, so losing some of them is acceptable.
 void Upkeep::write_duplicates() {
   const auto taken = std::make_shared<const std::vector<std::pair<Fingerprint, DuplicateCount>>>(
       work_.duplicates.take(work_.tuning.duplicates_per_beat));

@@ -1,9 +1,9 @@
-// Upkeep: what an instance does beside its requests, on the house channel: it renews the leases of
-// its reservations and ends those that it could not, shows that it lives, looks at the server's
-// settings, probes a database that did not answer, removes what has expired, and writes what is
-// counted and noted.
+// Upkeep: what an instance does besides its requests, on the store's own channel. It renews the
+// leases of its reservations and ends those that it could not renew, writes its sign of life,
+// checks the server's settings, probes a database that did not answer, removes expired rows, and
+// writes counts and notes.
 //
-// Thread-safety: counts() from any thread; everything else on the house channel's loop.
+// Thread-safety: counts() may be called from any thread, everything else on the channel's loop.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,8 @@ class Upkeep {
   Upkeep(Work& work, Channel& house, Unwritten& retained, SharedNotes& notes, Flags& flags);
 
   void start();
-  /// Ends it, and tells the other instances; `done` runs when they know, or cannot be told.
+  /// Stops, and notifies the other instances that this one has ended. `done` runs after the
+  /// notification, or when it has failed.
   void stop(std::function<void()> done);
 
   RecordCounts counts() const;

@@ -1,8 +1,8 @@
-// Waits: the calls of this process that wait for an operation's outcome, or for an entity's turn,
-// in order of arrival. Waking takes one at a time: what it finds out decides whether the next one
-// is worth waking. It does no I/O and knows no time.
+// Waits: the calls of this process that wait for the outcome of an operation, or for the turn of an
+// entity, in order of arrival. Only one call is woken at a time, because what it finds decides
+// whether waking the next one is useful. Does no I/O and knows no time.
 //
-// Thread-safe. A waiter that was woken is delivered to its loop; until then it must stay.
+// Thread-safe. A waiter that was woken is delivered to its loop and must live until then.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class WaitingCall : public CallBase, public boost::intrusive::list_base_hook<> {
 
  private:
   friend class Waits;
-  /// Woken, and not run yet.
+  /// Woken, but not resumed yet.
   bool on_its_way_ = false;
 };
 
@@ -35,14 +35,14 @@ class Waits {
  public:
   using Name = std::array<std::uint8_t, 32>;
 
-  /// Behind those that wait already.
+  /// Adds a waiter behind the others.
   void add(const Name& name, WaitingCall& waiter);
   void remove(const Name& name, WaitingCall& waiter);
-  /// False: it is on its way to its loop, and will be resumed; until then it must stay.
+  /// False: it was woken and will be resumed on its loop; it must live until then.
   bool quiet(const WaitingCall& waiter);
-  /// To be called when it is resumed: it stands where it stood, until remove().
+  /// To be called when the waiter is resumed. It keeps its place until remove().
   void resumed(WaitingCall& waiter);
-  /// The one that has waited longest and is not on its way.
+  /// Wakes the one that has waited longest and was not woken yet.
   void wake(const Name& name);
   void wake_all();
 

@@ -1,4 +1,4 @@
-// Work: what every verb of the shared store works on. All of it outlives the verbs.
+// Work: the parts of the shared store that its operations use. All of them outlive the operations.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@ struct Work {
   const PostgresObserver& observer;
   const Clock& clock;
   PermitOwner& permits;
-  /// This process, among the instances.
+  /// Identifies this process among the instances.
   const Nonce instance;
   Counters& counters;
   Circuit& circuit;
@@ -39,14 +39,14 @@ struct Work {
   Confirmer& confirmer;
   Unwritten& retained;
   Duplicates& duplicates;
-  /// Null: there is none.
+  /// Null: there is no audit log.
   AuditLog* audit;
-  /// What stands in the way of a look each `poll`: nothing, where notifications come.
+  /// Whether notifications are received. If not, waiting calls query the database more often.
   const std::atomic<bool>& hears;
-  /// The server's settings would lose what it commits.
+  /// The server's settings may lose committed transactions.
   const std::atomic<bool>& unsafe;
   const std::atomic<bool>& closing;
-  /// An operation failed; counts it, and tells the log now and then.
+  /// Counts a failed operation, and writes a log line at most once a second for each kind.
   std::function<void(std::string_view kind, std::string_view detail)> failed;
 
   bool quorum() const { return options.durability == Durability::quorum; }

@@ -204,9 +204,49 @@ BackupContents seal(const fs::path& directory) {
   return contents;
 }
 
+namespace {
+
+/// What a failure leaves is no backup, takes space, and would keep the next attempt from using the
+/// directory. One that was there before stays, empty as it was.
+class RemovedUnlessSealed {
+ public:
+  RemovedUnlessSealed(const fs::path& directory, bool was_there)
+      : directory_(directory), was_there_(was_there) {}
+  ~RemovedUnlessSealed() {
+    if (sealed_) return;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory_, error)) {
+      std::error_code ignored;
+      fs::remove_all(entry.path(), ignored);
+    }
+    if (!was_there_) fs::remove(directory_, error);
+  }
+  RemovedUnlessSealed(const RemovedUnlessSealed&) = delete;
+  RemovedUnlessSealed& operator=(const RemovedUnlessSealed&) = delete;
+  void sealed() { sealed_ = true; }
+
+ private:
+  const fs::path& directory_;
+  const bool was_there_;
+  bool sealed_ = false;
+};
+
+/// The file's time says when. Without it only the age of the backup is not known.
+void note_success(const fs::path& store) {
+  const fs::path note = store / success_name;
+  const int file = ::open(note.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  ::futimens(file, nullptr);
+  ::close(file);
+}
+
+}  // namespace
+
 BackupContents make(const fs::path& store, const fs::path& directory, const std::atomic<bool>& stop,
                     const std::function<void(const fs::path& to)>& snapshot) {
+  const bool was_there = fs::exists(directory);
   make_directory(directory, store);
+  RemovedUnlessSealed made(directory, was_there);
   if (can_link(store, directory)) {
     snapshot(directory);
   } else {
@@ -224,7 +264,16 @@ BackupContents make(const fs::path& store, const fs::path& directory, const std:
     copy_files(staging, directory, stop);
   }
   copy_audit(store, directory, stop);
-  return seal(directory);
+  BackupContents contents = seal(directory);
+  made.sealed();
+  note_success(store);
+  return contents;
+}
+
+std::optional<std::chrono::system_clock::time_point> last_success(const fs::path& store) {
+  struct stat note {};
+  if (::stat((store / success_name).c_str(), &note) != 0) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(note.st_mtim.tv_sec);
 }
 
 BackupContents read(const fs::path& directory) {

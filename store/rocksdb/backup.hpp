@@ -13,10 +13,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,8 +74,14 @@ BackupContents seal(const std::filesystem::path& directory);
 /// Reads the list, and compares it with what is there.
 BackupContents read(const std::filesystem::path& directory);
 
+/// Its time says when a backup of the store was last made. In the store's directory.
+inline constexpr const char* success_name = ".last-backup";
+/// When a backup of this store was last made; nothing where none was, or nobody knows.
+std::optional<std::chrono::system_clock::time_point> last_success(
+    const std::filesystem::path& store);
+
 /// All of it: the directory is made, `snapshot` links the database's files into the directory that
-/// it is given, and the rest follows.
+/// it is given, and the rest follows. A failure removes what was made again.
 BackupContents make(const std::filesystem::path& store, const std::filesystem::path& directory,
                     const std::atomic<bool>& stop,
                     const std::function<void(const std::filesystem::path& to)>& snapshot);

@@ -77,8 +77,8 @@ void Committer::work() {
     if (failing()) return;
   }
   // Who pushed last may be gone without a nudge.
-  const bool finishing = finishing_.load(std::memory_order_acquire);
-  queue_.wait(finishing ? SteadyClock::now() : next_upkeep_);
+  const bool at_once = finishing_.load(std::memory_order_acquire) || parts_.ledger.looks_due();
+  queue_.wait(at_once ? SteadyClock::now() : next_upkeep_);
   const std::lock_guard lock(writing_);
   if (put_back_) {
     OperationList pending = *std::move(put_back_);
@@ -86,6 +86,7 @@ void Committer::work() {
     commit_all(std::move(pending));
   }
   commit_all(queue_.take());
+  look_at_events();
 }
 
 void Committer::commit_all(OperationList pending) {
@@ -97,6 +98,15 @@ void Committer::commit_all(OperationList pending) {
       commit(std::move(group));
     }
   }
+}
+
+/// What is due for events goes with a group, and by itself where there is none.
+void Committer::look_at_events() {
+  if (failing() || !parts_.ledger.looks_due()) return;
+  OperationList nothing(nullptr);
+  std::size_t operations = 0;
+  const rocksdb::Status status = write(nothing, operations, true);
+  if (!status.ok()) start_failing("ledger", status);
 }
 
 void Committer::commit(OperationList group) {
@@ -121,7 +131,12 @@ void Committer::written(OperationList group, const rocksdb::Status& status, std:
 
 /// The reservation that the operation settled is over.
 void Committer::end(const Operation& operation) {
-  const bool completed = operation.kind == Operation::Kind::complete;
+  if (operation.kind == Operation::Kind::ledger) {
+    if (!operation.ledger->key.listener.empty()) parts_.claims.release(operation.ledger->key);
+    return;
+  }
+  const bool completed =
+      operation.kind == Operation::Kind::complete || operation.kind == Operation::Kind::accept;
   parts_.handover.end(operation.fingerprint, completed, delivery_,
                       [&operation] { return outcome_of(operation); });
 }
@@ -143,6 +158,15 @@ void Committer::succeed(OperationList group) {
           Permit(parts_.permit_owner, operation->fingerprint, operation->nonce, operation->fence),
           operation->attempt});
       delivery_.add(*operation->reserve_call);
+    } else if (operation->kind == Operation::Kind::accept) {
+      const LedgerChange& change = *operation->ledger;
+      parts_.claims.stored(change.event, change.row.listeners);
+      end(*operation);
+      operation->reserve_call->result.emplace(Accepted{change.key.event});
+      delivery_.add(*operation->reserve_call);
+    } else if (operation->kind == Operation::Kind::ledger) {
+      end(*operation);
+      answer(*operation->ledger, true);
     } else {
       if (operation->kind != Operation::Kind::entity) end(*operation);
       operation->settle_call->result = Settled::done;
@@ -150,6 +174,34 @@ void Committer::succeed(OperationList group) {
     }
   }
   delivery_.send();
+}
+
+/// What became of a change in the ledger.
+void Committer::answer(LedgerChange& change, bool done) {
+  if (change.settled != nullptr) {
+    const Settled settled = change.refused ? Settled::refused : Settled::done;
+    change.settled->result = done ? settled : Settled::failed;
+    delivery_.add(*std::exchange(change.settled, nullptr));
+  }
+  if (change.begun != nullptr) {
+    if (done) {
+      change.begun->result.emplace(Cancelled{});
+    } else {
+      change.begun->result.emplace(Unavailable{Unavailable::Reason::failed});
+    }
+    delivery_.add(*std::exchange(change.begun, nullptr));
+  }
+  if (change.redriven != nullptr) {
+    const Redriven outcome = change.refused ? Redriven::absent : Redriven::done;
+    if (done && !change.refused) parts_.claims.redriven(change.key);
+    change.redriven->result = done ? outcome : Redriven::failed;
+    delivery_.add(*std::exchange(change.redriven, nullptr));
+  }
+  if (change.changed != nullptr) {
+    const Changed outcome = change.refused ? Changed::absent : Changed::done;
+    change.changed->result = done ? outcome : Changed::failed;
+    delivery_.add(*std::exchange(change.changed, nullptr));
+  }
 }
 
 void Committer::note(const Operation& operation) {
@@ -167,12 +219,26 @@ void Committer::write_down() {
 
 /// Nothing of it is on disk, or that is unknown.
 void Committer::forget(const Operation& operation) {
+  if (operation.kind == Operation::Kind::ledger) return end(operation);
   parts_.handover.end(operation.fingerprint, false);
 }
 
 void Committer::fail(OperationList group, bool maybe_on_disk) {
   while (auto operation = group.pop_front()) {
-    if (operation->kind == Operation::Kind::reserve) {
+    if (operation->kind == Operation::Kind::ledger) {
+      LedgerChange& change = *operation->ledger;
+      // Only how an attempt ended is known here alone; whatever else is asked for again.
+      const bool kept =
+          change.kind == LedgerChange::Kind::deliver && (change.settled || change.begun);
+      answer(change, false);
+      if (kept) {
+        retain(std::move(operation));
+      } else {
+        end(*operation);
+      }
+    } else if (operation->kind == Operation::Kind::reserve ||
+               operation->kind == Operation::Kind::accept) {
+      if (operation->kind == Operation::Kind::accept) undo_entity(*operation);
       Call<ReserveResult>& call = *std::exchange(operation->reserve_call, nullptr);
       if (operation->resources != nullptr && operation->resources->rate) {
         parts_.rates.give_back(operation->resources->rate->key, operation->resources->rate->token);

@@ -38,6 +38,8 @@
 #include "store/rocksdb/fences.hpp"
 #include "store/rocksdb/handover.hpp"
 #include "store/rocksdb/kept_notes.hpp"
+#include "store/rocksdb/ledger_claims.hpp"
+#include "store/rocksdb/ledger_writer.hpp"
 #include "store/rocksdb/observer.hpp"
 #include "store/rocksdb/operation_queue.hpp"
 #include "store/rocksdb/options.hpp"
@@ -63,6 +65,8 @@ class Committer {
     CompletedCache& completed;
     Census& census;
     KeptNotes& notes;
+    LedgerWriter& ledger;
+    LedgerClaims& claims;
     PermitOwner& permit_owner;
     const RocksDbOptions& options;
     const Tuning& tuning;
@@ -124,14 +128,18 @@ class Committer {
   void commit(OperationList group);
   void written(OperationList group, const rocksdb::Status& status, std::size_t operations,
                Time begin);
-  rocksdb::Status write(const OperationList& group, std::size_t& operations, bool may_wait);
+  rocksdb::Status write(OperationList& group, std::size_t& operations, bool may_wait);
   bool needs_sync(const Operation& operation) const;
   void succeed(OperationList group);
   void note(const Operation& operation);
   void write_down();
   void fail(OperationList group, bool maybe_on_disk);
   void forget(const Operation& operation);
-  void add(rocksdb::WriteBatch& batch, const Operation& operation);
+  void add(rocksdb::WriteBatch& batch, Operation& operation);
+  void add_event(rocksdb::WriteBatch& batch, Operation& operation);
+  void undo_entity(Operation& operation);
+  void look_at_events();
+  void answer(LedgerChange& change, bool done);
   void add_outcome(rocksdb::WriteBatch& batch, const Operation& operation);
   void add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint);
   void forget_ended();
@@ -155,7 +163,7 @@ class Committer {
   void failed(std::string_view operation, std::string_view detail);
   void recover();
   bool try_recover();
-  void read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good);
+  void read_back(Operation& operation, rocksdb::WriteBatch& batch, bool& good);
   void end_while_failing();
 
   const Parts parts_;
@@ -176,7 +184,8 @@ class Committer {
   rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
-  /// Whose records the batch deletes because another operation ended them.
+  /// Whose records the batch changes though nobody has the claim: another operation ended them, or
+  /// their events have ended.
   std::vector<Fingerprint> ended_;
   /// As it was last put into a batch.
   std::optional<ClockMemory> kept_time_;

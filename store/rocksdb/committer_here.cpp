@@ -35,7 +35,8 @@ bool Committer::commit_here() {
   return true;
 }
 
-/// Neither long nor synced. What ends others reads their records.
+/// Neither long nor synced. What ends others reads their records, as does
+/// what changes the ledger.
 bool Committer::is_quick(const Operation* newest) const {
   std::size_t count = 0;
   std::size_t bytes = 0;
@@ -43,7 +44,7 @@ bool Committer::is_quick(const Operation* newest) const {
     ++count;
     bytes += at->bytes();
     if (count > quick_operations_max || bytes > quick_bytes_max || !at->ends.empty() ||
-        parts_.fences.ceiling_for(at->fence)) {
+        at->ledger != nullptr || parts_.fences.ceiling_for(at->fence)) {
       return false;
     }
   }

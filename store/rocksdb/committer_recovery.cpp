@@ -12,10 +12,11 @@ namespace onceproxy::store {
 using SteadyClock = std::chrono::steady_clock;
 
 void Committer::start_failing(std::string_view operation, const rocksdb::Status& status) {
-  retained_.start();
   kept_time_.reset();  // nobody knows whether it is on disk
   reopen_pause_ = parts_.tuning.reopen_first;
   next_attempt_ = SteadyClock::now();
+  // After these: the committer's thread may recover from here on, and looks at them.
+  retained_.start();
   failed(operation, status.ToString());
 }
 
@@ -50,6 +51,10 @@ bool Committer::try_recover() {
     failed("open", status.ToString());
     return false;
   }
+  if (const auto status = parts_.ledger.load(); !status.ok()) {
+    failed("open", status.ToString());
+    return false;
+  }
   std::size_t written = 0;
   // Callers go on adding outcomes until finish() finds none: then the failure is over.
   do {
@@ -57,11 +62,13 @@ bool Committer::try_recover() {
     rocksdb::WriteBatch batch;
     bool good = true;
     for (const auto& operation : operations) read_back(*operation, batch, good);
+    parts_.ledger.finish(batch);
     const std::size_t changes = batch.Count();
     if (good && changes > 0) {
       keep_time(batch);
       const auto status = parts_.database.write(batch, true);
       good = status.ok();
+      if (!good) parts_.ledger.failed();
       if (!good) kept_time_.reset();
       if (!good) failed("write", status.ToString());
     }
@@ -74,10 +81,19 @@ bool Committer::try_recover() {
     written += changes;
     for (const auto& operation : operations) {
       // A reservation in doubt was reported to no caller.
-      if (operation->kind != Operation::Kind::reserve) note(*operation);
+      const bool in_doubt =
+          operation->kind == Operation::Kind::reserve || operation->kind == Operation::Kind::accept;
+      if (!in_doubt) note(*operation);
     }
     write_down();
-    for (const auto& operation : operations) end(*operation);
+    for (const auto& operation : operations) {
+      // Nothing was stored: what waits for it tries by itself.
+      if (operation->kind == Operation::Kind::accept) {
+        forget(*operation);
+      } else {
+        end(*operation);
+      }
+    }
   } while (!retained_.finish());
   // Only now: callers that continued earlier would still find the database failed.
   delivery_.send();
@@ -89,7 +105,14 @@ bool Committer::try_recover() {
 
 /// Puts into `batch` what brings the disk to where it should be. Only a record that still carries
 /// the operation's nonce is touched: any other has been decided since.
-void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch, bool& good) {
+void Committer::read_back(Operation& operation, rocksdb::WriteBatch& batch, bool& good) {
+  if (operation.kind == Operation::Kind::ledger) {
+    if (parts_.ledger.is_missing(*operation.ledger)) add(batch, operation);
+    return;
+  }
+  if (operation.kind == Operation::Kind::accept) {
+    parts_.ledger.add_undone(batch, *operation.ledger);
+  }
   // In any case: the reservations' writes may have carried what has been taken back since.
   add_ties(batch, operation);
   std::optional<Record> record;
@@ -105,7 +128,7 @@ void Committer::read_back(const Operation& operation, rocksdb::WriteBatch& batch
   }
   if (!record || record->nonce != operation.nonce) return;
   const std::string_view key = operation.fingerprint.view();
-  if (operation.kind == Operation::Kind::reserve) {
+  if (operation.kind == Operation::Kind::reserve || operation.kind == Operation::Kind::accept) {
     // Its caller was answered that nothing was reserved, and forwarded nothing.
     parts_.database.add(batch, Family::records, key, operation.previous);
     return;

@@ -55,13 +55,16 @@ void Database::get(Family family, std::string_view key, Found& found) const {
 
 rocksdb::Status Database::scan(
     Family family, std::string_view after,
-    const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+    const std::function<bool(std::string_view key, std::string_view value)>& visit,
+    std::string_view until) const {
   const std::shared_lock lock(mutex_);
   if (!db_) return rocksdb::Status::Aborted("the database is being reopened");
   rocksdb::ReadOptions options;
   // The memtable and the filters know whole keys only.
   options.total_order_seek = true;
   options.fill_cache = false;
+  const rocksdb::Slice bound(until.data(), until.size());
+  if (!until.empty()) options.iterate_upper_bound = &bound;
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, handle(family)));
   const rocksdb::Slice from(after.data(), after.size());
   it->Seek(from);

@@ -68,9 +68,11 @@ class Database {
   /// Calls `visit` with key and value of what lies behind `after` (empty: from the first), in order
   /// of keys, until it says false. The database cannot be closed meanwhile. The first call sorts
   /// what is in memory: tens of milliseconds where that is much.
+  /// Only what lies before `until`, where that is given.
   rocksdb::Status scan(
       Family family, std::string_view after,
-      const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
+      const std::function<bool(std::string_view key, std::string_view value)>& visit,
+      std::string_view until = {}) const;
 
   void add(rocksdb::WriteBatch& batch, Family family, std::string_view key,
            const std::optional<std::string>& value) const;

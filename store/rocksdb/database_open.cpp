@@ -11,6 +11,7 @@
 #include "store/private_files.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/library.hpp"
+#include "store/rocksdb/restore.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -58,6 +59,11 @@ void Database::lock_directory() {
 void Database::refuse_without_current() const {
   const std::filesystem::path& path = options_.path;
   if (std::filesystem::exists(path / "CURRENT")) return;
+  if (std::filesystem::exists(path / restored_name)) {
+    refuse(path, "a restore was not finished",
+           "restore the backup again with --force, or move the directory away to start empty: "
+           "every operation may then run again");
+  }
   for (const auto& file : std::filesystem::directory_iterator(path)) {
     const std::string name = file.path().filename().string();
     const bool later = name.ends_with(".sst") || name.ends_with(".blob") ||

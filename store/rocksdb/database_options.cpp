@@ -8,6 +8,7 @@
 #include <rocksdb/memtablerep.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <algorithm>
 
@@ -129,6 +130,40 @@ rocksdb::ColumnFamilyOptions answers_family(const RocksDbOptions& options, const
   return out;
 }
 
+/// Payloads of events. They go in about the order they came, as answers do, but each when it is not
+/// needed any more: nothing expires by itself.
+rocksdb::ColumnFamilyOptions events_family(const RocksDbOptions& options, const Clock& clock,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions out = answers_family(options, clock, cache);
+  out.compaction_filter_factory = nullptr;
+  // Small ones stay in the tables, where deleting one costs nothing more.
+  out.min_blob_size = 4096;
+  return out;
+}
+
+/// Small rows in the order of their keys, most of which live for seconds.
+rocksdb::ColumnFamilyOptions deliveries_family(const RocksDbOptions& options,
+                                               const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions out = common(options);
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  out.write_buffer_size = 32 * mebibyte;
+  out.max_write_buffer_number = 3;
+  out.bottommost_compression = best_of({rocksdb::kLZ4Compression});
+  // A queue leaves a deletion behind for each of its rows, and whoever looks for its first row
+  // passes all of them: tables with many are merged at once.
+  constexpr std::size_t window = 4'096;
+  constexpr std::size_t deletions = 1'024;
+  out.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(window, deletions));
+  return out;
+}
+
 }  // namespace
 
 Internals internals(const RocksDbOptions& options, const Tuning& tuning) {
@@ -211,7 +246,9 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksDbOpt
           {"duplicates", digest_family(options, tuning, clock, cache,
                                        [](std::string_view, std::string_view value) {
                                          return decode_duplicates_expiry(value);
-                                       })}};
+                                       })},
+          {"events", events_family(options, clock, cache)},
+          {"deliveries", deliveries_family(options, cache)}};
 }
 
 }  // namespace onceproxy::store

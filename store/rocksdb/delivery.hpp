@@ -17,6 +17,7 @@ class Delivery {
   }
   /// It goes on where its call's result is awaited.
   void add(Waiter& waiter) { add(waiter, waiter.call.loop); }
+  void add(HoldWaiter& waiter) { add(waiter, waiter.loop); }
 
   void send() noexcept {
     for (const Batch& batch : batches_) batch.loop->deliver(batch.first);

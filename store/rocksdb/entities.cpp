@@ -27,8 +27,8 @@ std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
     entry.entity = std::move(*entity);
   }
   if (!entry.entity.holder) return entry;
-  // Nobody here has the turn, or the entity would be in memory: it is a dead process's, or
-  // nobody's.
+  // No request of this process has the turn, because the entity would be in memory otherwise. So it
+  // belongs to a dead process, or to none.
   Database::Found found;
   database_.get(Family::records, entry.entity.holder->fingerprint.view(), found);
   if (found.failed()) {
@@ -46,28 +46,42 @@ std::variant<Entities::Entry, Unavailable> Entities::load(const EntityKey& key,
   return entry;
 }
 
+/// With the shard locked.
+std::variant<Entities::Found, Unavailable> Entities::find_or_load(Table::Shard& home,
+                                                                  const EntityKey& key,
+                                                                  WallTime now) {
+  const auto found = home.entries.find(key);
+  if (found != home.entries.end()) return found;
+  auto loaded = load(key, now);
+  if (const auto* const failed = std::get_if<Unavailable>(&loaded)) return *failed;
+  Entry& made = home.entries[key];
+  made.entity = std::move(std::get<Entry>(loaded).entity);
+  made.taken = std::get<Entry>(loaded).taken;
+  made.dead_until = std::get<Entry>(loaded).dead_until;
+  if (made.dead_until) dead_turns_.fetch_add(1);
+  return home.entries.find(key);
+}
+
 Entities::Entered Entities::enter(const EntityTerms& terms, WallTime now, Waiter* waiter) {
   Table::Shard& home = table_.of(terms.key);
   const std::lock_guard lock(home.mutex);
-  auto found = home.entries.find(terms.key);
-  if (found == home.entries.end()) {
-    auto loaded = load(terms.key, now);
-    if (const auto* const failed = std::get_if<Unavailable>(&loaded)) {
-      return failed->reason == Unavailable::Reason::corrupt ? Entered::corrupt : Entered::failed;
-    }
-    found = home.entries.emplace(terms.key, std::move(std::get<Entry>(loaded))).first;
-    found->second.entity.type = terms.type.substr(0, entity_type_bytes_max);
-    found->second.entity.id = terms.id.substr(0, entity_id_bytes_max);
-    if (found->second.dead_until) dead_turns_.fetch_add(1);
+  const auto loaded = find_or_load(home, terms.key, now);
+  if (const auto* const failed = std::get_if<Unavailable>(&loaded)) {
+    return failed->reason == Unavailable::Reason::corrupt ? Entered::corrupt : Entered::failed;
   }
+  const Found found = std::get<Found>(loaded);
   Entry& entry = found->second;
+  if (entry.users == 0 || entry.entity.type.empty()) {
+    entry.entity.type = terms.type.substr(0, entity_type_bytes_max);
+    entry.entity.id = terms.id.substr(0, entity_id_bytes_max);
+  }
   ++entry.users;
   if (!terms.turn) return Entered::yes;
   if (entry.dead_until && *entry.dead_until <= now && entry.queue.empty()) {
     end_dead(entry);
     entry.taken = false;
   }
-  if (!entry.taken) {
+  if (!entry.taken && entry.holds == 0) {
     entry.taken = true;
     return Entered::yes;
   }
@@ -94,23 +108,101 @@ void Entities::leave(Table::Shard& home, Found found) {
   home.entries.erase(found);
 }
 
+/// The turn is over. Holds that waited for it go first; the next turn begins once they have ended.
 void Entities::pass_on(Entry& entry, Delivery& out) {
   entry.entity.holder.reset();
+  entry.taken = false;
+  if (entry.parked.empty()) {
+    give_turn(entry, out);
+  } else {
+    admit_holds(entry, out);
+  }
+}
+
+void Entities::give_turn(Entry& entry, Delivery& out) {
   Waiter* const next = entry.queue.pop_front();
-  entry.taken = next != nullptr;
   if (next == nullptr) return;
+  entry.taken = true;
   next->turn = true;
   out.add(*next);
 }
 
-bool Entities::give_up(const EntityKey& key, Waiter& waiter) {
+void Entities::admit_holds(Entry& entry, Delivery& out) {
+  while (!entry.parked.empty()) {
+    HoldWaiter& waiter = entry.parked.front();
+    entry.parked.pop_front();
+    waiter.held = true;
+    ++entry.holds;
+    out.add(waiter);
+  }
+}
+
+Entities::Held Entities::hold(const EntityKey& key, WallTime now, HoldWaiter& waiter) {
   Table::Shard& home = table_.of(key);
   const std::lock_guard lock(home.mutex);
-  if (!WaiterList::waits(waiter)) return false;
+  const auto loaded = find_or_load(home, key, now);
+  if (const auto* const failed = std::get_if<Unavailable>(&loaded)) {
+    return failed->reason == Unavailable::Reason::corrupt ? Held::corrupt : Held::failed;
+  }
+  const Found found = std::get<Found>(loaded);
+  Entry& entry = found->second;
+  ++entry.users;
+  if (entry.dead_until && *entry.dead_until <= now && entry.queue.empty()) {
+    end_dead(entry);
+    entry.taken = false;
+  }
+  if (entry.taken || !entry.queue.empty()) {
+    if (stopped_.load()) {
+      leave(home, found);
+      return Held::stopped;
+    }
+    entry.parked.push_back(waiter);
+    return Held::waits;
+  }
+  if (entry.entity.closed_until > now) {
+    leave(home, found);
+    return Held::closed;
+  }
+  ++entry.holds;
+  return Held::yes;
+}
+
+bool Entities::is_closed(const EntityKey& key, WallTime now) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  return home.entries.at(key).entity.closed_until > now;
+}
+
+void Entities::end_hold(const EntityKey& key, bool held, Delivery& out) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(key);
-  found->second.queue.remove(waiter);
-  waiter.entity = false;
+  Entry& entry = found->second;
+  if (held && --entry.holds == 0 && !entry.taken) {
+    if (entry.queue.empty()) {
+      admit_holds(entry, out);
+    } else {
+      give_turn(entry, out);
+    }
+  }
   leave(home, found);
+}
+
+bool Entities::give_up(const EntityKey& key, Waiter& waiter) {
+  Delivery out;
+  {
+    Table::Shard& home = table_.of(key);
+    const std::lock_guard lock(home.mutex);
+    if (!WaiterList::waits(waiter)) return false;
+    const auto found = home.entries.find(key);
+    Entry& entry = found->second;
+    entry.queue.remove(waiter);
+    waiter.entity = false;
+    // Holds that waited behind it alone.
+    if (!entry.taken && entry.queue.empty()) admit_holds(entry, out);
+    leave(home, found);
+  }
+  out.send();
   return true;
 }
 
@@ -150,6 +242,23 @@ void Entities::completed(const EntityOperation& operation, std::chrono::millisec
   Table::Shard& home = table_.of(operation.key);
   const std::lock_guard lock(home.mutex);
   complete(home.entries.at(operation.key).entity, operation, window, now);
+}
+
+EntityBefore Entities::before(const EntityKey& key) const {
+  const Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  const Entity& entity = home.entries.at(key).entity;
+  return {entity.expires, entity.sequence_until, entity.closed_until, entity.highest};
+}
+
+void Entities::undo(const EntityKey& key, const EntityBefore& before) {
+  Table::Shard& home = table_.of(key);
+  const std::lock_guard lock(home.mutex);
+  Entity& entity = home.entries.at(key).entity;
+  entity.expires = before.expires;
+  entity.sequence_until = before.sequence_until;
+  entity.closed_until = before.closed_until;
+  entity.highest = before.highest;
 }
 
 std::string Entities::encoded(const EntityKey& key) const {
@@ -200,6 +309,11 @@ void Entities::stop_waiting(Delivery& out) {
     const std::lock_guard lock(home.mutex);
     for (auto& [key, entry] : home.entries) {
       while (Waiter* const waiter = entry.queue.pop_front()) out.add(*waiter);
+      while (!entry.parked.empty()) {
+        HoldWaiter& waiter = entry.parked.front();
+        entry.parked.pop_front();
+        out.add(waiter);
+      }
     }
   }
 }

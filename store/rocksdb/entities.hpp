@@ -48,11 +48,31 @@ class Entities {
   /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
   void abandon(const EntityKey& key, WallTime lease_end);
 
+  /// How a wish to keep the entity from being closed ended. Holds go beside each other, and turns
+  /// do not begin beside them. A turn that queues goes before holds that come later, and holds that
+  /// waited for it go before the next.
+  enum class Held {
+    yes,      ///< a user, until end_hold()
+    closed,   ///< it is closed: not a user
+    waits,    ///< another has the turn: the waiter is a user, and is delivered when that is over
+    stopped,  ///< nobody waits any more
+    failed,   ///< the disk cannot be read
+    corrupt,
+  };
+  Held hold(const EntityKey& key, WallTime now, HoldWaiter& waiter);
+  /// For whoever waited and has the hold now.
+  bool is_closed(const EntityKey& key, WallTime now) const;
+  /// `held`: false where the waiter was delivered without it.
+  void end_hold(const EntityKey& key, bool held, Delivery& out);
+
   // For users only:
   EntityVerdict judge(const EntityTerms& terms, WallTime now) const;
   /// Its turn belongs to a reservation now, whose lease can be over then at the latest.
   void hold(const EntityKey& key, const Entity::Holder& holder, WallTime lease_end);
   void completed(const EntityOperation& operation, std::chrono::milliseconds window, WallTime now);
+  EntityBefore before(const EntityKey& key) const;
+  /// It was not completed after all.
+  void undo(const EntityKey& key, const EntityBefore& before);
   std::string encoded(const EntityKey& key) const;
 
   /// The lease of the reservation that has the turn can now be over then at the latest: what is to
@@ -81,12 +101,19 @@ class Entities {
     /// The turn is a dead process's, until then.
     std::optional<WallTime> dead_until;
     WaiterList queue;
+    /// Those that keep it from being closed, and those that wait to.
+    std::size_t holds = 0;
+    HoldWaiterList parked;
   };
   using Table = Shards<EntityKey, Entry>;
   using Found = std::unordered_map<EntityKey, Entry>::iterator;
 
   std::variant<Entry, Unavailable> load(const EntityKey& key, WallTime now) const;
+  std::variant<Found, Unavailable> find_or_load(Table::Shard& home, const EntityKey& key,
+                                                WallTime now);
   static void pass_on(Entry& entry, Delivery& out);
+  static void give_turn(Entry& entry, Delivery& out);
+  static void admit_holds(Entry& entry, Delivery& out);
   void end_dead(Entry& entry);
   void leave(Table::Shard& home, Found found);
 

@@ -70,8 +70,8 @@ std::uint64_t raise_fences(Database& database, const std::filesystem::path& path
                            std::uint64_t ceiling) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::uint64_t raised = fence_after_restore(
-      ceiling,
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()));
+      ceiling, static_cast<std::uint64_t>(
+                   std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
   rocksdb::WriteBatch batch;
   // Unless an earlier version wrote last, which keep_digests() has to find out.
   if (read(database, path, digests_fence_ceiling) == ceiling) {

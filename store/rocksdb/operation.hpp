@@ -13,12 +13,22 @@
 #include "store/fingerprint.hpp"
 #include "store/permit.hpp"
 #include "store/result.hpp"
+#include "store/rocksdb/ledger_change.hpp"
 
 namespace onceproxy::store {
 
-/// The column families. `records` is keyed by fingerprint, `answers` by answer_key(), the others by
-/// their own keys.
-enum class Family : std::uint8_t { meta, records, answers, entities, rates, duplicates };
+/// The column families. `records` is keyed by fingerprint, `answers` by answer_key(), `events` and
+/// `deliveries` as event_rows.hpp says, the others by their own keys.
+enum class Family : std::uint8_t {
+  meta,
+  records,
+  answers,
+  entities,
+  rates,
+  duplicates,
+  events,
+  deliveries
+};
 
 struct HeldResources;
 
@@ -34,6 +44,8 @@ struct Operation {
     complete,
     release,
     mark_unknown,
+    accept,  ///< the reservation of an event, completed with its acknowledgement
+    ledger,  ///< what became of a delivery; no fingerprint is touched
     entity,  ///< an operator changed the entity in `resources`; no fingerprint is touched
   };
 
@@ -46,7 +58,7 @@ struct Operation {
   std::optional<std::string> record;
   /// What is written or deleted with it.
   std::vector<Write> also;
-  /// Kind::complete only: the operations whose memory ends with it.
+  /// Kind::complete and Kind::accept only: the operations whose memory ends with it.
   std::vector<Fingerprint> ends;
   /// The entry of the audit log, once the operation is written.
   std::string audit;
@@ -55,19 +67,22 @@ struct Operation {
   /// that nothing older ever lands on something newer.
   const HeldResources* resources = nullptr;
 
-  /// Kind::reserve only.
+  /// Kind::accept and Kind::ledger only.
+  std::unique_ptr<LedgerChange> ledger;
+
+  /// Kind::reserve and Kind::accept only.
   Call<ReserveResult>* reserve_call = nullptr;
   std::uint64_t fence = 0;
   std::uint32_t attempt = 1;
   /// The record this one takes over from, to put back where the write's fate is unknown.
   std::optional<std::string> previous;
 
-  /// All other kinds.
+  /// All other kinds but Kind::ledger, whose change has the call.
   Call<Settled>* settle_call = nullptr;
 
   std::size_t bytes() const {
     std::size_t sum = sizeof *this + (record ? record->size() : 0) + audit.size() +
-                      ends.size() * sizeof(Fingerprint);
+                      ends.size() * sizeof(Fingerprint) + (ledger ? ledger->bytes() : 0);
     for (const Write& write : also) {
       sum += sizeof write + write.key.size() + (write.value ? write.value->size() : 0);
     }

@@ -24,6 +24,7 @@ class OperationList {
   bool empty() const { return first_ == nullptr; }
   /// Null where it is empty; the others are found by `next`.
   const Operation* front() const { return first_; }
+  Operation* front() { return first_; }
 
   /// Null where it is empty.
   std::unique_ptr<Operation> pop_front() {

@@ -1,6 +1,7 @@
-// OperationQueue: many threads push, one takes all; who takes may change, and callers see to it
-// that it is one at a time. Pushing is one compare-and-swap. What was pushed is taken once somebody
-// nudges: so whoever pushes several has them taken together, though the taker comes by in between.
+// OperationQueue: many threads push operations, and one thread takes all of them. Different threads
+// may take, but callers ensure that only one does at a time. Pushing is one compare-and-swap.
+// Operations are taken after nudge(), so several that are pushed before one nudge are taken
+// together.
 #pragma once
 
 #include <atomic>

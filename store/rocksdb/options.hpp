@@ -8,6 +8,7 @@
 
 #include "store/audit/options.hpp"
 #include "store/clock.hpp"
+#include "store/ledger_options.hpp"
 
 namespace onceproxy::store {
 
@@ -42,6 +43,8 @@ struct RocksDbOptions {
   bool accept_clock = false;
   /// The audit log, beside the database in `path`/audit. It has its own limit.
   AuditOptions audit;
+  /// Of events that are stored to be delivered.
+  LedgerOptions ledger;
 };
 
 }  // namespace onceproxy::store

@@ -7,7 +7,7 @@ namespace onceproxy::store {
 Reservations::Claim Reservations::judge(const Entry& entry,
                                         const std::optional<PayloadDigest>& payload) {
   if (entry.stage == Stage::looking) return Claim::looking;
-  // Whoever asks for an ended one asks for a new one, which may well differ.
+  // A request for an operation that was ended is a new operation, which may have another payload.
   if (entry.ended) return Claim::in_flight;
   return differ(entry.holding.record.payload, payload) ? Claim::mismatch : Claim::in_flight;
 }
@@ -135,7 +135,7 @@ void Reservations::end_memory(const Fingerprint& fingerprint) {
 }
 
 bool Reservations::is_ended(const Fingerprint& fingerprint) const {
-  // Whoever marked it has pushed nothing yet that depends on it.
+  // The thread that marked it has not pushed anything yet that depends on it.
   if (ended_.load(std::memory_order_relaxed) == 0) return false;
   const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);

@@ -18,16 +18,69 @@ bool is_duplicate(const ReserveResult& result) {
          std::holds_alternative<Mismatch>(result) || std::holds_alternative<Held>(result);
 }
 
+/// The event's operation is done once the event is on disk.
+void complete(Record& record, const EventDraft& draft, WallTime now) {
+  record.state = Record::State::completed;
+  record.settled = now;
+  record.expires = open_event_expiry;
+  record.answer = draft.acknowledgement;
+}
+
+/// What the event is, but for its number.
+std::unique_ptr<LedgerChange> stored_event(const ReserveRequest& request, const Record& record,
+                                           WallTime now) {
+  const EventDraft& draft = *request.event;
+  auto change = std::make_unique<LedgerChange>();
+  change->kind = LedgerChange::Kind::store;
+  change->payload = encode_payload(draft.head, draft.body);
+  EventRow& row = change->row;
+  row.created = now;
+  row.window = request.terms.window;
+  row.fingerprint = request.fingerprint;
+  row.nonce = record.nonce;
+  row.payload_bytes = draft.head.size() + draft.body.size();
+  row.keep_dead = draft.keep_dead;
+  row.policy = record.policy;
+  row.request_id = record.request_id;
+  row.trace = record.trace;
+  row.method = draft.method;
+  row.target = draft.target;
+  row.listeners.assign(draft.listeners.begin(), draft.listeners.end());
+  std::ranges::sort(row.listeners);
+  if (const auto& entity = request.entity) {
+    row.entity = entity->key;
+    row.sequence = entity->sequence;
+    row.unless_closed = entity->unless_closed;
+    row.entity_type = record.entity_type;
+    row.entity_id = record.entity_id;
+  }
+  auto event = std::make_shared<Event>();
+  event->fingerprint = row.fingerprint;
+  event->created = now;
+  event->policy = row.policy;
+  event->request_id = row.request_id;
+  event->trace = row.trace;
+  event->entity = row.entity;
+  event->entity_type = row.entity_type;
+  event->entity_id = row.entity_id;
+  event->method = row.method;
+  event->target = row.target;
+  event->head = draft.head;
+  event->body = draft.body;
+  change->event = std::move(event);
+  return change;
+}
+
 }  // namespace
 
 bool Reserver::reserve(const ReserveRequest& request, Call<ReserveResult>& call) {
-  Attempt attempt{request, call};
+  ReserveAttempt attempt{request, call};
   WaiterPtr waiter;
   return go_on(attempt, waiter) == Step::answered;
 }
 
 /// Gives back what is in hand, then answers.
-Reserver::Step Reserver::refuse(Attempt& attempt, ReserveResult why, bool completed) {
+Reserver::Step Reserver::refuse(ReserveAttempt& attempt, ReserveResult why, bool completed) {
   if (is_duplicate(why)) {
     const ReserveRequest& request = attempt.request;
     parts_.duplicates.note(request.fingerprint, parts_.clock.now(),
@@ -45,7 +98,7 @@ Reserver::Step Reserver::refuse(Attempt& attempt, ReserveResult why, bool comple
   return Step::answered;
 }
 
-Reserver::Step Reserver::go_on(Attempt& attempt, WaiterPtr& waiter) {
+Reserver::Step Reserver::go_on(ReserveAttempt& attempt, WaiterPtr& waiter) {
   for (;;) {
     if (parts_.closing.load(std::memory_order_acquire)) {
       return refuse(attempt, Unavailable{Reason::closing});
@@ -66,7 +119,7 @@ Reserver::Step Reserver::go_on(Attempt& attempt, WaiterPtr& waiter) {
 
 /// Nothing can be promised. But what is under way here is known without the disk, and its duplicate
 /// is told so: a policy that forwards without the store would have it done twice.
-Reserver::Stop Reserver::go_on_failing(Attempt& attempt, WaiterPtr& waiter) {
+Reserver::Stop Reserver::go_on_failing(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   if (!attempt.claim) {
     const auto glance = parts_.reservations.glance(request.fingerprint, request.payload);
@@ -77,7 +130,7 @@ Reserver::Stop Reserver::go_on_failing(Attempt& attempt, WaiterPtr& waiter) {
 }
 
 /// Without a stop and without the claim: whoever was in the way has gone, so once more.
-Reserver::Stop Reserver::claim(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
   const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);
   switch (claim) {
@@ -128,7 +181,7 @@ std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& 
 }
 
 /// With the claim in hand.
-Reserver::Step Reserver::look(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+Reserver::Step Reserver::look(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
   Looked looked = parts_.records.look(request, now, true);
   if (auto* const completed = std::get_if<Completed>(&looked)) {
@@ -139,6 +192,9 @@ Reserver::Step Reserver::look(Attempt& attempt, WaiterPtr& waiter, WallTime now)
   if (auto* const failed = std::get_if<Unavailable>(&looked)) return refuse(attempt, *failed);
   auto& free = std::get<Free>(looked);
   if (!free.previous && parts_.space.full()) return refuse(attempt, Unavailable{Reason::full});
+  if (request.event != nullptr && events_full(*request.event)) {
+    return refuse(attempt, Unavailable{Reason::events});
+  }
   if (request.entity) {
     const Stop stop = take_turn(attempt, waiter, now);
     if (stop) return *stop;
@@ -149,7 +205,7 @@ Reserver::Step Reserver::look(Attempt& attempt, WaiterPtr& waiter, WallTime now)
   return send(attempt, std::move(free), now);
 }
 
-Reserver::Stop Reserver::take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+Reserver::Stop Reserver::take_turn(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   if (attempt.entity) return std::nullopt;  // it waited, and has the turn now
   const EntityTerms& terms = *attempt.request.entity;
   switch (parts_.entities.enter(terms, now, nullptr)) {
@@ -171,8 +227,13 @@ Reserver::Stop Reserver::take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime
   return queue_for_turn(attempt, waiter, now);
 }
 
+bool Reserver::events_full(const EventDraft& draft) const {
+  return parts_.ledger.totals().payload_bytes + draft.head.size() + draft.body.size() >
+         parts_.ledger_options.bytes_max;
+}
+
 /// Nothing stands in the way any more but the rate limit: sends the reservation to the disk.
-Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
+Reserver::Step Reserver::send(ReserveAttempt& attempt, Free free, WallTime now) {
   const ReserveRequest& request = attempt.request;
   std::unique_ptr<HeldResources> resources;
   if (request.entity || request.rate) resources = std::make_unique<HeldResources>();
@@ -214,6 +275,13 @@ Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
     }
   }
   operation->kind = Operation::Kind::reserve;
+  if (request.event != nullptr) {
+    operation->kind = Operation::Kind::accept;
+    operation->ends.assign(request.event->ends.begin(), request.event->ends.end());
+    std::erase(operation->ends, request.fingerprint);
+    complete(record, *request.event, now);
+    operation->ledger = stored_event(request, record, now);
+  }
   operation->fingerprint = request.fingerprint;
   operation->nonce = record.nonce;
   operation->fence = record.fence;
@@ -225,6 +293,10 @@ Reserver::Step Reserver::send(Attempt& attempt, Free free, WallTime now) {
            AuditForward{now, record.fence, record.attempt, request.fingerprint, request.policy,
                         request.request_id, request.trace_id,
                         Subject{record.path, record.entity_type, record.entity_id}});
+    if (request.event != nullptr) {
+      append(operation->audit,
+             AuditEnding{now, record.fence, AuditEnding::How::completed, record.answer.status, {}});
+    }
   }
   operation->reserve_call = &attempt.call;
   // From here on what was in hand is the reservation's.

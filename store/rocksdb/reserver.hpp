@@ -31,6 +31,8 @@ class Reserver {
     Fences& fences;
     Duplicates& duplicates;
     const Space& space;
+    const LedgerCounts& ledger;
+    const LedgerOptions& ledger_options;
     Committer& committer;
     const Tuning& tuning;
     const Clock& clock;
@@ -55,22 +57,23 @@ class Reserver {
 
   // The way, in its order. `waiter` is null until the attempt has to wait for the first time, and
   // again once it stands in a list; `attempt` may be the waiter itself.
-  Step go_on(Attempt& attempt, WaiterPtr& waiter);
-  Stop claim(Attempt& attempt, WaiterPtr& waiter, WallTime now);
-  Stop go_on_failing(Attempt& attempt, WaiterPtr& waiter);
+  Step go_on(ReserveAttempt& attempt, WaiterPtr& waiter);
+  Stop claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now);
+  Stop go_on_failing(ReserveAttempt& attempt, WaiterPtr& waiter);
   std::optional<ReserveResult> look_without_claim(const ReserveRequest& request, WallTime now,
                                                   bool at_limit);
-  Step look(Attempt& attempt, WaiterPtr& waiter, WallTime now);
-  Stop take_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now);
-  Step send(Attempt& attempt, Free free, WallTime now);
-  Step refuse(Attempt& attempt, ReserveResult why, bool completed = false);
+  Step look(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now);
+  Stop take_turn(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now);
+  Step send(ReserveAttempt& attempt, Free free, WallTime now);
+  bool events_full(const EventDraft& draft) const;
+  Step refuse(ReserveAttempt& attempt, ReserveResult why, bool completed = false);
 
   // Waiting.
-  Stop wait_for_outcome(Attempt& attempt, WaiterPtr& waiter);
-  Step queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now);
-  bool prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
+  Stop wait_for_outcome(ReserveAttempt& attempt, WaiterPtr& waiter);
+  Step queue_for_turn(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now);
+  bool prepare(const ReserveAttempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
                void (Reserver::*expired)(Waiter&));
-  Step repeat_outcome(Attempt& attempt, const Record& record);
+  Step repeat_outcome(ReserveAttempt& attempt, const Record& record);
   void outcome_time_over(Waiter& waiter);
   void turn_time_over(Waiter& waiter);
   void delivered(WaiterPtr waiter);

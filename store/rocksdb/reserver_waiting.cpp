@@ -9,8 +9,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 /// Makes sure of a waiter, with a timer for `time`. False where there is no room, or no timer: then
 /// the call's time counts as over.
-bool Reserver::prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::milliseconds time,
-                       void (Reserver::*expired)(Waiter&)) {
+bool Reserver::prepare(const ReserveAttempt& attempt, WaiterPtr& waiter,
+                       std::chrono::milliseconds time, void (Reserver::*expired)(Waiter&)) {
   if (waiter == nullptr) {
     auto place = room_.enter(attempt.request.bytes_kept);
     if (!place) return false;
@@ -26,7 +26,7 @@ bool Reserver::prepare(const Attempt& attempt, WaiterPtr& waiter, std::chrono::m
 }
 
 /// Another has the fingerprint. Nothing where it has gone meanwhile.
-Reserver::Stop Reserver::wait_for_outcome(Attempt& attempt, WaiterPtr& waiter) {
+Reserver::Stop Reserver::wait_for_outcome(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   const auto in_flight = [&] {
     return refuse(attempt, InFlight{parts_.reservations.is_ended(request.fingerprint)});
@@ -50,7 +50,7 @@ Reserver::Stop Reserver::wait_for_outcome(Attempt& attempt, WaiterPtr& waiter) {
 }
 
 /// The claim is kept meanwhile: duplicates wait behind it, or are answered as in flight.
-Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, WallTime now) {
+Reserver::Step Reserver::queue_for_turn(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   const EntityTerms& terms = *attempt.request.entity;
   attempt.call.turn_wait = std::chrono::nanoseconds(0);
   if (*terms.turn <= std::chrono::milliseconds(0)) return refuse(attempt, NoTurn{});
@@ -81,7 +81,7 @@ Reserver::Step Reserver::queue_for_turn(Attempt& attempt, WaiterPtr& waiter, Wal
 }
 
 /// What it waited for was done, and is remembered nowhere but here.
-Reserver::Step Reserver::repeat_outcome(Attempt& attempt, const Record& record) {
+Reserver::Step Reserver::repeat_outcome(ReserveAttempt& attempt, const Record& record) {
   return refuse(attempt, Completed{record.answer, record.settled, record.trace});
 }
 
@@ -108,7 +108,7 @@ void Reserver::turn_time_over(Waiter& waiter) {
 
 /// What it waited for is there: the claim, the turn, an answer on disk, or the end of waiting.
 void Reserver::delivered(WaiterPtr waiter) {
-  Attempt& attempt = *waiter;
+  ReserveAttempt& attempt = *waiter;
   Call<ReserveResult>& call = attempt.call;
   if (attempt.claim) waiter->timer.reset();
   if (attempt.entity) call.turn_wait = SteadyClock::now() - waiter->queued_at;

@@ -13,15 +13,16 @@
 
 #include "store/rocksdb/directory_lock.hpp"
 #include "store/rocksdb/log_notes.hpp"
+#include "store/rocksdb/ownership.hpp"
 
 namespace onceproxy::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Far more than a store gives out in a second, and small enough that a fence stays a number that
-/// JSON's readers can hold.
-constexpr int fences_per_second_bits = 16;
+/// 128,000 a second are far more than a store gives out, and few enough that a fence stays a number
+/// that JSON's readers can hold. Milliseconds, because a store may be restored twice in a second.
+constexpr int fences_per_millisecond_bits = 7;
 constexpr std::uint64_t fences_at_least = std::uint64_t{1} << 32;
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& what, const std::string& way) {
@@ -60,11 +61,23 @@ void lock(DirectoryLock& directory) {
   refuse(directory.path(), "in use by another process" + process, "stop that process first");
 }
 
+/// First of all: with it and without CURRENT a start refuses, so that what a crash leaves is never
+/// taken for a new store.
+void mark_restored(const fs::path& store) {
+  const int mark =
+      ::open((store / restored_name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (mark < 0) refuse(store, "not writable", "let this user write to it");
+  ::close(mark);
+  backup::sync_directory(store);
+}
+
 /// CURRENT goes first and comes last: without it there is no store.
 void remove_store(const fs::path& store, const std::vector<fs::path>& files) {
   fs::remove(store / "CURRENT");
   backup::sync_directory(store);
-  for (const fs::path& file : files) fs::remove(file);
+  for (const fs::path& file : files) {
+    if (file.filename() != restored_name) fs::remove(file);
+  }
 }
 
 void put_files(const fs::path& from, const fs::path& store, const BackupContents& contents) {
@@ -77,10 +90,6 @@ void put_files(const fs::path& from, const fs::path& store, const BackupContents
     if (table && backup::link_file(from / file.name, to)) continue;
     backup::copy_file(from / file.name, to, file.bytes, never);
   }
-  const int mark =
-      ::open((store / restored_name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (mark < 0) refuse(store, "not writable", "let this user write to it");
-  ::close(mark);
   backup::sync_directory(store);
   backup::copy_file(from / "CURRENT", store / "CURRENT", fs::file_size(from / "CURRENT"), never);
   backup::sync_directory(store);
@@ -91,6 +100,7 @@ void put_files(const fs::path& from, const fs::path& store, const BackupContents
 BackupContents restore(const fs::path& from, const fs::path& store, bool replace) {
   BackupContents contents = backup::read(from);
   fs::create_directories(store);
+  const GivenToOwner given(store);
   DirectoryLock directory(store);
   lock(directory);
   const std::vector<fs::path> present = store_files(store);
@@ -98,13 +108,14 @@ BackupContents restore(const fs::path& from, const fs::path& store, bool replace
     refuse(store, "there is a store already (" + present.front().filename().string() + ")",
            "choose another path, or replace it with --force: what it knows is lost");
   }
+  mark_restored(store);
   remove_store(store, present);
   put_files(from, store, contents);
   return contents;
 }
 
 std::uint64_t fence_after_restore(std::uint64_t ceiling, std::uint64_t now) {
-  return std::max(ceiling + fences_at_least, now << fences_per_second_bits);
+  return std::max(ceiling + fences_at_least, now << fences_per_millisecond_bits);
 }
 
 }  // namespace onceproxy::store

@@ -1,31 +1,12 @@
 #include "store/rocksdb/rocksdb_inspection.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "store/blocking_loop.hpp"
 
 namespace onceproxy::store {
 namespace {
-
-/// Waits where it is for one call's result.
-class BlockingLoop final : public Loop {
- public:
-  void deliver(CallBase*) noexcept override {
-    const std::lock_guard lock(mutex_);
-    delivered_ = true;
-    changed_.notify_all();  // under the lock: whoever waits may end this object at once
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return delivered_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool delivered_ = false;
-};
 
 RecordView::State shown(Record::State state) {
   switch (state) {
@@ -40,7 +21,7 @@ RecordView::State shown(Record::State state) {
 }
 
 /// Of a reservation whose lease is over: nothing else was written.
-constexpr std::string_view holder_gone = "nobody holds the reservation any more";
+constexpr std::string_view holder_gone = "no request holds the reservation any more";
 
 std::unique_ptr<Operation> operation_on(const Fingerprint& fingerprint, Operation::Kind kind,
                                         const Record& record) {
@@ -150,8 +131,8 @@ std::variant<RecordPage, Unreadable> RocksDbInspection::records(
         return true;
       });
   if (!status.ok()) return Unreadable{status.ToString()};
-  // Not within the scan, which keeps the database from being closed: whoever reads in there would
-  // wait for a reopen that waits for the scan.
+  // Not within the scan, which keeps the database from being closed: a read in there could wait for
+  // a reopening that waits for the scan.
   for (RecordView& item : page.items) add_duplicates(item);
   if (full) page.next = last;
   return page;

@@ -12,6 +12,7 @@
 #include "store/rocksdb/meta.hpp"
 #include "store/rocksdb/reserver.hpp"
 #include "store/rocksdb/rocksdb_inspection.hpp"
+#include "store/rocksdb/rocksdb_ledger.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -32,7 +33,8 @@ class OpenStore final : public RocksDbStore {
         rates_(database_, observer_),
         handover_(reservations_, entities_, rates_),
         space_(options_, tuning_, database_, clock_, observer_),
-        duplicates_(tuning_.duplicates_max) {
+        duplicates_(tuning_.duplicates_max),
+        ledger_writer_(database_, ledger_counts_, options_.ledger, clock_, observer_) {
     database_.open();
     era_.fences_before = meta::prepare(database_, options_.path);
     fences_.start_above(era_.fences_before);
@@ -42,6 +44,11 @@ class OpenStore final : public RocksDbStore {
     era_.earlier_digests_fence = digests.earlier_fence;
     if (digests.earlier_fence != 0) digests_since_ = digests.since;
     notes_.read(database_);
+    if (const auto status = ledger_writer_.load(); !status.ok()) {
+      throw std::runtime_error("store " + options_.path.string() +
+                               ": the ledger of events cannot be read (" + status.ToString() +
+                               "); restore the directory from a copy");
+    }
     space_.measure();
     if (options_.audit.enabled) {
       // After the database: that is what tells two processes on one directory apart.
@@ -52,11 +59,15 @@ class OpenStore final : public RocksDbStore {
     }
     census_.emplace(Census::Parts{database_, reservations_, clock_, era_, tuning_});
     committer_.emplace(Committer::Parts{
-        database_, reservations_, entities_, rates_, handover_, fences_, space_, duplicates_,
-        completed_, *census_, notes_, *this, options_, tuning_, clock_, era_, observer_, audit()});
+        database_,   reservations_, entities_, rates_, handover_,      fences_,        space_,
+        duplicates_, completed_,    *census_,  notes_, ledger_writer_, ledger_claims_, *this,
+        options_,    tuning_,       clock_,    era_,   observer_,      audit()});
     reserver_.emplace(Reserver::Parts{records_, reservations_, entities_, rates_, handover_,
-                                      fences_, duplicates_, space_, *committer_, tuning_, clock_,
-                                      closing_});
+                                      fences_, duplicates_, space_, ledger_counts_, options_.ledger,
+                                      *committer_, tuning_, clock_, closing_});
+    ledger_.emplace(RocksDbLedger::Parts{database_, entities_, ledger_counts_, ledger_claims_,
+                                         *committer_, options_.ledger, tuning_, clock_, observer_,
+                                         closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
                                                  handover_, duplicates_, *committer_, *census_,
                                                  tuning_, clock_, era_, closing_});
@@ -71,6 +82,7 @@ class OpenStore final : public RocksDbStore {
   void submit(Loop&) override { committer_->submit(); }
   std::optional<WallTime> digests_since() const override { return digests_since_; }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
+  Ledger* ledger() override { return &*ledger_; }
   Notes* notes() override { return &notes_; }
   void dropped(const Permit& permit) noexcept override;
   RocksDbStats stats() const override;
@@ -106,6 +118,9 @@ class OpenStore final : public RocksDbStore {
   Space space_;
   Duplicates duplicates_;
   KeptNotes notes_;
+  LedgerCounts ledger_counts_;
+  LedgerWriter ledger_writer_;
+  LedgerClaims ledger_claims_;
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;
   std::optional<AuditLog> audit_;
@@ -113,6 +128,7 @@ class OpenStore final : public RocksDbStore {
   std::optional<Committer> committer_;
   std::optional<Reserver> reserver_;
   std::optional<RocksDbInspection> inspection_;
+  std::optional<RocksDbLedger> ledger_;
 };
 
 template <typename Result, typename Value>
@@ -248,19 +264,23 @@ void OpenStore::dropped(const Permit& permit) noexcept {
 }
 
 RocksDbStats OpenStore::stats() const {
-  return {space_.bytes(),
-          committer_->records_estimate(),
-          census_->counts(),
-          reservations_.size(),
-          reserver_->waiting(),
-          tuning_.waiting_max,
-          reserver_->waiting_bytes(),
-          tuning_.waiting_bytes_max,
-          !committer_->failing() && !closing_.load(std::memory_order_relaxed),
-          audit_ ? audit_->bytes() : 0,
-          audit_ ? audit_->dropped() : 0,
-          clock_.standing(),
-          database_.prepares_log()};
+  RocksDbStats out;
+  out.healthy = !committer_->failing() && !closing_.load(std::memory_order_relaxed);
+  out.bytes = space_.bytes();
+  out.bytes_max = options_.bytes_max;
+  out.records_estimate = committer_->records_estimate();
+  out.records = census_->counts();
+  out.reservations_active = reservations_.size();
+  out.reservations_max = options_.pending_max;
+  out.calls_waiting = reserver_->waiting();
+  out.calls_waiting_max = tuning_.waiting_max;
+  out.waiting_bytes = reserver_->waiting_bytes();
+  out.waiting_bytes_max = tuning_.waiting_bytes_max;
+  out.audit_bytes = audit_ ? audit_->bytes() : 0;
+  out.audit_dropped = audit_ ? audit_->dropped() : 0;
+  out.clock = clock_.standing();
+  out.prepared_log = database_.prepares_log();
+  return out;
 }
 
 /// While nobody writes, so that nothing comes between two families' tables.

@@ -11,6 +11,8 @@
 
 #include "store/lease.hpp"
 #include "store/rocksdb/database.hpp"
+#include "store/rocksdb/event_rows.hpp"
+#include "store/rocksdb/ledger_counts.hpp"
 #include "store/rocksdb/meta.hpp"
 #include "store/rocksdb/rates.hpp"
 
@@ -62,6 +64,18 @@ class RocksDbTransfer::Session {
   std::optional<Record> live_record(const Fingerprint& fingerprint, std::string_view bytes);
   std::optional<Entity> live_entity(const EntityKey& key, std::string_view bytes) const;
   std::optional<RateTime> live_rate(const RateKey& key, std::string_view bytes) const;
+
+  /// Events stay with the store that has them: they would be lost.
+  void refuse_undelivered() const {
+    Database::Found found;
+    database_.get(Family::deliveries, counts_key({}), found);
+    LedgerCounts counts;
+    if (!found.present() || !counts.read(counts_key({}), found.value())) return;
+    const std::uint64_t events = counts.totals().events_open;
+    if (events == 0) return;
+    refuse("has " + std::to_string(events) + " events that are not delivered to every listener",
+           "let onceproxy deliver them, or drop them, before you move it");
+  }
 
   /// The value that is there and has not expired.
   template <typename Name>
@@ -210,6 +224,7 @@ RocksDbTransfer::RocksDbTransfer(const RocksDbOptions& options, Clock& clock, Op
 RocksDbTransfer::~RocksDbTransfer() = default;
 
 void RocksDbTransfer::read_records(const std::function<void(const CarriedRecord&)>& each) {
+  session_->refuse_undelivered();
   session_->scan(Family::records, [&](std::string_view key, std::string_view value) {
     const auto fingerprint = named<Fingerprint>(key);
     if (auto record = session_->live_record(fingerprint, value)) {

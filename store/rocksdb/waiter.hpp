@@ -20,7 +20,7 @@
 namespace onceproxy::store {
 
 /// A reserve under way, and what it has in hand so far.
-struct Attempt {
+struct ReserveAttempt {
   const ReserveRequest& request;
   Call<ReserveResult>& call;
   bool claim = false;   ///< its fingerprint's entry is the caller's
@@ -30,10 +30,10 @@ struct Attempt {
 
 class Reserver;
 
-class Waiter : public CallBase, public Attempt, public boost::intrusive::list_base_hook<> {
+class Waiter : public CallBase, public ReserveAttempt, public boost::intrusive::list_base_hook<> {
  public:
-  Waiter(const Attempt& attempt, Reserver& where, WaitingRoom::Place room)
-      : Attempt(attempt), reserver(where), place(std::move(room)) {}
+  Waiter(const ReserveAttempt& attempt, Reserver& where, WaitingRoom::Place room)
+      : ReserveAttempt(attempt), reserver(where), place(std::move(room)) {}
 
   Reserver& reserver;
   const WaitingRoom::Place place;
@@ -45,6 +45,16 @@ class Waiter : public CallBase, public Attempt, public boost::intrusive::list_ba
   /// with `outcome` once there is one. The table's, as the list is.
   bool of_ended = false;
   std::shared_ptr<const Record> outcome;
+};
+
+/// Waits to keep an entity from being closed. As a Waiter it owns itself, and is delivered to
+/// `loop`.
+class HoldWaiter : public CallBase, public boost::intrusive::list_base_hook<> {
+ public:
+  explicit HoldWaiter(Loop& home) : loop(home) {}
+  Loop& loop;
+  /// It keeps it from being closed now.
+  bool held = false;
 };
 
 /// In order of arrival; owns nothing. Not thread-safe.
@@ -76,5 +86,7 @@ class WaiterList {
  private:
   boost::intrusive::list<Waiter> waiters_;
 };
+
+using HoldWaiterList = boost::intrusive::list<HoldWaiter>;
 
 }  // namespace onceproxy::store

@@ -99,7 +99,7 @@ def print_table(title, table):
               f"{max(result.steal for result in results):>9.1f}")
 
 
-# What the ratios of the pinned run are held to: name, ours, theirs, field, bound, at most or least.
+# The targets of the pinned run's ratios: name, ours, theirs, field, bound, at most or least.
 TARGETS = [
     ("pass-through CPU / HAProxy http", ("onceproxy-pass", "unique"), ("haproxy-http", "unique"), "cpu_us", 0.9, "<="),
     ("first request CPU, sync all / HAProxy stick table", ("onceproxy-all", "unique"), ("haproxy-stick", "unique"), "cpu_us", 1.5, "<="),

@@ -1,4 +1,4 @@
-"""Everything that is compared: how to start it in front of the upstream, and how to stop it."""
+"""The programs that are compared: how to start each in front of the service, and how to stop it."""
 
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-// Fills a store with completed operations that nobody will ask for, for filled.py: as many as are
+// Fills a store with completed operations that no request repeats, for filled.py: as many as are
 // told, with random fingerprints and answers of 200 bytes, through the same calls as requests make,
 // but without syncs.
 //

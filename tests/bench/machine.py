@@ -1,4 +1,4 @@
-"""What the machine tells about processes: their CPU time, their memory, and what the host took."""
+"""Figures of the machine: CPU time and memory of processes, and the CPU time that the host took."""
 
 import os
 import pathlib

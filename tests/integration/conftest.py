@@ -8,6 +8,7 @@ import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
 from harness.kubelet import Node
+from harness.listeners import Listeners
 from harness.postgres import Postgres
 
 
@@ -109,6 +110,14 @@ def postgres():
 def database(postgres, directory):
     """An empty database with onceproxy's schema."""
     return postgres.database().migrate(directory)
+
+
+@pytest.fixture
+def listeners():
+    """Makes listeners that events are delivered to."""
+    made = Listeners()
+    yield made
+    made.close()
 
 
 @pytest.fixture

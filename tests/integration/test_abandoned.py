@@ -1,5 +1,5 @@
-"""A service that takes one request at a time gets one at a time, also where the first one's client
-has stopped waiting: its turn is kept until the service has answered or closed the connection."""
+"""A service that can process only one request at a time never gets two, also if the client of the first one
+has left. The slot of that request is held until the service has answered or closed the connection."""
 
 import threading
 import time
@@ -157,7 +157,7 @@ def test_where_nothing_bounds_requests_under_way_the_connection_is_closed(stage)
     assert proxy.metrics().sum("onceproxy_abandoned_requests_total") == 0
 
 
-def test_a_drain_does_not_wait_for_what_nobody_waits_for(stage):
+def test_a_drain_does_not_wait_for_abandoned_requests(stage):
     service = Service()
     proxy = single_file(stage, service)
     assert send(proxy, "slow").status == 504
@@ -169,7 +169,7 @@ def test_a_drain_does_not_wait_for_what_nobody_waits_for(stage):
     service.finish.set()
 
 
-def test_a_reload_that_drops_the_policy_leaves_its_turn_to_the_one_who_has_it(stage):
+def test_a_reload_that_drops_the_policy_does_not_take_a_turn_away(stage):
     service = Service()
     proxy = single_file(stage, service, of="policy")
     assert send(proxy, "slow").status == 504

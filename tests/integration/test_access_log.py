@@ -1,4 +1,4 @@
-"""The access log: one JSON line a request, on stdout, without a secret or a payload."""
+"""The access log: one JSON line per request on standard output, without secrets and payloads."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A lease that follows how long the service takes."""
+"""A lease that adapts to the time that the service takes."""
 
 import threading
 
@@ -41,7 +41,7 @@ def test_a_lease_follows_what_the_service_takes(stage):
     assert proxy.metrics().values("onceproxy_lease_seconds", policy="fixed") == [7]
 
 
-def test_what_was_learnt_outlives_a_restart_and_a_reload(stage, upstream):
+def test_the_estimate_survives_a_restart_and_a_reload(stage, upstream):
     proxy = stage.proxy(upstream, [adaptive()], upstream=QUICK)
     learn(proxy)
     learnt = state(proxy)["adaptive_lease"]

@@ -1,5 +1,5 @@
-"""Debian's Alertmanager sends its webhooks through `preset: alertmanager`: no page is lost, and
-none comes twice, whatever is retried."""
+"""Debian's Alertmanager sends its webhooks through `preset: alertmanager`. No notification is lost and none
+arrives twice, whatever is retried."""
 
 import datetime
 import json
@@ -113,7 +113,7 @@ def test_a_receiver_that_is_away_gets_the_notification_when_it_is_back(stage, al
     assert statuses(upstream) == ["firing"]
 
 
-def test_what_is_resolved_and_what_fires_anew_is_delivered(stage, upstream, alertmanager):
+def test_resolved_and_newly_firing_alerts_are_delivered(stage, upstream, alertmanager):
     proxy = in_front_of(stage, upstream)
     sender = alertmanager(address(proxy), group_interval="1s")
     sender.fire("Fire", STARTED)

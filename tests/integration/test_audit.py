@@ -1,4 +1,5 @@
-"""The audit log: what was forwarded and how it ended, what was refused, and what operators did."""
+"""The audit log: requests that were forwarded and their outcomes, refused requests, and actions of
+operators."""
 
 import json
 import threading
@@ -44,14 +45,14 @@ def test_it_says_what_was_forwarded_and_how_it_ended(stage):
     assert set(outcomes(proxy, outcome="unknown,failed", since="1h")) == {"lost"}
 
 
-def test_what_was_never_sent_is_failed(stage):
+def test_a_request_that_was_never_sent_is_failed(stage):
     proxy = stage.proxy(stage.upstream(listening=False))
     once(proxy.data, order("a"))
     item = outcomes(proxy)["a"]
     assert item["outcome"] == "failed" and item["error"] and "status" not in item
 
 
-def test_what_is_under_way_is_pending_and_what_died_with_the_process_is_unknown(stage):
+def test_requests_under_way_are_pending_and_unknown_after_the_process_died(stage):
     let_go = threading.Event()
     upstream = stage.upstream(lambda exchange: (let_go.wait(60), exchange.answer(200, b"")))
     proxy = stage.proxy(upstream)
@@ -68,7 +69,7 @@ def test_what_is_under_way_is_pending_and_what_died_with_the_process_is_unknown(
     assert item["outcome"] == "unknown" and "process ended" in item["error"]
 
 
-def test_duplicates_are_written_down_with_what_they_were_told(stage, upstream):
+def test_duplicates_are_logged_with_their_decision(stage, upstream):
     proxy = stage.proxy(upstream)
     for _ in range(3):
         once(proxy.data, order("a"))
@@ -94,7 +95,7 @@ def test_pages_follow_each_other_to_the_end(stage, upstream):
     assert seen == [f"k{n}" for n in reversed(range(25))]
 
 
-def test_what_was_answered_is_in_the_log_across_a_kill(stage, upstream):
+def test_answered_requests_are_in_the_log_after_a_kill(stage, upstream):
     proxy = stage.proxy(upstream)
     keys = [f"k{n}" for n in range(50)]
     for key in keys:
@@ -144,7 +145,7 @@ def test_it_can_be_switched_off(stage, upstream):
     assert proxy.operator.call("GET", "/audit")[0] == 404
 
 
-def test_what_was_done_to_a_record_is_found_by_its_fingerprint(stage, upstream):
+def test_actions_on_a_record_are_found_by_its_fingerprint(stage, upstream):
     proxy = stage.proxy(upstream)
     once(proxy.data, order("a"))
     once(proxy.data, order("b"))
@@ -200,7 +201,7 @@ def test_a_refusal_says_which_field_is_missing_and_never_what_one_holds(stage, u
     assert "private" not in str(items)
 
 
-def test_what_operators_do_to_a_record_shows_under_its_policy_and_its_entity(stage, upstream):
+def test_actions_on_a_record_are_listed_under_its_policy_and_entity(stage, upstream):
     proxy = stage.proxy(upstream, [RIDES, policy()])
     once(proxy.data, ride(42))
     (record,) = proxy.operator.get("/records")["items"]
@@ -215,7 +216,7 @@ def test_what_operators_do_to_a_record_shows_under_its_policy_and_its_entity(sta
     assert item["action"] == "PATCH"
 
 
-def test_newest_comes_first_whoever_wrote_it_down(stage, upstream):
+def test_the_newest_entry_comes_first_whichever_process_wrote_it(stage, upstream):
     """Refusals are noted by each worker and written later; forwards are written at once."""
     proxy = stage.proxy(upstream, workers=3, store={"rocksdb": {"sync": "none"}})
     clients = [Client(proxy.data) for _ in range(6)]

@@ -1,4 +1,4 @@
-"""The backtest of a log: it agrees with what the proxy really does, in memory that does not grow."""
+"""The backtest of a log gives the same results as the proxy itself, in bounded memory."""
 
 import datetime
 import json
@@ -142,7 +142,7 @@ def test_a_large_har_file_is_never_held_whole(directory, config):
     assert peak < 60 * MIB * SANITIZED
 
 
-def test_lines_that_are_no_requests_are_told_with_their_numbers(config):
+def test_lines_that_are_not_requests_are_reported_with_their_numbers(config):
     result = run("backtest", "-c", config(), "-", stdin=line(START, "a") + "nonsense\n")
     assert result.returncode == 0
     assert result.stderr == "-:2: not a request: it is not a JSON object\n"

@@ -1,6 +1,7 @@
-"""`onceproxy backup` and `restore`: what a restored store knows, under traffic and at rest."""
+"""`onceproxy backup` and `restore`, under load and at rest: what a restored store knows."""
 
 import os
+import pathlib
 import shutil
 import threading
 
@@ -106,8 +107,8 @@ def test_a_backup_under_traffic_knows_all_that_was_answered_before(stage, direct
     again.stop()
 
 
-def test_what_came_after_the_backup_is_forgotten_and_fences_are_not_given_out_again(stage, upstream,
-                                                                                   directory):
+def test_operations_after_the_backup_are_forgotten_and_fences_are_not_reused(stage, upstream,
+                                                                             directory):
     proxy = stage.proxy(upstream)
     assert answer_of(proxy, "before").decision == "forwarded"
     back_up(proxy, directory / "backup")
@@ -126,7 +127,7 @@ def test_what_came_after_the_backup_is_forgotten_and_fences_are_not_given_out_ag
     assert answer_of(proxy, "after").decision == "forwarded"
     fences = [int(each["onceproxy-fence"]) for each in upstream.requests]
     assert fences == sorted(set(fences)) and fences[-1] < 2**53
-    # A start that is none of a restore goes on as ever.
+    # A start without a restore is not affected.
     assert proxy.terminate() == 0
     proxy.restart()
     assert answer_of(proxy, "later").decision == "forwarded"
@@ -239,6 +240,89 @@ def test_places_where_no_backup_can_be_are_refused(stage, upstream, directory):
     assert answer_of(proxy, "a").decision == "replayed"
 
 
+def errors_of_backups(proxy):
+    """The value of the series, which is there before the first failure: to an alert, a series that begins
+    at 1 has not risen."""
+    lines = [line for line in proxy.metrics().text.splitlines()
+             if line.startswith('onceproxy_store_errors_total{operation="backup"}')]
+    assert len(lines) == 1
+    return float(lines[0].split()[-1])
+
+
+def test_failures_are_counted_from_zero_and_the_last_success_outlives_the_program(stage, upstream, directory):
+    proxy = stage.proxy(upstream)
+    last = "onceproxy_store_backup_last_success_timestamp_seconds"
+    assert errors_of_backups(proxy) == 0 and proxy.metrics().sum(last) == 0
+    assert run("backup", "/proc/onceproxy/backup", "--admin", text(proxy.admin)).returncode == 1
+    assert errors_of_backups(proxy) == 1
+    back_up(proxy, directory / "good")
+    made = proxy.metrics().sum(last)
+    assert proxy.terminate() == 0
+    proxy.restart()
+    assert abs(proxy.metrics().sum(last) - made) <= 2
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "empty"])
+def test_a_backup_that_fails_leaves_nothing_and_can_be_repeated(stage, upstream, directory, there):
+    proxy = stage.proxy(upstream)
+    answer_of(proxy, "a")
+    # What cannot be copied: a file that says it is longer than it is.
+    shorter = next(path for path in sorted(pathlib.Path("/sys/kernel").iterdir())
+                   if path.is_file() and path.stat().st_size > 1000 and os.access(path, os.R_OK))
+    (proxy.directory / "data/audit/shorter.audit").symlink_to(shorter)
+    if there:
+        (directory / "day").mkdir(mode=0o750)
+    result = run("backup", directory / "day", "--admin", text(proxy.admin))
+    assert result.returncode == 1 and "shorter than it was" in result.stderr, result.stdout
+    assert list(directory.glob("day/*")) == [] and (directory / "day").exists() == there
+    (proxy.directory / "data/audit/shorter.audit").unlink()
+    back_up(proxy, directory / "day")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_restores_and_backs_up_belongs_to_the_user_of_the_store(stage, upstream, directory):
+    nobody = 65534
+    proxy = stage.proxy(upstream)
+    answer_of(proxy, "a")
+    back_up(proxy, directory / "backup")
+    assert proxy.terminate() == 0
+    data = proxy.directory / "data"
+
+    def owners():
+        return {path.lstat().st_uid for path in [data, *data.rglob("*")]}
+
+    for path in [data, *data.rglob("*")]:
+        os.chown(path, nobody, nobody)
+    made = run("backup", directory / "offline", "--offline", "-c", proxy.config)
+    assert made.returncode == 0, made.stderr
+    assert owners() == {nobody}
+    assert restore(directory / "backup", proxy.config, "--force").returncode == 0
+    assert owners() == {nobody}
+    assert (data / "CURRENT").lstat().st_gid == nobody
+    # A directory of root's stays root's.
+    os.chown(data, 0, 0)
+    assert restore(directory / "offline", proxy.config, "--force").returncode == 0
+    assert 0 in owners()
+
+
+def test_a_restore_that_was_cut_off_is_no_new_store(stage, upstream, directory):
+    """Between the removal of the old store and the first file of the new one, the mark is all there is."""
+    proxy = stage.proxy(upstream)
+    answer_of(proxy, "a")
+    back_up(proxy, directory / "backup")
+    assert proxy.terminate() == 0
+    data = proxy.directory / "data"
+    shutil.rmtree(data)
+    data.mkdir()
+    (data / "RESTORED").touch()
+    started = run("run", "-c", proxy.config)
+    assert started.returncode == 3 and "a restore was not finished" in started.stderr
+    assert restore(directory / "backup", proxy.config).returncode == 1
+    assert restore(directory / "backup", proxy.config, "--force").returncode == 0
+    proxy.restart()
+    assert answer_of(proxy, "a").decision == "replayed"
+
+
 def test_an_empty_directory_is_as_good_as_none(stage, upstream, directory):
     proxy = stage.proxy(upstream)
     (directory / "empty").mkdir()
@@ -255,7 +339,7 @@ def test_an_empty_directory_is_as_good_as_none(stage, upstream, directory):
     (lambda backup: (backup / "BACKUP").write_text(
         "onceproxy backup 1\nfile 1 ../../x\nend 1\n"), "BACKUP is damaged"),
 ], ids=["no list", "a table gone", "manifest cut", "list cut", "another version", "a way out"])
-def test_what_is_no_whole_backup_is_not_restored(stage, upstream, directory, harm, told):
+def test_an_incomplete_backup_is_not_restored(stage, upstream, directory, harm, told):
     proxy = stage.proxy(upstream)
     answer_of(proxy, "a")
     back_up(proxy, directory / "backup")
@@ -267,7 +351,7 @@ def test_what_is_no_whole_backup_is_not_restored(stage, upstream, directory, har
     assert answer_of(proxy, "a").decision == "replayed", "the store is as it was"
 
 
-def test_a_store_is_not_replaced_unless_told_and_never_while_it_is_in_use(stage, upstream, directory):
+def test_a_store_is_replaced_only_with_force_and_never_while_it_is_in_use(stage, upstream, directory):
     proxy = stage.proxy(upstream)
     answer_of(proxy, "a")
     back_up(proxy, directory / "backup")
@@ -297,6 +381,6 @@ def test_a_backup_can_be_restored_to_another_place(stage, upstream, directory):
     assert (answer.decision, answer.body) == ("replayed", body)
 
 
-def test_nobody_to_ask_is_2(directory):
+def test_without_a_running_program_the_exit_code_is_2(directory):
     result = run("backup", directory / "x", "--admin", f"unix:{directory}/nobody")
     assert result.returncode == 2 and "cannot connect" in result.stderr

@@ -1,4 +1,4 @@
-"""What a body is compared as: what it says that it is."""
+"""How bodies are compared: according to their Content-Type."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_text_that_spells_json_is_text(proxy, by_content, content_type, one, two
 
 @pytest.mark.parametrize("headers", [{}, typed("application/merge-patch+json; charset=utf-8"),
                                      typed("Text/JSON")])
-def test_what_says_that_it_is_json_or_nothing_is_json(proxy, headers):
+def test_a_body_declared_as_json_or_not_at_all_is_json(proxy, headers):
     assert send(proxy, '{"a":1.0,"b":2}', headers).decision == "forwarded"
     assert send(proxy, '{ "b":2, "a" : 1 }', headers).decision == "replayed"
 

@@ -1,4 +1,4 @@
-"""Bodies that arrive slowly have one bound in all: a few slow clients starve nobody."""
+"""All bodies that arrive slowly share one memory limit, so a few slow clients do not block the others."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""Bodies that unpack to much more than they are."""
+"""Compressed bodies that expand to a much larger size."""
 
 import gzip
 import json

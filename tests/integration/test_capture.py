@@ -1,4 +1,5 @@
-"""`log.capture`: what a proxy writes is what backtest reads, and says of the day what the proxy did."""
+"""`log.capture`: backtest can read the file that the proxy writes, and reports the same decisions that the
+proxy made."""
 
 import gzip
 import json
@@ -86,7 +87,7 @@ def test_secrets_are_replaced_and_still_tell_callers_apart(stage, upstream, dire
     assert decisions in ({"replayed": 1}, {"in-flight": 1})
 
 
-def test_what_the_service_did_not_answer_is_not_told_as_its_answer(stage, directory):
+def test_answers_of_the_proxy_are_not_captured_as_the_services(stage, directory):
     def answer(exchange):
         exchange.connection.reset() if "lost" in exchange.request["idempotency-key"] else (
             exchange.answer(201, b"x"))
@@ -104,7 +105,7 @@ def test_what_the_service_did_not_answer_is_not_told_as_its_answer(stage, direct
     assert never["sent"] is False and "status" not in never
 
 
-def test_a_body_that_streams_by_is_told_by_its_size(watching, directory):
+def test_a_streamed_body_is_captured_with_its_size(watching, directory):
     once(watching.data, request("POST", "/uncovered", body=b"x" * 1000))
     (line,) = captured(directory, 1)
     assert line["body_bytes"] == 1000 and "body" not in line
@@ -114,7 +115,7 @@ def test_a_body_that_streams_by_is_told_by_its_size(watching, directory):
     assert report["policies"][0]["missing"] == [{"selector": "body: /id", "requests": 1}]
 
 
-def test_what_a_policy_asks_and_the_log_lacks_is_told(watching, directory):
+def test_fields_that_a_policy_needs_and_the_log_lacks_are_reported(watching, directory):
     log = directory / "bare.jsonl"
     log.write_text('{"time": 1767323045, "method": "POST", "target": "/orders", "status": 200}\n' * 2)
     path = watching.config

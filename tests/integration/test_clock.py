@@ -1,4 +1,4 @@
-"""Clocks that are wrong: at a start, while the program runs, and what operators see of it."""
+"""Wrong clocks at the start and while the program runs, and what operators see of them."""
 
 import threading
 import time
@@ -185,7 +185,7 @@ def test_after_a_kill_and_the_lease_a_reservation_is_unknown_and_can_be_resolved
     assert operator.get("/records?state=reserved")["items"] == []
     record = operator.get("/records?state=unknown")["items"][0]
     assert record["state"] == "unknown"
-    assert record["error"] == "nobody holds the reservation any more"
+    assert record["error"] == "no request holds the reservation any more"
     host, port = proxy.admin
     listed = run("records", "list", "--admin", f"{host}:{port}", "--state", "unknown")
     assert record["fingerprint"] in listed.stdout

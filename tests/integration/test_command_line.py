@@ -27,7 +27,7 @@ def test_a_good_configuration_is_0(file):
     assert run("check", file(ORDERS)).returncode == 0
 
 
-def test_a_bad_configuration_is_1_and_every_problem_is_told_at_once(file):
+def test_an_invalid_configuration_is_1_and_all_problems_are_reported(file):
     path = file("listen: 127.0.0.1:8080\nupstreem:\n  address: a:1\npolicies:\n"
                 "  - name: orders\n    fingerprint: client_key\n    scope: shared\n    lease: 5 minutes\n")
     result = run("check", path)
@@ -50,7 +50,7 @@ def test_problems_as_json(file):
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "listen: [", "a: 1\na: 2\n", "\x00", "%YAML 9\n---\n"],
                          ids=["empty", "a list", "broken", "duplicate keys", "NUL", "directive"])
-def test_what_is_no_configuration_is_1(file, text):
+def test_a_file_that_is_not_a_configuration_is_1(file, text):
     result = run("check", file(text))
     assert result.returncode == 1
     assert result.stdout + result.stderr
@@ -72,7 +72,7 @@ def test_check_takes_the_file_behind_c_and_from_stdin(file):
     (ORDERS + "limits: {body_bytes: 10MB}\n", "did you mean 10MiB?"),
     (ORDERS + "limits:\n  headers: 10\n    pending: 5\n", "the indentation is wrong"),
 ])
-def test_what_would_protect_nothing_is_told_with_the_right_spelling(file, text, told):
+def test_a_policy_that_would_protect_nothing_is_reported_with_the_right_spelling(file, text, told):
     assert text != ORDERS
     result = run("check", file(text))
     assert result.returncode == 1 and told in result.stderr
@@ -100,7 +100,7 @@ def lines(result):
     return [json.loads(line) for line in result.stderr.splitlines()]
 
 
-def test_a_start_that_fails_is_told_in_json_lines_as_all_the_rest(file, directory):
+def test_a_failed_start_is_logged_in_json_lines(file, directory):
     refused = lines(run("run", "-c", file(ORDERS + "lisen: x\nworkers: many\n")))
     assert [line["message"] for line in refused] == ["configuration problem"] * 2 + ["cannot start"]
     assert refused[0]["path"] == "lisen" and refused[-1]["problems"] == 2
@@ -112,7 +112,7 @@ def test_a_start_that_fails_is_told_in_json_lines_as_all_the_rest(file, director
     assert lines(failed)[-1]["message"] == "cannot start" and lines(failed)[-1]["level"] == "error"
 
 
-def test_who_asks_for_text_gets_text_also_when_the_start_fails(file):
+def test_a_failed_start_is_logged_in_text_if_configured(file):
     result = run("run", "-c", file(ORDERS + "log: {format: text}\nlisen: x\n"))
     assert "lisen: unknown key" in result.stderr and not result.stderr.startswith("{")
 
@@ -121,7 +121,7 @@ def test_who_asks_for_text_gets_text_also_when_the_start_fails(file):
     (["recrods", "list"], "records"), (["records", "lsit"], "list"),
     (["check", "--fromat", "json", "x"], "--format"), (["-c", "x", "cehck"], "check"),
 ])
-def test_a_misspelt_command_is_told_with_the_right_one(words, meant):
+def test_a_misspelt_command_is_reported_with_the_right_one(words, meant):
     result = run(*words)
     assert result.returncode == 1
     assert f'Did you mean "{meant}"?' in result.stderr
@@ -168,7 +168,7 @@ def test_the_schema_takes_what_check_takes_and_refuses_what_check_refuses(schema
         assert run("check", file(yaml.safe_dump(bad))).returncode == 1, change
 
 
-def test_explain_tells_the_fingerprint_that_the_upstream_is_told(stage, upstream):
+def test_explain_prints_the_fingerprint_that_the_upstream_gets(stage, upstream):
     proxy = stage.proxy(upstream)
     message = request(key="k-1", body={"a": 1})
     assert once(proxy.data, message).decision == "forwarded"

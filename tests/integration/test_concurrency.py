@@ -1,4 +1,4 @@
-"""Of any number of concurrent equal requests, one is forwarded."""
+"""Of any number of equal requests at the same time, only one is forwarded."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""CORS: pages of origins that are allowed can read what onceproxy answers, in a browser too."""
+"""CORS: pages of permitted origins can read the answers of onceproxy, also in a real browser."""
 
 import http.server
 import json
@@ -89,7 +89,7 @@ def test_and_by_no_other(proxy, name, origin):
     assert "Origin" in ",".join(answer.all("vary"))
 
 
-def test_a_service_that_is_down_is_told_so_that_a_page_can_read_it(stage):
+def test_a_page_can_read_that_the_service_is_down(stage):
     proxy = stage.proxy(stage.upstream(listening=False), cors=CORS)
     for target in ("/orders", "/uncovered"):
         answer = ask(proxy, target=target)
@@ -97,7 +97,7 @@ def test_a_service_that_is_down_is_told_so_that_a_page_can_read_it(stage):
         check_readable(answer)
 
 
-def test_what_the_service_answers_is_its_own(proxy):
+def test_the_answers_of_the_service_are_not_changed(proxy):
     for origin in (APP, OTHER):
         answer = ask(proxy, origin, target="/uncovered")
         assert (answer["access-control-allow-origin"], exposed(answer)) == (origin, {"x-order"})
@@ -133,7 +133,7 @@ def test_credentials_and_further_fields_are_allowed_where_that_is_wanted(stage, 
     assert "x-total" in exposed(answer)
 
 
-def test_any_origin_is_told_its_own(stage, upstream):
+def test_with_any_each_origin_is_echoed(stage, upstream):
     proxy = stage.proxy(upstream, cors={"origins": "any"})
     check_readable(ask(proxy, OTHER, key=None), OTHER)
 
@@ -207,7 +207,7 @@ def test_an_options_request_that_is_no_preflight_is_one_as_others_are(proxy, sta
     assert len(stage.upstreams[0].requests) == 2
 
 
-def test_a_reload_changes_who_may_read(stage, upstream):
+def test_a_reload_changes_the_permitted_origins(stage, upstream):
     proxy = stage.proxy(upstream)
     assert ask(proxy, key=None)["access-control-allow-origin"] is None
     proxy.settings["cors"] = CORS
@@ -322,7 +322,7 @@ def browser(directory):
         process.wait()
 
 
-def test_a_page_in_a_browser_reads_what_it_is_told_if_its_origin_is_allowed(stage, browser):
+def test_a_page_in_a_browser_reads_the_answer_if_its_origin_is_allowed(stage, browser):
     """One site under two names, which are two origins: 127.0.0.1, and localhost, which is not
     allowed."""
     upstream = stage.upstream(loses)

@@ -1,5 +1,5 @@
-"""kill -9 under load, again and again, on one directory of data: nothing is executed twice. What
-clients and service saw is judged as a history too."""
+"""kill -9 under load, many times on the same data directory: nothing is executed twice. The history that
+clients and service saw is checked too."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""kill -9 while many clients send first requests, retries and duplicates at once, to a service of
-changing moods: the whole history is recorded and judged (harness/exactly_once.py)."""
+"""kill -9 while many clients send first requests, retries and duplicates at once to a service that behaves in
+different ways. The whole history is recorded and checked (harness/exactly_once.py)."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What each request gets: decision, status, problem and fields, exactly as promised."""
+"""Each decision has the documented status, problem and header fields."""
 
 import threading
 
@@ -64,7 +64,7 @@ def test_set_cookie_and_www_authenticate_are_not_replayed(stage):
     assert (second["set-cookie"], second["www-authenticate"], second["x-k"]) == (None, None, "1")
 
 
-def test_what_was_for_the_first_client_alone_is_not_replayed(stage):
+def test_fields_for_the_first_client_only_are_not_replayed(stage):
     alone = {"Authentication-Info": "nextnonce=x", "Set-Cookie2": "s=1", "Clear-Site-Data": '"*"',
              "Proxy-Authentication-Info": "x", "Connection": "X-Named", "X-Named": "1"}
     proxy = stage.proxy(stage.upstream(lambda exchange: exchange.answer(200, b"ok", alone)))

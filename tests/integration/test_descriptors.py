@@ -1,4 +1,4 @@
-"""No connection leaves a file descriptor behind, however it ends; and what an idle one costs."""
+"""No connection leaks a file descriptor, however it ends; and the memory of an idle connection."""
 
 import contextlib
 import os

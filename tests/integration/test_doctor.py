@@ -1,4 +1,4 @@
-"""`onceproxy doctor`: what it finds on this machine, before the start and while the program runs."""
+"""`onceproxy doctor`: what it reports on this machine, before the start and while the program runs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from harness.process import run
 
 
 @pytest.fixture
-def told(stage, upstream):
+def report(stage, upstream):
     """What it finds with the configuration of a proxy, changed as the test wants it."""
     proxy = stage.proxy(upstream, start=False)
 
@@ -25,7 +25,7 @@ def told(stage, upstream):
         document = json.loads(result.stdout)
         for each in document["checks"]:
             found.setdefault(each["check"], []).append(each)
-            assert each["health"] == "ok" or each["way_out"], each
+            assert each["health"] == "ok" or each["remedy"], each
         assert result.returncode == (1 if document["health"] == "fail" else 0)
         return found
 
@@ -38,17 +38,17 @@ def failed(found):
             if each["health"] == "fail"}
 
 
-def test_what_can_start_fails_nowhere_and_is_left_as_it_was(told):
-    found = told()
+def test_a_working_setup_passes_all_checks_and_is_not_changed(report):
+    found = report()
     assert not failed(found)
     assert set(found) == {"config", "policies", "files", "user", "store", "disk", "ports", "upstream",
                           "clock", "descriptors"}
-    assert not (told.proxy.directory / "data").exists(), "it makes nothing"
-    told.proxy.start()
+    assert not (report.proxy.directory / "data").exists(), "it makes nothing"
+    report.proxy.start()
 
 
-def test_every_line_begins_with_a_word_and_a_check(told):
-    result = run("doctor", told.proxy.config)
+def test_every_line_begins_with_a_word_and_a_check(report):
+    result = run("doctor", report.proxy.config)
     assert result.returncode == 0
     for line in result.stdout.splitlines():
         assert line.split()[0] in ("ok", "warn", "fail"), line
@@ -67,41 +67,41 @@ def test_a_running_program_is_no_fault(stage, upstream):
     assert f"listen {host}:{port} is in use, as expected" in result.stdout
 
 
-def test_a_port_that_somebody_else_has(told):
+def test_a_port_that_somebody_else_has(report):
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = "127.0.0.1:%d" % other.getsockname()[1]
-        found = told(lambda settings: settings.update(listen=address))
+        found = report(lambda settings: settings.update(listen=address))
         assert failed(found) == {"ports"}
-        assert "ss -ltnp" in found["ports"][0]["way_out"]
+        assert "ss -ltnp" in found["ports"][0]["remedy"]
 
 
-def test_a_service_that_is_not_there(told):
+def test_a_service_that_is_not_there(report):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % silent.getsockname()[1]
-        found = told(lambda settings: settings["upstream"].update(address=address))
+        found = report(lambda settings: settings["upstream"].update(address=address))
     assert failed(found) == {"upstream"}
-    assert "Connection refused" in found["upstream"][0]["told"]
-    found = told(lambda settings: settings["upstream"].update(address="nowhere.invalid:80"))
-    assert "cannot be resolved" in found["upstream"][0]["told"]
+    assert "Connection refused" in found["upstream"][0]["message"]
+    found = report(lambda settings: settings["upstream"].update(address="nowhere.invalid:80"))
+    assert "cannot be resolved" in found["upstream"][0]["message"]
 
 
-def test_a_store_that_cannot_be(told):
-    (told.proxy.directory / "data").write_text("")
-    found = told()
-    assert failed(found) == {"store"} and "is not a directory" in found["store"][0]["told"]
+def test_a_store_that_cannot_be(report):
+    (report.proxy.directory / "data").write_text("")
+    found = report()
+    assert failed(found) == {"store"} and "is not a directory" in found["store"][0]["message"]
 
 
-def test_a_store_that_others_may_enter(told):
-    directory = told.proxy.directory / "data"
+def test_a_store_that_others_may_enter(report):
+    directory = report.proxy.directory / "data"
     directory.mkdir()
     os.chmod(directory, 0o755)
-    found = told()
-    assert found["store"][0]["health"] == "warn" and "chmod 700" in found["store"][0]["way_out"]
+    found = report()
+    assert found["store"][0]["health"] == "warn" and "chmod 700" in found["store"][0]["remedy"]
 
 
-def test_tokens_and_policies_that_protect_nothing(told):
-    token = told.proxy.directory / "token"
+def test_tokens_and_policies_that_protect_nothing(report):
+    token = report.proxy.directory / "token"
     token.write_text("t\n")
     os.chmod(token, 0o644)
 
@@ -109,16 +109,16 @@ def test_tokens_and_policies_that_protect_nothing(told):
         settings["admin"]["token_file"] = str(token)
         settings["policies"] = [policy(enforcement={"mode": "shadow"})]
 
-    found = told(change)
-    assert "chmod 600" in found["files"][0]["way_out"]
-    assert "watches only" in found["policies"][0]["told"]
+    found = report(change)
+    assert "chmod 600" in found["files"][0]["remedy"]
+    assert "watches only" in found["policies"][0]["message"]
     token.write_text("")
-    assert failed(told()) == {"files"}
+    assert failed(report()) == {"files"}
 
 
-def test_a_bad_configuration_is_all_that_is_told(told):
-    told.proxy.config.write_text("lisen: x\n")
-    result = run("doctor", told.proxy.config)
+def test_a_bad_configuration_is_all_that_is_reported(report):
+    report.proxy.config.write_text("lisen: x\n")
+    result = run("doctor", report.proxy.config)
     assert result.returncode == 1
     assert {line.split()[1] for line in result.stdout.splitlines()} == {"config"}
-    assert run("doctor", told.proxy.directory / "nowhere.yaml").returncode == 2
+    assert run("doctor", report.proxy.directory / "nowhere.yaml").returncode == 2

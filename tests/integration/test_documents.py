@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, and what the README says to copy works."""
+"""The documents: links are valid, and the commands of the README work."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""SIGTERM: what is under way finishes, nothing new begins, and the exit code is 0."""
+"""SIGTERM: requests under way are finished, no new ones are accepted, and the exit code is 0."""
 
 import os
 import signal
@@ -84,7 +84,7 @@ def test_an_operation_whose_client_left_is_finished_too(held_up):
     assert (answer.decision, answer.json) == ("replayed", {"execution": 1})
 
 
-def test_what_does_not_finish_in_the_drain_time_is_an_unknown_outcome(held_up):
+def test_requests_that_exceed_the_drain_time_have_an_unknown_outcome(held_up):
     stage, upstream, finish = held_up
     proxy = stage.proxy(upstream, [policy(lease="60s")], arguments=["--drain-time", "1s"])
     with Client(proxy.data) as client:

@@ -1,4 +1,4 @@
-"""The upstream speaks while a request is still being sent to it: it is heard."""
+"""An answer that the upstream sends before it has received the whole request is passed on."""
 
 import hashlib
 import threading

@@ -1,4 +1,5 @@
-"""Operations that end when another completes: what fires again is new, and its duplicates are not."""
+"""Operations that end when another one completes: the next request is a new operation with duplicates of its
+own."""
 
 import threading
 
@@ -55,7 +56,7 @@ def test_only_a_completion_ends_anything(stage, status, then):
     assert decisions(proxy, "trigger", "resolve", "trigger") == ["forwarded", "forwarded", then]
 
 
-def test_what_ended_is_ended_across_kill_9(stage, upstream):
+def test_ended_operations_stay_ended_after_kill_9(stage, upstream):
     proxy = stage.proxy(upstream, alerts())
     for _ in range(5):
         assert decisions(proxy, "trigger", "resolve") == ["forwarded"] * 2
@@ -110,7 +111,7 @@ def test_an_operation_under_way_completes_unremembered(stage):
         upstream.wait_for_requests(1)
         assert decisions(proxy, "trigger") == ["acknowledged"]
         assert decisions(proxy, "resolve") == ["forwarded"]
-        # It is no duplicate any more: nobody does it for whoever sends it now.
+        # It is not a duplicate any more, so the request that is sent now is not answered by the earlier one.
         assert decisions(proxy, "trigger") == ["in-flight"]
         finish.set()
         assert first.read("POST").decision == "forwarded"

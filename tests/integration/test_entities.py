@@ -1,4 +1,5 @@
-"""Entities: one at a time and in order, stale ones ignored, nothing after the end."""
+"""Entities: requests are forwarded one at a time and in order, stale ones are not forwarded, and nothing is
+forwarded while the entity is closed."""
 
 import random
 import threading
@@ -94,7 +95,7 @@ def test_one_at_a_time_and_in_order_of_arrival(stage):
         else:
             wait_until_queued(proxy, "ride/r1", number)
         clients.append(client)
-    # Another ride does not wait for this one, and each of the eight is told what it was.
+    # Another ride does not wait for this one, and each of the eight gets its own answer.
     first_may_end.set()
     assert [client.read("POST").json["execution"] for client in clients] == list(range(1, 9))
     assert not overlaps
@@ -249,7 +250,7 @@ def test_no_dispatch_starts_after_its_decline_was_answered(stage):
     assert 100 < refused < 1900
 
 
-def test_what_is_at_or_below_the_highest_completed_is_stale(stage):
+def test_sequences_up_to_the_highest_completed_one_are_stale(stage):
     upstream = stage.upstream(key=lambda r: r.body)
     proxy = stage.proxy(upstream, locations())
     assert once(proxy.data, location("j1", 10)).decision == "forwarded"
@@ -308,7 +309,7 @@ def test_a_sequence_that_is_no_integer_is_a_missing_key(stage, upstream):
     assert not upstream.requests
 
 
-def test_what_is_known_of_an_entity_survives_kill_9(stage):
+def test_the_state_of_an_entity_survives_kill_9(stage):
     upstream = stage.upstream(key=lambda r: r.target)
     proxy = stage.proxy(upstream, rides() + locations())
     assert once(proxy.data, decline("r1")).decision == "forwarded"

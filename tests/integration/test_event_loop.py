@@ -1,4 +1,4 @@
-"""One event loop in the program, Asio's: no source goes round it."""
+"""The program has one event loop, that of Asio; no source file uses another one."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Every example configuration starts, and does what its comment says."""
+"""Every example configuration starts and does what its comment says."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ NAMES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 def example(stage, directory, request):  # pytest's request, not HTTP's
     """Starts an example in front of an upstream; gives a way to send and the upstream."""
 
-    def start(name):
+    def start(name, **more):
         upstream = stage.upstream(key=lambda request: request.target)
         variables = {
             "ONCEPROXY_LISTEN": "127.0.0.1:0",
@@ -27,6 +27,7 @@ def example(stage, directory, request):  # pytest's request, not HTTP's
             "ONCEPROXY_DATA": str(directory / "data"),
             "ONCEPROXY_ADMIN": "127.0.0.1:0",
             "ONCEPROXY_TELEMETRY": "127.0.0.1:0",
+            **more,
         }
         if name == "postgres.yaml":
             database = request.getfixturevalue("database")
@@ -206,6 +207,30 @@ def test_broker_push(example):
     nameless = send("/push/invoices", {"subscription": "s", "message": {}})
     assert (nameless.status, nameless.decision) == (204, "missing-key")
     assert upstream.executions == {"/push/invoices": 1}
+
+
+def test_dispatch_fan_out(example, listeners):
+    """Every listener hears of the ride but the one that fails; nothing is sent after a decline."""
+    names = ("matching", "billing", "analytics", "compliance")
+    crew = {name: listeners.add(name, "error" if name == "matching" else "ok") for name in names}
+    send, upstream = example("dispatch-fan-out.yaml",
+                             **{name.upper(): each.address for name, each in crew.items()})
+    ride = {"driver_id": "d1", "sequence": 1}
+    first = send("/v1/rides/r1/dispatch", ride)
+    assert (first.status, first.decision) == (202, "accepted")
+    again = send("/v1/rides/r1/dispatch", ride)
+    assert (again.decision, again.body) == ("replayed", first.body)
+    for name in names[1:]:
+        crew[name].wait_for(1)
+        assert len(crew[name].all()) == 1
+    assert crew["compliance"].all()[0].request["x-source"] == "onceproxy"
+    assert send("/v1/rides/r1/dispatch", {**ride, "sequence": 0}).decision == "stale"
+    assert send("/v1/rides/r1/decline", {"reason": "rider"}).decision == "forwarded"
+    assert send("/v1/rides/r1/dispatch", {**ride, "sequence": 2}).decision == "closed"
+    invoice = send("/v1/invoices", {"amount": 1}, key="k", headers={"Authorization": "Bearer s"})
+    assert invoice.decision == "accepted"
+    upstream.wait_for_requests(2)
+    assert set(upstream.executions) == {"/v1/rides/r1/decline", "/v1/invoices"}
 
 
 MUTATION = "mutation Buy($item: ID!) { buy(item: $item) { id } }"

@@ -1,4 +1,4 @@
-"""Which requests are one operation: keys, fields, callers, spellings."""
+"""Which requests belong to one operation: keys, fields, callers, spellings."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_json_that_means_the_same_is_no_other_payload(proxy):
     assert send(proxy, key="a", headers=types, body='{ "b" : [1, 2], "a": 1 }').decision == "replayed"
 
 
-def test_numbers_beyond_doubles_are_told_apart(proxy):
+def test_numbers_beyond_doubles_are_distinguished(proxy):
     types = {"Content-Type": "application/json"}
     assert send(proxy, key="a", headers=types, body='{"n":9007199254740993}').decision == "forwarded"
     assert send(proxy, key="a", headers=types, body='{"n":9007199254740992}').decision == "mismatch"

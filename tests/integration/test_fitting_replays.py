@@ -1,4 +1,4 @@
-"""A replay fits the request that asks: its coding, its origin, its own id."""
+"""A replay is adapted to its request: its content coding, its origin, its own id."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ def proxy(stage):
     return stage.proxy(stage.upstream(encodes))
 
 
-def test_who_takes_the_stored_coding_gets_the_stored_bytes(proxy):
+def test_a_client_that_accepts_the_stored_coding_gets_the_stored_bytes(proxy):
     first = ask(proxy, "gzip")
     again = ask(proxy, "br, gzip;q=0.1")
     assert (again.decision, again["content-encoding"]) == ("replayed", "gzip")
@@ -39,7 +39,7 @@ def test_who_takes_the_stored_coding_gets_the_stored_bytes(proxy):
 
 
 @pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "br", "", "*;q=0", None])
-def test_who_does_not_gets_them_decoded(proxy, accepts):
+def test_other_clients_get_the_body_decoded(proxy, accepts):
     assert ask(proxy, "gzip")["content-encoding"] == "gzip"
     again = ask(proxy, accepts)
     assert (again.status, again.decision, again.body) == (201, "replayed", BODY)
@@ -76,7 +76,7 @@ def test_deflate_and_two_codings_in_a_row_are_decoded(stage):
     (gzip.compress(b"0" * 17_000_000), {"Content-Encoding": "gzip"}),
     (gzip.compress(BODY), {"Content-Encoding": "gzip", "Cache-Control": "no-transform"}),
 ], ids=["unknown", "untrue", "cut off", "a bomb", "no-transform"])
-def test_what_cannot_be_decoded_is_replayed_as_it_is(stage, body, headers):
+def test_a_body_that_cannot_be_decoded_is_replayed_unchanged(stage, body, headers):
     """An error would hide that the operation was done."""
     proxy = stage.proxy(stage.upstream(lambda exchange: exchange.answer(200, body, headers)))
     ask(proxy, "identity")

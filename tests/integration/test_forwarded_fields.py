@@ -1,4 +1,4 @@
-"""What the upstream sees, and what clients can not make it see."""
+"""The header fields that the service gets, and that clients cannot forge."""
 
 import re
 
@@ -83,7 +83,7 @@ def test_forwarded_for_is_appended_to(proxy, upstream):
         "203.0.113.7", "127.0.0.1"]
 
 
-def test_the_upstream_is_told_how_long_it_has(stage, upstream):
+def test_the_upstream_gets_the_remaining_time(stage, upstream):
     proxy = stage.proxy(upstream, upstream={"response_timeout": "7s"})
     assert sent(proxy, upstream)["x-envoy-expected-rq-timeout-ms"] == "7000"
 
@@ -150,8 +150,8 @@ def test_connection_cannot_name_a_field_that_a_policy_reads(stage, upstream, rea
 
 @pytest.mark.parametrize("enforcement, decision", [
     ({"mode": "shadow"}, "forwarded;shadow=bad-request"), ({"percent": 50}, "passed")])
-def test_who_is_not_enforced_for_all_has_it_dropped_and_reads_nothing(stage, upstream, enforcement,
-                                                                      decision):
+def test_a_policy_that_is_not_enforced_for_all_drops_the_field_and_reads_nothing(stage, upstream, enforcement,
+                                                                                 decision):
     proxy = stage.proxy(upstream, [policy(**READS["a fingerprint"], enforcement=enforcement)])
     answer = once(proxy.data, request(headers={"X-Read": "1", "Connection": "x-read"}))
     assert (answer.status, answer.decision) == (200, decision)

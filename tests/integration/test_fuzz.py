@@ -1,5 +1,6 @@
-"""Whole connections with mutated bytes, to every side of the program. Whatever comes, the program
-lives, speaks strict HTTP in both directions, gives everything back, and still serves and drains."""
+"""Connections with mutated bytes, to every port of the program and from the service. In every case the
+program keeps running, sends strictly valid HTTP in both directions, releases all resources, and still serves
+and drains."""
 
 import asyncio
 import os
@@ -95,6 +96,6 @@ def test_no_service_breaks_it(stage):
                         lambda it: service_side.case(it.proxy.data, it.service)).run())
 
 
-def test_nobody_at_the_operators_ports_breaks_it(stage):
+def test_mutated_requests_to_the_operators_ports_do_not_break_it(stage):
     asyncio.run(Assault(stage, data_port.plan,
                         lambda it: operator_ports.case((it.proxy.admin, it.proxy.telemetry))).run())

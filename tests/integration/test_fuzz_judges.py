@@ -1,4 +1,4 @@
-"""What the connection fuzzer's claims rest on: its reading of answers, and what it expects of them."""
+"""The checks of the connection fuzzer: how it reads answers, and which answers it expects."""
 
 import random
 
@@ -37,7 +37,7 @@ def test_everything_that_came_is_read(data, heads, count, left):
 
 @pytest.mark.parametrize("data", [OK + b"x\r\n\r\n", b"HTTP/1.1 200 OK\nA: b\r\n\r\n", TO_HEAD + OK,
                                   b"HTTP/1.1 200 OK\r\nX-A: \x01\r\nContent-Length: 0\r\n\r\n"])
-def test_what_is_no_http_is_told(data):
+def test_bytes_that_are_not_http_are_reported(data):
     with pytest.raises(Malformed):
         read_answers(data, True, False)
 
@@ -59,7 +59,7 @@ def test_a_right_answer_must_be_passed_on():
     exchange(OK, Ending.RESET), exchange(OK, clean=False), exchange(OK, pause=60),
     exchange(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n"),
 ])
-def test_what_may_end_either_way_is_not_judged(unclear):
+def test_cases_with_several_valid_results_are_not_judged(unclear):
     assert verdict(unclear) == "unclear"
 
 

@@ -1,4 +1,4 @@
-"""The history checker itself: right histories pass, and each kind of wrong one is refused."""
+"""The history checker itself: it accepts valid histories, and refuses each kind of invalid one."""
 
 import copy
 import random
@@ -135,7 +135,7 @@ LOST = [ask("1", 1, 3, "store-error"), run("1", 2, 2.5, A)]
     ([*FIRST, ask("3", 6, 7, "held")], "after 1 was acknowledged"),
     ([*LOST, ask("3", 14, 15, "held")], "long over"),
 ])
-def test_where_processes_share_a_store_what_was_told_holds_and_the_rest_for_a_lease(events, why):
+def test_with_a_shared_store_answered_requests_hold_and_others_for_a_lease(events, why):
     assert why in judged(events, terms=SHARED)
 
 
@@ -145,7 +145,7 @@ def test_where_processes_share_a_store_what_was_told_holds_and_the_rest_for_a_le
     [*LOST, ask("3", 4, 5, "held"), *second(6.1)],
     [*FIRST, ask("2", 6, 7, "replayed", A)],
 ])
-def test_where_processes_share_a_store_what_nobody_was_told_of_may_be_lost(events):
+def test_with_a_shared_store_unanswered_requests_may_be_lost(events):
     assert judged(events, terms=SHARED) == ""
 
 
@@ -153,7 +153,7 @@ SEEDS = range(60)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_a_right_program_does_passes(seed):
+def test_histories_of_a_correct_program_pass(seed):
     assert faults(imagine(seed, TERMS), TERMS) == []
 
 

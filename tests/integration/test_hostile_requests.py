@@ -1,5 +1,5 @@
-"""Requests that two parsers could understand differently, and requests that are bombs: refused,
-the connection closed, and not a byte of them sent on."""
+"""Requests that two parsers could understand differently, and oversized requests: they are refused, the
+connection is closed, and no byte of them is forwarded."""
 
 import pytest
 
@@ -208,7 +208,7 @@ def test_a_hostile_chunked_body_that_streams_breaks_the_request_off(proxy, upstr
 
 
 @pytest.mark.parametrize("target", [b"/orders", b"/uncovered"])
-def test_a_request_hidden_behind_a_refused_one_reaches_nobody(proxy, upstream, target):
+def test_a_request_hidden_behind_a_refused_one_is_not_forwarded(proxy, upstream, target):
     hidden = request(target="/hidden", key="h")
     before = upstream.bytes_received
     for data in (te(b"chunked", more=[b"Content-Length: 0"], body=b"0\r\n\r\n"),

@@ -183,6 +183,8 @@ def test_the_dockerfile_ends_in_an_empty_image_with_a_number_for_a_user():
     assert re.search(r"^USER 10001:10001$", final, re.M)
     assert not re.search(r"^(RUN|SHELL|VOLUME)", final, re.M)
     assert re.search(r'^ENTRYPOINT \["/usr/bin/onceproxy"\]$', final, re.M)
+    version = re.search(r"project\(onceproxy VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    assert set(re.findall(r"^ARG VERSION=(.*)$", text, re.M)) == {version}, "that of a plain docker build"
     for label in ("title", "description", "version", "revision", "created", "licenses"):
         assert f"org.opencontainers.image.{label}=" in final
     # Whatever is copied from here, and whatever is run, is there.
@@ -255,7 +257,7 @@ def test_buildah_builds_the_dockerfile_twice_to_the_same_image(built):
 
 
 @needs_builds
-def test_what_buildah_built_is_complete_and_serves(built, stage, upstream, directory):
+def test_the_image_that_buildah_built_is_complete_and_serves(built, stage, upstream, directory):
     root = built / "root"
     check_root(root)
     check_notes(root)

@@ -30,13 +30,13 @@ IMAGE = "registry.example/onceproxy:1"
 class Injector:
     """The program as a cluster runs it, and the API server's side of it."""
 
-    def __init__(self, directory, drain_time="0s"):
+    def __init__(self, directory, drain_time="0s", more=()):
         self.directory, self.authority = directory, Authority()
         self.files = self.authority.issue(names=("injector.onceproxy.svc",)).write(directory, "tls")
         self.context = client_context(self.authority)
         self.process = subprocess.Popen(
             [binary(), "inject", "--listen", "127.0.0.1:0", "--certificate", self.files[0], "--key",
-             self.files[1], "--image", IMAGE, "--drain-time", drain_time],
+             self.files[1], "--image", IMAGE, "--drain-time", drain_time, *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=environment())
         self.log = Lines(self.process.stderr)
@@ -129,15 +129,17 @@ def test_a_pod_gets_the_sidecar_and_nothing_else_is_changed(injector, review):
     assert sidecar["name"] == "onceproxy" and sidecar["image"] == IMAGE
     assert sidecar["restartPolicy"] == "Always", "a native sidecar"
     config = ["-c", "/etc/onceproxy/onceproxy.yaml"]
-    assert sidecar["command"] == ["onceproxy", "run", *config, "--drain-time", "20s"]
+    assert sidecar["command"] == ["onceproxy", "run", *config, "--drain-time", "5s"]
     health = {"command": ["onceproxy", "health", *config]}
     assert sidecar["startupProbe"]["exec"] == sidecar["readinessProbe"]["exec"] == health
-    assert sidecar["livenessProbe"]["exec"]["command"] == [*health["command"], "--live"]
+    assert "livenessProbe" not in sidecar, "it must not depend on a file that may change"
+    assert any("no liveness probe" in warning for warning in response["warnings"])
     assert sidecar["lifecycle"]["preStop"]["exec"]["command"] == [
-        "onceproxy", "drain", "--wait", *config, "--grace", "5s", "--timeout", "20s"]
+        "onceproxy", "drain", "--wait", *config, "--grace", "5s", "--timeout", "15s"]
     assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 8080}]
     assert sidecar["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": True,
+        "runAsUser": 10001, "runAsGroup": 10001,
         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
     assert {mount["name"]: mount["mountPath"] for mount in sidecar["volumeMounts"]} == {
         "onceproxy-config": "/etc/onceproxy", "onceproxy-store": "/var/lib/onceproxy"}
@@ -156,7 +158,12 @@ def test_the_sidecar_comes_behind_the_other_init_containers_with_the_pods_own_st
     names = [container["name"] for container in pod["spec"]["initContainers"]]
     assert names == ["migrate", "istio-proxy", "onceproxy"]
     sidecar = pod["spec"]["initContainers"][-1]
-    assert sidecar["ports"][0]["containerPort"] == 9080
+    assert sidecar["ports"] == [{"name": "onceproxy", "containerPort": 9080},
+                                {"name": "telemetry", "containerPort": 9902}]
+    health = ["onceproxy", "health", "--telemetry", "127.0.0.1:9902"]
+    for name, command in (("startupProbe", health), ("readinessProbe", health),
+                          ("livenessProbe", [*health, "--live"])):
+        assert sidecar[name]["exec"]["command"] == command, "no probe reads the file"
     assert sidecar["volumeMounts"][1] == {"name": "memory", "mountPath": "/var/lib/onceproxy"}
     added = [volume["name"] for volume in pod["spec"]["volumes"]][-1]
     assert added == "onceproxy-config", "the store is in a volume that is there"
@@ -173,11 +180,32 @@ def test_a_pod_that_has_the_sidecar_is_left_alone(injector, source):
     assert response["allowed"] and "patch" not in response
 
 
-def test_a_grace_period_that_is_too_short_is_raised_and_told(injector, review):
+def test_a_grace_period_that_is_too_short_is_raised_with_a_warning(injector, review):
     pod_of(review)["spec"]["terminationGracePeriodSeconds"] = 10
     pod, response = injector.patched(review)
     assert pod["spec"]["terminationGracePeriodSeconds"] == 30
     assert any("raised from 10 to 30" in warning for warning in response["warnings"])
+
+
+def test_a_volume_claim_is_taken_where_the_pod_has_a_group_for_it(injector, review):
+    a_claim(review, securityContext={"fsGroup": 999, "runAsUser": 0})
+    pod, _ = injector.patched(review)
+    sidecar = pod["spec"]["initContainers"][-1]
+    assert sidecar["volumeMounts"][1]["name"] == "kept"
+    assert sidecar["securityContext"]["runAsUser"] == 10001, "not the pod's"
+
+
+def test_the_resources_and_times_that_the_operator_names_are_the_sidecar_s(directory, review):
+    words = ["--sidecar-drain-time", "60s", "--cpu-limit", "2"]
+    injector = Injector(directory, more=words)
+    try:
+        pod, _ = injector.patched(review)
+    finally:
+        assert injector.stop() == 0
+    sidecar = pod["spec"]["initContainers"][-1]
+    assert sidecar["command"][-2:] == ["--drain-time", "60s"]
+    assert sidecar["resources"]["limits"] == {"memory": "512Mi", "cpu": "2"}
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 5 + 15 + 60 + 5
 
 
 def test_lists_that_are_missing_or_null_are_made(injector, review):
@@ -203,6 +231,12 @@ def a_volume_of_that_name(review):
     pod_of(review)["spec"]["volumes"].append({"name": "onceproxy-config", "emptyDir": {}})
 
 
+def a_claim(review, **pod):
+    pod_of(review)["spec"]["volumes"].append({"name": "kept", "persistentVolumeClaim": {"claimName": "c"}})
+    pod_of(review)["spec"].update(pod)
+    annotated(store_volume="kept")(review)
+
+
 def windows(review):
     pod_of(review)["spec"]["os"] = {"name": "windows"}
 
@@ -215,12 +249,16 @@ def windows(review):
     (annotated(config="A"), '"A" is not the name of a ConfigMap'),
     (annotated(port="http"), '"http" is not a port'),
     (annotated(port="65536"), '"65536" is not a port'),
+    (annotated(telemetry_port="-1"), 'annotation onceproxy.io/telemetry-port: "-1" is not a port'),
+    (annotated(telemetry_port="8081"), 'port 8081 is declared by container "orders"'),
+    (annotated(telemetry_port="8080"), "name the same port"),
     (annotated(port="8081"), 'port 8081 is declared by container "orders"'),
     (annotated(store_volume="none"), 'the pod has no volume "none"'),
+    (a_claim, 'could not write to volume "kept"; set the pod\'s securityContext.fsGroup'),
     (a_volume_of_that_name, "a volume named onceproxy-config"),
     (windows, "the pod asks for windows"),
 ])
-def test_a_pod_that_cannot_be_guarded_is_denied_and_told_why(injector, review, change, told):
+def test_a_pod_that_cannot_be_protected_is_denied_with_the_reason(injector, review, change, told):
     change(review)
     assert told in injector.denied(review)
 
@@ -233,7 +271,7 @@ def test_a_pod_that_cannot_be_guarded_is_denied_and_told_why(injector, review, c
     lambda r: r["request"].update(kind={"group": "apps", "version": "v1", "kind": "Deployment"}),
     lambda r: r["request"].update(namespace="kube-system"),
 ], ids=["no label", "disabled", "update", "subresource", "another kind", "kube-system"])
-def test_what_nobody_asked_to_guard_is_left_alone(injector, review, change):
+def test_pods_without_the_label_are_not_changed(injector, review, change):
     change(review)
     response = injector.review(review)
     assert response["allowed"] and "patch" not in response
@@ -247,7 +285,7 @@ def test_what_nobody_asked_to_guard_is_left_alone(injector, review, change):
     '{"kind": "AdmissionReview", "kind": "AdmissionReview"}', "[" * 100_000],
     ids=["empty", "a list", "broken", "v1beta1", "no request", "no uid", "no object", "repeated",
          "deep"])
-def test_what_is_no_review_is_400_so_that_the_api_server_fails_closed(injector, body):
+def test_a_body_that_is_not_a_review_is_400_so_that_the_api_server_fails_closed(injector, body):
     status, told = injector.call("POST", "/inject", body)
     assert status == 400 and told.strip()
     assert injector.call("GET", "/live") == (200, "LIVE\n")

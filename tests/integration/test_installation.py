@@ -1,4 +1,5 @@
-"""`cmake --install` and the version: what a package gets, and that it is of one version."""
+"""`cmake --install` and the version: which files are installed, and that all of them have the same
+version."""
 
 import json
 import pathlib
@@ -43,7 +44,7 @@ def test_an_installation_has_these_files_and_no_others(installed):
     assert found == FILES
 
 
-def test_what_is_installed_works(installed):
+def test_the_installed_program_works(installed):
     program = installed / "bin/onceproxy"
     version = subprocess.run([program, "--version"], capture_output=True, text=True,
                              timeout=PATIENCE, env=environment())

@@ -1,4 +1,4 @@
-"""Connections to the upstream that are kept: used again where that loses nothing."""
+"""Kept connections to the upstream are reused when that cannot lose a request."""
 
 import signal
 import socket
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Client, eventually, policy
+from harness import Client, eventually, policy, request
 from harness.upstream import executed
 
 
@@ -62,7 +62,7 @@ def test_a_connection_that_the_upstream_does_not_keep_is_not_used_again(stage):
     assert len(upstream.connections) == 2
 
 
-def test_what_the_upstream_says_does_not_lengthen_the_configured_time(stage):
+def test_the_upstreams_keep_alive_does_not_lengthen_the_configured_time(stage):
     upstream = stage.upstream(announces("timeout=3600"))
     proxy = stage.proxy(upstream, upstream={"keepalive_timeout": "300ms"})
     two_requests(proxy)
@@ -107,11 +107,53 @@ def test_a_silent_answer_is_cut_off_by_the_idle_timeout_alone(stage):
         assert client.call(key="a").body == b"ok"
 
 
+def test_an_upload_that_its_client_broke_off_says_nothing_about_the_upstream(stage):
+    """The connection is ended by the proxy then; others are kept and used again as before."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(upstream, workers=1)
+    with Client(proxy.data) as client:
+        assert client.call(target="/else", key="first").status == 200
+    with Client(proxy.data) as client:
+        before = upstream.bytes_received
+        client.send(b"POST /else HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
+        eventually(lambda: upstream.bytes_received > before, "the upload begins")
+    assert upstream.connections[0].closed_by_proxy(within=30)
+    with Client(proxy.data) as client:
+        for key in ("second", "third"):
+            assert client.call(target="/else", key=key).status == 200
+    assert len(upstream.connections) == 2, "the two requests used one connection"
+    assert proxy.metrics().sum("onceproxy_upstream_reuses_lost_total") == 0
+
+
+@pytest.mark.parametrize("covered", [False, True], ids=["uncovered", "covered, passed"])
+def test_only_what_no_policy_covers_is_sent_again(stage, covered):
+    """A policy that covers a GET says that it is not safe, also where it lets one pass."""
+
+    seen = []
+
+    def handler(exchange):
+        if exchange.request["x-number"] == "2" and not seen:
+            seen.append(exchange)
+            exchange.connection.reset()
+        else:
+            executed(exchange)
+
+    upstream = stage.upstream(handler)
+    settings = policy(match={"methods": ["GET"], "path": "/else"}, on_missing="pass")
+    proxy = stage.proxy(upstream, [settings] if covered else None, workers=1)
+    with Client(proxy.data) as client:
+        assert client.exchange(request("GET", "/else", [("X-Number", "1")])).status == 200
+        answer = client.exchange(request("GET", "/else", [("X-Number", "2")]))
+    assert answer.status == (502 if covered else 200)
+    numbers = [each["x-number"] for each in upstream.requests]
+    assert numbers == (["1", "2"] if covered else ["1", "2", "2"])
+
+
 @pytest.mark.parametrize("sent", [b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n",
                                   b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
                                   b"Content-Length: 2\r\n\r\n{}", b"GET /else HT"],
                          ids=["passed", "covered", "half a head"])
-def test_an_end_that_comes_with_the_bytes_is_heard(proxy, sent):
+def test_an_end_of_stream_together_with_bytes_is_noticed(proxy, sent):
     """The kernel tells of both at once, and of the end not again."""
     with socket.create_connection(proxy.data, timeout=30) as sock:
         eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 1,

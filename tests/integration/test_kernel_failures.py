@@ -1,4 +1,4 @@
-"""When the kernel refuses: no descriptor for a new connection, no memory for a send, short writes."""
+"""Failures of the kernel: no descriptor for a new connection, no memory for a send, short writes."""
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_a_request_that_the_kernel_has_no_memory_for_was_not_sent(stage, faulty)
     assert once(proxy.data, request(key="warm")).decision == "forwarded"
     faults.set(sends_to_fail=1)
     answer = once(proxy.data, request(key="a"))
-    # Sent anew over another connection, or refused with nothing sent: never twice, never in doubt.
+    # Sent again over another connection, or refused with nothing sent: never twice, and never unknown.
     assert answer.status in (200, 502)
     if answer.status == 502:
         answer = once(proxy.data, request(key="a"))

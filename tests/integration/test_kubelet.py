@@ -1,5 +1,5 @@
-"""The order of start and stop in a pod: the manifests of deploy/kubernetes, with the kubelet's part played
-by harness/kubelet.py. Rollouts under load are in test_rollouts.py."""
+"""The order in which a pod starts and stops, with the manifests of deploy/kubernetes and a simulated kubelet
+(harness/kubelet.py). Rollouts under load are in test_rollouts.py."""
 
 import pathlib
 import signal
@@ -7,11 +7,13 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from harness import PATIENCE, Client, eventually
 from harness.client import once
 from harness.kubelet import gone, manifests
 from harness.service_traffic import order
+from harness.webhook import Webhook
 
 MANIFESTS = pathlib.Path(__file__).parents[2] / "deploy" / "kubernetes"
 
@@ -95,7 +97,7 @@ def test_a_sidecar_that_hangs_is_killed_at_the_end_of_the_grace_period(node):
 
 def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
     pod = pod_of(node, "deployment.yaml", pace=20).wait_until_ready()
-    # Its probes are answered by nobody from now on, and each waits for its timeout.
+    # From now on its probes get no answer, and each waits for its timeout.
     for probe in ("livenessProbe", "readinessProbe"):
         pod.onceproxy.spec[probe]["timeoutSeconds"] = 1
     first = pod.onceproxy.process
@@ -105,6 +107,44 @@ def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
     pod.delete()
     assert pod.gone.wait(PATIENCE)
     assert pod.onceproxy.exit_codes == [-signal.SIGKILL, 0]
+
+
+@pytest.fixture
+def injected(directory):
+    """The documents of the webhook's example, with the pod that the webhook makes of it."""
+    documents = manifests(MANIFESTS / "injector" / "example.yaml")
+    injector = manifests(MANIFESTS / "injector" / "injector.yaml")["Deployment"]
+    container = injector["spec"]["template"]["spec"]["containers"][0]
+    template = documents["Deployment"]["spec"]["template"]
+    (directory / "webhook").mkdir()
+    with Webhook(container, directory / "webhook") as webhook:
+        pod = webhook.patched({"apiVersion": "v1", "kind": "Pod", **template})
+    template["spec"] = pod["spec"]
+    return documents
+
+
+@pytest.mark.parametrize("manifest", [None, "deployment.yaml"], ids=["injected", "deployment"])
+@pytest.mark.parametrize("text", ["policiez: []\n", "telemetry: {listen: 127.0.0.1:1}\n"],
+                         ids=["refused", "another port"])
+def test_a_changed_configuration_ends_no_pod_and_keeps_no_preStop_from_working(node, injected, manifest,
+                                                                              text):
+    """One that is refused, and one that needs a restart: the pod goes on with what it has."""
+    documents = manifests(MANIFESTS / manifest) if manifest else injected
+    pod = node.pod(documents, pace=20).wait_until_ready()
+    path = pod.volume("onceproxy-config") / "onceproxy.yaml"
+    kept = [line for line in path.read_text().splitlines(True) if line.strip()]
+    if "telemetry" in text:
+        kept = yaml.safe_dump({**yaml.safe_load("".join(kept)), **yaml.safe_load(text)})
+    else:
+        kept = "".join(kept) + text
+    path.write_text(kept)
+    # Far more probes than may fail in a row: the liveness probe comes last.
+    asked = pod.onceproxy.asked
+    eventually(lambda: pod.onceproxy.asked > asked + 60, "probes have gone on")
+    assert pod.ready and pod.onceproxy.killed == [] and pod.onceproxy.exit_codes == []
+    pod.delete()
+    gone(pod)
+    assert pod.onceproxy.hook_codes == [0]
 
 
 def test_a_job_ends_with_its_container(node, directory):

@@ -1,6 +1,6 @@
-"""The manifests of deploy/kubernetes and the chart of deploy/helm, as far as nothing but the program is
-needed: their configurations are valid, the pods meet the restricted Pod Security Standard, the copies agree.
-What takes a renderer or an API server is in test_kubernetes_tools.py."""
+"""The manifests of deploy/kubernetes and the chart of deploy/helm, as far as they can be checked with the
+program alone: their configurations are valid, the pods meet the restricted Pod Security Standard, and files
+that exist twice are equal. Tests that need a renderer or an API server are in test_kubernetes_tools.py."""
 
 import base64
 import json
@@ -33,6 +33,10 @@ CONFIGS = [(path, text) for path, document in DOCUMENTS
            if document["kind"] == "ConfigMap" for name, text in document["data"].items()]
 CONFIGS.append((KUBERNETES / "example", (KUBERNETES / "example" / "onceproxy.yaml").read_text()))
 PODS = [(path, pod) for path, document in DOCUMENTS for pod in pods_of([document])]
+
+
+# Of the component: it is in a patch of its own, since a workload may have one.
+COMPONENT_GRACE = yaml.safe_load((KUBERNETES / "component" / "grace-period.yaml").read_text())[-1]["value"]
 
 
 def name_of(value):
@@ -81,9 +85,11 @@ def test_a_guard_is_started_probed_and_stopped_in_time(path, pod, container):
     assert probes["startupProbe"]["failureThreshold"] * probes["startupProbe"]["periodSeconds"] <= 120
 
     hook = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert "-c" not in hook, "the file may be another one by then"
     grace, timeout = seconds(hook, "--grace"), seconds(hook, "--timeout")
     whole = grace + timeout + seconds(container["command"], "--drain-time")
-    assert whole < pod["terminationGracePeriodSeconds"]
+    given = pod.get("terminationGracePeriodSeconds")
+    assert whole < (COMPONENT_GRACE if path.parent.name == "component" else given)
     assert "limits" in container["resources"] and "memory" in container["resources"]["limits"]
     for service in pod.get("containers", []):
         if service is not container and path.name != "job.yaml":
@@ -128,6 +134,8 @@ def test_clients_reach_the_guard_and_nothing_else(path):
     reachable = {port["port"] for rule in rules for port in rule["ports"]}
     assert reachable == {data, telemetry}
     assert config["admin"]["listen"].startswith("127.0.0.1:"), "full control belongs on the loopback"
+    hook = guard["lifecycle"]["preStop"]["exec"]["command"]
+    assert hook[hook.index("--admin") + 1] == config["admin"]["listen"]
     upstream = int(config["upstream"]["address"].rpartition(":")[2])
     service = next(each for each in pod["containers"] if each is not guard)
     assert upstream in {port["containerPort"] for port in service["ports"]}
@@ -185,9 +193,21 @@ def test_the_pod_that_restores_a_backup_uses_the_statefulset_s_claim():
               if "persistentVolumeClaim" in volume}
     assert claims["store"] == f"{claim['metadata']['name']}-{stateful['metadata']['name']}-0"
     container, = pod["containers"]
-    assert container["image"] == stateful["spec"]["template"]["spec"]["initContainers"][0]["image"]
+    image = stateful["spec"]["template"]["spec"]["initContainers"][0]["image"]
+    assert container["image"] == f"REGISTRY/{image}"
     assert container["command"][:2] == ["onceproxy", "restore"]
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_a_restore_waits_for_its_pods_and_scales_up_only_after_success():
+    shown = re.search(r"(    kubectl scale statefulset.*?)<<'END'.*?    END\n(.*?)\n\n\*\*", README, re.S)
+    before, after = shown.groups()
+    scale, wait = before.splitlines()[:2]
+    assert scale.endswith("--replicas 0 &&") and "--for=delete" in wait and "--timeout=" in wait
+    steps = [line for line in after.splitlines() if line]
+    assert steps[0].startswith("    kubectl wait pod/onceproxy-restore") and "--timeout=" in steps[0]
+    assert steps[-1].endswith("--replicas 1")
+    assert all(line.endswith(" &&") for line in steps[:-1]), "each step only after the one before"
 
 
 # The chart.
@@ -222,11 +242,15 @@ def test_values_that_are_documented_agree_with_the_schema(schema, path, key):
 
 def test_every_value_is_in_the_schema_and_has_a_default(schema):
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert defaults.keys() == schema.schema["properties"].keys() - {"global"}
+    assert defaults.keys() == schema.schema["properties"].keys() - {"global", "enabled"}
     for name, value in defaults.items():
         members = schema.schema["properties"][name].get("properties")
         if members and name != "config":
             assert value.keys() == members.keys(), name
+
+
+def test_an_application_s_chart_may_switch_it_off(schema):
+    assert schema.is_valid({"enabled": False}) and not schema.is_valid({"enabled": "no"})
 
 
 @pytest.mark.parametrize("values", [
@@ -269,6 +293,11 @@ def injector(name="injector.yaml"):
     return {document["kind"]: document for document in yaml.safe_load_all((INJECTOR / name).read_text())}
 
 
+CERTIFICATES = {(each["metadata"]["namespace"], each["metadata"]["name"]): each["spec"] for each in
+                yaml.safe_load_all((INJECTOR / "certificate-cert-manager.yaml").read_text())
+                if each["kind"] == "Certificate"}
+
+
 def test_the_webhook_is_asked_about_pods_that_ask_for_it_and_never_about_its_own():
     documents = injector()
     webhook, = documents["MutatingWebhookConfiguration"]["webhooks"]
@@ -285,7 +314,7 @@ def test_the_webhook_is_asked_about_pods_that_ask_for_it_and_never_about_its_own
         "namespace": own, "name": service["metadata"]["name"], "path": "/inject", "port": port["port"]}
     pod = documents["Deployment"]["spec"]["template"]
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-    certificate = injector("certificate-cert-manager.yaml")["Certificate"]["spec"]
+    certificate = CERTIFICATES[own, service["metadata"]["name"]]
     assert certificate["dnsNames"] == [f"{service['metadata']['name']}.{own}.svc"]
     assert certificate["secretName"] == pod["spec"]["volumes"][0]["secret"]["secretName"]
 
@@ -299,26 +328,100 @@ def test_the_example_asks_for_the_sidecar_that_its_configuration_describes():
     config = yaml.safe_load(documents["ConfigMap"]["data"]["onceproxy.yaml"])
     command = injector()["Deployment"]["spec"]["template"]["spec"]["containers"][0]["command"]
     port = command[command.index("--port") + 1]
+    telemetry = pod["metadata"]["annotations"]["onceproxy.io/telemetry-port"]
+    assert config["telemetry"]["listen"] == f"0.0.0.0:{telemetry}"
     assert config["listen"] == f"0.0.0.0:{port}"
     assert [each["targetPort"] for each in documents["Service"]["spec"]["ports"]] == [int(port)]
 
 
+def test_cert_manager_renews_the_certificate_under_one_authority():
+    """Whom the API server trusts must not change with a renewal: pods get the new certificate later."""
+    documents = list(yaml.safe_load_all((INJECTOR / "certificate-cert-manager.yaml").read_text()))
+    issuers = {each["metadata"]["name"]: each["spec"] for each in documents if each["kind"] == "Issuer"}
+    leaf = CERTIFICATES["onceproxy-system", "onceproxy-injector"]
+    authority = CERTIFICATES["onceproxy-system", "onceproxy-injector-authority"]
+    assert issuers[leaf["issuerRef"]["name"]] == {"ca": {"secretName": authority["secretName"]}}
+    assert authority["isCA"] and authority["privateKey"]["rotationPolicy"] == "Never"
+    assert issuers[authority["issuerRef"]["name"]] == {"selfSigned": {}}
+    hours = [int(each["duration"].removesuffix("h")) for each in (leaf, authority)]
+    assert hours[1] > 10 * hours[0]
+
+
+class Kubectl:
+    """A program of that name that keeps what the script gives it, in the order in which it comes."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.program = directory / "kubectl"
+        self.program.write_text(f"""#!/bin/sh
+cd {directory}
+case "$*" in
+  *" get "* | get*) cat bundle ;;
+  *patch*) [ ! -e refuse ] || exit 1; echo "$*" >patch; echo patch >>order ;;
+  *create*) cp "$OLDPWD/tls.crt" "$OLDPWD/tls.key" .; echo made ;;
+  *) cat >/dev/null; echo secret >>order ;;
+esac
+""")
+        self.program.chmod(0o755)
+        (directory / "bundle").write_text("")
+
+    def run(self):
+        result = subprocess.run([INJECTOR / "certificate.sh"], capture_output=True, text=True,
+                                env={**os.environ, "PATH": f"{self.directory}:{os.environ['PATH']}"})
+        return result
+
+    def bundle(self):
+        """What the last patch trusts, which is what the cluster has from then on."""
+        patch = json.loads((self.directory / "patch").read_text().split(" -p ")[1])
+        assert [(each["op"], each["path"]) for each in patch] == [("add", "/webhooks/0/clientConfig/caBundle")]
+        (self.directory / "bundle").write_text(patch[0]["value"])
+        return base64.b64decode(patch[0]["value"])
+
+    def trusts(self, bundle, certificate):
+        (self.directory / "ca.crt").write_bytes(bundle)
+        (self.directory / "shown.crt").write_bytes(certificate)
+        return subprocess.run(["openssl", "verify", "-CAfile", "ca.crt", "-purpose", "sslserver",
+                               "-verify_hostname", "onceproxy-injector.onceproxy-system.svc", "shown.crt"],
+                              cwd=self.directory, capture_output=True).returncode == 0
+
+    def certificate(self):
+        return (self.directory / "tls.crt").read_bytes()
+
+
 def test_the_script_makes_a_certificate_that_the_api_server_would_trust(directory):
-    """kubectl is a program here that keeps what it is given."""
-    kubectl = directory / "kubectl"
-    kubectl.write_text("#!/bin/sh\n"
-                       f"case \"$*\" in *create*) cp tls.crt tls.key {directory}/; echo made ;;\n"
-                       f"*patch*) echo \"$*\" >{directory}/patch ;; *) cat ;; esac\n")
-    kubectl.chmod(0o755)
-    subprocess.run([INJECTOR / "certificate.sh"], check=True, capture_output=True,
-                   env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"})
-    patch = json.loads((directory / "patch").read_text().split(" -p ")[1])
-    assert [(each["op"], each["path"]) for each in patch] == [("add", "/webhooks/0/clientConfig/caBundle")]
-    (directory / "ca.crt").write_bytes(base64.b64decode(patch[0]["value"]))
-    verified = subprocess.run(["openssl", "verify", "-CAfile", "ca.crt", "-purpose", "sslserver",
-                               "-verify_hostname", "onceproxy-injector.onceproxy-system.svc", "tls.crt"],
-                              cwd=directory, capture_output=True, text=True)
-    assert verified.returncode == 0, verified.stderr
+    kubectl = Kubectl(directory)
+    result = kubectl.run()
+    assert result.returncode == 0, result.stderr
+    assert "The certificate ends:" in result.stdout
+    first, bundle = kubectl.certificate(), kubectl.bundle()
+    assert kubectl.trusts(bundle, first)
+    # Again: the pods still show the first one for a while.
+    assert kubectl.run().returncode == 0
+    second, bundle = kubectl.certificate(), kubectl.bundle()
+    assert second != first and kubectl.trusts(bundle, second) and kubectl.trusts(bundle, first)
+    # And those before are not kept for ever.
+    assert kubectl.run().returncode == 0
+    bundle = kubectl.bundle()
+    assert bundle.count(b"BEGIN CERTIFICATE") == 2 and not kubectl.trusts(bundle, first)
+    assert (directory / "order").read_text().split() == ["patch", "secret"] * 3, "trust comes first"
+
+
+def test_a_script_that_may_not_change_whom_the_api_server_trusts_changes_nothing(directory):
+    kubectl = Kubectl(directory)
+    (directory / "refuse").touch()
+    assert kubectl.run().returncode != 0
+    assert not (directory / "order").exists() and not (directory / "tls.crt").exists()
+
+
+def test_the_webhook_is_scraped_under_the_name_that_its_alert_selects():
+    monitor = injector("pod-monitor.yaml")["PodMonitor"]["spec"]
+    pod = injector()["Deployment"]["spec"]["template"]
+    assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    endpoint, = monitor["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    assert endpoint["scheme"] == "https"
+    job, = (each["replacement"] for each in endpoint["relabelings"] if each["targetLabel"] == "job")
+    assert f'up{{job="{job}"}}' in (ROOT / "deploy" / "prometheus" / "rules.yaml").read_text()
 
 
 def test_the_webhook_of_the_manifest_gives_the_example_a_guard(directory):

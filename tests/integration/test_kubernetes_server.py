@@ -1,6 +1,6 @@
-"""The manifests and the chart at a real API server: server-side validation in a namespace that enforces the
+"""The manifests and the chart on a real API server: server-side validation in a namespace that enforces the
 restricted Pod Security Standard, `helm install`, and the webhook as the server calls it. Long tier;
-tests/kubernetes_tools.sh --server builds what it takes."""
+tests/kubernetes_tools.sh --server builds the server."""
 
 import os
 import pathlib

@@ -1,6 +1,5 @@
-"""The manifests and the chart in the hands of the tools that users have: Helm, helm-unittest, Kustomize, and
-the schemas of several versions of Kubernetes. tests/kubernetes_tools.sh builds the tools; the long tier runs
-this."""
+"""The manifests and the chart with the tools that users have: Helm, helm-unittest, Kustomize, and the schemas
+of several versions of Kubernetes. Long tier; tests/kubernetes_tools.sh builds the tools."""
 
 import itertools
 import json
@@ -13,7 +12,7 @@ import subprocess
 import pytest
 import yaml
 
-from harness.kubernetes import container_of, containers, pods_of, restricted, tool, uncoloured
+from harness.kubernetes import WORKLOADS, container_of, pods_of, restricted, tool, uncoloured
 from harness.process import run
 from harness.webhook import Webhook
 
@@ -23,11 +22,12 @@ HELM = ROOT / "deploy" / "helm"
 CHART = HELM / "onceproxy"
 ORDERS = HELM / "orders"
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
-VERSIONS = ("1.29", "1.33", "1.37")
+VERSIONS = ("1.30", "1.33", "1.37")
 # Helm's own idea of a cluster's version may be older than the chart's oldest.
 KUBERNETES_VERSION = ("--kube-version", "1.33")
 # Kinds of the Prometheus operator, whose schemas are not Kubernetes's.
 FOREIGN = ("PodMonitor", "ServiceMonitor", "PrometheusRule", "Certificate", "Issuer")
+EXTRAS = ("networkPolicy", "podDisruptionBudget", "podMonitor", "prometheusRule", "dashboard")
 POLICY = {"name": "orders", "match": {"methods": ["POST"], "path": "/orders"}, "fingerprint": "client_key",
           "scope": "shared"}
 
@@ -87,9 +87,13 @@ def test_a_manifest_is_valid_in_several_versions(directory, path):
 
 def built(directory):
     """The documents that Kustomize makes."""
-    result = subprocess.run([tool("kustomize"), "build", directory], capture_output=True, text=True)
+    result = kustomized(directory)
     assert result.returncode == 0, result.stderr
     return list(yaml.safe_load_all(result.stdout))
+
+
+def kustomized(directory):
+    return subprocess.run([tool("kustomize"), "build", directory], capture_output=True, text=True)
 
 
 def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
@@ -103,18 +107,69 @@ def test_the_component_makes_of_a_service_what_the_plain_file_shows(directory):
     assert [port["targetPort"] for port in service["spec"]["ports"]] == [9900]
 
 
-def test_the_component_gives_a_statefulset_a_volume_claim(directory):
-    text = (KUBERNETES / "example" / "orders.yaml").read_text()
-    text = text.replace("kind: Deployment", "kind: StatefulSet")
-    text = text.replace("replicas: 1", "replicas: 1\n  serviceName: orders")
+OWN = {"lifecycle": {"preStop": {"exec": {"command": ["sleep", "200"]}},
+                     "postStart": {"exec": {"command": ["register"]}}},
+       "grace-period": 300, "fs-group": {"fsGroup": 999, "runAsUser": 999}, "claims": ["data"]}
+
+
+def with_component(directory, kind, own=(), told=()):
+    """The example as another kind, with things of its own; `told`: those that its labels say."""
     for name in ("component", "example"):
-        shutil.copytree(KUBERNETES / name, directory / name)
-    (directory / "example" / "orders.yaml").write_text(text)
-    documents = built(directory / "example")
+        shutil.copytree(KUBERNETES / name, directory / name, dirs_exist_ok=True)
+    documents = list(yaml.safe_load_all((KUBERNETES / "example" / "orders.yaml").read_text()))
+    workload = documents[0]
+    workload["kind"] = kind
+    if kind == "StatefulSet":
+        workload["spec"]["serviceName"] = "orders"
+    pod = workload["spec"]["template"]["spec"]
+    if "lifecycle" in own:
+        pod["containers"][0]["lifecycle"] = OWN["lifecycle"]
+    if "grace-period" in own:
+        pod["terminationGracePeriodSeconds"] = OWN["grace-period"]
+    if "fs-group" in own:
+        pod["securityContext"] = OWN["fs-group"]
+    if "claims" in own:
+        workload["spec"]["volumeClaimTemplates"] = [
+            {"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"],
+                                                  "resources": {"requests": {"storage": "1Gi"}}}}
+            for name in OWN["claims"]]
+    workload["metadata"]["labels"].update({f"onceproxy.io/{name}": "own" for name in told})
+    (directory / "example" / "orders.yaml").write_text(yaml.safe_dump_all(documents))
+    return directory / "example"
+
+
+def test_the_component_gives_a_statefulset_a_volume_claim(directory):
+    documents = built(with_component(directory, "StatefulSet"))
     validate(documents, directory)
     stateful = next(each for each in documents if each["kind"] == "StatefulSet")["spec"]
     assert [claim["metadata"]["name"] for claim in stateful["volumeClaimTemplates"]] == ["onceproxy-store"]
     assert [volume["name"] for volume in stateful["template"]["spec"]["volumes"]] == ["onceproxy-config"]
+    plain = pods_of(list(yaml.safe_load_all((KUBERNETES / "statefulset.yaml").read_text())))[0]
+    for key in ("securityContext", "terminationGracePeriodSeconds"):
+        assert pods_of(documents)[0][key] == plain[key]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_the_component_leaves_what_a_workload_has(directory, kind):
+    own = OWN if kind == "StatefulSet" else ("lifecycle", "grace-period")
+    documents = built(with_component(directory, kind, own, told=own))
+    validate(documents, directory)
+    pod, = pods_of(documents)
+    assert pod["containers"][0]["lifecycle"] == OWN["lifecycle"]
+    assert pod["terminationGracePeriodSeconds"] == OWN["grace-period"]
+    if kind == "StatefulSet":
+        workload = next(each for each in documents if each["kind"] == kind)
+        claims = [claim["metadata"]["name"] for claim in workload["spec"]["volumeClaimTemplates"]]
+        assert claims == [*OWN["claims"], "onceproxy-store"]
+        assert pod["securityContext"] == OWN["fs-group"]
+
+
+@pytest.mark.parametrize("thing, path", [
+    ("lifecycle", "containers/0/lifecycle"), ("grace-period", "terminationGracePeriodSeconds"),
+    ("fs-group", "securityContext/fsGroup"), ("claims", "volumeClaimTemplates")])
+def test_the_component_replaces_nothing_unasked(directory, thing, path):
+    result = kustomized(with_component(directory, "StatefulSet", [thing]))
+    assert result.returncode != 0 and path in result.stderr
 
 
 # The chart.
@@ -148,9 +203,7 @@ def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(dir
     """`native`: None is standalone. `extras`: everything that can be enabled is."""
     values = {"store": {"kind": kind}, "reload": reload, "policies": [POLICY], "upstream": "orders.svc:80"}
     if extras:
-        values.update({name: {"enabled": True} for name in (
-            "networkPolicy", "podDisruptionBudget", "podMonitor", "serviceMonitor", "prometheusRule",
-            "dashboard")})
+        values.update({name: {"enabled": True} for name in EXTRAS})
     if native is None:
         documents = rendered(CHART, values, directory)
     else:
@@ -162,6 +215,13 @@ def test_every_combination_renders_to_what_kubernetes_and_the_program_accept(dir
     pod, = pods_of(documents)
     restricted(pod)
     guard = container_of(pod)
+    if extras:
+        labels = next(each for each in documents if each["kind"] in WORKLOADS)["spec"]["template"]["metadata"]["labels"]
+        for each in documents:
+            selector = {"NetworkPolicy": ("podSelector",), "PodDisruptionBudget": ("selector",),
+                        "PodMonitor": ("selector",)}.get(each["kind"])
+            if selector:
+                assert each["spec"][selector[0]]["matchLabels"].items() <= labels.items(), each["kind"]
     service = next(each for each in documents if each["kind"] == "Service")["spec"]["ports"][0]
     assert service["targetPort"] == ("onceproxy" if native is None else 9900)
     assert (guard in pod.get("initContainers", [])) == bool(native)
@@ -191,6 +251,31 @@ def test_the_program_takes_the_command_line_of_the_chart_s_webhook(directory, ki
         made = program.patched({"apiVersion": "v1", "kind": "Pod", **template})
     assert container_of(made["spec"])["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"},
                                                        "limits": {"memory": "512Mi"}}
+
+
+def test_everything_that_surrounds_the_webhook_lets_the_api_server_and_prometheus_reach_it(directory):
+    values = {"mode": "injector", **{name: {"enabled": True} for name in EXTRAS}}
+    documents = rendered(CHART, values, directory)
+    validate(documents, directory)
+    by_kind = {each["kind"]: each for each in documents}
+    pod = by_kind["Deployment"]["spec"]["template"]
+    port, = pod["spec"]["containers"][0]["ports"]
+    rule, = by_kind["NetworkPolicy"]["spec"]["ingress"]
+    assert rule == {"ports": [{"port": port["containerPort"]}]}, "the API server is no pod"
+    endpoint, = by_kind["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["scheme"]) == (port["name"], "https")
+    for kind, name in (("NetworkPolicy", "podSelector"), ("PodDisruptionBudget", "selector"),
+                       ("PodMonitor", "selector")):
+        assert by_kind[kind]["spec"][name]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_a_sidecar_s_surroundings_select_no_other_pod_of_the_release(directory):
+    documents = rendered(ORDERS, {"onceproxy": {"podMonitor": {"enabled": True}}}, directory)
+    other = {"app.kubernetes.io/instance": "release", "app.kubernetes.io/name": "postgresql"}
+    selectors = [each["spec"].get("podSelector") or each["spec"]["selector"] for each in documents
+                 if each["kind"] in ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")]
+    assert len(selectors) == 3
+    assert not any(each["matchLabels"].items() <= other.items() for each in selectors)
 
 
 def test_a_changed_configuration_replaces_pods_only_where_that_is_asked_for(directory):
@@ -241,6 +326,20 @@ def test_a_service_that_would_end_too_early_is_refused(directory):
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump({"onceproxy": {"shutdown": {"serviceSleep": 5}}}))
     assert "must be longer than shutdown.grace" in helm("template", "release", ORDERS, "-f", file, fails=True)
+
+
+def test_the_pod_s_grace_period_contains_the_service_s_sleep(directory):
+    documents = rendered(ORDERS, {"onceproxy": {"shutdown": {"serviceSleep": 300}}}, directory)
+    assert pods_of(documents)[0]["terminationGracePeriodSeconds"] == 300 + 30 + 15 + 10
+
+
+def test_before_1_30_the_service_sleeps_by_a_command(directory):
+    for version, action in (("1.29", "exec"), ("1.30", "sleep")):
+        file = directory / "values.yaml"
+        file.write_text("{}")
+        text = helm("template", "release", ORDERS, "--kube-version", version, "-f", file)
+        pod, = pods_of([each for each in yaml.safe_load_all(text) if each])
+        assert list(container_of(pod, "orders")["lifecycle"]["preStop"]) == [action]
 
 
 def test_the_chart_s_own_tests_pass():

@@ -1,5 +1,5 @@
-"""upstream.http: lenient takes what old services send and what can mean one thing only. What two
-parsers could read differently is refused all the same, and clients get a clean answer."""
+"""`upstream.http: lenient` accepts answers of old services if they have only one meaning. Answers that two
+parsers could read differently are still refused, and clients get well-formed answers."""
 
 import pytest
 
@@ -96,7 +96,7 @@ def test_a_connection_on_which_identity_was_said_carries_no_other_request(stage)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_two_parsers_could_read_differently_is_refused(stage, name):
+def test_ambiguous_answers_are_refused(stage, name):
     upstream = stage.upstream(answers(REFUSED[name]))
     proxy = stage.proxy(upstream, [policy(lease="60s")], upstream=LENIENT)
     answer = send(proxy)

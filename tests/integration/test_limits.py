@@ -1,4 +1,5 @@
-"""Every limit and every timeout: refused with the right status, and the process goes on."""
+"""Every limit and every timeout: requests are refused with the documented status, and the process keeps
+running."""
 
 import threading
 

@@ -1,5 +1,5 @@
-"""The checker of histories is held to account: right histories pass, and each thing that must not
-happen is found (harness/linearizability.py)."""
+"""The linearizability checker itself (harness/linearizability.py): it accepts valid histories, and finds each
+kind of violation."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_histories_of_an_imagined_right_program_are_linearizable(seed):
     assert check(imagine(seed, TERMS), TERMS).startswith("ok: ")
 
 
-def test_what_nobody_was_told_of_may_have_happened_or_not():
+def test_unanswered_requests_may_have_happened_or_not():
     first = asked(1, 0, 2, outcome="unknown")
     for last in (asked(2, 3, 4, "replayed", ANSWER), asked(2, 3, 4, "held", outcome="fail")):
         check(history([first, last], [executed(1, 1, 1.5)]), TERMS)
@@ -61,6 +61,6 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_must_not_happen_is_found(name):
+def test_violations_are_found(name):
     with pytest.raises(AssertionError, match="not linearizable: key"):
         check(history(*WRONG[name]), TERMS)

@@ -1,4 +1,5 @@
-"""Answers that are no HTTP, or more than was asked for: refused, and no part of them reaches anybody."""
+"""Answers that are not valid HTTP, or longer than announced: they are refused, and no part of them reaches a
+client."""
 
 import pytest
 
@@ -8,7 +9,7 @@ from test_upstream_failures import check_held, send
 
 @pytest.mark.parametrize("junk", [b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"],
                          ids=["a byte", "a whole answer"])
-def test_unsolicited_bytes_on_an_idle_connection_reach_nobody(stage, junk):
+def test_unsolicited_bytes_on_an_idle_connection_reach_no_client(stage, junk):
     upstream = stage.upstream()
     proxy = stage.proxy(upstream)
     assert send(proxy, "first").decision == "forwarded"
@@ -23,7 +24,7 @@ def test_unsolicited_bytes_on_an_idle_connection_reach_nobody(stage, junk):
 @pytest.mark.parametrize("junk", [b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"],
                          ids=["a byte", "a whole answer"])
 @pytest.mark.parametrize("target", ["/orders", "/uncovered"])
-def test_bytes_behind_an_answer_reach_nobody(stage, junk, target):
+def test_bytes_behind_an_answer_reach_no_client(stage, junk, target):
     def more(exchange):
         number = exchange.execution
         exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%d" % (len(str(number)), number)

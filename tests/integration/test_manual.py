@@ -1,4 +1,4 @@
-"""The manual page and the completions: they know every command and option that --help knows."""
+"""The manual page and the completions contain every command and option that --help lists."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def read_help(*command):
     """The options and subcommands that a command's help tells."""
     text = run(*command, "--help").stdout
     options = re.findall(r"^  (?:-\w,)?(--[\w-]+)", text, re.M)
-    commands = re.findall(r"^  (\w+) ", text.partition("Subcommands:\n")[2], re.M)
+    commands = re.findall(r"^  ([\w-]+) ", text.partition("Subcommands:\n")[2], re.M)
     return options, commands
 
 

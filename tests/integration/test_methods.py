@@ -1,5 +1,5 @@
-"""What a method has to do with an operation: HEAD and GET are two, and a service may take another
-method than the request's own."""
+"""Methods and operations: HEAD and GET are different operations, and a service may apply another method than
+that of the request line."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_form_and_a_query_may_override_too(minding):
     assert (refused.status, refused.decision) == (400, "unreadable")
 
 
-def test_who_does_not_mind_goes_by_the_requests_own_method(stage, upstream):
+def test_without_method_override_the_requests_own_method_counts(stage, upstream):
     proxy = stage.proxy(upstream, [policy(match={"methods": ["DELETE"]})])
     overridden = request(key="a", headers={"X-HTTP-Method-Override": "DELETE"})
     assert once(proxy.data, overridden).decision is None

@@ -1,4 +1,5 @@
-"""A policy that covers nothing because of a slip shows: requests that it nearly covers are counted."""
+"""A policy that covers nothing because of a mistake is visible: requests that it nearly covers are
+counted."""
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_request_that_nearly_fits_is_counted_by_what_does_not(proxy, reason, c
     assert missed(proxy, reason) == 1
 
 
-def test_what_is_covered_or_far_away_is_no_near_miss(proxy):
+def test_covered_and_unrelated_requests_are_no_near_misses(proxy):
     assert once(proxy.data, request(**GOOD)).decision == "forwarded"
     for other in ({"method": "GET"}, {"target": "/invoices/7"}):
         assert once(proxy.data, request(**{**GOOD, **other})).decision is None

@@ -1,4 +1,4 @@
-"""proxy/admin/openapi.yaml: /help, the answers and the arguments of the client are those it says."""
+"""proxy/admin/openapi.yaml agrees with /help, with the answers, and with the arguments of the client."""
 
 import http.client
 import json

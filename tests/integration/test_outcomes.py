@@ -1,4 +1,4 @@
-"""What an upstream's status says about the operation."""
+"""What the status of the service's answer means for the operation."""
 
 import gzip
 import json

@@ -1,5 +1,5 @@
-"""What an alert's severity changes: how long it is remembered, how often it may come, what its
-duplicates get."""
+"""Overrides by an alert's severity: how long it is remembered, how often it may come, and how its duplicates
+are answered."""
 
 import threading
 
@@ -52,7 +52,7 @@ def test_the_first_that_applies_in_full_decides(stage, upstream):
     assert once(proxy.data, alert("b1", "info", **{"x-team": "night"})).decision == "forwarded"
 
 
-def test_what_is_under_way_is_acknowledged_where_the_override_says_so(stage):
+def test_an_override_can_acknowledge_requests_under_way(stage):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish), key=lambda r: r.body)
     proxy = stage.proxy(upstream, [alerts()])

@@ -1,4 +1,4 @@
-"""`respond` for what went wrong outside a policy's own rules, and refusals that name the setting."""
+"""`respond` for errors outside a policy's own rules, and refusals that name the setting that causes them."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def lost(exchange):
     exchange.connection.reset()
 
 
-def test_a_service_that_is_down_is_told_in_the_policy_s_words(stage):
+def test_a_service_that_is_down_is_answered_as_the_policy_says(stage):
     proxy = stage.proxy(stage.upstream(listening=False), [own()])
     answer = once(proxy.data, request(key="a"))
     assert (answer.status, answer.decision, answer.body) == (503, "upstream-error", b"later")
@@ -43,7 +43,7 @@ def test_an_override_has_its_own_words(stage):
     assert (answer.status, answer.decision, answer.body) == (202, "upstream-error", b"other")
 
 
-def test_a_body_that_is_refused_is_told_in_the_policy_s_words(stage, upstream):
+def test_a_refused_body_is_answered_as_the_policy_says(stage, upstream):
     proxy = stage.proxy(upstream, [own()], limits={"body_bytes": "1KiB"})
     answer = once(proxy.data, request(key="a", body=b"b" * 2000))
     assert (answer.status, answer.decision, answer.body) == (200, "bad-request", b"taken")
@@ -55,14 +55,14 @@ def test_a_body_that_is_refused_is_told_in_the_policy_s_words(stage, upstream):
     assert not upstream.requests
 
 
-def test_who_only_watches_says_nothing_of_its_own(stage):
+def test_shadow_mode_does_not_use_the_policys_answers(stage):
     watched = {"enforcement": {"mode": "shadow"}}
     proxy = stage.proxy(stage.upstream(lost), [own(**watched)])
     answer = once(proxy.data, request(key="a"))
     assert (answer.status, answer.problem) == (502, "upstream-unreachable")
 
 
-def test_what_passes_unprotected_is_told_in_the_policy_s_words_too(stage):
+def test_unprotected_requests_are_answered_as_the_policy_says_too(stage):
     proxy = stage.proxy(stage.upstream(listening=False), [own(on_missing="pass")])
     answer = once(proxy.data, request())
     assert (answer.status, answer.decision, answer.body) == (503, "upstream-error", b"later")

@@ -1,5 +1,5 @@
-"""Each preset in front of a receiver: what its sender sends again is let through once, and no
-delivery is lost."""
+"""Each preset in front of a receiver: a repeated delivery of its sender is forwarded once, and no delivery is
+lost."""
 
 import json
 import pathlib

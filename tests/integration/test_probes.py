@@ -1,4 +1,4 @@
-"""`onceproxy health` and `onceproxy drain`: what a container's probes and hooks run."""
+"""`onceproxy health` and `onceproxy drain`, which a container's probes and hooks run."""
 
 import socket
 import threading
@@ -53,14 +53,14 @@ def test_one_that_is_not_ready_is_unhealthy_and_alive(proxy):
     assert health(*where) == (0, "LIVE")
 
 
-def test_nobody_there_is_unhealthy(directory):
+def test_without_a_program_the_probe_fails(directory):
     code, told = health("--admin", f"unix:{directory}/nobody")
     assert code == 1 and "cannot connect" in told
     code, told = health("-c", directory / "none.yaml")
     assert code == 1 and "none.yaml" in told
 
 
-def test_who_does_not_answer_is_unhealthy_in_time():
+def test_a_program_that_does_not_answer_fails_the_probe_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
         code, told = health("--telemetry", text(silent.getsockname()), "--timeout", "200ms")
@@ -94,6 +94,30 @@ def test_probes_go_through_tls_and_bring_the_token(stage, upstream, directory):
     assert code == 1 and "speaks TLS: give --ca FILE" in told
     assert run("drain", "--wait", "--grace", "0s", "-c", config, *trusted).returncode == 0
     assert proxy.terminate() == 0
+
+
+@pytest.mark.parametrize("text", ["policiez: []\n", "upstream: [\n", "limits: {of_tomorrow: 1}\n"],
+                         ids=["misspelt", "no YAML", "a key of a later version"])
+def test_a_file_that_was_refused_ends_no_program_that_works(proxy, directory, text):
+    """The program keeps the configuration that it has, and the probes and the hook agree with it."""
+    config = told_to(proxy, directory)
+    config.write_text(config.read_text().replace("upstream:", "other:", 1) + text)
+    assert run("check", config).returncode == 1
+    for more in ([], ["--live"]):
+        assert health("-c", config, *more) == (0, "LIVE")
+    drained = run("drain", "--wait", "--grace", "0s", "-c", config)
+    assert (drained.returncode, drained.stdout) == (0, "drained\n")
+    assert proxy.operator.get("/server_info")["drained"] is True
+
+
+@pytest.mark.parametrize("words", [["--admin", "unix:{}/nobody"], ["-c", "{}/none.yaml"]],
+                         ids=["nobody there", "no file"])
+def test_a_drain_that_reaches_nobody_waits_for_the_grace_before_it_fails(directory, words):
+    """SIGTERM follows a hook that has ended, and clients still come."""
+    begun = time.monotonic()
+    result = run("drain", "--wait", "--grace", "700ms", *(word.format(directory) for word in words))
+    assert result.returncode == 1 and result.stderr
+    assert time.monotonic() - begun >= 0.7
 
 
 def test_a_port_that_the_system_chooses_is_not_found_by_the_configuration(proxy):
@@ -222,6 +246,6 @@ def test_a_drain_without_wait_returns_when_nothing_new_is_accepted(held_up):
     assert proxy.terminate() == 0
 
 
-def test_nobody_to_drain_is_a_failure(directory):
+def test_a_drain_without_a_program_fails(directory):
     result = run("drain", "--wait", "--admin", f"unix:{directory}/nobody")
     assert result.returncode == 1 and "cannot connect" in result.stderr

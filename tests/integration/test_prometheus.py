@@ -1,6 +1,6 @@
-"""Debian's Prometheus in front of three live instances, one of them on PostgreSQL: every panel of the
-dashboard shows something, every alert has its case and its section in the runbook, and the indicators
-say what happened."""
+"""Debian's Prometheus with three running instances, one of them on PostgreSQL. Every panel of the dashboard
+shows data, every alert has a test case and a section in the runbook, and the indicators agree with what
+happened."""
 
 import json
 import pathlib
@@ -25,7 +25,7 @@ DASHBOARD = json.loads((DEPLOY / "grafana" / "onceproxy.json").read_text())
 RESULTS = pathlib.Path(__file__).parents[2] / "build" / "test-results"
 
 RIDE = {"type": "ride", "id": [{"path": "ride_id"}], "unless_closed": True}
-DECISIONS = {"passed", "forwarded", "replayed", "suppressed", "in-flight", "acknowledged",
+DECISIONS = {"passed", "forwarded", "accepted", "replayed", "suppressed", "in-flight", "acknowledged",
              "mismatch", "missing-key", "bad-key", "unreadable", "held", "stale", "closed",
              "rate-limited", "not-replayable", "busy", "store-error", "upstream-error", "bad-request"}
 ROUNDS = 6
@@ -59,13 +59,16 @@ class Traffic:
         self.context = client_context(authority)
         certificate, key = authority.issue().write(stage.directory, "tls")
         secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}
-        self.proxy = stage.proxy(self.upstream, POLICIES, listen=["127.0.0.1:0", secure])
+        billing = {"name": "billing", "address": self.upstream.address}
+        events = policy(name="events", match={"path": "/events"},
+                        delivery={"listeners": [billing]})
+        self.proxy = stage.proxy(self.upstream, [*POLICIES, events], listen=["127.0.0.1:0", secure])
         self.secure = [line["address"] for line in self.proxy.stderr.json()
                        if line.get("listener") == "data"][1]
         # Too small for what it is given: new operations are refused, and rides go on unprotected.
         self.full = stage.proxy(self.upstream, [policy(), STEPS],
                                 store={"rocksdb": {"max_bytes": "64KiB"}})
-        # What it does is told by the database's metrics too.
+        # This instance exposes the metrics of the database too.
         self.shared = stage.proxy(self.upstream, [policy()], store=database.store())
         self.decisions = set()
 
@@ -108,7 +111,7 @@ class Traffic:
                           ("a,b", None), ("lost", None), ("lost", None), ("big", None),
                           ("big", None), ("failed", None)):
             self.send(key=key and f"{key}-{number}", body=body)
-        for target in ("/off", "/loose", "/alerts", "/jobs", f"/watched/{number}",
+        for target in ("/off", "/loose", "/alerts", "/jobs", "/events", f"/watched/{number}",
                        f"/watched/{number}"):
             self.send(target, key=f"b-{number}")
         for _ in range(2):
@@ -207,7 +210,7 @@ def panels():
 def concrete(expression):
     """An expression as Grafana sends it: three hours of all policies, the last of them for one."""
     for variable, value in {"$__rate_interval": "5m", "$__range": "3h", "$job": ".*",
-                            "$instance": ".*"}.items():
+                            "$namespace": ".*", "$instance": ".*"}.items():
         expression = expression.replace(variable, value)
     names = "|".join(each["name"] for each in POLICIES)
     expression = expression.replace('=~"$policy"', f'=~"{names}"')
@@ -260,6 +263,12 @@ def test_rules_and_dashboard_name_only_metrics_that_there_are(prometheus):
     assert used <= known
 
 
+def test_what_is_of_a_policy_is_of_its_namespace_too():
+    for name, expression in {**recorded(), **{k: v["expr"] for k, v in alerts().items()}}.items():
+        for labels in re.findall(r"(?:by|on) \(([^)]*)\)", expression):
+            assert labels.startswith("job, namespace"), f"{name}: {labels}"
+
+
 # The dashboard.
 
 
@@ -304,10 +313,18 @@ def test_every_variable_is_declared_and_used():
     assert repeated == ["policy"]
 
 
+def test_every_series_of_the_dashboard_is_chosen_by_namespace():
+    for panel in panels():
+        for each in panel["targets"]:
+            for labels in re.findall(r"(?:onceproxy|process)_\w+\{([^}]*)\}", each["expr"]):
+                assert 'job=~"$job", namespace=~"$namespace"' in labels, panel["title"]
+
+
 def test_the_dashboards_variables_find_something(prometheus):
     for each in DASHBOARD["templating"]["list"]:
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", each.get("definition", ""))
-        if each["type"] == "datasource":
+        # There are namespaces in Kubernetes alone; elsewhere "All" matches what has none.
+        if each["type"] == "datasource" or each["name"] == "namespace":
             continue
         assert match, each
         found = prometheus.fetch(f"/api/v1/label/{match[2]}/values",
@@ -371,7 +388,7 @@ def test_operations_due_are_counted_once_each(prometheus, traffic):
     assert due["off"] == 0
 
 
-def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
+def test_operations_not_forwarded_exactly_once_are_counted(prometheus, traffic):
     bad = counts(prometheus, "policy:onceproxy_not_once:rate5m")
     assert bad["orders"] == ROUNDS + traffic.full.metrics().decisions("store-error")
     # Two attempts without an answer, the second of which was one too many besides.
@@ -383,7 +400,7 @@ def test_what_was_not_forwarded_exactly_once_is_counted(prometheus, traffic):
     assert bad["loose"] == bad["off"] == bad["alerts"] == bad["decline"] == 0
 
 
-def test_what_reached_closed_entities_is_counted(prometheus):
+def test_requests_forwarded_on_closed_entities_are_counted(prometheus):
     seen = counts(prometheus, "policy:onceproxy_on_closed:rate5m")
     forwarded = counts(prometheus, "policy:onceproxy_on_closed_forwarded:rate5m")
     # Refused; and the full instance let as many pass, and could not look.

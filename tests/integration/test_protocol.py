@@ -1,4 +1,4 @@
-"""HTTP/1.1 and HTTP/1.0 as RFC 9110 and 9112 have them, on covered requests and on others."""
+"""HTTP/1.1 and HTTP/1.0 according to RFC 9110 and 9112, for covered requests and for others."""
 
 import threading
 
@@ -40,7 +40,7 @@ def test_a_refusal_before_the_body_needs_no_body(proxy, upstream):
     assert upstream.bytes_received == 0
 
 
-def test_an_expectation_that_nobody_knows_is_417_or_ignored(proxy):
+def test_an_unknown_expectation_is_417_or_ignored(proxy):
     assert once(proxy.data, request(key="a", headers={"Expect": "x-magic"})).status in (200, 400, 417)
 
 

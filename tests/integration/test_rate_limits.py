@@ -1,4 +1,4 @@
-"""Rate limits: durable, and consumed by what is forwarded alone."""
+"""Rate limits survive a restart, and count only requests that are forwarded."""
 
 from harness import policy, request
 from harness.client import once
@@ -35,7 +35,7 @@ def test_duplicates_consume_nothing(stage, upstream):
     assert once(proxy.data, alert("a0")).decision == "replayed"
 
 
-def test_what_did_not_happen_is_given_back(stage):
+def test_tokens_of_released_operations_are_given_back(stage):
     upstream = stage.upstream(
         lambda exchange: exchange.answer(503 if exchange.execution <= 10 else 200, {}))
     proxy = stage.proxy(upstream, [limited()])

@@ -1,5 +1,4 @@
-"""What an operator sees of the store and changes in it, over the admin port and on the command
-line."""
+"""What operators see of the records and change in them, through the admin port and on the command line."""
 
 import http.client
 import json
@@ -159,7 +158,7 @@ def test_an_operation_is_resolved_with_an_answer_that_duplicates_get(stage, dire
             proxy.restart()
     broken.clear()
     assert sum(upstream.executions.values()) == 2
-    # What it answers is nobody else's to read: not in the record, and not in the audit log.
+    # The answer is confidential: it is neither in the record nor in the audit log.
     assert "xxxx" not in json.dumps(proxy.operator.get("/audit?decision=operator"))
     assert "xxxx" not in json.dumps(proxy.operator.get("/records"))
 
@@ -187,7 +186,7 @@ def test_an_answer_that_could_not_be_sent_resolves_nothing(stage, directory):
     assert proxy.operator.get(f"/records/{name}")["state"] == "unknown"
 
 
-def test_what_was_not_kept_is_told_apart(stage):
+def test_answers_that_were_not_stored_are_marked(stage):
     def answer(exchange):
         if exchange.request["x-request-id"] == "stream":
             exchange.answer(200, b"data: 1\n\n", {"content-type": "text/event-stream"})
@@ -196,7 +195,7 @@ def test_what_was_not_kept_is_told_apart(stage):
 
     proxy = stage.proxy(stage.upstream(answer), [policy(replay={"max_body": "1KiB"})])
     for key, title, why in (("large", "The answer was too large to keep", "too-large"),
-                            ("stream", "The answer was a stream and was not kept", "stream")):
+                            ("stream", "The answer was not kept", "stream")):
         assert once(proxy.data, order(key)).status == 200
         answered = once(proxy.data, order(key))
         assert (answered.status, answered.decision) == (409, "not-replayable")
@@ -231,7 +230,7 @@ def test_records_tell_what_they_are_about_and_are_found_by_it(stage, upstream):
     assert len(records(proxy, "list", "--path", "/v1/*").stdout.splitlines()) == 3
 
 
-def test_what_is_stuck_is_found_by_its_age(stage):
+def test_stuck_operations_are_found_by_their_age(stage):
     go_on = threading.Event()
     upstream = stage.upstream(lambda exchange: (go_on.wait(60), executed(exchange)))
     proxy = stage.proxy(upstream, [RIDES])
@@ -332,7 +331,7 @@ def test_a_release_frees_even_what_is_under_way_and_its_end_changes_nothing(stag
     assert proxy.metrics().sum("onceproxy_permits_refused_total", policy="orders") == 1
 
 
-def test_what_a_dead_process_left_reserved_can_be_released(stage):
+def test_reservations_of_a_dead_process_can_be_released(stage):
     upstream = stage.upstream(lambda exchange: exchange.connection.over.wait(60))
     proxy = stage.proxy(upstream, [policy(lease="1h")])
     with Client(proxy.data) as client:
@@ -430,7 +429,7 @@ def test_the_records_of_a_policy_that_there_is_not_are_an_error(proxy):
                             'did you mean "orders"?\n')
 
 
-def test_an_admin_port_with_a_token_answers_only_who_brings_it(stage, upstream, directory):
+def test_an_admin_port_with_a_token_refuses_requests_without_it(stage, upstream, directory):
     token = directory / "token"
     token.write_text("first\n")
     proxy = stage.proxy(upstream, admin={"listen": "0.0.0.0:0", "token_file": str(token)})

@@ -1,4 +1,4 @@
-"""What a release consists of: the same bytes from the same commit, and bills of materials that are true."""
+"""A release: the same commit gives the same bytes, and the bills of materials are complete."""
 
 import hashlib
 import json

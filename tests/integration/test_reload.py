@@ -1,4 +1,4 @@
-"""Reload: the file is loaded anew by SIGHUP, POST /reload or a change of it, and nobody notices."""
+"""Reload by SIGHUP, POST /reload or a change of the file, without disturbing requests."""
 
 import http.client
 import json
@@ -129,7 +129,7 @@ def test_a_bad_file_keeps_the_old_one_and_tells_every_error(proxy):
     assert [problem["path"] for problem in answer["problems"]] == [
         "policies[0].colour", "policies[0].lease"]
     assert all(problem["line"] > 0 and problem["message"] for problem in answer["problems"])
-    wait_for_line(proxy, "configuration not reloaded; what was loaded stays in force")
+    wait_for_line(proxy, "configuration not reloaded; the configuration in force is kept")
     logged = lines(proxy, "configuration problem")
     assert [line["path"] for line in logged] == ["policies[0].colour", "policies[0].lease"]
     assert duplicate_status(proxy, "k-1") == 200
@@ -140,24 +140,24 @@ def test_a_bad_file_keeps_the_old_one_and_tells_every_error(proxy):
     # The file's watcher knows that it was read already.
     rename_over(proxy.config, proxy.settings)
     wait_for_line(proxy, "configuration unchanged")
-    assert len(lines(proxy, "configuration not reloaded; what was loaded stays in force")) == 1
+    assert len(lines(proxy, "configuration not reloaded; the configuration in force is kept")) == 1
     assert proxy.metrics().sum(SUCCESSFUL) == 1
 
 
-def test_a_bad_file_is_told_once_by_the_watcher(proxy):
+def test_the_watcher_reports_an_invalid_file_once(proxy):
     rename_over(proxy.config, "listen: [\n")
-    wait_for_line(proxy, "configuration not reloaded; what was loaded stays in force")
+    wait_for_line(proxy, "configuration not reloaded; the configuration in force is kept")
     rename_over(proxy.config, "listen: [\n")
     rename_over(proxy.config, changed(proxy, [policy(**FIXED)]))
     wait_for_line(proxy, "configuration reloaded")
-    assert len(lines(proxy, "configuration not reloaded; what was loaded stays in force")) == 1
+    assert len(lines(proxy, "configuration not reloaded; the configuration in force is kept")) == 1
     assert duplicate_status(proxy, "k-1") == 208
 
 
-GONE = "the configuration file is not there or cannot be watched; what was loaded stays in force"
+GONE = "the configuration file is missing or cannot be watched; the configuration in force is kept"
 
 
-def test_a_file_that_is_gone_is_told_once_and_its_return_is_seen(proxy):
+def test_a_missing_file_is_reported_once_and_its_return_is_noticed(proxy):
     os.unlink(proxy.config)
     wait_for_line(proxy, GONE)
     status, answer = ask(proxy, "POST", "/reload")
@@ -225,7 +225,7 @@ def test_a_policy_that_goes_while_its_request_is_under_way_still_settles_it(stag
     assert once(proxy.data, request(key="k-1"))["onceproxy-decision"] == "replayed"
 
 
-def test_what_cannot_change_live_is_said_and_kept(proxy):
+def test_keys_that_need_a_restart_are_reported_and_stay(proxy):
     answer = reload(proxy, changed(
         proxy, listen="127.0.0.1:1", workers=1, admin={"listen": "127.0.0.1:2"},
         telemetry={"listen": "127.0.0.1:3"}, limits={"pending": 7},
@@ -239,7 +239,7 @@ def test_what_cannot_change_live_is_said_and_kept(proxy):
     assert [line["key"] for line in lines(proxy, "a changed key waits for a restart")] == kept
     assert ask(proxy, "GET", "/config_dump")[1]["waiting_for_restart"] == kept
     assert once(proxy.data, request(key="k-1")).status == 200
-    # It is said anew until it is taken back.
+    # The warning is repeated until the change is undone.
     assert reload(proxy, proxy.settings)["kept"] == []
 
 
@@ -261,7 +261,7 @@ def test_limits_change_live(proxy):
     ({"policies": [policy(max_concurrency=1)]}, {"policies": [policy()]}),
     ({"policies": [policy(max_concurrency=1)]}, {"policies": []}),
 ])
-def test_a_limit_that_grows_lets_go_who_waits(stage, single, several):
+def test_a_limit_that_grows_lets_waiting_requests_continue(stage, single, several):
     answer_now = threading.Event()
     upstream = stage.upstream(executed_after(answer_now))
     patient = {"upstream": {"connect_timeout": "60s"}}

@@ -1,5 +1,5 @@
-"""kill -9 of processes that share a database, and crashes and failovers of the database itself, while
-64 clients ask: the whole history is judged, by the rules of harness/exactly_once.py and by porcupine
+"""kill -9 of processes that share a database, and crashes and failovers of the database itself, while 64
+clients send requests. The whole history is checked by the rules of harness/exactly_once.py and by porcupine
 (harness/linearizability.py)."""
 
 import os
@@ -16,8 +16,8 @@ from harness.replicas import Crowd, Replicas, Service, ask_all
 
 LONG = os.environ.get("ONCEPROXY_LONG") == "1"
 KILLS = int(os.environ.get("ONCEPROXY_REPLICA_KILLS", "60" if LONG else "9"))
-RESTARTS = int(os.environ.get("ONCEPROXY_DATABASE_RESTARTS", "60"))
-PROMOTIONS = int(os.environ.get("ONCEPROXY_PROMOTIONS", "200"))
+RESTARTS = int(os.environ.get("ONCEPROXY_DATABASE_RESTARTS", "60" if LONG else "10"))
+PROMOTIONS = int(os.environ.get("ONCEPROXY_PROMOTIONS", "200" if LONG else "20"))
 OPERATIONS = int(os.environ.get("ONCEPROXY_LINEARIZABILITY_OPERATIONS", "100000" if LONG else "5000"))
 LEASE, WINDOW = 3, 3600
 TERMS = Terms(LEASE, WINDOW, shared=True, grace=20)
@@ -44,7 +44,7 @@ class Run:
         self.replicas = Replicas(stage, self.history, Service(self.history, moods, work=0.02),
                                  [orders()], database.store())
         self.generator = random.Random(name)
-        self.crowd = Crowd(self.replicas, self.history, name)
+        self.crowd = Crowd(self.replicas, self.history, name, pause=0.01)
 
     def under_load(self):
         """Waits for a while that is never the same, in answers."""
@@ -73,7 +73,6 @@ def test_kill_9_of_any_process_at_any_moment(stage, database):
     run.judge()
 
 
-@pytest.mark.skipif(not LONG, reason="long tier only")
 def test_crashes_of_the_database_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
     run = Run(stage, database, "restarts")
@@ -85,7 +84,6 @@ def test_crashes_of_the_database_under_load(stage, replicated, directory):
     run.judge()
 
 
-@pytest.mark.skipif(not LONG, reason="long tier only")
 def test_promotions_of_the_standby_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
     run = Run(stage, database, "promotions")

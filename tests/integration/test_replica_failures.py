@@ -1,5 +1,5 @@
-"""The database fails in every way that it can: a clear word, nothing forwarded without a
-reservation, and health by itself once it is back."""
+"""Failures of the database: requests are refused with a clear reason, nothing is forwarded without a
+reservation, and the store recovers by itself when the database is back."""
 
 import contextlib
 import subprocess
@@ -108,7 +108,7 @@ def store_errors(proxy):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
-def test_a_database_that_fails_is_told_and_heals_by_itself(two, upstream, database, link, failure):
+def test_a_database_that_fails_is_reported_and_used_again_when_it_works(two, upstream, database, link, failure):
     one, other = two
     assert once(one.data, request(key="known")).decision == "forwarded"
     before = store_errors(one)
@@ -174,7 +174,7 @@ def test_an_answer_that_could_not_be_recorded_is_never_followed_by_a_second_exec
     else:
         assert len(began) == 2 and began[1] - sent >= LEASE
     if first is not None and first.decision == "forwarded":
-        # Whoever was told of an answer gets no other.
+        # A client that got an answer never gets another one.
         assert last.body == first.body
 
 

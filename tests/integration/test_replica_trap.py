@@ -1,6 +1,6 @@
-"""What PostgreSQL's primary shows before its standby has it must not be answered from: a failover
-would lose it, and the operation would have run without being remembered. With `durability: quorum`
-such a row is neither a promise nor a replay."""
+"""Rows that PostgreSQL's primary shows before its standby has them must not be replayed. A failover would
+lose them, and the operation would have been executed without being remembered. With `durability: quorum` such
+a row is neither a reservation nor a replay."""
 
 import threading
 
@@ -42,7 +42,7 @@ def rows(database, state):
     return int(database.value(f"SELECT count(*) FROM onceproxy.operations WHERE state = {state}"))
 
 
-# What no standby has may not be told, in whatever words.
+# The only decisions that are allowed while no standby has the row.
 NOTHING_PROMISED = ("store-error", "held", "in-flight")
 
 
@@ -110,7 +110,7 @@ def test_a_completion_that_the_standby_lacks_is_never_replayed(stage, replicated
         assert (answer.decision, answer.json["execution"]) == ("replayed", 2)
 
 
-def test_what_the_standby_gets_later_is_replayed_then(stage, replicated, pair):
+def test_a_row_is_replayed_once_the_standby_has_it(stage, replicated, pair):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish))
     one, other = pair(upstream)

@@ -1,5 +1,5 @@
-"""Several processes on one PostgreSQL see each other's requests: one execution a key, replays from
-any of them, and whatever one of them is told to forget."""
+"""Several processes on one PostgreSQL server see each other's requests: each key is executed once, any
+process can replay the answer, and records that one process deletes are gone for all."""
 
 import random
 import threading
@@ -165,7 +165,7 @@ def fingerprint_of(proxy):
     return record["fingerprint"]
 
 
-def test_what_an_operator_forgets_on_one_process_is_forgotten_by_all(stage, upstream, three):
+def test_a_record_that_an_operator_deletes_is_gone_for_all_processes(stage, upstream, three):
     proxies = three(upstream)
     replayed_everywhere(proxies, "k")
     status, _ = proxies[0].operator.call("DELETE", f"/records/{fingerprint_of(proxies[1])}")
@@ -175,7 +175,7 @@ def test_what_an_operator_forgets_on_one_process_is_forgotten_by_all(stage, upst
     assert len(upstream.requests) == 2
 
 
-def test_what_an_operator_releases_on_one_process_is_free_on_all(stage, three):
+def test_a_record_that_an_operator_releases_is_free_for_all_processes(stage, three):
     upstream = stage.upstream(
         lambda exchange: executed(exchange) if exchange.execution > 1 else exchange.answer(502, b""))
     proxies = three(upstream, [policy(outcome={"unknown": "hold"})])
@@ -186,7 +186,7 @@ def test_what_an_operator_releases_on_one_process_is_free_on_all(stage, three):
     forwarded_within(proxies[1], "k", SEEN)
 
 
-def test_what_ends_on_one_process_has_ended_on_all_at_once(stage, upstream, three):
+def test_an_operation_that_ends_on_one_process_has_ended_on_all(stage, upstream, three):
     proxies = three(upstream, alerts())
     for _ in range(20):
         for action in ("trigger", "resolve"):
@@ -207,7 +207,7 @@ def test_a_rate_limit_is_one_for_all_processes(stage, upstream, three):
     assert len(upstream.requests) == 10
 
 
-def test_a_stale_update_is_ignored_whoever_took_the_newer_one(stage, upstream, three):
+def test_a_stale_update_is_ignored_whichever_process_took_the_newer_one(stage, upstream, three):
     proxies = three(upstream, locations())
     assert once(proxies[0].data, location("j1", 5)).decision == "forwarded"
     assert once(proxies[1].data, location("j1", 3)).decision == "stale"
@@ -229,7 +229,7 @@ RACES = 1000
 RACERS = 12
 
 
-def test_nothing_is_dispatched_after_a_decline_whoever_took_it(stage, three):
+def test_nothing_is_dispatched_after_a_decline_by_any_process(stage, three):
     """A thousand races between a decline and a dispatch of one ride, over three processes."""
     order, inside, overlaps = {}, set(), []
     lock = threading.Lock()

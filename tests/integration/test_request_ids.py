@@ -1,4 +1,4 @@
-"""The request's id, in every answer and in the log, and what the service is told of who asks."""
+"""The request's id in every answer and in the log, and the fields that identify the client to the service."""
 
 import re
 import uuid
@@ -102,7 +102,7 @@ def test_an_id_lasts_while_its_request_s_body_comes_in_pieces(stage, upstream):
     assert upstream.requests[0]["x-request-id"] == answer["x-request-id"]
 
 
-def test_an_uncovered_request_tells_the_service_who_asks(proxy, stage):
+def test_an_uncovered_request_carries_the_clients_address(proxy, stage):
     upstream = stage.upstreams[0]
     mine = str(uuid.uuid4())
     answer = once(proxy.data, request("GET", "/uncovered", headers={
@@ -120,7 +120,7 @@ def test_an_uncovered_request_tells_the_service_who_asks(proxy, stage):
     assert re.fullmatch(UUID, upstream.requests[1]["x-request-id"])
 
 
-def test_a_policy_that_is_off_lets_the_service_be_told_too(stage, upstream):
+def test_the_clients_address_is_forwarded_also_if_the_policy_is_off(stage, upstream):
     proxy = stage.proxy(upstream, [policy(enforcement={"mode": "off"})])
     answer = once(proxy.data, request(key="a"))
     assert answer.decision == "passed"

@@ -1,4 +1,4 @@
-"""The check that is made after every test finds what it is for."""
+"""The check that runs after every test finds leaked resources."""
 
 import threading
 

@@ -1,5 +1,5 @@
-"""Rollouts under load, with the manifests of deploy/kubernetes and the kubelet's part played by
-harness/kubelet.py: clients send while pods come and go, and no request is lost and none is done twice."""
+"""Rollouts under load, with the manifests of deploy/kubernetes and a simulated kubelet (harness/kubelet.py).
+Clients send requests while pods come and go; no request is lost and none is executed twice."""
 
 import os
 import pathlib
@@ -63,10 +63,12 @@ def test_rollouts_under_load_lose_nothing_and_double_nothing(node, manifest, man
     assert set(load.answered.values()) == {"forwarded"}
 
 
-def injected(directory):
+def injected(directory, names_telemetry):
     """The example of the webhook, with the pod that the webhook makes of it."""
     documents = manifests(MANIFESTS / "injector" / "example.yaml")
     template = documents["Deployment"]["spec"]["template"]
+    if not names_telemetry:
+        del template["metadata"]["annotations"]["onceproxy.io/telemetry-port"]
     container, = pod_spec(manifests(MANIFESTS / "injector" / "injector.yaml"))["containers"]
     with Webhook(container, directory) as webhook:
         documents["Deployment"]["spec"]["template"] = webhook.patched(
@@ -74,10 +76,13 @@ def injected(directory):
     return documents
 
 
-def test_rollouts_of_pods_that_the_webhook_made_lose_nothing_and_double_nothing(node, directory):
-    documents = injected(directory)
-    # Its probes are commands. They ask the admin port where there is no other, here a Unix socket.
-    roll(node, documents, 2, changes={"telemetry": None})
+@pytest.mark.parametrize("names_telemetry", [True, False], ids=["telemetry", "admin"])
+def test_rollouts_of_pods_that_the_webhook_made_lose_nothing_and_double_nothing(node, directory,
+                                                                               names_telemetry):
+    """Its probes are commands. They ask the port that the pod names, or look one up: the admin port where
+    there is no other, here a Unix socket."""
+    documents = injected(directory, names_telemetry)
+    roll(node, documents, 2, changes={} if names_telemetry else {"telemetry": None})
     assert [container.name for container in node.pods[0].sidecars] == ["onceproxy"]
 
 

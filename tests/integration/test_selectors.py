@@ -1,5 +1,5 @@
-"""What names an operation may lie deep: in JSON in a text, in base64, in XML, in part of a header.
-And what changes with every attempt need not count."""
+"""Selectors reach fields at any depth: in JSON inside a text, in base64, in XML, in part of a header. Fields
+that change with every attempt can be excluded."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ def test_a_field_of_json_in_a_text_names_the_operation(stage, upstream, name):
     assert len(upstream.requests) == 2
 
 
-def test_a_text_that_hides_its_fields_is_refused_and_the_place_told(stage, upstream):
+def test_a_text_that_cannot_be_decoded_is_refused_with_the_place(stage, upstream):
     hidden = {"json": "/type", "equals": "order"}
     proxy = stage.proxy(upstream, [
         by({"form": "payload", "json": "/id"}, match={"where": [{"form": "payload", **hidden}]})])
@@ -114,7 +114,7 @@ def test_fields_of_one_element_stay_together(stage, upstream):
     assert deliver(proxy, alerts(b="firing", a="resolved")).decision == "replayed"
 
 
-def test_what_changes_with_every_attempt_does_not_count(stage, upstream):
+def test_fields_that_change_with_every_attempt_can_be_excluded(stage, upstream):
     counted = {"content": True, "except": ["/sentAt", "/meta/traceId", "/items/*/seenAt"]}
     proxy = stage.proxy(upstream, [by({"body": "/id"}, payload=[counted])])
 
@@ -172,7 +172,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_xml_that_is_not_read_is_refused_and_the_place_told(stage, upstream, name):
+def test_xml_that_cannot_be_read_is_refused_with_the_place(stage, upstream, name):
     proxy = stage.proxy(upstream, [by({"xml": "//id"})], limits={"body_bytes": "4MiB"})
     refused = deliver(proxy, HOSTILE[name], "application/xml")
     assert (refused.status, refused.decision) == (400, "unreadable")

@@ -1,4 +1,5 @@
-"""The order of an entity's events: integers, times, hexadecimal digits; equal ones; fields that are none."""
+"""The order of an entity's events: integers, times, hexadecimal digits, equal ones, and fields that are not
+valid."""
 
 import json
 
@@ -76,7 +77,7 @@ def test_an_equal_sequence_is_stale_by_default(stage, upstream):
     ({"as": "time"}, 1767322000, "a time with its offset (RFC 3339)"),
     ({"as": "hex"}, "0x55", "a text of 1 to 32 hexadecimal digits"),
 ], ids=["integer", "no offset", "number", "hex"])
-def test_a_field_that_is_no_sequence_is_told_as_such(stage, upstream, rule, at, expected):
+def test_a_field_that_is_not_a_sequence_is_reported(stage, upstream, rule, at, expected):
     proxy = stage.proxy(upstream, events(**rule))
     refused = send(proxy, 1, at)
     assert (refused.status, refused.decision) == (400, "missing-key")

@@ -1,4 +1,4 @@
-"""What systemd is told, and how the log tells the journal its priorities."""
+"""Notifications to systemd, and the priorities of log lines in the journal."""
 
 import os
 import signal
@@ -67,7 +67,7 @@ def under(systemd, stage, upstream, **variables):
     return stage.proxy(upstream, variables={"NOTIFY_SOCKET": systemd.name, **variables})
 
 
-def test_systemd_is_told_of_start_reload_and_end(systemd, stage, upstream):
+def test_systemd_is_notified_of_start_reload_and_end(systemd, stage, upstream):
     proxy = under(systemd, stage, upstream)
     assert systemd.next() == {"READY": "1"}
     assert once(proxy.data, request(key="a")).status == 200, "the ports listen"
@@ -135,7 +135,7 @@ def test_a_watchdog_for_another_process_hears_nothing(directory, stage, upstream
     systemd.socket.close()
 
 
-def test_a_socket_that_is_not_there_is_told_once_and_changes_nothing(stage, upstream, directory):
+def test_a_missing_notify_socket_is_reported_once_and_changes_nothing(stage, upstream, directory):
     proxy = stage.proxy(upstream, variables={"NOTIFY_SOCKET": f"{directory}/nobody"})
     assert once(proxy.data, request(key="a")).status == 200
     assert proxy.terminate() == 0

@@ -1,5 +1,5 @@
-"""Rolling out: a policy that only watches refuses nothing and says what it would have done; a
-percentage holds for the same keys always."""
+"""Introducing a policy: in shadow mode it refuses nothing and reports what it would have decided; a
+percentage always selects the same keys."""
 
 import threading
 
@@ -42,7 +42,7 @@ def test_everything_is_forwarded_and_the_header_says_what_would_have_been(stage,
         "bad-key", "forwarded", "mismatch", "missing-key", "replayed"]
 
 
-def test_what_is_under_way_delays_nobody(stage):
+def test_reservations_under_way_delay_no_request_in_shadow_mode(stage):
     finish = threading.Event()
 
     def handler(exchange):
@@ -92,7 +92,7 @@ def test_a_body_too_large_to_be_covered_goes_on(stage, upstream, chunked):
     assert [sent.body for sent in upstream.requests] == [body] * 2
 
 
-def test_who_only_watches_spoils_no_answer_when_the_upstream_fails(stage):
+def test_shadow_mode_changes_no_answer_when_the_upstream_fails(stage):
     upstream = stage.upstream(listening=False)
     proxy = stage.proxy(upstream, [shadow()])
     answer = once(proxy.data, request(key="a"))
@@ -113,7 +113,7 @@ def test_a_share_of_the_keys_is_always_the_same_share(stage, upstream):
         assert upstream.executions[key] == (1 if key in inside else 2)
 
 
-def test_of_nobody_and_of_everybody(stage, upstream):
+def test_zero_and_a_hundred_percent(stage, upstream):
     policies = [
         policy(name="nobody", enforcement={"percent": 0}, match={"path": "/nobody"}),
         policy(name="everybody", enforcement={"percent": 100}, match={"path": "/everybody"}),

@@ -1,4 +1,4 @@
-"""Hours in minutes: mixed traffic without a pause, in memory that does not grow. Long tier only."""
+"""Hours of mixed traffic in minutes, in bounded memory. Long tier only."""
 
 import os
 import random

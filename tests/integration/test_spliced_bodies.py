@@ -80,7 +80,7 @@ def test_through_tls_bodies_are_not_moved_by_the_kernel(stage, directory):
     assert pipes(proxy) == before
 
 
-def test_an_answer_that_is_cut_off_is_told_as_broken(stage):
+def test_an_answer_that_is_cut_off_is_passed_on_as_incomplete(stage):
     def cut(exchange):
         exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (10 * MIB))
         exchange.send(body_of(5 * MIB))
@@ -95,7 +95,7 @@ def test_an_answer_that_is_cut_off_is_told_as_broken(stage):
     assert proxy.access_log(1)[0]["error"] == "The answer broke off."
 
 
-def test_an_answer_that_stops_is_told_as_broken(stage):
+def test_an_answer_that_stops_is_passed_on_as_incomplete(stage):
     go_on = threading.Event()
 
     def stop(exchange):
@@ -146,7 +146,7 @@ def test_a_client_that_resets_within_its_download_frees_the_upstream(stage):
     eventually(lambda: pipes(proxy) <= before + 2, "no pipe is left with bytes in it")
 
 
-def test_slow_readers_hold_few_pipes_and_keep_nobody_waiting(stage):
+def test_slow_readers_hold_few_pipes_and_delay_no_one(stage):
     """More of them than there are pipes: the rest is read and written."""
     size = 8 * MIB
     body = body_of(size)

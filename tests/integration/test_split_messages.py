@@ -1,5 +1,5 @@
-"""Peers that write a message in pieces, and whose kernel holds the next piece back until the one
-before is acknowledged (Nagle): nobody waits for an acknowledgement that is put off for 40 ms."""
+"""Peers that write a message in pieces, while their kernel holds the next piece back until the one before is
+acknowledged (Nagle's algorithm). No request waits for a delayed acknowledgement (40 ms)."""
 
 import socket
 import statistics

@@ -1,5 +1,5 @@
-"""`onceproxy store`: preparing the database of a shared store, and carrying live records from one
-store to the other."""
+"""`onceproxy store`: preparing the database of a shared store, and moving live records from one store to the
+other."""
 
 import stat
 import subprocess
@@ -330,7 +330,7 @@ def test_a_store_in_use_is_not_moved(world, config, directory, database):
     assert run("store", "move", "-c", before, "--to", shared).returncode == 0
 
 
-def test_what_cannot_be_moved_is_refused(config, directory, database, empty):
+def test_a_store_that_cannot_be_moved_is_refused(config, directory, database, empty):
     missing = config("missing", {"rocksdb": {"path": str(directory / "missing")}})
     shared = config("shared", database.store())
     result = run("store", "move", "-c", missing, "--to", shared)

@@ -1,4 +1,5 @@
-"""When the store cannot promise anything: a clear word, and nothing forwarded without a reservation."""
+"""Failures of the store: requests are refused with a clear reason, and nothing is forwarded without a
+reservation."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The store's files: who may read them, and what happens when one is cut, removed or replaced."""
+"""The store's files: who may read them, and what happens when one is truncated, removed or replaced."""
 
 import os
 import pathlib
@@ -37,7 +37,7 @@ def open_umask():
     os.umask(earlier)
 
 
-def test_nobody_else_may_read_the_store_whatever_the_umask(stage, upstream, open_umask):
+def test_only_the_owner_may_read_the_store_whatever_the_umask(stage, upstream, open_umask):
     proxy = stage.proxy(upstream)
     for n in range(20):
         once(proxy.data, request(key=f"key-{n}"))

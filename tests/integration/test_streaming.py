@@ -1,4 +1,4 @@
-"""Bodies that no policy covers stream through: any size, either way, in little memory."""
+"""Bodies of uncovered requests are streamed, with any size and in both directions, in little memory."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What people at a terminal see: colours in text logs, and how far a backtest has come."""
+"""Output on a terminal: colours in text logs, and the progress of a backtest."""
 
 import contextlib
 import json
@@ -86,7 +86,7 @@ def test_text_on_a_terminal_has_colours_and_says_the_same_without_them(at_termin
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
-def test_who_wants_no_colours_gets_none(at_terminals, variables):
+def test_colours_can_be_disabled(at_terminals, variables):
     assert "\x1b" not in "".join(one_request(at_terminals("text", **variables)))
 
 

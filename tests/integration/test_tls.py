@@ -1,4 +1,4 @@
-"""TLS on the data port: who gets in, who does not, and that HTTP is the same inside."""
+"""TLS on the data port: which clients are accepted, and that HTTP works as without TLS."""
 
 import contextlib
 import datetime
@@ -77,7 +77,7 @@ def test_curl_gets_its_answer(proxy, upstream, directory, authority):
                           timeout=PATIENCE, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("HTTP/1.1 200")
-    # Curl offers HTTP/2 first; it is told that this is HTTP/1.1.
+    # Curl offers HTTP/2 first; the server selects HTTP/1.1.
     assert upstream.requests[0].minor == 1
 
 
@@ -106,7 +106,7 @@ def test_a_minimum_version_is_kept(stage, upstream, files):
     failed(proxy, "version")
 
 
-def test_no_common_cipher_is_told_apart(proxy):
+def test_no_common_cipher_has_its_own_reason(proxy):
     code, _ = s_client(proxy, "-tls1_2", "-cipher", "AES128-SHA")
     assert code != 0
     failed(proxy, "cipher")
@@ -210,7 +210,7 @@ def test_a_pipelining_client_and_bytes_split_anywhere_are_served(proxy, context)
     assert data.count(b"HTTP/1.1 200") == 2
 
 
-def test_handshakes_that_do_not_go_on_end_and_keep_nobody_out(stage, upstream, files, context):
+def test_stalled_handshakes_end_and_do_not_block_others(stage, upstream, files, context):
     proxy = stage.proxy(upstream, listen=listen(files), workers=1,
                         limits={"connections": 60, "head_timeout": "2s"})
     slow = []
@@ -239,7 +239,7 @@ def test_a_drain_does_not_wait_for_handshakes(stage, upstream, files):
         assert silent.recv(1) == b""
 
 
-def test_an_idle_connection_is_told_of_its_end(stage, upstream, files, context):
+def test_an_idle_connection_ends_with_close_notify(stage, upstream, files, context):
     proxy = stage.proxy(upstream, listen=listen(files), limits={"idle_timeout": "500ms"})
     with SecureClient(proxy.data, context) as client:
         client.send(request("GET", "/a"))
@@ -282,8 +282,8 @@ def test_a_bad_client_certificate_is_refused(stage, upstream, authority, directo
     assert upstream.requests == []
 
 
-def test_who_is_no_longer_trusted_is_refused_with_a_kept_session_too(stage, upstream, authority,
-                                                                     directory, files):
+def test_a_client_that_is_no_longer_trusted_cannot_resume_its_session(stage, upstream, authority,
+                                                                      directory, files):
     mine = Authority("Clients")
     ca = mine.write_ca(directory, "clients")
     proxy = stage.proxy(upstream, listen=listen(files, client_ca=ca))
@@ -331,8 +331,8 @@ def test_a_session_does_not_outlive_the_certificate_that_began_it(stage, upstrea
     assert len(upstream.requests) == 1
 
 
-def test_the_upstream_is_told_who_the_client_is_and_believes_nobody_else(stage, upstream, authority,
-                                                                         directory, files):
+def test_the_upstream_gets_the_verified_identity_of_the_client_only(stage, upstream, authority,
+                                                                    directory, files):
     own = authority.issue(names=["localhost", "spiffe://shop/proxy"]).write(directory, "tls")
     proxy = stage.proxy(upstream, listen=["127.0.0.1:0", listen(
         own, client_ca=authority.write_ca(directory))])
@@ -463,7 +463,7 @@ def test_an_idle_tls_connection_costs_at_most_30_kib(stage, upstream, files, con
         assert each <= 30
 
 
-def test_who_calls_is_who_the_certificate_says_and_not_what_a_header_claims(
+def test_the_caller_is_identified_by_the_certificate_and_not_by_a_header(
         stage, upstream, authority, directory, files):
     proxy = stage.proxy(upstream, [policy(scope=[{"client_certificate": "san_uri"}])],
                         listen=listen(files, client_ca=authority.write_ca(directory)))
@@ -488,7 +488,7 @@ def test_a_policy_does_not_read_what_a_client_says_of_its_certificate(stage, ups
     assert upstream.requests[0]["x-forwarded-client-cert"] is None
 
 
-def test_explain_is_told_the_certificate(directory, authority, files):
+def test_explain_takes_the_certificate(directory, authority, files):
     ca = authority.write_ca(directory)
     path, raw = directory / "explained.yaml", directory / "request"
     path.write_text(yaml.safe_dump({

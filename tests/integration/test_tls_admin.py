@@ -1,4 +1,4 @@
-"""TLS on the admin and the telemetry port, and what `check` says of the files."""
+"""TLS on the admin and telemetry ports, and how `check` reports problems of the files."""
 
 import json
 import socket
@@ -42,7 +42,7 @@ def test_the_admin_port_speaks_tls(stage, upstream, authority, files):
     assert abs(proxy.metrics().sum(EXPIRES, listener="admin") - thirty_days) < 3600
 
 
-def test_who_does_not_trust_the_authority_is_counted_as_refusing(stage, upstream, files):
+def test_a_client_that_does_not_trust_the_authority_is_counted_as_refusing(stage, upstream, files):
     proxy = stage.proxy(upstream, admin={"listen": listen(files)})
     with pytest.raises(ssl.SSLCertVerificationError):
         Admin(proxy.admin, context=client_context()).get("/ready")
@@ -50,7 +50,7 @@ def test_who_does_not_trust_the_authority_is_counted_as_refusing(stage, upstream
                "the refusal in the metrics")
 
 
-def test_plain_http_on_a_tls_port_is_counted_and_told(stage, upstream, files):
+def test_plain_http_on_a_tls_port_is_counted_and_logged(stage, upstream, files):
     proxy = stage.proxy(upstream, admin={"listen": listen(files)})
     with pytest.raises(OSError):
         Admin(proxy.admin).get("/ready")

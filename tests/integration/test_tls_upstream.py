@@ -1,5 +1,5 @@
-"""TLS towards the upstream: whom it believes, what breaks, and that no session ticket, no half of a
-record and no missing end is taken for what it is not."""
+"""TLS towards the upstream: which certificates are trusted, and failures. A session ticket, a partial record
+or a missing close_notify is never taken for an answer."""
 
 import contextlib
 import shutil
@@ -119,7 +119,7 @@ def test_requests_go_through_tls_on_a_kept_connection(stage, secure, directory, 
             assert client.call("GET", f"/{number}").body == b"ok"
         assert client.call(key="k").decision == "forwarded"
         assert client.call(key="k").decision == "replayed"
-    # Session tickets came on a connection that nobody was reading; they are no reason to close it.
+    # Session tickets arrived on an idle connection; they are no reason to close it.
     assert upstream.connections == 1
     assert upstream.names == ["localhost"]
     assert "x-forwarded-proto: http\r\n" in upstream.heads[-1]
@@ -212,7 +212,7 @@ def test_a_handshake_that_does_not_end_is_given_up(stage, directory, authority):
         assert proxy.metrics().sum(FAILURES, listener="upstream", reason="timeout") == 2
 
 
-def test_an_upstream_that_speaks_no_tls_is_told_apart(stage, upstream, directory, authority):
+def test_an_upstream_without_tls_has_its_own_reason(stage, upstream, directory, authority):
     proxy = stage.proxy(f"localhost:{upstream.port}",
                         upstream={"tls": {"ca": authority.write_ca(directory)}})
     upstream.accepts = lambda connection: connection.send(b"HTTP/1.1 400 Bad\r\n\r\n") and False
@@ -255,7 +255,7 @@ def test_an_end_with_close_notify_is_a_whole_answer(stage, secure, directory, au
         assert client.call(key="k").decision == "replayed"
 
 
-def test_bytes_that_nobody_asked_for_close_an_idle_connection(stage, secure, directory, authority):
+def test_unsolicited_bytes_close_an_idle_connection(stage, secure, directory, authority):
     def talks_on(sock, number):
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         threading.Timer(0.1, lambda: sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nfor nobody")).start()

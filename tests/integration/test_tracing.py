@@ -1,4 +1,5 @@
-"""Traces: what the upstream is told, which spans a collector gets, and what happens without one."""
+"""Traces: the fields that the service gets, the spans that a collector gets, and what happens without a
+collector."""
 
 import re
 import threading
@@ -127,7 +128,7 @@ def test_a_request_without_a_trace_begins_one(proxy, upstream, collector):
 @pytest.mark.parametrize("bad", ["nonsense", SAMPLED.upper(), SAMPLED + "-x",
                                  f"00-{'0' * 32}-{PARENT}-01", f"ff-{TRACE}-{PARENT}-01"])
 def test_a_malformed_traceparent_begins_a_trace_without_the_old_state(proxy, upstream, collector,
-                                                                     bad):
+                                                                      bad):
     once(proxy.data, order("k", bad, tracestate="other=1"))
     server = collector.spans(4)[0]
     assert server.trace != TRACE and server.parent is None
@@ -205,7 +206,7 @@ def test_a_collector_that_is_away_costs_no_request(stage, upstream, collector):
     assert proxy.terminate() == 0
 
 
-def test_what_is_not_taken_now_is_sent_again(stage, upstream):
+def test_spans_that_are_not_accepted_are_sent_again(stage, upstream):
     collector = Collector(lambda number: 503 if number == 1 else 200)
     proxy = traced(stage, upstream, collector.endpoint)
     once(proxy.data, order("k", SAMPLED))

@@ -1,4 +1,4 @@
-"""A body that onceproxy cannot read and a service can is no way round a policy that asks it."""
+"""A body that the service can read and onceproxy cannot is no way around a policy that needs the body."""
 
 import gzip
 
@@ -42,7 +42,7 @@ def refused(answer, place):
     assert place in answer.json["detail"]
 
 
-def test_a_body_that_cannot_be_read_is_refused_and_the_place_told(stage, upstream):
+def test_a_body_that_cannot_be_read_is_refused_with_the_place(stage, upstream):
     proxy = stage.proxy(upstream, [dispatch()])
     for body, place in UNREADABLE.values():
         refused(send(proxy, body), place)
@@ -74,7 +74,7 @@ def test_json_that_does_not_say_so_is_known_by_its_beginning(stage, upstream):
         assert send(proxy, b"\n\t " + broken, headers).decision == "unreadable"
 
 
-def test_what_is_no_json_and_does_not_claim_to_be_meets_no_condition(stage, upstream):
+def test_a_body_that_is_not_json_and_not_declared_so_meets_no_condition(stage, upstream):
     proxy = stage.proxy(upstream, [dispatch()])
     for headers, body in [(JSON, b""), ({}, b"type=dispatch"), ({}, b"dispatch [1]"),
                           ({"Content-Type": "application/x-www-form-urlencoded"}, b"type=dispatch"),
@@ -113,7 +113,7 @@ def test_a_policy_may_let_it_pass_unprotected(stage, upstream, says):
     assert metrics.sum("onceproxy_unprotected_total", policy="orders", reason="unreadable") == 2
 
 
-def test_what_stands_for_a_missing_field_does_not_stand_for_an_unreadable_body(stage, upstream):
+def test_defaults_do_not_apply_to_an_unreadable_body(stage, upstream):
     fields = {"a default": [{"body": "/id", "default": "none"}],
               "another field": [{"body": "/id", "otherwise": {"header": "x-id"}}]}
     for target, fingerprint in enumerate(fields.values()):
@@ -123,7 +123,7 @@ def test_what_stands_for_a_missing_field_does_not_stand_for_an_unreadable_body(s
 
 
 @pytest.mark.parametrize("where", ["scope", "payload", "entity", "rate_limit", "override"])
-def test_every_place_where_a_policy_may_ask_the_body_is_held_to_it(stage, upstream, where):
+def test_every_use_of_the_body_by_a_policy_is_checked(stage, upstream, where):
     body = {"body": "/id"}
     asking = {
         "scope": {"scope": [body]},
@@ -152,7 +152,7 @@ def test_an_unreadable_body_concerns_no_policy_that_does_not_ask_it(stage, upstr
     ({"percent": 50}, "passed"),
     ({"mode": "shadow", "percent": 50}, "passed"),
 ])
-def test_who_is_not_enforced_for_all_refuses_nothing(stage, upstream, enforcement, decision):
+def test_a_policy_that_is_not_enforced_for_all_refuses_nothing(stage, upstream, enforcement, decision):
     proxy = stage.proxy(upstream, [dispatch(enforcement=enforcement)])
     answer = send(proxy, b'{"id":1,}')
     assert (answer.status, answer.decision) == (200, decision)

@@ -1,4 +1,4 @@
-"""Upgrades: a tunnel where no policy covers them, refused where one does."""
+"""Upgrades: a tunnel if no policy covers the request, refused otherwise."""
 
 import threading
 import time
@@ -104,7 +104,7 @@ def test_a_tunnel_in_use_ends_with_the_drain(stage):
         assert not busy.is_alive()
 
 
-def test_what_a_tunnel_took_comes_back(stage):
+def test_the_resources_of_a_tunnel_are_returned(stage):
     """As many tunnels as there may be upstream connections, one set after the other."""
     proxy = stage.proxy(stage.upstream(echo), upstream={"max_connections": 4})
     for _ in range(3):

@@ -1,4 +1,5 @@
-"""When the upstream fails: what is certain is said, what is not is held, and nothing is sent twice."""
+"""Failures of the service: certain outcomes are reported, unknown ones are held, and nothing is sent
+twice."""
 
 import threading
 
@@ -49,7 +50,7 @@ def test_an_uncovered_request_to_an_upstream_that_is_down_gets_502(stage):
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-def test_an_upload_that_nobody_takes_is_answered_before_its_end(stage, framing):
+def test_an_upload_that_is_not_read_is_answered_before_its_end(stage, framing):
     proxy = stage.proxy(stage.upstream(listening=False))
     with Client(proxy.data) as client:
         client.send(f"POST /uncovered HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n5\r\n".encode())
@@ -110,7 +111,7 @@ def test_an_unknown_outcome_is_held_for_an_operator_where_the_policy_says_so(sta
     assert upstream.executions["a"] == 1
 
 
-def test_a_slow_upstream_times_out_and_its_late_answer_reaches_nobody(stage):
+def test_a_slow_upstream_times_out_and_its_late_answer_reaches_no_client(stage):
     finish = threading.Event()
 
     def late(exchange):

@@ -1,4 +1,5 @@
-"""The upstream is a name with several addresses: each is tried, and what vanishes is left."""
+"""An upstream name with several addresses: each one is tried, and addresses that disappear are no longer
+used."""
 
 import shlex
 import shutil
@@ -53,7 +54,7 @@ def failures(proxy):
 
 
 @pytest.mark.parametrize("dead", ["127.0.0.2", "127.0.0.3"])
-def test_an_address_where_nobody_listens_is_passed_over(stage, hosts, dead):
+def test_an_address_where_no_process_listens_is_skipped(stage, hosts, dead):
     alive = {"127.0.0.2": "127.0.0.3", "127.0.0.3": "127.0.0.2"}[dead]
     upstream = stage.upstream(host=alive)
     hosts.say(dead, alive)

@@ -1,5 +1,5 @@
-"""Duplicates that wait: they get the first one's answer the moment it is there, and of those that
-wait for one that failed, exactly one takes over."""
+"""Duplicates that wait get the answer of the first request as soon as it exists. If the first request fails,
+exactly one of them takes over."""
 
 import threading
 
@@ -37,7 +37,7 @@ def test_fifty_requests_over_five_fingerprints_are_five_forwards(stage):
     assert upstream.executions == {f"alert-{n}": 1 for n in range(5)}
 
 
-def test_who_waits_holds_up_nobody_else(stage):
+def test_waiting_requests_delay_no_others(stage):
     finish = threading.Event()
 
     def handler(exchange):
@@ -89,7 +89,7 @@ def test_when_the_first_fails_exactly_one_takes_over(stage):
     assert sorted(bodies) == list(range(1, len(bodies) + 1))
 
 
-def test_a_wait_that_takes_too_long_is_told_in_flight(stage):
+def test_a_wait_that_takes_too_long_ends_with_in_flight(stage):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream, [policy(in_flight={"action": "wait", "timeout": "200ms"})])
@@ -116,7 +116,7 @@ def test_another_payload_does_not_wait(stage):
         assert first.read("POST").status == 200
 
 
-def test_whoever_waits_for_an_unknown_outcome_is_told_held(stage):
+def test_waiting_for_an_unknown_outcome_ends_with_held(stage):
     """The upstream breaks off: the operation may have happened, and nobody is let in."""
     broken = threading.Event()
 
@@ -140,7 +140,7 @@ def test_whoever_waits_for_an_unknown_outcome_is_told_held(stage):
     assert upstream.executions["alert-1"] == 1
 
 
-def test_who_waits_is_let_go_when_the_program_drains(stage):
+def test_waiting_requests_end_when_the_program_drains(stage):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream, [policy(in_flight=WAIT)])
@@ -157,7 +157,7 @@ def test_who_waits_is_let_go_when_the_program_drains(stage):
         assert proxy.wait() == 0
 
 
-def test_acknowledged_duplicates_are_told_that_it_is_under_way(stage):
+def test_acknowledged_duplicates_get_202(stage):
     finish = threading.Event()
     upstream = stage.upstream(executed_after(finish))
     proxy = stage.proxy(upstream, [policy(in_flight={"action": "acknowledge"})])

@@ -2,7 +2,8 @@
 # Gives the webhook a certificate where there is no cert-manager: makes an authority and a certificate, writes
 # the Secret, and the authority's certificate into the webhook's configuration. Run it again before the
 # certificate ends (--days, 365 by default); the pods take a new one without a restart. The authority's key is
-# not kept.
+# not kept, so each run makes another authority. The one before stays trusted beside it until the next run, as
+# the pods show their old certificate for up to a minute and a half.
 set -eu
 
 days=365
@@ -23,8 +24,16 @@ printf 'subjectAltName=DNS:%s.%s.svc\nextendedKeyUsage=serverAuth\n' "$name" "$n
 openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" \
   -extfile extensions -out tls.crt 2>/dev/null
 
-kubectl -n "$namespace" create secret tls "$name" --cert tls.crt --key tls.key \
-  --dry-run=client -o yaml | kubectl apply -f -
-bundle=$(base64 -w0 ca.crt)
+# The newest authority stands first, so the one before is the first of those that are there.
+kubectl get mutatingwebhookconfiguration "$name" -o 'jsonpath={.webhooks[0].clientConfig.caBundle}' >trusted
+openssl base64 -d -A -in trusted -out trusted.crt
+openssl x509 -in trusted.crt -out before.crt 2>/dev/null || : >before.crt
+bundle=$(cat ca.crt before.crt | openssl base64 -A)
+
+# Trust comes first: if this is refused, the webhook goes on with the certificate that it has.
 kubectl patch mutatingwebhookconfiguration "$name" --type json \
   -p "[{\"op\":\"add\",\"path\":\"/webhooks/0/clientConfig/caBundle\",\"value\":\"$bundle\"}]"
+kubectl -n "$namespace" create secret tls "$name" --cert tls.crt --key tls.key \
+  --dry-run=client -o yaml | kubectl apply -f -
+echo "The certificate ends: $(openssl x509 -in tls.crt -noout -enddate | cut -d= -f2)." \
+  "Run this again before; the alert OnceproxyCertificateEnds tells where the webhook is scraped."

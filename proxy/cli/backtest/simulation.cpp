@@ -79,7 +79,7 @@ void Simulation::ask(Moment now, Waiting waiting) {
   Record& record = records_[fingerprint];
   if (!record.claim && (record.state == State::none || record.expires <= now)) record = {};
   if (const auto decision = known(now, record, waiting.arrival)) {
-    // Whoever holds it will end, and be waited for; a payload that differs needs no waiting.
+    // The request that holds it will end, so this one waits; with another payload it need not wait.
     if (*decision == Decision::in_flight && waiting.until > now) {
       return wait(std::move(waiting));
     }

@@ -17,28 +17,29 @@ struct Finding {
   Health health = Health::ok;
   /// What was looked at, in a word: "store".
   std::string check;
-  std::string told;
+  /// What was found.
+  std::string message;
   /// What to do; empty where nothing is to be done.
-  std::string way_out;
+  std::string remedy;
 };
 
 class Findings {
  public:
   explicit Findings(std::string check) : check_(std::move(check)) {}
 
-  void ok(std::string told) { add(Health::ok, std::move(told), ""); }
-  void warn(std::string told, std::string way_out) {
-    add(Health::warn, std::move(told), std::move(way_out));
+  void ok(std::string message) { add(Health::ok, std::move(message), ""); }
+  void warn(std::string message, std::string remedy) {
+    add(Health::warn, std::move(message), std::move(remedy));
   }
-  void fail(std::string told, std::string way_out) {
-    add(Health::fail, std::move(told), std::move(way_out));
+  void fail(std::string message, std::string remedy) {
+    add(Health::fail, std::move(message), std::move(remedy));
   }
   bool empty() const { return all_.empty(); }
   std::vector<Finding> take() { return std::move(all_); }
 
  private:
-  void add(Health health, std::string told, std::string way_out) {
-    all_.push_back({health, check_, std::move(told), std::move(way_out)});
+  void add(Health health, std::string message, std::string remedy) {
+    all_.push_back({health, check_, std::move(message), std::move(remedy)});
   }
 
   const std::string check_;

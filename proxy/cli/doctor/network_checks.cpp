@@ -130,6 +130,7 @@ std::vector<Finding> check_ports(const config::Settings& settings, bool runs) {
     check_port("listen", listen, runs, out);
   }
   if (settings.telemetry) check_port("telemetry", *settings.telemetry, runs, out);
+  if (settings.envoy) check_port("envoy", *settings.envoy, runs, out);
   if (settings.admin) check_port("admin", *settings.admin, runs, out);
   return out.take();
 }

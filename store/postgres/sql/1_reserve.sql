@@ -234,6 +234,12 @@ BEGIN
         v_locking := false;
         CONTINUE again;
       END IF;
+      -- The fence was drawn before the row was there. A reservation that came and went meanwhile may
+      -- have a later one; where nobody has drawn one since, none has.
+      IF (SELECT last_value FROM fences) <> o_number THEN
+        o_number := nextval('fences');
+        UPDATE operations SET fence = o_number WHERE fingerprint = p_fingerprint;
+      END IF;
     END IF;
     IF p_turn IS NOT NULL THEN
       UPDATE entities

@@ -1,4 +1,4 @@
-"""Right answers of a service, of every kind that the program treats in a way of its own."""
+"""Valid answers of a service, one of each kind that the program treats differently."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Runs cases, many at once, until there are enough, and collects what broke a claim."""
+"""Runs cases, many at once, and collects those that failed a check."""
 
 import asyncio
 import random

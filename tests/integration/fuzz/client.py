@@ -1,4 +1,4 @@
-"""A client's connection that plays a script and keeps what comes back."""
+"""A client's connection that plays a script and records what it receives."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The client's side: what arrives at the data port, in front of a service that behaves."""
+"""Cases for the data port, in front of a service that behaves correctly."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Changes to bytes that are likely to matter to whoever reads HTTP."""
+"""Changes to bytes that are likely to matter to a parser of HTTP."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The operator's side: what arrives at the admin port and at the telemetry port."""
+"""Cases for the admin port and the telemetry port."""
 
 import json
 

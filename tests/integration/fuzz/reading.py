@@ -1,5 +1,4 @@
-"""Reading everything that came on a client's connection: nothing but whole answers, and at the end
-perhaps a part of one."""
+"""Parses everything that a client received: complete answers only, and at the end possibly a part of one."""
 
 from harness.message import Incomplete, Malformed, parse_head, parse_response
 

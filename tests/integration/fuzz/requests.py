@@ -1,4 +1,4 @@
-"""Right requests, of every kind that the data port treats in a way of its own."""
+"""Valid requests, one of each kind that the data port treats differently."""
 
 import gzip
 import json

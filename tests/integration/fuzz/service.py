@@ -1,5 +1,5 @@
-"""The service behind the program, for thousands of connections on one event loop. It reads strictly:
-a request that is not well-formed is a fault of the program. What it answers is planned elsewhere."""
+"""The service behind the program, for thousands of connections on one event loop. It parses strictly: a
+request that is not well-formed is a fault of the program. Its answers are planned elsewhere."""
 
 import asyncio
 from dataclasses import dataclass

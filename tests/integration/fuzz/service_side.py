@@ -1,4 +1,4 @@
-"""The service's side: right requests from clients, and answers of a service that does anything."""
+"""Cases for the service's side: valid requests from clients, and any answers of the service."""
 
 import random
 import re
@@ -52,7 +52,7 @@ def verdict(exchange):
     """What the service's bytes are: an answer that the client must get, "bad" or "unclear"."""
     script, request = exchange.plan.script, exchange.request
     late = sum(pause for _, pause in script.pieces) >= LATE
-    # Behind bytes that nobody asked for, no one can tell which answer belongs to what.
+    # After unsolicited bytes it is not known which answer belongs to which request.
     if not exchange.clean or not exchange.sent or script.ending is Ending.RESET or late:
         return "unclear"
     data, closed = script.data, script.ending is Ending.FINISH

@@ -1,5 +1,5 @@
-"""What the integration tests are made of: the real program, an upstream that does exactly what a
-test says, and clients that send exact bytes and accept only exact HTTP."""
+"""What the integration tests share: the program as a process, a service that does exactly what a test says,
+and clients that send exact bytes and accept only valid HTTP."""
 
 from .client import Client, crowd
 from .config import policy, settings

@@ -1,4 +1,4 @@
-"""Configurations as dictionaries: what every test needs, and what this one changes."""
+"""Configurations as dictionaries: common defaults, and the changes of a test."""
 
 import copy
 

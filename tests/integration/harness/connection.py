@@ -1,4 +1,4 @@
-"""The upstream's end of a connection: what the proxy sent on it, read strictly."""
+"""The service's end of a connection: what the proxy sent on it, parsed strictly."""
 
 import re
 import socket

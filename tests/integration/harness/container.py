@@ -31,6 +31,7 @@ class Container:
         self.lines = None
         self.exit_codes = []
         self.hook_codes = []  # of its preStop, where that is a command
+        self.asked = 0        # by probes
         self.killed = []      # why: "startup", "liveness", "grace period"
         self.started = threading.Event()
         self.ended = threading.Event()
@@ -59,6 +60,7 @@ class Container:
                   self.spec.get("volumeMounts", [])}
         mapped = []
         for word in command:
+            word = self.pod.addresses.get(word) or self._listening(word) or word
             for path, directory in mounts.items():
                 if word == path or word.startswith(path + "/"):
                     word = str(directory) + word[len(path):]
@@ -142,6 +144,7 @@ class Container:
 
     def asks(self, probe):
         """Whether a probe of the manifest succeeds now."""
+        self.asked += 1
         if "exec" in probe:
             try:
                 return subprocess.run(self.inside(probe["exec"]["command"]), capture_output=True,
@@ -163,7 +166,16 @@ class Container:
     def address(self, port):
         """Where a port of the manifest is reached; None while nobody listens there."""
         number = next(each["containerPort"] for each in self.spec["ports"] if each["name"] == port)
-        listener = self.pod.listeners[number]
+        return self._bound(self.pod.listeners[number])
+
+    def _listening(self, word):
+        """Where a command finds an address of the pod's loopback; None where it is none."""
+        match = re.fullmatch(r"127\.0\.0\.1:(\d+)", word)
+        listener = match and self.pod.listeners.get(int(match[1]))
+        bound = listener and self._bound(listener)
+        return bound and f"{bound[0]}:{bound[1]}"
+
+    def _bound(self, listener):
         for line in reversed(self.lines.json() if self.lines else []):
             if line.get("message") == "listening" and line["listener"] == listener:
                 host, _, real = line["address"].rpartition(":")

@@ -1,8 +1,6 @@
-"""Judges a history: was each key's operation done exactly once, as far as that is promised?
-
-It errs on the side of the program where the moments are not known exactly: an execution ends when
-the service begins to answer, and a process lives at least until it is about to be killed.
-"""
+"""Checks a history: was the operation of each key executed exactly once, as far as that is promised? If the
+exact moments are unknown, the check is in favour of the program: an execution ends when the service begins to
+answer, and a process lives at least until just before it is killed."""
 
 import itertools
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""System calls of the program that fail when a test says so: faults.c, preloaded."""
+"""Makes system calls of the program fail when a test says so (faults.c, preloaded)."""
 
 import struct
 

@@ -1,4 +1,5 @@
-"""A right program, imagined: histories as it would leave them behind, in no time."""
+"""A simulation of a correct program: it makes the histories that such a program would leave, without running
+it."""
 
 import random
 

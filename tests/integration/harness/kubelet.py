@@ -66,6 +66,7 @@ class Pod:
         self.gone = threading.Event()
         self.liveness_goes_on = liveness_goes_on
         self.listeners = {}
+        self.addresses = {}
         self.socket = self.directory / "service"
         self.program = program
         self._write_config(changes or {})
@@ -99,6 +100,7 @@ class Pod:
         mounted = {mount["mountPath"]: mount["name"] for mount in mounts}
         for key, address in (("data", config["listen"]), ("telemetry", config["telemetry"]["listen"])):
             self.listeners[int(address.rpartition(":")[2])] = key
+        self.addresses[config["admin"]["listen"]] = f"unix:{self.directory}/admin"
         config["listen"] = config["telemetry"]["listen"] = "127.0.0.1:0"
         config["admin"]["listen"] = f"unix:{self.directory}/admin"
         config["upstream"]["address"] = f"unix:{self.socket}"

@@ -1,5 +1,5 @@
-"""What tests of manifests have in common: the tools, the pods in a list of documents, and the restricted
-Pod Security Standard."""
+"""What the tests of manifests share: the tools, the pods in a list of documents, and the restricted Pod
+Security Standard."""
 
 import os
 import pathlib

@@ -44,11 +44,12 @@ wal_keep_size = 64MB
 max_wal_size = 96MB
 min_wal_size = 32MB
 wal_receiver_status_interval = 1s
+wal_retrieve_retry_interval = 200ms
 log_min_messages = warning
 logging_collector = off
 """
 
-# The role `secured` needs its password, and nobody else needs one.
+# Only the role `secured` needs a password.
 HBA = """host all secured 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust

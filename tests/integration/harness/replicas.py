@@ -1,7 +1,9 @@
-"""Several processes of the program on one database, a crowd of clients that ask all of them, and a
-service that tells what it was asked to do."""
+"""Several processes of the program on one database, many clients that send requests to all of them, and a
+service that records what it was asked to do."""
 
+import concurrent.futures
 import contextlib
+import itertools
 import random
 import threading
 import time
@@ -167,9 +169,13 @@ def ask(client, history, key, life, note=lambda operation: None):
     return operation
 
 
-def ask_all(replicas, history, keys):
-    """Every key once more, each of a process by turns; what came of it."""
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(proxy.data)) for proxy in replicas]
-        return [ask(clients[n % len(clients)], history, key, replicas.lives[n % len(clients)])
-                for n, key in enumerate(keys)]
+def ask_all(replicas, history, keys, clients=12):
+    """Every key once more, by several clients at once, which share the processes; what came of it."""
+
+    def ask_some(first):
+        at = first % len(replicas)
+        with Client(replicas.proxies[at].data) as client:
+            return [ask(client, history, key, replicas.lives[at]) for key in keys[first::clients]]
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as threads:
+        return list(itertools.chain(*threads.map(ask_some, range(clients))))

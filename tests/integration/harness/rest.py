@@ -1,8 +1,6 @@
-"""What a process at rest must have given back: the claim that is made after every test.
-
-A request takes slots, turns, reservations, sockets and memory. Whatever became of it, they come
-back: those that do not are lost until the process ends, and a few hundred of them end its service.
-"""
+"""The check after every test that an idle process has returned what requests took: slots, turns,
+reservations, sockets and memory. Whatever is not returned is lost until the process ends, and a few hundred
+such losses would make it refuse requests."""
 
 import collections
 import os

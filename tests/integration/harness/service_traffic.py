@@ -1,4 +1,5 @@
-"""Clients of a Service whose pods come and go: which pods it leads to, and what the clients are told."""
+"""Clients of a Service whose pods come and go: which pods it leads to, and the answers that the clients
+get."""
 
 import random
 import threading

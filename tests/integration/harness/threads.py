@@ -1,4 +1,4 @@
-"""Threads of the program that hang."""
+"""Stops single threads of the program."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""A wall clock that a test turns, and a machine that it boots: wall_clock.c, preloaded."""
+"""A wall clock that a test sets, and a simulated boot of the machine (wall_clock.c, preloaded)."""
 
 import struct
 import uuid

@@ -31,7 +31,7 @@ TEST_CASE("Listeners that do not meet are fine") {
 
 TEST_CASE("The data port is no unix socket") {
   const std::string words =
-      "the data port is TCP alone; unix:/path is for upstream, admin and telemetry";
+      "the data port is TCP alone; unix:/path is for upstream, admin, telemetry and envoy";
   CHECK(with("\"unix:/a\"", "b:1") == Texts{"listen: " + words});
   CHECK(with("[\"a:1\", \"unix:/a\"]", "b:1") == Texts{"listen[1]: " + words});
 }

@@ -27,7 +27,7 @@ TEST_CASE("An address is a host and a port, or a unix socket") {
   CHECK(socket->text() == "unix:/run/a.sock");
 }
 
-TEST_CASE("What is no address says what is missing") {
+TEST_CASE("An address that is not valid is refused with the missing part") {
   const auto wrong = [](const std::string& text) { return parse_address(text).error(); };
   const std::string expected =
       "expected an address such as 127.0.0.1:8080, [::1]:8080 or unix:/path, found ";

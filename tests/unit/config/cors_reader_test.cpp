@@ -78,7 +78,7 @@ TEST_CASE("Every page in the world cannot act with credentials") {
   CHECK(wrong("{origins: any, credentials: false}").empty());
 }
 
-TEST_CASE("What cannot be exposed or remembered is refused") {
+TEST_CASE("CORS fields and times that are not valid are refused") {
   CHECK(wrong("{origins: any, expose: [\"*\"]}").size() == 1);
   CHECK(wrong("{origins: any, expose: [\"a b\"]}").size() == 1);
   CHECK(wrong("{origins: any, max_age: 25h}").size() == 1);

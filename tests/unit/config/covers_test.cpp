@@ -67,7 +67,7 @@ TEST_CASE("A policy that some request still reaches is fine") {
                 "where: [{body: /t, otherwise: {body: /u}, equals: a}]"));
 }
 
-TEST_CASE("What a policy with a broken match would hide is not said") {
+TEST_CASE("A policy with a broken match is not reported as hiding another one") {
   const std::string second =
       "- {name: b, fingerprint: client_key, scope: shared, match: {path: /b}}\n";
   const auto found = [&](const std::string& first) {

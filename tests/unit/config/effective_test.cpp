@@ -26,7 +26,7 @@ std::string at(Json json, std::initializer_list<const char*> path) {
   return json_text(*value);
 }
 
-TEST_CASE("what is left out is shown with its default, in whole sections too") {
+TEST_CASE("absent keys and sections are shown with their defaults") {
   const Json json = shown("limits: {headers: 7}\n");
   CHECK(at(json, {"limits", "headers"}) == "7");
   CHECK(at(json, {"limits", "body_bytes"}) == "\"1MiB\"");
@@ -37,13 +37,28 @@ TEST_CASE("what is left out is shown with its default, in whole sections too") {
   CHECK(at(json, {"policies"}) == "[]");
 }
 
-TEST_CASE("what is off where it is left out stays out") {
+TEST_CASE("sections that are off by default are not shown") {
   const Json json = shown(with_policy(""));
   for (const char* name : {"admin", "telemetry", "tracing"}) CHECK(at(json, {name}) == "absent");
   for (const char* name : {"entity", "rate_limit"}) {
     CHECK(at(json, {"policies", "0", name}) == "absent");
   }
   CHECK(at(json, {"upstream", "tls"}) == "absent");
+}
+
+TEST_CASE("a delivery has the defaults that mean something beside its other keys") {
+  const Json listeners = shown(
+      with_policy("delivery: {listeners: [{name: a, address: \"h:1\", headers: {X-Key: abc}}]}"));
+  CHECK(at(listeners, {"policies", "0", "delivery", "acknowledge"}) == "\"stored\"");
+  CHECK(at(listeners, {"policies", "0", "delivery", "acknowledge_timeout"}) == "absent");
+  CHECK(at(listeners, {"policies", "0", "delivery", "attempts"}) == "absent");
+  CHECK(at(listeners, {"policies", "0", "delivery", "listeners", "0", "attempts"}) == "8");
+  CHECK(at(listeners, {"policies", "0", "delivery", "listeners", "0", "headers", "X-Key"}) ==
+        "\"[redacted]\"");
+  const Json upstream = shown(with_policy("delivery: {to: upstream, acknowledge: all}"));
+  CHECK(at(upstream, {"policies", "0", "delivery", "attempts"}) == "8");
+  CHECK(at(upstream, {"policies", "0", "delivery", "acknowledge_timeout"}) == "\"10s\"");
+  CHECK(at(shown(with_policy("")), {"policies", "0", "delivery"}) == "absent");
 }
 
 TEST_CASE("a policy has its defaults, those that follow from other keys included") {
@@ -68,7 +83,7 @@ TEST_CASE("a preset's keys are shown, and an override has only its own") {
   CHECK(at(one, {"policies", "0", "overrides", "0", "lease"}) == "absent");
 }
 
-TEST_CASE("what load reads of what is shown is what it read of the file") {
+TEST_CASE("the shown configuration loads to the same settings as the file") {
   const std::string yaml = with_policy("match: {path: /a}\nentity: {type: a, id: [{body: /a}]}");
   const std::string filled = json_text(shown(yaml), 2);
   const auto again = load(filled, "g.yaml", environment_of());

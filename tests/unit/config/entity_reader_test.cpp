@@ -51,7 +51,7 @@ TEST_CASE("Every key of an entity is read") {
   CHECK(entity.unless_closed);
 }
 
-TEST_CASE("What an entity cannot be is refused") {
+TEST_CASE("Entities that are not valid are refused") {
   const std::string ride = "{type: ride, id: [{path: ride}], ";
   CHECK(wrong("{type: Ride, id: [{path: ride}]}") ==
         Texts{"entity.type: \"Ride\" is not a valid name: 1 to 63 of a-z, 0-9 and -"});

@@ -39,7 +39,7 @@ TEST_CASE("A variable's value is not looked into again") {
   CHECK(substituted("${X}", {{"X", "${Y}"}}) == "${Y}");
 }
 
-TEST_CASE("What is no variable says how one is written") {
+TEST_CASE("Text that is not a valid variable is refused with the correct form") {
   CHECK(
       substituted("${}") ==
       "! \"\" is not a variable name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${");

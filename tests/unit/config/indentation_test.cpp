@@ -53,7 +53,7 @@ TEST_CASE("A key that stands a level too high or too low is told to be indented 
         Texts{"log: expected a map, found nothing; its keys are indented below it"});
 }
 
-TEST_CASE("What is broken otherwise is not blamed on the indentation") {
+TEST_CASE("Other errors of syntax are not reported as wrong indentation") {
   CHECK(said("log: {level: a: b}\n").at(0).find("indentation is wrong") == std::string::npos);
   CHECK(said("limits:\n  # a comment\n\n  headers: 10\n") == Texts{});
   CHECK(said("policies: [\n").at(0).find("not closed") != std::string::npos);

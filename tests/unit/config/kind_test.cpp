@@ -43,7 +43,8 @@ TEST_CASE("Half a key names the whole ones") {
 
 TEST_CASE("A key that is like no other lists what is known") {
   CHECK(problems("log: {zzzzzzzz: 1}") ==
-        Texts{"log.zzzzzzzz: unknown key \"zzzzzzzz\"; known here: level, format or capture"});
+        Texts{"log.zzzzzzzz: unknown key \"zzzzzzzz\"; known here: level, format, access_format or "
+              "capture"});
   CHECK(problems("log: {level:info}") ==
         Texts{"log.level:info: unknown key \"level:info\"; a space is missing after the colon"});
 }

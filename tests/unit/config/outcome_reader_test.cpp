@@ -9,7 +9,7 @@ namespace {
 using policies::classify;
 using policies::Verdict;
 
-TEST_CASE("What a status says by default is as config/REFERENCE.md has it") {
+TEST_CASE("Statuses have the default meanings of config/REFERENCE.md") {
   const auto rules = loaded_policy("").outcome;
   for (const int status : {307, 308, 401, 407, 408, 412, 417, 421, 425, 428, 429, 500, 503, 599}) {
     CHECK(classify(rules, status) == Verdict::release);
@@ -120,8 +120,10 @@ TEST_CASE("Rules that cannot be meant are refused") {
   CHECK(wrong("{where: {body: /a, present: true, default: x}, is: release}") ==
         Texts{"outcome.rules[0].where.present: a field with a default is always there; leave "
               "`default` out"});
-  CHECK(wrong("{where: {content: true, present: true}, is: release}") ==
-        Texts{"outcome.rules[0].where.present: `content: true` is always there; ask what it is"});
+  CHECK(
+      wrong("{where: {content: true, present: true}, is: release}") ==
+      Texts{
+          "outcome.rules[0].where.present: `content: true` is always present; compare its value"});
   CHECK(wrong("{where: {status: 409}, is: release}, {where: [{status: 409}, {body: /a, present: "
               "true}], is: complete}") ==
         Texts{"outcome.rules[1]: never applies: rules[0] applies to the same answers and stands "

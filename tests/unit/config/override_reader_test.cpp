@@ -50,7 +50,7 @@ TEST_CASE("Every key that says what becomes of an operation can be overridden") 
   CHECK(policy.on_store_error == policies::OnStoreError::forward);
 }
 
-TEST_CASE("What an override does not name is the policy's, wherever the policy names it") {
+TEST_CASE("Keys that an override does not set come from the policy, wherever they stand in it") {
   const std::string own =
       "namespace: n\nmatch: {path: /a}\nfingerprint: [{client_key: k}]\nlease: 7s\nwindow: 8s\n"
       "outcome: {release: [409]}\nrate_limit: {limit: 3, per: 1h}\n"
@@ -134,7 +134,7 @@ TEST_CASE("An override replaces something, and nothing that is the policy's alon
     CHECK(wrong("[{" + critical + ", " + key + ": {}}]",
                 "fingerprint: client_key\nscope: shared\n") ==
           Texts{"overrides[0]." + key + ": `" + key +
-                "` is the policy's and cannot be overridden; what can is " + can});
+                "` cannot be overridden; an override may contain " + can});
   }
   CHECK(wrong("[{" + critical + ", windw: 5s}]") ==
         Texts{"overrides[0].windw: unknown key \"windw\"; did you mean \"window\"?"});

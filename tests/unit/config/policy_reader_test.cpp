@@ -67,7 +67,7 @@ TEST_CASE("A lease is a time, or follows how long the policy's forwards take") {
   CHECK(by_default.adaptive_lease->max == 5min);
 }
 
-TEST_CASE("What becomes of an unreadable body is what becomes of a missing field, unless said") {
+TEST_CASE("on_unreadable defaults to the value of on_missing") {
   using policies::OnMissing;
   CHECK(loaded_policy("on_missing: pass").on_unreadable == OnMissing::pass);
   CHECK(loaded_policy("on_missing: pass\non_unreadable: reject").on_unreadable ==

@@ -17,7 +17,7 @@ TEST_CASE("A URL of libpq's is accepted in every form that names a host") {
   }
 }
 
-TEST_CASE("What is wrong with a URL is said with the remedy") {
+TEST_CASE("A URL that is not valid is reported with the remedy") {
   const auto wrong = [](std::string_view url) { return not_a_postgres_url(url).value_or("good"); };
   CHECK(wrong("mysql://db/x") ==
         "is not a URL such as postgresql://onceproxy@db.example/onceproxy");

@@ -192,7 +192,7 @@ TEST_CASE("A preset that is none is one problem") {
             "twilio, json-rpc or mcp, found a list"});
 }
 
-TEST_CASE("What does not go with a preset is told where the preset is named") {
+TEST_CASE("A conflict with a preset is reported at the place of the preset") {
   const std::string yaml = "policies:\n- name: p\n  match: {methods: [GET]}\n  preset: stripe\n";
   const auto result = load(head + yaml, "f.yaml", environment_of());
   REQUIRE(!result);

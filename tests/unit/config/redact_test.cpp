@@ -22,7 +22,7 @@ TEST_CASE("a configuration is shown as it is written, numbers and flags as such"
         R"("policies":[{"name":"a","payload":[{"method":true}],"x":"1.0","y":"5"}]})");
 }
 
-TEST_CASE("what a variable was put into is not shown, and a default from the file is") {
+TEST_CASE("a value from an environment variable is not shown; a default in the file is") {
   CHECK(shown("a: ${SET}\nb: x-${SET}-y\nc: ${UNSET:-d}\nd: ${EMPTY:-e}\n") ==
         R"({"a":"[redacted]","b":"x-[redacted]-y","c":"d","d":"e"})");
 }
@@ -36,7 +36,7 @@ TEST_CASE("the values of header fields are not shown, wherever they stand") {
         R"("limits":{"headers":100}})");
 }
 
-TEST_CASE("what a header, a cookie or a query parameter is compared with is not shown") {
+TEST_CASE("values that headers, cookies or query parameters are compared with are not shown") {
   CHECK(shown("- {header: x-token, equals: s3cret}\n- {cookie: c, in: [s3cret, t]}\n"
               "- {query: q, regex: s.*}\n- {header: h, default: s3cret, lower: true}\n"
               "- {body: /type, equals: dispatch}\n") ==
@@ -52,7 +52,7 @@ TEST_CASE("a URL that carries a password is not shown") {
         R"({"a":"postgres://me:[redacted]@host/db","b":"https://host/path","c":"[redacted]"})");
 }
 
-TEST_CASE("what is no document is null") {
+TEST_CASE("text that is not valid YAML is shown as null") {
   CHECK(shown("{") == "null");
 }
 

@@ -61,7 +61,7 @@ TEST_CASE("the reference tells syntax, type, unit, default and version of a key"
                          "| Unit | `ms`, `s`, `m`, `h` or `d`, always written |\n"
                          "| Default | `1s` |\n"
                          "| Since | 0.1.0 |\n\n"
-                         "How long a connection may take") != std::string::npos);
+                         "How long connecting may take") != std::string::npos);
 }
 
 TEST_CASE("a key may have come with a later version, whatever its kind says beside") {

@@ -4,7 +4,7 @@
 namespace onceproxy::config {
 namespace {
 
-TEST_CASE("What is kept of a response has bounds, and names in lower case") {
+TEST_CASE("replay has limits, and lower-case names of fields") {
   const auto rules = loaded_policy("replay: {max_body: 1KiB, drop_headers: [X-A]}").replay;
   CHECK(rules.body_bytes_max == 1024);
   CHECK(rules.drop_headers == Texts{"x-a"});
@@ -48,7 +48,7 @@ TEST_CASE("A place that is none, or several, is refused") {
   CHECK(policy_problems("replay: {set: []}").size() == 1);
 }
 
-TEST_CASE("What is put into an answer is held to the rules of every selector") {
+TEST_CASE("Selectors of replay.set follow the rules of all selectors") {
   const Texts found = policy_problems("replay: {set: [{at: /id, from: {path: ride}}]}");
   REQUIRE(found.size() == 1);
   CHECK(found[0].starts_with("replay.set[0].from.path: the path captures nothing"));

@@ -48,7 +48,8 @@ TEST_CASE("Modifiers are read") {
   CHECK(!selector("{body: /a}").round);
 }
 
-TEST_CASE("What looks inside a field is read, and stands in its text in the order it applies in") {
+TEST_CASE(
+    "decode, json, capture and take are read, and are listed in the order in which they apply") {
   const auto message = selector(
       "{body: /data, capture: \"^(.)\", sort: true, json: /a/*, decode: base64, default: x}");
   CHECK(message.text == "body: /data, decode: base64, json: /a/*, capture: ^(.)");
@@ -91,7 +92,7 @@ TEST_CASE("An XPath expression is compiled, and what is wrong with it is told wh
               "alone, which matches in every namespace"});
 }
 
-TEST_CASE("What looks inside a field has to make sense there") {
+TEST_CASE("Keys that look inside a field are refused if they do not fit its source") {
   CHECK(wrong("{header: a, take: [/a]}") ==
         Texts{"fingerprint[0].take: `take` makes no sense with `header`"});
   CHECK(wrong("{body: /a, except: [/a]}") ==
@@ -111,7 +112,7 @@ TEST_CASE("What looks inside a field has to make sense there") {
         Texts{"fingerprint[0].decode: `decode` makes no sense with `client_key`"});
 }
 
-TEST_CASE("What looks inside a field is checked as it is read") {
+TEST_CASE("Values of keys that look inside a field are checked") {
   CHECK(wrong("{body: /a, decode: gzip}") ==
         Texts{"fingerprint[0].decode: expected base64 or percent, found \"gzip\""});
   CHECK(wrong("{body: /a, json: b}") ==
@@ -178,7 +179,7 @@ TEST_CASE("A modifier that makes no sense for the source is refused") {
         Texts{"fingerprint[0].default: `default` makes no sense with `client_key`"});
 }
 
-TEST_CASE("What no request can carry is refused") {
+TEST_CASE("Names that no request can contain are refused") {
   CHECK(wrong("{header: \"a b\"}") ==
         Texts{"fingerprint[0].header: \"a b\" is not a valid header name"});
   CHECK(wrong("{header: Onceproxy-Fence}") ==
@@ -258,7 +259,7 @@ TEST_CASE("A field that is always there, or has a default, has nothing to be rea
               "would never be read; write `default` into the last `otherwise`"});
 }
 
-TEST_CASE("What is read otherwise is a selector of its own, and another one") {
+TEST_CASE("otherwise takes a complete selector that differs from the first one") {
   CHECK(wrong("{header: a, otherwise: b}") ==
         Texts{"fingerprint[0].otherwise: expected a map, found \"b\""});
   CHECK(wrong("{header: a, otherwise: {lower: true}}").size() == 1);

@@ -126,7 +126,7 @@ TEST_CASE("The time that unused connections are kept may be zero, with or withou
   CHECK(problems_in(with("25h")).size() == 1);
 }
 
-TEST_CASE("What a file cannot do without is said") {
+TEST_CASE("Required keys that are missing are reported") {
   CHECK(problems_in("workers: 1") == Texts{"`listen` is missing", "`upstream` is missing"});
   CHECK(problems_in("listen: a:0\nupstream: {}") == Texts{"upstream: `address` is missing"});
   CHECK(problems_in("listen: []\nupstream: {address: \"a:1\"}") ==

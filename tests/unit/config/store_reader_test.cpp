@@ -51,7 +51,7 @@ TEST_CASE("There is one store") {
   CHECK(problems("store: {postgres: {}}\n") == Texts{"store.postgres: `url` is missing"});
 }
 
-TEST_CASE("What PostgreSQL would refuse is refused here") {
+TEST_CASE("Settings that PostgreSQL would refuse are refused") {
   const auto wrong = [](const std::string& keys) { return problems(postgres_with(keys)); };
   CHECK(wrong(", schema: pg_x") ==
         Texts{"store.postgres.schema: \"pg_x\" is reserved by PostgreSQL; choose another schema"});

@@ -40,7 +40,7 @@ TEST_CASE("Client certificates are required once somebody is trusted to issue th
   CHECK(tls("min_version: \"1.3\"").version_min == tls::Version::tls_1_3);
 }
 
-TEST_CASE("What is missing or does nothing in a listener's TLS is told") {
+TEST_CASE("Missing and useless keys of a listener's TLS are reported") {
   CHECK(wrong("{address: \"a:443\", tls: {certificate: c}}") ==
         Texts{"listen.tls: `key` is missing"});
   CHECK(wrong("{tls: {certificate: c, key: k}}") == Texts{"listen: `address` is missing"});
@@ -89,7 +89,7 @@ TEST_CASE("The upstream's certificate must be for its host unless another name i
   CHECK(upstream("unix:/run/orders", "{server_name: orders}"));
 }
 
-TEST_CASE("What is missing in the upstream's TLS is told") {
+TEST_CASE("Missing keys of the upstream's TLS are reported") {
   const auto texts = [](const std::string& address, const std::string& tls) {
     return problems_in("listen: a:1\nupstream: {address: \"" + address + "\", tls: " + tls + "}\n");
   };

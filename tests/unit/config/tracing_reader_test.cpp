@@ -61,7 +61,7 @@ TEST_CASE("An endpoint is a whole URL without a user") {
               "a collector beside onceproxy sign in"});
 }
 
-TEST_CASE("What tracing cannot do without is said, and so is what it does not know") {
+TEST_CASE("Missing and unknown keys of tracing are reported") {
   CHECK(problems("tracing: {}") == Texts{"tracing: `endpoint` is missing"});
   CHECK(problems("tracing: {endpoint: \"http://a\", service_name: \"\"}") ==
         Texts{"tracing.service_name: \"\" is not a valid name; it has 1 to 255 bytes"});

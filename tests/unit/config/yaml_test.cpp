@@ -92,7 +92,7 @@ TEST_CASE("A byte order mark is skipped and moves no column") {
   CHECK(result.error()[0].source == "nope: 1");
 }
 
-TEST_CASE("What is not UTF-8 is refused with its place") {
+TEST_CASE("Text that is not UTF-8 is refused with its place") {
   const auto at = [](const std::string& text) {
     const auto result = load(text, "f.yaml", environment_of());
     REQUIRE(!result);
@@ -130,7 +130,7 @@ TEST_CASE("A syntax error says where, and often what to do") {
         Texts{"not valid YAML: end of map flow not found; inside [ ] and { }, a value with braces "
               "must be quoted"});
   CHECK(problems("log: {level: info\n") ==
-        Texts{"not valid YAML: what is opened here is not closed"});
+        Texts{"not valid YAML: a quote or bracket that is opened here is not closed"});
 }
 
 TEST_CASE("Something opened and not closed is shown where it is opened") {
@@ -142,9 +142,9 @@ TEST_CASE("Something opened and not closed is shown where it is opened") {
 
 TEST_CASE("Tags are refused") {
   CHECK(problems("workers: !!int 5\n") ==
-        Texts{"workers: tags are not supported; leave out what begins with '!'"});
+        Texts{"workers: tags are not supported; remove the word that begins with '!'"});
   CHECK(problems("log: !x {level: info}\n") ==
-        Texts{"log: tags are not supported; leave out what begins with '!'"});
+        Texts{"log: tags are not supported; remove the word that begins with '!'"});
 }
 
 TEST_CASE("A key is a word") {

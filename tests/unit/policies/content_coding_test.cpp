@@ -89,7 +89,7 @@ TEST_CASE("unknown codings and broken data decode to nothing") {
   }
 }
 
-TEST_CASE("what decodes to more than the bound decodes to nothing") {
+TEST_CASE("data that decodes to more than the limit gives nothing") {
   const std::string text(100'000, 'x');
   CHECK(decoded({"gzip"}, gzip(text), text.size()) == text);
   CHECK_FALSE(decoded({"gzip"}, gzip(text), text.size() - 1));

@@ -28,7 +28,7 @@ TEST_CASE("white space between the characters of base64 does not count") {
   CHECK(decode_base64("Zg =\n= ") == std::string("f"));
 }
 
-TEST_CASE("what is not base64 is told with its place") {
+TEST_CASE("text that is not base64 is reported with its place") {
   const auto place = [](const char* text) { return decode_base64(text).error(); };
   CHECK(place("Zm9*") == 3);
   CHECK(place("Zg==Zg==") == 4);

@@ -56,7 +56,7 @@ std::string why_unreadable(std::string body, std::string type = "", std::string 
 
 }  // namespace
 
-TEST_CASE("what is no JSON and does not claim to be is readable") {
+TEST_CASE("a body that is not JSON and not declared as JSON is readable") {
   CHECK(why_unreadable("") == "readable");
   CHECK(why_unreadable("", "application/json") == "readable");
   CHECK(why_unreadable("", "application/json", "gzip") == "readable");
@@ -69,7 +69,7 @@ TEST_CASE("what is no JSON and does not claim to be is readable") {
   CHECK(why_unreadable("7", "application/json") == "readable");
 }
 
-TEST_CASE("what says that it is JSON, or begins like it, and is not valid is unreadable") {
+TEST_CASE("a body that is declared as JSON, or begins like it, and is not valid is unreadable") {
   CHECK(why_unreadable(R"({"id":"e1","cpu":NaN})") ==
         "The body is not valid JSON: a JSON value is missing at byte 17.");
   const std::string twice = R"({"a":1,"a":1})";

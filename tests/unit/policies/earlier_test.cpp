@@ -54,7 +54,7 @@ const std::string upload =
 
 }  // namespace
 
-TEST_CASE("what is read as it always was has no earlier digests") {
+TEST_CASE("there are no earlier digests if reading has not changed") {
   for (const char* type : {"", "application/json", "application/cloudevents+json"}) {
     INFO(type);
     CHECK_FALSE(digests(keyed(), order(type, R"({"a":1})")).earlier);

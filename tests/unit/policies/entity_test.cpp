@@ -153,7 +153,7 @@ TEST_CASE("a sequence that is no such integer is said to have to be one") {
   }
 }
 
-TEST_CASE("what an entity lacks is named, its id before its sequence") {
+TEST_CASE("missing fields of an entity are named, those of the id before the sequence") {
   EntityRule rule = ride({selector(Source::body, "/city"), selector(Source::body, "/id")});
   rule.sequence = selector(Source::body, "/sequence");
   CHECK(read(rule, body("{}")).error().detail == "selector: /city");

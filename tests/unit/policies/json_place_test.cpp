@@ -37,7 +37,7 @@ TEST_CASE("a value's place is exactly its bytes") {
   CHECK(at("{\"id\":1}", "/id") == "1");
 }
 
-TEST_CASE("what is not there has no place") {
+TEST_CASE("a value that is absent has no place") {
   constexpr std::string_view document = R"({"a":[1,2],"b":{"c":3},"d":4})";
   for (const char* pointer : {"/x", "/a/2", "/a/-", "/a/00", "/a/+1", "/a/1/2", "/a/x", "/b/d",
                               "/d/0", "/b/c/0", "/A", "/"}) {

@@ -76,7 +76,7 @@ TEST_CASE("member names sort by UTF-16 code units, as the example of RFC 8785 ha
   CHECK(canonical(R"({"ab":1,"a":2,"":3,"b":4})") == R"({"":3,"a":2,"ab":1,"b":4})");
 }
 
-TEST_CASE("what two readers could read differently is no JSON") {
+TEST_CASE("text that two parsers could read differently is not valid JSON") {
   const std::string cases[] = {
       // repeated names, also those that are one only once unescaped, at any depth
       R"({"a":1,"a":1})",

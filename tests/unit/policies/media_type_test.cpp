@@ -89,7 +89,7 @@ TEST_CASE("where the field is repeated or a list, each counts") {
   CHECK_FALSE(says("b/c", {"text/plain; x=\", b/c\""}));
 }
 
-TEST_CASE("what is not a media type is not read as one") {
+TEST_CASE("text that is not a media type is not read as one") {
   for (const char* text : {"", "json", "a/", "/b", "a b/c", "a/b; c", "a/b; c=\"d", "a/b; =d"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_media_type(text));

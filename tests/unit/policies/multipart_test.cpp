@@ -38,7 +38,7 @@ TEST_CASE("parts are compared by name, file name, type and bytes, and not by the
   CHECK(read("\r\n" + form("X") + "\r\n") == parts);
 }
 
-TEST_CASE("what differs in a part differs in what it is compared by") {
+TEST_CASE("bodies with different parts are compared as different") {
   std::vector<std::string> all;
   for (const char* head :
        {"Content-Disposition: form-data; name=a", "Content-Disposition: form-data; name=b",

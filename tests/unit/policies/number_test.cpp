@@ -83,7 +83,7 @@ TEST_CASE("numbers that a double cannot tell apart stay two") {
   CHECK(parse_decimal("1e400") != parse_decimal("1e401"));
 }
 
-TEST_CASE("what the grammar of RFC 8259 does not allow is no number") {
+TEST_CASE("numbers that RFC 8259 does not allow are refused") {
   for (const char* text : {"",
                            "-",
                            "+1",

@@ -40,7 +40,7 @@ TEST_CASE("a single status wins over a class, in either list") {
   }
 }
 
-TEST_CASE("of two rules of one rank the one that keeps the key wins") {
+TEST_CASE("of two rules of the same rank, the one that completes wins") {
   OutcomeRules rules;
   rules.release.add(500);
   rules.ambiguous.add(500);
@@ -103,7 +103,7 @@ TEST_CASE("where a rule cannot be asked, what would release is ambiguous") {
   }
   CHECK(classified({200, {}, "", false}).verdict == Verdict::complete);
   CHECK(classified({503, done, "", false}).verdict == Verdict::complete);
-  // What a body says that nobody asks is nothing to the status.
+  // A body that no rule reads does not affect what the status means.
   OutcomeRules by_status;
   by_status.release.add(503);
   CHECK(classify(by_status, {503, {}, "", false}, 1000).verdict == Verdict::release);

@@ -23,7 +23,7 @@ TEST_CASE("read strictly, a percent sign has two digits behind it") {
   }
 }
 
-TEST_CASE("what is not unreserved is encoded") {
+TEST_CASE("all characters that are not unreserved are encoded") {
   CHECK(encode_percent("azAZ09-._~") == "azAZ09-._~");
   CHECK(encode_percent("/?#% \n") == "%2F%3F%23%25%20%0A");
   CHECK(encode_percent("\xC3\xBC") == "%C3%BC");

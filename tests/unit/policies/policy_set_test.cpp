@@ -57,7 +57,7 @@ std::string chosen(const PolicySet& set, Request request) {
   return policy == nullptr ? "none" : policy->name;
 }
 
-TEST_CASE("what may cover a path and a method is told without a request's fields and body") {
+TEST_CASE("the policies that may cover a path and a method are found without fields and body") {
   Policy gold = when(at("/a/{id}"), equals(test::selector(Source::body, "/x"), {"y"}));
   gold.match.headers.push_back({"x-tier", std::string("gold")});
   gold.match.methods = {"POST"};

@@ -21,7 +21,7 @@ TEST_CASE("ten percent of 10,000 fingerprints are between nine and eleven percen
   CHECK(inside <= 1'100);
 }
 
-TEST_CASE("whoever is inside at one percentage is inside at every higher one") {
+TEST_CASE("a fingerprint inside one percentage is inside every higher one") {
   for (int i = 0; i < 1'000; ++i) {
     bool inside = false;
     for (int percent = 0; percent <= 100; ++percent) {

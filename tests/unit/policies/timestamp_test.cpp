@@ -23,7 +23,7 @@ TEST_CASE("a time is read to its last digit, with any offset") {
   CHECK(parse_timestamp("9999-12-31T23:59:59Z") == at(253'402'300'799, 0));
 }
 
-TEST_CASE("what is no time, or has no offset, is none") {
+TEST_CASE("text that is not a time, or has no offset, is refused") {
   for (const char* text :
        {"", "1767323045", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04:05.Z",
         "2026-01-02T03:04:05.0000000000000000001Z", "2026-13-02T03:04:05Z", "2026-02-29T03:04:05Z",

@@ -91,7 +91,7 @@ TEST_CASE("nothing outside a document is read, and no document declares entities
   CHECK(select("<a>&x;</a>", "/a") == Texts{"&x;"});
 }
 
-TEST_CASE("what is not well-formed is told with its place") {
+TEST_CASE("XML that is not well-formed is reported with its place") {
   CHECK(fault("<a><b></a>") == "the tags do not match at 8");
   CHECK(fault("<a b=1/>").starts_with("an attribute is malformed"));
   CHECK(fault("<a>").starts_with("the tags do not match"));

@@ -45,7 +45,7 @@ TEST_CASE("a refusal says what to write instead") {
   CHECK(wrong_xpath(std::string(xpath_bytes_max + 1, 'a')) == "is longer than 1000 bytes");
 }
 
-TEST_CASE("what stands in a literal is no part of the expression") {
+TEST_CASE("text in a literal is not a part of the expression") {
   CHECK_FALSE(wrong_xpath("/a[b = 'c::d[e[/f]]']"));
   CHECK_FALSE(wrong_xpath("/a[b = \"it's //x\"]"));
   CHECK_FALSE(wrong_xpath("/a['unfinished"));

@@ -45,7 +45,7 @@ TEST_CASE("a kept record is found until it is removed") {
   CHECK(cache.bytes() == 0);
 }
 
-TEST_CASE("what was found outlives its removal") {
+TEST_CASE("a record that was found stays valid after its removal") {
   CompletedCache cache(1 << 20);
   cache.add(fingerprint(1), completed(10), 0);
   const auto found = cache.find(fingerprint(1));
@@ -79,7 +79,7 @@ TEST_CASE("a cache of no bytes keeps nothing") {
   CHECK(cache.bytes() == 0);
 }
 
-TEST_CASE("what is asked for stays while others pass through") {
+TEST_CASE("a record that is in use stays while others are added") {
   CompletedCache cache(shards * 32 * 1024);
   const auto names = of_one_shard(500);
   cache.add(names[0], completed(1'000), 0);
@@ -115,7 +115,7 @@ TEST_CASE("records are removed in any order between those that are dropped") {
   CHECK(cache.bytes() == 0);
 }
 
-TEST_CASE("what was read before something was forgotten is not added") {
+TEST_CASE("a record that was read before a removal is not added after it") {
   CompletedCache cache(1 << 20);
   const auto before = cache.generation(fingerprint(1));
   cache.add(fingerprint(1), completed(10), before);

@@ -28,7 +28,7 @@ TEST_CASE("duplicates are counted for each operation, with the last one's time")
   CHECK_FALSE(duplicates.noted(fingerprint(3)));
 }
 
-TEST_CASE("what is still in memory of a forgotten operation is not the next one's") {
+TEST_CASE("counts of a forgotten operation are not added to the next one") {
   Duplicates duplicates(10);
   duplicates.note(fingerprint(1), at(10), 5s);
   duplicates.note(fingerprint(1), at(15), 5s);
@@ -61,7 +61,7 @@ TEST_CASE("so many are taken and no more, each once, and all in the end") {
   for (const auto& [name, number] : taken) CHECK(number == 1);
 }
 
-TEST_CASE("what was counted for an operation that is forgotten does not go on") {
+TEST_CASE("an expired count is not continued") {
   const DuplicateCount earlier{7, at(10), at(20)};
   CHECK(sum(earlier, {2, at(19), at(25)}).number == 9);
   CHECK(sum(earlier, {2, at(19), at(25)}).last == at(19));

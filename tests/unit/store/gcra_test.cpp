@@ -31,7 +31,7 @@ TEST_CASE("a full bucket gives its limit at once, then one each interval") {
   CHECK(take_token(arrival, at(360s), ten) == 360s);
 }
 
-TEST_CASE("what was not used for a while comes back, up to the limit") {
+TEST_CASE("unused tokens come back with time, up to the limit") {
   const RateTerms three = terms(3, 3s);
   RateTime arrival{};
   for (int i = 0; i < 3; ++i) CHECK_FALSE(take_token(arrival, at(0s), three));
@@ -86,7 +86,7 @@ TEST_CASE("a token that has come back by itself is not given back again") {
   CHECK(take_token(arrival, at(90min), terms(1, 1h)) == 30min);
 }
 
-TEST_CASE("what a bucket that was nearly full could not hold is not given back") {
+TEST_CASE("giving a token back does not fill the bucket above its limit") {
   RateTime arrival{};
   CHECK_FALSE(take_token(arrival, at(0s), terms(2, 2h)));
   CHECK_FALSE(take_token(arrival, at(30min), terms(2, 2h)));

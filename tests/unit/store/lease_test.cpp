@@ -48,7 +48,7 @@ TEST_CASE("an earlier process's lease holds no longer than itself once another h
   CHECK(lease_end(unknown, {at(-1'000'000s), 5}) == at(-1'000'000s + 40s));
 }
 
-TEST_CASE("of a reservation of an earlier version the lease is what it wrote down") {
+TEST_CASE("a reservation of an earlier version has the lease that was written") {
   Record record = reserved_at(1000s);
   record.settled = WallTime();
   record.expires = record.lease_ends + terms.window;
@@ -58,7 +58,7 @@ TEST_CASE("of a reservation of an earlier version the lease is what it wrote dow
   }
 }
 
-TEST_CASE("what is completed stays so whoever holds it and whatever its lease") {
+TEST_CASE("a completed record stays completed whatever its holder and lease") {
   Record record = reserved_at(1000s);
   record.state = Record::State::completed;
   record.expires = at(2000s);

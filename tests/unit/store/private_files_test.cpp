@@ -94,7 +94,7 @@ TEST_CASE("a store that an earlier version made is tightened as it opens, its au
     fs::permissions(file, static_cast<fs::perms>(fs::is_directory(file) ? 0755 : 0644));
   }
   fs::permissions(path, static_cast<fs::perms>(0755));
-  // What RocksDB makes anew goes by the umask, as in the program.
+  // Files that RocksDB creates follow the umask, as in the program.
   const mode_t earlier = ::umask(0077);
   fixture.open();
   ::umask(earlier);

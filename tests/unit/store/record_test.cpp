@@ -146,7 +146,7 @@ TEST_CASE("records of earlier versions are read, byte for byte as they wrote the
   CHECK(traced->answer.replayable);
 }
 
-TEST_CASE("of records of earlier versions it is known whether an operator completed them") {
+TEST_CASE("records of earlier versions show whether an operator completed them") {
   const std::string end = "000000000000000000";
   const auto resolved = decode(from_hex("01b80b00000000000002010000" + middle + end));
   REQUIRE(resolved);

@@ -208,7 +208,7 @@ TEST_CASE("the store's time meets the wall clock and stays with it") {
   CHECK(clock.now() != machine.time.wall());
   run(machine, 10s);
   CHECK(clock.now() == machine.time.wall());
-  // Also where nobody ticks.
+  // Also without calls of tick().
   machine.time.pass(24h);
   CHECK(clock.now() == machine.time.wall());
 }
@@ -235,7 +235,7 @@ TEST_CASE("the store's time never goes back, whoever reads it while it follows")
   CHECK(backwards == 0);
 }
 
-TEST_CASE("what is kept of time comes back as it was written, and nothing else is one") {
+TEST_CASE("the memory of the clock is read back as written, and other bytes are refused") {
   ClockMemory memory{WallTime(1'700'000'000'123ms), 456ms, {}, -789ms, true};
   memory.boot.fill(7);
   const std::string bytes = encode(memory);

@@ -31,6 +31,14 @@
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* The same as an object, where the chart makes it and has looked at it; otherwise empty. */}}
+{{- define "onceproxy.checkedConfig" -}}
+{{- if not .Values.existingConfigMap -}}
+{{- include "onceproxy.check" . -}}
+{{- include "onceproxy.config" . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "onceproxy.configMapName" -}}
 {{- default (include "onceproxy.fullname" .) .Values.existingConfigMap -}}
 {{- end -}}
@@ -38,7 +46,10 @@
 {{/* Annotations for the pod: with `reload: restart` a digest of the configuration, so that a change replaces
      the pods; otherwise none. */}}
 {{- define "onceproxy.podAnnotations" -}}
-{{- if and (eq .Values.reload "restart") (not .Values.existingConfigMap) -}}
+{{- if and (eq .Values.reload "restart") .Values.existingConfigMap -}}
+{{- fail "reload: restart does not see what changes in existingConfigMap: let what makes that ConfigMap replace the pods, and set reload to live" -}}
+{{- end -}}
+{{- if eq .Values.reload "restart" -}}
 checksum/onceproxy-config: {{ include "onceproxy.config" . | sha256sum }}
 {{- end -}}
 {{- end -}}

@@ -31,8 +31,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- else if ne .Values.mode "sidecar" -}}
 {{- include "onceproxy.selectorLabels" . -}}
 {{- else -}}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- include "onceproxy.podLabels" . -}}
 {{- end -}}
+{{- end -}}
+
+{{/* What an application's pod has among its labels, so that the NetworkPolicy and the others select it and no
+     other pod of the release. */}}
+{{- define "onceproxy.podLabels" -}}
+onceproxy.io/sidecar: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "onceproxy.image" -}}

@@ -42,7 +42,7 @@
   lifecycle:
     preStop:
       exec:
-        command: [onceproxy, drain, -c, /etc/onceproxy/onceproxy.yaml, --wait, --grace, {{ .Values.shutdown.grace }}s, --timeout, {{ .Values.shutdown.timeout }}s]
+        command: [onceproxy, drain, {{ include "onceproxy.adminArguments" . }}, --wait, --grace, {{ .Values.shutdown.grace }}s, --timeout, {{ .Values.shutdown.timeout }}s]
   resources:
 {{ toYaml .Values.resources | indent 4 }}
   securityContext:
@@ -61,6 +61,16 @@
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . | indent 4 }}
 {{- end }}
+{{- end -}}
+
+{{/* Where the preStop finds the admin port. Named here, since the file may be another one by then. */}}
+{{- define "onceproxy.adminArguments" -}}
+{{- $admin := dict "listen" (printf "127.0.0.1:%v" .Values.ports.admin) -}}
+{{- with include "onceproxy.checkedConfig" . -}}
+{{- $admin = (fromYaml .).admin -}}
+{{- end -}}
+--admin, {{ include "onceproxy.address" $admin.listen | replace "0.0.0.0:" "127.0.0.1:" | quote }}
+{{- with $admin.token_file }}, --token-file, {{ . | quote }}{{ end -}}
 {{- end -}}
 
 {{/* Items of volumes. */}}
@@ -98,14 +108,20 @@ fsGroupChangePolicy: OnRootMismatch
 {{- fail "shutdown.serviceSleep must be longer than shutdown.grace: the service has to outlast the requests that still come" -}}
 {{- end -}}
 preStop:
-{{- if .Values.sidecar.native }}
+{{- /* The action is on by default since 1.30, and refused before. */}}
+{{- if and .Values.sidecar.native (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}
   sleep: {seconds: {{ .Values.shutdown.serviceSleep }}}
 {{- else }}
   exec: {command: [sleep, {{ .Values.shutdown.serviceSleep | quote }}]}
 {{- end }}
 {{- end -}}
 
-{{/* The pod's terminationGracePeriodSeconds: the hook, the drain after SIGTERM, and ten seconds. */}}
+{{/* The pod's terminationGracePeriodSeconds: the hook, or the service's sleep and what is under way then, the
+     drain after SIGTERM, and ten seconds. */}}
 {{- define "onceproxy.terminationGracePeriodSeconds" -}}
-{{- add .Values.shutdown.grace .Values.shutdown.timeout .Values.shutdown.drainTime 10 -}}
+{{- $before := int .Values.shutdown.grace -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{- $before = max $before (int .Values.shutdown.serviceSleep) -}}
+{{- end -}}
+{{- add $before .Values.shutdown.timeout .Values.shutdown.drainTime 10 -}}
 {{- end -}}

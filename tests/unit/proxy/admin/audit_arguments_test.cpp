@@ -35,7 +35,7 @@ TEST_CASE("A moment is an age, seconds since 1970, or a time") {
   CHECK(parse_moment("2026-01-02T03:04:05.678Z", now) == now);
 }
 
-TEST_CASE("What is no moment is refused") {
+TEST_CASE("Text that is not a time is refused") {
   for (const char* bad :
        {"", "h", "-1h", "1 h", "1w", "yesterday", "2026-01-02", "2026-01-02T03:04:05",
         "2026-01-02T03:04:05+01:00", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z",
@@ -73,7 +73,7 @@ TEST_CASE("Every argument is read") {
   CHECK(query->subject.path == "/v1/*");
 }
 
-TEST_CASE("What is wrong with an argument is said under its name") {
+TEST_CASE("An argument that is not valid is reported with its name") {
   for (const auto& [name, value] : Arguments{{"since", "x"},
                                              {"until", ""},
                                              {"decision", "failed"},

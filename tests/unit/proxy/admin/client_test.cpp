@@ -59,7 +59,7 @@ TEST_CASE("where nobody listens the error names the address") {
 }
 
 TEST_CASE("an answer that does not come is given up in time") {
-  // The kernel takes the connection, and nobody reads from it.
+  // The kernel accepts the connection, but no process reads from it.
   const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;

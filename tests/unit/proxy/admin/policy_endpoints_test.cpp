@@ -93,7 +93,7 @@ TEST_CASE("mode and percent are changed, together or one alone, and answered as 
   CHECK(program.policies[1].in_force.percent == 100);
 }
 
-TEST_CASE("what is no change is refused, names the field, and changes nothing") {
+TEST_CASE("a change that is not valid is refused with the name of the field, and changes nothing") {
   Program program;
   const std::vector<std::pair<std::string, std::string>> wrong{
       {R"({"mode":"on"})", "mode: "},

@@ -253,7 +253,7 @@ TEST_CASE("a record is resolved with an answer for duplicates") {
   CHECK(status(resolve("?status=204", "no content")) == 400);
   program.server.stop();
   CHECK(program.inspection.asked.size() == 3);
-  // What duplicates get is nothing for whoever reads what operators did.
+  // The answer for duplicates does not appear in the audit log.
   CHECK(program.touched[1].detail == "4 bytes");
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("the telemetry port shows metrics, readiness and liveness, and changes
   CHECK(status(fetch(server.address(), "POST", "/quitquitquit")) == 404);
 }
 
-TEST_CASE("what is wrong without taking traffic away is told behind the readiness") {
+TEST_CASE("a problem that does not affect readiness is shown after the state") {
   std::string note;
   std::optional<std::string> reason;
   const auto answer = [&] {

@@ -127,7 +127,7 @@ TEST_CASE("with json everything is one object on stdout") {
   CHECK(bad.out.find(R"("complete":false,"error":"it holds no request")") != std::string::npos);
 }
 
-TEST_CASE("what cannot be read is 2, a bad configuration is 1") {
+TEST_CASE("the exit code is 2 for a file that cannot be read, and 1 for an invalid configuration") {
   const Files files;
   const std::string file = files.write("c.yaml", config);
   CHECK(run({"/nowhere", "-"}).code == exit_unreadable);

@@ -100,6 +100,27 @@ TEST_CASE("check --format json is one object on stdout, good or bad") {
   CHECK_THROWS_AS(run({"check", fine.path(), "--format", "xml"}), CLI::ParseError);
 }
 
+TEST_CASE("check reads the files of listeners that policies name") {
+  const auto with_file = [](const std::string& path) {
+    return good +
+           "policies:\n- {name: p, fingerprint: [{body: /id}], scope: shared, delivery: "
+           "{listeners_file: " +
+           path + "}}\n";
+  };
+  const File listeners("- {name: a, address: \"127.0.0.1:1\"}\n");
+  const File file(with_file(listeners.path()));
+  CHECK(run({"check", file.path()}).code == exit_good);
+  const File wrong("- {name: a}\n");
+  const File names_wrong(with_file(wrong.path()));
+  const Said said = run({"check", names_wrong.path()});
+  CHECK(said.code == exit_bad);
+  CHECK(said.err.find(wrong.path() + ":1:3: [0]: `address` is missing") != std::string::npos);
+  const File names_none(with_file("/nowhere/at/all"));
+  const Said none = run({"check", names_none.path()});
+  CHECK(none.code == exit_bad);
+  CHECK(none.err.find("policies[0].delivery.listeners_file") != std::string::npos);
+}
+
 TEST_CASE("schema prints the schema") {
   const Said result = run({"schema"});
   CHECK(result.code == exit_good);

@@ -164,7 +164,7 @@ TEST_CASE("It is told as what the body is read, and where it cannot be read") {
         "400 unreadable: The body is not valid JSON: a JSON value is missing at byte 13.");
 }
 
-TEST_CASE("What the service would not get is refused, as on the way") {
+TEST_CASE("Requests that the proxy would not forward are refused") {
   const Said refused = said(post("/named", "", "X-Id: a\r\nConnection: x-id\r\n"));
   CHECK(refused.code == exit_bad);
   CHECK(refused.err == "bad request (400): Connection names a field that a policy reads.\n");
@@ -227,7 +227,7 @@ TEST_CASE("A request from an editor, without CR and without a length, is underst
         value_of(said(post("/pass", "{\"id\":1}")).out, "fingerprint"));
 }
 
-TEST_CASE("What a request holds cannot drive the terminal") {
+TEST_CASE("Control characters of a request do not reach the terminal") {
   const Said result = said(post("/pass", "{\"id\":\"a\\u001b[2Jb\xc2\x9b\"}"));
   CHECK(result.out.find('\x1b') == std::string::npos);
   CHECK(result.out.find("\xc2\x9b") == std::string::npos);

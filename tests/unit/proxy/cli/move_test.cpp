@@ -116,7 +116,8 @@ TEST_CASE("a move that was interrupted is completed by the next, and gave no fen
   CHECK(move(from, to, false).records.added == 100 - there);
 }
 
-TEST_CASE("what the source has forgotten or changed since keeps it from being moved") {
+TEST_CASE(
+    "records that the source has changed or forgotten since an earlier run prevent the move") {
   const auto refused = [](const std::function<void(Imagined&, Imagined&)>& change) {
     Imagined from = full();
     Imagined to;
@@ -137,7 +138,7 @@ TEST_CASE("what the source has forgotten or changed since keeps it from being mo
   refused([](Imagined& from, Imagined&) { from.entities[entity_name(1)].highest = 5; });
 }
 
-TEST_CASE("what has come to the source since the last run is moved too") {
+TEST_CASE("records that the source got since the last run are moved too") {
   Imagined from = full();
   Imagined to;
   move(from, to, false);

@@ -229,7 +229,7 @@ TEST_CASE("a rehearsal changes nothing and says whether it could be done") {
   }
 }
 
-TEST_CASE("what the admin port refuses is told in its words, with exit code 1") {
+TEST_CASE("a refusal of the admin port is printed as it is, with exit code 1") {
   Port port;
   const Ran ran = run(port, action("show", "aa"));
   CHECK(ran.code == exit_bad);

@@ -103,7 +103,7 @@ TEST_CASE_METHOD(AdmissionFixture, "the override that applies is what the reserv
   CHECK(reply().decision == Decision::suppressed);
 }
 
-TEST_CASE_METHOD(AdmissionFixture, "who only watches reserves, and delays nobody") {
+TEST_CASE_METHOD(AdmissionFixture, "a policy in shadow mode reserves and delays no request") {
   watch();
   add_entity();
   policy.in_flight = {InFlightRule::Action::wait, 7s};
@@ -117,7 +117,8 @@ TEST_CASE_METHOD(AdmissionFixture, "who only watches reserves, and delays nobody
   CHECK(store.asked[0].entity->sequence == 41);
 }
 
-TEST_CASE_METHOD(AdmissionFixture, "who only watches refuses nothing and says what it would have") {
+TEST_CASE_METHOD(AdmissionFixture,
+                 "a policy in shadow mode refuses nothing and reports its decision") {
   watch();
   const auto check = [&](store::ReserveResult result, Decision decision) {
     admit(std::move(result));

@@ -62,8 +62,8 @@ TEST_CASE("each refusal has its status, its type and its words") {
        R"("detail":"This operation was done; its answer cannot be given again."})"},
       {not_replayable(store::NotKept::stream), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
-       R"("title":"The answer was a stream and was not kept","status":409,)"
-       R"("detail":"This operation was done; a stream of events cannot be given again."})"},
+       R"("title":"The answer was not kept","status":409,)"
+       R"("detail":"This operation was done; its answer was a stream, or broke off on its way."})"},
       {not_replayable(store::NotKept::crowded), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was not kept","status":409,"detail":"This operation was done; )"
@@ -171,7 +171,7 @@ TEST_CASE("a detail never ends its string, stays on one line and is always valid
   }
 }
 
-TEST_CASE("what a client sent cannot break out of a problem's detail") {
+TEST_CASE("text from a client is escaped in a problem's detail") {
   const Answer answer =
       missing_key("", "header: x\",\"status\":200,\"y\":\"\r\n\r\nHTTP/1.1 200 OK");
   CHECK(answer.body.find('\n') == std::string::npos);

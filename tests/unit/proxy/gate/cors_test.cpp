@@ -51,7 +51,7 @@ TEST_CASE("credentials and further fields are allowed where the rules say so") {
             std::string(expose) + ", X-Total\r\n");
 }
 
-TEST_CASE("what an answer says of CORS itself gives way, so that nothing is said twice") {
+TEST_CASE("CORS fields of the answer itself are replaced, so that none appears twice") {
   Cors cors = rules();
   cors.credentials = true;
   const std::string head = head_for(

@@ -43,6 +43,10 @@ class FakeStore final : public store::Store {
     std::size_t bytes_kept = 0;
     store::StoredAnswer answer;
     std::vector<store::Fingerprint> ends;
+    /// Of the event that is to be stored; without listeners there is none.
+    std::vector<std::string> listeners;
+    std::string method, target, head, body;
+    bool keep_dead = false;
   };
 
   /// False: the answer waits for answer_now().
@@ -87,6 +91,16 @@ class FakeStore final : public store::Store {
     entry.rate = request.rate;
     entry.wait = request.wait;
     entry.bytes_kept = request.bytes_kept;
+    if (const store::EventDraft* const event = request.event) {
+      entry.listeners.assign(event->listeners.begin(), event->listeners.end());
+      entry.method = event->method;
+      entry.target = event->target;
+      entry.head = event->head;
+      entry.body = event->body;
+      entry.answer = event->acknowledgement;
+      entry.ends.assign(event->ends.begin(), event->ends.end());
+      entry.keep_dead = event->keep_dead;
+    }
     call.turn_wait = turn_wait;
     if (result) {
       call.result = std::exchange(result, std::nullopt);

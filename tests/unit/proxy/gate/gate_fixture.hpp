@@ -39,9 +39,10 @@ inline Policy client_key_policy() {
 
 inline io::Task<void> run_admit(Gate& gate, const Rules& rules, const Policy& policy,
                                 const policies::RequestView& request, policies::Document& body,
+                                std::optional<std::string_view> raw,
                                 std::optional<Admission>& out) {
-  Admission admission =
-      co_await gate.admit(rules, policy, request, body, Asking{"r-1", "trace-1", "here", 77});
+  const Asking asking{"r-1", "trace-1", "here", 77, raw, "Fri, 27 Nov 2026 21:00:00 GMT"};
+  Admission admission = co_await gate.admit(rules, policy, request, body, asking);
   out.emplace(std::move(admission));
 }
 
@@ -58,9 +59,13 @@ struct Fixture {
   telemetry::Metrics metrics{"test"};
   telemetry::WorkerMetrics& worker = metrics.add_worker();
   Gate gate{store, loop, clock, worker};
+  /// The one that admits.
+  Gate* asked_gate = &gate;
   Policy policy = client_key_policy();
   std::unique_ptr<Rules> rules;
   policies::test::Request request;
+  /// False: the front has no body to store.
+  bool body_is_given = true;
   std::optional<Admission> admission;
   std::optional<Settlement> settlement;
 
@@ -80,7 +85,9 @@ struct Fixture {
     const policies::RequestView view = request.view();
     policies::Document document(view, request.body, 1000);
     admission.reset();
-    start(run_admit(gate, *rules, rule, view, document, admission));
+    std::optional<std::string_view> raw;
+    if (body_is_given) raw = request.body;
+    start(run_admit(*asked_gate, *rules, rule, view, document, raw, admission));
     if (store.somebody_waits()) {
       CHECK_FALSE(admission);
       store.answer_now();

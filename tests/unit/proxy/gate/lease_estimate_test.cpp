@@ -49,7 +49,7 @@ TEST_CASE("a lease is the longest allowed until enough was observed") {
   CHECK(estimate.lease(rule) == 5s);
 }
 
-TEST_CASE("what was observed long ago is forgotten") {
+TEST_CASE("old observations are forgotten") {
   LeaseEstimate estimate;
   for (int i = 0; i < 4'000; ++i) estimate.observe(60s);
   CHECK(about(estimate.percentile99(), 60s));
@@ -58,7 +58,7 @@ TEST_CASE("what was observed long ago is forgotten") {
   CHECK(estimate.observed() < 4'096);
 }
 
-TEST_CASE("whatever lasted, it is counted") {
+TEST_CASE("every duration is counted") {
   LeaseEstimate estimate;
   for (const auto time : {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1),
                           std::chrono::nanoseconds(24h * 400)}) {
@@ -82,7 +82,7 @@ TEST_CASE("an estimate goes on from its bytes") {
   CHECK(empty.observed() == 0);
 }
 
-TEST_CASE("what is no estimate changes nothing") {
+TEST_CASE("bytes that are not an estimate change nothing") {
   LeaseEstimate estimate;
   estimate.observe(1s);
   const std::string good = estimate.bytes();

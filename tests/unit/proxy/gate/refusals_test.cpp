@@ -14,7 +14,7 @@ using policies::SelectError;
 
 constexpr const char* json_type = "Content-Type: application/json\r\n";
 
-TEST_CASE("what a policy refuses has the answer of proxy/http/PROTOCOL.md") {
+TEST_CASE("refusals of a policy have the answers of proxy/http/PROTOCOL.md") {
   const Policy policy;
   Reply reply = refuse(policy, store::Stale{});
   CHECK(reply.decision == Decision::stale);
@@ -125,7 +125,7 @@ TEST_CASE("each refusal can be given an answer of the policy's, and keeps its de
         Refusal::not_replayable);
   policy.in_flight.action = policies::InFlightRule::Action::acknowledge;
   check(refuse(policy, store::InFlight{}), Decision::acknowledged, Refusal::acknowledged);
-  // Of one that was ended: nobody does what is asked for now.
+  // If the operation was ended, no request under way does what is asked for now.
   check(refuse(policy, store::InFlight{true}), Decision::in_flight, Refusal::in_flight);
   // What was done is no refusal.
   CHECK(repeated(policy, store::Completed{{201, "", "kept", true}, {}}).answer.body == "kept");

@@ -74,7 +74,7 @@ TEST_CASE("an answer whose coding the request does not take is decoded") {
         "Vary: Accept-Encoding\r\n" + mark);
 }
 
-TEST_CASE("what was true of the stored bytes alone does not go with others") {
+TEST_CASE("fields that hold only for the stored bytes are dropped when the body is decoded") {
   const Answer answer = Asking().replay(
       "ETag: \"a\"\r\nContent-Digest: x\r\nContent-MD5: x\r\nDigest: x\r\nRepr-Digest: x\r\n"
       "Accept-Ranges: bytes\r\nContent-Encoding: gzip\r\n",
@@ -84,7 +84,7 @@ TEST_CASE("what was true of the stored bytes alone does not go with others") {
         "ETag: W/\"a\"\r\nVary: Accept-Encoding\r\n" + mark);
 }
 
-TEST_CASE("what cannot or must not be decoded goes out as it is stored") {
+TEST_CASE("a body that cannot or must not be decoded is replayed as it is stored") {
   for (const std::string& head :
        {"Content-Encoding: br\r\n"s, "Content-Encoding: gzip, br\r\n"s,
         "Cache-Control: no-cache, no-transform\r\nContent-Encoding: gzip\r\n"s}) {

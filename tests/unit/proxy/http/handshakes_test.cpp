@@ -95,7 +95,7 @@ TEST_CASE("The limit is the one of the setup that holds now") {
   CHECK(begun[0]->lost());
 }
 
-TEST_CASE("What a handshake waits for ends when it has to give way") {
+TEST_CASE("Closing a handshake to make room ends what it waits for") {
   Fixture f(64);
   Handshakes all(f.setup, 1);
   std::optional<io::IoError> ended;

@@ -100,7 +100,7 @@ TEST_CASE("a lookup that fails is counted, and what was known stays in use") {
   CHECK(failures == 0);
   address.move(nowhere);
   CHECK(failures == 1);
-  CHECK(address.has(address.get()->addresses.front()));
+  CHECK(address.has(address.get()->addresses.front(), nullptr));
 }
 
 TEST_CASE("an address that is preferred comes first, and leads where it led before") {
@@ -115,9 +115,40 @@ TEST_CASE("an address that is preferred comes first, and leads where it led befo
 TEST_CASE("an address that vanished is known as such") {
   UpstreamAddress address(here);
   const io::SocketAddress before = address.get()->addresses.front();
-  CHECK(address.has(before));
+  CHECK(address.has(before, nullptr));
   address.move(there);
-  CHECK_FALSE(address.has(before));
+  CHECK_FALSE(address.has(before, nullptr));
+}
+
+UpstreamAddress::Tls some_tls() {
+  return std::make_shared<const tls::ClientPort>(nullptr);
+}
+
+TEST_CASE("an address with other TLS is another generation") {
+  UpstreamAddress address(here);
+  const auto generation = address.generation();
+  const io::SocketAddress before = address.get()->addresses.front();
+  const UpstreamAddress::Tls tls = some_tls();
+  address.move(here, tls);
+  CHECK(address.generation() > generation);
+  CHECK(address.get()->tls == tls);
+  CHECK_FALSE(address.has(before, nullptr));
+  CHECK(address.has(before, tls));
+}
+
+TEST_CASE("while a new name does not resolve, the old address keeps its own TLS") {
+  const UpstreamAddress::Tls tls = some_tls();
+  UpstreamAddress address(here, {}, tls);
+  const auto generation = address.generation();
+  address.move(nowhere);
+  CHECK(address.get()->tls == tls);
+  address.move(nowhere, some_tls());
+  CHECK(address.get()->tls == tls);
+  address.prefer(address.get()->addresses.front());
+  CHECK(address.get()->tls == tls);
+  CHECK(address.generation() == generation);
+  address.move(there);
+  CHECK(address.get()->tls == nullptr);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST_CASE("reads that fill the buffer become larger up to the bound, and others 
   CHECK(buffer.prepare(50'000).size == Buffer::initial_bytes);
 }
 
-TEST_CASE("whatever is written comes out in order, however it is consumed") {
+TEST_CASE("bytes are read in the order in which they were written") {
   std::mt19937 random(7);
   const auto up_to = [&](std::size_t most) {
     return std::uniform_int_distribution<std::size_t>(0, most)(random);

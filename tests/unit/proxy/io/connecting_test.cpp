@@ -27,21 +27,24 @@ struct Fixture : Connecting::Owner {
   }
   void not_connected() override { failed = true; }
 
+  /// On a port that the kernel chooses.
+  static SocketAddress loopback() {
+    return tcp::endpoint(asio::ip::address_v4::loopback(), 0);
+  }
   /// One that is listened on.
   SocketAddress answering() {
-    Acceptor& acceptor =
-        acceptors.emplace_back(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    Acceptor& acceptor = acceptors.emplace_back(context, loopback());
     return acceptor.local_endpoint();
   }
-  /// One where nobody listens.
+  /// An address on which no process listens.
   SocketAddress refusing() {
-    Acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    Acceptor acceptor(context, loopback());
     return acceptor.local_endpoint();
   }
-  /// One where nobody answers: its queue is full.
+  /// An address that does not answer, because the listen queue is full.
   SocketAddress silent() {
-    Acceptor& acceptor = acceptors.emplace_back(context, tcp::v4());
-    acceptor.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    Acceptor& acceptor = acceptors.emplace_back(context, loopback().protocol());
+    acceptor.bind(loopback());
     acceptor.listen(0);
     const SocketAddress address = acceptor.local_endpoint();
     for (int i = 0; i < 3; ++i) {
@@ -115,7 +118,7 @@ TEST_CASE_METHOD(Fixture, "when no address is left it has failed") {
   CHECK_FALSE(made);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever gives up is told nothing") {
+TEST_CASE_METHOD(Fixture, "a connection attempt that is cancelled calls nothing") {
   {
     const std::vector<SocketAddress> addresses{silent(), answering()};
     Connecting connecting(context, *this, addresses, milliseconds(20));

@@ -102,7 +102,7 @@ TEST_CASE_METHOD(Fixture, "a deadline may disarm another that is due as well") {
   CHECK(pass(5s) == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "whoever gives up fires them all, armed or not, once") {
+TEST_CASE_METHOD(Fixture, "expire_all fires every deadline once, armed or not") {
   Noted armed(deadlines, fired, "armed");
   Noted idle(deadlines, fired, "idle");
   armed.arm(1h);

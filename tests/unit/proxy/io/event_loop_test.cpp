@@ -147,7 +147,7 @@ TEST_CASE("a round hears of 64 events at most, and the next ones of the others")
   CHECK(std::ranges::count(log, "client reads") == events);
 }
 
-TEST_CASE("who does not ask is not told that it has written") {
+TEST_CASE("has_written is called only on request") {
   Fixture fixture;
   Write asks(fixture.log, "one", true);
   Write does_not(fixture.log, "other", false);
@@ -157,7 +157,7 @@ TEST_CASE("who does not ask is not told that it has written") {
   CHECK(fixture.run() == Log{"other writes", "one writes", "one has written"});
 }
 
-TEST_CASE("what a round brings about is done in the next, without waiting") {
+TEST_CASE("work that a round creates is done in the next round, without waiting") {
   Log log;
   int rounds = 0;
   int ticks = 0;
@@ -177,7 +177,7 @@ TEST_CASE("what a round brings about is done in the next, without waiting") {
   CHECK(rounds >= 50);
 }
 
-TEST_CASE("what is destroyed is forgotten, at whatever point of a round") {
+TEST_CASE("destroyed objects are forgotten at any point of a round") {
   Fixture fixture;
   // The kernel tells of them in the order in which they came.
   Event client(fixture.loop, fixture.log, "client");
@@ -202,7 +202,7 @@ TEST_CASE("what is destroyed is forgotten, at whatever point of a round") {
         Log{"client reads", "answer writes", "last writes", "last has written", "request runs"});
 }
 
-TEST_CASE("what other threads post runs on the loop's, in order") {
+TEST_CASE("tasks posted by other threads run on the loop's thread, in order") {
   Log log;
   std::thread::id where;
   EventLoop loop([] {}, [](bool) { return true; });

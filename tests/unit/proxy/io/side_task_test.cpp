@@ -61,7 +61,7 @@ TEST_CASE("an owner need not wait for what has ended") {
   CHECK(log == Log{"begins", "goes on", "owner ends"});
 }
 
-TEST_CASE("what a side task throws is thrown once, where it is waited for") {
+TEST_CASE("an exception of a side task is thrown once, where the task is awaited") {
   SideTask side;
   Event event;
   Log log;

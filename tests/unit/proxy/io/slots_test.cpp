@@ -69,7 +69,7 @@ TEST_CASE("slots are handed on in order of arrival") {
   CHECK(first.resumed == 1);
 }
 
-TEST_CASE("whoever asks to wait takes a slot that is free after all") {
+TEST_CASE("wait() takes a slot if one has become free") {
   DirectLoop loop;
   int asked = 0;
   Slots slots(1, [&] { ++asked; });
@@ -81,7 +81,7 @@ TEST_CASE("whoever asks to wait takes a slot that is free after all") {
   CHECK(waiter.resumed == 0);
 }
 
-TEST_CASE("whoever gives up in time is not resumed, and takes no slot along") {
+TEST_CASE("a waiter that gives up in time is not resumed and takes no slot") {
   DirectLoop loop;
   Slots slots(1);
   REQUIRE(slots.try_take());
@@ -150,7 +150,7 @@ TEST_CASE("a limit that shrinks takes no slot away, and holds as they come back"
   CHECK(waiter.resumed == 1);
 }
 
-TEST_CASE("what was taken without a limit counts when there is one") {
+TEST_CASE("slots taken without a limit count when a limit is set") {
   Slots slots(0);
   REQUIRE(slots.try_take());
   slots.set_limit(1);

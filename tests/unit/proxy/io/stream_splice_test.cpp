@@ -189,7 +189,7 @@ TEST_CASE("a write out of a pipe waits for its peer, and ends when that is gone"
   CHECK(fixture.pipes.used() == 0);
 }
 
-TEST_CASE("what is there is taken into a pipe at once") {
+TEST_CASE("bytes that have arrived are moved into a pipe at once") {
   Fixture fixture;
   Piped piped(fixture.pipes);
   SECTION("nothing") {

@@ -17,7 +17,7 @@
 namespace onceproxy::io {
 namespace {
 
-/// Notes which operation was awaited twice, and what nobody awaited.
+/// Records which operation was awaited twice, and callbacks that came without being awaited.
 struct Watched final : Stream {
   using Stream::Stream;
   ~Watched() { close(); }
@@ -200,7 +200,7 @@ TEST_CASE("a write that listens is tried also where the peer spoke just before")
   CHECK(ended->error == IoError::none);
 }
 
-TEST_CASE("what is written in parts arrives as one, whatever their sizes") {
+TEST_CASE("bytes written in parts of any size arrive in order") {
   Fixture fixture;
   std::optional<IoResult> ended;
   const auto size = GENERATE(std::size_t{1}, std::size_t{700}, std::size_t{5'000});
@@ -216,7 +216,7 @@ TEST_CASE("what is written in parts arrives as one, whatever their sizes") {
   CHECK(got.substr(0, static_cast<std::size_t>(bytes)) == one + two + "end");
 }
 
-TEST_CASE("what is written if the peer is quiet is written where it is") {
+TEST_CASE("write_if_quiet writes if the peer has sent nothing") {
   Fixture fixture;
   std::optional<IoResult> ended;
   start(write_if_quiet(*fixture.stream, "y", ended));
@@ -354,7 +354,7 @@ TEST_CASE("a stream that is gone is told nothing of what it waited for") {
   CHECK_FALSE(fixture.stream);
 }
 
-TEST_CASE("what waits when the stream is gone is forgotten with the loop") {
+TEST_CASE("an operation that waits when its stream is destroyed ends with the loop") {
   Fixture fixture;
   REQUIRE(fixture.stream->quiet(false));
   fixture.stream.reset();
@@ -362,7 +362,7 @@ TEST_CASE("what waits when the stream is gone is forgotten with the loop") {
 
 TEST_CASE("a stream connects to the first address that answers") {
   using asio::ip::tcp;
-  const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
+  const SocketAddress any = tcp::endpoint(asio::ip::address_v4::loopback(), 0);
   Fixture fixture;
   Acceptor acceptor(fixture.loop.context(), any);
   std::vector<SocketAddress> addresses{Acceptor(fixture.loop.context(), any).local_endpoint()};

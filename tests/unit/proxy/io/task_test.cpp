@@ -127,7 +127,7 @@ Task<void> guarding(Log& log, Event& event) {
   log.push_back("value " + std::to_string(value));
 }
 
-TEST_CASE("what a task holds goes when it ends, the innermost first") {
+TEST_CASE("a task's locals are destroyed when it ends, the innermost first") {
   Log log;
   Event event;
   start(guarding(log, event));
@@ -136,7 +136,7 @@ TEST_CASE("what a task holds goes when it ends, the innermost first") {
   CHECK(log == Log{"inner", "value 1", "outer"});
 }
 
-TEST_CASE("what a suspended task holds goes with it") {
+TEST_CASE("the locals of a suspended task are destroyed with it") {
   Log log;
   Event event;
   {

@@ -140,7 +140,7 @@ TEST_CASE("text has no colours where nobody looks") {
   CHECK(written(full_record(), LogFormat::text).find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("what is not known is left out") {
+TEST_CASE("unknown fields are left out of a line") {
   AccessRecord record;
   record.duration = 5us;
   CHECK(without_time(written(record)) ==

@@ -11,7 +11,7 @@
 namespace onceproxy::telemetry {
 namespace {
 
-/// Both ends of a terminal that nobody sits at.
+/// Both ends of a pseudo-terminal.
 class Terminal {
  public:
   Terminal() : main_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
@@ -63,7 +63,7 @@ TEST_CASE("text has colours on a terminal and nowhere else") {
   CHECK(format_for(LogFormat::text, -1) == LogFormat::text);
 }
 
-TEST_CASE("who wants no colours gets none") {
+TEST_CASE("colours can be disabled") {
   const Terminal terminal;
   const Variable term("TERM", "xterm");
   {

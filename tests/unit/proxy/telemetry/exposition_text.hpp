@@ -12,6 +12,11 @@
 
 namespace onceproxy::telemetry {
 
+/// The value of a label, as it is written.
+inline std::string quoted(const std::string& text) {
+  return '"' + text + '"';
+}
+
 struct Exposition {
   /// "name{label="value",…}" to its value.
   std::map<std::string, double> samples;

@@ -48,7 +48,7 @@ TEST_CASE("a byte is escaped or not wherever it stands in a long text") {
   }
 }
 
-TEST_CASE("what some readers take for a line's end is escaped") {
+TEST_CASE("characters that some readers treat as line ends are escaped") {
   CHECK(json("a\xc2\x85z") == R"("a\u0085z")");
   CHECK(json("a\xe2\x80\xa8z\xe2\x80\xa9") == R"("a\u2028z\u2029")");
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,10 +13,6 @@ namespace onceproxy::telemetry {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string quoted(const std::string& text) {
-  return '"' + text + '"';
-}
 
 TEST_CASE("a request is counted under its policy and decision, and its time in the buckets above") {
   Metrics metrics("1.2.3");
@@ -74,176 +69,6 @@ TEST_CASE("the counters of all workers are added up") {
   CHECK(shown.at(R"(onceproxy_reservations_active{policy="p"})") == 1);
 }
 
-TEST_CASE("every way an operation can end has a word of its own, shown at zero") {
-  const std::pair<Ending, std::string> words[] = {{Ending::completed, "completed"},
-                                                  {Ending::released, "released"},
-                                                  {Ending::not_sent, "not-sent"},
-                                                  {Ending::unknown, "unknown"},
-                                                  {Ending::unsaved, "unsaved"}};
-  Metrics metrics("1");
-  WorkerMetrics& worker = metrics.add_worker();
-  const PolicyId policy = metrics.policy("p");
-  for (const auto& [ending, word] : words) {
-    INFO(word);
-    const std::string series =
-        R"(onceproxy_operations_total{policy="p",outcome=)" + quoted(word) + "}";
-    CHECK(Exposition(metrics.exposition()).at(series) == 0);
-    worker.operation(policy, ending);
-    CHECK(Exposition(metrics.exposition()).at(series) == 1);
-  }
-}
-
-TEST_CASE("what may fail in the store shows at zero, so that the first failure is a rise") {
-  Metrics metrics("1");
-  for (const std::string word :
-       {"audit", "background", "clock", "close", "compact", "decode", "duplicates", "extend",
-        "files", "flush", "open", "permissions", "read", "retain", "write"}) {
-    INFO(word);
-    const std::string series = "onceproxy_store_errors_total{operation=" + quoted(word) + "}";
-    CHECK(Exposition(metrics.exposition()).at(series) == 0);
-    metrics.store_error(word);
-    CHECK(Exposition(metrics.exposition()).at(series) == 1);
-  }
-}
-
-TEST_CASE("every kind of near miss has a word of its own, shown at zero for a policy alone") {
-  const std::pair<NearMiss, std::string> words[] = {{NearMiss::method, "method"},
-                                                    {NearMiss::header, "header"},
-                                                    {NearMiss::condition, "condition"},
-                                                    {NearMiss::path, "path"}};
-  Metrics metrics("1");
-  WorkerMetrics& worker = metrics.add_worker();
-  const PolicyId policy = metrics.policy("p");
-  for (const auto& [reason, word] : words) {
-    INFO(word);
-    const std::string series =
-        R"(onceproxy_near_misses_total{policy="p",reason=)" + quoted(word) + "}";
-    CHECK(Exposition(metrics.exposition()).at(series) == 0);
-    worker.near_miss(policy, reason);
-    CHECK(Exposition(metrics.exposition()).at(series) == 1);
-  }
-  CHECK(metrics.exposition().find("near_misses_total{policy=\"\"") == std::string::npos);
-}
-
-TEST_CASE("every reason to forward without protection has a word of its own, shown at zero") {
-  const std::pair<Unprotected, std::string> words[] = {{Unprotected::off, "off"},
-                                                       {Unprotected::percent, "percent"},
-                                                       {Unprotected::missing, "missing-key"},
-                                                       {Unprotected::store, "store-error"}};
-  Metrics metrics("1");
-  WorkerMetrics& worker = metrics.add_worker();
-  const PolicyId policy = metrics.policy("p");
-  for (const auto& [reason, word] : words) {
-    INFO(word);
-    const std::string series =
-        R"(onceproxy_unprotected_total{policy="p",reason=)" + quoted(word) + "}";
-    CHECK(Exposition(metrics.exposition()).at(series) == 0);
-    worker.unprotected(policy, reason);
-    CHECK(Exposition(metrics.exposition()).at(series) == 1);
-  }
-}
-
-TEST_CASE("the store's health and limits are shown beside what they limit") {
-  Metrics metrics("1");
-  StoreGauges gauges{.bytes = 1,
-                     .records_estimate = 2,
-                     .bytes_max = 3,
-                     .reservations = 4,
-                     .reservations_max = 5,
-                     .clock_offset_seconds = -1.5,
-                     .audit_bytes = 6,
-                     .audit_dropped = 14,
-                     .delayed_write_rate = 7,
-                     .background_errors = 8,
-                     .memtable_bytes = 9,
-                     .compaction_pending_bytes = 10,
-                     .compactions_running = 11,
-                     .block_cache_bytes = 12,
-                     .blob_bytes = 13};
-  metrics.store_gauges([&] { return gauges; });
-  const Exposition shown(metrics.exposition());
-  CHECK(shown.at("onceproxy_store_bytes") == 1);
-  CHECK(shown.at("onceproxy_store_bytes_limit") == 3);
-  CHECK(shown.at("onceproxy_store_reservations") == 4);
-  CHECK(shown.at("onceproxy_store_reservations_limit") == 5);
-  CHECK(shown.at("onceproxy_store_healthy") == 1);
-  CHECK(shown.at("onceproxy_store_clock_offset_seconds") == -1.5);
-  CHECK(shown.at("onceproxy_store_clock_doubted") == 0);
-  CHECK(shown.at("onceproxy_store_prepared_log") == 0);
-  CHECK(shown.at("onceproxy_store_writes_stopped") == 0);
-  CHECK(shown.at("onceproxy_store_delayed_write_rate_bytes") == 7);
-  CHECK(shown.at("onceproxy_store_background_errors") == 8);
-  CHECK(shown.at("onceproxy_store_memtable_bytes") == 9);
-  CHECK(shown.at("onceproxy_store_compaction_pending_bytes") == 10);
-  CHECK(shown.at("onceproxy_store_compactions_running") == 11);
-  CHECK(shown.at("onceproxy_store_block_cache_bytes") == 12);
-  CHECK(shown.at("onceproxy_store_blob_bytes") == 13);
-  CHECK(shown.at("onceproxy_audit_bytes") == 6);
-  CHECK(shown.at("onceproxy_audit_dropped_total") == 14);
-  gauges.healthy = false;
-  CHECK(shown.at(R"(onceproxy_store_records{state="all"})") == 2);
-  gauges.records_counted = true;
-  gauges.records_reserved = 21;
-  gauges.records_completed = 22;
-  gauges.records_unknown = 23;
-  gauges.clock_doubted = true;
-  gauges.prepared_log = true;
-  gauges.writes_stopped = true;
-  const Exposition ill(metrics.exposition());
-  CHECK(ill.at("onceproxy_store_healthy") == 0);
-  CHECK(ill.at("onceproxy_store_clock_doubted") == 1);
-  CHECK(ill.at("onceproxy_store_prepared_log") == 1);
-  CHECK(ill.at(R"(onceproxy_store_records{state="reserved"})") == 21);
-  CHECK(ill.at(R"(onceproxy_store_records{state="completed"})") == 22);
-  CHECK(ill.at(R"(onceproxy_store_records{state="unknown"})") == 23);
-  CHECK(ill.at("onceproxy_store_writes_stopped") == 1);
-}
-
-TEST_CASE("unknown records show for every policy, and for those that the store alone remembers") {
-  Metrics metrics("1");
-  metrics.policy("rides");
-  StoreGauges gauges;
-  gauges.unknown_by_policy = {{"rides", true, 2, 90.5}, {"gone", false, 1, 3}};
-  metrics.store_gauges([&] { return gauges; });
-  const Exposition shown(metrics.exposition());
-  const auto at = [&](const std::string& name, const std::string& policy, const std::string& then) {
-    return shown.at(name + "{policy=" + quoted(policy) + ",then=" + quoted(then) + "}");
-  };
-  CHECK(at("onceproxy_unknown_records", "rides", "hold") == 2);
-  CHECK(at("onceproxy_unknown_records", "rides", "retry") == 0);
-  CHECK(at("onceproxy_unknown_records", "gone", "retry") == 1);
-  CHECK(at("onceproxy_unknown_oldest_age_seconds", "rides", "hold") == 90.5);
-  CHECK(at("onceproxy_unknown_oldest_age_seconds", "rides", "retry") == 0);
-}
-
-TEST_CASE("a known policy shows at zero, whatever panels and alerts ask of it") {
-  Metrics metrics("1");
-  metrics.add_worker();
-  metrics.policy("typo");
-  const Exposition shown(metrics.exposition());
-  CHECK(shown.at(R"(onceproxy_requests_total{policy="typo",decision="forwarded"})") == 0);
-  CHECK(shown.at(R"(onceproxy_requests_total{policy="typo",decision="replayed"})") == 0);
-  CHECK(shown.at(R"(onceproxy_requests_total{policy="",decision="passed"})") == 0);
-  CHECK(shown.at(R"(onceproxy_reservations_active{policy="typo"})") == 0);
-  for (const char* series :
-       {R"(onceproxy_requests_total{policy="typo",decision="held"})",
-        R"(onceproxy_shadow_decisions_total{policy="typo",decision="closed"})",
-        R"(onceproxy_upstream_requests_total{policy="typo",code_class="error"})",
-        R"(onceproxy_upstream_duration_seconds_count{policy="typo"})",
-        R"(onceproxy_request_duration_seconds_count{policy="typo",decision="forwarded"})",
-        R"(onceproxy_latency_added_seconds_count{policy="typo"})",
-        R"(onceproxy_entity_wait_seconds_count{policy="typo"})",
-        R"(onceproxy_duplicate_age_seconds_count{policy="typo"})",
-        "onceproxy_store_commit_duration_seconds_count", "onceproxy_store_batch_size_count",
-        R"(onceproxy_bad_requests_total{reason="other"})"}) {
-    INFO(series);
-    CHECK(shown.at(series) == 0);
-  }
-  // Most pairs of policy and decision never happen.
-  CHECK_FALSE(
-      shown.at(R"(onceproxy_request_duration_seconds_count{policy="typo",decision="held"})"));
-}
-
 TEST_CASE("an upstream's answer counts by its class, no answer as error") {
   Metrics metrics("1");
   WorkerMetrics& worker = metrics.add_worker();
@@ -276,50 +101,12 @@ TEST_CASE("a duplicate's age reaches to a week and beyond") {
   CHECK(shown.at(R"(onceproxy_duplicate_age_seconds_count{policy="p"})") == 3);
 }
 
-TEST_CASE("the store's side is counted from any thread") {
-  Metrics metrics("1");
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      for (int n = 0; n < 1000; ++n) {
-        metrics.store_commit(1ms, 64);
-        metrics.store_error("write");
-        metrics.permit_dropped();
-        metrics.access_log_dropped(2);
-        metrics.spans_exported(3);
-        metrics.spans_dropped(4);
-      }
-    });
-  for (std::thread& thread : threads) thread.join();
-  const Exposition shown(metrics.exposition());
-  CHECK(shown.at("onceproxy_store_commit_duration_seconds_count") == 4000);
-  CHECK(shown.at(R"(onceproxy_store_batch_size_bucket{le="32"})") == 0);
-  CHECK(shown.at(R"(onceproxy_store_batch_size_bucket{le="64"})") == 4000);
-  CHECK(shown.at(R"(onceproxy_store_errors_total{operation="write"})") == 4000);
-  CHECK(shown.at("onceproxy_permits_dropped_total") == 4000);
-  CHECK(shown.at("onceproxy_access_log_dropped_total") == 8000);
-  CHECK(shown.at("onceproxy_spans_exported_total") == 12000);
-  CHECK(shown.at("onceproxy_spans_dropped_total") == 16000);
-}
-
-TEST_CASE("the store's gauges are read at each scrape, and their failure hides nothing else") {
-  Metrics metrics("1");
-  CHECK_FALSE(Exposition(metrics.exposition()).mentions("onceproxy_store_bytes"));
-  std::uint64_t bytes = 1;
-  metrics.store_gauges([&] { return StoreGauges{++bytes, 7}; });
-  CHECK(Exposition(metrics.exposition()).at("onceproxy_store_bytes") == 2);
-  const Exposition second(metrics.exposition());
-  CHECK(second.at("onceproxy_store_bytes") == 3);
-  CHECK(second.at(R"(onceproxy_store_records{state="all"})") == 7);
-  metrics.store_gauges([]() -> StoreGauges { throw std::runtime_error("closed"); });
-  const Exposition failed(metrics.exposition());
-  CHECK_FALSE(failed.mentions("onceproxy_store_bytes"));
-  CHECK(failed.mentions("onceproxy_requests_total"));
-}
-
 TEST_CASE("large numbers are shown to the last digit") {
   Metrics metrics("1");
-  metrics.store_gauges([] { return StoreGauges{4'294'967'297, 1'234'567'891}; });
+  store::PostgresStats stats;
+  stats.bytes = 4'294'967'297;
+  stats.records_estimate = 1'234'567'891;
+  metrics.store_gauges([&] { return StoreGauges{stats}; });
   const std::string text = metrics.exposition();
   CHECK(text.find("onceproxy_store_bytes 4294967297\n") != std::string::npos);
   CHECK(text.find(R"(onceproxy_store_records{state="all"} 1234567891)") != std::string::npos);
@@ -353,16 +140,7 @@ TEST_CASE("no label holds what does not look like a word of ours") {
   CHECK_FALSE(shown.mentions("secret"));
 }
 
-TEST_CASE("defects that end connections are counted by kind, and show from the start") {
-  Metrics metrics("1");
-  metrics.add_worker().connection_defect(awaited_twice);
-  metrics.add_worker().connection_defect(awaited_twice);
-  const Exposition shown(metrics.exposition());
-  CHECK(shown.at(R"(onceproxy_connection_defects_total{kind="awaited-twice"})") == 2);
-  CHECK(shown.at(R"(onceproxy_connection_defects_total{kind="exception"})") == 0);
-}
-
-TEST_CASE("what is held in memory is shown by what it is, over all workers, with its limit") {
+TEST_CASE("buffered memory is shown by kind, for all workers, with its limit") {
   Metrics metrics("1");
   WorkerMetrics& one = metrics.add_worker();
   WorkerMetrics& other = metrics.add_worker();

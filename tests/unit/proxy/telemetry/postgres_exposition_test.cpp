@@ -1,6 +1,7 @@
 #include "proxy/telemetry/postgres_exposition.hpp"
 
 #include "exposition_text.hpp"
+#include "proxy/telemetry/metrics.hpp"
 
 namespace onceproxy::telemetry {
 namespace {
@@ -12,31 +13,31 @@ Exposition shown(const StoreGauges& gauges) {
 }
 
 TEST_CASE("a store in PostgreSQL shows its database, and nothing of RocksDB") {
-  StoreGauges gauges;
-  gauges.bytes = 1;
-  gauges.postgres = PostgresGauges{.circuit_open = true,
-                                   .listening = true,
-                                   .connections = 2,
-                                   .connections_max = 3,
-                                   .queued = 4,
-                                   .queued_max = 5,
-                                   .cache_bytes = 6,
-                                   .cache_bytes_max = 7,
-                                   .retained = 8,
-                                   .round_trips = 9,
-                                   .connects = 10,
-                                   .connect_failures = 11,
-                                   .retries_connection = 12,
-                                   .retries_conflict = 13,
-                                   .retries_deadlock = 14,
-                                   .retries_shutdown = 15,
-                                   .timeouts = 16,
-                                   .replication_waits = 17,
-                                   .replication_unconfirmed = 18,
-                                   .cache_hits = 19,
-                                   .notifications = 20,
-                                   .leases_lost = 21};
-  const Exposition now = shown(gauges);
+  store::PostgresStats stats;
+  stats.bytes = 1;
+  stats.circuit_open = true;
+  stats.hears = true;
+  stats.connections = 2;
+  stats.connections_max = 3;
+  stats.queued = 4;
+  stats.queued_max = 5;
+  stats.cache_bytes = 6;
+  stats.cache_bytes_max = 7;
+  stats.retained = 8;
+  stats.round_trips = 9;
+  stats.connects = 10;
+  stats.connect_failures = 11;
+  stats.retries_connection = 12;
+  stats.retries_conflict = 13;
+  stats.retries_deadlock = 14;
+  stats.retries_shutdown = 15;
+  stats.timeouts = 16;
+  stats.replication_waits = 17;
+  stats.replication_unconfirmed = 18;
+  stats.cache_hits = 19;
+  stats.notifications = 20;
+  stats.leases_lost = 21;
+  const Exposition now = shown({stats});
   const std::string prefix = "onceproxy_postgres_";
   CHECK(now.at(prefix + "circuit_open") == 1);
   CHECK(now.at(prefix + "listening") == 1);
@@ -75,7 +76,7 @@ TEST_CASE("a store in RocksDB shows nothing of PostgreSQL") {
   CHECK(now.mentions("onceproxy_store_clock_doubted"));
 }
 
-TEST_CASE("what may fail in PostgreSQL shows at zero, so that the first failure is a rise") {
+TEST_CASE("every kind of PostgreSQL error is shown at zero, so that the first failure is a rise") {
   Metrics metrics("1");
   for (const std::string word :
        {"circuit_open", "conflict", "connection", "connections", "deadlock", "disk_full", "other",

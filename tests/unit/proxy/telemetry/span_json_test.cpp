@@ -53,7 +53,7 @@ TEST_CASE("a span tells its parent, attributes, link and failure") {
   CHECK(text.ends_with(R"(,"status":{"code":2,"message":"No answer came in time."}})"));
 }
 
-TEST_CASE("what a span does not know is left out") {
+TEST_CASE("unknown attributes of a span are left out") {
   Span span = plain_span();
   span.attributes.text("url.path", "");
   span.attributes.number("http.response.status_code", -1);

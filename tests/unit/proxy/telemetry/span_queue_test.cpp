@@ -41,7 +41,7 @@ TEST_CASE("a batch larger than what is asked for goes alone") {
   CHECK(out.json == "12345678,");
 }
 
-TEST_CASE("what does not fit is refused until what was taken is taken care of") {
+TEST_CASE("spans that do not fit are refused until the batch that was taken is done") {
   SpanQueue queue(10);
   REQUIRE(hand_over(queue, "123456,"));
   CHECK_FALSE(queue.full());
@@ -62,7 +62,7 @@ TEST_CASE("a batch too large for an empty queue does not close it for others") {
   CHECK(hand_over(queue, "1,"));
 }
 
-TEST_CASE("what was handed over is empty, whether it was taken or not") {
+TEST_CASE("a batch is empty after it was handed over, accepted or not") {
   SpanQueue queue(4);
   for (int i = 0; i < 2; ++i) {
     SpanBatch batch = batch_of("123,", 3);

@@ -29,7 +29,7 @@ TEST_CASE("a traceparent of version 00 is read") {
   CHECK_FALSE(context->random);
 }
 
-TEST_CASE("what is written is what was read, but for flags nobody here knows") {
+TEST_CASE("a trace context is written as it was read, without unknown flags") {
   for (const auto& [flags, kept] : {std::pair{"00", "00"},
                                     {"01", "01"},
                                     {"02", "02"},

@@ -175,7 +175,7 @@ TEST_CASE("the end sends what nobody has flushed") {
   CHECK(traced.exported == 1);
 }
 
-TEST_CASE("what is not taken now is sent again, the same bytes, until it is") {
+TEST_CASE("a batch that the collector does not accept now is sent again unchanged") {
   Traced traced;
   traced.collector.answer(Result::try_again);
   traced.record("patient");
@@ -191,7 +191,7 @@ TEST_CASE("what is not taken now is sent again, the same bytes, until it is") {
   CHECK(traced.dropped == 0);
 }
 
-TEST_CASE("what is refused is dropped, and the next is tried") {
+TEST_CASE("a batch that the collector refuses is dropped, and the next one is tried") {
   Traced traced;
   traced.collector.answer(Result::refused);
   traced.record("refused");
@@ -218,7 +218,7 @@ TEST_CASE("a batch that nobody takes is given up in time") {
   CHECK(holds(traced.collector.wait_for(2)[1], R"("name":"next")"));
 }
 
-TEST_CASE("what a collector rejects of a batch counts as dropped") {
+TEST_CASE("spans of a batch that the collector rejects count as dropped") {
   Traced traced;
   traced.collector.reply.answer = R"({"partialSuccess":{"rejectedSpans":"1"}})";
   traced.record("taken");

@@ -62,7 +62,7 @@ TEST_CASE_METHOD(Files, "a directory is no file") {
         "certificate: " + options.certificate + " cannot be read: it is not a regular file");
 }
 
-TEST_CASE_METHOD(Files, "what is not PEM is said to be so") {
+TEST_CASE_METHOD(Files, "a file that is not PEM is reported as such") {
   CHECK(only_fault(read("hello", own.key_pem())) ==
         "certificate: " + certificate() + " holds no certificate in PEM form");
   CHECK(only_fault(read("", own.key_pem())) == "certificate: " + certificate() + " is empty");

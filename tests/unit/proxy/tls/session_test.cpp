@@ -179,7 +179,7 @@ TEST_CASE_METHOD(World, "session tickets are quiet, bytes and ends are not") {
   }
 }
 
-TEST_CASE_METHOD(World, "what a failed write left in the process is known") {
+TEST_CASE_METHOD(World, "after a failed write the number of unsent bytes is known") {
   Pair pair(*this);
   REQUIRE(pair.shake());
   Result last;

@@ -221,7 +221,7 @@ TEST_CASE("zeros are no entry") {
   CHECK_FALSE(frame(std::string(64, '\0')));
 }
 
-TEST_CASE("what a search looks at before it decodes is where the codec puts it") {
+TEST_CASE("searches find time, fence and fingerprint where the codec writes them") {
   const std::string sent = bytes_of(forward(7, at(1'000)));
   CHECK(frame(sent)->time() == at(1'000));
   CHECK(frame(sent)->fence() == 7);
@@ -237,7 +237,7 @@ TEST_CASE("what a search looks at before it decodes is where the codec puts it")
   CHECK_FALSE(frame(nameless)->is_of(fingerprint(9)));
 }
 
-TEST_CASE("whatever bytes are decoded, nothing outside them is read") {
+TEST_CASE("decoding never reads outside the given bytes") {
   // Content that passes for an entry's up to its sum: what a reader trusts least.
   std::mt19937_64 random(GENERATE(1, 2, 3));
   for (int round = 0; round < 20'000; ++round) {

@@ -40,7 +40,7 @@ std::size_t entries(const AuditSeries& series) {
 
 }  // namespace
 
-TEST_CASE("what is written is there at once, what is handed over when the log is closed") {
+TEST_CASE("written entries are there at once, handed-over entries when the log is closed") {
   Logs logs;
   const auto log = logs.open();
   CHECK(entries(log->forwards()) == 1);  // that a process began
@@ -89,11 +89,11 @@ TEST_CASE("a pad without a log notes nothing") {
   pad.hand_over();
 }
 
-TEST_CASE("what cannot be written is counted and reported once, and stops nobody") {
+TEST_CASE("entries that cannot be written are counted and reported once, and delay no request") {
   Logs logs;
   logs.options.retention = 8h;  // a file takes entries for an hour
   const auto log = logs.open();
-  // With what it lies in: there nothing is made anew.
+  // Together with its parent directory, so that the file cannot be created again.
   std::filesystem::remove_all(logs.directory.path());
   logs.clock.advance(2h);
   const std::string entry = bytes_of(forward(1, logs.clock.now()));
@@ -122,7 +122,7 @@ TEST_CASE("a directory that cannot be made is an error that names the way out") 
                                      Catch::Contains("audit: {enabled: false}"));
 }
 
-TEST_CASE("what is too old goes, unless the clocks may be wrong about its age") {
+TEST_CASE("entries that are too old are removed, unless the clock may be wrong") {
   Logs logs;
   logs.options.retention = 8h;
   const auto log = logs.open();

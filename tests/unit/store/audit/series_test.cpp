@@ -41,7 +41,7 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("what is appended is read back, in a file of a number") {
+TEST_CASE("appended bytes are read back from a numbered file") {
   Files files;
   const auto series = files.open();
   CHECK_FALSE(series->append("one", files.now));
@@ -107,7 +107,7 @@ TEST_CASE("a series that is opened again goes on, in its last file where that ha
     const auto series = files.open();
     REQUIRE(series->files().size() == 1);
     CHECK(series->bytes() == 3);
-    // Nobody knows when the first file was begun; it takes no more.
+    // It is not known when the first file was begun, so nothing is appended to it.
     REQUIRE_FALSE(series->append("two", files.now));
     CHECK(series->files().back().number == 2);
   }
@@ -152,13 +152,13 @@ TEST_CASE("a file that vanished or was replaced is told once, and followed by an
   const auto path = files.directory.path() / "forwards-1.audit";
   SECTION("vanished") {
     std::filesystem::remove(path);
-    CHECK(series->check() == path.string() + " is gone, with what it held");
+    CHECK(series->check() == path.string() + " was deleted, and its entries are lost");
     CHECK(series->bytes() == 0);
   }
   SECTION("replaced") {
     std::ofstream(path.string() + ".new") << "another";
     std::filesystem::rename(path.string() + ".new", path);
-    CHECK(series->check() == path.string() + " was replaced, and what it held is lost");
+    CHECK(series->check() == path.string() + " was replaced, and its entries are lost");
   }
   CHECK_FALSE(series->check());
   CHECK_FALSE(series->append("two", files.now));

@@ -68,7 +68,7 @@ TEST_CASE("a damaged entry costs itself and no other") {
   }
 }
 
-TEST_CASE("whatever is damaged, everything else is found and nothing is made up") {
+TEST_CASE("if one entry is damaged, all others are found, and none is invented") {
   std::mt19937_64 random(GENERATE(1, 2, 3, 4));
   constexpr std::uint64_t count = 40;
   const std::string whole = some(1, count);

@@ -130,6 +130,24 @@ TEST_CASE("functions: the entity of a turn stays as long as its lease is renewed
   CHECK(schema.count("entities") == "0");
 }
 
+TEST_CASE("functions: a reservation has a later fence than one that came and went meanwhile") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  // The other reserves and releases, which is not committed before the first waits for its row.
+  schema.other.sql("BEGIN");
+  CHECK(schema.other.sql(Asked{"key"}.text()) == "1");
+  schema.one.send(Asked{"key"}.text());
+  schema.await_blocked(schema.one);
+  const std::string before = schema.other.sql(
+      "UPDATE operations SET fence = nextval('fences') WHERE fingerprint = 'key' RETURNING fence");
+  CHECK(schema.other.sql(release("key")) == "1");
+  schema.other.sql("COMMIT");
+  CHECK(schema.one.take() == "1");
+  const std::string fence =
+      schema.watching.sql("SELECT fence FROM operations WHERE fingerprint = 'key'");
+  CHECK(std::stoll(fence) > std::stoll(before));
+}
+
 TEST_CASE("functions: small tables are tidied while a large one is walked over") {
   ONCEPROXY_NEEDS_POSTGRES();
   Schema schema;
@@ -222,7 +240,7 @@ TEST_CASE("functions: a completion that closes an entity ends what was reserved 
   CHECK(schema.one.sql(completes) == "1");
   CHECK(schema.watching.sql("SELECT ended FROM operations WHERE fingerprint = 'dispatch'") == "t");
 
-  // Whoever comes later is refused, and that takes no lock, whose commit would wait for a standby.
+  // Later calls are refused without a lock, because the commit of a lock would wait for a standby.
   Asked later = dispatch;
   later.name = "later";
   schema.other.sql("BEGIN");

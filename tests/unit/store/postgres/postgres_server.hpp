@@ -99,7 +99,7 @@ class PostgresServer {
     return PQgetvalue(result.get(), 0, 0);
   }
 
-  /// A schema that nobody else uses, at the program's version.
+  /// A new schema of the program's version.
   PostgresOptions options() const {
     static std::atomic<int> number{0};
     PostgresOptions out;

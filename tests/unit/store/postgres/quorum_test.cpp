@@ -82,7 +82,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   reserving.join();
   CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
 
-  // So is the completion, once its wait is cancelled: nobody is told that it is done.
+  // So is the completion after its wait was cancelled: it is not reported as done.
   Settled settled{};
   std::thread completing([&] {
     Verbs of_thread(*store);
@@ -112,7 +112,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   for (Verbs* const asking : {&verbs, &other}) {
     CHECK(asking->until<Completed>(request(1)).answer.body == "local");
   }
-  // What was reserved for nobody was released.
+  // The reservation whose call had failed was released.
   Reserved second = verbs.until<Reserved>(request(2));
   CHECK(verbs.complete(std::move(second.permit), answer(200, "")) == Settled::done);
   store->close();

@@ -31,7 +31,7 @@ using Texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("what is reserved and how it ends is in the audit log when the caller is told") {
+TEST_CASE("a reservation and its outcome are in the audit log before the caller is answered") {
   Fixture fixture;
   fixture.open();
   Permit one = fixture.permit(request(1));

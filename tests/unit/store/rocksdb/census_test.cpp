@@ -11,7 +11,7 @@ using namespace onceproxy::store::testing;
 
 namespace {
 
-/// Polls, with a bound: a walk tells nobody that it has been round.
+/// Polls, with a bound, because the end of a walk is not signalled.
 bool comes_to(Fixture& fixture, const std::function<bool(const RecordCounts&)>& right) {
   const auto end = std::chrono::steady_clock::now() + 60s;
   while (std::chrono::steady_clock::now() < end) {
@@ -110,7 +110,7 @@ ReserveRequest holding(std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("what becomes unknown is counted by its policy before the next walk") {
+TEST_CASE("a record that becomes unknown is counted before the next walk") {
   Fixture fixture;
   look_quickly(fixture);
   for (std::uint64_t n = 1; n <= 3; ++n) fixture.mark_unknown(fixture.permit(request(n)));
@@ -125,7 +125,7 @@ TEST_CASE("what becomes unknown is counted by its policy before the next walk") 
   }
 }
 
-TEST_CASE("what is unknown no longer leaves the count before the next walk") {
+TEST_CASE("a record that is no longer unknown leaves the count before the next walk") {
   Fixture fixture;
   look_quickly(fixture);
   for (std::uint64_t n = 1; n <= 4; ++n) fixture.mark_unknown(fixture.permit(holding(n)));

@@ -115,7 +115,7 @@ TEST_CASE("a weekend's downtime is over on Monday, and an hour's does not end a 
   }
 }
 
-TEST_CASE("what a limit and an entity remember stands clocks that are wrong") {
+TEST_CASE("rate limits and entities survive wrong clocks") {
   ClockedStore store;
   const auto step =
       GENERATE(std::chrono::milliseconds(-10 * year), std::chrono::milliseconds(10 * year));

@@ -78,7 +78,7 @@ TEST_CASE("without syncs a small group is written before submit() returns") {
   CHECK(is<Completed>(submitting.fixture.reserve(request(0))));
 }
 
-TEST_CASE("what takes long is written by the store's thread") {
+TEST_CASE("long writes are made by the store's thread") {
   const Sync sync = GENERATE(Sync::all, Sync::reservations, Sync::none);
   Submitting submitting(sync);
   if (sync == Sync::none) {

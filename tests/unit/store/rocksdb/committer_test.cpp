@@ -30,7 +30,7 @@ struct GatedFixture {
 
 }  // namespace
 
-TEST_CASE("what arrives while a group is written shares one sync and one wake") {
+TEST_CASE("operations that arrive while a group is written share one sync and one wake") {
   GatedFixture gated;
   Fixture& fixture = gated.fixture;
   fixture.tuning.tick = 1h;

@@ -7,7 +7,7 @@
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-TEST_CASE("what was written and is in no file yet counts as memory") {
+TEST_CASE("writes that are in no file yet count as memory") {
   Fixture fixture;
   const RocksDbObserver observer;
   Database database(fixture.options, fixture.tuning, fixture.clock, observer);

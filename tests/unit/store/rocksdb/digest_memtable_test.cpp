@@ -78,7 +78,7 @@ struct MemtableFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(MemtableFixture, "what was written last is found and scanned in order") {
+TEST_CASE_METHOD(MemtableFixture, "the latest writes are found and scanned in order") {
   write(5'000, 500);
   check_all();
   for (std::uint64_t n = 0; n < 500; ++n) {
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(MemtableFixture, "keys that begin alike are in order too") {
   check_all();
 }
 
-TEST_CASE_METHOD(MemtableFixture, "what is flushed and read back from the log is the same") {
+TEST_CASE_METHOD(MemtableFixture, "records are the same after a flush and after reading the log") {
   open(100 << 10);
   write(20'000, 3'000);
   check_all();

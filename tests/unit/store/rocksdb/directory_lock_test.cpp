@@ -43,7 +43,7 @@ TEST_CASE("a directory that was removed or replaced is told, and is good again o
   CHECK_FALSE(lock.problem());
 }
 
-TEST_CASE("what is not a directory cannot be taken") {
+TEST_CASE("a path that is not a directory cannot be locked") {
   TemporaryDirectory directory;
   DirectoryLock lock(directory.path() / "missing");
   CHECK_THROWS_AS(lock.take(), std::system_error);

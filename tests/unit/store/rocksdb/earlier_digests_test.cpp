@@ -136,7 +136,7 @@ TEST_CASE_METHOD(Upgraded, "a reservation that the upgrade cut off is held by it
   permit(asked_now(1)).use();
 }
 
-TEST_CASE_METHOD(Upgraded, "what this version wrote is another operation's, whatever its name") {
+TEST_CASE_METHOD(Upgraded, "a record of this version is not found under an earlier digest") {
   REQUIRE(complete(permit(request(9)), answer(200, "ok")) == Settled::done);
   upgrade();
   // Of this version, and named as another operation was named before.

@@ -65,7 +65,8 @@ TEST_CASE("trigger, resolve, trigger, resolve is four operations") {
   CHECK(fixture.store->stats().reservations_active == 0);
 }
 
-TEST_CASE("what has ended is gone over a restart, and the completion that ended it is not") {
+TEST_CASE(
+    "an ended operation stays ended after a restart, and the one that ended it stays completed") {
   EndsFixture fixture;
   fixture.open();
   const std::string large(8 * 1024, 'x');
@@ -92,7 +93,7 @@ TEST_CASE("an unknown outcome ends too, once its lease keeps nobody out any more
   CHECK(is<Reserved>(fixture.reserve(held)));
 }
 
-TEST_CASE("what a dead process left reserved is not touched within its lease") {
+TEST_CASE("reservations of a dead process do not end before their leases") {
   EndsFixture fixture;
   fixture.open();
   std::optional<Permit> left(fixture.permit(request(trigger)));

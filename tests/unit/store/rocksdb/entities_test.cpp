@@ -60,7 +60,8 @@ TEST_CASE("the highest completed sequence is known over a restart, for a window"
   CHECK(is<Reserved>(fixture.reserve(on_ride(6, 6))));
 }
 
-TEST_CASE("what failed, was released or is unknown raises no sequence and closes nothing") {
+TEST_CASE(
+    "operations that failed, were released or are unknown raise no sequence and close nothing") {
   EntityFixture fixture;
   fixture.open();
   ReserveRequest high = on_ride(9, 9);

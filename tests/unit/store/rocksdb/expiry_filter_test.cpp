@@ -24,7 +24,7 @@ std::string expiring(WallTime when) {
 
 }  // namespace
 
-TEST_CASE("what expired more than a minute ago goes, everything else and the undecodable stays") {
+TEST_CASE("only records that expired more than a minute ago are removed; undecodable ones stay") {
   const ManualClock clock;
   const auto factory = make_expiry_filter(
       clock, [](std::string_view, std::string_view value) { return decode_expiry(value); }, false);

@@ -129,7 +129,7 @@ TEST_CASE("a log ends behind its last record, and its file in zeros") {
   CHECK(fs::file_size(name) == fixture.ends.back());
 }
 
-TEST_CASE("of an interrupted write nothing is left, whichever of its sectors arrived") {
+TEST_CASE("nothing is left of an interrupted write, whichever of its sectors arrived") {
   const std::size_t bytes = GENERATE(30, 400, 3'000, 45'000);
   LogFixture fixture;
   for (const std::size_t before : {200, 33'000, 500}) fixture.write(before);
@@ -229,7 +229,7 @@ TEST_CASE("a lost block is damage where the next one begins with a record, too")
   CHECK(fixture.written_according_to(damaged) == -1);
 }
 
-TEST_CASE("what a client sent is no record, whatever it looks like") {
+TEST_CASE("bytes from a client are not taken for a record of the log") {
   LogFixture fixture;
   fixture.write(100);
   // The first record once more, and one that says that it comes much later.
@@ -312,7 +312,7 @@ TEST_CASE("a change that was interrupted in the manifest never happened") {
   }
 }
 
-TEST_CASE("what is missing before later changes of the manifest is damage") {
+TEST_CASE("a gap before later changes of the manifest is damage") {
   const std::string change(20, 'x');
   // Nothing but a lost sector, and more behind it than one change takes.
   CHECK_FALSE(end_of_manifest(std::string(60'000, '\0')).damage);

@@ -35,7 +35,7 @@ struct Noted {
 
 }  // namespace
 
-TEST_CASE("what was noted of a log is read by the next start, and what was forgotten is not") {
+TEST_CASE("the notes of a log are read by the next start, unless they were forgotten") {
   Noted notes;
   notes.notes.read();
   CHECK(notes.notes.all().empty());

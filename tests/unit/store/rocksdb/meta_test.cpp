@@ -14,7 +14,7 @@ TEST_CASE("a number of the store comes back as it was written, and nothing else 
   CHECK_FALSE(meta::decode("123456789"));
 }
 
-TEST_CASE("what is known of digests comes back as it was written, and nothing else is it") {
+TEST_CASE("the memory of digests is read back as written, and other bytes are refused") {
   const meta::DigestsMemory memory{2, 1u << 20, WallTime(std::chrono::milliseconds(-5))};
   const auto bytes = meta::encode(memory);
   const auto back = meta::decode_digests(bytes);

@@ -90,7 +90,7 @@ class Asking {
     return record.expires - (lease_end_max(record) - lease_end(record));
   }
 
-  /// What is known of the fingerprint, which nobody here has; nothing where it may be tried.
+  /// The answer to a fingerprint that no request here has reserved; nothing if it may be reserved.
   std::optional<std::string> judge(const Record& record, const Ask& ask) const {
     if (differ(record.payload, ask.payload)) return "Mismatch";
     if (record.state == Record::State::completed) return completed(record.answer, record.settled);
@@ -145,7 +145,8 @@ class Asking {
     return std::nullopt;
   }
 
-  /// Whoever took the last one waits for nobody but himself, and is waited for in full.
+  /// The last token that was taken still counts in full; a token that is given back changes nothing
+  /// of that.
   void give_back(int call, const Ask::OfRate& rate) {
     Nanos& arrival = state_.arrivals[rate.key];
     const auto last = state_.lasts.find(rate.key);

@@ -43,7 +43,7 @@ class Step : public Asking {
 
   void drop(int permit) {
     const Ask& ask = asks_.at(permit);
-    // Nobody knows whether its request still runs, so its turn, too, is left to the lease.
+    // It is not known whether its request still runs, so its turn also ends with the lease.
     if (ask.wants_turn()) {
       die(state_.entities.at(ask.entity->key), state_.records.at(ask.fingerprint));
     }
@@ -119,7 +119,7 @@ class Step : public Asking {
       state_.told[verb] = "refused";
       return nullptr;
     }
-    // What cannot be written is written when the disk is back; only nobody can be told so.
+    // An outcome that cannot be written is written when the disk works again, after the answer.
     state_.told[verb] = failing_ ? "failed" : "done";
     return &state_.records.at(ask.fingerprint);
   }

@@ -272,7 +272,7 @@ class Run {
 
 }  // namespace
 
-TEST_CASE("whatever is asked of the store, it answers as its rules do") {
+TEST_CASE("the store answers random requests as the model does") {
   const std::uint64_t rounds = from_environment("ONCEPROXY_MODEL_ROUNDS", 4);
   const std::uint64_t seed = from_environment("ONCEPROXY_MODEL_SEED", 1);
   std::cout << "ONCEPROXY_MODEL_SEED=" << seed << std::endl;

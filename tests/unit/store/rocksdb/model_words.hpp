@@ -62,6 +62,7 @@ inline std::string text_of(const Unavailable& got) {
     case Unavailable::Reason::full:
     case Unavailable::Reason::pending:
     case Unavailable::Reason::corrupt:
+    case Unavailable::Reason::events:
       break;
   }
   return "Unavailable for another reason";

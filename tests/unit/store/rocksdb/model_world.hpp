@@ -113,7 +113,7 @@ class World {
     settle_down();
   }
 
-  /// While `work` runs no write reaches the disk. Nobody may wait.
+  /// While `work` runs no write reaches the disk, so it must not wait for one.
   template <typename Work>
   void without_disk(testing::FaultyFileSystem::Fault fault, Work&& work) {
     faulty_.files->fault = fault;

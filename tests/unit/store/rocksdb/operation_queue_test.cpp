@@ -29,7 +29,7 @@ OperationList take(OperationQueue& queue, std::chrono::steady_clock::time_point 
 
 }  // namespace
 
-TEST_CASE("what was pushed is taken after a nudge, oldest first") {
+TEST_CASE("pushed operations are taken after a nudge, oldest first") {
   OperationQueue queue;
   for (std::uint64_t i = 1; i <= 3; ++i) REQUIRE(queue.push(operation(i)) == nullptr);
   queue.nudge();

@@ -64,7 +64,7 @@ TEST_CASE_METHOD(Reading, "a completed record that was read with the claim is re
   CHECK(std::get<Completed>(again).answer.body == "made");
 }
 
-TEST_CASE_METHOD(Reading, "what was read without the claim is not kept") {
+TEST_CASE_METHOD(Reading, "a record that was read without the claim is not kept in memory") {
   put(completed());
   REQUIRE(std::holds_alternative<Completed>(look(false)));
   erase();

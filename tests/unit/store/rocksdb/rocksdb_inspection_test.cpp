@@ -1,59 +1,14 @@
+// What operators see of records, and how they list them.
 #include "store/rocksdb/rocksdb_inspection.hpp"
 
 #include <catch2/catch.hpp>
 #include <set>
-#include <thread>
 
-#include "faulty_file_system.hpp"
+#include "inspection_fixture.hpp"
 #include "store/lease.hpp"
-#include "store_fixture.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
-
-namespace {
-
-struct InspectionFixture : Fixture {
-  InspectionFixture() { open(); }
-
-  Inspection& inspection() { return store->inspection(); }
-
-  RecordPage page(const RecordFilter& filter = {},
-                  const std::optional<Fingerprint>& after = std::nullopt,
-                  std::size_t limit = 1'000) {
-    return std::get<RecordPage>(inspection().records(filter, after, limit));
-  }
-  std::optional<RecordView> record(std::uint64_t number) {
-    return std::get<std::optional<RecordView>>(inspection().record(fingerprint(number)));
-  }
-  /// As a process that dies leaves it.
-  void leave_reserved(std::uint64_t number) { const Permit dropped = permit(request(number)); }
-  void leave_unknown(std::uint64_t number) { mark_unknown(permit(request(number)), "no answer"); }
-  void leave_completed(std::uint64_t number, int status = 201) {
-    complete(permit(request(number)), answer(status, "body"));
-  }
-  ReserveRequest on_entity(std::uint64_t number) {
-    ReserveRequest out = request(number);
-    out.entity.emplace();
-    out.entity->key = entity_key(1);
-    out.entity->type = "ride";
-    out.entity->id = "r-1";
-    out.entity->turn = 0ms;
-    out.entity->unless_closed = true;
-    return out;
-  }
-  void close_entity(std::uint64_t number) {
-    ReserveRequest closing = on_entity(number);
-    closing.entity->closes = 1h;
-    closing.entity->sequence = 7;
-    complete(permit(closing), answer(200, ""));
-  }
-  std::optional<EntityView> entity() {
-    return std::get<std::optional<EntityView>>(inspection().entity(entity_key(1)));
-  }
-};
-
-}  // namespace
 
 TEST_CASE_METHOD(InspectionFixture, "a record tells everything but what was answered") {
   const WallTime begin = clock.now();
@@ -82,7 +37,8 @@ TEST_CASE_METHOD(InspectionFixture, "a record tells everything but what was answ
   CHECK_FALSE(record(1));
 }
 
-TEST_CASE_METHOD(InspectionFixture, "who holds a reservation now is told from whom nobody holds") {
+TEST_CASE_METHOD(InspectionFixture,
+                 "a reservation that is held is distinguished from one that nobody holds") {
   Permit held = permit(request(1));
   CHECK(record(1)->held);
   CHECK(record(1)->state == RecordView::State::reserved);
@@ -179,16 +135,6 @@ TEST_CASE_METHOD(InspectionFixture, "a reservation that nobody holds is unknown 
   held.use();
 }
 
-TEST_CASE_METHOD(InspectionFixture, "who is resolved after its process died keeps no turn") {
-  ReserveRequest lost = on_entity(1);
-  permit(lost).use();
-  open();
-  CHECK(is<NoTurn>(reserve(on_entity(2))));
-  clock.advance(lost.terms.lease);
-  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
-  CHECK(is<Reserved>(reserve(on_entity(2))));
-}
-
 TEST_CASE_METHOD(InspectionFixture, "a page looks at so much and says that more may follow") {
   tuning.scan_max = 10;
   open();
@@ -207,98 +153,6 @@ TEST_CASE_METHOD(InspectionFixture, "a page looks at so much and says that more 
   } while (after);
   CHECK(found == 1);
   CHECK(pages == 3);
-}
-
-TEST_CASE_METHOD(InspectionFixture, "what is released is free at once") {
-  leave_reserved(1);
-  leave_unknown(2);
-  for (const std::uint64_t number : {1, 2}) {
-    CHECK(is<Held>(reserve(request(number))));
-    CHECK(inspection().release(fingerprint(number)) == Changed::done);
-    CHECK_FALSE(record(number));
-    const ReserveResult again = reserve(request(number));
-    REQUIRE(is<Reserved>(again));
-    CHECK(std::get<Reserved>(again).attempt == 1);
-  }
-  leave_completed(3);
-  CHECK(inspection().release(fingerprint(3)) == Changed::conflict);
-  CHECK(is<Completed>(reserve(request(3))));
-  CHECK(inspection().release(fingerprint(4)) == Changed::absent);
-}
-
-TEST_CASE_METHOD(InspectionFixture, "a release takes the reservation from whoever holds it") {
-  Permit first = permit(request(1));
-  CHECK(inspection().release(fingerprint(1)) == Changed::done);
-  Permit second = permit(request(1));
-  CHECK(complete(std::move(first), answer(200, "late")) == Settled::refused);
-  CHECK(complete(std::move(second), answer(200, "right")) == Settled::done);
-  const ReserveResult replay = reserve(request(1));
-  CHECK(std::get<Completed>(replay).answer.body == "right");
-}
-
-TEST_CASE_METHOD(InspectionFixture,
-                 "a release gives the token of a rate limit back, and the turn") {
-  ReserveRequest limited = on_entity(1);
-  limited.rate.emplace();
-  limited.rate->key = rate_key(1);
-  limited.rate->limit = 1;
-  limited.rate->per = 1h;
-  const Permit held = permit(limited);
-  ReserveRequest next = limited;
-  next.fingerprint = fingerprint(2);
-  CHECK(is<NoTurn>(reserve(next)));
-  CHECK(inspection().release(fingerprint(1)) == Changed::done);
-  CHECK(is<Reserved>(reserve(next)));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "the turn of a process that died goes with its reservation") {
-  { const Permit dropped = permit(on_entity(1)); }
-  CHECK(is<NoTurn>(reserve(on_entity(2))));
-  CHECK(entity()->holder == fingerprint(1));
-  CHECK(inspection().release(fingerprint(1)) == Changed::done);
-  CHECK(is<Reserved>(reserve(on_entity(2))));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "what is resolved counts as done, with nothing to replay") {
-  leave_unknown(1);
-  clock.advance(1h);
-  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::done);
-  const ReserveResult again = reserve(request(1));
-  REQUIRE(is<Completed>(again));
-  CHECK_FALSE(std::get<Completed>(again).answer.replayable);
-  CHECK(std::get<Completed>(again).answer.not_kept == NotKept::resolved);
-  CHECK(record(1)->not_kept == NotKept::resolved);
-  CHECK(record(1)->state == RecordView::State::completed);
-  CHECK_FALSE(record(1)->status);
-  CHECK(record(1)->error.empty());
-  // For a window from now.
-  CHECK(record(1)->expires == clock.now() + 24h);
-
-  leave_reserved(2);
-  leave_completed(3);
-  CHECK(inspection().resolve(fingerprint(2), {}) == Changed::conflict);
-  CHECK(inspection().resolve(fingerprint(3), {}) == Changed::conflict);
-  CHECK(inspection().resolve(fingerprint(4), {}) == Changed::absent);
-  CHECK(is<Held>(reserve(request(2))));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "what is resolved with an answer gives that to duplicates") {
-  // Within the record, and apart from it.
-  const std::string body(GENERATE(std::size_t{10}, std::size_t{100'000}), 'x');
-  leave_unknown(1);
-  CHECK(inspection().resolve(fingerprint(1), StoredAnswer{201, "A: b\r\n", body}) == Changed::done);
-  for (int opened = 0; opened < 2; ++opened) {
-    const ReserveResult again = reserve(request(1));
-    REQUIRE(is<Completed>(again));
-    const StoredAnswer& given = std::get<Completed>(again).answer;
-    CHECK(given.replayable);
-    CHECK(given.status == 201);
-    CHECK(given.head == "A: b\r\n");
-    CHECK(given.body == body);
-    CHECK(record(1)->status == 201);
-    CHECK_FALSE(record(1)->not_kept);
-    open();
-  }
 }
 
 TEST_CASE_METHOD(InspectionFixture, "a record tells what it is about, and is listed by it") {
@@ -343,60 +197,6 @@ TEST_CASE_METHOD(InspectionFixture, "a list is by the age of what it holds") {
   CHECK(page(filter).items.empty());
 }
 
-TEST_CASE(
-    "while an operator decides, a request is told to come back and not that it is in flight") {
-  FaultyEnvironment environment;
-  Fixture fixture;
-  fixture.tuning.over = environment.over;
-  fixture.open();
-  fixture.mark_unknown(fixture.permit(request(1)));
-  fixture.clock.advance(31s);
-  FaultyFileSystem& files = *environment.files;
-  const int syncs = files.log_syncs;
-  files.log_sync_waits = true;
-  Changed resolved = Changed::failed;
-  std::thread resolving(
-      [&] { resolved = fixture.store->inspection().resolve(fingerprint(1), {}); });
-  CHECK(files.log_synced.wait([&] { return files.log_syncs > syncs; }));
-  const ReserveResult meanwhile = fixture.reserve(request(1));
-  CHECK(is<Held>(meanwhile));
-  if (const auto* const held = std::get_if<Held>(&meanwhile)) CHECK(held->lease_left);
-  files.log_sync_waits = false;
-  files.log_sync_waits.notify_all();
-  resolving.join();
-  CHECK(resolved == Changed::done);
-  CHECK(is<Completed>(fixture.reserve(request(1))));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "what is forgotten never was, unless somebody holds it") {
-  leave_completed(1);
-  complete(permit(request(2)), answer(200, std::string(100'000, 'x')));
-  leave_unknown(3);
-  leave_reserved(4);
-  for (const std::uint64_t number : {1, 2, 3, 4}) {
-    CHECK(inspection().forget(fingerprint(number)) == Changed::done);
-    CHECK_FALSE(record(number));
-    CHECK(is<Reserved>(reserve(request(number))));
-  }
-  const Permit held = permit(request(5));
-  CHECK(inspection().forget(fingerprint(5)) == Changed::conflict);
-  CHECK(record(5)->held);
-  CHECK(inspection().forget(fingerprint(6)) == Changed::absent);
-}
-
-TEST_CASE_METHOD(InspectionFixture, "changes are on disk") {
-  leave_unknown(1);
-  leave_unknown(2);
-  leave_completed(3);
-  CHECK(inspection().release(fingerprint(1)) == Changed::done);
-  CHECK(inspection().resolve(fingerprint(2), {}) == Changed::done);
-  CHECK(inspection().forget(fingerprint(3)) == Changed::done);
-  open();
-  CHECK_FALSE(record(1));
-  CHECK(record(2)->state == RecordView::State::completed);
-  CHECK_FALSE(record(3));
-}
-
 TEST_CASE_METHOD(InspectionFixture, "duplicates are counted, at once and across a restart") {
   leave_completed(1);
   for (int i = 0; i < 3; ++i) CHECK(is<Completed>(reserve(request(1))));
@@ -432,58 +232,4 @@ TEST_CASE_METHOD(InspectionFixture, "an earlier operation's duplicates are not t
   CHECK(record(1)->duplicates == 0);
   CHECK(is<Completed>(reserve(brief)));
   CHECK(record(1)->duplicates == 1);
-}
-
-TEST_CASE_METHOD(InspectionFixture, "an entity tells what is known of it") {
-  CHECK_FALSE(entity());
-  close_entity(1);
-  auto view = entity();
-  REQUIRE(view);
-  CHECK(view->type == "ride");
-  CHECK(view->id == "r-1");
-  CHECK(view->closed_until == clock.now() + 1h);
-  CHECK(view->sequence == 7);
-  CHECK_FALSE(view->holder);
-  CHECK(view->waiting == 0);
-
-  ReserveRequest turn = on_entity(2);
-  turn.entity->unless_closed = false;
-  const Permit held = permit(turn);
-  CHECK(entity()->holder == fingerprint(2));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "an entity that is opened lets operations through again") {
-  CHECK(inspection().open(entity_key(1)) == Changed::absent);
-  close_entity(1);
-  CHECK(is<Closed>(reserve(on_entity(2))));
-  CHECK(inspection().open(entity_key(1)) == Changed::done);
-  CHECK(inspection().open(entity_key(1)) == Changed::conflict);
-  CHECK_FALSE(entity()->closed_until);
-  CHECK(entity()->sequence == 7);
-  open();
-  CHECK_FALSE(entity()->closed_until);
-  CHECK(is<Reserved>(reserve(on_entity(2))));
-}
-
-TEST_CASE_METHOD(InspectionFixture, "an entity is opened though somebody has its turn") {
-  close_entity(1);
-  ReserveRequest turn = on_entity(2);
-  turn.entity->unless_closed = false;
-  Permit held = permit(turn);
-  CHECK(inspection().open(entity_key(1)) == Changed::done);
-  complete(std::move(held), answer(200, ""));
-  CHECK_FALSE(entity()->closed_until);
-  open();
-  CHECK_FALSE(entity()->closed_until);
-}
-
-TEST_CASE_METHOD(InspectionFixture, "a store that is closed changes nothing and says so") {
-  leave_unknown(1);
-  store->close();
-  CHECK(inspection().release(fingerprint(1)) == Changed::failed);
-  CHECK(inspection().resolve(fingerprint(1), {}) == Changed::failed);
-  CHECK(inspection().forget(fingerprint(1)) == Changed::failed);
-  CHECK(inspection().open(entity_key(1)) == Changed::failed);
-  CHECK(std::holds_alternative<Unreadable>(inspection().record(fingerprint(1))));
-  CHECK(std::holds_alternative<Unreadable>(inspection().records({}, std::nullopt, 10)));
 }

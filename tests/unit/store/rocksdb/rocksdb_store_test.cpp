@@ -27,7 +27,7 @@ TEST_CASE("the first request reserves, the next is in flight, a later one gets t
   CHECK(completed.completed_at == fixture.clock.now());
 }
 
-TEST_CASE("of 64 threads that reserve one fingerprint exactly one is let through") {
+TEST_CASE("of 64 threads that reserve one fingerprint, exactly one succeeds") {
   Fixture fixture;
   fixture.open();
   for (std::uint64_t round = 0; round < 20; ++round) {
@@ -52,7 +52,7 @@ TEST_CASE("of 64 threads that reserve one fingerprint exactly one is let through
   }
 }
 
-TEST_CASE("of 64 threads that ask for a completed operation each gets its answer") {
+TEST_CASE("64 threads that ask for a completed operation all get its answer") {
   Fixture fixture;
   fixture.open();
   REQUIRE(fixture.complete(fixture.permit(request(1)), answer(200, "ok")) == Settled::done);
@@ -181,7 +181,7 @@ TEST_CASE("a dead process's reservation is found by its lease, then retried or h
   }
 }
 
-TEST_CASE("what was completed is there after a restart, small and large, replayable and not") {
+TEST_CASE("completed operations survive a restart, small and large, replayable and not") {
   Fixture fixture;
   fixture.open();
   const std::string large(100'000, 'x');

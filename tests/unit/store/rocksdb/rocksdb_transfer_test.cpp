@@ -134,7 +134,7 @@ TEST_CASE("a reservation is carried with what is left of its lease at most") {
   CHECK(moved.expires > moved.lease_ends);
 }
 
-TEST_CASE("what has expired is not carried, and does not keep its place") {
+TEST_CASE("expired records are not moved, and do not block new ones") {
   Fixture fixture;
   fixture.open();
   fixture.complete(fixture.permit(request(1)), answer(200, "old"));

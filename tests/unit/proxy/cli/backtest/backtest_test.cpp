@@ -113,7 +113,7 @@ TEST_CASE("an unreadable body is decided as it would have been") {
   CHECK(count(off, Decision::forwarded, 1) == 1);
 }
 
-TEST_CASE("what the data port refuses reaches no policy") {
+TEST_CASE("requests that the data port would refuse reach no policy") {
   const Report report = run(
       settings(orders),
       {R"({"time":1,"method":"POST","target":"/orders/%2f"})",

@@ -20,7 +20,7 @@ TEST_CASE("both alphabets decode to the same bytes") {
   CHECK(decode_base64("AP8=") == std::string("\x00\xff", 2));
 }
 
-TEST_CASE("what is not valid base64 does not decode") {
+TEST_CASE("text that is not base64 is not decoded") {
   for (const auto* text : {"Z", "Zm9vY", "Zm9v!", "Z===", "=", "Zm 9v", "Zg=a", "Zm=v"}) {
     INFO(text);
     CHECK_FALSE(decode_base64(text));

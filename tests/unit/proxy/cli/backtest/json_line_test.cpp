@@ -35,7 +35,7 @@ TEST_CASE("a line is a request with the answer that the log tells") {
   CHECK(request.response_bytes == 7);
 }
 
-TEST_CASE("what the log does not tell stays unknown") {
+TEST_CASE("values that the log does not contain stay unknown") {
   const LoggedRequest request = good("");
   CHECK(request.headers.empty());
   CHECK(request.body.empty());

@@ -62,7 +62,7 @@ TEST_CASE("a log far longer than a chunk is read whole") {
   CHECK(items.back() == "20000 /19999");
 }
 
-TEST_CASE("what cannot be opened says why") {
+TEST_CASE("a file that cannot be opened is reported with the reason") {
   CHECK(Input::open("/nowhere").error() == "cannot read /nowhere: No such file or directory");
   CHECK(Input::open("/tmp").error() == "cannot read /tmp: Is a directory");
 }

@@ -39,7 +39,7 @@ TEST_CASE("a fraction keeps its microseconds") {
   CHECK(parse_moment("2026-01-02T03:04:05.0000019Z") == moment);
 }
 
-TEST_CASE("what is no time is none") {
+TEST_CASE("text that is not a time is refused") {
   for (const auto* text : {"",
                            " ",
                            "yesterday",

@@ -44,7 +44,7 @@ TEST_CASE("the table has a row for each policy and a column for each decision th
         "(no policy)        15\n");
 }
 
-TEST_CASE("what the policies ask and the log lacks stands below the table") {
+TEST_CASE("fields that policies need and the log lacks are listed below the table") {
   Report lacking = report();
   lacking.policies[0].missing = {{"header: x-id", 90}};
   lacking.policies[1].asks_for_headers = true;
@@ -62,7 +62,7 @@ TEST_CASE("what the policies ask and the log lacks stands below the table") {
   CHECK(table(lacking).find("match.headers") == std::string::npos);
 }
 
-TEST_CASE("what the reader must know stands below the table") {
+TEST_CASE("notes for the reader are below the table") {
   Report doubtful = report();
   doubtful.without_status = 3;
   doubtful.out_of_order = 2;

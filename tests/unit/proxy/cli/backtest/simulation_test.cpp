@@ -106,7 +106,8 @@ TEST_CASE("a duplicate gets the fixed answer, or hears that the answer was not k
   CHECK(world.decided() == "forwarded not-replayable suppressed");
 }
 
-TEST_CASE("what another operation ends is new again, and unremembered where it was under way") {
+TEST_CASE(
+    "an operation that another one ends is new again, and is not remembered if it was under way") {
   World world;
   const auto ending = [&](std::uint8_t fingerprint, std::uint8_t other) {
     Arrival out = world.arrival(fingerprint);
@@ -192,7 +193,7 @@ TEST_CASE("acknowledge answers at once while the first is under way") {
   CHECK(world.decided() == "forwarded acknowledged replayed");
 }
 
-TEST_CASE("who waits gets what becomes of the first") {
+TEST_CASE("a duplicate that waits gets the result of the first request") {
   World world;
   world.policy.in_flight = {InFlightRule::Action::wait, 10s};
   world.ask(0ms, 1);
@@ -203,7 +204,7 @@ TEST_CASE("who waits gets what becomes of the first") {
   CHECK(world.decisions == "forwarded replayed replayed forwarded");
 }
 
-TEST_CASE("of those that wait for one that is released exactly one takes over") {
+TEST_CASE("if the first request is released, exactly one waiting duplicate takes over") {
   World world;
   world.policy.in_flight = {InFlightRule::Action::wait, 10s};
   world.ask(0ms, 1, Verdict::release);
@@ -213,7 +214,7 @@ TEST_CASE("of those that wait for one that is released exactly one takes over") 
   CHECK(world.decided() == "forwarded forwarded replayed replayed");
 }
 
-TEST_CASE("who waits for an unknown outcome is held, one after the other") {
+TEST_CASE("duplicates that wait for an unknown outcome are held, one after the other") {
   World world;
   world.policy.in_flight = {InFlightRule::Action::wait, 10s};
   world.ask(0ms, 1, Verdict::ambiguous);
@@ -248,7 +249,7 @@ TEST_CASE("requests on one entity take turns in order of arrival") {
         "forwarded forwarded forwarded forwarded in-flight in-flight forwarded replayed");
 }
 
-TEST_CASE("nobody overtakes who waits for a turn, not even at the moment it comes") {
+TEST_CASE("no request overtakes one that waits for its turn, even at the moment it comes") {
   World world;
   world.policy.in_flight = {InFlightRule::Action::wait, 10s};
   Arrival released = world.acting(1, 2);
@@ -302,7 +303,7 @@ TEST_CASE("a sequence at or below the highest completed one is stale") {
   CHECK(world.decided() == "forwarded stale stale forwarded forwarded");
 }
 
-TEST_CASE("what fails raises no sequence and closes nothing") {
+TEST_CASE("operations that fail raise no sequence and close nothing") {
   World world;
   Arrival failing = world.acting(1, 1, 5);
   failing.ending = Verdict::release;
@@ -356,7 +357,7 @@ TEST_CASE("a release gives its token back, an unknown outcome does not") {
   CHECK(world.decided() == "forwarded forwarded rate-limited");
 }
 
-TEST_CASE("what has expired is forgotten") {
+TEST_CASE("expired operations are forgotten") {
   World world;
   world.policy.rate_limit = policies::RateLimit{1, 1s, {}};
   for (std::uint8_t i = 0; i < 200; ++i) {

@@ -193,7 +193,7 @@ Response lenient(const std::string& text, std::string_view to_method = "GET") {
   return Response(text, to_method, limits);
 }
 
-TEST_CASE("what old services send is taken where that is wanted, and nowhere else") {
+TEST_CASE("answers of old services are accepted in lenient mode only") {
   struct Case {
     std::string text;
     Kind kind;
@@ -227,7 +227,7 @@ TEST_CASE("what old services send is taken where that is wanted, and nowhere els
   }
 }
 
-TEST_CASE("what two parsers could read differently is refused however lenient one is") {
+TEST_CASE("answers that two parsers could read differently are refused also in lenient mode") {
   const std::string heads[] = {
       // A line break in a field's value makes a head of both kinds of lines.
       "HTTP/1.1 200 OK\r\nLocation: /a\nTransfer-Encoding: chunked\r\n\r\n",
@@ -268,7 +268,7 @@ TEST_CASE("what two parsers could read differently is refused however lenient on
   }
 }
 
-TEST_CASE("what strict reading takes, lenient reading takes for the same") {
+TEST_CASE("lenient mode reads valid answers as strict mode does") {
   for (const std::string& text :
        {ok("Content-Length: 2\r\nX-A: b\r\n"), ok("Transfer-Encoding: chunked\r\n"),
         ok("Connection: close\r\n"), std::string("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n")}) {

@@ -317,7 +317,7 @@ TEST_CASE("a byte may stand in a field's value or not, wherever in it") {
   }
 }
 
-TEST_CASE("what may be sent as a field's value or as a token") {
+TEST_CASE("valid field values and tokens") {
   CHECK(valid_field_value(""));
   CHECK(valid_field_value("a b\tc\xc3\xa9"));
   for (const std::string& value : {"a\r\nb"s, "a\r"s, "a\n"s, "\0"s, "\x7f"s, "\x1b"s}) {

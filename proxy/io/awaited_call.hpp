@@ -1,4 +1,4 @@
-// A store's verb as a coroutine awaits it. Private to this folder. Belongs to one loop.
+// A store's verb as a coroutine awaits it. Not thread-safe: one event loop.
 #pragma once
 
 #include <coroutine>
@@ -6,9 +6,9 @@
 
 #include "store/call.hpp"
 
-namespace onceproxy::gate {
+namespace onceproxy::io {
 
-/// A store call that a coroutine awaits. The store resumes it on the gate's own loop, so that
+/// A store call that a coroutine awaits. The store resumes it on the caller's own loop, so that
 /// setting the handle after the verb was called is in time.
 template <typename Result>
 struct AwaitedCall : store::Call<Result> {
@@ -29,4 +29,4 @@ struct Finished {
   Result await_resume() const { return std::move(*call.result); }
 };
 
-}  // namespace onceproxy::gate
+}  // namespace onceproxy::io

@@ -1,0 +1,94 @@
+#include "proxy/cli/doctor/envoy_check.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+
+#include "proxy/cli/doctor/envoy_dump.hpp"
+#include "proxy/cli/doctor/envoy_filter_checks.hpp"
+#include "proxy/cli/doctor/envoy_needs.hpp"
+#include "proxy/cli/doctor/envoy_route_checks.hpp"
+#include "proxy/cli/doctor/few.hpp"
+
+namespace onceproxy::doctor {
+
+namespace {
+
+/// Clusters that lead to a port of onceproxy's.
+std::vector<std::string> own_clusters(const EnvoyDump& dump, const config::Settings& settings) {
+  std::vector<std::string> all;
+  for (const config::ListenSettings& listen : settings.listen) {
+    if (listen.port == 0) continue;
+    for (std::string& name : dump.clusters_on(listen.port)) all.push_back(std::move(name));
+  }
+  return all;
+}
+
+bool leads_to(const EnvoyRoute& route, const std::vector<std::string>& clusters) {
+  return std::ranges::any_of(route.clusters(), [&](const std::string& name) {
+    return std::ranges::find(clusters, name) != clusters.end();
+  });
+}
+
+/// How requests of the manager come to onceproxy. False: none do.
+bool check_manager(const EnvoyManager& manager, const std::vector<std::string>& clusters,
+                   const EnvoyNeeds& needs, Few& findings) {
+  std::size_t asking = 0;
+  for (const EnvoyFilter& filter : manager.filters) {
+    if (type_of(*filter.configuration) != "ExternalProcessor") continue;
+    ++asking;
+    findings.ok("listener " + manager.listener + " asks an external processor in filter " +
+                filter.name);
+    check_ext_proc(manager, filter, needs, findings);
+    for (const EnvoyRoute& route : manager.routes) {
+      check_asking_route(manager, filter, route, needs, findings);
+    }
+  }
+  std::size_t forwarding = 0;
+  for (const EnvoyRoute& route : manager.routes) {
+    if (!leads_to(route, clusters)) continue;
+    ++forwarding;
+    check_forwarding_route(manager, route, needs, findings);
+  }
+  if (forwarding > 0) {
+    findings.ok("listener " + manager.listener + " forwards to onceproxy on " +
+                std::to_string(forwarding) + (forwarding == 1 ? " route" : " routes"));
+  }
+  if (asking + forwarding == 0) return false;
+  check_buffers(manager, needs, findings);
+  return true;
+}
+
+}  // namespace
+
+std::vector<Finding> check_envoy(const std::string& dump, const config::Settings& settings) {
+  constexpr std::size_t depth_max = 256;
+  boost::json::parse_options options;
+  options.max_depth = depth_max;
+  boost::json::error_code error;
+  const Json parsed = boost::json::parse(dump, error, {}, options);
+  const Json* const configs = error ? nullptr : telemetry::json_member(parsed, "configs");
+  if (configs == nullptr || !configs->is_array()) {
+    Findings findings("envoy");
+    findings.fail("what it answered to /config_dump is no configuration of an Envoy",
+                  "name the admin port of an Envoy");
+    return findings.take();
+  }
+  const EnvoyDump envoy(parsed);
+  const std::vector<std::string> clusters = own_clusters(envoy, settings);
+  const EnvoyNeeds needs = envoy_needs(settings);
+  Few findings;
+  bool any = false;
+  for (const EnvoyManager& manager : envoy.managers()) {
+    any = check_manager(manager, clusters, needs, findings) || any;
+  }
+  if (!any) {
+    findings.warn("Envoy",
+                  "no listener asks an external processor or forwards to a port of `listen`, as "
+                  "far as the dump shows",
+                  "name the Envoy that is in front of onceproxy; clusters whose endpoints are "
+                  "discovered are not in the dump");
+  }
+  return findings.take();
+}
+
+}  // namespace onceproxy::doctor

@@ -1,0 +1,20 @@
+// A running Envoy in front of onceproxy: whether its configuration undermines what onceproxy
+// promises. Two ways lead to onceproxy: a filter ext_proc that asks it, and routes to a cluster on
+// the port of `listen`. Which ext_proc filter asks onceproxy and not something else the dump does
+// not say, so each of them is looked at. Pure.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "proxy/cli/doctor/findings.hpp"
+
+namespace onceproxy::doctor {
+
+/// `dump`: what GET /config_dump of Envoy's admin port answered. Of findings of one kind at most
+/// ten are told one by one.
+std::vector<Finding> check_envoy(const std::string& dump, const config::Settings& settings);
+
+}  // namespace onceproxy::doctor

@@ -1,0 +1,82 @@
+// EnvoyDump: what an Envoy's /config_dump says about the ways of its requests: listeners, their
+// HTTP connection managers, the filters in them, the routes, and where clusters lead. Of what it
+// does not know (routes in a matcher's tree, filters that are discovered by name alone) it says
+// nothing. Pure; thread-safe. Pointers are into the dump, which must stay.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/telemetry/json.hpp"
+
+namespace onceproxy::doctor {
+
+using telemetry::Json;
+
+/// The member at the end of a path of names; nullptr where there is none.
+const Json* member_at(const Json& value, std::initializer_list<std::string_view> names);
+/// Its members where it is a list; nothing otherwise.
+std::vector<const Json*> items_of(const Json* list);
+bool is_true(const Json* value);
+/// "15s", "0.200s"; nothing where it is no duration.
+std::optional<std::chrono::milliseconds> duration_of(const Json* value);
+std::optional<std::uint64_t> number_of(const Json* value);
+/// A message in an Any: the last part of the name of its type, such as "Buffer".
+std::string_view type_of(const Json& message);
+
+/// A route, with what its virtual host and its route configuration say where it says nothing.
+struct EnvoyRoute {
+  const Json* route;
+  const Json* virtual_host;
+  const Json* configuration;
+
+  /// For a person: the names, or what it matches.
+  std::string name() const;
+  /// What it does with a request; nullptr: it does not forward.
+  const Json* action() const;
+  std::vector<std::string> clusters() const;
+  /// The first of action, route, virtual host and route configuration that has the member.
+  const Json* nearest(std::string_view name) const;
+  /// What is configured for a filter at any of the three, and at the weighted clusters.
+  std::vector<const Json*> filter_configurations(const std::string& filter) const;
+};
+
+/// A filter of an HTTP connection manager.
+struct EnvoyFilter {
+  std::string name;
+  const Json* configuration;
+};
+
+struct EnvoyManager {
+  std::string listener;
+  /// Of a connection's buffer; what Envoy has where nothing is said.
+  std::uint64_t buffer_bytes = std::uint64_t{1} << 20;
+  const Json* manager;
+  std::vector<EnvoyFilter> filters;
+  std::vector<EnvoyRoute> routes;
+};
+
+class EnvoyDump {
+ public:
+  /// `dump` is what /config_dump answers.
+  explicit EnvoyDump(const Json& dump);
+
+  const std::vector<EnvoyManager>& managers() const { return managers_; }
+  /// Clusters with an endpoint on that port.
+  std::vector<std::string> clusters_on(std::uint16_t port) const;
+
+ private:
+  std::vector<const Json*> configurations(std::string_view type) const;
+  void read_listener(const Json& listener);
+  void read_routes(EnvoyManager& manager) const;
+  const Json* routes_named(std::string_view name) const;
+
+  const Json& dump_;
+  std::vector<EnvoyManager> managers_;
+};
+
+}  // namespace onceproxy::doctor

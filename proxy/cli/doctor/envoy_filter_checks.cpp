@@ -1,0 +1,129 @@
+#include "proxy/cli/doctor/envoy_filter_checks.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace onceproxy::doctor {
+
+namespace {
+
+using std::chrono::milliseconds;
+using telemetry::json_member;
+using telemetry::json_member_text;
+
+/// Envoy's own, where nothing is said.
+constexpr milliseconds message_timeout_default{200};
+/// A store that writes to a disk may take so long before it answers.
+constexpr milliseconds message_timeout_min{1'000};
+
+std::string text_of(milliseconds time) {
+  return std::to_string(time.count()) + " ms";
+}
+
+struct ModeMember {
+  const char* name;
+  const char* needed;
+};
+
+/// What onceproxy asks for with mode_override. The mode of the request's head is not compared.
+constexpr std::array needed_mode{
+    ModeMember{"request_body_mode", "BUFFERED"}, ModeMember{"request_trailer_mode", "SEND"},
+    ModeMember{"response_header_mode", "SEND"},  ModeMember{"response_body_mode", "STREAMED"},
+    ModeMember{"response_trailer_mode", "SEND"},
+};
+
+bool is_needed_mode(const Json& mode) {
+  return std::ranges::all_of(needed_mode, [&](const ModeMember& each) {
+    return json_member_text(mode, each.name) == each.needed;
+  });
+}
+
+void check_modes(const Json& filter, const std::string& where, Few& findings) {
+  if (!is_true(json_member(filter, "allow_mode_override"))) {
+    findings.warn(where,
+                  "allow_mode_override is not true: onceproxy cannot ask for bodies, and does not "
+                  "see the outcome",
+                  "set allow_mode_override: true");
+  }
+  const auto allowed = items_of(json_member(filter, "allowed_override_modes"));
+  if (allowed.empty()) return;
+  const bool admitted =
+      std::ranges::any_of(allowed, [](const Json* mode) { return is_needed_mode(*mode); });
+  if (admitted) return;
+  findings.warn(where, "allowed_override_modes does not admit the mode that onceproxy asks for",
+                "add {request_body_mode: BUFFERED, request_trailer_mode: SEND, "
+                "response_header_mode: SEND, response_body_mode: STREAMED, "
+                "response_trailer_mode: SEND}, or leave the list out");
+}
+
+void check_timeouts(const Json& filter, const EnvoyNeeds& needs, const std::string& where,
+                    Few& findings) {
+  const milliseconds timeout =
+      duration_of(json_member(filter, "message_timeout")).value_or(message_timeout_default);
+  const milliseconds extended =
+      duration_of(json_member(filter, "max_message_timeout")).value_or(milliseconds(0));
+  if (timeout.count() > 0 && timeout < message_timeout_min) {
+    findings.warn(where,
+                  "message_timeout is " + text_of(timeout) +
+                      ": a disk that is busy takes longer, and Envoy then refuses the request",
+                  "set message_timeout: 5s");
+  }
+  if (timeout.count() > 0 && std::max(timeout, extended) < needs.wait) {
+    findings.warn(where,
+                  "neither message_timeout nor max_message_timeout lets a request wait for " +
+                      text_of(needs.wait) + ", as in_flight or entity.wait allow",
+                  "set max_message_timeout above that");
+  }
+}
+
+/// Without it an answer of Envoy's own cannot be told from the service's.
+void check_attributes(const Json& filter, const std::string& where, Few& findings) {
+  const auto attributes = items_of(json_member(filter, "response_attributes"));
+  const bool details = std::ranges::any_of(attributes, [](const Json* each) {
+    return each->is_string() && each->get_string() == "response.code_details";
+  });
+  if (details) return;
+  findings.warn(where,
+                "response_attributes has no response.code_details: the service's answers cannot be "
+                "told from Envoy's own for certain",
+                "set response_attributes: [response.code_details, upstream.request_attempt_count]");
+}
+
+}  // namespace
+
+void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, const EnvoyNeeds& needs,
+                    Few& findings) {
+  const Json& configuration = *filter.configuration;
+  const std::string where = "listener " + manager.listener + ", filter " + filter.name;
+  if (is_true(json_member(configuration, "failure_mode_allow"))) {
+    findings.warn(where,
+                  "failure_mode_allow is true: requests go past onceproxy while it cannot be asked",
+                  "set failure_mode_allow: false");
+  }
+  if (is_true(json_member(configuration, "observability_mode"))) {
+    findings.warn(where, "observability_mode is true: nothing is enforced",
+                  "leave it out, unless every policy is in shadow mode");
+  }
+  if (is_true(json_member(configuration, "disable_immediate_response"))) {
+    findings.warn(where, "disable_immediate_response is true: onceproxy cannot answer a duplicate",
+                  "leave it out");
+  }
+  if (is_true(json_member(configuration, "send_body_without_waiting_for_header_response"))) {
+    findings.warn(where,
+                  "send_body_without_waiting_for_header_response is true: Envoy ignores the mode "
+                  "that onceproxy asks for, and onceproxy refuses covered requests",
+                  "leave it out");
+  }
+  check_modes(configuration, where, findings);
+  check_timeouts(configuration, needs, where, findings);
+  check_attributes(configuration, where, findings);
+  if (manager.buffer_bytes < needs.body_bytes) {
+    findings.warn("listener " + manager.listener,
+                  "per_connection_buffer_limit_bytes is " + std::to_string(manager.buffer_bytes) +
+                      ", below limits.body_bytes (" + std::to_string(needs.body_bytes) +
+                      "): Envoy answers 413 for bodies that policies would take",
+                  "raise it, or lower limits.body_bytes");
+  }
+}
+
+}  // namespace onceproxy::doctor

@@ -1,0 +1,136 @@
+#include "proxy/deliveries.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy {
+
+namespace {
+
+using delivery::Circuit;
+
+int number(Circuit::State state) {
+  switch (state) {
+    case Circuit::State::closed:
+      return 0;
+    case Circuit::State::half_open:
+      return 1;
+    case Circuit::State::open:
+      return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Deliveries::Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
+                       telemetry::Tracer* tracer)
+    : ledger_(*store.ledger()),
+      clock_(clock),
+      metrics_(metrics),
+      engine_({}, store, clock, metrics, tracer) {}
+
+void Deliveries::start(const http::UpstreamShare& upstream,
+                       const std::shared_ptr<const gate::Rules>& rules,
+                       const http::Options& options) {
+  engine_.share(upstream);
+  configure(rules, options);
+  engine_.start();
+  metrics_.deliveries([this] { return figures(); });
+}
+
+Deliveries::~Deliveries() {
+  metrics_.deliveries({});
+}
+
+void Deliveries::configure(const std::shared_ptr<const gate::Rules>& rules,
+                           const http::Options& options) {
+  const std::lock_guard lock(mutex_);
+  const std::vector<policies::Policy>& policies = rules->policies().policies();
+  const delivery::ListenerLists lists = files_.read(policies);
+  engine_.configure(engine_.prepare(rules, lists, options));
+  files_.adopt(policies, lists);
+  rules_ = rules;
+  options_ = options;
+  put_in_force(lists);
+}
+
+/// The engine knows them: events may be accepted for them.
+void Deliveries::put_in_force(const delivery::ListenerLists& lists) {
+  for (const policies::Policy& policy : rules_->policies().policies()) {
+    const auto list = lists.find(policy.name);
+    if (list != lists.end()) rules_->keep_listeners(policy, list->second);
+  }
+}
+
+void Deliveries::look() {
+  const std::lock_guard lock(mutex_);
+  const delivery::ListenerLists lists = files_.look();
+  if (lists.empty()) return;
+  try {
+    engine_.configure(engine_.prepare(rules_, lists, options_));
+  } catch (const std::exception& error) {
+    telemetry::log(telemetry::LogLevel::error,
+                   "listeners cannot be used; those before stay in force",
+                   {{"error", error.what()}});
+    return;
+  }
+  files_.adopt(lists);
+  put_in_force(lists);
+  telemetry::log(telemetry::LogLevel::info, "listeners changed", {});
+}
+
+void Deliveries::drain(std::chrono::milliseconds patience) {
+  if (engine_.drain(patience)) return;
+  telemetry::log(telemetry::LogLevel::warn,
+                 "drain time is over; attempts under way were cut off, and are made again after "
+                 "the next start");
+}
+
+std::size_t Deliveries::connections() const {
+  std::size_t sum = 0;
+  for (const auto& [name, counts] : engine_.listeners()) sum += counts->connections;
+  return sum;
+}
+
+telemetry::DeliveryGauges Deliveries::figures() const {
+  const store::LedgerFigures known = ledger_.figures();
+  std::map<std::string, telemetry::ListenerGauge, std::less<>> listeners;
+  for (const store::ListenerFigures& each : known.listeners) {
+    telemetry::ListenerGauge& gauge = listeners[each.listener];
+    gauge.pending = each.pending;
+    gauge.dead_letters = each.dead;
+    gauge.notified = each.notified_total;
+    gauge.dead = each.dead_total;
+    gauge.cancelled = each.cancelled_total;
+    gauge.removed = each.removed_total;
+    gauge.retries = each.failed_total;
+    if (each.oldest_pending) {
+      const std::chrono::duration<double> age = clock_.now() - *each.oldest_pending;
+      gauge.oldest_pending_seconds = std::max(0.0, age.count());
+    }
+  }
+  for (const auto& [name, counts] : engine_.listeners()) {
+    telemetry::ListenerGauge& gauge = listeners[name];
+    gauge.configured = counts->configured;
+    gauge.in_flight = counts->in_flight;
+    gauge.unrecorded = counts->unrecorded;
+    gauge.circuit_opened = counts->circuit_opened;
+    gauge.circuit = number(counts->circuit);
+  }
+  telemetry::DeliveryGauges gauges;
+  for (auto& [name, gauge] : listeners) {
+    gauge.listener = name;
+    gauges.listeners.push_back(std::move(gauge));
+  }
+  gauges.events_open = known.events_open;
+  gauges.payload_bytes = known.payload_bytes;
+  gauges.payload_bytes_max = known.payload_bytes_max;
+  return gauges;
+}
+
+}  // namespace onceproxy

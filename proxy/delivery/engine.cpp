@@ -1,0 +1,278 @@
+#include "proxy/delivery/engine.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "proxy/telemetry/log.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
+
+namespace onceproxy::delivery {
+
+namespace {
+
+/// As in the data port: how long what is pending may take to end by itself once its time is over,
+/// before the sockets are closed.
+constexpr std::chrono::milliseconds polite_time{500};
+constexpr std::chrono::seconds abort_time{5};
+/// The loop answers a task in far less.
+constexpr std::chrono::seconds adopt_time{5};
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
+               telemetry::Metrics& metrics, telemetry::Tracer* tracer)
+    : options_(options),
+      store_(store),
+      metrics_(metrics),
+      loop_([this] { tick(); }, [this](bool quiet) { return calls_.end_round(quiet); }),
+      calls_(loop_, [&store](store::Loop& loop) { store.submit(loop); }),
+      told_waker_(loop_, [this] { take_told(); }),
+      parts_{{loop_, calls_, metrics.add_worker(), metrics.tls()},
+             *store.ledger(),
+             clock,
+             EventCache(options.cached_bytes),
+             Budget(options.concurrency_max),
+             Outcomes(*store.ledger(), calls_),
+             tracer != nullptr ? tracer->add_recorder() : nullptr,
+             store::AuditPad(store.audit()),
+             nullptr,
+             {}} {}
+
+Engine::~Engine() {
+  drain(std::chrono::milliseconds(0));
+}
+
+Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
+                             const http::Options& options) {
+  Next next;
+  next.plan = std::make_shared<const Plan>(rules, lists);
+  for (const auto& [name, listener] : next.plan->listeners()) {
+    if (name == policies::upstream_listener) continue;
+    const auto known = addresses_.find(name);
+    const http::Endpoint endpoint = endpoint_of(listener.address);
+    // An address that stays keeps its connections, and what is known of its name.
+    next.addresses[name] = known != addresses_.end() && known->second->place().endpoint == endpoint
+                               ? known->second
+                               : std::make_shared<http::UpstreamAddress>(
+                                     endpoint, [this] { metrics_.upstream_lookup_failed(); });
+  }
+  const http::Endpoint& upstream = options.upstream.endpoint;
+  http::Options to_upstream = options;
+  // A connection that is kept here is one that a worker waits for in vain.
+  to_upstream.upstream.keepalive_timeout = std::chrono::milliseconds(0);
+  next.upstream = std::make_shared<const http::Setup>(http::Setup{
+      std::move(to_upstream), std::move(rules),
+      upstream.unix_path.empty() ? upstream.text() : "localhost", http::GuardedFields({})});
+  return next;
+}
+
+void Engine::configure(Next next) {
+  addresses_ = next.addresses;
+  if (!thread_.joinable()) {
+    adopt(next);
+    return;
+  }
+  const auto adopted = std::make_shared<std::promise<void>>();
+  std::future<void> done = adopted->get_future();
+  loop_.post([this, next = std::move(next), adopted] {
+    adopt(next);
+    adopted->set_value();
+  });
+  if (done.wait_for(adopt_time) != std::future_status::ready) {
+    telemetry::log(telemetry::LogLevel::warn,
+                   "deliveries have not taken the new configuration yet");
+  }
+}
+
+void Engine::adopt(const Next& next) {
+  parts_.plan = next.plan;
+  for (const auto& [name, listener] : next.plan->listeners()) {
+    Line& each = line(name);
+    if (name == policies::upstream_listener) {
+      each.follow(listener, nullptr, &*upstream_, next.upstream);
+    } else {
+      each.follow(listener, next.addresses.at(name), nullptr, nullptr);
+    }
+  }
+  for (const auto& [name, each] : lines_) {
+    if (!next.plan->listeners().contains(name)) each->leave();
+  }
+  parts_.budget.set_listeners(lines_.size());
+}
+
+Line& Engine::line(const std::string& name) {
+  std::unique_ptr<Line>& found = lines_[name];
+  if (found) return *found;
+  std::shared_ptr<Counts> counts;
+  {
+    const std::lock_guard lock(counts_mutex_);
+    std::shared_ptr<Counts>& kept = counts_[name];
+    if (!kept) kept = std::make_shared<Counts>();
+    counts = kept;
+  }
+  found = std::make_unique<Line>(parts_, name, std::move(counts));
+  // Of a listener that the configuration does not name: what it has pending ends as removed.
+  found->leave();
+  parts_.budget.set_listeners(lines_.size());
+  return *found;
+}
+
+void Engine::start() {
+  parts_.ledger.watch(this);
+  for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name);
+  running_ = true;
+  // Signals are for the main thread.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Engine::run() {
+  ::pthread_setname_np(::pthread_self(), "deliveries");
+  loop_.run();
+  parts_.audit.hand_over();
+  if (parts_.recorder) parts_.recorder->flush();
+  store_.leave(calls_);
+  const std::lock_guard lock(ended_mutex_);
+  running_ = false;
+  ended_.notify_all();
+}
+
+void Engine::tick() {
+  ticked_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
+  parts_.outcomes.tick(loop_.now());
+  if (parts_.recorder) parts_.recorder->flush();
+  parts_.audit.hand_over();
+  if (parts_.aborting) {
+    loop_.deadlines().expire_all();
+    if (loop_.now() - aborting_since_ >= polite_time) {
+      for (const auto& [name, each] : lines_) each->close_connections();
+    }
+  }
+  for (auto it = lines_.begin(); it != lines_.end();) {
+    Line& each = *it->second;
+    if (each.idle() && parts_.starved.empty()) {
+      it = lines_.erase(it);
+      continue;
+    }
+    each.pump_later();
+    ++it;
+  }
+  stop_when_drained();
+}
+
+void Engine::stop_when_drained() {
+  if (!parts_.draining || parts_.outcomes.busy()) return;
+  bool quiet = true;
+  for (const auto& [name, each] : lines_) {
+    // Those that were cut off give their turns back when their upstream has noticed, or now.
+    if (each->in_flight() == 0) each->stop_abandoned();
+    quiet = quiet && each->quiet();
+  }
+  if (quiet) loop_.stop();
+}
+
+void Engine::stored(std::shared_ptr<const store::Event> event,
+                    std::span<const std::string> listeners) noexcept {
+  try {
+    const std::lock_guard lock(told_mutex_);
+    if (told_.stored.size() < options_.told_max) {
+      told_.stored.emplace_back(std::move(event),
+                                std::vector<std::string>(listeners.begin(), listeners.end()));
+    } else {
+      told_.lost = true;
+    }
+  } catch (const std::bad_alloc&) {
+    told_.lost = true;
+  }
+  told_waker_.wake();
+}
+
+void Engine::redriven(const store::DeliveryKey& key) noexcept {
+  try {
+    const std::lock_guard lock(told_mutex_);
+    told_.redriven.push_back(key.listener);
+  } catch (const std::bad_alloc&) {
+    told_.lost = true;
+  }
+  told_waker_.wake();
+}
+
+void Engine::take_told() {
+  Told told;
+  std::vector<Asked> asked;
+  {
+    const std::lock_guard lock(told_mutex_);
+    std::swap(told, told_);
+    std::swap(asked, asked_);
+  }
+  for (auto& [event, listeners] : told.stored) {
+    for (const std::string& name : listeners) line(name).add_new(*event);
+    parts_.events.put(std::move(event));
+  }
+  for (const std::string& name : told.redriven) line(name).look_again();
+  if (told.lost) {
+    for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name).look_again();
+  }
+  for (const Asked& each : asked) {
+    parts_.outcomes.add(each.fingerprint, each.how, *each.call, loop_.now());
+  }
+}
+
+bool Engine::wait(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
+                  store::Call<gate::Acknowledged>& call) {
+  {
+    const std::lock_guard lock(told_mutex_);
+    if (stopped_) {
+      call.result.emplace();
+      return true;
+    }
+    asked_.push_back({fingerprint, how, &call});
+  }
+  told_waker_.wake();
+  return false;
+}
+
+void Engine::end_waits() {
+  {
+    const std::lock_guard lock(told_mutex_);
+    stopped_ = true;
+  }
+  loop_.post([this] {
+    take_told();
+    parts_.outcomes.end_all();
+  });
+}
+
+bool Engine::drain(std::chrono::milliseconds patience) {
+  if (!thread_.joinable()) return true;
+  parts_.ledger.watch(nullptr);
+  end_waits();
+  loop_.post([this] { parts_.draining = true; });
+  std::unique_lock lock(ended_mutex_);
+  const auto ended = [this] { return !running_; };
+  const bool clean = ended_.wait_for(lock, patience, ended);
+  if (!clean) {
+    loop_.post([this] {
+      aborting_since_ = loop_.now();
+      parts_.aborting = true;
+    });
+    ended_.wait_for(lock, abort_time, ended);
+  }
+  lock.unlock();
+  thread_.join();
+  return clean;
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<const Counts>>> Engine::listeners() const {
+  const std::lock_guard lock(counts_mutex_);
+  return {counts_.begin(), counts_.end()};
+}
+
+}  // namespace onceproxy::delivery

@@ -1,0 +1,155 @@
+#include "proxy/delivery/line.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy::delivery {
+
+namespace {
+
+using std::chrono::milliseconds;
+using telemetry::LogLevel;
+
+/// Pages that are read in one go, so that a long backlog does not hold up the other listeners.
+constexpr int pages_at_once = 4;
+/// Deliveries of a listener that is gone end at once; so many at a time.
+constexpr std::size_t removals_at_once = 16;
+/// Until an attempt that ended by an exception is made again.
+constexpr milliseconds ask_again_after{1'000};
+
+}  // namespace
+
+Line::Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts)
+    : parts_(parts), name_(std::move(name)), counts_(std::move(counts)) {}
+
+void Line::follow(const policies::Listener& listener,
+                  std::shared_ptr<http::UpstreamAddress> address, const http::UpstreamShare* share,
+                  std::shared_ptr<const http::Setup> setup) {
+  if (channel_ && channel_->leads_to(address)) {
+    channel_->follow(listener, std::move(setup));
+  } else if (share != nullptr) {
+    channel_ = std::make_shared<Channel>(parts_.channel, *share, std::move(setup), listener);
+  } else {
+    channel_ = std::make_shared<Channel>(parts_.channel, std::move(address), listener);
+  }
+  channel_in_plan_ = true;
+  counts_->configured = true;
+  concurrency_max_ = listener.concurrency_max;
+  pace_.set(listener.rate ? Rate{listener.rate->limit, listener.rate->per} : Rate{});
+  pump_later();
+}
+
+void Line::leave() {
+  channel_in_plan_ = false;
+  counts_->configured = false;
+  concurrency_max_ = removals_at_once;
+  pace_.set({});
+  paused_until_ = {};
+  circuit_.succeeded();
+  if (channel_) channel_->pool().close_idle();
+  queue_.make_all_due();
+  pump_later();
+}
+
+void Line::add_new(const store::Event& event) {
+  queue_.add_new({event.number, Queue::Time(), 0, event.entity, false});
+  pump_later();
+}
+
+void Line::look_again() {
+  queue_.reread();
+  pump_later();
+}
+
+void Line::close_connections() {
+  if (channel_) channel_->pool().close_all();
+}
+
+/// Due times that have passed are alike, so that what waited goes in the order of its numbers.
+Queue::Time Line::due_at(store::WallTime due, Queue::Time now) const {
+  const auto left = due - parts_.clock.now();
+  return left.count() <= 0 ? Queue::Time() : now + left;
+}
+
+void Line::read_pages(Queue::Time now) {
+  for (int page = 0; page < pages_at_once; ++page) {
+    const std::size_t wanted = queue_.wants(now);
+    if (wanted == 0) return;
+    const auto read = parts_.ledger.pending(name_, queue_.after(), wanted);
+    const auto* const found = std::get_if<store::PendingPage>(&read);
+    // It was logged where it failed. The next tick asks again.
+    if (found == nullptr) return;
+    std::vector<Queue::Row> rows;
+    rows.reserve(found->items.size());
+    for (const store::PendingDelivery& item : found->items) {
+      // Of a listener that is gone, everything is to end, whenever it was to go again.
+      const Queue::Time due = channel_in_plan_ ? due_at(item.due, now) : Queue::Time();
+      rows.push_back({item.event, due, item.attempts, item.entity, channel_in_plan_ && item.held});
+    }
+    queue_.add_page(rows, found->more);
+  }
+}
+
+bool Line::may_begin(Queue::Time now) {
+  if (in_flight_ >= concurrency_max_ || pace_.next(now) > now || paused_until_ > now) return false;
+  if (!queue_.ready(now)) return false;
+  if (!parts_.budget.try_take(in_flight_)) {
+    if (!std::exchange(starved_, true)) parts_.starved.push_back(this);
+    return false;
+  }
+  if (circuit_.try_begin(now)) return true;
+  parts_.budget.give_back();
+  return false;
+}
+
+void Line::pump() {
+  counts_->connections = channel_ ? channel_->connections() : 0;
+  if (parts_.draining) return;
+  const Queue::Time now = parts_.channel.loop.now();
+  read_pages(now);
+  while (may_begin(now)) {
+    const std::optional<Queue::Row> row = queue_.take(now);
+    pace_.take(now);
+    ++in_flight_;
+    counts_->in_flight = in_flight_;
+    io::start(deliver(*row));
+  }
+  counts_->circuit = circuit_.state(now);
+}
+
+io::Task<void> Line::deliver(Queue::Row row) {
+  Fate fate{false, false, parts_.channel.loop.now() + ask_again_after, row.attempts};
+  try {
+    fate = co_await attempt(row);
+  } catch (const std::exception& error) {
+    parts_.channel.metrics.connection_defect(telemetry::unforeseen_exception);
+    telemetry::log(LogLevel::error, "delivery failed",
+                   {{"listener", std::string_view(name_)}, {"error", error.what()}});
+    circuit_.withdrawn();
+  }
+  finished(row, fate);
+}
+
+void Line::finished(const Queue::Row& row, const Fate& fate) {
+  if (fate.over) {
+    queue_.end(row.event);
+  } else if (fate.parked) {
+    queue_.park(row.event);
+  } else {
+    queue_.retry(row.event, fate.due, fate.attempts);
+  }
+  --in_flight_;
+  counts_->in_flight = in_flight_;
+  parts_.budget.give_back();
+  if (!parts_.starved.empty()) {
+    Line& next = *parts_.starved.front();
+    parts_.starved.pop_front();
+    next.starved_ = false;
+    next.pump_later();
+  }
+  pump_later();
+}
+
+}  // namespace onceproxy::delivery

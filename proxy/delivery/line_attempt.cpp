@@ -1,0 +1,279 @@
+// One attempt of a delivery: claimed, sent, judged and written down.
+#include <algorithm>
+#include <utility>
+
+#include "proxy/delivery/attempt_trace.hpp"
+#include "proxy/delivery/backoff.hpp"
+#include "proxy/delivery/line.hpp"
+#include "proxy/delivery/request_head.hpp"
+#include "proxy/delivery/retry_after.hpp"
+#include "proxy/delivery/verdict.hpp"
+#include "proxy/telemetry/log.hpp"
+
+namespace onceproxy::delivery {
+
+namespace {
+
+using std::chrono::milliseconds;
+using store::DeliveryState;
+using telemetry::LogLevel;
+
+/// Until the store is asked again where it could not say, or somebody else has the delivery.
+constexpr milliseconds ask_again_after{1'000};
+constexpr milliseconds taken_again_after{100};
+/// A listener that asks for more is asked again after that, by one delivery.
+constexpr std::chrono::hours pause_max{1};
+
+std::string_view value_of(const http::ResponseHead& head, std::string_view name) {
+  for (const policies::Field& field : head.fields) {
+    if (policies::equals_ignoring_case(field.name, name)) return field.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
+  const Queue::Time now = parts_.channel.loop.now();
+  const store::DeliveryKey key{row.event, name_};
+  io::AwaitedCall<store::BeginResult> call(parts_.channel.home);
+  io::Finished<store::BeginResult> finished{call, parts_.ledger.begin(key, call)};
+  store::BeginResult begun = co_await finished;
+  auto* const attempt = std::get_if<store::Attempt>(&begun);
+  if (attempt == nullptr) {
+    circuit_.withdrawn();
+    if (std::holds_alternative<store::Taken>(begun)) {
+      co_return Fate{false, false, now + taken_again_after, row.attempts};
+    }
+    if (std::holds_alternative<store::Unavailable>(begun)) {
+      co_return Fate{false, false, now + ask_again_after, row.attempts};
+    }
+    if (std::holds_alternative<store::Cancelled>(begun)) {
+      parts_.outcomes.note(key,
+                           {DeliveryState::cancelled, row.attempts, 0, "its entity is closed"});
+    }
+    co_return Fate{};
+  }
+  std::shared_ptr<const store::Event> event = parts_.events.get(row.event);
+  if (!event) {
+    auto read = parts_.ledger.event(row.event);
+    if (std::holds_alternative<store::Unreadable>(read)) {
+      circuit_.withdrawn();
+      co_return Fate{false, false, now + ask_again_after, row.attempts};
+    }
+    event = std::get<std::shared_ptr<const store::Event>>(std::move(read));
+    if (event) parts_.events.put(event);
+  }
+  store::AttemptEnd how;
+  how.attempted = false;
+  if (!event) {
+    circuit_.withdrawn();
+    how.state = DeliveryState::dead;
+    Fate fate =
+        co_await end(std::move(*attempt), how, "its payload is not kept any more", row.attempts);
+    co_return fate;
+  }
+  // The plan may be another one when this has ended.
+  const std::shared_ptr<const Plan> plan = parts_.plan;
+  const Route* const route = plan->route(event->policy, name_);
+  if (route == nullptr || !channel_) {
+    circuit_.withdrawn();
+    how.state = DeliveryState::removed;
+    note_given_up(*event, how, "the listener was removed");
+    Fate fate = co_await end(std::move(*attempt), how, "the listener was removed", row.attempts);
+    co_return fate;
+  }
+  Fate fate = co_await send(std::move(*attempt), std::move(event), *route);
+  co_return fate;
+}
+
+io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const store::Event> event,
+                                Route route) {
+  const policies::Listener& listener = *route.listener;
+  const bool to_upstream = route.policy->delivery->to_upstream;
+  const std::shared_ptr<const Plan> plan = parts_.plan;
+  const std::shared_ptr<Channel> channel = channel_;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
+  const AttemptTrace trace(parts_.recorder.get(), *event);
+  std::string head;
+  write_delivery_head(
+      *event, listener,
+      {to_upstream, channel->authority(), now, route.keys.get(), trace.traceparent()}, head);
+  Exchange::Terms terms{listener.timeout};
+  if (to_upstream) {
+    // Each of these ends an attempt by itself, as it ends a forward.
+    const http::UpstreamOptions& upstream = channel->setup()->options.upstream;
+    terms.timeout = upstream.connect_timeout + upstream.response_timeout + upstream.idle_timeout;
+    terms.body_bytes_kept = route.policy->replay.body_bytes_max;
+  }
+  io::Slots* const turns = to_upstream ? plan->rules().turns(*route.policy) : nullptr;
+  const std::uint32_t number = attempt.number();
+  store::AttemptEnd how;
+  std::string error;
+  {
+    const std::shared_ptr<const http::Setup> setup = channel->setup();
+    Exchange exchange(parts_.channel.loop, channel->pool(), setup, event->method, turns, terms);
+    std::function<void()> sent = [&attempt] { attempt.sent(); };
+    const io::Stream::Parts parts{head, event->body};
+    co_await exchange.run(parts, std::move(sent));
+    if (parts_.aborting && exchange.status() == 0) {
+      // Nobody knows what became of it: it is as it was, and goes again after the next start.
+      if (!exchange.not_sent()) ++counts_->unrecorded;
+      co_return Fate{false, false, Queue::Time::max(), number - 1};
+    }
+    judge(exchange, route, number, how, error);
+    note_given_up(*event, how, error);
+    trace.record(*event, name_, number, how.status, how.state, error);
+  }
+  Fate fate = co_await end(std::move(attempt), how, std::move(error), number);
+  co_return fate;
+}
+
+/// The audit log tells what will not be delivered; the ledger tells the rest.
+void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how,
+                         std::string_view error) {
+  if (how.state != DeliveryState::dead && how.state != DeliveryState::removed) return;
+  std::string why = "listener " + name_;
+  if (how.status != 0) why.append(": status ").append(std::to_string(how.status));
+  if (!error.empty()) why.append(": ").append(error);
+  store::AuditRefusal entry;
+  entry.time = parts_.clock.now();
+  entry.fingerprint = event.fingerprint;
+  entry.decision = how.state == DeliveryState::dead ? "dead" : "removed";
+  entry.policy = event.policy;
+  entry.request_id = event.request_id;
+  entry.subject = {std::string_view(event.target).substr(0, event.target.find('?')),
+                   event.entity_type, event.entity_id};
+  entry.error = why;
+  parts_.audit.note(entry);
+}
+
+void Line::note_circuit(const Exchange& exchange, bool to_upstream) {
+  const Queue::Time now = parts_.channel.loop.now();
+  if (exchange.busy()) {
+    circuit_.withdrawn();
+    return;
+  }
+  const bool was_closed = circuit_.state(now) == Circuit::State::closed;
+  if (exchange.status() != 0 && !is_trouble(exchange.status())) {
+    circuit_.succeeded();
+    if (!was_closed) {
+      telemetry::log(LogLevel::info, "listener works again: its circuit is closed",
+                     {{"listener", std::string_view(name_)}});
+    }
+    return;
+  }
+  circuit_.failed(now);
+  if (was_closed && circuit_.state(now) != Circuit::State::closed) {
+    ++counts_->circuit_opened;
+    telemetry::log(LogLevel::warn,
+                   to_upstream ? "the upstream fails: deliveries to it wait"
+                               : "listener fails: its circuit is open, and its deliveries wait",
+                   {{"listener", std::string_view(name_)},
+                    {"error", std::string_view(exchange.error())},
+                    {"status", static_cast<std::int64_t>(exchange.status())}});
+  }
+}
+
+milliseconds Line::delay_after(const Exchange& exchange, const Route& route, std::uint32_t number) {
+  milliseconds wait = delay(route.listener->backoff, number, random_share());
+  if (exchange.status() == 0) return wait;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
+  const auto asked = retry_after(value_of(exchange.head(), "retry-after"), now);
+  if (!asked) return wait;
+  // Both statuses speak of the listener, not of this event.
+  if (exchange.status() == 429 || exchange.status() == 503) {
+    const auto until = parts_.channel.loop.now() +
+                       std::min<std::chrono::seconds>(*asked, std::chrono::seconds(pause_max));
+    paused_until_ = std::max(paused_until_, until);
+  }
+  return std::max<milliseconds>(wait, *asked);
+}
+
+/// What the attempt came to. `how.error` is not set; `error` is what it is to be.
+void Line::judge(const Exchange& exchange, const Route& route, std::uint32_t number,
+                 store::AttemptEnd& how, std::string& error) {
+  const policies::Policy& policy = *route.policy;
+  const bool to_upstream = policy.delivery->to_upstream;
+  const bool holds = policy.terms.unknown == store::OnUnknown::hold;
+  note_circuit(exchange, to_upstream);
+  Verdict verdict = Verdict::retry;
+  if (exchange.status() != 0 && to_upstream) {
+    const policies::AnswerView answer{exchange.status(), exchange.head().fields, exchange.body(),
+                                      exchange.body_whole()};
+    verdict = judge_upstream(
+        policies::classify(policy.outcome, answer, policy.replay.body_bytes_max).verdict, holds);
+  } else if (exchange.status() != 0) {
+    verdict = judge_listener(exchange.status());
+  } else if (!exchange.not_sent()) {
+    verdict = judge_unanswered(to_upstream, holds);
+  }
+  how.status = exchange.status();
+  how.attempted = !exchange.busy();
+  error = exchange.error();
+  switch (verdict) {
+    case Verdict::notified:
+      how.state = DeliveryState::notified;
+      return;
+    case Verdict::dead:
+      how.state = DeliveryState::dead;
+      error = "the listener says that it is gone for good";
+      return;
+    case Verdict::hold:
+      how.state = DeliveryState::failed;
+      how.held = true;
+      error = "outcome unknown, held for an operator: " +
+              (error.empty() ? "status " + std::to_string(how.status) : error);
+      return;
+    case Verdict::retry:
+      break;
+  }
+  const milliseconds wait = delay_after(exchange, route, number);
+  const bool last = how.attempted && number >= route.listener->attempts;
+  how.state = last ? DeliveryState::dead : DeliveryState::failed;
+  how.due = parts_.clock.now() + wait;
+}
+
+io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, std::string error,
+                               std::uint32_t attempts) {
+  const store::DeliveryKey key = attempt.key();
+  how.error = error;
+  switch (how.state) {
+    case DeliveryState::notified:
+      ++counts_->notified;
+      break;
+    case DeliveryState::failed:
+      ++counts_->failed;
+      break;
+    case DeliveryState::dead:
+      ++counts_->dead;
+      telemetry::log(LogLevel::error, "delivery is dead",
+                     {{"listener", std::string_view(name_)},
+                      {"event", static_cast<std::int64_t>(key.event)},
+                      {"attempts", static_cast<std::int64_t>(attempts)},
+                      {"status", static_cast<std::int64_t>(how.status)},
+                      {"error", std::string_view(error)}});
+      break;
+    default:
+      break;
+  }
+  io::AwaitedCall<store::Settled> call(parts_.channel.home);
+  io::Finished<store::Settled> finished{call, parts_.ledger.end(std::move(attempt), how, call)};
+  const store::Settled settled = co_await finished;
+  if (settled == store::Settled::refused) {
+    // An operator changed it meanwhile, which an attempt under way does not allow.
+    telemetry::log(
+        LogLevel::error, "the end of a delivery was refused",
+        {{"listener", std::string_view(name_)}, {"event", static_cast<std::int64_t>(key.event)}});
+    co_return Fate{};
+  }
+  parts_.outcomes.note(key, {how.state, attempts, how.status, error});
+  if (how.state != DeliveryState::failed) co_return Fate{};
+  const Queue::Time now = parts_.channel.loop.now();
+  const std::uint32_t counted = how.attempted ? attempts : attempts - 1;
+  co_return Fate{false, how.held, due_at(how.due, now), counted};
+}
+
+}  // namespace onceproxy::delivery

@@ -1,0 +1,50 @@
+// Pace: how many deliveries a listener may get in a time. A token bucket that holds `limit` tokens
+// and fills up evenly, by GCRA. In memory only: after a restart the bucket is full.
+// Pure: time is passed in. Not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace onceproxy::delivery {
+
+struct Rate {
+  /// 0: no limit.
+  std::uint32_t limit = 0;
+  std::chrono::milliseconds per{1'000};
+
+  bool operator==(const Rate&) const = default;
+};
+
+class Pace {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit Pace(Rate rate = {}) : rate_(rate) {}
+
+  /// Tokens that were taken stay taken.
+  void set(Rate rate) { rate_ = rate; }
+
+  /// From when a delivery may begin; at or before `now`: at once.
+  Time next(Time now) const {
+    if (rate_.limit == 0) return now;
+    return arrival_ - interval() * (rate_.limit - 1);
+  }
+  /// A delivery begins: next() allowed it.
+  void take(Time now) {
+    if (rate_.limit == 0) return;
+    if (arrival_ < now) arrival_ = now;
+    arrival_ += interval();
+  }
+
+ private:
+  std::chrono::nanoseconds interval() const {
+    return std::chrono::nanoseconds(rate_.per) / rate_.limit;
+  }
+
+  Rate rate_;
+  /// The theoretical arrival time of ITU-T I.371.
+  Time arrival_{};
+};
+
+}  // namespace onceproxy::delivery

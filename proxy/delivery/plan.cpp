@@ -1,0 +1,58 @@
+#include "proxy/delivery/plan.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace onceproxy::delivery {
+
+namespace {
+
+/// More than any number of keys takes.
+constexpr std::size_t key_file_bytes_max = 64 * 1024;
+
+std::shared_ptr<const SigningKeys> read_keys(const std::string& path) {
+  if (path.empty()) return nullptr;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  text.resize(key_file_bytes_max + 1);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  const auto bytes = static_cast<std::size_t>(file.gcount());
+  if (!file.is_open() || file.bad()) {
+    throw std::runtime_error("delivery.signing.key_file: cannot read " + path);
+  }
+  if (bytes > key_file_bytes_max) {
+    throw std::runtime_error("delivery.signing.key_file: " + path + " is larger than 64 KiB");
+  }
+  text.resize(bytes);
+  auto keys = SigningKeys::read(text);
+  if (!keys) throw std::runtime_error("delivery.signing.key_file: " + path + ": " + keys.error());
+  return std::make_shared<const SigningKeys>(*std::move(keys));
+}
+
+}  // namespace
+
+Plan::Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists)
+    : rules_(std::move(rules)) {
+  for (const policies::Policy& policy : rules_->policies().policies()) {
+    if (!policy.delivery) continue;
+    const auto given = lists.find(policy.name);
+    add(policy, given != lists.end() ? given->second : rules_->listeners(policy));
+  }
+}
+
+void Plan::add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list) {
+  const std::shared_ptr<const SigningKeys> keys = read_keys(policy.delivery->signing_key_file);
+  for (const policies::Listener& listener : *list) {
+    routes_.insert_or_assign({policy.name, listener.name}, Route{&policy, &listener, keys});
+    listeners_.insert_or_assign(listener.name, listener);
+  }
+  lists_.push_back(std::move(list));
+}
+
+const Route* Plan::route(std::string_view policy, std::string_view listener) const {
+  const auto found = routes_.find(std::pair(std::string(policy), std::string(listener)));
+  return found == routes_.end() ? nullptr : &found->second;
+}
+
+}  // namespace onceproxy::delivery

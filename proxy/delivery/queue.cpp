@@ -1,0 +1,225 @@
+#include "proxy/delivery/queue.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace onceproxy::delivery {
+
+using store::EventNumber;
+
+void Queue::skip(const Row& row) {
+  // One that waits behind another is read again when that has ended.
+  if (ready_.erase({row.due, row.event}) > 0) {
+    let_go_due_ = let_go_due_ ? std::min(*let_go_due_, row.due) : row.due;
+  }
+  if (!row.entity) return;
+  Entity& entity = entities_[*row.entity];
+  if (!entity.skipped) ++skipped_;
+  entity.skipped = true;
+}
+
+void Queue::add(const Row& row) {
+  if (rows_.contains(row.event)) return;
+  if (row.entity) {
+    const auto known = entities_.find(*row.entity);
+    // Behind one that is not held: it must not overtake.
+    if (known != entities_.end() && known->second.skipped) return;
+  }
+  if (row.parked) {
+    skip(row);
+    return;
+  }
+  rows_.emplace(row.event, Held{row});
+  if (!row.entity) {
+    make_ready(row);
+    return;
+  }
+  Entity& entity = entities_[*row.entity];
+  const std::optional<EventNumber> before =
+      entity.held.empty() ? std::nullopt : std::optional(*entity.held.begin());
+  entity.held.insert(row.event);
+  if (entity.taken || *entity.held.begin() != row.event) return;
+  if (before) ready_.erase({rows_.at(*before).row.due, *before});
+  make_ready(row);
+}
+
+void Queue::add_page(std::span<const Row> rows, bool more) {
+  for (const Row& row : rows) add(row);
+  if (!rows.empty()) after_ = std::max(after_, rows.back().event);
+  caught_up_ = !more;
+}
+
+void Queue::add_new(const Row& row) {
+  // It is found when all before it was read.
+  if (!caught_up_) return;
+  if (row.event <= after_) {
+    // Read already, or made known later than one behind it.
+    if (!rows_.contains(row.event)) reread_wanted_ = true;
+    return;
+  }
+  if (rows_.size() >= limits_.rows_max) {
+    caught_up_ = false;
+    return;
+  }
+  add(row);
+  after_ = row.event;
+}
+
+std::size_t Queue::wants(Time now) {
+  const bool stuck = !rows_.empty() && !ready(now);
+  if ((stuck || rows_.empty()) && begin_reread(now)) return limits_.rows_max - rows_.size();
+  if (caught_up_) return 0;
+  if (stuck) {
+    if (skipped_ >= limits_.skipped_max || !may_look(now)) return 0;
+    if (rows_.size() > limits_.rows_max / 2) let_go();
+  }
+  if (rows_.size() > limits_.rows_max / 2) return 0;
+  return limits_.rows_max - rows_.size();
+}
+
+bool Queue::may_look(Time now) {
+  if (last_look_ && now < *last_look_ + limits_.look_interval) return false;
+  last_look_ = now;
+  return true;
+}
+
+/// True: reading begins anew.
+bool Queue::begin_reread(Time now) {
+  // While there is more to read, that goes first, unless no more entities can be remembered.
+  const bool read_all = caught_up_ || skipped_ >= limits_.skipped_max;
+  const bool due = let_go_due_ && *let_go_due_ <= now && read_all;
+  if (!reread_wanted_ && !due) return false;
+  if (last_reread_ && now < *last_reread_ + limits_.reread_interval) return false;
+  last_reread_ = now;
+  reread_wanted_ = false;
+  let_go_due_.reset();
+  after_ = 0;
+  caught_up_ = false;
+  skipped_ = 0;
+  for (auto it = entities_.begin(); it != entities_.end();) {
+    it->second.skipped = false;
+    it = it->second.held.empty() ? entities_.erase(it) : std::next(it);
+  }
+  return true;
+}
+
+/// Makes room where nothing that is held can go now: first of what waits behind others, then of
+/// what is due last. What is under way stays, and half of the room is enough.
+void Queue::let_go() {
+  std::vector<std::pair<Time, EventNumber>> candidates;
+  for (auto it = rows_.rbegin(); it != rows_.rend(); ++it) {
+    const Held& held = it->second;
+    if (held.taken) continue;
+    const bool waits = !ready_.contains({held.row.due, held.row.event});
+    candidates.emplace_back(waits ? Time::max() : held.row.due, held.row.event);
+  }
+  std::ranges::sort(candidates, std::greater<>());
+  // So that rows of one entity go from the last to the first.
+  for (const auto& [due, event] : candidates) {
+    if (rows_.size() <= limits_.rows_max / 4 || skipped_ >= limits_.skipped_max) break;
+    const auto found = rows_.find(event);
+    // A row takes those behind it along.
+    if (found == rows_.end()) continue;
+    release(found->second);
+  }
+}
+
+/// Lets go of a row, and of those of its entity behind it.
+void Queue::release(const Held& held) {
+  const Row row = held.row;
+  skip(row);
+  if (!row.entity) {
+    rows_.erase(row.event);
+    return;
+  }
+  Entity& entity = entities_.at(*row.entity);
+  for (auto it = entity.held.find(row.event); it != entity.held.end();) {
+    const auto found = rows_.find(*it);
+    if (found->second.taken) {
+      ++it;
+      continue;
+    }
+    ready_.erase({found->second.row.due, *it});
+    rows_.erase(found);
+    it = entity.held.erase(it);
+  }
+}
+
+std::optional<Queue::Row> Queue::take(Time now) {
+  if (!ready(now)) return std::nullopt;
+  Held& held = rows_.at(ready_.begin()->second);
+  ready_.erase(ready_.begin());
+  held.taken = true;
+  ++under_way_;
+  if (held.row.entity) entities_.at(*held.row.entity).taken = true;
+  return held.row;
+}
+
+std::optional<Queue::Time> Queue::next_due() const {
+  std::optional<Time> next;
+  if (!ready_.empty()) next = ready_.begin()->first;
+  if (let_go_due_ && (!next || *let_go_due_ < *next)) next = let_go_due_;
+  return next;
+}
+
+void Queue::end(EventNumber event) {
+  const auto found = rows_.find(event);
+  if (found == rows_.end()) return;
+  const Row row = found->second.row;
+  rows_.erase(found);
+  --under_way_;
+  if (!row.entity) return;
+  const auto of = entities_.find(*row.entity);
+  Entity& entity = of->second;
+  entity.held.erase(event);
+  entity.taken = false;
+  if (!entity.held.empty()) {
+    make_ready(rows_.at(*entity.held.begin()).row);
+  } else if (entity.skipped) {
+    reread_wanted_ = true;
+  } else {
+    entities_.erase(of);
+  }
+}
+
+void Queue::make_all_due() {
+  Ready ready;
+  for (const auto& [due, event] : ready_) {
+    rows_.at(event).row.due = Time();
+    ready.emplace(Time(), event);
+  }
+  for (auto& [event, held] : rows_) {
+    // One behind another becomes ready with the due time that it has.
+    if (!held.taken) held.row.due = Time();
+  }
+  ready_ = std::move(ready);
+  reread_wanted_ = true;
+}
+
+void Queue::park(EventNumber event) {
+  const auto found = rows_.find(event);
+  if (found == rows_.end()) return;
+  --under_way_;
+  found->second.taken = false;
+  if (found->second.row.entity) entities_.at(*found->second.row.entity).taken = false;
+  release(found->second);
+}
+
+void Queue::retry(EventNumber event, Time due, std::uint32_t attempts) {
+  const auto found = rows_.find(event);
+  if (found == rows_.end()) return;
+  Held& held = found->second;
+  held.taken = false;
+  --under_way_;
+  held.row.due = due;
+  held.row.attempts = attempts;
+  if (!held.row.entity) {
+    make_ready(held.row);
+    return;
+  }
+  Entity& entity = entities_.at(*held.row.entity);
+  entity.taken = false;
+  make_ready(rows_.at(*entity.held.begin()).row);
+}
+
+}  // namespace onceproxy::delivery

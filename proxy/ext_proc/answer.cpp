@@ -1,0 +1,296 @@
+#include "proxy/ext_proc/answer.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "proxy/ext_proc/heads.hpp"
+#include "proxy/ext_proc/more_time.hpp"
+#include "proxy/ext_proc/replies.hpp"
+
+namespace onceproxy::ext_proc {
+
+namespace {
+
+using gate::Decision;
+using grpc::StatusCode;
+using store::NotKept;
+
+/// How long the store may take to settle before Envoy gives up.
+constexpr std::chrono::milliseconds settle_max{30'000};
+
+constexpr std::string_view out_of_phase = "Envoy sent a message out of its phase.";
+
+/// Whoever holds the permit can settle nothing any more: the request is given up.
+class LeaseCut final : public store::LeaseWatch {
+ public:
+  explicit LeaseCut(Talk& talk) : talk_(talk) {}
+  void lease_ended() override {
+    talk_.fail(StatusCode::unavailable, "The reservation's lease ended.");
+  }
+
+ private:
+  Talk& talk_;
+};
+
+/// A stream of events has no end to wait for, and what gRPC says stands in trailers, which no
+/// replay has.
+bool endless(const http::ResponseHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (!policies::equals_ignoring_case(field.name, "content-type")) continue;
+    for (const std::string_view type : {"text/event-stream", "application/grpc"}) {
+      if (field.value.size() >= type.size() &&
+          policies::equals_ignoring_case(field.value.substr(0, type.size()), type)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+AnswerPhase::AnswerPhase(const Parts& parts, Talk& talk, CallReport& report,
+                         gate::Forward reservation)
+    : parts_(parts),
+      talk_(talk),
+      report_(report),
+      reservation_(std::move(reservation)),
+      policy_(*reservation_->policy),
+      watched_(reservation_->watched) {}
+
+Task<void> AnswerPhase::run() {
+  if (parts_.gate.leases_may_end()) {
+    cut_ = std::make_shared<LeaseCut>(talk_);
+    parts_.gate.watch_lease(*reservation_, cut_);
+  }
+  while (true) {
+    const Talk::Heard heard = co_await talk_.hear();
+    if (heard == Talk::Heard::end) {
+      co_await never_answered("Envoy ended the stream before the head of an answer.");
+      co_return;
+    }
+    if (heard == Talk::Heard::garbled) {
+      co_await never_answered("Envoy sent no valid message.");
+      co_return;
+    }
+    if (talk_.heard().has_response_headers()) break;
+    if (!talk_.heard().has_request_trailers() && !talk_.only_watching()) {
+      talk_.fail(StatusCode::invalid_argument, "The head of the answer was expected.");
+      co_await never_answered(out_of_phase);
+      co_return;
+    }
+    co_await talk_.let_go_on();
+  }
+  const HttpHeaders& told = talk_.heard().response_headers();
+  const bool end_of_stream = told.end_of_stream();
+  const auto bad = read_response_head(told.headers(), report_.head().method, head_text_, head_);
+  report_.code_details(talk_.attributes().details());
+  const Origin origin = bad ? Origin::unknown : talk_.attributes().origin(head_);
+  if (origin == Origin::service) {
+    co_await service_answered(end_of_stream);
+  } else {
+    co_await envoy_answered(origin, bad ? bad->detail : std::string_view());
+  }
+}
+
+/// What is kept with the operation, as it goes to the client.
+gate::Answered AnswerPhase::answered(bool whole, NotKept why) {
+  fields_.clear();
+  if (head_.date < 0) fields_.push_back({"Date", parts_.date.text()});
+  http::append_lasting_fields(head_, fields_);
+  return {head_.status, fields_, body_, whole, why};
+}
+
+Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
+  cut_.reset();
+  report_.trace().mark(http::TraceMark::settle_begins);
+  MoreTime more(talk_, parts_.loop, settle_max);
+  std::optional<gate::Settlement> settlement;
+  std::exception_ptr error;
+  gate::Forward reservation = std::move(*reservation_);
+  reservation_.reset();
+  try {
+    gate::Settlement settled =
+        co_await parts_.gate.settle(report_.rules(), std::move(reservation), outcome);
+    settlement.emplace(std::move(settled));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_await more.stop();
+  if (error) std::rethrow_exception(error);
+  report_.trace().mark(http::TraceMark::settle_ends);
+  co_return std::move(*settlement);
+}
+
+/// The answer's body is worth waiting for; else it says why not.
+bool AnswerPhase::keeps_body() {
+  if (endless(head_)) {
+    why_not_kept_ = NotKept::stream;
+    return false;
+  }
+  return head_.framing.kind != http::Framing::Kind::length ||
+         head_.framing.length <= policy_.replay.body_bytes_max;
+}
+
+/// False: no more of it is kept.
+bool AnswerPhase::take(std::string_view data) {
+  report_.answer_bytes(data.size());
+  body_ += data;
+  if (body_.size() > policy_.replay.body_bytes_max) return false;
+  if (!part_) part_.emplace(parts_.answers);
+  if (part_->grow(data.size())) return true;
+  why_not_kept_ = NotKept::crowded;
+  return false;
+}
+
+Task<void> AnswerPhase::service_answered(bool end_of_stream) {
+  report_.answered(head_.status, false);
+  if (!end_of_stream && keeps_body()) {
+    ProcessingResponse& reply = talk_.reply();
+    let_go_on(talk_.heard(), reply);
+    drop_ours(head_, reply);
+    decorate(reply, report_.decided(Decision::forwarded), report_.request_id());
+    co_await talk_.say(reply);
+    co_await collect_and_settle();
+    co_return;
+  }
+  const gate::Outcome outcome = answered(end_of_stream, why_not_kept_);
+  gate::Settlement settlement = co_await settle(outcome);
+  if (settlement.answer) {
+    co_await answer_instead(std::move(settlement), "The completion could not be stored.");
+    co_return;
+  }
+  if (end_of_stream) report_.answer_whole();
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  drop_ours(head_, reply);
+  decorate(reply, report_.decided(settlement.decision), report_.request_id());
+  co_await talk_.say(reply);
+  co_await let_the_rest_go_on(settlement.decision);
+}
+
+/// The client has the answer's head by now; its end is withheld until the reservation is settled.
+Task<void> AnswerPhase::collect_and_settle() {
+  const Body body = co_await collect();
+  if (body == Body::out_of_phase) {
+    talk_.fail(StatusCode::invalid_argument, "The body of the answer was expected.");
+  }
+  if (body == Body::cut_off || body == Body::out_of_phase) {
+    co_await cut_off();
+    co_return;
+  }
+  const bool whole = body == Body::whole;
+  if (whole) report_.answer_whole();
+  const gate::Outcome outcome = answered(whole, why_not_kept_);
+  const gate::Settlement settlement = co_await settle(outcome);
+  if (settlement.answer) {
+    // Too late for another answer: the client sees this one break off.
+    constexpr std::string_view why = "The completion could not be stored.";
+    talk_.fail(StatusCode::unavailable, why);
+    report_.finish(settlement.decision, head_.status, why);
+    co_return;
+  }
+  co_await talk_.let_go_on();
+  co_await let_the_rest_go_on(settlement.decision);
+}
+
+Task<AnswerPhase::Body> AnswerPhase::collect() {
+  while (true) {
+    const Talk::Heard heard = co_await talk_.hear();
+    if (heard != Talk::Heard::message) co_return Body::cut_off;
+    const ProcessingRequest& message = talk_.heard();
+    if (message.has_response_body()) {
+      if (!take(message.response_body().body())) co_return Body::not_kept;
+      if (message.response_body().end_of_stream()) co_return Body::whole;
+    } else if (message.has_response_trailers()) {
+      co_return Body::whole;
+    } else if (!message.has_request_trailers()) {
+      co_return Body::out_of_phase;
+    }
+    co_await talk_.let_go_on();
+  }
+}
+
+/// The head has said what became of the operation, unless a rule asks the body.
+Task<void> AnswerPhase::cut_off() {
+  constexpr std::string_view why = "The answer broke off on its way through Envoy.";
+  if (!policy_.outcome.rules.empty()) {
+    const gate::Outcome outcome = gate::Unknown{false, why};
+    const gate::Settlement settlement = co_await settle(outcome);
+    talk_.end();
+    report_.finish(settlement.decision, head_.status, why);
+    co_return;
+  }
+  const gate::Outcome outcome = answered(false, NotKept::stream);
+  const gate::Settlement settlement = co_await settle(outcome);
+  talk_.end();
+  report_.finish(settlement.decision, head_.status, why);
+}
+
+Task<void> AnswerPhase::envoy_answered(Origin origin, std::string_view why) {
+  std::string error = "Envoy answered instead of the service";
+  if (!talk_.attributes().details().empty()) {
+    error.append(": ").append(talk_.attributes().details());
+  } else if (!why.empty()) {
+    error.append(": ").append(why);
+  }
+  report_.answered(0, origin == Origin::timeout);
+  gate::Outcome outcome = gate::Unknown{origin == Origin::timeout, error};
+  if (origin == Origin::not_sent) {
+    outcome = gate::NotSent{gate::NotSent::Reason::unreachable, error};
+  }
+  gate::Settlement settlement = co_await settle(outcome);
+  if (settlement.answer && !watched_) {
+    co_await answer_instead(std::move(settlement), error);
+    co_return;
+  }
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  drop_ours(head_, reply);
+  decorate(reply, report_.decided(settlement.decision), report_.request_id());
+  co_await talk_.say(reply);
+  co_await let_the_rest_go_on(settlement.decision, error);
+}
+
+Task<void> AnswerPhase::never_answered(std::string_view why) {
+  report_.answered(0, false);
+  const gate::Outcome outcome = gate::Unknown{false, why};
+  const gate::Settlement settlement = co_await settle(outcome);
+  talk_.end();
+  report_.finish(settlement.decision, 0, why);
+}
+
+/// The head of the answer has not gone out: another one goes in its place.
+Task<void> AnswerPhase::answer_instead(gate::Settlement settlement, std::string_view error) {
+  const gate::Answer& answer = *settlement.answer;
+  ProcessingResponse& reply = talk_.reply();
+  std::string details = "onceproxy_";
+  details += name(settlement.decision);
+  answer_at_once(answer, report_.request_id(), report_.decided(settlement.decision), details,
+                 reply);
+  const bool said = co_await talk_.say(reply);
+  if (said) report_.answer_bytes(answer.body.size());
+  talk_.end();
+  report_.finish(settlement.decision, answer.status, error);
+}
+
+Task<void> AnswerPhase::let_the_rest_go_on(Decision decision, std::string_view error) {
+  // What was kept has been stored, and the rest may take long.
+  std::string().swap(body_);
+  part_.reset();
+  Talk::Heard heard = co_await talk_.hear();
+  while (heard == Talk::Heard::message) {
+    if (talk_.heard().has_response_body()) {
+      report_.answer_bytes(talk_.heard().response_body().body().size());
+    }
+    co_await talk_.let_go_on();
+    heard = co_await talk_.hear();
+  }
+  talk_.end();
+  report_.finish(decision, head_.status, error);
+}
+
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,453 @@
+#include "proxy/ext_proc/call.hpp"
+
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include "policies/document.hpp"
+#include "proxy/ext_proc/answer.hpp"
+#include "proxy/ext_proc/heads.hpp"
+#include "proxy/ext_proc/more_time.hpp"
+#include "proxy/ext_proc/replies.hpp"
+#include "proxy/gate/cors.hpp"
+#include "proxy/http/guarded_fields.hpp"
+#include "proxy/http/preflight.hpp"
+#include "proxy/http/request_path.hpp"
+#include "store/hex.hpp"
+
+namespace onceproxy::ext_proc {
+
+namespace {
+
+using gate::Decision;
+using grpc::StatusCode;
+using http::BadHead;
+using policies::Enforcement;
+
+/// How much longer than a wait itself the reply may take.
+constexpr std::chrono::milliseconds reply_slack{10'000};
+
+constexpr BadHead left{400, "client-left", "The request was given up within its body."};
+constexpr BadHead trailers_alone{400, "trailers-without-body",
+                                 "A covered request has trailers and no body."};
+constexpr BadHead short_body{400, "body-length", "The body is not as long as Content-Length says."};
+
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+/// For %RESPONSE_CODE_DETAILS%: one word without blanks.
+std::string details_of(Decision decision) {
+  std::string word = "onceproxy_";
+  word += name(decision);
+  return word;
+}
+
+std::string_view origin_of(const policies::RequestView& view) {
+  const policies::Field* const origin = view.header("origin");
+  return origin != nullptr ? origin->value : std::string_view();
+}
+
+}  // namespace
+
+bool Call::wants_websocket() const {
+  return head_.upgrade >= 0 &&
+         policies::equals_ignoring_case(head_.fields[static_cast<std::size_t>(head_.upgrade)].value,
+                                        "websocket");
+}
+
+Task<void> Call::run() {
+  const Talk::Heard first = co_await talk_.hear();
+  if (first != Talk::Heard::message) {
+    if (first == Talk::Heard::end) talk_.end();
+    co_return;
+  }
+  if (!talk_.heard().has_request_headers()) {
+    // An answer that Envoy gives to a request which never came by here.
+    Talk::Heard heard = first;
+    while (heard == Talk::Heard::message) {
+      co_await talk_.let_go_on();
+      heard = co_await talk_.hear();
+    }
+    talk_.end();
+    co_return;
+  }
+  const std::optional<BadHead> bad = read_head();
+  report_.emplace(head_, setup_, parts_.reports);
+  report_->came_from(talk_.attributes().client());
+  if (bad) {
+    co_await refuse(nullptr, *bad);
+    co_return;
+  }
+  const Candidates candidates = report_->rules().policies().candidates(view_);
+  const http::Coverage coverage(report_->rules(), candidates);
+  if (coverage.none()) {
+    parts_.near_misses.look(report_->rules(), view_, report_->began());
+    co_await pass(Decision::passed);
+  } else if (coverage.switched_off()) {
+    report_->covered_by(coverage.first());
+    parts_.metrics.unprotected(report_->rules().id(coverage.first()), telemetry::Unprotected::off);
+    co_await pass(Decision::passed);
+  } else {
+    co_await may_be_covered(candidates);
+  }
+}
+
+std::optional<BadHead> Call::read_head() {
+  const HeaderMap& fields = talk_.heard().request_headers().headers();
+  if (const auto bad = read_request_head(fields, head_text_, head_)) return bad;
+  if (const std::size_t twins = setup_->guarded.drop_twins(head_); twins > 0) {
+    parts_.metrics.twins_dropped(twins);
+  }
+  view_.method = head_.method;
+  view_.target = head_.target;
+  view_.query = head_.query;
+  view_.headers = http::delivered_fields(head_, delivered_);
+  return http::read_path(head_, options().limits.pass_encoded_slashes, path_memory_, view_.path);
+}
+
+/// What the service gets besides, as through the data port. `reservation`: nullptr: there is none.
+void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& reply) {
+  // No client says what only onceproxy says.
+  drop_ours(head_, reply);
+  if (report_->made_id()) set_field(changes_of(reply), "x-request-id", report_->request_id());
+  if (reservation != nullptr) {
+    std::string fingerprint;
+    store::append_hex(fingerprint, reservation->permit.fingerprint().view());
+    set_field(changes_of(reply), "onceproxy-fingerprint", fingerprint);
+    set_field(changes_of(reply), "onceproxy-fence", number(reservation->permit.fence()));
+  }
+  const http::TraceFields trace = report_->trace().fields();
+  if (!trace.traceparent.empty()) {
+    set_field(changes_of(reply), "traceparent", trace.traceparent);
+    if (!trace.keep_tracestate) remove_field(changes_of(reply), "tracestate");
+  }
+}
+
+/// Forwarded without a reservation.
+Task<void> Call::pass(Decision decision) {
+  // Of an answer that was not asked for nothing is told.
+  if (asked_) report_->forwarded();
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  if (asked_ && reply.has_request_headers()) ask_for_everything(reply);
+  write_fields(nullptr, reply);
+  co_await talk_.say(reply);
+  co_await let_the_rest_go_on(decision);
+}
+
+/// Whatever else Envoy tells goes on as it is.
+Task<void> Call::let_the_rest_go_on(Decision decision) {
+  int status = 0;
+  Talk::Heard heard = co_await talk_.hear();
+  while (heard == Talk::Heard::message) {
+    co_await let_go_on_as(decision, status);
+    heard = co_await talk_.hear();
+  }
+  talk_.end();
+  report_->finish(decision, status);
+}
+
+/// Lets go on what was heard last, with the decision where it is the answer's head.
+Task<void> Call::let_go_on_as(Decision decision, int& status) {
+  ProcessingRequest& message = talk_.heard();
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(message, reply);
+  if (message.has_response_headers()) {
+    std::string text;
+    http::ResponseHead head;
+    read_response_head(message.response_headers().headers(), head_.method, text, head);
+    status = head.status;
+    report_->answered(status, false);
+    if (report_->policy() != nullptr) {
+      drop_ours(head, reply);
+      decorate(reply, report_->decided(decision), report_->request_id());
+    }
+  }
+  if (message.has_response_body()) report_->answer_bytes(message.response_body().body().size());
+  co_await talk_.say(reply);
+}
+
+/// Refused before its operation is known. `coverage`: nullptr: whether a policy covers it is not
+/// known either.
+Task<void> Call::refuse(const http::Coverage* coverage, const BadHead& why) {
+  report_->refused(why.reason);
+  gate::Answer refusal = gate::bad_request(why.status, why.detail);
+  if (coverage != nullptr) {
+    const policies::Policy& first = coverage->first();
+    report_->covered_by(first);
+    if (report_->rules().enforcement(first).mode == Enforcement::Mode::enforce) {
+      refusal = gate::refusal(first, policies::Refusal::bad_request, std::move(refusal));
+    }
+  }
+  co_await answer(Decision::bad_request, std::move(refusal), why.detail);
+}
+
+/// The request goes on though it would be refused before its operation is known.
+Task<void> Call::watch_unread(const http::Coverage& coverage) {
+  report_->covered_by(coverage.first());
+  if (report_->rules().enforcement(coverage.first()).mode == Enforcement::Mode::shadow) {
+    report_->would_decide(Decision::bad_request);
+  }
+  return pass(report_->unreserved());
+}
+
+/// Answered here; Envoy forwards nothing.
+Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view error) {
+  const policies::Cors* const cors = http::cors_of(options(), report_->policy());
+  if (cors != nullptr) gate::let_read(answer, *cors, origin_of(view_));
+  std::optional<gate::Decided> decided;
+  if (report_->policy() != nullptr || decision == Decision::bad_request) {
+    decided = report_->decided(decision);
+  }
+  ProcessingResponse& reply = talk_.reply();
+  answer_at_once(answer, report_->request_id(), decided, details_of(decision), reply);
+  const bool said = co_await talk_.say(reply);
+  if (said) report_->answer_bytes(answer.body.size());
+  // Behind an answer of this kind Envoy asks nothing more.
+  talk_.end();
+  report_->finish(decision, answer.status, error);
+}
+
+/// False: as Envoy's filter is configured no policy could be enforced. The stream was ended.
+bool Call::served_as_configured(const http::Coverage& coverage) {
+  if (coverage.only_watched()) return true;
+  const ProtocolConfiguration& configured = talk_.configuration();
+  std::string_view why;
+  if (talk_.only_watching()) {
+    why = "observability_mode is fit for policies in shadow mode alone.";
+  } else if (configured.send_body_without_waiting_for_header_response()) {
+    why =
+        "send_body_without_waiting_for_header_response must be false: with it Envoy ignores "
+        "mode_override.";
+  } else if (configured.request_body_mode() != ProcessingMode::NONE &&
+             configured.request_body_mode() != ProcessingMode::BUFFERED) {
+    why = "processing_mode.request_body_mode must be NONE or BUFFERED.";
+  } else {
+    return true;
+  }
+  report_->covered_by(coverage.first());
+  report_->refused("envoy-configuration");
+  talk_.fail(StatusCode::failed_precondition, why);
+  report_->finish(Decision::bad_request, 0, why);
+  return false;
+}
+
+Task<void> Call::may_be_covered(const Candidates& candidates) {
+  const http::Coverage coverage(report_->rules(), candidates);
+  if (!served_as_configured(coverage)) co_return;
+  const std::optional<BadHead> bad =
+      coverage.check_head(head_, wants_websocket(), options().limits.body_bytes);
+  if (bad && coverage.only_watched()) {
+    co_await watch_unread(coverage);
+    co_return;
+  }
+  if (bad) {
+    co_await refuse(&coverage, *bad);
+    co_return;
+  }
+  if (!talk_.heard().request_headers().end_of_stream()) {
+    const bool collected = co_await collect_body(coverage);
+    if (!collected) co_return;
+  }
+  co_await decide(coverage);
+}
+
+/// Asks for the body and hears it. False: the request is over, or went on without being decided
+/// about.
+Task<bool> Call::collect_body(const http::Coverage& coverage) {
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  ask_for_everything(reply);
+  asked_ = true;
+  co_await talk_.say(reply);
+  while (true) {
+    const Talk::Heard heard = co_await talk_.hear();
+    if (heard != Talk::Heard::message) {
+      report_->covered_by(coverage.first());
+      report_->refused(left.reason);
+      talk_.end();
+      report_->finish(Decision::bad_request, 0,
+                      heard == Talk::Heard::end ? left.detail : "Envoy sent no valid message.");
+      co_return false;
+    }
+    ProcessingRequest& message = talk_.heard();
+    if (message.has_request_body()) {
+      HttpBody& told = *message.mutable_request_body();
+      if (body_.empty()) {
+        body_ = std::move(*told.mutable_body());
+      } else {
+        body_ += told.body();
+      }
+      // A watched request's body comes in pieces, which nobody waits for.
+      if (talk_.only_watching() && !told.end_of_stream()) continue;
+      break;
+    }
+    if (message.has_request_trailers() && talk_.only_watching()) break;
+    if (message.has_request_trailers()) {
+      co_await refuse(&coverage, trailers_alone);
+      co_return false;
+    }
+    if (message.has_response_headers()) {
+      // Envoy answers by itself: the body is too large for it, or did not come in time.
+      report_->covered_by(coverage.first());
+      int status = 0;
+      co_await let_go_on_as(Decision::bad_request, status);
+      report_->finish(Decision::bad_request, status, "Envoy answered before the body was there.");
+      co_await let_the_rest_go_on(Decision::bad_request);
+      co_return false;
+    }
+    talk_.fail(StatusCode::invalid_argument, "The body of the request was expected.");
+    report_->finish(Decision::bad_request, 0, "Envoy sent a message out of its phase.");
+    co_return false;
+  }
+  std::optional<BadHead> bad;
+  if (body_.size() > options().limits.body_bytes) bad = http::body_too_large;
+  if (head_.framing.kind == http::Framing::Kind::length && head_.framing.length != body_.size()) {
+    bad = short_body;
+  }
+  if (!bad) co_return true;
+  if (coverage.only_watched()) {
+    co_await watch_unread(coverage);
+  } else {
+    co_await refuse(&coverage, *bad);
+  }
+  co_return false;
+}
+
+/// For Envoy's patience with a request that has to wait.
+std::chrono::milliseconds Call::wait_max() const {
+  const policies::Policy& policy = *report_->policy();
+  std::chrono::milliseconds longest = reply_slack;
+  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
+    longest += policy.in_flight.timeout;
+  }
+  if (policy.entity) longest += policy.entity->wait;
+  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
+    longest += policy.delivery->acknowledge.timeout;
+  }
+  return longest + options().upstream.connect_timeout;
+}
+
+/// The gate's verdict, and whether the turns that a forward needs came in time. Envoy is asked for
+/// patience where that lasts.
+Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::Asking& asking,
+                                     bool& turns) {
+  MoreTime more(talk_, parts_.loop, wait_max());
+  std::optional<gate::Admission> admission;
+  std::exception_ptr error;
+  try {
+    gate::Admission admitted =
+        co_await parts_.gate.admit(report_->rules(), *report_->policy(), view_, document, asking);
+    admission.emplace(std::move(admitted));
+    if (const auto* reservation = std::get_if<gate::Forward>(&admission->verdict)) {
+      turns = co_await take_turns(*reservation);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_await more.stop();
+  if (error) std::rethrow_exception(error);
+  co_return std::move(*admission);
+}
+
+Task<void> Call::decide(const http::Coverage& coverage) {
+  report_->request_body_is(body_);
+  policies::Document document(view_, body_, options().limits.body_bytes);
+  const policies::Policy* const covering = coverage.covering(view_, document);
+  if (covering == nullptr) {
+    co_await pass(Decision::passed);
+    co_return;
+  }
+  report_->covered_by(*covering);
+  asked_ = true;
+  http::RequestTrace& trace = report_->trace();
+  const std::string for_duplicates = trace.for_duplicates();
+  const gate::Asking asking{
+      report_->request_id(), trace.id(), for_duplicates, head_text_.size() + body_.size(), body_,
+      parts_.date.text()};
+  trace.mark(http::TraceMark::reserve_begins);
+  bool turns = true;
+  gate::Admission admission = co_await ask_gate(document, asking, turns);
+  trace.mark(http::TraceMark::reserve_ends);
+  report_->admitted(admission);
+  if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
+    co_await answer(Decision::accepted, std::move(accepted->answer));
+    co_return;
+  }
+  if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
+    co_await answer(reply->decision, std::move(reply->answer));
+    co_return;
+  }
+  auto* const reservation = std::get_if<gate::Forward>(&admission.verdict);
+  if (reservation == nullptr) {
+    co_await pass(report_->unreserved());
+    co_return;
+  }
+  if (!turns) {
+    const gate::NotSent busy{gate::NotSent::Reason::busy,
+                             "A turn did not come in time, or too many wait."};
+    co_await give_up(std::move(*reservation), busy, busy.detail);
+  } else {
+    co_await forward(std::move(*reservation));
+  }
+}
+
+/// The policy's turn first, then the upstream's, as on the data port. False: one did not come.
+Task<bool> Call::take_turns(const gate::Forward& reservation) {
+  if (parts_.upstream == nullptr) co_return true;
+  const std::size_t bytes = head_text_.size() + body_.size();
+  io::Slots* const policy_turns =
+      reservation.watched ? nullptr : report_->rules().turns(*report_->policy());
+  if (policy_turns != nullptr) {
+    std::optional<http::UpstreamPool::Turn> turn =
+        co_await parts_.upstream->turn(*policy_turns, bytes);
+    if (!turn) co_return false;
+    policy_turn_.emplace(std::move(*turn));
+  }
+  if (io::Slots* const turns = parts_.upstream->turns()) {
+    std::optional<http::UpstreamPool::Turn> turn = co_await parts_.upstream->turn(*turns, bytes);
+    if (!turn) co_return false;
+    turn_.emplace(std::move(*turn));
+  }
+  co_return true;
+}
+
+/// The request is not forwarded after all, and the client is told.
+Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome,
+                         std::string_view error) {
+  const bool watched = reservation.watched;
+  gate::Settlement settlement =
+      co_await parts_.gate.settle(report_->rules(), std::move(reservation), outcome);
+  if (watched || !settlement.answer) {
+    co_await pass(Decision::forwarded);
+    co_return;
+  }
+  co_await answer(settlement.decision, std::move(*settlement.answer), error);
+}
+
+Task<void> Call::forward(gate::Forward reservation) {
+  if (talk_.stream().gone()) {
+    // Envoy was not told to forward it.
+    const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
+                                 "Envoy gave the request up before it was let through."};
+    gate::Settlement settlement =
+        co_await parts_.gate.settle(report_->rules(), std::move(reservation), not_sent);
+    talk_.end();
+    report_->finish(settlement.decision, 0, not_sent.detail);
+    co_return;
+  }
+  report_->forwarded();
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  // Of a request without a body nothing was asked yet.
+  if (reply.has_request_headers()) ask_for_everything(reply);
+  write_fields(&reservation, reply);
+  if (!reservation.watched) report_->answer_as(*reservation.policy);
+  AnswerPhase phase({parts_.gate, parts_.loop, parts_.date, parts_.answers}, talk_, *report_,
+                    std::move(reservation));
+  co_await talk_.say(reply);
+  co_await phase.run();
+}
+
+}  // namespace onceproxy::ext_proc

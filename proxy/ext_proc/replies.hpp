@@ -1,0 +1,46 @@
+// What is said to Envoy: the reply that matches a message, changes of heads, and answers that Envoy
+// is to give at once.
+// Pure; thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/ext_proc/messages.hpp"
+#include "proxy/gate/answer.hpp"
+#include "proxy/gate/decision.hpp"
+#include "proxy/http/grammar/head.hpp"
+
+namespace onceproxy::ext_proc {
+
+/// The reply that lets what `heard` tells of go on as it is. Envoy takes one reply a message, of
+/// the same kind; any other ends the processing.
+void let_go_on(const ProcessingRequest& heard, ProcessingResponse& reply);
+
+/// What `reply`, made by let_go_on(), changes of the head or of the trailers it is about.
+HeaderMutation& changes_of(ProcessingResponse& reply);
+
+/// Asks for the whole request before it is forwarded, and for all of its answer.
+void ask_for_everything(ProcessingResponse& reply);
+
+// Fields are named in any case; Envoy has them in lower case.
+/// Instead of any field of that name.
+void set_field(HeaderMutation& changes, std::string_view name, std::string_view value);
+/// Behind those of that name.
+void add_field(HeaderMutation& changes, std::string_view name, std::string_view value);
+void remove_field(HeaderMutation& changes, std::string_view name);
+
+/// Takes out the fields that only onceproxy sends, and those that services may take for them.
+void drop_ours(const http::Head& head, ProcessingResponse& reply);
+
+/// What the answer to a covered request tells its client besides.
+void decorate(ProcessingResponse& reply, const gate::Decided& decided, std::string_view request_id);
+
+/// The answer to the client, and nothing is forwarded any more. `details`: for Envoy's log.
+/// `decided` absent: no policy covers the request.
+void answer_at_once(const gate::Answer& answer, std::string_view request_id,
+                    const std::optional<gate::Decided>& decided, std::string_view details,
+                    ProcessingResponse& reply);
+
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,47 @@
+#include "proxy/ext_proc/service.hpp"
+
+#include <algorithm>
+
+#include "proxy/ext_proc/messages.hpp"
+#include "proxy/telemetry/http2_metrics.hpp"
+
+namespace onceproxy::ext_proc {
+
+namespace {
+
+constexpr const char* port_name = "envoy";
+
+/// A message holds a body and, with a head, what Envoy tells beside it.
+constexpr std::size_t beside_body_bytes = std::size_t{1} << 20;
+constexpr std::size_t message_bytes_min = std::size_t{4} << 20;
+
+}  // namespace
+
+void Service::Shared::configure(const http::Options& options, const gate::Rules& rules) {
+  std::size_t largest = options.limits.buffered_bytes;
+  for (const policies::Policy& policy : rules.policies().policies()) {
+    largest = std::max(largest, policy.replay.body_bytes_max);
+  }
+  answers.set_limit(largest);
+}
+
+Service::Service(Shared& shared, const http::SidePortParts& parts)
+    : shared_(shared),
+      setup_(parts.setup),
+      parts_{parts.gate,    parts.home,        parts.date,     parts.reports,
+             parts.metrics, parts.near_misses, shared.answers, &parts.upstream},
+      server_(services_,
+              {port_name,
+               std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes)},
+              shared.metrics.http2().add(port_name)),
+      port_(parts.loop, server_, shared.connections, shared.metrics.http2(), shared.metrics.tls(),
+            {port_name, {}, telemetry::TlsPort::envoy}) {
+  services_.add(process_path, [this](grpc::ServerStream& stream) { return process(stream); });
+}
+
+io::Task<void> Service::process(grpc::ServerStream& stream) {
+  Call call(parts_, setup_, stream);
+  co_await call.run();
+}
+
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,58 @@
+// Service: the port where an Envoy asks: gRPC on one worker's loop, whose streams are calls
+// (call.hpp).
+// Not thread-safe: its worker's loop. Shared is for all workers.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "proxy/ext_proc/answers_kept.hpp"
+#include "proxy/ext_proc/call.hpp"
+#include "proxy/grpc/server.hpp"
+#include "proxy/grpc/services.hpp"
+#include "proxy/http/side_port.hpp"
+#include "proxy/http2/port.hpp"
+#include "proxy/io/slots.hpp"
+#include "proxy/telemetry/metrics.hpp"
+#include "proxy/tls/port.hpp"
+
+namespace onceproxy::ext_proc {
+
+class Service final : public http::SidePort {
+ public:
+  /// What all workers share. Outlives them.
+  struct Shared {
+    /// The metrics must outlive it. `tls`: what connections begin with; nullptr: no TLS.
+    Shared(telemetry::Metrics& all_metrics, std::shared_ptr<const tls::ServerPort> with_tls)
+        : metrics(all_metrics), tls(std::move(with_tls)) {}
+
+    /// What a reload may change.
+    void configure(const http::Options& options, const gate::Rules& rules);
+
+    telemetry::Metrics& metrics;
+    const std::shared_ptr<const tls::ServerPort> tls;
+    /// Each carries very many requests.
+    io::Slots connections{1'000};
+    AnswersKept answers;
+  };
+
+  Service(Shared& shared, const http::SidePortParts& parts);
+
+  void listen(io::Acceptor acceptor) override { port_.listen(std::move(acceptor), shared_.tls); }
+  void start() override { port_.start(); }
+  void drain() override { port_.drain(); }
+  void close() override { port_.close(); }
+  bool idle() const override { return port_.idle(); }
+
+ private:
+  io::Task<void> process(grpc::ServerStream& stream);
+
+  Shared& shared_;
+  const std::shared_ptr<const http::Setup>& setup_;
+  const Call::Parts parts_;
+  grpc::Services services_;
+  grpc::Server server_;
+  http2::Port port_;
+};
+
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,44 @@
+#include "store/postgres/start_check.hpp"
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "store/postgres/connecting.hpp"
+
+namespace onceproxy::store {
+
+void check_at_start(const PostgresOptions& options, SharedNotes& notes) {
+  if (const std::string wrong = wrong_options(options); !wrong.empty()) {
+    throw std::runtime_error(wrong);
+  }
+  const std::atomic<bool> never{false};
+  auto connected = connect(options, never);
+  if (const auto* const error = std::get_if<ConnectError>(&connected)) {
+    throw std::runtime_error("cannot connect to PostgreSQL: " + error->message);
+  }
+  const auto session = std::get<pq::ConnectionPtr>(std::move(connected));
+  const Patience patience{Patience::SteadyClock::now() + options.connect_timeout, never};
+  const auto prepared = prepare(session.get(), options, false, patience);
+  if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
+    throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
+  }
+  PQexitPipelineMode(session.get());
+  pq::ResultPtr found;
+  if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
+                        nullptr, nullptr, 1) == 1) {
+    found = answer(session.get(), patience);
+  }
+  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) {
+    throw std::runtime_error("cannot read from PostgreSQL: " +
+                             pq::trimmed(PQerrorMessage(session.get())));
+  }
+  for (int i = 0; i < PQntuples(found.get()); ++i) {
+    const pq::Row row(found.get(), i);
+    notes.found(row.text(0), row.text(1));
+  }
+}
+
+}  // namespace onceproxy::store

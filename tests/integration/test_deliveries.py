@@ -1,0 +1,424 @@
+"""Requests that are delivered to listeners instead of forwarded: every listener of an event is notified,
+or dead with a reason, and nothing of one delays another."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+
+import pytest
+
+from harness import Client, crowd, eventually, policy, request
+from harness.client import once
+from harness.collector import Collector
+from harness.listeners import FAILING, at_random, out_of_order
+from harness.process import run
+
+QUICK = {"initial": "50ms", "max": "400ms"}
+
+
+def dispatch(listeners, delivery=(), **changes):
+    """A policy that delivers POST /rides/{ride}/dispatch to these listeners."""
+    settings = [each if isinstance(each, dict) else each.settings(backoff=QUICK, timeout="5s")
+                for each in listeners]
+    return {
+        "name": "dispatch",
+        "match": {"methods": ["POST"], "path": "/rides/{ride}/dispatch"},
+        "fingerprint": [{"path": "ride"}, {"body": "/number"}],
+        "scope": "shared",
+        "entity": {"type": "ride", "id": [{"path": "ride"}]},
+        "delivery": {"listeners": settings, **dict(delivery)},
+        **changes,
+    }
+
+
+def event(ride, number=1, **body):
+    return request(target=f"/rides/{ride}/dispatch", body={"ride": ride, "number": number, **body})
+
+
+def send(proxy, *args, **kwargs):
+    answer = once(proxy.data, event(*args, **kwargs))
+    assert (answer.status, answer.decision) == (202, "accepted"), answer
+    return answer.json["event"]
+
+
+def states(proxy, fingerprint):
+    """{listener: state} of the newest event."""
+    found = proxy.operator.get(f"/deliveries/{fingerprint}")["items"][0]
+    return {each["listener"]: each["state"] for each in found["deliveries"]}
+
+
+def wait_for_states(proxy, fingerprint, expected):
+    eventually(lambda: states(proxy, fingerprint) == expected, f"{expected}")
+
+
+def pending(proxy):
+    return proxy.metrics().sum("onceproxy_deliveries_pending")
+
+
+def test_every_listener_gets_the_event_with_a_key_of_its_own(stage, listeners, upstream):
+    a, b = listeners.add("a"), listeners.add("b")
+    proxy = stage.proxy(upstream, [dispatch([a, b])])
+    fingerprint = send(proxy, "r1")
+    wait_for_states(proxy, fingerprint, {"a": "NOTIFIED", "b": "NOTIFIED"})
+    got_a, got_b = a.all()[0], b.all()[0]
+    assert got_a.body == got_b.body == b'{"ride": "r1", "number": 1}'
+    assert got_a.request.target == "/events"
+    assert got_a.event == got_b.event and got_a.key != got_b.key
+    assert not upstream.requests
+    again = once(proxy.data, event("r1"))
+    assert (again.status, again.decision, again.json["event"]) == (202, "replayed", fingerprint)
+    assert len(a.all()) == 1
+
+
+def test_credentials_reach_no_listener_that_does_not_name_them(stage, listeners, upstream):
+    plain, trusted = listeners.add("plain"), listeners.add("trusted")
+    named = trusted.settings(headers={"authorization": {"header": "authorization"}})
+    proxy = stage.proxy(upstream, [dispatch([plain, named])])
+    once(proxy.data, request(target="/rides/r1/dispatch", body={"number": 1},
+                             headers={"Authorization": "Bearer s", "Cookie": "c=1"}))
+    plain.wait_for(1)
+    trusted.wait_for(1)
+    assert plain.all()[0].request["authorization"] is None
+    assert plain.all()[0].request["cookie"] is None
+    assert trusted.all()[0].request["authorization"] == "Bearer s"
+
+
+def test_a_delivery_is_signed_as_standard_webhooks_says(stage, listeners, upstream, directory):
+    key = b"0123456789abcdef0123456789abcdef"
+    file = directory / "key"
+    file.write_text("whsec_" + base64.b64encode(key).decode() + "\n")
+    a = listeners.add("a")
+    proxy = stage.proxy(upstream, [dispatch([a], {"signing": {"key_file": str(file)}})])
+    send(proxy, "r1")
+    a.wait_for(1)
+    got = a.all()[0].request
+    signed = f"{got['webhook-id']}.{got['webhook-timestamp']}.".encode() + got.body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert got["webhook-signature"] == f"v1,{expected}"
+
+
+def test_the_failure_of_one_listener_is_surfaced_and_misses_no_other(stage, listeners, upstream):
+    """The incident: those after the failing listener never heard, and nobody learnt of it."""
+    before, broken, after = (listeners.add(name, mood) for name, mood in
+                             (("before", "ok"), ("broken", "error"), ("later", "ok")))
+    settings = [before.settings(), broken.settings(backoff=QUICK, attempts=3), after.settings()]
+    proxy = stage.proxy(upstream, [dispatch(settings)])
+    fingerprint = send(proxy, "r1")
+    wait_for_states(proxy, fingerprint, {"before": "NOTIFIED", "broken": "DEAD", "later": "NOTIFIED"})
+    assert len(broken.all()) == 3
+    assert {each.key for each in broken.all()} == {broken.all()[0].key}
+    told = run("deliveries", "show", fingerprint, "--admin", "%s:%d" % proxy.admin)
+    assert "before NOTIFIED · broken DEAD after 3: 500 · later NOTIFIED" in told.stdout
+    listed = run("dead-letters", "list", "--admin", "%s:%d" % proxy.admin)
+    assert "/broken" in listed.stdout and "500" in listed.stdout
+    assert any(line.get("message") == "delivery is dead" for line in proxy.stderr.json())
+    metrics = proxy.metrics()
+    assert metrics.sum("onceproxy_dead_letters", listener="broken") == 1
+    assert metrics.sum("onceproxy_deliveries_total", listener="broken", result="dead") == 1
+
+
+def test_410_is_dead_at_once(stage, listeners, upstream):
+    gone = listeners.add("gone", "gone")
+    proxy = stage.proxy(upstream, [dispatch([gone])])
+    fingerprint = send(proxy, "r1")
+    wait_for_states(proxy, fingerprint, {"gone": "DEAD"})
+    assert len(gone.all()) == 1
+
+
+def test_retry_after_is_respected(stage, listeners, upstream):
+    answers = iter(["busy", "ok"])
+    a = listeners.add("a", lambda _: next(answers))
+    proxy = stage.proxy(upstream, [dispatch([a])])
+    send(proxy, "r1")
+    eventually(lambda: len(a.all()) == 2, "a second attempt")
+    first, second = a.all()
+    assert second.at - first.at >= 1
+
+
+def test_a_dead_letter_is_redriven_and_another_dropped(stage, listeners, upstream):
+    mood = ["error"]
+    a = listeners.add("a", lambda _: mood[0])
+    proxy = stage.proxy(upstream, [dispatch([a.settings(backoff=QUICK, attempts=1)])])
+    first, second = send(proxy, "r1"), send(proxy, "r2")
+    for each in (first, second):
+        wait_for_states(proxy, each, {"a": "DEAD"})
+    admin = "--admin", "%s:%d" % proxy.admin
+    mood[0] = "ok"
+    redriven = run("dead-letters", "redrive", "--event", first, *admin)
+    assert redriven.stdout == "1 will be delivered again, 0 refused\n"
+    wait_for_states(proxy, first, {"a": "NOTIFIED"})
+    item = proxy.operator.get(f"/deliveries?event={second}")["items"][0]
+    dropped = run("dead-letters", "drop", item["delivery"], *admin)
+    assert dropped.returncode == 0, dropped.stderr
+    assert states(proxy, second) == {"a": "REMOVED"}
+    # Nothing without a filter.
+    assert run("dead-letters", "redrive", *admin).returncode == 1
+
+
+def test_events_of_an_entity_arrive_in_order_whatever_fails(stage, listeners, upstream):
+    flaky = listeners.add("flaky", at_random(7, 0.3, ("error", "reset", "half")))
+    proxy = stage.proxy(upstream, [dispatch([flaky.settings(backoff=QUICK, attempts=100)])])
+    with Client(proxy.data) as client:
+        for number in range(30):
+            for ride in ("r1", "r2", "r3"):
+                assert client.exchange(event(ride, number)).status == 202
+    flaky.wait_for(90)
+    bodies = [json.loads(body) for body in flaky.bodies()]
+    assert not out_of_order(bodies, lambda b: b["ride"], lambda b: b["number"])
+
+
+def test_a_slow_listener_delays_no_other(stage, listeners, upstream):
+    slow, quick = listeners.add("slow", "held"), listeners.add("quick")
+    settings = [slow.settings(timeout="50s", max_concurrency=4), quick.settings()]
+    proxy = stage.proxy(upstream, [dispatch(settings)])
+    for number in range(100):
+        send(proxy, f"r{number}")
+    quick.wait_for(100)
+    assert proxy.metrics().sum("onceproxy_deliveries_pending", listener="slow") == 100
+    slow.let_go()
+    slow.wait_for(100)
+    assert slow.under_way_max <= 4
+
+
+def test_a_circuit_opens_and_closes_again(stage, listeners, upstream):
+    a = listeners.add("a")
+    a.refuse()
+    proxy = stage.proxy(upstream, [dispatch([a.settings(backoff=QUICK, attempts=1000)])])
+    for number in range(20):
+        send(proxy, f"r{number}")
+    eventually(lambda: proxy.metrics().sum("onceproxy_delivery_circuit_state", listener="a") > 0,
+               "an open circuit")
+    a.open()
+    a.wait_for(20)
+    eventually(lambda: proxy.metrics().sum("onceproxy_delivery_circuit_state", listener="a") == 0,
+               "a closed circuit")
+    assert proxy.metrics().sum("onceproxy_deliveries_total", listener="a", result="dead") == 0
+
+
+@pytest.mark.parametrize("acknowledge", ["all", {"first": 1}])
+def test_the_answer_waits_for_listeners_and_names_their_states(stage, listeners, upstream,
+                                                               acknowledge):
+    a, b = listeners.add("a", "late"), listeners.add("b", "late")
+    b.late_by = 0.2 if acknowledge == "all" else 5
+    proxy = stage.proxy(upstream, [dispatch([a, b], {"acknowledge": acknowledge})])
+    answer = once(proxy.data, event("r1"))
+    assert (answer.status, answer.decision) == (202, "accepted")
+    assert answer.json["status"] == "notified"
+    found = {each["listener"]: each["state"] for each in answer.json["listeners"]}
+    assert found["a"] == "NOTIFIED"
+    assert found["b"] == ("NOTIFIED" if acknowledge == "all" else "PENDING")
+    again = once(proxy.data, event("r1"))
+    assert (again.decision, again.json) == ("replayed", answer.json)
+    eventually(lambda: pending(proxy) == 0, "both notified")
+
+
+def test_the_wait_for_listeners_is_bounded(stage, listeners, upstream):
+    a = listeners.add("a", "error")
+    rules = {"acknowledge": "all", "acknowledge_timeout": "1s"}
+    proxy = stage.proxy(upstream, [dispatch([a.settings(backoff={"initial": "30s", "max": "30s"})],
+                                            rules)])
+    answer = once(proxy.data, event("r1"))
+    assert (answer.status, answer.json["status"]) == (202, "accepted")
+    assert answer.json["listeners"][0]["state"] == "FAILED"
+    assert answer.json["listeners"][0]["status"] == 500
+
+
+def test_listeners_come_and_go_while_events_are_delivered(stage, listeners, upstream):
+    """The incident: the list of listeners changed while it was iterated."""
+    crew = [listeners.add(f"l{number}") for number in range(8)]
+    proxy = stage.proxy(upstream, [dispatch(crew)])
+    sent = []
+    over = threading.Event()
+
+    def load():
+        with Client(proxy.data) as client:
+            while not over.is_set():
+                answer = client.exchange(event(f"r{len(sent)}"))
+                assert answer.status == 202
+                sent.append(answer.json["event"])
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for change in range(20):
+            names = crew[:4] + crew[5 + change % 3:]
+            proxy.configure({**proxy.settings, "policies": [dispatch(names)]})
+            assert proxy.operator.post("/reload")[0] == 200
+    finally:
+        over.set()
+        thread.join()
+    assert sent
+    eventually(lambda: pending(proxy) == 0, "nothing pending")
+    for listener in crew[:4]:
+        listener.wait_for(len(sent))
+    for fingerprint in sent:
+        found = states(proxy, fingerprint)
+        assert {found[each.name] for each in crew[:4]} == {"NOTIFIED"}
+        assert set(found.values()) <= {"NOTIFIED", "REMOVED"}
+
+
+def test_what_was_pending_is_delivered_after_a_crash(stage, listeners, upstream):
+    a = listeners.add("a")
+    a.refuse()
+    proxy = stage.proxy(upstream, [dispatch([a.settings(backoff=QUICK, attempts=1000)])])
+    sent = [send(proxy, f"r{number}") for number in range(50)]
+    proxy.kill9()
+    a.open()
+    proxy.restart()
+    a.wait_for(50)
+    eventually(lambda: pending(proxy) == 0, "nothing pending")
+    assert {states(proxy, each)["a"] for each in sent} == {"NOTIFIED"}
+
+
+def test_many_listeners_failing_and_kill_9_in_between_miss_nothing(stage, listeners, upstream):
+    crew = [listeners.add(f"l{number}", at_random(number, 0.3, FAILING) if number < 4 else "ok")
+            for number in range(16)]
+    settings = [each.settings(backoff=QUICK, attempts=50, timeout="1s") for each in crew]
+    proxy = stage.proxy(upstream, [dispatch(settings)])
+    sent = {}
+    for round_number in range(4):
+        with Client(proxy.data) as client:
+            for number in range(30):
+                ride = f"r{number % 10}"
+                sequence = round_number * 30 + number
+                answer = client.exchange(event(ride, sequence))
+                assert answer.status == 202
+                sent[answer.json["event"]] = (ride, sequence)
+        proxy.kill9()
+        proxy.restart()
+    eventually(lambda: pending(proxy) == 0, "nothing pending", within=120)
+    for fingerprint in sent:
+        found = states(proxy, fingerprint)
+        assert set(found) == {each.name for each in crew}
+        assert set(found.values()) <= {"NOTIFIED", "DEAD"}, found
+    for listener in crew:
+        bodies = [json.loads(body) for body in listener.bodies()]
+        assert not out_of_order(bodies, lambda b: b["ride"], lambda b: b["number"]), listener.name
+        if listener.name not in {f"l{number}" for number in range(4)}:
+            assert len(bodies) == len(sent)
+
+
+def test_no_event_is_sent_after_its_decline_was_answered(stage, listeners, upstream):
+    a = listeners.add("a")
+    policies = [
+        dispatch([a.settings(backoff=QUICK)],
+                 entity={"type": "ride", "id": [{"path": "ride"}], "unless_closed": True}),
+        {
+            "name": "decline",
+            "match": {"methods": ["POST"], "path": "/rides/{ride}/decline"},
+            "fingerprint": [{"path": "ride"}],
+            "scope": "shared",
+            "entity": {"type": "ride", "id": [{"path": "ride"}], "closes": "1h"},
+        },
+    ]
+    proxy = stage.proxy(upstream, policies)
+    rides = [f"r{number}" for number in range(100)]
+    answered = {}
+    for begin in range(0, len(rides), 20):
+        group = rides[begin:begin + 20]
+        requests = [event(ride, number) for ride in group for number in range(3)]
+        declines = [request(target=f"/rides/{ride}/decline", body={}) for ride in group]
+        delays = [0] * len(requests) + [0.001 * (number % 10) for number in range(len(declines))]
+        answers = crowd(proxy.data, requests + declines, delays)
+        for ride, answer in zip(group, answers[len(requests):]):
+            assert answer.status == 200, answer
+            answered[ride] = answer.at
+    eventually(lambda: pending(proxy) == 0, "nothing pending")
+    late = [each for each in a.all() if each.at > answered[json.loads(each.body)["ride"]]]
+    assert not late
+
+
+def test_a_single_service_that_is_down_gets_its_request_later(stage):
+    down = [True]
+
+    def answer(exchange):
+        exchange.answer(503 if down[0] else 201, b"")
+
+    upstream = stage.upstream(answer)
+    rules = {"to": "upstream", "attempts": 100}
+    proxy = stage.proxy(upstream, [policy(delivery=rules)])
+    accepted = once(proxy.data, request(key="k1", body={"a": 1},
+                                        headers={"Authorization": "Bearer s"}))
+    assert (accepted.status, accepted.decision) == (202, "accepted")
+    eventually(lambda: len(upstream.requests) >= 2, "attempts")
+    down[0] = False
+    wait_for_states(proxy, accepted.json["event"], {"upstream": "NOTIFIED"})
+    got = upstream.requests[-1]
+    assert (got.method, got.target, got["authorization"]) == ("POST", "/orders", "Bearer s")
+    assert got["idempotency-key"] == "k1"
+
+
+def test_an_unknown_outcome_is_held_for_an_operator(stage):
+    answers = iter(["lost", "ok"])
+
+    def answer(exchange):
+        if next(answers) == "lost":
+            exchange.connection.close()
+        else:
+            exchange.answer(201, b"")
+
+    upstream = stage.upstream(answer)
+    rules = {"to": "upstream", "attempts": 5}
+    proxy = stage.proxy(upstream, [policy(delivery=rules, outcome={"unknown": "hold"})])
+    accepted = once(proxy.data, request(key="k1", body={"a": 1}))
+    held = eventually(lambda: [each for each in proxy.operator.get("/deliveries?state=held")["items"]],
+                      "a held delivery")
+    assert held[0]["state"] == "FAILED" and held[0]["held"]
+    assert upstream.executions.total() == 1
+    redriven = run("dead-letters", "redrive", held[0]["delivery"], "--admin", "%s:%d" % proxy.admin)
+    assert redriven.returncode == 0, redriven.stderr
+    wait_for_states(proxy, accepted.json["event"], {"upstream": "NOTIFIED"})
+
+
+def test_a_file_of_listeners_is_live(stage, listeners, upstream, directory):
+    a, b = listeners.add("a"), listeners.add("b")
+    file = directory / "listeners.yaml"
+    file.write_text(json.dumps([a.settings()]))
+    rules = dispatch([])
+    rules["delivery"] = {"listeners_file": str(file)}
+    proxy = stage.proxy(upstream, [rules])
+    first = send(proxy, "r1")
+    wait_for_states(proxy, first, {"a": "NOTIFIED"})
+    file.write_text(json.dumps([a.settings(), b.settings()]))
+    eventually(lambda: proxy.metrics().sum("onceproxy_delivery_listeners") == 2, "two listeners")
+    second = send(proxy, "r2")
+    wait_for_states(proxy, second, {"a": "NOTIFIED", "b": "NOTIFIED"})
+    # What is not valid changes nothing.
+    file.write_text("- name: c\n")
+    eventually(lambda: any("a file of listeners is not valid" in line.get("message", "")
+                           for line in proxy.stderr.json()), "the problem in the log")
+    third = send(proxy, "r3")
+    wait_for_states(proxy, third, {"a": "NOTIFIED", "b": "NOTIFIED"})
+    assert len(a.bodies()) == 3 and len(b.bodies()) == 2
+
+
+def test_what_was_given_up_is_in_the_audit_log(stage, listeners, upstream):
+    a = listeners.add("a", "gone")
+    proxy = stage.proxy(upstream, [dispatch([a])])
+    fingerprint = send(proxy, "r1")
+    wait_for_states(proxy, fingerprint, {"a": "DEAD"})
+    found = eventually(lambda: proxy.operator.get("/audit?decision=dead")["items"], "an entry")
+    assert found[0]["fingerprint"] == fingerprint
+    assert found[0]["entity"] == "ride/r1"
+    assert "listener a: status 410" in found[0]["error"]
+
+
+def test_a_delivery_is_a_span_of_the_trace_of_its_request(stage, listeners, upstream):
+    collector = Collector()
+    try:
+        a = listeners.add("a")
+        proxy = stage.proxy(upstream, [dispatch([a])], tracing={"endpoint": collector.endpoint})
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        once(proxy.data, request(target="/rides/r1/dispatch", body={"number": 1},
+                                 headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}))
+        a.wait_for(1)
+        spans = {span.name: span for span in collector.spans(3, trace=trace)}
+        delivery = spans["deliver"]
+        assert delivery.kind == "client" and not delivery.failed
+        assert delivery.parent == spans["POST /rides/{ride}/dispatch"].id
+        assert delivery["onceproxy.listener"] == "a" and delivery["onceproxy.attempt"] == 1
+        assert a.all()[0].request["traceparent"] == f"00-{trace}-{delivery.id}-01"
+    finally:
+        collector.close()

@@ -1,0 +1,136 @@
+"""The port where an Envoy asks, in the hands of another client than Envoy (Python's grpcio): what is out of
+phase, malformed, too large, or gone."""
+
+import grpc
+import pytest
+
+from harness import eventually, policy
+from harness.ext_proc import Call, Request, connect, request_body, request_head, response_body, response_head
+
+Status = grpc.StatusCode
+
+
+@pytest.fixture
+def proxy(stage):
+    return stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"}, limits={"body_bytes": "64KiB"})
+
+
+@pytest.fixture
+def channel(proxy):
+    with connect(proxy.listeners["envoy"]) as made:
+        yield made
+
+
+def record(proxy, state):
+    def found():
+        records = proxy.operator.get("/records")["items"]
+        return len(records) == 1 and records[0]["state"] == state
+    eventually(found, f"one record, {state}")
+
+
+def set_fields(mutation):
+    return {field.header.key: field.header.raw_value.decode() for field in mutation.set_headers}
+
+
+def test_a_request_from_its_head_to_the_end_of_its_answer(proxy, channel):
+    call = Call(channel).say(request_head(end_of_stream=False))
+    assert call.hear().HasField("mode_override")
+    fields = set_fields(call.say(request_body(b"{}")).hear().request_body.response.header_mutation)
+    assert int(fields["onceproxy-fence"]) > 0
+    head = call.say(response_head(201, end_of_stream=False)).hear()
+    assert set_fields(head.response_headers.response.header_mutation)["onceproxy-decision"] == "forwarded"
+    assert call.say(response_body(b"done")).hear().HasField("response_body")
+    assert call.finish().status() == Status.OK
+    again = Call(channel).say(request_head(end_of_stream=False))
+    again.hear()
+    answer = again.say(request_body(b"{}")).hear().immediate_response
+    assert (answer.status.code, answer.body, answer.details) == (201, b"done", "onceproxy_replayed")
+    assert again.status() == Status.OK
+
+
+@pytest.mark.parametrize("said", [b"\xff\xff\xff", Request(), request_body(b"x"), response_body(b"x")],
+                         ids=["no protobuf", "nothing", "a body first", "an answer's body first"])
+def test_what_is_no_first_message(channel, said):
+    call = Call(channel).say(said)
+    if isinstance(said, Request) and said.ByteSize():
+        # It is none of a request that came by here, and goes on.
+        call.hear()
+        assert call.finish().status() == Status.OK
+    else:
+        assert call.status() == Status.INVALID_ARGUMENT
+
+
+def test_a_message_out_of_phase_leaves_the_outcome_unknown(proxy, channel):
+    call = Call(channel).say(request_head())
+    assert call.hear().HasField("request_headers")
+    assert call.say(request_head()).status() == Status.INVALID_ARGUMENT
+    record(proxy, "unknown")
+
+
+def test_fields_that_are_not_known_are_skipped(channel):
+    unknown = b"\xa2\x06\x03abc"  # field 100, three bytes
+    call = Call(channel).say(request_head(path="/other").SerializeToString() + unknown)
+    assert call.hear().HasField("request_headers")
+    call.cancel()
+
+
+def test_a_call_that_is_cancelled_in_each_phase(proxy, channel):
+    Call(channel).say(request_head(end_of_stream=False)).cancel()
+    within_body = Call(channel).say(request_head(end_of_stream=False))
+    within_body.hear()
+    within_body.cancel()
+    proxy.decided("bad-request")
+    assert not proxy.operator.get("/records")["items"]
+    forwarded = Call(channel).say(request_head())
+    forwarded.hear()
+    forwarded.cancel()
+    record(proxy, "unknown")
+
+
+def test_a_deadline_that_passes_leaves_the_outcome_unknown(proxy, channel):
+    call = Call(channel, timeout=1).say(request_head())
+    call.hear()
+    assert call.status() == Status.DEADLINE_EXCEEDED
+    record(proxy, "unknown")
+
+
+def test_a_message_that_is_too_large_or_compressed(channel):
+    assert Call(channel).say(request_head(headers=[("x-large", "x" * 6_000_000)])).status() \
+        == Status.RESOURCE_EXHAUSTED
+    call = Call(channel, compression=grpc.Compression.Gzip).say(request_head(path="/other", headers=[("x", "x" * 5000)]))
+    assert call.status() == Status.UNIMPLEMENTED
+
+
+def test_another_method_and_another_service(channel):
+    for path in ("/envoy.service.ext_proc.v3.ExternalProcessor/Other", "/envoy.service.auth.v3.Authorization/Check"):
+        with pytest.raises(grpc.RpcError) as error:
+            channel.unary_unary(path)(b"", timeout=60)
+        assert error.value.code() == Status.UNIMPLEMENTED
+
+
+def test_many_streams_at_once(proxy):
+    """Each waits for its answer; all of them are let through."""
+    channels = [connect(proxy.listeners["envoy"], **{"grpc.use_local_subchannel_pool": 1}) for _ in range(4)]
+    calls = [Call(channels[n % 4]).say(request_head(key=f"k{n}")) for n in range(400)]
+    for call in calls:
+        assert call.hear().HasField("request_headers")
+    assert proxy.metrics().sum("onceproxy_reservations_active") == 400
+    for call in calls:
+        call.say(response_head(204))
+    for call in calls:
+        assert call.hear().HasField("response_headers")
+        assert call.finish().status() == Status.OK
+    for channel in channels:
+        channel.close()
+    proxy.decided("forwarded", 400)
+
+
+def test_the_access_log_has_the_format_of_the_configuration(stage):
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
+                        log={"access_format": "%REQ(:METHOD)% %REQ(:PATH)% %REQ(X-A)% %RESPONSE_CODE_DETAILS%"})
+    with connect(proxy.listeners["envoy"]) as channel:
+        call = Call(channel).say(request_head(path="/orders?b=c", headers=[("x-a", "1")]))
+        call.hear()
+        assert call.say(response_head(204)).hear().HasField("response_headers")
+        assert call.finish().status() == Status.OK
+    proxy.stdout.wait_for_text(r"^POST /orders\?b=c 1 via_upstream$")

@@ -1,0 +1,281 @@
+#include "proxy/cli/doctor/envoy_check.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+
+namespace onceproxy::doctor {
+namespace {
+
+const std::string file =
+    "listen: 127.0.0.1:9900\n"
+    "upstream: {address: \"127.0.0.1:8081\", response_timeout: 30s}\n"
+    "policies:\n"
+    "- {name: p, fingerprint: client_key, scope: shared, lease: 20s,\n"
+    "   in_flight: {action: wait, timeout: 10s}}\n";
+
+config::Settings settings() {
+  const auto nothing = [](const std::string&) -> std::optional<std::string> { return {}; };
+  auto loaded = config::load(file, "f.yaml", nothing);
+  REQUIRE(loaded);
+  return *std::move(loaded);
+}
+
+/// As an Envoy of 1.40 prints it, but for what nobody looks at.
+struct Dump {
+  std::string listener = "";
+  std::string manager = "";
+  std::string filters = R"({"name":"router","typed_config":{"@type":"x.Router"}})";
+  std::string routes = "";
+  std::string host = "";
+  std::string cluster_port = "9900";
+
+  std::string text() const {
+    return R"({"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"},)"
+           R"({"@type":"type.googleapis.com/envoy.admin.v3.ClustersConfigDump","static_clusters":[)"
+           R"({"cluster":{"name":"onceproxy","load_assignment":{"cluster_name":"onceproxy",)"
+           R"("endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":)"
+           R"({"address":"127.0.0.1","port_value":)" +
+           cluster_port +
+           R"(}}}}]}]}}},{"cluster":{"name":"service"}}]},)"
+           R"({"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",)"
+           R"("dynamic_listeners":[{"name":"in","active_state":{"listener":{"name":"in",)" +
+           listener +
+           R"("filter_chains":[{"filters":[{"name":"tcp","typed_config":{"@type":"x.TcpProxy"}},)"
+           R"({"name":"http","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.)"
+           R"(network.http_connection_manager.v3.HttpConnectionManager",)" +
+           manager + R"("http_filters":[)" + filters +
+           R"(],"rds":{"route_config_name":"r"}}}]}]}}}]},)"
+           R"({"@type":"type.googleapis.com/envoy.admin.v3.RoutesConfigDump",)"
+           R"("dynamic_route_configs":[{"route_config":{"name":"other"}},)"
+           R"({"route_config":{"name":"r","virtual_hosts":[{"name":"v","domains":["*"],)" +
+           host + R"("routes":[)" + routes + R"(]}]}}]}]})";
+  }
+};
+
+const std::string sound_filter_members =
+    R"("allow_mode_override":true,"message_timeout":"5s","max_message_timeout":"60s",)"
+    R"("response_attributes":["response.code_details"])";
+
+std::string ext_proc(const std::string& members) {
+  return R"({"name":"ext","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.)"
+         R"(http.ext_proc.v3.ExternalProcessor","grpc_service":{})" +
+         (members.empty() ? "" : "," + members) + "}}";
+}
+
+std::string route(const std::string& action, const std::string& more = "") {
+  return R"({"match":{"prefix":"/a"},"route":{)" + action + "}" + more + "}";
+}
+
+std::vector<std::string> warnings(const Dump& dump) {
+  std::vector<std::string> out;
+  for (const Finding& finding : check_envoy(dump.text(), settings())) {
+    CHECK(finding.check == "envoy");
+    CHECK(finding.health != Health::fail);
+    if (finding.health == Health::warn) {
+      CHECK_FALSE(finding.remedy.empty());
+      out.push_back(finding.message);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> of_filter(const std::string& members) {
+  Dump dump;
+  dump.filters = ext_proc(members);
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  return warnings(dump);
+}
+
+std::vector<std::string> of_asking_route(const std::string& route) {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.routes = route;
+  return warnings(dump);
+}
+
+std::vector<std::string> of_forwarding_route(const std::string& route) {
+  Dump dump;
+  dump.routes = route;
+  return warnings(dump);
+}
+
+bool one(const std::vector<std::string>& told, const std::string& begin) {
+  CAPTURE(told);
+  return told.size() == 1 && told.front().starts_with(begin);
+}
+
+TEST_CASE("A sound filter and a sound route are no warning, and both doors are told") {
+  CHECK(of_filter(sound_filter_members).empty());
+  CHECK(of_forwarding_route(route(R"("cluster":"onceproxy","timeout":"30s")")).empty());
+  Dump dump;
+  dump.routes = route(R"("cluster":"onceproxy","timeout":"0s")");
+  const auto findings = check_envoy(dump.text(), settings());
+  REQUIRE(findings.size() == 1);
+  CHECK(findings.front().message == "listener in forwards to onceproxy on 1 route");
+}
+
+TEST_CASE("What is no dump is a failure, and an Envoy without a way to onceproxy a warning") {
+  for (const char* text : {"", "no JSON", "[]", "{", "{}", R"({"configs":1})"}) {
+    const auto findings = check_envoy(text, settings());
+    REQUIRE(findings.size() == 1);
+    CHECK(findings.front().health == Health::fail);
+  }
+  CHECK(check_envoy(R"({"configs":[]})", settings())
+            .front()
+            .message.starts_with("Envoy: no listener asks"));
+  Dump other;
+  other.cluster_port = "9999";
+  other.routes = route(R"("cluster":"onceproxy")");
+  CHECK(one(warnings(other), "Envoy: no listener asks"));
+}
+
+TEST_CASE("A filter that lets requests past is a warning") {
+  const std::string in_filter = "listener in, filter ext: ";
+  CHECK(one(of_filter(sound_filter_members + R"(,"failure_mode_allow":true)"),
+            in_filter + "failure_mode_allow is true"));
+  CHECK(of_filter(sound_filter_members + R"(,"failure_mode_allow":false)").empty());
+  CHECK(one(of_filter(sound_filter_members + R"(,"observability_mode":true)"),
+            in_filter + "observability_mode is true"));
+  CHECK(one(of_filter(sound_filter_members + R"(,"disable_immediate_response":true)"),
+            in_filter + "disable_immediate_response is true"));
+  CHECK(one(
+      of_filter(sound_filter_members + R"(,"send_body_without_waiting_for_header_response":true)"),
+      in_filter + "send_body_without_waiting_for_header_response is true"));
+}
+
+TEST_CASE("Modes have to be those that onceproxy asks for") {
+  const std::string ours =
+      R"({"request_body_mode":"BUFFERED","request_trailer_mode":"SEND","response_header_mode":"SEND",)"
+      R"("response_body_mode":"STREAMED","response_trailer_mode":"SEND"})";
+  const auto with = [&](const std::string& modes) {
+    return of_filter(sound_filter_members + R"(,"allowed_override_modes":[)" + modes + "]");
+  };
+  CHECK(with("").empty());
+  CHECK(with(R"({"request_body_mode":"NONE"},)" + ours).empty());
+  CHECK(one(with(R"({"request_body_mode":"BUFFERED"})"),
+            "listener in, filter ext: allowed_override_modes does not admit"));
+  CHECK(one(of_filter(R"("message_timeout":"5s","max_message_timeout":"60s",)"
+                      R"("response_attributes":["response.code_details"])"),
+            "listener in, filter ext: allow_mode_override is not true"));
+}
+
+TEST_CASE("Envoy has to wait as long as a disk and a duplicate may take") {
+  const auto with = [](const std::string& timeouts) {
+    return of_filter(
+        R"("allow_mode_override":true,"response_attributes":["response.code_details"])" + timeouts);
+  };
+  CHECK(with(R"(,"message_timeout":"10s")").empty());
+  CHECK(with(R"(,"message_timeout":"0s")").empty());
+  CHECK(one(with(R"(,"message_timeout":"9.9s")"),
+            "listener in, filter ext: neither message_timeout nor max_message_timeout lets a "
+            "request wait for 10000 ms"));
+  CHECK(one(with(R"(,"max_message_timeout":"10s")"),
+            "listener in, filter ext: message_timeout is 200 ms"));
+  CHECK(with("").size() == 2);
+}
+
+TEST_CASE("An answer of the service has to be told from one of Envoy's own") {
+  CHECK(one(of_filter(R"("allow_mode_override":true,"message_timeout":"10s")"),
+            "listener in, filter ext: response_attributes has no response.code_details"));
+}
+
+TEST_CASE("Retries behind the decision are a warning, unless nothing was sent") {
+  const std::string action = R"("cluster":"service","timeout":"20s")";
+  const auto with = [&](const std::string& policy) {
+    return of_asking_route(route(action + R"(,"retry_policy":{"retry_on":")" + policy + R"("})"));
+  };
+  CHECK(with("connect-failure, refused-stream,reset-before-request").empty());
+  CHECK(with("").empty());
+  CHECK(one(with("connect-failure, 5xx,reset"),
+            "listener in, route v /a: retry_policy repeats a request that was let through once "
+            "(retry_on: 5xx, reset)"));
+  CHECK(one(of_asking_route(route(action + R"(,"hedge_policy":{"hedge_on_per_try_timeout":true})")),
+            "listener in, route v /a: hedge_policy"));
+  CHECK(one(of_asking_route(route(action + R"(,"internal_redirect_policy":{})")),
+            "listener in, route v /a: internal_redirect_policy"));
+  Dump by_host;
+  by_host.filters = ext_proc(sound_filter_members);
+  by_host.host = R"("retry_policy":{"retry_on":"5xx"},)";
+  by_host.routes = route(action);
+  CHECK(one(warnings(by_host), "listener in, route v /a: retry_policy"));
+}
+
+TEST_CASE("Retries towards onceproxy do no harm") {
+  CHECK(of_forwarding_route(
+            route(R"("cluster":"onceproxy","timeout":"30s","retry_policy":{"retry_on":"5xx"})"))
+            .empty());
+}
+
+TEST_CASE("Copies are a warning at both doors") {
+  const std::string mirror = R"(,"request_mirror_policies":[{"cluster":"other"}])";
+  CHECK(one(of_asking_route(route(R"("cluster":"service","timeout":"20s")" + mirror)),
+            "listener in, route v /a: request_mirror_policies"));
+  CHECK(one(of_forwarding_route(route(R"("weighted_clusters":{"clusters":[{"name":"service"},)"
+                                      R"({"name":"onceproxy"}]},"timeout":"30s")" +
+                                      mirror)),
+            "listener in, route v /a: request_mirror_policies"));
+}
+
+TEST_CASE("A route that ends before the lease or the response timeout is a warning") {
+  CHECK(one(of_asking_route(route(R"("cluster":"service")")),
+            "listener in, route v /a: timeout ends a request after 15000 ms, before the longest "
+            "lease (20000 ms)"));
+  CHECK(one(of_forwarding_route(route(R"("cluster":"onceproxy","timeout":"29s")")),
+            "listener in, route v /a: timeout ends a request after 29000 ms, before "
+            "upstream.response_timeout (30000 ms)"));
+  CHECK(of_asking_route(R"({"match":{"prefix":"/"},"direct_response":{"status":200}})").empty());
+  Dump idle;
+  idle.filters = ext_proc(sound_filter_members);
+  idle.manager = R"("stream_idle_timeout":"5s",)";
+  idle.routes = route(R"("cluster":"service","timeout":"0s")");
+  CHECK(one(warnings(idle), "listener in: stream_idle_timeout ends a request after 5000 ms"));
+}
+
+TEST_CASE("Limits of bodies below ours are a warning") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.listener = R"("per_connection_buffer_limit_bytes":65536,)";
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  CHECK(one(warnings(dump), "listener in: per_connection_buffer_limit_bytes is 65536"));
+  CHECK(one(of_asking_route(route(R"("cluster":"service","timeout":"20s")",
+                                  R"(,"request_body_buffer_limit":"1000")")),
+            "listener in, route v /a: request_body_buffer_limit"));
+  Dump buffered;
+  buffered.filters =
+      R"({"name":"buffer","typed_config":{"@type":"x.Buffer","max_request_bytes":1000}})";
+  buffered.routes = route(R"("cluster":"onceproxy","timeout":"30s")");
+  CHECK(one(warnings(buffered), "listener in, filter buffer: max_request_bytes"));
+}
+
+TEST_CASE("What is configured for the filter on a route is looked at") {
+  const std::string action = R"("cluster":"service","timeout":"20s")";
+  const auto with = [&](const std::string& configuration) {
+    return of_asking_route(
+        route(action, R"(,"typed_per_filter_config":{"ext":)" + configuration + "}"));
+  };
+  CHECK(one(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"failure_mode_allow":true}})"),
+            "listener in, route v /a: failure_mode_allow is true for the route"));
+  CHECK(one(with(R"({"@type":"x.ExtProcPerRoute","disabled":true})"),
+            "listener in, route v /a: filter ext is off"));
+  CHECK(one(with(R"({"@type":"x.FilterConfig","disabled":true})"),
+            "listener in, route v /a: filter ext is off"));
+  CHECK(one(with(R"({"@type":"x.FilterConfig","config":{"@type":"x.ExtProcPerRoute",)"
+                 R"("overrides":{"failure_mode_allow":true}}})"),
+            "listener in, route v /a: failure_mode_allow"));
+  CHECK(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"failure_mode_allow":false}})").empty());
+}
+
+TEST_CASE("Of thousands of routes with one fault a few are told, and the rest counted") {
+  std::string routes = route(R"("cluster":"service")");
+  for (int i = 1; i < 1'000; ++i) routes += "," + route(R"("cluster":"service")");
+  const auto told = of_asking_route(routes);
+  REQUIRE(told.size() == 11);
+  CHECK(told.back().starts_with("and 990 more: timeout ends a request"));
+}
+
+}  // namespace
+}  // namespace onceproxy::doctor

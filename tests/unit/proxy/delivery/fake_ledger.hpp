@@ -1,0 +1,213 @@
+// A ledger in memory, and the store that has it: everything is answered at once.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/ledger.hpp"
+#include "store/store.hpp"
+
+namespace onceproxy::delivery::testing {
+
+class FakeLedger final : public store::Ledger, private store::AttemptOwner {
+ public:
+  struct Row {
+    store::DeliveryView view;
+    std::optional<store::EntityKey> entity;
+    bool taken = false;
+    bool closed = false;
+  };
+
+  /// Stores an event for these listeners, and tells of it.
+  store::EventNumber add(const std::vector<std::string>& listeners, const std::string& body,
+                         std::optional<store::EntityKey> entity = std::nullopt) {
+    auto event = std::make_shared<store::Event>();
+    {
+      const std::lock_guard lock(mutex_);
+      event->number = ++last_;
+      event->fingerprint.bytes[0] = static_cast<std::uint8_t>(last_);
+      event->fingerprint.bytes[1] = static_cast<std::uint8_t>(last_ >> 8);
+      event->policy = "orders";
+      event->entity = entity;
+      event->method = "POST";
+      event->target = "/orders";
+      event->head = "Host: shop.example\r\n";
+      event->body = body;
+      events_[last_] = event;
+      for (const std::string& listener : listeners) {
+        Row& row = rows_[{last_, listener}];
+        row.view.key = {last_, listener};
+        row.view.fingerprint = event->fingerprint;
+        row.entity = entity;
+      }
+    }
+    const std::lock_guard lock(watch_mutex_);
+    if (watch_ != nullptr) watch_->stored(event, listeners);
+    return event->number;
+  }
+  /// begin() cancels what is pending of the entity from now on.
+  void close(const store::EntityKey& entity) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, row] : rows_) row.closed = row.closed || row.entity == entity;
+  }
+  store::DeliveryView view(store::EventNumber event, const std::string& listener) const {
+    const std::lock_guard lock(mutex_);
+    return rows_.at({event, listener}).view;
+  }
+  std::size_t count(store::DeliveryState state) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        rows_, [&](const auto& each) { return each.second.view.state == state; }));
+  }
+
+  std::variant<store::PendingPage, store::Unreadable> pending(std::string_view listener,
+                                                              store::EventNumber after,
+                                                              std::size_t limit) override {
+    const std::lock_guard lock(mutex_);
+    store::PendingPage page;
+    for (const auto& [key, row] : rows_) {
+      if (key.listener != listener || key.event <= after || is_ended(row.view.state)) continue;
+      page.more = page.items.size() == limit;
+      if (page.more) break;
+      page.items.push_back({key.event, row.view.due.value_or(store::WallTime()), row.view.attempts,
+                            row.entity, row.view.held});
+    }
+    return page;
+  }
+  std::vector<std::string> listeners_with_pending() const override {
+    const std::lock_guard lock(mutex_);
+    std::set<std::string> names;
+    for (const auto& [key, row] : rows_) {
+      if (!is_ended(row.view.state)) names.insert(key.listener);
+    }
+    return {names.begin(), names.end()};
+  }
+  std::variant<std::shared_ptr<const store::Event>, store::Unreadable> event(
+      store::EventNumber number) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = events_.find(number);
+    return found == events_.end() ? nullptr : found->second;
+  }
+
+  bool begin(const store::DeliveryKey& key, store::Call<store::BeginResult>& call) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = rows_.find(key);
+    if (found == rows_.end() || is_ended(found->second.view.state)) {
+      call.result.emplace(store::NotPending{});
+    } else if (found->second.taken) {
+      call.result.emplace(store::Taken{});
+    } else if (found->second.closed) {
+      found->second.view.state = store::DeliveryState::cancelled;
+      call.result.emplace(store::Cancelled{});
+    } else {
+      found->second.taken = true;
+      call.result.emplace(
+          store::Attempt(*this, key, found->second.view.attempts + 1, std::nullopt));
+    }
+    return true;
+  }
+  bool end(store::Attempt attempt, const store::AttemptEnd& how,
+           store::Call<store::Settled>& call) override {
+    attempt.use();
+    const std::lock_guard lock(mutex_);
+    Row& row = rows_.at(attempt.key());
+    row.taken = false;
+    row.view.state = how.state;
+    row.view.held = how.held;
+    row.view.status = how.status;
+    row.view.error = how.error;
+    row.view.due = how.due;
+    if (how.attempted) row.view.attempts = attempt.number();
+    call.result = store::Settled::done;
+    return true;
+  }
+  bool acknowledge(store::EventNumber, store::StoredAnswer,
+                   store::Call<store::Settled>& call) override {
+    call.result = store::Settled::done;
+    return true;
+  }
+  bool redrive(const store::DeliveryKey& key, store::Call<store::Redriven>& call) override {
+    {
+      const std::lock_guard lock(mutex_);
+      Row& row = rows_.at(key);
+      row.view.state = store::DeliveryState::pending;
+      row.view.held = false;
+      row.view.attempts = 0;
+      row.view.due.reset();
+    }
+    call.result = store::Redriven::done;
+    const std::lock_guard lock(watch_mutex_);
+    if (watch_ != nullptr) watch_->redriven(key);
+    return true;
+  }
+  bool drop(const store::DeliveryKey&, std::string_view, store::Call<store::Changed>&) override {
+    return false;
+  }
+  std::variant<std::vector<store::EventView>, store::Unreadable> events(
+      const store::Fingerprint& fingerprint, std::size_t) override {
+    const std::lock_guard lock(mutex_);
+    store::EventView view;
+    for (const auto& [key, row] : rows_) {
+      if (row.view.fingerprint != fingerprint) continue;
+      view.number = key.event;
+      view.deliveries.push_back(row.view);
+    }
+    if (view.deliveries.empty()) return std::vector<store::EventView>();
+    return std::vector{view};
+  }
+  std::variant<store::DeliveryPage, store::Unreadable> deliveries(
+      const store::DeliveryFilter&, const std::optional<store::DeliveryKey>&,
+      std::size_t) override {
+    return store::DeliveryPage{};
+  }
+  store::LedgerFigures figures() const override { return {}; }
+  void watch(store::LedgerWatch* watch) override {
+    const std::lock_guard lock(watch_mutex_);
+    watch_ = watch;
+  }
+
+ private:
+  void sent(store::Attempt&) noexcept override {}
+  void dropped(store::Attempt& attempt) noexcept override {
+    const std::lock_guard lock(mutex_);
+    rows_.at(attempt.key()).taken = false;
+  }
+
+  mutable std::mutex mutex_;
+  std::mutex watch_mutex_;
+  store::LedgerWatch* watch_ = nullptr;
+  store::EventNumber last_ = 0;
+  std::map<store::EventNumber, std::shared_ptr<const store::Event>> events_;
+  std::map<store::DeliveryKey, Row> rows_;
+};
+
+/// A store that is nothing but its ledger.
+class LedgerStore final : public store::Store {
+ public:
+  FakeLedger fake;
+
+  store::Ledger* ledger() override { return &fake; }
+  bool reserve(const store::ReserveRequest&, store::Call<store::ReserveResult>&) override {
+    return false;
+  }
+  bool complete(store::Permit, store::StoredAnswer, std::span<const store::Fingerprint>,
+                store::Call<store::Settled>&) override {
+    return false;
+  }
+  bool release(store::Permit, const store::NotDone&, store::Call<store::Settled>&) override {
+    return false;
+  }
+  bool mark_unknown(store::Permit, std::string_view, store::Call<store::Settled>&) override {
+    return false;
+  }
+  void dropped(const store::Permit&) noexcept override {}
+};
+
+}  // namespace onceproxy::delivery::testing

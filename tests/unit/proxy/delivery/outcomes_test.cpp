@@ -1,0 +1,132 @@
+#include "proxy/delivery/outcomes.hpp"
+
+#include <catch2/catch.hpp>
+#include <utility>
+
+#include "fake_ledger.hpp"
+
+namespace onceproxy::delivery {
+namespace {
+
+using Catch::Matchers::Contains;
+using policies::Acknowledge;
+using std::chrono::milliseconds;
+using store::DeliveryState;
+
+const Outcomes::Time start{std::chrono::hours(1)};
+
+/// Runs what is delivered on the delivering thread.
+struct DirectLoop final : store::Loop {
+  void deliver(store::CallBase* first) noexcept override {
+    while (first != nullptr) {
+      store::CallBase& call = *std::exchange(first, first->next);
+      call.resume(call);
+    }
+  }
+};
+
+struct Waiting {
+  DirectLoop loop;
+  testing::FakeLedger ledger;
+  Outcomes outcomes{ledger, loop};
+  store::EventNumber event = 0;
+
+  explicit Waiting(const std::vector<std::string>& listeners)
+      : event(ledger.add(listeners, "body")) {}
+
+  struct Call : store::Call<gate::Acknowledged> {
+    explicit Call(store::Loop& loop) : store::Call<gate::Acknowledged>(loop) {
+      resume = [](store::CallBase& base) { ++static_cast<Call&>(base).answered; };
+    }
+    int answered = 0;
+  };
+
+  void wait(Call& call, Acknowledge how) {
+    outcomes.add(ledger.view(event, "a").fingerprint, how, call, start);
+  }
+  void note(const std::string& listener, DeliveryState state) {
+    outcomes.note({event, listener}, {state, 1, state == DeliveryState::dead ? 503 : 200, ""});
+  }
+};
+
+Acknowledge all() {
+  return {Acknowledge::When::all, 0, milliseconds(1'000)};
+}
+Acknowledge first(std::uint32_t count) {
+  return {Acknowledge::When::first, count, milliseconds(1'000)};
+}
+
+TEST_CASE("Who waits for all is answered when the last listener was notified", "[outcomes]") {
+  Waiting waiting({"a", "b"});
+  Waiting::Call call(waiting.loop);
+  waiting.wait(call, all());
+  waiting.note("a", DeliveryState::notified);
+  CHECK(call.answered == 0);
+  waiting.note("b", DeliveryState::failed);
+  CHECK(call.answered == 0);
+  waiting.note("b", DeliveryState::notified);
+  REQUIRE(call.answered == 1);
+  CHECK(call.result->answer->status == 202);
+  CHECK_THAT(call.result->answer->body, Contains(R"("status":"notified")"));
+}
+
+TEST_CASE("One that is dead ends the wait for all, and the answer says so", "[outcomes]") {
+  Waiting waiting({"a", "b"});
+  Waiting::Call call(waiting.loop);
+  waiting.wait(call, all());
+  waiting.note("a", DeliveryState::notified);
+  waiting.note("b", DeliveryState::dead);
+  REQUIRE(call.answered == 1);
+  CHECK(call.result->answer->status == 202);
+  CHECK_THAT(call.result->answer->body, Contains(R"("state":"DEAD")"));
+  CHECK_THAT(call.result->answer->body, Contains(R"("status":503)"));
+}
+
+TEST_CASE("Who waits for some is answered when so many were notified", "[outcomes]") {
+  Waiting waiting({"a", "b", "c"});
+  Waiting::Call call(waiting.loop);
+  waiting.wait(call, first(2));
+  waiting.note("a", DeliveryState::notified);
+  waiting.note("b", DeliveryState::dead);
+  CHECK(call.answered == 0);
+  waiting.note("c", DeliveryState::notified);
+  CHECK(call.answered == 1);
+  CHECK(call.result->answer->status == 202);
+}
+
+TEST_CASE("A wait ends when its time is over, and names the states so far", "[outcomes]") {
+  Waiting waiting({"a", "b"});
+  Waiting::Call call(waiting.loop);
+  waiting.wait(call, all());
+  waiting.note("a", DeliveryState::notified);
+  waiting.outcomes.tick(start + milliseconds(999));
+  CHECK(call.answered == 0);
+  waiting.outcomes.tick(start + milliseconds(1'000));
+  REQUIRE(call.answered == 1);
+  CHECK(call.result->answer->status == 202);
+  CHECK_THAT(call.result->answer->body, Contains(R"("state":"PENDING")"));
+  CHECK(waiting.outcomes.waiting() == 0);
+}
+
+TEST_CASE("Several who wait for one event are all answered", "[outcomes]") {
+  Waiting waiting({"a"});
+  Waiting::Call one(waiting.loop), other(waiting.loop);
+  waiting.wait(one, all());
+  waiting.wait(other, all());
+  waiting.note("a", DeliveryState::notified);
+  CHECK(one.answered == 1);
+  CHECK(other.answered == 1);
+}
+
+TEST_CASE("Who asks for an event that nobody knows is answered without one", "[outcomes]") {
+  DirectLoop loop;
+  testing::FakeLedger ledger;
+  Outcomes outcomes(ledger, loop);
+  Waiting::Call call(loop);
+  outcomes.add({}, all(), call, start);
+  REQUIRE(call.answered == 1);
+  CHECK_FALSE(call.result->answer);
+}
+
+}  // namespace
+}  // namespace onceproxy::delivery

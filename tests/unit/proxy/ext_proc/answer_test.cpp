@@ -1,0 +1,221 @@
+#include "proxy/ext_proc/answer.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "call_fixture.hpp"
+
+namespace onceproxy::ext_proc {
+namespace {
+
+using grpc::StatusCode;
+using testing::Fixture;
+using testing::removes;
+using testing::set_to;
+using namespace std::chrono_literals;
+
+TEST_CASE_METHOD(Fixture, "an answer is stored whole, and its end waits for that") {
+  forward();
+  envoy.tell(response_head("201", false, "via_upstream", 1, {{"onceproxy-x", "forged"}}));
+  REQUIRE(last().has_response_headers());
+  const HeaderMutation& changes = last().response_headers().response().header_mutation();
+  CHECK(set_to(changes, "onceproxy-decision") == "forwarded");
+  CHECK(removes(changes, "onceproxy-x"));
+  envoy.tell(response_body("one ", false));
+  CHECK(last().has_response_body());
+  CHECK(last_verb() == "reserve");
+
+  store.at_once = false;
+  const std::size_t said = envoy.said.size();
+  envoy.tell(response_body("two", true));
+  CHECK(envoy.said.size() == said);
+  CHECK(last_verb() == "complete");
+  CHECK(store.asked.back().answer.status == 201);
+  CHECK(store.asked.back().answer.body == "one two");
+  CHECK(store.asked.back().answer.replayable);
+  CHECK(store.asked.back().answer.head.find("Date: ") != std::string::npos);
+  CHECK(store.asked.back().answer.head.find("onceproxy-x") == std::string::npos);
+  store.answer_now();
+  REQUIRE(envoy.said.size() == said + 1);
+  CHECK(last().has_response_body());
+  envoy.end();
+  CHECK(over);
+  CHECK(requests("forwarded") == 1);
+  CHECK(count("onceproxy_reservations_active") == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer without a body waits for its completion with its head") {
+  store.at_once = true;
+  forward();
+  store.at_once = false;
+  envoy.tell(response_head("204", true));
+  CHECK(last().has_request_body());
+  store.answer_now();
+  CHECK(last().has_response_headers());
+}
+
+TEST_CASE_METHOD(Fixture, "an answer with trailers ends with them") {
+  forward();
+  envoy.tell(response_head("200"));
+  envoy.tell(response_body("x", false));
+  ProcessingRequest trailers;
+  trailers.mutable_response_trailers();
+  envoy.tell(trailers);
+  CHECK(last_verb() == "complete");
+  CHECK(last().has_response_trailers());
+  CHECK(store.asked.back().answer.body == "x");
+}
+
+TEST_CASE_METHOD(Fixture, "a completion that cannot be stored never looks like one") {
+  SECTION("nothing of the answer has gone out") {
+    forward();
+    store.settled = store::Settled::failed;
+    envoy.tell(response_head("200", true));
+    CHECK(immediate().status().code() == 503);
+    CHECK(set_to(immediate().headers(), "onceproxy-decision") == "store-error");
+  }
+  SECTION("its head has gone out") {
+    forward();
+    store.settled = store::Settled::failed;
+    envoy.tell(response_head("200"));
+    envoy.tell(response_body("x", true));
+    CHECK(last().has_response_headers());
+    REQUIRE(envoy.finished);
+    CHECK(envoy.finished->code == StatusCode::unavailable);
+  }
+  CHECK(over);
+  CHECK(requests("store-error") == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a stream that ends before the answer's head leaves the outcome unknown") {
+  forward();
+  SECTION("reset") {
+    envoy.reset();
+  }
+  SECTION("ended") {
+    envoy.end();
+  }
+  CHECK(last_verb() == "mark_unknown");
+  CHECK(over);
+  CHECK(requests("upstream-error") == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "an answer that breaks off has said what was done, unless a rule asks it") {
+  SECTION("the status decides") {
+    forward();
+    envoy.tell(response_head("200"));
+    envoy.tell(response_body("x", false));
+    envoy.reset();
+    CHECK(last_verb() == "complete");
+    CHECK_FALSE(store.asked.back().answer.replayable);
+  }
+  SECTION("the status releases") {
+    forward();
+    envoy.tell(response_head("500"));
+    envoy.reset();
+    CHECK(last_verb() == "release");
+  }
+  SECTION("a rule would ask the body") {
+    policy.outcome.rules.push_back({});
+    forward();
+    envoy.tell(response_head("200"));
+    envoy.reset();
+    CHECK(last_verb() == "mark_unknown");
+  }
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "answers of Envoy's own do not count as the service's") {
+  struct Row {
+    std::string details;
+    double attempts;
+    std::string verb;
+    int status;
+  };
+  const auto row = GENERATE(
+      Row{"no_healthy_upstream", 0, "release", 502},
+      Row{"upstream_reset_before_response_started{connection_failure|delayed_connect_error:_111}",
+          1, "release", 502},
+      Row{"upstream_reset_before_response_started{remote_connection_failure|x}", 1, "release", 502},
+      Row{"upstream_reset_before_response_started{remote_connection_failure|x}", 2, "mark_unknown",
+          502},
+      Row{"upstream_reset_before_response_started{connection_termination}", 1, "mark_unknown", 502},
+      Row{"response_timeout", 1, "mark_unknown", 504},
+      Row{"something_new", 1, "mark_unknown", 502});
+  CAPTURE(row.details, row.attempts);
+  forward();
+  envoy.tell(response_head("503", false, row.details, row.attempts));
+  CHECK(last_verb() == row.verb);
+  CHECK(immediate().status().code() == row.status);
+  CHECK(set_to(immediate().headers(), "onceproxy-decision") == "upstream-error");
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "without Envoy's details only what the service's time stands in is its") {
+  forward();
+  ProcessingRequest head = response_head("503");
+  head.clear_attributes();
+  SECTION("not there") {
+    envoy.tell(head);
+    CHECK(last_verb() == "mark_unknown");
+  }
+  SECTION("there") {
+    testing::fill(*head.mutable_response_headers()->mutable_headers(),
+                  {{"x-envoy-upstream-service-time", "3"}});
+    head.mutable_response_headers()->set_end_of_stream(true);
+    envoy.tell(head);
+    CHECK(last_verb() == "release");
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "what is not kept is completed before it goes on") {
+  policy.replay.body_bytes_max = 4;
+  SECTION("larger than announced to be kept") {
+    forward();
+    envoy.tell(response_head("200"));
+    envoy.tell(response_body("12345", false));
+    CHECK(store.asked.back().answer.not_kept == store::NotKept::too_large);
+  }
+  SECTION("announced as larger") {
+    forward();
+    envoy.tell(response_head("200", false, "via_upstream", 1, {{"content-length", "5"}}));
+    CHECK(store.asked.back().answer.not_kept == store::NotKept::too_large);
+  }
+  SECTION("no room for it") {
+    answers.set_limit(2);
+    forward();
+    envoy.tell(response_head("200"));
+    envoy.tell(response_body("123", false));
+    CHECK(store.asked.back().answer.not_kept == store::NotKept::crowded);
+  }
+  CHECK(last_verb() == "complete");
+  CHECK_FALSE(store.asked.back().answer.replayable);
+  const std::size_t said = envoy.said.size();
+  envoy.tell(response_body("more", true));
+  CHECK(envoy.said.size() == said + 1);
+  CHECK(last().has_response_body());
+  envoy.end();
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a message out of its phase ends the stream, and the outcome is unknown") {
+  forward();
+  envoy.tell(request_head(true));
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::invalid_argument);
+  CHECK(last_verb() == "mark_unknown");
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a watched request gets Envoy's own answer") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  forward();
+  envoy.tell(response_head("503", true, "no_healthy_upstream", 0));
+  CHECK(last_verb() == "release");
+  REQUIRE(last().has_response_headers());
+}
+
+}  // namespace
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,269 @@
+#include "proxy/ext_proc/call.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "call_fixture.hpp"
+#include "policies/select.hpp"
+
+namespace onceproxy::ext_proc {
+namespace {
+
+using grpc::StatusCode;
+using testing::Fixture;
+using testing::removes;
+using testing::set_to;
+using namespace std::chrono_literals;
+
+TEST_CASE_METHOD(Fixture, "a request no policy covers goes on, and Envoy is asked for nothing") {
+  begin();
+  ProcessingRequest message = request_head(false, {{"onceproxy-fence", "9"}});
+  message.mutable_request_headers()->mutable_headers()->mutable_headers(1)->set_raw_value("/other");
+  envoy.tell(message);
+  REQUIRE(envoy.said.size() == 1);
+  REQUIRE(last().has_request_headers());
+  CHECK_FALSE(last().has_mode_override());
+  CHECK(removes(last().request_headers().response().header_mutation(), "onceproxy-fence"));
+  CHECK(store.asked.empty());
+  envoy.end();
+  CHECK(over);
+  CHECK(envoy.finished->code == StatusCode::ok);
+}
+
+TEST_CASE_METHOD(Fixture, "a covered request is decided about when its body is there") {
+  begin();
+  envoy.tell(request_head(false));
+  REQUIRE(envoy.said.size() == 1);
+  REQUIRE(last().has_request_headers());
+  const ProcessingMode& mode = last().mode_override();
+  CHECK(mode.request_body_mode() == ProcessingMode::BUFFERED);
+  CHECK(mode.request_trailer_mode() == ProcessingMode::SEND);
+  CHECK(mode.response_header_mode() == ProcessingMode::SEND);
+  CHECK(mode.response_body_mode() == ProcessingMode::STREAMED);
+  CHECK(mode.response_trailer_mode() == ProcessingMode::SEND);
+  CHECK(store.asked.empty());
+
+  envoy.tell(request_body("{}"));
+  REQUIRE(envoy.said.size() == 2);
+  REQUIRE(last().has_request_body());
+  const HeaderMutation& changes = last().request_body().response().header_mutation();
+  CHECK(set_to(changes, "onceproxy-fence") == "42");
+  CHECK(set_to(changes, "onceproxy-fingerprint") == store.asked.at(0).fingerprint.hex());
+  CHECK(store.asked.at(0).request_id == "r-1");
+}
+
+TEST_CASE_METHOD(Fixture, "an operation has one fingerprint through both ports") {
+  request.target = "/pay?x=1";
+  request.headers = {{"Host", "service.example"}, {"Idempotency-Key", "k-1"}};
+  const policies::RequestView view = request.view();
+  policies::Document document(view, request.body, 1000);
+  const auto operation = policies::select_operation(rule(), view, document);
+  REQUIRE(operation);
+  forward();
+  CHECK(store.asked.at(0).fingerprint == operation->fingerprint);
+  CHECK(store.asked.at(0).payload == operation->payload);
+}
+
+TEST_CASE_METHOD(Fixture, "without a body the head decides, and everything is asked for then") {
+  begin();
+  envoy.tell(request_head(true));
+  REQUIRE(envoy.said.size() == 1);
+  REQUIRE(last().has_request_headers());
+  CHECK(last().mode_override().response_body_mode() == ProcessingMode::STREAMED);
+  CHECK(set_to(last().request_headers().response().header_mutation(), "onceproxy-fence") == "42");
+}
+
+TEST_CASE_METHOD(Fixture, "a completed operation is answered at once") {
+  store.result.emplace(store::Completed{
+      {201, "Content-Type: text/csv\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nDate: x\r\n", "body",
+       true},
+      clock.now()});
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  const ImmediateResponse& answer = immediate();
+  CHECK(answer.status().code() == 201);
+  CHECK(answer.body() == "body");
+  CHECK(answer.details() == "onceproxy_replayed");
+  CHECK(set_to(answer.headers(), "onceproxy-decision") == "replayed");
+  CHECK(set_to(answer.headers(), "idempotent-replayed") == "true");
+  CHECK(set_to(answer.headers(), "content-type") == "text/csv");
+  CHECK(set_to(answer.headers(), "x-request-id") == "r-1");
+  std::vector<bool> appended;
+  for (const HeaderValueOption& option : answer.headers().set_headers()) {
+    CHECK(option.header().value().empty());
+    if (option.header().key() == "set-cookie") appended.push_back(option.append().value());
+  }
+  CHECK(appended == std::vector<bool>{false, true});
+  CHECK(over);
+  CHECK(requests("replayed") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a refusal is answered at once, as through the data port") {
+  store.result.emplace(store::InFlight{});
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  CHECK(immediate().status().code() == 409);
+  CHECK(set_to(immediate().headers(), "retry-after") == "1");
+  CHECK(set_to(immediate().headers(), "content-type") == "application/problem+json");
+  CHECK(requests("in-flight") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "Envoy's patience is asked for while a request waits") {
+  policy.in_flight = {policies::InFlightRule::Action::wait, 7s};
+  store.at_once = false;
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  REQUIRE(envoy.said.size() == 1);
+  test_loop.expire();
+  REQUIRE(envoy.said.size() == 2);
+  CHECK(last().override_message_timeout().seconds() >= 7);
+  CHECK(last().response_case() == ProcessingResponse::RESPONSE_NOT_SET);
+  store.answer_now();
+  REQUIRE(envoy.said.size() == 3);
+  CHECK(last().has_request_body());
+}
+
+TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is released") {
+  store.at_once = false;
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  envoy.reset();
+  store.answer_now();
+  REQUIRE(store.somebody_waits());
+  store.answer_now();
+  CHECK(last_verb() == "release");
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a path that could walk round a policy is refused") {
+  begin();
+  ProcessingRequest message = request_head(false);
+  message.mutable_request_headers()->mutable_headers()->mutable_headers(1)->set_raw_value("/a%2fb");
+  envoy.tell(message);
+  CHECK(immediate().status().code() == 400);
+  CHECK(set_to(immediate().headers(), "onceproxy-decision") == "bad-request");
+}
+
+TEST_CASE_METHOD(Fixture, "a field cannot break out of its line") {
+  begin();
+  envoy.tell(request_head(false, {{"x-a", "1\r\nidempotency-key: other"}}));
+  CHECK(immediate().status().code() == 400);
+}
+
+TEST_CASE_METHOD(Fixture, "bodies have their limit and their length") {
+  SECTION("too large") {
+    options.limits.body_bytes = 10;
+    begin();
+    envoy.tell(request_head(false));
+    envoy.tell(request_body("12345678901"));
+    CHECK(immediate().status().code() == 413);
+  }
+  SECTION("announced as too large") {
+    options.limits.body_bytes = 10;
+    begin();
+    envoy.tell(request_head(false, {{"content-length", "11"}}));
+    CHECK(immediate().status().code() == 413);
+  }
+  SECTION("shorter than announced") {
+    begin();
+    envoy.tell(request_head(false, {{"content-length", "3"}}));
+    envoy.tell(request_body("{}"));
+    CHECK(immediate().status().code() == 400);
+  }
+  SECTION("trailers without a body") {
+    begin();
+    envoy.tell(request_head(false));
+    ProcessingRequest trailers;
+    trailers.mutable_request_trailers();
+    envoy.tell(trailers);
+    CHECK(immediate().status().code() == 400);
+  }
+  CHECK(store.asked.empty());
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a configuration under which nothing can be enforced is refused") {
+  begin();
+  ProcessingRequest message = request_head(false);
+  SECTION("the body comes without being asked for") {
+    message.mutable_protocol_config()->set_send_body_without_waiting_for_header_response(true);
+  }
+  SECTION("the body comes in pieces") {
+    message.mutable_protocol_config()->set_request_body_mode(ProcessingMode::STREAMED);
+  }
+  SECTION("Envoy only lets see") {
+    message.set_observability_mode(true);
+  }
+  envoy.tell(message);
+  CHECK(envoy.said.empty());
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::failed_precondition);
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a policy in shadow mode watches what Envoy lets see") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  const auto watched = [](ProcessingRequest message) {
+    message.set_observability_mode(true);
+    return message;
+  };
+  envoy.tell(watched(request_head(false)));
+  envoy.tell(watched(request_body("{", false)));
+  envoy.tell(watched(request_body("}", true)));
+  CHECK(last_verb() == "reserve");
+  envoy.tell(watched(response_head("200")));
+  envoy.tell(watched(response_body("done", true)));
+  CHECK(last_verb() == "complete");
+  CHECK(store.asked.back().answer.body == "done");
+  envoy.end();
+  CHECK(envoy.said.empty());
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "what is no message of this service ends the stream with an error") {
+  begin();
+  SECTION("no protobuf") {
+    envoy.tell(std::string("\xff\xff\xff"));
+  }
+  SECTION("nothing that is known") {
+    envoy.tell(ProcessingRequest());
+  }
+  SECTION("a phase that was not asked for") {
+    envoy.tell(request_head(false));
+    envoy.tell(response_body("x", true));
+  }
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::invalid_argument);
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "fields that are not known are skipped") {
+  begin();
+  // Field 20, a varint.
+  envoy.tell(request_head(false).SerializeAsString() + std::string("\xa0\x01\x07", 3));
+  REQUIRE(envoy.said.size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer whose request never came by goes on") {
+  begin();
+  envoy.tell(response_head("400", false, "http1.codec_error"));
+  REQUIRE(last().has_response_headers());
+  envoy.end();
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a client that leaves within its body reserves nothing") {
+  begin();
+  envoy.tell(request_head(false));
+  envoy.reset();
+  CHECK(over);
+  CHECK(store.asked.empty());
+  CHECK(requests("bad-request") == 1);
+}
+
+}  // namespace
+}  // namespace onceproxy::ext_proc

@@ -1,0 +1,132 @@
+// What the tests of the ledger share: events of three listeners, and the verbs made synchronous.
+#pragma once
+
+#include <array>
+#include <thread>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/ledger.hpp"
+#include "store_fixture.hpp"
+
+namespace onceproxy::store::testing {
+
+/// A request that is to be delivered, with all that its views refer to.
+struct EventRequest {
+  explicit EventRequest(std::uint64_t number, std::vector<std::string_view> to = {"a", "b", "c"})
+      : listeners(std::move(to)), request(testing::request(number)) {
+    draft.method = "POST";
+    draft.target = "/rides?x=1";
+    draft.head = "content-type: application/json\r\n";
+    draft.body = body;
+    draft.listeners = listeners;
+    draft.acknowledgement = {202, "content-type: text/plain\r\n", "accepted", true};
+    request.event = &draft;
+    request.terms.window = 60s;
+  }
+  EventRequest(const EventRequest&) = delete;
+  EventRequest& operator=(const EventRequest&) = delete;
+
+  EventRequest& on_entity(std::uint64_t number, bool unless_closed = false) {
+    EntityTerms& entity = request.entity.emplace();
+    entity.key = entity_key(number);
+    entity.type = "ride";
+    entity.id = "r" + std::to_string(number);
+    id = entity.id;
+    entity.id = id;
+    entity.turn = 10s;
+    entity.unless_closed = unless_closed;
+    return *this;
+  }
+
+  std::string body = "{\"ride\":1}";
+  std::string id;
+  std::vector<std::string_view> listeners;
+  EventDraft draft;
+  ReserveRequest request;
+};
+
+struct LedgerFixture : Fixture {
+  Ledger& ledger() { return *store->ledger(); }
+
+  /// The number of the event that must be accepted.
+  EventNumber accept(const EventRequest& event) {
+    ReserveResult result = reserve(event.request);
+    const auto* const accepted = std::get_if<Accepted>(&result);
+    if (accepted == nullptr) {
+      throw std::runtime_error("not accepted but answer " + std::to_string(result.index()));
+    }
+    return accepted->event;
+  }
+  std::vector<EventNumber> pending(std::string_view listener, EventNumber after = 0) {
+    std::vector<EventNumber> out;
+    auto found = ledger().pending(listener, after, 100);
+    for (const PendingDelivery& one : std::get<PendingPage>(found).items) out.push_back(one.event);
+    return out;
+  }
+  BeginResult begin(EventNumber event, const std::string& listener) {
+    Waiting<BeginResult> call(loop);
+    if (ledger().begin({event, listener}, call)) return std::move(*call.result);
+    return std::move(call.wait());
+  }
+  Attempt attempt(EventNumber event, const std::string& listener) {
+    BeginResult result = begin(event, listener);
+    auto* const attempt = std::get_if<Attempt>(&result);
+    if (attempt == nullptr) {
+      throw std::runtime_error("not begun but answer " + std::to_string(result.index()));
+    }
+    return std::move(*attempt);
+  }
+  Settled end(Attempt attempt, const AttemptEnd& how) {
+    Waiting<Settled> call(loop);
+    if (ledger().end(std::move(attempt), how, call)) return *call.result;
+    return call.wait();
+  }
+  void deliver(EventNumber event, const std::string& listener,
+               DeliveryState state = DeliveryState::notified, int status = 200) {
+    AttemptEnd how;
+    how.state = state;
+    how.status = status;
+    if (end(attempt(event, listener), how) != Settled::done) throw std::runtime_error("not ended");
+  }
+  Redriven redrive(EventNumber event, const std::string& listener) {
+    Waiting<Redriven> call(loop);
+    if (ledger().redrive({event, listener}, call)) return *call.result;
+    return call.wait();
+  }
+  Changed drop(EventNumber event, const std::string& listener) {
+    Waiting<Changed> call(loop);
+    if (ledger().drop({event, listener}, "dropped by an operator", call)) return *call.result;
+    return call.wait();
+  }
+  EventView view(std::uint64_t number) {
+    auto found = ledger().events(fingerprint(number), 10);
+    return std::get<std::vector<EventView>>(found).at(0);
+  }
+  std::vector<std::string> states(std::uint64_t number) {
+    std::vector<std::string> out;
+    for (const DeliveryView& delivery : view(number).deliveries) {
+      out.push_back(delivery.key.listener + " " + std::string(name(delivery.state)));
+    }
+    return out;
+  }
+  ListenerFigures figures(std::string_view listener) {
+    for (const ListenerFigures& figures : ledger().figures().listeners) {
+      if (figures.listener == listener) return figures;
+    }
+    return {};
+  }
+  /// Waits, since what is due for an event that has ended is done between groups.
+  template <typename Condition>
+  bool comes_true(Condition&& condition) {
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+};
+
+}  // namespace onceproxy::store::testing
