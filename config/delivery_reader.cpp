@@ -372,7 +372,7 @@ Kind<std::shared_ptr<const DeliveryRules>> delivery() {
   kind.names = draft.names;
   kind.schema = [draft] {
     Json schema = draft.schema();
-    set_member(schema, "oneOf",
+    set_member(schema, "anyOf",
                JsonArray({JsonObject({{"required", JsonArray({"listeners"})}}),
                           JsonObject({{"required", JsonArray({"listeners_file"})}}),
                           JsonObject({{"required", JsonArray({"to"})}})}));

@@ -86,6 +86,18 @@ void drop_idle_timeout(Json& policy) {
   if (action == nullptr || *action != Json("wait")) in_flight->as_object().stable_erase("timeout");
 }
 
+/// What says nothing where the client does not wait, or there is more than the upstream
+/// (delivery_reader.cpp).
+void drop_idle_delivery(Json& policy) {
+  Json* const delivery = json_member(policy, "delivery");
+  if (delivery == nullptr || delivery->if_object() == nullptr) return;
+  if (json_member(*delivery, "to") == nullptr) delivery->as_object().stable_erase("attempts");
+  const Json* const acknowledge = json_member(*delivery, "acknowledge");
+  if (acknowledge == nullptr || *acknowledge == Json("stored")) {
+    delivery->as_object().stable_erase("acknowledge_timeout");
+  }
+}
+
 /// Defaults that depend on other keys (policy_reader.cpp).
 void fill_policy(Json& policy) {
   const auto like = [&](const char* name, const char* other) {
@@ -95,6 +107,7 @@ void fill_policy(Json& policy) {
   like("namespace", "name");
   like("on_unreadable", "on_missing");
   drop_idle_timeout(policy);
+  drop_idle_delivery(policy);
   if (json_member(policy, "payload") != nullptr) return;
   JsonArray payload;
   Json* const fingerprint = json_member(policy, "fingerprint");

@@ -33,8 +33,8 @@ def test_an_event_is_acknowledged_and_its_duplicates_get_the_same(stage):
     assert (other.status, other.decision) == (422, "mismatch")
     assert not upstream.requests
     proxy.decided("accepted", 1)
-    assert [line["decision"] for line in proxy.access_log(3)] == ["accepted", "replayed",
-                                                                  "mismatch"]
+    assert sorted(line["decision"] for line in proxy.access_log(3)) == ["accepted", "mismatch",
+                                                                        "replayed"]
 
 
 def test_of_a_crowd_of_equal_requests_one_is_accepted(stage):
@@ -109,7 +109,7 @@ def test_an_event_closes_its_entity_at_once(stage):
 
 def test_a_policy_in_shadow_mode_forwards(stage):
     upstream = stage.upstream()
-    proxy = stage.proxy(upstream, [fan_out(enforcement="shadow")])
+    proxy = stage.proxy(upstream, [fan_out(enforcement={"mode": "shadow"})])
     answer = once(proxy.data, event("k1"))
     assert (answer.status, answer.decision) == (200, "forwarded;shadow=forwarded")
     assert len(upstream.requests) == 1

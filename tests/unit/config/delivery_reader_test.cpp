@@ -38,7 +38,7 @@ TEST_CASE("a listener has defaults for all but its name and address") {
 
 TEST_CASE("a listener is read as it is written") {
   const auto delivery = rules(
-      "{listeners: [{name: GridBalancing, address: \"unix:/run/grid\", path: /events?v=1, "
+      "{listeners: [{name: GridBalancing, address: \"unix:/run/grid\", path: \"/events?v=1\", "
       "headers: {X-Key: abc, Authorization: {header: Authorization}}, timeout: 2s, attempts: 3, "
       "backoff: {initial: 10ms, max: 1m, jitter: 0.5}, max_concurrency: 4, "
       "rate: {limit: 100, per: 1s}}], acknowledge: {first: 1}, acknowledge_timeout: 3s, "
@@ -171,7 +171,7 @@ TEST_CASE("a file of listeners is the same list, with the same messages") {
   const auto bad =
       load_listeners("- {name: a}\n- {name: a, address: x}\n", "l.yaml", environment_of());
   REQUIRE_FALSE(bad);
-  CHECK(bad.error().size() == 2);
+  CHECK(bad.error().size() == 3);
   CHECK(bad.error()[0].file == "l.yaml");
   CHECK(bad.error()[0].line == 1);
   CHECK(bad.error()[0].message == "`address` is missing");

@@ -46,6 +46,21 @@ TEST_CASE("what is off where it is left out stays out") {
   CHECK(at(json, {"upstream", "tls"}) == "absent");
 }
 
+TEST_CASE("a delivery has the defaults that mean something beside its other keys") {
+  const Json listeners = shown(
+      with_policy("delivery: {listeners: [{name: a, address: \"h:1\", headers: {X-Key: abc}}]}"));
+  CHECK(at(listeners, {"policies", "0", "delivery", "acknowledge"}) == "\"stored\"");
+  CHECK(at(listeners, {"policies", "0", "delivery", "acknowledge_timeout"}) == "absent");
+  CHECK(at(listeners, {"policies", "0", "delivery", "attempts"}) == "absent");
+  CHECK(at(listeners, {"policies", "0", "delivery", "listeners", "0", "attempts"}) == "8");
+  CHECK(at(listeners, {"policies", "0", "delivery", "listeners", "0", "headers", "X-Key"}) ==
+        "\"[redacted]\"");
+  const Json upstream = shown(with_policy("delivery: {to: upstream, acknowledge: all}"));
+  CHECK(at(upstream, {"policies", "0", "delivery", "attempts"}) == "8");
+  CHECK(at(upstream, {"policies", "0", "delivery", "acknowledge_timeout"}) == "\"10s\"");
+  CHECK(at(shown(with_policy("")), {"policies", "0", "delivery"}) == "absent");
+}
+
 TEST_CASE("a policy has its defaults, those that follow from other keys included") {
   const Json json = shown(with_policy("fingerprint: client_key\non_missing: pass"));
   CHECK(at(json, {"policies", "0", "window"}) == "\"24h\"");

@@ -10,6 +10,7 @@
 namespace onceproxy::gate {
 namespace {
 
+using namespace std::chrono_literals;
 using policies::Acknowledge;
 using policies::DeliveryRules;
 using policies::Listener;
