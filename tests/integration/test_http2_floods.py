@@ -110,9 +110,12 @@ def test_a_flood_ends_the_connection_and_nothing_else(echo, name):
         assert peer.goaway() in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR if reason is None else None, None)
         assert other.request(body=b"hello")[1] == b"hello"
         after = eventually(lambda: ended(metrics_of(echo.place), before), "the connection has ended")
+    # The server's own resets are too many, or too many of them wait to be sent.
+    reasons = {reason, "unread"} if name == "provoked reset" else {reason}
     if reason:
-        assert after.sum("onceproxy_http2_floods_total", of=reason) == \
-            before.sum("onceproxy_http2_floods_total", of=reason) + 1, after.text
+        floods = [sum(metrics.sum("onceproxy_http2_floods_total", of=each) for each in reasons)
+                  for metrics in (before, after)]
+        assert floods[1] == floods[0] + 1, after.text
     assert echo.rss() - memory < SLACK
 
 

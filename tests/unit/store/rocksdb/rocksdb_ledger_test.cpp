@@ -433,8 +433,11 @@ TEST_CASE("what closes an entity is not begun until an attempt is on its way") {
   const ReserveRequest decline = closing(2, 5);
   Waiting<ReserveResult> declined(hands);
   REQUIRE_FALSE(fixture.store->reserve(decline, declined));
-  CHECK_FALSE(declined.answered());
+  // Whatever was on its way to the disk before this is there after it.
+  fixture.accept(EventRequest(100));
+  CHECK(hands.delivered() == 0);
   one.sent();
+  fixture.accept(EventRequest(101));
   CHECK(hands.delivered() == 0);
   // A later attempt waits behind what closes.
   Waiting<BeginResult> third(hands);
@@ -526,7 +529,8 @@ TEST_CASE("none is begun after what closed its entity was answered") {
         ++cancelled;
         continue;
       }
-      // Whatever would be sent here is sent before the answer.
+      // It is sent at any moment of this, which must be before the answer.
+      for (int i = 0; i < 200 && !declined.load(); ++i) std::this_thread::yield();
       if (declined.load()) ++late;
       ++sent;
       attempt->sent();
