@@ -28,6 +28,7 @@ rocksdb::Status LedgerWriter::load() {
   open_.clear();
   counts_.reset();
   next_look_ = {};
+  looks_from_ = {};
   bool good = true;
   rocksdb::Status status = database_.scan(
       Family::deliveries, counts_prefix,
@@ -94,6 +95,7 @@ std::optional<LedgerWriter::Open> LedgerWriter::open(EventNumber event) {
 void LedgerWriter::look_at(rocksdb::WriteBatch& batch, WallTime at, EventNumber event) {
   database_.add(batch, Family::deliveries, look_key(at, event), std::string());
   next_look_ = std::min(next_look_, at);
+  looks_from_ = std::min(looks_from_, at);
 }
 
 void LedgerWriter::add(rocksdb::WriteBatch& batch, LedgerChange& change,
@@ -260,7 +262,7 @@ void LedgerWriter::add_looks(rocksdb::WriteBatch& batch, std::size_t events,
   std::vector<Look> due;
   WallTime next = open_event_expiry;
   const auto status = database_.scan(
-      Family::deliveries, look_prefix,
+      Family::deliveries, look_key(looks_from_, 0),
       [&](std::string_view key, std::string_view) {
         const Look look{look_time(key), last_number(key)};
         next = look.at;
@@ -275,6 +277,7 @@ void LedgerWriter::add_looks(rocksdb::WriteBatch& batch, std::size_t events,
     return report("read", status.ToString());
   }
   next_look_ = next;
+  looks_from_ = next;
   // Two looks at one event see the same on disk: the later one takes nothing back.
   std::vector<EventNumber> seen;
   for (const Look& look : due) {

@@ -96,6 +96,9 @@ class LedgerWriter {
   std::vector<EventNumber> purged_;
   /// Nothing is due before.
   WallTime next_look_{};
+  /// Every look that is to come is at or after this time. A scan that began at the first key would
+  /// pass all those that were removed since the last compaction.
+  WallTime looks_from_{};
 };
 
 }  // namespace onceproxy::store
