@@ -1,0 +1,158 @@
+// The request is whole: the gate is asked, and Envoy is told to forward it, or gets the answer.
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include "policies/document.hpp"
+#include "proxy/ext_proc/answer.hpp"
+#include "proxy/ext_proc/call.hpp"
+#include "proxy/ext_proc/more_time.hpp"
+#include "proxy/ext_proc/replies.hpp"
+
+namespace onceproxy::ext_proc {
+
+namespace {
+
+using gate::Decision;
+
+/// How much longer than a wait itself the reply may take.
+constexpr std::chrono::milliseconds reply_slack{10'000};
+
+}  // namespace
+
+/// For Envoy's patience with a request that has to wait.
+std::chrono::milliseconds Call::wait_max() const {
+  const policies::Policy& policy = *report_->policy();
+  std::chrono::milliseconds longest = reply_slack;
+  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
+    longest += policy.in_flight.timeout;
+  }
+  if (policy.entity) longest += policy.entity->wait;
+  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
+    longest += policy.delivery->acknowledge.timeout;
+  }
+  return longest + options().upstream.connect_timeout;
+}
+
+/// The gate's verdict, and whether the turns that a forward needs came in time. Envoy is asked for
+/// patience where that lasts.
+Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::Asking& asking,
+                                     bool& turns) {
+  MoreTime more(talk_, parts_.loop, wait_max());
+  std::optional<gate::Admission> admission;
+  std::exception_ptr error;
+  try {
+    gate::Admission admitted =
+        co_await parts_.gate.admit(report_->rules(), *report_->policy(), view_, document, asking);
+    admission.emplace(std::move(admitted));
+    if (const auto* reservation = std::get_if<gate::Forward>(&admission->verdict)) {
+      turns = co_await take_turns(*reservation);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_await more.stop();
+  if (error) std::rethrow_exception(error);
+  co_return std::move(*admission);
+}
+
+Task<void> Call::decide(const http::Coverage& coverage) {
+  report_->request_body_is(body_);
+  policies::Document document(view_, body_, options().limits.body_bytes);
+  const policies::Policy* const covering = coverage.covering(view_, document);
+  if (covering == nullptr) {
+    co_await pass(Decision::passed);
+    co_return;
+  }
+  report_->covered_by(*covering);
+  asked_ = true;
+  http::RequestTrace& trace = report_->trace();
+  const std::string for_duplicates = trace.for_duplicates();
+  const gate::Asking asking{
+      report_->request_id(), trace.id(), for_duplicates, head_text_.size() + body_.size(), body_,
+      parts_.date.text()};
+  trace.mark(http::TraceMark::reserve_begins);
+  bool turns = true;
+  gate::Admission admission = co_await ask_gate(document, asking, turns);
+  trace.mark(http::TraceMark::reserve_ends);
+  report_->admitted(admission);
+  if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
+    co_await answer(Decision::accepted, std::move(accepted->answer));
+    co_return;
+  }
+  if (auto* reply = std::get_if<gate::Reply>(&admission.verdict)) {
+    co_await answer(reply->decision, std::move(reply->answer));
+    co_return;
+  }
+  auto* const reservation = std::get_if<gate::Forward>(&admission.verdict);
+  if (reservation == nullptr) {
+    co_await pass(report_->unreserved());
+    co_return;
+  }
+  if (!turns) {
+    const gate::NotSent busy{gate::NotSent::Reason::busy,
+                             "A turn did not come in time, or too many wait."};
+    co_await give_up(std::move(*reservation), busy, busy.detail);
+  } else {
+    co_await forward(std::move(*reservation));
+  }
+}
+
+/// The policy's turn first, then the upstream's, as on the data port. False: one did not come.
+Task<bool> Call::take_turns(const gate::Forward& reservation) {
+  if (parts_.upstream == nullptr) co_return true;
+  const std::size_t bytes = head_text_.size() + body_.size();
+  io::Slots* const policy_turns =
+      reservation.watched ? nullptr : report_->rules().turns(*report_->policy());
+  if (policy_turns != nullptr) {
+    std::optional<http::UpstreamPool::Turn> turn =
+        co_await parts_.upstream->turn(*policy_turns, bytes);
+    if (!turn) co_return false;
+    policy_turn_.emplace(std::move(*turn));
+  }
+  if (io::Slots* const turns = parts_.upstream->turns()) {
+    std::optional<http::UpstreamPool::Turn> turn = co_await parts_.upstream->turn(*turns, bytes);
+    if (!turn) co_return false;
+    turn_.emplace(std::move(*turn));
+  }
+  co_return true;
+}
+
+/// The request is not forwarded after all, and the client is told.
+Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome,
+                         std::string_view error) {
+  const bool watched = reservation.watched;
+  gate::Settlement settlement =
+      co_await parts_.gate.settle(report_->rules(), std::move(reservation), outcome);
+  if (watched || !settlement.answer) {
+    co_await pass(Decision::forwarded);
+    co_return;
+  }
+  co_await answer(settlement.decision, std::move(*settlement.answer), error);
+}
+
+Task<void> Call::forward(gate::Forward reservation) {
+  if (talk_.stream().gone()) {
+    // Envoy was not told to forward it.
+    const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
+                                 "Envoy gave the request up before it was let through."};
+    gate::Settlement settlement =
+        co_await parts_.gate.settle(report_->rules(), std::move(reservation), not_sent);
+    talk_.end();
+    report_->finish(settlement.decision, 0, not_sent.detail);
+    co_return;
+  }
+  report_->forwarded();
+  ProcessingResponse& reply = talk_.reply();
+  let_go_on(talk_.heard(), reply);
+  // Of a request without a body nothing was asked yet.
+  if (reply.has_request_headers()) ask_for_everything(reply);
+  write_fields(&reservation, reply);
+  if (!reservation.watched) report_->answer_as(*reservation.policy);
+  AnswerPhase phase({parts_.gate, parts_.loop, parts_.date, parts_.answers}, talk_, *report_,
+                    std::move(reservation));
+  co_await talk_.say(reply);
+  co_await phase.run();
+}
+
+}  // namespace onceproxy::ext_proc
