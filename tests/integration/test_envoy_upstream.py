@@ -235,7 +235,7 @@ def doctor(proxy, envoy, **changes):
     assert result.returncode == 0, result.stdout + result.stderr
     told = {}
     for each in json.loads(result.stdout)["checks"]:
-        told.setdefault(each["health"], []).append(each["told"])
+        told.setdefault(each["health"], []).append(each["message"])
     return told
 
 

@@ -20,6 +20,7 @@ RESTARTS = int(os.environ.get("ONCEPROXY_DATABASE_RESTARTS", "60" if LONG else "
 PROMOTIONS = int(os.environ.get("ONCEPROXY_PROMOTIONS", "200" if LONG else "20"))
 OPERATIONS = int(os.environ.get("ONCEPROXY_LINEARIZABILITY_OPERATIONS", "100000" if LONG else "5000"))
 LEASE, WINDOW = 3, 3600
+REPLICATED = Terms(LEASE, WINDOW, shared=True, grace=20, replicated=True)
 TERMS = Terms(LEASE, WINDOW, shared=True, grace=20)
 
 
@@ -39,8 +40,8 @@ def orders():
 class Run:
     """Three processes, a service of changing moods, and a crowd that asks."""
 
-    def __init__(self, stage, database, name, moods=True):
-        self.history = History()
+    def __init__(self, stage, database, name, moods=True, terms=TERMS):
+        self.history, self.terms = History(), terms
         self.replicas = Replicas(stage, self.history, Service(self.history, moods, work=0.02),
                                  [orders()], database.store())
         self.generator = random.Random(name)
@@ -54,9 +55,9 @@ class Run:
         """Stops, asks for every key once more, and looks at it all."""
         self.crowd.stop()
         ask_all(self.replicas, self.history, self.crowd.keys)
-        wrong = faults(self.history, TERMS)
+        wrong = faults(self.history, self.terms)
         assert not wrong, f"{len(wrong)} keys, among them:\n" + "\n".join(wrong[:3])
-        print(check(self.history, TERMS))
+        print(check(self.history, self.terms))
 
 
 def test_kill_9_of_any_process_at_any_moment(stage, database):
@@ -75,7 +76,7 @@ def test_kill_9_of_any_process_at_any_moment(stage, database):
 
 def test_crashes_of_the_database_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
-    run = Run(stage, database, "restarts")
+    run = Run(stage, database, "restarts", terms=REPLICATED)
     for _ in range(RESTARTS):
         run.under_load()
         replicated.primary.restart("immediate")
@@ -86,7 +87,7 @@ def test_crashes_of_the_database_under_load(stage, replicated, directory):
 
 def test_promotions_of_the_standby_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
-    run = Run(stage, database, "promotions")
+    run = Run(stage, database, "promotions", terms=REPLICATED)
     for _ in range(PROMOTIONS):
         run.under_load()
         replicated.promote()

@@ -205,10 +205,12 @@ def test_series_of_panels_and_alerts_exist_from_the_start(stage, upstream, direc
     secure = {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}}
     proxy = stage.proxy(upstream, listen=["127.0.0.1:0", secure])
     shared = stage.proxy(upstream, store=database.store())
+    listener = {"name": "billing", "address": upstream.address}
+    delivers = stage.proxy(upstream, [policy(delivery={"listeners": [listener]})])
     dashboard = (DEPLOY / "grafana" / "onceproxy.json").read_text()
     rules = (DEPLOY / "prometheus" / "rules.yaml").read_text()
     used = set(re.findall(r"(?<![:\w])(?:onceproxy|process)_\w+", dashboard + rules))
-    exported = exported_by(proxy) | exported_by(shared)
+    exported = exported_by(proxy) | exported_by(shared) | exported_by(delivers)
     assert len(used) > 40 and used <= exported, used - exported
     # With the values of the labels that alerts choose by.
     metrics = proxy.metrics()

@@ -26,6 +26,9 @@ class Terms:
     # reserved and is renewed only while the store can be reached, and an outcome that no client was
     # told of may have been lost.
     shared: bool = False
+    # That store waits for a standby. While there is none, whatever it finds is unconfirmed, and is
+    # answered `held` also after it was acknowledged.
+    replicated: bool = False
 
     def completes(self, answer):
         return bool(answer) and answer[0] not in self.released | self.ambiguous
@@ -154,7 +157,8 @@ class _Key:
             for later in self.operations:
                 if later.invoked > known.at and later.outcome in ("ok", "fail") and later.at < until:
                     wanted = self.after(known, later)
-                    if later.decision not in (wanted, *ELSEWHERE):
+                    unconfirmed = self.terms.replicated and later.decision == "held"
+                    if later.decision not in (wanted, *ELSEWHERE) and not unconfirmed:
                         yield f"{later.id} was answered {later.decision} after {known.id} was acknowledged"
                     elif later.decision == "replayed" and later.answer != known.answer:
                         yield f"{later.id} was replayed another answer than {known.id}"
@@ -185,6 +189,8 @@ class _Key:
         """A key is held only while somebody may hold it, and for a lease after that."""
         for refused in self.operations:
             if refused.decision not in ("in-flight", "held") or self.terms.hold:
+                continue
+            if refused.decision == "held" and self.terms.replicated:
                 continue
             last = max((self.held_until(other) for other in self.operations
                         if other is not refused and other.invoked < refused.at), default=refused.invoked)
