@@ -17,7 +17,7 @@ from harness.listeners import FAILING, at_random, out_of_order
 LONG = os.environ.get("ONCEPROXY_LONG") == "1"
 LISTENERS, FAIL, EVENTS, KILLS = (127, 20, 3600, 10) if LONG else (24, 6, 360, 3)
 RIDES = 40
-PATIENCE = 600 if LONG else 120
+PATIENCE = 900 if LONG else 400
 
 
 def policy_for(crew):
