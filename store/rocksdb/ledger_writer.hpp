@@ -23,8 +23,9 @@
 
 namespace onceproxy::store {
 
-/// An event's record does not expire before its last delivery has ended. The year 9999.
-inline constexpr WallTime open_event_expiry{std::chrono::milliseconds(253'402'300'799'000)};
+/// An event's record does not expire before its last delivery has ended. The year 2255: what counts
+/// nanoseconds since 1970 in 64 bits ends in 2262.
+inline constexpr WallTime open_event_expiry{std::chrono::milliseconds(9'000'000'000'000)};
 
 class LedgerWriter {
  public:

@@ -160,9 +160,12 @@ def test_a_reload_changes_the_format_and_a_bad_one_changes_nothing(stage, upstre
     status, told = proxy.operator.post("/reload")
     assert status == 500 and "%NO_SUCH% cannot be used" in json.dumps(told)
     once(proxy.data, request("GET", "/x"))
+    # Each worker has lines of its own, which may overtake those of others.
+    lines(proxy, 2)
     proxy.configure({**proxy.settings, "log": {"access_format": {"two": "%RESPONSE_CODE%"}}})
     assert proxy.operator.post("/reload")[0] == 200
     once(proxy.data, request("GET", "/x"))
+    lines(proxy, 3)
     proxy.configure({**proxy.settings, "log": {}})
     assert proxy.operator.post("/reload")[0] == 200
     once(proxy.data, request("GET", "/x"))

@@ -32,8 +32,7 @@ struct EventRequest {
     EntityTerms& entity = request.entity.emplace();
     entity.key = entity_key(number);
     entity.type = "ride";
-    entity.id = "r" + std::to_string(number);
-    id = entity.id;
+    id = "r" + std::to_string(number);
     entity.id = id;
     entity.turn = 10s;
     entity.unless_closed = unless_closed;
