@@ -44,8 +44,8 @@ def steps(history, terms):
         if operation.decision == "replayed":
             yield _step(operation, "replay", operation.invoked, operation.at,
                         answer=_digest(operation.answer))
-        elif operation.decision == "held" and terms.replicated:
-            continue  # nothing could be confirmed: it says nothing about the key
+        elif operation.decision in ("in-flight", "held") and terms.replicated:
+            continue  # what could not be confirmed, or written yet, says nothing about the key
         elif operation.decision in ("in-flight", "held"):
             yield _step(operation, "refuse", operation.invoked, operation.at)
         elif operation.outcome in ("unknown", "") and not mine:

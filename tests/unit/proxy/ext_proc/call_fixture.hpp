@@ -106,6 +106,8 @@ struct Fixture : gate::testing::Fixture {
   }
   ~Fixture() {
     // Nothing is left under way.
+    store.at_once = true;
+    if (store.somebody_waits()) store.answer_now();
     if (call && !over) envoy.reset();
     ::close(log_options.descriptor);
   }
