@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/admin/changed_word.hpp"
 #include "proxy/admin/delivery_arguments.hpp"
 #include "proxy/admin/members.hpp"
 #include "proxy/admin/routes.hpp"
@@ -138,17 +139,7 @@ std::string_view word(Redriven result) {
 }
 
 std::string_view word(Changed result) {
-  switch (result) {
-    case Changed::done:
-      return "done";
-    case Changed::absent:
-      return "absent";
-    case Changed::conflict:
-      return "conflict";
-    case Changed::failed:
-      break;
-  }
-  return "failed";
+  return changed_word(result);
 }
 
 Response answer(Redriven result) {

@@ -11,6 +11,7 @@
 #include "policies/entity.hpp"
 #include "policies/percent.hpp"
 #include "proxy/admin/audit_arguments.hpp"
+#include "proxy/admin/changed_word.hpp"
 #include "proxy/admin/members.hpp"
 #include "proxy/admin/resolved_answer.hpp"
 #include "proxy/admin/routes.hpp"
@@ -210,20 +211,6 @@ Response changed(Changed result, std::string_view absent, std::string_view confl
   return refusal(503, "the store cannot promise the change; look whether it happened");
 }
 
-std::string_view name_of(Changed result) {
-  switch (result) {
-    case Changed::done:
-      return "done";
-    case Changed::absent:
-      return "absent";
-    case Changed::conflict:
-      return "conflict";
-    case Changed::failed:
-      break;
-  }
-  return "failed";
-}
-
 /// What the record is about, before it may be gone. Nothing where it cannot be read.
 Touched touched_by(Inspection& inspection, const Fingerprint& fingerprint) {
   Touched touched;
@@ -255,7 +242,7 @@ Response act(const Endpoints& endpoints, const Action& action, const Request& re
   Touched touched = touched_by(endpoints.inspection, *fingerprint);
   touched.detail = std::move(detail);
   const Changed result = action.change(endpoints.inspection, *fingerprint, answer);
-  endpoints.hooks.acted(action.name, fingerprint->hex(), name_of(result));
+  endpoints.hooks.acted(action.name, fingerprint->hex(), changed_word(result));
   Response response = changed(result, "no record of that fingerprint", action.conflict);
   response.touched = std::move(touched);
   return response;
@@ -307,7 +294,7 @@ Response open_entity(const Endpoints& endpoints, const Request& request) {
   const auto named = entity_of(path.substr(0, path.size() - verb.size()));
   if (!named) return no_entity();
   const Changed result = endpoints.inspection.open(named->key);
-  endpoints.hooks.acted("open", named->type + "/" + named->id, name_of(result));
+  endpoints.hooks.acted("open", named->type + "/" + named->id, changed_word(result));
   Response response =
       changed(result, "nothing is known of that entity", "the entity is not closed");
   response.touched.entity_type = named->type;
