@@ -144,7 +144,7 @@ int main(int argc, char** argv) {
   };
   StoreClock clock;
   const auto store = RocksDbStore::open(options, clock, observer);
-  Filling filling{*store};
+  Filling filling{.store = *store, .loop = {}};
   const std::uint64_t records = std::strtoull(argv[2], nullptr, 10);
   filling.left = records;
   std::vector<std::unique_ptr<Caller>> list;
