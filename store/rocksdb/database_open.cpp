@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -39,6 +40,21 @@ int try_to_write(const std::filesystem::path& directory) {
   ::close(file);
   ::unlink(probe.c_str());
   return 0;
+}
+
+/// What the directory has and this program does not know, as a later version makes it; empty where
+/// there is nothing, or nobody can say.
+std::string unknown_families(const rocksdb::Options& options, const std::filesystem::path& path,
+                             const std::vector<rocksdb::ColumnFamilyDescriptor>& known) {
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies(options, path.string(), &names).ok()) return {};
+  std::string out;
+  for (const std::string& name : names) {
+    const auto same = [&](const auto& family) { return family.name == name; };
+    if (std::any_of(known.begin(), known.end(), same)) continue;
+    out += (out.empty() ? "\"" : ", \"") + name + "\"";
+  }
+  return out;
 }
 
 }  // namespace
@@ -113,6 +129,15 @@ void Database::explain(const rocksdb::Status& status) const {
   const std::string reason = status.ToString();
   // The directory's lock is ours: this is a process that knows only RocksDB's, on LOCK.
   if (status.IsIOError() && reason.find("lock") != std::string::npos) refuse_in_use(path, {});
+  if (status.IsInvalidArgument()) {
+    const std::string unknown = unknown_families(database_options_, path, families_);
+    if (!unknown.empty()) {
+      refuse(
+          path,
+          "written by a later version (it has " + unknown + ", which this program does not know)",
+          "use that version, or restore the backup from before the upgrade");
+    }
+  }
   if (status.IsNoSpace() || reason.find("No space left") != std::string::npos) {
     refuse(path, "the disk is full (" + reason + ")", "free some space");
   }

@@ -89,8 +89,10 @@ class Bench:
         self._wait_for(self.upstream_port)
         path = self._configure(config, values)
         words = [word.format(config=path, **self.programs) for word in command]
+        began = time.monotonic()
         self._measured.append(self._start(words, core=0))
         self._wait_for(self.port)
+        self.start_seconds = time.monotonic() - began
 
     def _configure(self, name, values):
         text = (PEERS / name).read_text()
@@ -118,7 +120,7 @@ class Bench:
                 socket.create_connection(("127.0.0.1", port), 0.5).close()
                 return
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.01)
         log = (self.directory / "log").read_text()
         raise SystemExit(f"{self.name} does not listen on port {port}:\n{log}")
 

@@ -5,9 +5,10 @@
 
 FILL_STORE is the program of that name (-DONCEPROXY_BENCH=ON). It fills the store in DIRECTORY with
 so many records (10 million by default, about 3.5 GB) unless it is there already, from an earlier
-run. In every pair, replays of a thousand keys again and again, or unique requests, are measured
-with either store, one right after the other, pinned as in bench.py. Exit code 1 where the median ratio of
-one is above 1.25, or the program takes 300 MiB of memory or more.
+run. First it prints how long a start with that store takes, and how large it is. In every pair, replays
+of a thousand keys again and again, or unique requests, are measured with either store, one right after
+the other, pinned as in bench.py. Exit code 1 where the median ratio of one is above 1.25, or the program
+takes 300 MiB of memory or more.
 """
 
 import argparse
@@ -57,6 +58,15 @@ def measure(store, kind, options):
         return used / count * 1e6, memory_mib(pids)
 
 
+def print_size(options):
+    """What the store takes before anything is added to it: time to start, memory, disk."""
+    with Bench("onceproxy-all", True, options.program, options.upstream, options.directory,
+               options.store) as bench:
+        size = sum(path.stat().st_blocks * 512 for path in options.store.rglob("*") if path.is_file())
+        print(f"started in {bench.start_seconds:.2f} s, {memory_mib(bench.pids())} MiB of memory, "
+              f"{size / 1e6:.0f} MB on disk, {size / options.records:.0f} bytes a record", flush=True)
+
+
 def main():
     options = parse()
     if not options.store.exists():
@@ -66,6 +76,7 @@ def main():
         options.directory = directory
         options.upstream = os.path.join(directory, "upstream")
         subprocess.run(["gcc", "-O2", "-o", options.upstream, PEERS / "upstream.c"], check=True)
+        print_size(options)
         print(f"{'workload':28}{'empty µs':>10}{'filled µs':>11}{'ratio':>8}{'MiB':>6}")
         for title, kind in WORKLOADS.items():
             empty, filled, memory = [], [], 0

@@ -76,14 +76,15 @@ class FileSizeLimit {
   rlimit before_{};
 };
 
-/// A store's directory as the versions before entities and rate limits left it.
-void make_early_directory(const fs::path& path) {
+/// A store's directory as the versions before entities and rate limits left it, with more families.
+void make_early_directory(const fs::path& path, const std::vector<std::string>& more = {}) {
   fs::create_directories(path);
   rocksdb::Options options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families{
+  std::vector<rocksdb::ColumnFamilyDescriptor> families{
       {rocksdb::kDefaultColumnFamilyName, {}}, {"records", {}}, {"answers", {}}};
+  for (const std::string& name : more) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   REQUIRE(rocksdb::DB::Open(options, path.string(), families, &handles, &db).ok());
@@ -326,6 +327,14 @@ TEST_CASE("a directory in another format is refused") {
     REQUIRE(database.write(batch, true).ok());
   }
   CHECK(contains(refusal(fixture), "written in format 9, this program knows format 1"));
+}
+
+TEST_CASE("a directory of a later version is refused by name") {
+  Fixture fixture;
+  make_early_directory(fixture.options.path, {"tomorrow"});
+  CHECK(contains(refusal(fixture),
+                 "written by a later version (it has \"tomorrow\", which this program does not "
+                 "know); use that version, or restore the backup from before the upgrade"));
 }
 
 TEST_CASE("a directory of an earlier version is opened and keeps what it holds") {
