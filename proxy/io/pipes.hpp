@@ -2,9 +2,9 @@
 // process (splice(2)). A worker has a few, since each costs two descriptors and pins the pages in
 // it.
 //
-// Bounds: `used_max` hold bytes at a time, `pipe_bytes` each. As many are kept empty for later, until
-// trim() finds that they were not needed. A transfer that gets none reads into memory instead.
-// Not thread-safe: one event loop.
+// Bounds: `used_max` hold bytes at a time, `pipe_bytes` each. As many are kept empty for later,
+// until trim() finds that they were not needed. A transfer that gets none reads into memory
+// instead. Not thread-safe: one event loop.
 #pragma once
 
 #include <cstddef>

@@ -54,4 +54,12 @@ using AcknowledgeNow = SwitchOn<IPPROTO_TCP, TCP_QUICKACK>;
 /// Each recvmsg() tells how many bytes are left (TCP_CM_INQ); an end counts as one.
 using TellLeft = SwitchOn<IPPROTO_TCP, TCP_INQ>;
 
+struct Received {
+  std::size_t bytes = 0;
+  /// What is left to be read; -1: the socket does not tell.
+  int left = -1;
+};
+/// As much as there is and fits, from a socket with TellLeft. Does not wait if the socket does not.
+Received receive(int socket, char* to, std::size_t size, ErrorCode& error);
+
 }  // namespace onceproxy::io

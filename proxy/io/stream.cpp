@@ -1,17 +1,16 @@
 #include "proxy/io/stream.hpp"
 
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <cerrno>
 #include <cstring>
 #include <span>
 #include <utility>
 
+#include "proxy/io/kernel.hpp"
 #include "proxy/tls/session.hpp"
 
 namespace onceproxy::io {
@@ -53,32 +52,6 @@ std::size_t write_some(Socket& socket, const Stream::Parts& parts, bool more, Er
   return socket.send(asio::const_buffer(joined.data(), bytes), flags, error);
 }
 
-/// As much as there is and fits. `nothing_left`: the kernel has nothing more, neither bytes nor an
-/// end. A socket without TellLeft never says so.
-std::size_t read_some(Socket& socket, Buffer::Room room, bool& nothing_left, ErrorCode& error) {
-  nothing_left = false;
-  iovec bytes{room.data, room.size};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(socket.native_handle(), &message, 0);
-  if (got < 0) {
-    error.assign(errno, boost::system::system_category());
-    return 0;
-  }
-  if (got == 0) error = asio::error::eof;
-  const cmsghdr* const told = CMSG_FIRSTHDR(&message);
-  if (told != nullptr && told->cmsg_level == IPPROTO_TCP && told->cmsg_type == TCP_CM_INQ) {
-    int left = 0;
-    std::memcpy(&left, CMSG_DATA(told), sizeof left);
-    nothing_left = left == 0;
-  }
-  return static_cast<std::size_t>(got);
-}
-
 }  // namespace
 
 Stream::Stream(EventLoop& loop, std::chrono::milliseconds stall)
@@ -100,7 +73,7 @@ void Stream::adopt(Socket socket) {
   // a unix socket, which has no Nagle algorithm.
   socket.set_option(asio::ip::tcp::no_delay(true), error);
   tcp_ = !error;
-  if (tcp_) {
+  if (tcp_ && tells_ends()) {
     socket.set_option(TellLeft(), error);
     tells_left_ = !error;
   }
@@ -138,9 +111,19 @@ bool Stream::quiet(bool look) {
   char byte;
   ErrorCode error;
   watch_->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
-  if (!would_block(error)) return false;
+  if (!would_block(error)) {
+    note(error);
+    return false;
+  }
   expect_more(error == asio::error::would_block);
   return true;
+}
+
+/// Of a call that was no read. EPIPE says what is known already.
+void Stream::note(const ErrorCode& error) {
+  if (error && error != asio::error::eof && error != asio::error::broken_pipe) {
+    reset_by_peer_ = true;
+  }
 }
 
 void Stream::awaited_twice(std::string_view) {}
@@ -162,8 +145,8 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
     read_error_ = IoError::broken;
     return true;
   }
-  // A reset that came together with bytes is no further change, and must not be waited for.
-  if (!buffer.empty()) readable_ = true;
+  // A reset that came together with bytes is no further change, so it must not be waited for.
+  if (may_be_reset_) readable_ = true;
   if (!readable_ || !read_some()) {
     reads_in_a_row_ = 0;
     if (std::exchange(overdue_, false)) {
@@ -198,23 +181,29 @@ bool Stream::read_some() {
     return true;
   }
   ErrorCode error;
-  bool nothing_left = false;
-  const std::size_t got = tells_left_
-                              ? io::read_some(watch_->socket, room, nothing_left, error)
-                              : watch_->socket.read_some(asio::buffer(room.data, room.size), error);
+  Received received;
+  if (tells_left_) {
+    received = receive(watch_->socket.native_handle(), room.data, room.size, error);
+  } else {
+    received.bytes = watch_->socket.read_some(asio::buffer(room.data, room.size), error);
+  }
+  const std::size_t got = received.bytes;
+  const bool nothing_left = received.left == 0;
   if (got > 0) {
     buffer.commit(got);
     begun_ = true;
+    may_be_reset_ = nothing_left;
     // Less than there was room for: the kernel has no more for now.
     if (got < room.size) expect_more(nothing_left);
     return true;
   }
+  may_be_reset_ = false;
   if (would_block(error)) {
     expect_more(error == asio::error::would_block);
     return false;
   }
   ended_ = true;
-  read_error_ = error == asio::error::eof ? IoError::eof : IoError::broken;
+  read_error_ = error == asio::error::eof && !reset_by_peer_ ? IoError::eof : IoError::broken;
   return true;
 }
 
@@ -252,9 +241,12 @@ bool Stream::WriteAwaiter::advance() {
     std::size_t left = write_some(stream_.watch_->socket, parts_, more, error);
     if (error) {
       if (would_block(error)) return false;
+      stream_.note(error);
       result_.error = IoError::broken;
       return true;
     }
+    // A write is refused after a reset.
+    stream_.may_be_reset_ = false;
     result_.bytes += left;
     for (std::string_view& part : parts_) {
       const std::size_t taken = std::min(left, part.size());

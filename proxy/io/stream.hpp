@@ -255,6 +255,7 @@ class Stream : public Deadline,
   bool begin_connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within);
   void adopt(Socket socket);
   void expect_more(bool nothing_there = false);
+  void note(const ErrorCode& error);
   void interrupt_reading(IoError error);
   void interrupt_writing(IoError error);
   bool begin_handshake();
@@ -311,6 +312,12 @@ class Stream : public Deadline,
   bool tcp_ = false;
   /// The kernel tells with each read whether that was all.
   bool tells_left_ = false;
+  /// The kernel said that nothing was left. It says so too if a reset came together with the bytes,
+  /// and never tells of that again.
+  bool may_be_reset_ = false;
+  /// A call that was no read was told of a reset. The kernel tells that once: the next read would
+  /// take it for an orderly end.
+  bool reset_by_peer_ = false;
   /// Reads in a row that did not have to wait.
   int reads_in_a_row_ = 0;
   /// The peer has ended.

@@ -29,7 +29,7 @@ bool Stream::take_piped(Piped& piped, std::uint64_t bytes_max) {
 }
 
 /// As read_some(), into the pipe. Nothing: that is not possible, and the bytes are to be read. An
-/// end or an error is left to that, too: it will see the same.
+/// end or an error is left to that, too.
 std::optional<bool> Stream::splice_some() {
   if (!piping_->open()) return std::nullopt;
   const auto bytes_max = static_cast<std::size_t>(
@@ -41,9 +41,13 @@ std::optional<bool> Stream::splice_some() {
     begun_ = static_cast<std::size_t>(got) < whole_segments_bytes;
     return true;
   }
-  const bool nothing_there = got < 0 && (errno == EAGAIN || errno == EINTR);
+  const int failed = errno;
+  const bool nothing_there = got < 0 && (failed == EAGAIN || failed == EINTR);
   if (piping_->empty()) piping_->drop();
-  if (!nothing_there) return std::nullopt;
+  if (!nothing_there) {
+    if (got < 0) note(ErrorCode(failed, boost::system::system_category()));
+    return std::nullopt;
+  }
   expect_more();
   return false;
 }
@@ -55,12 +59,14 @@ bool Stream::write_piped(WriteAwaiter& writing) {
     const ssize_t left = ::splice(piped.exit(), nullptr, watch_->socket.native_handle(), nullptr,
                                   piped.bytes(), flags);
     if (left > 0) {
+      may_be_reset_ = false;
       writing.result_.bytes += static_cast<std::size_t>(left);
       piped.went(static_cast<std::size_t>(left));
       continue;
     }
     if (left < 0 && errno == EINTR) continue;
     if (left < 0 && errno == EAGAIN) return false;
+    if (left < 0) note(ErrorCode(errno, boost::system::system_category()));
     writing.result_.error = IoError::broken;
     return true;
   }
