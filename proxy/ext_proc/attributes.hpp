@@ -30,6 +30,9 @@ class AttributesTold {
   /// response.code_details; empty: not told.
   const std::string& details() const { return details_; }
 
+  /// A route answers by itself (direct_response, redirect), as its configuration says.
+  bool told_by_route() const;
+
   /// Of the answer with this head. Where the details are not told, only an answer that carries
   /// the time that the service took is believed to be the service's.
   Origin origin(const http::ResponseHead& head) const;

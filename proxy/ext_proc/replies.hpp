@@ -18,11 +18,18 @@ namespace onceproxy::ext_proc {
 /// the same kind; any other ends the processing.
 void let_go_on(const ProcessingRequest& heard, ProcessingResponse& reply);
 
+/// Behind this message Envoy tells nothing more: it is the end of the answer.
+bool ends_answer(const ProcessingRequest& heard);
+
 /// What `reply`, made by let_go_on(), changes of the head or of the trailers it is about.
 HeaderMutation& changes_of(ProcessingResponse& reply);
 
 /// Asks for the whole request before it is forwarded, and for all of its answer.
 void ask_for_everything(ProcessingResponse& reply);
+
+/// In a reply to the answer's head: nothing more need be told of the answer. Where Envoy does not
+/// take that, it goes on telling.
+void ask_for_nothing_more(ProcessingResponse& reply);
 
 // Fields are named in any case; Envoy has them in lower case.
 /// Instead of any field of that name.

@@ -3,13 +3,11 @@
 // Not thread-safe: its worker's loop.
 #pragma once
 
-#include <google/protobuf/arena.h>
-
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "proxy/ext_proc/arenas.hpp"
 #include "proxy/ext_proc/attributes.hpp"
 #include "proxy/ext_proc/messages.hpp"
 #include "proxy/grpc/stream.hpp"
@@ -19,8 +17,8 @@ namespace onceproxy::ext_proc {
 
 class Talk {
  public:
-  /// `stream` must outlive it.
-  explicit Talk(grpc::ServerStream& stream) : stream_(stream) {}
+  /// Both must outlive it.
+  Talk(grpc::ServerStream& stream, Arenas& arenas) : stream_(stream), arena_(arenas) {}
 
   enum class Heard {
     message,
@@ -37,11 +35,10 @@ class Talk {
   const ProtocolConfiguration& configuration() const { return configuration_; }
   const AttributesTold& attributes() const { return attributes_; }
 
-  /// An empty reply, which is gone with the next hear().
-  ProcessingResponse& reply() {
-    return *google::protobuf::Arena::CreateMessage<ProcessingResponse>(&arena_);
-  }
-  /// False: Envoy is gone, and whether it was told is unknown.
+  /// An empty reply, which is gone with the next hear(). Once a message was heard.
+  ProcessingResponse& reply() { return arena_.make<ProcessingResponse>(); }
+  /// False: Envoy is gone, and whether it was told is unknown. Behind an answer at once, and behind
+  /// the reply to an answer's end, Envoy has nothing more to ask: the stream ends together with it.
   io::Task<bool> say(const ProcessingResponse& reply);
   /// The reply that lets what was heard last go on as it is.
   io::Task<bool> let_go_on();
@@ -55,11 +52,11 @@ class Talk {
   grpc::ServerStream& stream() { return stream_; }
 
  private:
+  bool is_last(const ProcessingResponse& reply) const;
+
   grpc::ServerStream& stream_;
-  /// Enough for most heads and their replies, so that those allocate nothing.
-  alignas(8) std::array<char, 4 * 1024> first_block_;
   /// Of the message that was heard last, and what is said about it.
-  google::protobuf::Arena arena_{first_block_.data(), first_block_.size()};
+  Arenas::Arena arena_;
   ProcessingRequest* heard_ = nullptr;
   std::string in_;
   std::string out_;

@@ -75,6 +75,10 @@ class ServerStream {
   /// call was finished, and what became of the message is unknown. One write at a time.
   virtual io::Task<bool> write(std::string_view message) = 0;
 
+  /// The same, and the call is finished behind it with that status, in the same breath: the peer
+  /// gets both at once.
+  virtual io::Task<bool> write_last(std::string_view message, Status status) = 0;
+
   /// Ends the call: nothing can be written behind it, and what the peer still sends is dropped.
   /// Does not wait. No effect once the peer is gone or the call was finished. Not while a write is
   /// under way. A handler that returns without it has the call ended as `internal`, which is

@@ -6,7 +6,7 @@
 //
 // Each kind has a bucket of tokens that is refilled as time passes. Frames that do the peer's work
 // refill some of them: who sends or receives data may ask for its round trip time and must open
-// windows, as often as the data needs it.
+// windows, as often as the data needs it; and who was answered may reset what is left of the stream.
 //
 // Time is passed in. Not thread-safe.
 #pragma once
@@ -55,6 +55,8 @@ class FloodGuard {
   std::optional<Flood> reset_sent(Clock::time_point now);
   /// We have sent a DATA frame that was not empty.
   void data_sent();
+  /// We have sent the end of an answer.
+  void answer_sent();
 
   /// A header block has begun, and its last frame has not.
   bool in_header_block() const { return in_block_; }
