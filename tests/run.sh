@@ -130,6 +130,7 @@ fuzz() {
   names=$(cd "$root/tests/fuzz" && ls ./*_fuzz.cpp | sed 's|^\./||; s|\.cpp$||')
   # shellcheck disable=SC2086
   build fuzz --target $names || return 0
+  "$python" "$root/tests/fuzz/seeds.py" "$root/build/fuzz/corpus"
   for name in $names; do
     corpus=$root/build/fuzz/corpus/$name
     mkdir -p "$corpus"

@@ -164,12 +164,18 @@ Task<void> AnswerPhase::service_answered(bool end_of_stream) {
     co_return;
   }
   if (end_of_stream) report_.answer_whole();
+  co_await let_head_go_on(settlement.decision);
+}
+
+/// Its reservation is settled, and no more of the answer need be told.
+Task<void> AnswerPhase::let_head_go_on(Decision decision, std::string_view error) {
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   drop_ours(head_, reply);
-  decorate(reply, report_.decided(settlement.decision), report_.request_id());
+  decorate(reply, report_.decided(decision), report_.request_id());
+  if (!ends_answer(talk_.heard())) ask_for_nothing_more(reply);
   co_await talk_.say(reply);
-  co_await let_the_rest_go_on(settlement.decision);
+  co_await let_the_rest_go_on(decision, error);
 }
 
 /// The client already has the answer's head. Its end is withheld until the reservation is settled.
@@ -243,16 +249,11 @@ Task<void> AnswerPhase::envoy_answered(Origin origin, std::string_view why) {
     outcome = gate::NotSent{gate::NotSent::Reason::unreachable, error};
   }
   gate::Settlement settlement = co_await settle(outcome);
-  if (settlement.answer && !watched_) {
+  if (settlement.answer && !watched_ && !talk_.attributes().told_by_route()) {
     co_await answer_instead(std::move(settlement), error);
     co_return;
   }
-  ProcessingResponse& reply = talk_.reply();
-  let_go_on(talk_.heard(), reply);
-  drop_ours(head_, reply);
-  decorate(reply, report_.decided(settlement.decision), report_.request_id());
-  co_await talk_.say(reply);
-  co_await let_the_rest_go_on(settlement.decision, error);
+  co_await let_head_go_on(settlement.decision, error);
 }
 
 Task<void> AnswerPhase::never_answered(std::string_view why) {
@@ -273,7 +274,6 @@ Task<void> AnswerPhase::answer_instead(gate::Settlement settlement, std::string_
                  reply);
   const bool said = co_await talk_.say(reply);
   if (said) report_.answer_bytes(answer.body.size());
-  talk_.end();
   report_.finish(settlement.decision, answer.status, error);
 }
 

@@ -55,6 +55,7 @@ class AnswerPhase {
   Task<gate::Settlement> settle(const gate::Outcome& outcome);
 
   Task<void> answer_instead(gate::Settlement settlement, std::string_view error);
+  Task<void> let_head_go_on(gate::Decision decision, std::string_view error = "");
   Task<void> let_the_rest_go_on(gate::Decision decision, std::string_view error = "");
 
   const Parts parts_;

@@ -7,6 +7,7 @@ namespace onceproxy::ext_proc {
 namespace {
 
 constexpr std::string_view via_service = "via_upstream";
+constexpr std::string_view via_route = "direct_response";
 
 /// Removes the port and the brackets of "1.2.3.4:5" or "[::1]:5"; a text that is not an address is
 /// not changed.
@@ -23,7 +24,7 @@ std::string_view without_port(std::string_view address) {
 /// Whether Envoy answered before it had chosen a connection for the request.
 bool before_any_attempt(std::string_view details) {
   static constexpr std::string_view known[] = {"no_healthy_upstream", "cluster_not_found",
-                                               "route_not_found",     "direct_response",
+                                               "route_not_found",     via_route,
                                                "maintenance_mode",    "no_cluster_found"};
   return std::ranges::find(known, details) != std::end(known);
 }
@@ -55,18 +56,21 @@ bool tells_service_time(const http::ResponseHead& head) {
 }  // namespace
 
 void AttributesTold::take(const ProcessingRequest& message) {
-  for (const auto& [filter, attributes] : message.attributes()) {
-    const auto& fields = attributes.fields();
-    if (const auto found = fields.find("source.address"); found != fields.end()) {
-      client_ = without_port(found->second.string_value());
-    }
-    if (const auto found = fields.find("response.code_details"); found != fields.end()) {
-      details_ = found->second.string_value();
-    }
-    if (const auto found = fields.find("upstream.request_attempt_count"); found != fields.end()) {
-      attempts_ = found->second.number_value();
+  for (const AttributesEntry& filter : message.attributes()) {
+    for (const AttributeEntry& field : filter.value().fields()) {
+      if (field.key() == "source.address") {
+        client_ = without_port(field.value().string_value());
+      } else if (field.key() == "response.code_details") {
+        details_ = field.value().string_value();
+      } else if (field.key() == "upstream.request_attempt_count") {
+        attempts_ = field.value().number_value();
+      }
     }
   }
+}
+
+bool AttributesTold::told_by_route() const {
+  return details_ == via_route;
 }
 
 Origin AttributesTold::origin(const http::ResponseHead& head) const {

@@ -161,6 +161,7 @@ Task<void> Call::let_go_on_as(Decision decision, int& status) {
       drop_ours(head, reply);
       decorate(reply, report_->decided(decision), report_->request_id());
     }
+    if (asked_ && !ends_answer(message)) ask_for_nothing_more(reply);
   }
   if (message.has_response_body()) report_->answer_bytes(message.response_body().body().size());
   co_await talk_.say(reply);
@@ -202,8 +203,6 @@ Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view
   answer_at_once(answer, report_->request_id(), decided, details_of(decision), reply);
   const bool said = co_await talk_.say(reply);
   if (said) report_->answer_bytes(answer.body.size());
-  // After an immediate answer Envoy sends no further messages.
-  talk_.end();
   report_->finish(decision, answer.status, error);
 }
 

@@ -16,6 +16,7 @@
 
 #include "policies/document.hpp"
 #include "proxy/ext_proc/answers_kept.hpp"
+#include "proxy/ext_proc/arenas.hpp"
 #include "proxy/ext_proc/call_report.hpp"
 #include "proxy/ext_proc/talk.hpp"
 #include "proxy/gate/gate.hpp"
@@ -41,12 +42,13 @@ class Call {
     telemetry::WorkerMetrics& metrics;
     http::NearMisses& near_misses;
     AnswersKept& answers;
-    /// The upstream's turns, if the number of requests under way is limited; otherwise nullptr.
+    Arenas& arenas;
+    /// For turns, where the number of requests under way is limited; nullptr: it is not.
     http::UpstreamPool* upstream = nullptr;
   };
 
   Call(const Parts& parts, std::shared_ptr<const http::Setup> setup, grpc::ServerStream& stream)
-      : parts_(parts), setup_(std::move(setup)), talk_(stream) {}
+      : parts_(parts), setup_(std::move(setup)), talk_(stream, parts.arenas) {}
 
   /// Serves the stream to its end. Called once.
   Task<void> run();

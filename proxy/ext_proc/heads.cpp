@@ -12,13 +12,27 @@ std::string_view value_of(const HeaderValue& field) {
   return field.raw_value().empty() ? field.value() : field.raw_value();
 }
 
-/// Whether the value can be part of the first line without ending it.
+/// What the first line and Host have besides their values.
+constexpr std::size_t first_line_bytes = 32;
+
+/// What stands on the first line must not end it.
 bool fits_on_line(std::string_view value) {
   return !value.empty() && http::valid_field_value(value);
 }
 
-/// Appends all fields except pseudo-fields and those of the body's framing, which Envoy has
-/// handled. The caller writes `host`.
+/// Room for all of them.
+void reserve(const HeaderMap& fields, std::string& text) {
+  constexpr std::size_t beside_field = 4;
+  std::size_t bytes = 0;
+  for (const HeaderValue& field : fields.headers()) {
+    bytes += field.key().size() + value_of(field).size() + beside_field;
+  }
+  text.clear();
+  text.reserve(bytes + first_line_bytes);
+}
+
+/// Appends the fields but for pseudo-fields and those of the body's framing that Envoy has dealt
+/// with. `host` is left to who writes it.
 std::optional<BadHead> append_fields(const HeaderMap& fields, std::string& text) {
   for (const HeaderValue& field : fields.headers()) {
     const std::string& name = field.key();
@@ -59,7 +73,7 @@ std::optional<BadHead> read_request_head(const HeaderMap& fields, std::string& t
   if (!fits_on_line(method) || !fits_on_line(path) || !http::valid_field_value(authority)) {
     return BadHead{400, "request-line", "The method, the path or the authority is malformed."};
   }
-  text.clear();
+  reserve(fields, text);
   text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: ");
   text.append(authority).append("\r\n");
   if (auto bad = append_fields(fields, text)) return bad;
@@ -70,7 +84,7 @@ std::optional<BadHead> read_response_head(const HeaderMap& fields, std::string_v
                                           std::string& text, http::ResponseHead& head) {
   const std::string_view status = find(fields, ":status");
   if (!fits_on_line(status)) return BadHead{502, "status", "The status is missing."};
-  text.clear();
+  reserve(fields, text);
   text.append("HTTP/1.1 ").append(status).append(" \r\n");
   if (auto bad = append_fields(fields, text)) return bad;
   return http::parse_response_head(text, limits_for(fields, text), to_method, head);

@@ -67,6 +67,11 @@ void let_go_on(const ProcessingRequest& heard, ProcessingResponse& reply) {
   }
 }
 
+bool ends_answer(const ProcessingRequest& heard) {
+  return heard.response_headers().end_of_stream() || heard.response_body().end_of_stream() ||
+         heard.has_response_trailers();
+}
+
 HeaderMutation& changes_of(ProcessingResponse& reply) {
   using Kind = ProcessingResponse::ResponseCase;
   switch (reply.response_case()) {
@@ -93,6 +98,13 @@ void ask_for_everything(ProcessingResponse& reply) {
   mode.set_response_header_mode(ProcessingMode::SEND);
   mode.set_response_body_mode(ProcessingMode::STREAMED);
   mode.set_response_trailer_mode(ProcessingMode::SEND);
+}
+
+void ask_for_nothing_more(ProcessingResponse& reply) {
+  ask_for_everything(reply);
+  ProcessingMode& mode = *reply.mutable_mode_override();
+  mode.set_response_body_mode(ProcessingMode::NONE);
+  mode.set_response_trailer_mode(ProcessingMode::SKIP);
 }
 
 void set_field(HeaderMutation& changes, std::string_view name, std::string_view value) {

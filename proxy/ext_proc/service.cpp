@@ -15,6 +15,15 @@ constexpr const char* port_name = "envoy";
 constexpr std::size_t beside_body_bytes = std::size_t{1} << 20;
 constexpr std::size_t message_bytes_min = std::size_t{4} << 20;
 
+/// Envoy resets a stream for each client that leaves: strangers can make it do so as fast as they
+/// can send requests. Ending the connection would break off everybody's requests on it, and costs
+/// more than the resets do, since each has been a request.
+http2::Limits port_limits() {
+  http2::Limits limits;
+  limits.resets = {10'000, 2'000};
+  return limits;
+}
+
 }  // namespace
 
 void Service::Shared::configure(const http::Options& options, const gate::Rules& rules) {
@@ -28,14 +37,14 @@ void Service::Shared::configure(const http::Options& options, const gate::Rules&
 Service::Service(Shared& shared, const http::SidePortParts& parts)
     : shared_(shared),
       setup_(parts.setup),
-      parts_{parts.gate,    parts.home,        parts.date,     parts.reports,
-             parts.metrics, parts.near_misses, shared.answers, &parts.upstream},
+      parts_{parts.gate,        parts.home,     parts.date, parts.reports,  parts.metrics,
+             parts.near_misses, shared.answers, arenas_,    &parts.upstream},
       server_(services_,
               {port_name,
                std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes)},
               shared.metrics.http2().add(port_name)),
       port_(parts.loop, server_, shared.connections, shared.metrics.http2(), shared.metrics.tls(),
-            {port_name, {}, telemetry::TlsPort::envoy}) {
+            {port_name, port_limits(), telemetry::TlsPort::envoy}) {
   services_.add(process_path, [this](grpc::ServerStream& stream) { return process(stream); });
 }
 

@@ -15,10 +15,11 @@ constexpr std::size_t kept_bytes = 4 * 1024;
 
 io::Task<Talk::Heard> Talk::hear() {
   heard_ = nullptr;
-  arena_.Reset();
+  arena_.end();
   const grpc::ServerStream::Read read = co_await stream_.read(in_);
   if (read != grpc::ServerStream::Read::message) co_return Heard::end;
-  heard_ = google::protobuf::Arena::CreateMessage<ProcessingRequest>(&arena_);
+  arena_.begin();
+  heard_ = &arena_.make<ProcessingRequest>();
   const bool whole = heard_->ParseFromString(in_);
   // The arena has its own copy, and a body may be large.
   if (in_.capacity() > kept_bytes) std::string().swap(in_);
@@ -36,11 +37,22 @@ io::Task<Talk::Heard> Talk::hear() {
   co_return Heard::message;
 }
 
+bool Talk::is_last(const ProcessingResponse& reply) const {
+  if (reply.has_immediate_response()) return true;
+  return !reply.has_override_message_timeout() && ends_answer(*heard_);
+}
+
 io::Task<bool> Talk::say(const ProcessingResponse& reply) {
   if (only_watching_) co_return true;
   reply.SerializeToString(&out_);
+  bool written = false;
   writing_ = true;
-  const bool written = co_await stream_.write(out_);
+  if (is_last(reply)) {
+    grpc::Status ok;
+    written = co_await stream_.write_last(out_, std::move(ok));
+  } else {
+    written = co_await stream_.write(out_);
+  }
   writing_ = false;
   if (failure_) stream_.finish(*std::exchange(failure_, std::nullopt));
   co_return written;

@@ -2,13 +2,11 @@
 // a request. Not thread-safe: used on its worker's loop.
 #pragma once
 
-#include <google/protobuf/arena.h>
-
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "proxy/ext_proc/arenas.hpp"
 #include "proxy/ext_proc/attributes.hpp"
 #include "proxy/ext_proc/messages.hpp"
 #include "proxy/grpc/stream.hpp"
@@ -18,8 +16,8 @@ namespace onceproxy::ext_proc {
 
 class Talk {
  public:
-  /// `stream` must outlive the object.
-  explicit Talk(grpc::ServerStream& stream) : stream_(stream) {}
+  /// Both must outlive it.
+  Talk(grpc::ServerStream& stream, Arenas& arenas) : stream_(stream), arena_(arenas) {}
 
   enum class Heard {
     message,
@@ -36,11 +34,10 @@ class Talk {
   const ProtocolConfiguration& configuration() const { return configuration_; }
   const AttributesTold& attributes() const { return attributes_; }
 
-  /// An empty reply, which is valid until the next hear().
-  ProcessingResponse& reply() {
-    return *google::protobuf::Arena::CreateMessage<ProcessingResponse>(&arena_);
-  }
-  /// Returns false if Envoy is gone; it is then unknown whether it got the reply.
+  /// An empty reply, which is gone with the next hear(). Once a message was heard.
+  ProcessingResponse& reply() { return arena_.make<ProcessingResponse>(); }
+  /// False: Envoy is gone, and whether it was told is unknown. Behind an answer at once, and behind
+  /// the reply to an answer's end, Envoy has nothing more to ask: the stream ends together with it.
   io::Task<bool> say(const ProcessingResponse& reply);
   /// Sends the reply that lets the last message pass unchanged.
   io::Task<bool> let_go_on();
@@ -55,11 +52,11 @@ class Talk {
   grpc::ServerStream& stream() { return stream_; }
 
  private:
+  bool is_last(const ProcessingResponse& reply) const;
+
   grpc::ServerStream& stream_;
-  /// Large enough for most heads and their replies, so that they need no allocation.
-  alignas(8) std::array<char, 4 * 1024> first_block_;
-  /// The last message, and the reply to it.
-  google::protobuf::Arena arena_{first_block_.data(), first_block_.size()};
+  /// Of the message that was heard last, and what is said about it.
+  Arenas::Arena arena_;
   ProcessingRequest* heard_ = nullptr;
   std::string in_;
   std::string out_;

@@ -77,14 +77,16 @@ void Call::refuse(MessageReader::State why) {
           {StatusCode::unimplemented, "messages must not be compressed (grpc-encoding: identity)"});
 }
 
-void Call::begin_answer() {
-  if (std::exchange(answering_, true)) return;
-  exchange_.respond(200, {{"content-type", std::string(content_type)}});
+/// False: nothing can be written.
+bool Call::begin_write(std::string_view message) {
+  static const http2::Fields head{{"content-type", std::string(content_type)}};
+  if (!open() || message.size() > std::numeric_limits<std::uint32_t>::max()) return false;
+  if (!std::exchange(answering_, true)) exchange_.respond(200, head);
+  return true;
 }
 
 io::Task<bool> Call::write(std::string_view message) {
-  if (!open() || message.size() > std::numeric_limits<std::uint32_t>::max()) co_return false;
-  begin_answer();
+  if (!begin_write(message)) co_return false;
   const std::array<char, prefix_bytes> prefix =
       prefix_of(static_cast<std::uint32_t>(message.size()));
   const bool written =
@@ -92,17 +94,36 @@ io::Task<bool> Call::write(std::string_view message) {
   co_return written && !gone_;
 }
 
+io::Task<bool> Call::write_last(std::string_view message, Status status) {
+  if (!begin_write(message)) co_return false;
+  const std::array<char, prefix_bytes> prefix =
+      prefix_of(static_cast<std::uint32_t>(message.size()));
+  http2::Fields fields = trailers(status);
+  const http2::Exchange::Parts parts{std::string_view(prefix.data(), prefix.size()), message};
+  const bool written = co_await exchange_.write_last(parts, std::move(fields));
+  // A deadline that struck meanwhile has finished it.
+  if (written && !std::exchange(finished_, true)) {
+    counters_.call_ended(static_cast<std::size_t>(status.code));
+  }
+  co_return written && !gone_;
+}
+
 // --- the end
 
-void Call::finish(Status status) {
-  if (finished_ || exchange_.gone()) return;
-  finished_ = true;
-  counters_.call_ended(static_cast<std::size_t>(status.code));
+http2::Fields Call::trailers(const Status& status) {
   http2::Fields fields = trailers_of(status);
   // A client that sent a compressed message gets the encodings that are supported.
   if (status.code == StatusCode::unimplemented) {
     fields.push_back({"grpc-accept-encoding", "identity"});
   }
+  return fields;
+}
+
+void Call::finish(Status status) {
+  if (finished_ || exchange_.gone()) return;
+  finished_ = true;
+  counters_.call_ended(static_cast<std::size_t>(status.code));
+  http2::Fields fields = trailers(status);
   if (exchange_.writing()) {
     // A message was written only in part, so no status can follow.
     exchange_.reset(http2::cancel_error);

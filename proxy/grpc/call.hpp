@@ -31,6 +31,7 @@ class Call final : public ServerStream {
   std::optional<Clock::time_point> deadline() const override { return deadline_; }
   io::Task<Read> read(std::string& message) override;
   io::Task<bool> write(std::string_view message) override;
+  io::Task<bool> write_last(std::string_view message, Status status) override;
   void finish(Status status) override;
   std::optional<Gone> gone() const override;
   void on_gone(std::function<void(Gone)> told) override;
@@ -49,7 +50,8 @@ class Call final : public ServerStream {
     Call& call_;
   };
 
-  void begin_answer();
+  bool begin_write(std::string_view message);
+  static http2::Fields trailers(const Status& status);
   void give_up(Gone why, Status status);
   void refuse(MessageReader::State why);
   void timer_expired();

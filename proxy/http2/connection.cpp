@@ -43,6 +43,8 @@ Connection::Connection(Parts& parts, io::Socket socket, std::string address, io:
       began_(parts.loop.now()),
       last_read_(began_) {
   origin_->address = std::move(address);
+  // Whoever speaks HTTP/2 has switched Nagle's algorithm off.
+  stream_.acknowledge_with_answers();
   parts_.counters.connection_began();
 }
 
@@ -164,7 +166,7 @@ Task<void> Connection::write_out() {
 
 void Connection::wants_to_write() {
   kicked_ = true;
-  if (writer_) parts_.loop.defer(*this);
+  if (writer_) parts_.loop.defer_soon(*this);
 }
 
 void Connection::run() {

@@ -52,12 +52,14 @@ void Exchange::took(std::string_view bytes) {
     unwanted_bytes_ += bytes.size();
     return;
   }
+  // What is empty is not viewed by the handler.
+  io::Buffer& to = body_.empty() && arrived_.empty() ? body_ : arrived_;
   while (!bytes.empty()) {
-    // The size is limited by the flow control window.
-    const io::Buffer::Room room = arrived_.prepare(arrived_.size() + bytes.size());
+    // The peer's window is the limit.
+    const io::Buffer::Room room = to.prepare(to.size() + bytes.size());
     const std::size_t taken = std::min(room.size, bytes.size());
     std::copy_n(bytes.data(), taken, room.data);
-    arrived_.commit(taken);
+    to.commit(taken);
     bytes.remove_prefix(taken);
   }
   if (reader_) wake();
@@ -102,6 +104,7 @@ std::size_t Exchange::give(std::uint8_t* to, std::size_t room) {
   if (given > 0) writer_->moved_ = loop_.now();
   if (writer_->left() == 0) {
     writer_done_ = true;
+    if (last_) ended_ = true;
     wake();
   }
   return given;

@@ -116,6 +116,13 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   /// then unknown how much was sent.
   auto write(const Parts& parts) { return WriteAwaiter(*this, parts); }
   auto write(std::string_view bytes) { return write(Parts{bytes}); }
+  /// The same with at least one byte, and the answer ends behind it, as by end(): the last bytes
+  /// and the trailers go out together.
+  auto write_last(const Parts& parts, Fields trailers) {
+    last_ = true;
+    answer_trailers_ = std::move(trailers);
+    return WriteAwaiter(*this, parts);
+  }
   bool writing() const { return writer_ != nullptr; }
   /// Ends the answer, after respond() and while no write is under way. The rest of the request is
   /// discarded.
@@ -175,7 +182,7 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   bool readable();
   void drop_body();
   void run() override;
-  void wake() { loop_.defer(*this); }
+  void wake() { loop_.defer_soon(*this); }
 
   // For the session.
   void took(std::string_view bytes);
@@ -209,7 +216,9 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   /// Whether the server has ended the answer or reset the stream.
   bool ended_ = false;
   bool reset_ = false;
-  /// When the end of the answer was sent, while the request continued.
+  /// The answer ends with what is written now.
+  bool last_ = false;
+  /// When the end of the answer was sent, while the request went on.
   std::optional<Clock::time_point> answered_;
   std::size_t unwanted_bytes_ = 0;
   Fields answer_trailers_;

@@ -12,6 +12,7 @@ constexpr std::uint32_t pings_each_data = 2;
 constexpr std::uint32_t window_updates_each_data = 10;
 constexpr std::uint32_t window_updates_each_stream = 4;
 constexpr std::uint32_t priorities_each_stream = 4;
+constexpr std::uint32_t resets_each_answer = 1;
 
 }  // namespace
 
@@ -47,6 +48,10 @@ void FloodGuard::give(Flood which, std::uint32_t tokens) {
 void FloodGuard::data_sent() {
   give(Flood::pings, pings_each_data);
   give(Flood::window_updates, window_updates_each_data);
+}
+
+void FloodGuard::answer_sent() {
+  give(Flood::resets, resets_each_answer);
 }
 
 std::optional<Flood> FloodGuard::reset_sent(Clock::time_point now) {

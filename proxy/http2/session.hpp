@@ -103,9 +103,16 @@ class Session {
   void resume(std::int32_t stream);
   void reset(std::int32_t stream, std::uint32_t error);
 
+  const std::vector<nghttp2_nv>& pairs_of(std::string_view status, const Fields& fields);
+  static ssize_t read_answer(nghttp2_session* native, std::int32_t stream, std::uint8_t* to,
+                             std::size_t room, std::uint32_t* flags, nghttp2_data_source* source,
+                             void* data);
+
   // What nghttp2 tells.
+  static const nghttp2_session_callbacks* callbacks();
   int head_begins(const nghttp2_frame& frame);
   int field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
+  void data(std::int32_t stream, std::string_view bytes);
   int frame_received(const nghttp2_frame& frame);
   void frame_sent(const nghttp2_frame& frame);
   void stream_closed(std::int32_t stream, std::uint32_t error);
@@ -138,6 +145,8 @@ class Session {
   Open open_;
   /// The exchanges whose handlers wait to be started.
   List<BegunTag> begun_;
+  /// Of what is being submitted; kept for its memory.
+  std::vector<nghttp2_nv> pairs_;
 
   Clock::time_point now_;
   std::optional<Flood> flood_;

@@ -18,7 +18,8 @@ void EventLoop::run() {
   wait_for_tick();
   bool may_rest = true;
   while (!stopped_) {
-    const bool heard = hear_events(may_rest && deferred_.empty() && writings_.empty());
+    const bool nothing_left = deferred_.empty() && soon_.empty() && writings_.empty();
+    const bool heard = hear_events(may_rest && nothing_left);
     write_all();
     run_deferred();
     may_rest = on_round_(!heard);
@@ -40,15 +41,21 @@ bool EventLoop::hear_events(bool may_wait) {
   return heard_ > ticks_;
 }
 
-/// What these defer in turn waits for the next round, so that sockets are looked at in between.
-void EventLoop::run_deferred() {
-  decltype(deferred_) now;
-  now.swap(deferred_);
+/// What these defer in turn is not among them.
+void EventLoop::run_all(List<Deferred, DeferredTag>& deferred) {
+  List<Deferred, DeferredTag> now;
+  now.swap(deferred);
   while (!now.empty()) {
-    Deferred& deferred = now.front();
+    Deferred& next = now.front();
     now.pop_front();
-    deferred.run();
+    next.run();
   }
+}
+
+/// What is deferred meanwhile waits for the next round, so that sockets are looked at in between.
+void EventLoop::run_deferred() {
+  run_all(deferred_);
+  for (int i = 0; i < soon_max && !soon_.empty(); ++i) run_all(soon_);
 }
 
 /// What those that have written write next waits for the next round.

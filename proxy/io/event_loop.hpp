@@ -73,6 +73,12 @@ class EventLoop {
   void defer(Deferred& deferred) {
     if (!deferred.Hook<DeferredTag>::is_linked()) deferred_.push_back(deferred);
   }
+  /// The same, and behind what is deferred at present, before the sockets are looked at again: for
+  /// steps inside one connection, of which several lie between what it read and what it writes.
+  /// When these defer in turn for some times, the rest waits for the next round.
+  void defer_soon(Deferred& deferred) {
+    if (!deferred.Hook<DeferredTag>::is_linked()) soon_.push_back(deferred);
+  }
   void write_later(Writing& writing) {
     if (!writing.Hook<WritingTag>::is_linked()) writings_.push_back(writing);
   }
@@ -101,9 +107,12 @@ class EventLoop {
                                       boost::intrusive::constant_time_size<false>>;
   /// A round's calls to the store begin when it is over: it must not last.
   static constexpr std::size_t round_max = 64;
+  /// How often a round goes on with what was deferred soon.
+  static constexpr int soon_max = 8;
 
   bool hear_events(bool may_wait);
   void run_deferred();
+  static void run_all(List<Deferred, DeferredTag>& deferred);
   void write_all();
   void wait_for_tick();
   void note_time();
@@ -114,6 +123,7 @@ class EventLoop {
   const OnRound on_round_;
   Deadlines deadlines_;
   List<Deferred, DeferredTag> deferred_;
+  List<Deferred, DeferredTag> soon_;
   List<Writing, WritingTag> writings_;
   Clock::time_point now_ = Clock::now();
   /// Waited, and noted no time since.

@@ -154,7 +154,7 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
       return true;
     }
     guard_read();
-    if (begun_ && tcp_) {
+    if (begun_ && tcp_ && hurries_) {
       ErrorCode ignored;
       watch_->socket.set_option(AcknowledgeNow(), ignored);
     }

@@ -9,8 +9,8 @@
 //
 // A peer that sends a message in pieces may hold the next one back until the one before is
 // acknowledged (RFC 896, Nagle), and the kernel may put off the acknowledgement (RFC 1122 4.2.3.2):
-// together they cost 40 ms. So a reader that waits for the rest of a message acknowledges at
-// once.
+// together they cost 40 ms. So a reader that waits for the rest of a message acknowledges at once,
+// unless its peer is known not to do that.
 //
 // Between two plain streams, bytes can be moved by the kernel through a pipe (Piped) instead of the
 // buffer. A read asks for that; it is made into the buffer where there is no pipe.
@@ -134,6 +134,9 @@ class Stream : public Deadline,
   auto connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within) {
     return ConnectAwaiter{*this, addresses, within};
   }
+  /// The peer never holds back a part of a message until the one before is acknowledged:
+  /// acknowledgements need not be hurried, and go out together with what is written.
+  void acknowledge_with_answers() { hurries_ = false; }
   /// From now on TLS is spoken, once co_await handshake() has given IoError::none. On a connected
   /// stream, before anything is read or written.
   void speak_tls(std::shared_ptr<const tls::ServerContext> context);
@@ -318,6 +321,8 @@ class Stream : public Deadline,
   /// A call that was no read was told of a reset. The kernel tells that once: the next read would
   /// take it for an orderly end.
   bool reset_by_peer_ = false;
+  /// See acknowledge_with_answers().
+  bool hurries_ = true;
   /// Reads in a row that did not have to wait.
   int reads_in_a_row_ = 0;
   /// The peer has ended.

@@ -5,7 +5,8 @@
     ext-proc   Envoy that asks onceproxy and forwards by itself (deploy/envoy/ext-proc-sidecar.yaml)
 
 All take turns in every round and the medians are printed. A run from which the host took 3 % or more is made
-again. The exit code is 1 if onceproxy takes more than 1.3 times as much CPU when it is asked as when it forwards.
+again. The exit code is 1 if onceproxy takes more than 1.3 times as much CPU when it is asked as when it forwards,
+or if a request failed.
 """
 
 import argparse
@@ -106,7 +107,7 @@ def main():
     for (name, kind), m in middle.items():
         print(f"{name:10}{kind:>9}{m.envoy_us:>10.1f}{m.onceproxy_us:>9.1f}{m.per_second:>9.0f}"
               f"{m.p50_us / 1000:>9.2f}{m.p99_us / 1000:>9.2f}{m.errors:>8.0f}")
-    good = True
+    good = not any(result.errors for results in table.values() for result in results)
     for kind in ("unique", "dup"):
         ratio = middle["ext-proc", kind].onceproxy_us / middle["upstream", kind].onceproxy_us
         good = good and ratio <= RATIO_MAX

@@ -67,8 +67,8 @@ Task<void> large(ServerStream& stream) {
   std::string message;
   co_await stream.read(message);
   message.assign(number_in(message), 'x');
-  co_await stream.write(message);
-  stream.finish({});
+  grpc::Status ok;
+  co_await stream.write_last(message, std::move(ok));
 }
 
 /// co_await told: until the stream is gone.

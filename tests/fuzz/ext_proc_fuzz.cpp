@@ -50,6 +50,7 @@ struct World {
   http::HttpDate date;
   http::NearMisses near_misses{worker};
   ext_proc::AnswersKept answers;
+  ext_proc::Arenas arenas;
   NoClock clock;
   std::shared_ptr<const gate::Rules> rules =
       std::make_shared<gate::Rules>(std::vector<policies::Policy>{policy()}, metrics);
@@ -84,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ext_proc::testing::FakeEnvoy envoy;
   const ext_proc::Call::Parts parts{gate,          loop,         world.date,
                                     world.reports, world.worker, world.near_misses,
-                                    world.answers, nullptr};
+                                    world.answers, world.arenas, nullptr};
   ext_proc::Call call(parts, world.setup, envoy);
   bool over = false;
   io::start(serve(call, over));

@@ -52,6 +52,12 @@ io::Task<void> serve(Exchange& exchange) {
     if (!written) co_return;
     exchange.consume(body.size());
   }
+  if (how == 'l') {
+    const Exchange::Parts parts{"the", " last"};
+    const bool written = co_await exchange.write_last(parts, exchange.trailers());
+    claim(!written || !exchange.open(), "the answer has ended");
+    co_return;
+  }
   exchange.end(exchange.trailers());
 }
 

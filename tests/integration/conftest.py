@@ -7,6 +7,8 @@ import tempfile
 import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
+from harness.door import Door
+from harness.envoy import TESTED
 from harness.kubelet import Node
 from harness.listeners import Listeners
 from harness.postgres import Postgres
@@ -136,3 +138,11 @@ def upstream(stage):
 @pytest.fixture
 def proxy(stage, upstream):
     return stage.proxy(upstream)
+
+
+@pytest.fixture(params=TESTED)
+def door(request, stage, directory):
+    """A real Envoy that asks onceproxy, of each version that is tested, once it is open()."""
+    made = Door(stage, request.param, directory)
+    yield made
+    made.close()

@@ -5,7 +5,9 @@ import grpc
 import pytest
 
 from harness import eventually, policy
-from harness.ext_proc import Call, Request, connect, request_body, request_head, response_body, response_head
+from harness.ext_proc import (METHOD, Call, Request, connect, request_body, request_head, response_body,
+                              response_head)
+from harness.frames import CANCEL, DATA, END_STREAM, RST_STREAM, Peer, frame, message, number
 
 Status = grpc.StatusCode
 
@@ -108,21 +110,33 @@ def test_another_method_and_another_service(channel):
         assert error.value.code() == Status.UNIMPLEMENTED
 
 
-def test_many_streams_at_once(proxy):
-    """Each waits for its answer; all of them are let through."""
-    channels = [connect(proxy.listeners["envoy"], **{"grpc.use_local_subchannel_pool": 1}) for _ in range(4)]
-    calls = [Call(channels[n % 4]).say(request_head(key=f"k{n}")) for n in range(400)]
-    for call in calls:
-        assert call.hear().HasField("request_headers")
-    assert proxy.metrics().sum("onceproxy_reservations_active") == 400
-    for call in calls:
-        call.say(response_head(204))
-    for call in calls:
-        assert call.hear().HasField("response_headers")
-        assert call.finish().status() == Status.OK
-    for channel in channels:
-        channel.close()
-    proxy.decided("forwarded", 400)
+def fields_of_a_call(peer):
+    return peer.fields(METHOD, content_type="application/grpc", te="trailers")
+
+
+def test_half_a_message_reserves_nothing(proxy):
+    with Peer(proxy.listeners["envoy"]) as peer:
+        head, _, trailers = peer.request(fields_of_a_call(peer), message(request_head().SerializeToString())[:-3])
+        assert int((trailers or head)["grpc-status"]) == Status.INTERNAL.value[0]
+    assert not proxy.operator.get("/records")["items"]
+
+
+def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
+    """Envoy resets a stream for each client that leaves, which strangers can make it do at will."""
+    with Peer(proxy.listeners["envoy"]) as peer:
+        fields = fields_of_a_call(peer)
+        neighbour = peer.open(fields)
+        peer.send(frame(DATA, 0, neighbour, message(request_head().SerializeToString())))
+        record(proxy, "reserved")
+        for _ in range(5):
+            for _ in range(1000):
+                peer.send(frame(RST_STREAM, 0, peer.open(fields), number(CANCEL)))
+            assert peer.synchronize()
+        last = message(response_head(204).SerializeToString())
+        peer.send(frame(DATA, END_STREAM, neighbour, last))
+        head, _, trailers = peer.answer(neighbour)
+        assert (trailers or head)["grpc-status"] == "0"
+    record(proxy, "completed")
 
 
 def test_the_access_log_has_the_format_of_the_configuration(stage):

@@ -90,8 +90,8 @@ def response_head(status=200, end_of_stream=True, details="via_upstream"):
     head = message.response_headers
     head.end_of_stream = end_of_stream
     head.headers.headers.add(key=":status", raw_value=str(status).encode())
-    told = message.attributes["envoy.filters.http.ext_proc"]
-    told.fields["response.code_details"].string_value = details
+    told = message.attributes.add(key="envoy.filters.http.ext_proc").value
+    told.fields.add(key="response.code_details").value.string_value = details
     return message
 
 

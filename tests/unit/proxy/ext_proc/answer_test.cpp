@@ -37,7 +37,9 @@ TEST_CASE_METHOD(Fixture, "an answer is stored whole, and its end waits for that
   store.answer_now();
   REQUIRE(envoy.said.size() == said + 1);
   CHECK(last().has_response_body());
-  envoy.end();
+  // Nothing more can come: the stream has ended with that.
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::ok);
   CHECK(over);
   CHECK(requests("forwarded") == 1);
   CHECK(count("onceproxy_reservations_active") == 0);
@@ -51,6 +53,8 @@ TEST_CASE_METHOD(Fixture, "an answer without a body waits for its completion wit
   CHECK(last().has_request_body());
   store.answer_now();
   CHECK(last().has_response_headers());
+  CHECK(envoy.finished);
+  CHECK(over);
 }
 
 TEST_CASE_METHOD(Fixture, "an answer with trailers ends with them") {
@@ -152,6 +156,16 @@ TEST_CASE_METHOD(Fixture, "answers of Envoy's own do not count as the service's"
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "an answer that a route gives by itself goes on, and frees the key") {
+  forward();
+  envoy.tell(response_head("302", true, "direct_response", 0));
+  CHECK(last_verb() == "release");
+  REQUIRE(last().has_response_headers());
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "upstream-error");
+  CHECK(over);
+}
+
 TEST_CASE_METHOD(Fixture, "without Envoy's details only what the service's time stands in is its") {
   forward();
   ProcessingRequest head = response_head("503");
@@ -181,6 +195,10 @@ TEST_CASE_METHOD(Fixture, "what is not kept is completed before it goes on") {
     forward();
     envoy.tell(response_head("200", false, "via_upstream", 1, {{"content-length", "5"}}));
     CHECK(store.asked.back().answer.not_kept == store::NotKept::too_large);
+    REQUIRE(last().has_response_headers());
+    CHECK(last().mode_override().request_body_mode() == ProcessingMode::BUFFERED);
+    CHECK(last().mode_override().response_body_mode() == ProcessingMode::NONE);
+    CHECK(last().mode_override().response_trailer_mode() == ProcessingMode::SKIP);
   }
   SECTION("no room for it") {
     answers.set_limit(2);
@@ -191,11 +209,12 @@ TEST_CASE_METHOD(Fixture, "what is not kept is completed before it goes on") {
   }
   CHECK(last_verb() == "complete");
   CHECK_FALSE(store.asked.back().answer.replayable);
+  CHECK_FALSE(over);
+  // An Envoy that is not allowed that mode goes on telling.
   const std::size_t said = envoy.said.size();
   envoy.tell(response_body("more", true));
   CHECK(envoy.said.size() == said + 1);
   CHECK(last().has_response_body());
-  envoy.end();
   CHECK(over);
 }
 

@@ -95,6 +95,7 @@ struct Fixture : gate::testing::Fixture {
   http::RequestReports reports{worker, access_log.add_writer(), nullptr, nullptr};
   http::NearMisses near_misses{worker};
   AnswersKept answers;
+  Arenas arenas;
   http::Options options;
   FakeEnvoy envoy;
   std::unique_ptr<Call> call;
@@ -123,8 +124,8 @@ struct Fixture : gate::testing::Fixture {
     http::GuardedFields guarded(shared->policies().policies());
     auto setup = std::make_shared<const http::Setup>(
         http::Setup{options, shared, "service", std::move(guarded)});
-    const Call::Parts parts{call_gate, test_loop,   date,    reports,
-                            worker,    near_misses, answers, nullptr};
+    const Call::Parts parts{call_gate,   test_loop, date,   reports, worker,
+                            near_misses, answers,   arenas, nullptr};
     call = std::make_unique<Call>(parts, setup, envoy);
     io::start(serve(*call, over));
   }
@@ -148,6 +149,11 @@ struct Fixture : gate::testing::Fixture {
     message.mutable_request_body()->set_end_of_stream(end_of_stream);
     return message;
   }
+  static AttributeValue& attribute(AttributesEntry& told, const std::string& name) {
+    AttributeEntry& entry = *told.mutable_value()->add_fields();
+    entry.set_key(name);
+    return *entry.mutable_value();
+  }
   static ProcessingRequest response_head(const std::string& status, bool end_of_stream = false,
                                          const std::string& details = "via_upstream",
                                          double attempts = 1, Fields more = {}) {
@@ -156,9 +162,10 @@ struct Fixture : gate::testing::Fixture {
     head.set_end_of_stream(end_of_stream);
     fill(*head.mutable_headers(), {{":status", status}, {"content-type", "text/plain"}});
     fill(*head.mutable_headers(), more);
-    auto& told = (*message.mutable_attributes())["envoy.filters.http.ext_proc"];
-    (*told.mutable_fields())["response.code_details"].set_string_value(details);
-    (*told.mutable_fields())["upstream.request_attempt_count"].set_number_value(attempts);
+    AttributesEntry& told = *message.add_attributes();
+    told.set_key("envoy.filters.http.ext_proc");
+    attribute(told, "response.code_details").set_string_value(details);
+    attribute(told, "upstream.request_attempt_count").set_number_value(attempts);
     return message;
   }
   static ProcessingRequest response_body(std::string body, bool end_of_stream) {

@@ -60,6 +60,11 @@ class FakeEnvoy final : public grpc::ServerStream {
         said.emplace_back().ParseFromArray(message.data(), static_cast<int>(message.size()));
     co_return valid;
   }
+  io::Task<bool> write_last(std::string_view message, grpc::Status status) override {
+    const bool valid = co_await write(message);
+    finish(std::move(status));
+    co_return valid;
+  }
   void finish(grpc::Status status) override {
     if (!gone_ && !finished) finished = std::move(status);
     wake();

@@ -134,4 +134,18 @@ TEST_CASE("a header block in empty pieces counts as empty frames") {
   CHECK(why == Flood::empty_frames);
 }
 
+TEST_CASE("who was answered may reset what is left of the stream") {
+  Limits limits;
+  limits.resets = {10, 1};
+  FloodGuard guard(limits, start);
+  for (int i = 0; i < 100; ++i) {
+    guard.answer_sent();
+    CHECK_FALSE(guard.received(head(FrameType::rst_stream), start));
+  }
+  CHECK(taken(guard, head(FrameType::rst_stream), start) == 10);
+  // What answers allow is not saved up without end.
+  for (int i = 0; i < 100; ++i) guard.answer_sent();
+  CHECK(taken(guard, head(FrameType::rst_stream), start) == 20);
+}
+
 }  // namespace onceproxy::http2

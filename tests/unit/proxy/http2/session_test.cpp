@@ -12,6 +12,8 @@ using io::Task;
 using testing::Wait;
 using testing::World;
 
+const Fields end{{"x-end", "1"}};
+
 /// The body, as it was when the request had ended, comes back with the trailers.
 Task<void> echo(Exchange& exchange) {
   exchange.respond(200, {{"x-path", exchange.request().path}});
@@ -145,6 +147,73 @@ TEST_CASE("a write waits until the peer takes it") {
     CHECK(world.client.answers[stream].body.size() == 200'000);
     CHECK(world.client.answers[stream].trailers.at("x-end") == "1");
   });
+  world.run();
+}
+
+TEST_CASE("the last bytes of an answer, its trailers and its end go out together") {
+  bool written = false;
+  World world([&](Exchange& exchange) -> Task<void> {
+    co_await exchange.read();
+    exchange.consume(exchange.body().size());
+    exchange.respond(200, {});
+    const Exchange::Parts parts{"all ", "of it"};
+    written = co_await exchange.write_last(parts, end);
+    CHECK_FALSE(exchange.open());
+    CHECK_FALSE(exchange.gone());
+  });
+  std::int32_t stream = 0;
+  world.step([&] { stream = world.client.request("/", true); });
+  world.step([&] { world.client.send(stream, "x", false); });
+  world.step([&] {
+    CHECK(written);
+    CHECK(world.client.answers[stream].body == "all of it");
+    CHECK(world.client.answers[stream].trailers.at("x-end") == "1");
+    CHECK(world.sent_at_once == 1);
+    // The client's end comes later, and nothing failed.
+    world.client.send(stream, "", true);
+  });
+  world.step([&] { CHECK(world.client.answers[stream].error == no_error); });
+  world.run();
+}
+
+TEST_CASE("a last write that the peer takes in parts ends behind all of it") {
+  World world([&](Exchange& exchange) -> Task<void> {
+    exchange.respond(200, {});
+    const std::string large(100'000, 'x');
+    const Exchange::Parts parts{large};
+    const bool written = co_await exchange.write_last(parts, end);
+    CHECK(written);
+  });
+  std::int32_t stream = 0;
+  world.step([&] { stream = world.client.request("/", false); });
+  world.step([&] {
+    CHECK(world.client.answers[stream].body.size() == 65'535);
+    CHECK(world.client.answers[stream].trailers.empty());
+    world.client.open_windows(stream, 200'000);
+  });
+  world.step([&] {
+    CHECK(world.client.answers[stream].body.size() == 100'000);
+    CHECK(world.client.answers[stream].trailers.at("x-end") == "1");
+    CHECK(world.client.answers[stream].error == no_error);
+  });
+  world.run();
+}
+
+TEST_CASE("a last write that the peer does not wait for has failed") {
+  bool written = true;
+  World world([&](Exchange& exchange) -> Task<void> {
+    exchange.respond(200, {});
+    const std::string large(100'000, 'x');
+    const Exchange::Parts parts{large};
+    written = co_await exchange.write_last(parts, end);
+    CHECK(exchange.gone() == Gone::reset);
+  });
+  std::int32_t stream = 0;
+  world.step([&] { stream = world.client.request("/", false); });
+  world.step([&] {
+    nghttp2_submit_rst_stream(world.client.native, NGHTTP2_FLAG_NONE, stream, cancel_error);
+  });
+  world.step([&] { CHECK_FALSE(written); });
   world.run();
 }
 

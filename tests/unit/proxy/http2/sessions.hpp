@@ -160,6 +160,8 @@ class World final : private Session::Owner {
   Client client;
   /// What receive() gave last.
   bool good = true;
+  /// How many times in a row the session had something to send, the last time.
+  int sent_at_once = 0;
 
  private:
   /// What handlers do is done within so many rounds.
@@ -186,6 +188,8 @@ class World final : private Session::Owner {
     }
     std::string out;
     session->frames(out, 1'000'000, loop.now());
+    if (!out.empty()) sent_at_once = was_sending_ ? sent_at_once + 1 : 1;
+    was_sending_ = !out.empty();
     if (out.empty()) return moved;
     nghttp2_session_mem_recv(client.native, reinterpret_cast<const std::uint8_t*>(out.data()),
                              out.size());
@@ -207,6 +211,7 @@ class World final : private Session::Owner {
   }
 
   const Serve serve_;
+  bool was_sending_ = false;
   std::vector<std::function<void()>> steps_;
   std::size_t next_ = 0;
   int quiet_ = 0;

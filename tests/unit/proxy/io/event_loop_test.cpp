@@ -134,6 +134,43 @@ TEST_CASE("sockets are looked at between what asks for a write and the write") {
   CHECK(fixture.run() == Log{"request runs", "peer reads", "answer writes"});
 }
 
+TEST_CASE(
+    "what is deferred soon runs before the sockets are looked at, and behind what is deferred") {
+  Fixture fixture;
+  Later read(fixture.log, "read");
+  Later other(fixture.log, "other read");
+  Later request(fixture.log, "request");
+  Later frames(fixture.log, "frames");
+  Write answer(fixture.log, "answer", false);
+  Event peer(fixture.loop, fixture.log, "peer");
+  read.then = [&] {
+    peer.happen();
+    fixture.loop.defer_soon(request);
+    fixture.loop.defer_soon(request);  // once is enough
+  };
+  request.then = [&] { fixture.loop.defer_soon(frames); };
+  frames.then = [&] { fixture.loop.write_later(answer); };
+  fixture.loop.defer(read);
+  fixture.loop.defer(other);
+  CHECK(fixture.run() == Log{"read runs", "other read runs", "request runs", "frames runs",
+                             "peer reads", "answer writes"});
+}
+
+TEST_CASE("what defers itself soon again and again does not keep the sockets waiting") {
+  Fixture fixture;
+  Later again(fixture.log, "again");
+  Event peer(fixture.loop, fixture.log, "peer");
+  int times = 0;
+  again.then = [&] {
+    if (++times == 1) peer.happen();
+    if (times < 20) fixture.loop.defer_soon(again);
+  };
+  fixture.loop.defer_soon(again);
+  const Log log = fixture.run();
+  CHECK(std::ranges::find(log, "peer reads") - log.begin() == 8);
+  CHECK(std::ranges::count(log, "again runs") == 20);
+}
+
 TEST_CASE("a round hears of 64 events at most, and the next ones of the others") {
   Fixture fixture;
   constexpr std::size_t events = 100;
