@@ -224,7 +224,7 @@ void add_audit(CLI::App& inject, const cli::Streams& streams, int& exit_code) {
   };
   const auto given = std::make_shared<Given>();
   CLI::App* command =
-      inject.add_subcommand("audit", "List pods that ask for the sidecar and do not have it");
+      inject.add_subcommand("audit", "List pods that request the sidecar and do not have it");
   command->add_option("--file", given->file,
                       "What `kubectl get pods -A -o json` prints, in a file (default stdin)");
   command->add_option("--format", given->format, "text or json (default text)")
@@ -264,7 +264,7 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
       ->type_name("DURATION");
   command
       .add_option("--exclude", options.excluded,
-                  "A namespace whose pods stay as they are; may be repeated (default\n"
+                  "A namespace whose pods are not changed; may be repeated (default\n"
                   "kube-system, kube-public and kube-node-lease)")
       ->allow_extra_args(false);
 }

@@ -80,23 +80,24 @@ CLI::Option* RunCommand::add_to(CLI::App& app) {
   app.add_option("--drain-time", drain_time_,
                  "How long requests under way may take to end after SIGTERM (default 30s)")
       ->type_name("DURATION");
-  app.add_option("--drain-time-s", drain_seconds_, "The same in whole seconds, as Envoy spells it")
+  app.add_option("--drain-time-s", drain_seconds_,
+                 "The same as --drain-time, in whole seconds as in Envoy")
       ->type_name("SECONDS");
   app.add_option("--mode", mode_,
                  "serve, or validate: check the configuration and exit (default serve)")
       ->type_name("MODE");
   app.add_option("-l,--log-level", log_level_,
-                 "Instead of log.level: trace, debug, info, warning, error or critical")
+                 "Replaces log.level: trace, debug, info, warning, error or critical")
       ->type_name("LEVEL");
-  app.add_option("--log-format", log_format_, "Instead of log.format: json or text")
+  app.add_option("--log-format", log_format_, "Replaces log.format: json or text")
       ->type_name("FORMAT");
-  app.add_option("--concurrency", concurrency_, "Instead of workers: how many worker threads")
+  app.add_option("--concurrency", concurrency_, "Replaces workers: the number of worker threads")
       ->type_name("THREADS");
-  app.add_flag("--disable-hot-restart", no_hot_restart_, "There is none")->group("");
+  app.add_flag("--disable-hot-restart", no_hot_restart_, "Has no effect")->group("");
   app.add_flag("--accept-wal-loss", options_.accept_wal_loss,
                "Open a store whose write-ahead log is corrupt, losing what cannot be read");
   app.add_flag("--accept-clock", options_.accept_clock,
-               "Accept the wall clock, however far it is from the time that the store kept");
+               "Accept the wall clock, even if it differs much from the store's time");
   add_refused(app);
   return app
       .add_option("-c,--config,--config-path", options_.config_file, "Configuration file (YAML)")

@@ -73,7 +73,7 @@ void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_c
   command.add_option("--format", *format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));
   command.footer(
-      "Exit code 0: done; 1: refused (nothing of that name, a state that forbids it, a bad "
+      "Exit code 0: done; 1: refused (not found, not possible in this state, or an invalid "
       "argument);\n2: the admin port or a file cannot be reached.");
   command.callback([&arguments, &exit_code, format, run = std::move(run)] {
     arguments.json = *format == "json";

@@ -83,19 +83,22 @@ void add_audit(CLI::App& app, const Streams& streams, int& exit_code) {
   add_admin_options(*command, *arguments, exit_code,
                     [arguments, streams] { return audit(*arguments, streams); });
   command->add_option("--since", arguments->since,
-                      "From then on: an age (5m, 1h), seconds since 1970, or a time in UTC");
-  command->add_option("--until", arguments->until, "Before then");
-  command->add_option("--policy", arguments->policy, "Only of this policy");
-  command->add_option("--decision", arguments->decision,
-                      "Only this decision (forwarded, replayed …), operator or started");
+                      "From this time on: an age (5m, 1h), seconds since 1970, or a time in UTC");
+  command->add_option("--until", arguments->until, "Before this time");
+  command->add_option("--policy", arguments->policy, "Only entries of this policy");
+  command->add_option(
+      "--decision", arguments->decision,
+      "Only entries with this decision (forwarded, replayed …), operator or started");
   command->add_option("--outcome", arguments->outcome,
                       "Only forwards that are pending, completed, released, failed or unknown;\n"
                       "several with commas");
-  command->add_option("--fingerprint", arguments->fingerprint, "Only of this operation");
-  command->add_option("--entity", arguments->entity, "Only on this entity: type/id");
-  command->add_option("--path", arguments->path,
-                      "Only of this path; with * at the end, of paths that begin so");
-  command->add_option("--limit", arguments->limit, "At most this many; 0: all (default 50)");
+  command->add_option("--fingerprint", arguments->fingerprint, "Only entries of this operation");
+  command->add_option("--entity", arguments->entity, "Only entries of this entity: type/id");
+  command->add_option(
+      "--path", arguments->path,
+      "Only entries of this path; with * at the end, of all paths that begin like it");
+  command->add_option("--limit", arguments->limit,
+                      "The largest number of items; 0: all (default 50)");
 }
 
 }  // namespace onceproxy::cli

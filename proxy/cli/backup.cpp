@@ -135,21 +135,22 @@ void add_backup(CLI::App& app, const Streams& streams, int& exit_code) {
   // CLI11 keeps references to what options write to; the callback keeps it alive.
   const auto arguments = std::make_shared<BackupArguments>();
   command
-      ->add_option("DIR", arguments->directory,
-                   "A new directory, as the running onceproxy sees it; on the file system of the\n"
-                   "store it takes no space at first")
+      ->add_option(
+          "DIR", arguments->directory,
+          "A new directory on the machine of the running onceproxy; on the file system of\n"
+          "the store it takes no space at first")
       ->type_name("")
       ->required();
   add_beside_options(*command, *arguments);
   command->add_flag("--offline", arguments->offline,
-                    "Of the store that -c names, while no onceproxy runs on it");
+                    "Make a backup of the store in -c, while no onceproxy uses it");
   command->footer(
       "Exit code 0: made; 1: refused or failed; 2: the admin port or a file cannot be reached.");
   command->callback([arguments, streams, &exit_code] { exit_code = backup(*arguments, streams); });
 }
 
 void add_restore(CLI::App& app, const Streams& streams, int& exit_code) {
-  CLI::App* command = app.add_subcommand("restore", "Make a store of a backup");
+  CLI::App* command = app.add_subcommand("restore", "Restore a backup");
   const auto arguments = std::make_shared<RestoreArguments>();
   command->add_option("DIR", arguments->directory, "The directory of the backup")
       ->type_name("")
@@ -162,8 +163,8 @@ void add_restore(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_flag("--force", arguments->force,
                     "Replace the store that is there; what it knows is lost");
   command->footer(
-      "No onceproxy may run on the store. Operations that completed after the backup are not "
-      "known\nany more: their requests would be forwarded again.\n"
+      "No onceproxy may use the store. Operations that completed after the backup are "
+      "forgotten:\ntheir requests would be forwarded again.\n"
       "Exit code 0: restored; 1: refused or failed; 2: the configuration cannot be read.");
   command->callback([arguments, streams, &exit_code] { exit_code = restore(*arguments, streams); });
 }

@@ -88,7 +88,7 @@ void add_doctor(CLI::App& app, const Streams& streams, int& exit_code) {
   add_config(*command, arguments->config);
   command
       ->add_option("--envoy", arguments->envoy,
-                   "Examine the Envoy with this admin port instead: host:port or unix:/path")
+                   "Check the Envoy with this admin port instead: host:port or unix:/path")
       ->type_name("ADDRESS");
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}));

@@ -103,8 +103,8 @@ void add_drain(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_flag("--wait", arguments->wait, "Return when nothing is under way any more");
   command
       ->add_option("--grace", arguments->grace,
-                   "How long to accept connections after readiness fails, until nobody\n"
-                   "sends any more (default 5s)")
+                   "How long to accept connections after readiness fails, because\n"
+                   "clients may still connect (default 5s)")
       ->type_name("DURATION");
   command
       ->add_option("--timeout", arguments->timeout,

@@ -86,7 +86,7 @@ int entities(const EntitiesArguments& arguments, const Streams& streams) {
 
 void add_entities(CLI::App& app, const Streams& streams, int& exit_code) {
   CLI::App* parent =
-      app.add_subcommand("entities", "Look at an entity of a running onceproxy, and open it");
+      app.add_subcommand("entities", "Show or reopen an entity of a running onceproxy");
   parent->require_subcommand(1);
   const auto add = [&](const std::string& name, const std::string& help) {
     // CLI11 keeps references to what options write to; the callback keeps it alive.
@@ -102,8 +102,8 @@ void add_entities(CLI::App& app, const Streams& streams, int& exit_code) {
   };
   const auto [show, arguments] = add("show", "Show what is known of an entity, and its history");
   show.add_option("--limit", arguments.limit,
-                  "At most so much of its history; 0: all (default 20)");
-  add("open", "End its being closed");
+                  "The largest number of entries of its history; 0: all (default 20)");
+  add("open", "Reopen a closed entity");
 }
 
 }  // namespace onceproxy::cli

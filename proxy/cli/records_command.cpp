@@ -8,22 +8,22 @@ namespace onceproxy::cli {
 namespace {
 
 void add_list(CLI::App& list, RecordsArguments& arguments) {
-  list.add_option("--policy", arguments.policy, "Only those of this policy");
-  list.add_option("--state", arguments.state, "Only reserved, completed or unknown ones")
+  list.add_option("--policy", arguments.policy, "Only records of this policy");
+  list.add_option("--state", arguments.state,
+                  "Only records in this state: reserved, completed or unknown")
       ->check(CLI::IsMember({"reserved", "completed", "unknown"}));
-  list.add_option("--entity", arguments.entity, "Only those on this entity: type/id");
+  list.add_option("--entity", arguments.entity, "Only records of this entity: type/id");
   list.add_option("--path", arguments.path,
-                  "Only those of this path; with * at the end, of paths "
-                  "that begin so");
+                  "Only records of this path; with * at the end, of all paths that begin like it");
   list.add_option("--older-than", arguments.older_than,
-                  "Only those that were made so long ago, or longer: 5m, 1h");
-  list.add_option("--limit", arguments.limit, "At most this many; 0: all (default 50)");
+                  "Only records that were created at least this long ago: 5m, 1h");
+  list.add_option("--limit", arguments.limit, "The largest number of items; 0: all (default 50)");
 }
 
 void add_show(CLI::App& show, RecordsArguments& arguments) {
   auto* const request = show.add_option(
       "--request", arguments.request,
-      "Of the operation that this request stands for: a raw HTTP message in a file, or -");
+      "Show the record of this request's operation: a raw HTTP message in a file, or -");
   auto* const config =
       show.add_option("-c,--config", arguments.config, "With --request: the configuration (YAML)")
           ->type_name("FILE");

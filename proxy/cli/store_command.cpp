@@ -16,7 +16,7 @@ CLI::Option* add_config(CLI::App& command, std::string& file, const std::string&
 void add_migrate(CLI::App& parent, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<StoreMigrateArguments>();
   CLI::App* command = parent.add_subcommand(
-      "migrate", "Bring the schema of store.postgres up to date, as a new version needs it");
+      "migrate", "Bring the schema of store.postgres up to date for this version");
   add_config(*command, arguments->config, "Configuration file (YAML)");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Print the statements that would run; change nothing");
@@ -32,21 +32,20 @@ void add_migrate(CLI::App& parent, const Streams& streams, int& exit_code) {
 void add_move(CLI::App& parent, const Streams& streams, int& exit_code) {
   const auto arguments = std::make_shared<StoreMoveArguments>();
   CLI::App* command = parent.add_subcommand(
-      "move", "Carry live records from RocksDB to PostgreSQL, or back, while no onceproxy runs");
+      "move", "Copy live records from RocksDB to PostgreSQL, or back, while no onceproxy runs");
   add_config(*command, arguments->config, "The configuration with the store to read");
   command
       ->add_option("--to", arguments->to,
-                   "A configuration with the other store, which gets them: empty, or with what\n"
-                   "an earlier run brought")
+                   "A configuration with the destination, which is empty or contains only what\n"
+                   "an interrupted run has copied")
       ->type_name("FILE")
       ->required();
-  command->add_flag("--dry-run", arguments->dry_run, "Count what would be moved; write nothing");
+  command->add_flag("--dry-run", arguments->dry_run, "Count what would be copied; write nothing");
   command->footer(
-      "Operations, entities and rate limits keep their windows, leases and fences. The store that "
-      "is\nread stays as it is; the audit log is not moved. Run it as the user who runs "
-      "onceproxy.\n"
-      "Exit code 0: done; 1: a configuration is not valid, a store is in use, or the other store "
-      "holds\nsomething else; 2: a file cannot be read.");
+      "Operations, entities and rate limits keep their windows, leases and fences. The source is "
+      "not\nchanged, and the audit log is not copied. Run it as the user that runs onceproxy.\n"
+      "Exit code 0: done; 1: a configuration is not valid, a store is in use, or the destination "
+      "has\nother records; 2: a file cannot be read.");
   command->callback(
       [arguments, streams, &exit_code] { exit_code = store_move(*arguments, streams); });
 }
@@ -55,7 +54,7 @@ void add_move(CLI::App& parent, const Streams& streams, int& exit_code) {
 
 void add_store(CLI::App& app, const Streams& streams, int& exit_code) {
   CLI::App* parent = app.add_subcommand(
-      "store", "Prepare the database of a shared store, and move between stores");
+      "store", "Prepare the database of a shared store, or copy records between stores");
   parent->require_subcommand(1);
   add_migrate(*parent, streams, exit_code);
   add_move(*parent, streams, exit_code);

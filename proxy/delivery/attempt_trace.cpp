@@ -28,7 +28,7 @@ void AttemptTrace::record(const store::Event& event, std::string_view listener,
   telemetry::Span span;
   span.context = context_;
   span.parent = parent_.span;
-  // The request may have been another process's, before a restart.
+  // The request may have been received by an earlier process, before a restart.
   span.parent_remote = true;
   span.kind = telemetry::SpanKind::client;
   span.name = "deliver";

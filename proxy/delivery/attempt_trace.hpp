@@ -1,7 +1,6 @@
-// AttemptTrace: an attempt as a span of the trace that its event's request belonged to, and what
-// the listener is told of that trace. Where the request was not sampled it does nothing, and the
-// listener gets the trace context that the request came with.
-// Not thread-safe: the engine's loop.
+// AttemptTrace: the span of one attempt, in the trace of the event's request, and the trace context
+// that the listener gets. If the request was not sampled, no span is recorded, and the listener
+// gets the trace context of the request. Not thread-safe: used on the engine's loop.
 #pragma once
 
 #include <array>
@@ -17,13 +16,14 @@ namespace onceproxy::delivery {
 
 class AttemptTrace {
  public:
-  /// Begins now. `recorder`: null where nothing is traced.
+  /// The span begins now. `recorder`: nullptr if tracing is off.
   AttemptTrace(telemetry::Tracer::Recorder* recorder, const store::Event& event);
 
-  /// For the listener; empty where the attempt is not traced.
+  /// The value of traceparent for the listener; empty if the attempt is not traced.
   std::string_view traceparent() const;
 
-  /// The attempt has ended. `status`: of its answer; 0: there was none.
+  /// Records the span of an attempt that has ended. `status`: of the answer; 0 if there was no
+  /// answer.
   void record(const store::Event& event, std::string_view listener, std::uint32_t number,
               int status, store::DeliveryState became, std::string_view error) const;
 

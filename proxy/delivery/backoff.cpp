@@ -9,7 +9,7 @@ namespace onceproxy::delivery {
 
 std::chrono::milliseconds delay(const Backoff& backoff, std::uint32_t attempts, double random) {
   std::chrono::milliseconds base = std::min(backoff.initial, backoff.max);
-  // Doubling ends at the maximum, so it cannot overflow however many attempts there were.
+  // The doubling stops at the maximum, so it cannot overflow.
   for (std::uint32_t i = 1; i < attempts && base < backoff.max && base.count() > 0; ++i) {
     base = base > backoff.max / 2 ? backoff.max : base * 2;
   }
@@ -19,7 +19,7 @@ std::chrono::milliseconds delay(const Backoff& backoff, std::uint32_t attempts, 
 }
 
 double random_share() {
-  // The 53 bits that a double holds exactly.
+  // A double represents 53 bits exactly.
   constexpr int bits = 53;
   return std::ldexp(static_cast<double>(store::random_number() >> (64 - bits)), -bits);
 }

@@ -1,6 +1,6 @@
-// How long a delivery waits before its next attempt: exponential backoff, of which a random share
-// is taken off, so that deliveries which failed together do not come back together.
-// Pure; thread-safe as any value is.
+// The backoff of a delivery: how long it waits before its next attempt. The wait grows
+// exponentially and is shortened by a random share, so that deliveries which failed together are
+// not retried at the same moment. Pure; thread-safe.
 #pragma once
 
 #include <chrono>
@@ -12,11 +12,11 @@ namespace onceproxy::delivery {
 
 using policies::Backoff;
 
-/// After `attempts` attempts (from 1): `initial` doubled with each further one, up to `max`, less
-/// a share of it that `random` (0 to 1) chooses.
+/// The wait after `attempts` attempts (from 1): `initial`, doubled for each further attempt, up to
+/// `max`. `random` (0 to 1) selects how much of `jitter` is subtracted.
 std::chrono::milliseconds delay(const Backoff& backoff, std::uint32_t attempts, double random);
 
-/// A random number from 0 up to 1 for delay().
+/// A random number for delay(), from 0 (inclusive) to 1 (exclusive).
 double random_share();
 
 }  // namespace onceproxy::delivery

@@ -1,6 +1,6 @@
-// Budget: how many attempts may be under way in all. Each listener always has a share of its own,
-// so that slow ones, which hold what they have for long, never keep another from beginning. Not
-// thread-safe: one event loop.
+// Budget: the limit of attempts that may be under way in total. Each listener has a reserved share,
+// so a slow listener, whose attempts take long, cannot prevent another one from beginning. Not
+// thread-safe: used on one event loop.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ class Budget {
   void set_listeners(std::size_t count) {
     share_ = std::max<std::size_t>(1, limit_ / std::max<std::size_t>(1, 2 * count));
   }
-  /// `own`: what the listener has under way already.
+  /// `own`: the number of attempts of this listener that are under way.
   bool try_take(std::size_t own) {
     if (used_ >= limit_ && own >= share_) return false;
     ++used_;

@@ -12,7 +12,7 @@ std::shared_ptr<const http::Setup> setup_of(const policies::Listener& listener) 
   http::Options options;
   http::UpstreamOptions& upstream = options.upstream;
   upstream.endpoint = endpoint_of(listener.address);
-  // An attempt has one time in all, which ends it wherever it is.
+  // The timeout of the whole attempt limits all of its parts.
   upstream.connect_timeout = listener.timeout;
   upstream.response_timeout = listener.timeout;
   upstream.idle_timeout = listener.timeout;

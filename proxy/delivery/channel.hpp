@@ -1,7 +1,7 @@
-// Channel: how one listener is reached: its address, its connections and their limits. The upstream
-// is reached by the address and the limits that requests of clients share, so that its
-// max_concurrency holds for both together.
-// Not thread-safe: one event loop. UpstreamAddress and Slots are shared.
+// Channel: the address of one listener, the connections to it, and their limits. The channel to the
+// upstream uses the address and the limits of forwarded requests, so that max_concurrency applies
+// to both together. Not thread-safe: used on one event loop. UpstreamAddress and Slots are shared
+// between threads.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace onceproxy::delivery {
 
 http::Endpoint endpoint_of(const policies::ListenerAddress& address);
 
-/// Of the listener alone.
+/// The setup for a listener that is not the upstream.
 std::shared_ptr<const http::Setup> setup_of(const policies::Listener& listener);
 
 class Channel {
@@ -29,27 +29,28 @@ class Channel {
     telemetry::TlsMetrics& tls_metrics;
   };
 
-  /// A listener's own.
+  /// For a listener with its own address.
   Channel(const Parts& parts, std::shared_ptr<http::UpstreamAddress> address,
           const policies::Listener& listener);
-  /// The upstream's.
+  /// For the upstream.
   Channel(const Parts& parts, const http::UpstreamShare& share,
           std::shared_ptr<const http::Setup> setup, const policies::Listener& listener);
 
-  /// Another configuration from now on. `setup`: the upstream's; nullptr: made of `listener`.
+  /// Uses another configuration from now on. `setup`: of the upstream; nullptr: it is made from
+  /// `listener`.
   void follow(const policies::Listener& listener, std::shared_ptr<const http::Setup> setup);
 
-  /// Whether it leads there; null: to the upstream.
+  /// Whether the channel has this address; nullptr stands for the upstream.
   bool leads_to(const std::shared_ptr<http::UpstreamAddress>& address) const {
     return own_address_ == address;
   }
 
   http::UpstreamPool& pool() { return pool_; }
   const http::UpstreamPool& pool() const { return pool_; }
-  /// Connections that nobody else counts.
+  /// The connections of this channel that no other limit counts.
   std::size_t connections() const { return own_connections_.used(); }
   const std::shared_ptr<const http::Setup>& setup() const { return setup_; }
-  /// What Host says.
+  /// The value of the Host field.
   const std::string& authority() const { return setup_->upstream_name; }
 
  private:

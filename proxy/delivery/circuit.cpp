@@ -32,7 +32,7 @@ void Circuit::succeeded() {
 void Circuit::failed(Time now) {
   const bool was_trial = trial_ && now >= open_until_;
   trial_ = false;
-  // What had begun before it opened says nothing that is not known.
+  // The circuit is already open, so a failure of a delivery that began earlier changes nothing.
   if (opened_ > 0 && !was_trial) return;
   if (opened_ == 0 && ++failures_ < options_.failures_max) return;
   std::chrono::milliseconds time = options_.open_min;

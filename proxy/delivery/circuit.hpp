@@ -1,10 +1,11 @@
-// Circuit: keeps deliveries away from a listener that has failed several times in a row. Closed,
-// everything goes; open, nothing; after a while half open: one delivery goes as a trial, and its
-// success closes the circuit. While it is open, deliveries wait and use up no attempts, so an
-// outage of a listener does not turn everything that is pending into dead letters.
+// Circuit: stops deliveries to a listener that has failed several times in a row. While it is
+// closed, all deliveries may begin. While it is open, none may. After some time it is half open:
+// one delivery may begin as a trial, and its success closes the circuit. Deliveries that wait for
+// an open circuit use up no attempts, so an outage of a listener does not turn all its pending
+// deliveries into dead letters.
 //
-// Only failures that say something of the listener count: no connection, no answer, 5xx, 429.
-// Pure: time is passed in. Not thread-safe.
+// Only failures that concern the listener as a whole are counted: no connection, no answer, 408,
+// 429 and 5xx. Pure: time is passed in. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -20,9 +21,10 @@ class Circuit {
   enum class State { closed, open, half_open };
 
   struct Options {
-    /// So many failures in a row open it.
+    /// The number of failures in a row that opens the circuit.
     std::uint32_t failures_max = 5;
-    /// For how long it is open the first time; twice as long after each trial that fails.
+    /// How long the circuit stays open the first time. The time is doubled after each failed trial,
+    /// up to `open_max`.
     std::chrono::milliseconds open_min{1'000};
     std::chrono::milliseconds open_max{30'000};
   };
@@ -31,28 +33,29 @@ class Circuit {
   explicit Circuit(const Options& options) : options_(options) {}
 
   State state(Time now) const;
-  /// Whether a delivery may begin now. True in the half-open state makes it the trial, and no other
-  /// may begin before that has ended.
+  /// Whether a delivery may begin now. If the circuit is half open and the result is true, the
+  /// delivery is the trial, and no other delivery may begin until it has ended.
   bool try_begin(Time now);
-  /// When try_begin() may say yes again; meaningful while the circuit is open.
+  /// When try_begin() may return true again. Meaningful only while the circuit is open.
   Time open_until() const { return open_until_; }
 
-  /// What began has ended: the listener answered, in whatever way shows that it works.
+  /// A delivery has ended, and the answer shows that the listener works.
   void succeeded();
   void failed(Time now);
-  /// What began has ended and says nothing of the listener: it was cancelled before it was sent.
+  /// A delivery has ended without information about the listener: it was cancelled before it was
+  /// sent.
   void withdrawn() { trial_ = false; }
 
  private:
   Options options_;
   std::uint32_t failures_ = 0;
-  /// How often it has opened in a row.
+  /// How many times the circuit has opened in a row.
   std::uint32_t opened_ = 0;
   Time open_until_{};
   bool trial_ = false;
 };
 
-/// As the metrics and the admin API name it: "half-open".
+/// The name for metrics and the admin API, such as "half-open".
 std::string_view name(Circuit::State state);
 
 }  // namespace onceproxy::delivery

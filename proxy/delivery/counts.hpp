@@ -1,5 +1,5 @@
-// Counts: what the metrics show of a listener beside what the ledger knows of it.
-// Thread-safe: written by the engine's loop, read by scrapes.
+// Counts: the figures of one listener for the metrics that the ledger does not have. Thread-safe:
+// written by the engine's loop, read by scrapes.
 #pragma once
 
 #include <atomic>
@@ -10,18 +10,18 @@
 namespace onceproxy::delivery {
 
 struct Counts {
-  /// Attempts, by how they ended.
+  /// Attempts, counted by their result.
   std::atomic<std::uint64_t> notified = 0;
   std::atomic<std::uint64_t> failed = 0;
   std::atomic<std::uint64_t> dead = 0;
-  /// Attempts that this process began, and whose end it could not note before it ended.
+  /// Attempts whose result this process could not write to the ledger.
   std::atomic<std::uint64_t> unrecorded = 0;
   std::atomic<std::uint64_t> in_flight = 0;
-  /// To the listener itself, idle ones too; up to a tick old.
+  /// Connections to the listener, including idle ones; updated at each tick.
   std::atomic<std::uint64_t> connections = 0;
   std::atomic<Circuit::State> circuit = Circuit::State::closed;
   std::atomic<std::uint64_t> circuit_opened = 0;
-  /// Of the configuration in force.
+  /// Whether the active configuration names the listener.
   std::atomic<bool> configured = false;
 };
 

@@ -14,11 +14,11 @@ namespace onceproxy::delivery {
 
 namespace {
 
-/// As in the data port: how long what is pending may take to end by itself once its time is over,
-/// before the sockets are closed.
+/// How long attempts that were told to end may take to end, as on the data port, before their
+/// sockets are closed.
 constexpr std::chrono::milliseconds polite_time{500};
 constexpr std::chrono::seconds abort_time{5};
-/// The loop answers a task in far less.
+/// The loop runs a posted task in far less time.
 constexpr std::chrono::seconds adopt_time{5};
 
 }  // namespace
@@ -54,7 +54,7 @@ Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const Lis
     if (name == policies::upstream_listener) continue;
     const auto known = addresses_.find(name);
     const http::Endpoint endpoint = endpoint_of(listener.address);
-    // An address that stays keeps its connections, and what is known of its name.
+    // An unchanged address keeps its connections and its resolved names.
     next.addresses[name] = known != addresses_.end() && known->second->place().endpoint == endpoint
                                ? known->second
                                : std::make_shared<http::UpstreamAddress>(
@@ -62,7 +62,7 @@ Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const Lis
   }
   const http::Endpoint& upstream = options.upstream.endpoint;
   http::Options to_upstream = options;
-  // A connection that is kept here is one that a worker waits for in vain.
+  // A worker that waits for a connection could not close one that is kept here.
   to_upstream.upstream.keepalive_timeout = std::chrono::milliseconds(0);
   next.upstream = std::make_shared<const http::Setup>(http::Setup{
       std::move(to_upstream), std::move(rules),
@@ -115,7 +115,7 @@ Line& Engine::line(const std::string& name) {
     counts = kept;
   }
   found = std::make_unique<Line>(parts_, name, std::move(counts));
-  // Of a listener that the configuration does not name: what it has pending ends as removed.
+  // The configuration does not name this listener: its pending deliveries end as removed.
   found->leave();
   parts_.budget.set_listeners(lines_.size());
   return *found;
@@ -125,7 +125,7 @@ void Engine::start() {
   parts_.ledger.watch(this);
   for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name);
   running_ = true;
-  // Signals are for the main thread.
+  // The main thread handles signals.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -171,7 +171,7 @@ void Engine::stop_when_drained() {
   if (!parts_.draining || parts_.outcomes.busy()) return;
   bool quiet = true;
   for (const auto& [name, each] : lines_) {
-    // Those that were cut off give their turns back when their upstream has noticed, or now.
+    // Aborted attempts return their turns when the upstream has noticed, or now.
     if (each->in_flight() == 0) each->stop_abandoned();
     quiet = quiet && each->quiet();
   }

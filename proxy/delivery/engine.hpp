@@ -1,10 +1,11 @@
-// Engine: delivers what the ledger holds to the listeners, on a thread and an event loop of its
-// own. It keeps one line a listener, reads what is pending in pages, and tells those who wait for
-// an acknowledgement. At a start it finds again what an earlier process has left.
+// Engine: delivers the pending events of the ledger to their listeners, on its own thread and event
+// loop. It has one Line for each listener, reads pending deliveries in pages, and answers the
+// clients that wait for listeners. After a start it continues the deliveries of the previous
+// process.
 //
-// It stores nothing itself, and decides nothing about requests.
-// Thread-safety: configure(), start(), drain() and the destructor belong to one thread at a time;
-// wait() and listeners() may be called from any.
+// It does not store events, and it makes no decisions about requests. Thread-safety: configure(),
+// start(), drain() and the destructor must be called by one thread at a time; wait() and
+// listeners() may be called from any thread.
 #pragma once
 
 #include <chrono>
@@ -36,28 +37,30 @@
 namespace onceproxy::delivery {
 
 struct EngineOptions {
-  /// Attempts under way in all; each listener always has a share.
+  /// The largest number of attempts under way in total. Each listener has a reserved share.
   std::size_t concurrency_max = 1'024;
-  /// Of the payloads that are kept for listeners which are about to get them.
+  /// The largest size of all cached payloads of events that are about to be delivered.
   std::size_t cached_bytes = std::size_t{16} << 20;
-  /// Of new events that the engine has not come by yet. More are found in the ledger.
+  /// The largest number of new events that the engine keeps in memory until it processes them.
+  /// Further events are read from the ledger.
   std::size_t told_max = 4'096;
 };
 
 class Engine final : public gate::Acknowledger, private store::LedgerWatch {
  public:
-  /// All must outlive it. `store` has a ledger. No `tracer`: nothing is traced.
+  /// All arguments must outlive the engine. `store` must have a ledger. Without `tracer` nothing is
+  /// traced.
   Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
          telemetry::Metrics& metrics, telemetry::Tracer* tracer = nullptr);
-  /// Drains first, without patience.
+  /// Drains first, without waiting for attempts under way.
   ~Engine();
 
-  /// What `to: upstream` shares with the requests that are forwarded; outlives this. Before the
-  /// first configure().
+  /// What `to: upstream` shares with forwarded requests. It must outlive the engine. Call this
+  /// before the first configure().
   void share(const http::UpstreamShare& upstream) { upstream_.emplace(upstream); }
 
-  /// Makes ready what the rules say of deliveries. Throws, with a message for an operator, where an
-  /// address or a key file cannot be used; nothing has changed then.
+  /// Prepares the deliveries of a configuration without activating it. Throws an exception with a
+  /// message for the operator if an address or a key file cannot be used.
   struct Next {
     std::shared_ptr<const Plan> plan;
     std::map<std::string, std::shared_ptr<http::UpstreamAddress>, std::less<>> addresses;
@@ -65,36 +68,36 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   };
   Next prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
                const http::Options& options);
-  /// When it returns, events of that configuration find their listeners. A listener that is not in
-  /// it any more gets nothing that is not under way already.
+  /// Activates a configuration. When it returns, new events of that configuration find their
+  /// listeners. For a listener that is no longer configured only attempts under way continue.
   void configure(Next next);
 
   void start();
-  /// Begins nothing any more, lets what is under way end, waits no longer than `patience`, then
-  /// cuts off the rest, which is left as if it had not begun. True: nothing was cut off.
-  /// Idempotent.
+  /// Begins no more attempts and waits for those under way, at most for `patience`. Then it aborts
+  /// the remaining attempts; their deliveries stay pending as if the attempts had not begun.
+  /// Returns true if no attempt was aborted. Idempotent.
   bool drain(std::chrono::milliseconds patience);
-  /// Who waits for an acknowledgement, or will, is answered at once.
+  /// All clients that wait for listeners, now or later, are answered at once.
   void end_waits();
 
   bool wait(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
             store::Call<gate::Acknowledged>& call) override;
 
-  /// Something of a listener's may be pending, or may not be any more, without the ledger telling.
-  /// From any thread.
+  /// Tells the engine to read the pending deliveries of a listener again, because they may have
+  /// changed without a notification of the ledger. May be called from any thread.
   void look_again(const std::string& listener) { redriven({0, listener}); }
 
-  /// Every listener of this process's life.
+  /// All listeners since the start of the process.
   std::vector<std::pair<std::string, std::shared_ptr<const Counts>>> listeners() const;
-  /// When its loop last came by.
+  /// The time of the loop's last tick.
   std::chrono::steady_clock::time_point ticked() const { return ticked_.load(); }
 
  private:
-  /// What other threads bring.
+  /// Notifications from other threads.
   struct Told {
     std::vector<std::pair<std::shared_ptr<const store::Event>, std::vector<std::string>>> stored;
     std::vector<std::string> redriven;
-    /// There was more than is kept here.
+    /// There were more events than `told_max`.
     bool lost = false;
   };
   struct Asked {
@@ -123,13 +126,13 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   io::Waker told_waker_;
   LineParts parts_;
   std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_;
-  /// Those of the configuration in force, on the thread that configures.
+  /// The addresses in the active configuration; used on the thread that calls configure().
   std::map<std::string, std::shared_ptr<http::UpstreamAddress>, std::less<>> addresses_;
 
   std::mutex told_mutex_;
   Told told_;
   std::vector<Asked> asked_;
-  /// Those who ask are answered at once from then on.
+  /// From then on waiting clients are answered at once.
   bool stopped_ = false;
 
   mutable std::mutex counts_mutex_;

@@ -1,6 +1,6 @@
-// EventCache: the events that were delivered last, so that the listeners of one event read it from
-// the disk once, or not at all. Bounded in bytes; who uses an event keeps it beyond that.
-// Not thread-safe: one event loop.
+// EventCache: the events that were delivered last. The listeners of one event then read it from the
+// disk at most once. The size is limited in bytes; an event that is in use stays alive beyond the
+// limit. Not thread-safe: used on one event loop.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ class EventCache {
     bytes_ += bytes;
     while (bytes_ > bytes_max_) drop_oldest();
   }
-  /// nullptr: it is not here.
+  /// Returns nullptr if the event is not in the cache.
   std::shared_ptr<const store::Event> get(store::EventNumber number) const {
     const auto found = events_.find(number);
     return found == events_.end() ? nullptr : found->second;

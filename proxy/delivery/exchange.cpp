@@ -11,7 +11,7 @@ namespace {
 
 using State = http::BodyReader::State;
 
-/// So long after its last byte, a request counts as having reached whoever reads at all.
+/// How long after its last byte a request counts as received by a listener that still reads.
 constexpr std::chrono::milliseconds on_its_way_max{1'000};
 
 }  // namespace
@@ -87,7 +87,7 @@ io::Task<void> Exchange::read_body() {
     if (piece.state == State::end) break;
     bytes += piece.data.size();
     body_ += piece.data.substr(0, terms_.body_bytes_kept - body_.size());
-    // What the status says is not changed by the rest.
+    // The rest of the body would not change the result.
     if (bytes > terms_.body_bytes_max) {
       call_.keep_head();
       status_ = call_.head.status;

@@ -1,6 +1,6 @@
-// Exchange: one attempt as HTTP: the request to the listener and its whole answer, within one time
-// from connecting to the answer's end. It judges nothing.
-// Not thread-safe: one event loop.
+// Exchange: the HTTP part of one attempt. It sends the request to the listener and reads the whole
+// answer, with one timeout from connecting to the end of the answer. It does not interpret the
+// answer. Not thread-safe: used on one event loop.
 #pragma once
 
 #include <chrono>
@@ -24,34 +24,35 @@ class Exchange {
  public:
   struct Terms {
     std::chrono::milliseconds timeout{10'000};
-    /// So much of an answer's body is kept. One that is longer than `body_bytes_max` is not read to
-    /// its end, and its connection is closed.
+    /// How many bytes of the answer's body are kept. If the body is longer than `body_bytes_max`,
+    /// the rest is not read, and the connection is closed.
     std::size_t body_bytes_kept = 0;
     std::size_t body_bytes_max = std::size_t{1} << 20;
   };
 
-  /// `pool` and `setup` must stay; as in UpstreamCall.
+  /// `pool` and `setup` must outlive the exchange, as for UpstreamCall.
   Exchange(io::EventLoop& loop, http::UpstreamPool& pool,
            const std::shared_ptr<const http::Setup>& setup, std::string_view method,
            io::Slots* turns, const Terms& terms)
       : loop_(loop), terms_(terms), call_(pool, setup, method, turns) {}
 
-  /// Sends and reads; `parts` must stay until it has ended. `sent` is called, perhaps several
-  /// times, when the answer is there or a second after the last byte was written.
+  /// Sends the request and reads the answer. `parts` must stay valid until the task has ended.
+  /// `sent` is called when the answer has arrived, or one second after the last byte was written;
+  /// it may be called more than once.
   io::Task<void> run(io::Stream::Parts parts, std::function<void()> sent);
 
-  /// Not a byte of the request reached the listener.
+  /// No byte of the request was sent.
   bool not_sent() const { return not_sent_; }
-  /// Nobody had a turn or a connection to give.
+  /// There was no free turn or connection.
   bool busy() const { return busy_; }
-  /// The status of the whole answer; 0: there was none.
+  /// The status of a complete answer; 0 if there was none.
   int status() const { return status_; }
-  /// Why there was none, as a sentence.
+  /// The reason why there was no answer, as a sentence.
   const std::string& error() const { return error_; }
-  /// Of the answer, and its body's beginning.
+  /// The head of the answer, and the beginning of its body.
   const http::ResponseHead& head() const { return call_.head; }
   std::string_view body() const { return body_; }
-  /// All of the body is in body().
+  /// Whether body() contains the whole body.
   bool body_whole() const { return body_whole_; }
 
  private:
@@ -74,7 +75,7 @@ class Exchange {
   std::string body_;
   bool body_whole_ = false;
   std::function<void()> sent_;
-  /// Until a second after the last byte was written.
+  /// Runs until one second after the last byte was written.
   std::optional<io::LoopTimer> on_its_way_;
 };
 

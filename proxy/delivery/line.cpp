@@ -12,11 +12,11 @@ namespace {
 using std::chrono::milliseconds;
 using telemetry::LogLevel;
 
-/// Pages that are read in one go, so that a long backlog does not hold up the other listeners.
+/// The number of pages that are read at once. A long backlog must not delay other listeners.
 constexpr int pages_at_once = 4;
-/// Deliveries of a listener that is gone end at once; so many at a time.
+/// The number of deliveries of a removed listener that end at once.
 constexpr std::size_t removals_at_once = 16;
-/// Until an attempt that ended by an exception is made again.
+/// The wait after an attempt that ended with an exception.
 constexpr milliseconds ask_again_after{1'000};
 
 }  // namespace
@@ -67,7 +67,8 @@ void Line::close_connections() {
   if (channel_) channel_->pool().close_all();
 }
 
-/// Due times that have passed are alike, so that what waited goes in the order of its numbers.
+/// Due times in the past count as equal, so that waiting rows are taken in the order of their
+/// numbers.
 Queue::Time Line::due_at(store::WallTime due, Queue::Time now) const {
   const auto left = due - parts_.clock.now();
   return left.count() <= 0 ? Queue::Time() : now + left;
@@ -79,12 +80,12 @@ void Line::read_pages(Queue::Time now) {
     if (wanted == 0) return;
     const auto read = parts_.ledger.pending(name_, queue_.after(), wanted);
     const auto* const found = std::get_if<store::PendingPage>(&read);
-    // It was logged where it failed. The next tick asks again.
+    // The error was logged where it occurred. The next tick tries again.
     if (found == nullptr) return;
     std::vector<Queue::Row> rows;
     rows.reserve(found->items.size());
     for (const store::PendingDelivery& item : found->items) {
-      // Of a listener that is gone, everything is to end, whenever it was to go again.
+      // All deliveries of a removed listener end now, regardless of their due times.
       const Queue::Time due = channel_in_plan_ ? due_at(item.due, now) : Queue::Time();
       rows.push_back({item.event, due, item.attempts, item.entity, channel_in_plan_ && item.held});
     }

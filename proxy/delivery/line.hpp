@@ -1,8 +1,8 @@
-// Line: one listener's deliveries: its queue, how many may go at once and how fast, its circuit,
-// and the attempts themselves. Lines know nothing of each other, so none delays another; what they
-// share is the budget of attempts in all, of which each has a share of its own.
+// Line: the deliveries to one listener: their queue, the limits of concurrency and rate, the
+// circuit, and the attempts themselves. Lines do not depend on each other, so one does not delay
+// another. They share the budget of attempts, in which each has a reserved share.
 //
-// Not thread-safe: the engine's loop.
+// Not thread-safe: used on the engine's loop.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ namespace onceproxy::delivery {
 
 class Line;
 
-/// What the lines of an engine share; outlives them.
+/// Shared by the lines of an engine; must outlive them.
 struct LineParts {
   Channel::Parts channel;
   store::Ledger& ledger;
@@ -39,17 +39,17 @@ struct LineParts {
   EventCache events;
   Budget budget;
   Outcomes outcomes;
-  /// nullptr: nothing is traced.
+  /// nullptr if tracing is off.
   std::unique_ptr<telemetry::Tracer::Recorder> recorder;
-  /// What was given up.
+  /// Entries of the audit log for deliveries that were given up.
   store::AuditPad audit;
-  /// In force; looked at as each attempt begins.
+  /// The active configuration; read when an attempt begins.
   std::shared_ptr<const Plan> plan;
-  /// Those that could go on if the budget had room, in order.
+  /// The lines that could begin an attempt if the budget allowed it, in order.
   std::deque<Line*> starved;
-  /// No attempt begins any more.
+  /// If true, no more attempts begin.
   bool draining = false;
-  /// Attempts under way are cut off, and left unrecorded.
+  /// If true, attempts under way are aborted, and their results are not recorded.
   bool aborting = false;
 };
 
@@ -59,28 +59,28 @@ class Line final : io::EventLoop::Deferred {
 
   const std::string& name() const { return name_; }
 
-  /// The configuration names it. `address`: null for the upstream's, which `share` and `setup` are
-  /// of.
+  /// The configuration names this listener. `address` is nullptr for the upstream; in this case
+  /// `share` and `setup` are the upstream's.
   void follow(const policies::Listener& listener, std::shared_ptr<http::UpstreamAddress> address,
               const http::UpstreamShare* share, std::shared_ptr<const http::Setup> setup);
-  /// It does not any more: what is pending ends as removed.
+  /// The configuration no longer names this listener: its pending deliveries end as removed.
   void leave();
 
   void add_new(const store::Event& event);
-  /// Something is pending whose number may have been read already, or was not told.
+  /// A delivery may be pending that the queue has already passed or was not told about.
   void look_again();
 
-  /// Begins what may begin now.
+  /// Begins all deliveries that may begin now.
   void pump();
-  /// The same, once the events at hand are dealt with.
+  /// Calls pump() when the current events of the loop have been handled.
   void pump_later() { parts_.channel.loop.defer(*this); }
 
   bool idle() const { return quiet() && queue_.idle() && !channel_in_plan_; }
-  /// Nothing of it is under way, nor kept for a request that nobody waits for any more.
+  /// No attempt is under way, and no turn is held for an abandoned request.
   bool quiet() const {
     return in_flight_ == 0 && (channel_ == nullptr || channel_->pool().abandoned() == 0);
   }
-  /// What nobody waits for any more ends, a little later.
+  /// Ends abandoned requests, a little later.
   void stop_abandoned() {
     if (channel_) channel_->pool().stop_abandoned();
   }
@@ -88,11 +88,11 @@ class Line final : io::EventLoop::Deferred {
   void close_connections();
 
  private:
-  /// What becomes of a row that was taken.
+  /// What happens to a row after its attempt.
   struct Fate {
-    /// It will not go again.
+    /// The delivery has ended.
     bool over = true;
-    /// It waits for an operator.
+    /// The delivery waits for an operator.
     bool parked = false;
     Queue::Time due{};
     std::uint32_t attempts = 0;
@@ -123,9 +123,9 @@ class Line final : io::EventLoop::Deferred {
   Queue queue_;
   Circuit circuit_;
   Pace pace_;
-  /// The listener asked to be left alone until then.
+  /// Until this time no delivery begins, because the listener has sent Retry-After.
   Queue::Time paused_until_{};
-  /// Attempts keep the one that they began with.
+  /// An attempt keeps the channel with which it began.
   std::shared_ptr<Channel> channel_;
   bool channel_in_plan_ = false;
   std::size_t concurrency_max_ = 1;

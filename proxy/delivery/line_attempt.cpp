@@ -1,4 +1,4 @@
-// One attempt of a delivery: claimed, sent, judged and written down.
+// One attempt of a delivery: it is claimed, sent, interpreted and recorded.
 #include <algorithm>
 #include <utility>
 
@@ -18,10 +18,10 @@ using std::chrono::milliseconds;
 using store::DeliveryState;
 using telemetry::LogLevel;
 
-/// Until the store is asked again where it could not say, or somebody else has the delivery.
+/// The wait before the store is asked again, if it was unavailable or the delivery was taken.
 constexpr milliseconds ask_again_after{1'000};
 constexpr milliseconds taken_again_after{100};
-/// A listener that asks for more is asked again after that, by one delivery.
+/// The longest pause for a Retry-After. After it one delivery is tried.
 constexpr std::chrono::hours pause_max{1};
 
 std::string_view value_of(const http::ResponseHead& head, std::string_view name) {
@@ -73,7 +73,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
         co_await end(std::move(*attempt), how, "its payload is not kept any more", row.attempts);
     co_return fate;
   }
-  // The plan may be another one when this has ended.
+  // The active plan may change before this has ended.
   const std::shared_ptr<const Plan> plan = parts_.plan;
   const Route* const route = plan->route(event->policy, name_);
   if (route == nullptr || !channel_) {
@@ -102,7 +102,7 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
       {to_upstream, channel->authority(), now, route.keys.get(), trace.traceparent()}, head);
   Exchange::Terms terms{listener.timeout};
   if (to_upstream) {
-    // Each of these ends an attempt by itself, as it ends a forward.
+    // These three timeouts also end an attempt one by one, as they end a forward.
     const http::UpstreamOptions& upstream = channel->setup()->options.upstream;
     terms.timeout = upstream.connect_timeout + upstream.response_timeout + upstream.idle_timeout;
     terms.body_bytes_kept = route.policy->replay.body_bytes_max;
@@ -118,7 +118,8 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
     const io::Stream::Parts parts{head, event->body};
     co_await exchange.run(parts, std::move(sent));
     if (parts_.aborting && exchange.status() == 0) {
-      // Nobody knows what became of it: it is as it was, and goes again after the next start.
+      // The result is not recorded, so the delivery is pending as before, and is attempted again
+      // after the next start.
       if (!exchange.not_sent()) ++counts_->unrecorded;
       co_return Fate{false, false, Queue::Time::max(), number - 1};
     }
@@ -130,7 +131,7 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   co_return fate;
 }
 
-/// The audit log tells what will not be delivered; the ledger tells the rest.
+/// The audit log records only deliveries that were given up; the ledger has all others.
 void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how,
                          std::string_view error) {
   if (how.state != DeliveryState::dead && how.state != DeliveryState::removed) return;
@@ -183,7 +184,7 @@ milliseconds Line::delay_after(const Exchange& exchange, const Route& route, std
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
   const auto asked = retry_after(value_of(exchange.head(), "retry-after"), now);
   if (!asked) return wait;
-  // Both statuses speak of the listener, not of this event.
+  // Both statuses describe the listener and not this event.
   if (exchange.status() == 429 || exchange.status() == 503) {
     const auto until = parts_.channel.loop.now() +
                        std::min<std::chrono::seconds>(*asked, std::chrono::seconds(pause_max));
@@ -192,7 +193,7 @@ milliseconds Line::delay_after(const Exchange& exchange, const Route& route, std
   return std::max<milliseconds>(wait, *asked);
 }
 
-/// What the attempt came to. `how.error` is not set; `error` is what it is to be.
+/// Computes the result of the attempt. `how.error` is not set here; `error` is its text.
 void Line::judge(const Exchange& exchange, const Route& route, std::uint32_t number,
                  store::AttemptEnd& how, std::string& error) {
   const policies::Policy& policy = *route.policy;
@@ -263,7 +264,8 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
   io::Finished<store::Settled> finished{call, parts_.ledger.end(std::move(attempt), how, call)};
   const store::Settled settled = co_await finished;
   if (settled == store::Settled::refused) {
-    // An operator changed it meanwhile, which an attempt under way does not allow.
+    // An operator has changed the delivery meanwhile. This cannot happen while an attempt is under
+    // way.
     telemetry::log(
         LogLevel::error, "the end of a delivery was refused",
         {{"listener", std::string_view(name_)}, {"event", static_cast<std::int64_t>(key.event)}});

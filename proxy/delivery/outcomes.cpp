@@ -50,7 +50,7 @@ bool Outcomes::all_ended(const Wait& wait) {
                              [](const auto& each) { return store::is_ended(each.second.state); });
 }
 
-/// As many were notified as are waited for.
+/// Whether enough deliveries have succeeded.
 bool Outcomes::reached(const Wait& wait) {
   const auto notified = std::ranges::count_if(wait.listeners, [](const auto& each) {
     return each.second.state == DeliveryState::notified;
@@ -111,7 +111,8 @@ void Outcomes::tick(Time now) {
   }
 }
 
-/// The duplicates of the request get the same from now on, if that can be stored.
+/// Answers the client, and stores the answer if possible, so that duplicates of the request get the
+/// same one.
 io::Task<void> Outcomes::answer(Wait wait) {
   ++writing_;
   store::StoredAnswer said = outcome_answer(wait.fingerprint, reached(wait), wait.listeners);

@@ -1,8 +1,8 @@
-// Outcomes: those who wait until the listeners of an event have answered, for policies that
-// acknowledge when all or some were notified. What they wait for is told as each delivery ends;
-// what had ended before is read from the ledger.
+// Outcomes: the clients that wait until the listeners of an event have answered, for policies with
+// `acknowledge: all` or `first`. The lines report each delivery that ends; earlier results are read
+// from the ledger.
 //
-// Not thread-safe: the engine's loop.
+// Not thread-safe: used on the engine's loop.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 
 namespace onceproxy::delivery {
 
-/// What became of a delivery so far.
+/// The state of a delivery.
 struct DeliveryNote {
   store::DeliveryState state = store::DeliveryState::pending;
   std::uint32_t attempts = 0;
@@ -28,7 +28,8 @@ struct DeliveryNote {
   std::string error;
 };
 
-/// The answer that names each listener's state. `reached`: what was waited for has happened.
+/// The answer with the state of each listener. `reached`: whether the condition of `acknowledge`
+/// was met.
 store::StoredAnswer outcome_answer(const store::Fingerprint& event, bool reached,
                                    const std::map<std::string, DeliveryNote>& listeners);
 
@@ -38,17 +39,17 @@ class Outcomes {
 
   Outcomes(store::Ledger& ledger, store::Loop& home) : ledger_(ledger), home_(home) {}
 
-  /// `call` is answered, on its own loop, when the newest event of `fingerprint` is where `how`
-  /// wants it, or the time is over.
+  /// Answers `call`, on its own loop, when the condition `how` is met for the newest event of
+  /// `fingerprint`, or when its timeout has passed.
   void add(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
            store::Call<gate::Acknowledged>& call, Time now);
   void note(const store::DeliveryKey& key, const DeliveryNote& note);
-  /// Ends those whose time is over.
+  /// Answers the calls whose timeout has passed.
   void tick(Time now);
-  /// Ends all as if their time were over.
+  /// Answers all calls as if their timeouts had passed.
   void end_all() { tick(Time::max()); }
   std::size_t waiting() const { return waits_.size(); }
-  /// Answers are being written to the ledger.
+  /// Whether answers are being written to the ledger.
   bool busy() const { return writing_ > 0; }
 
  private:

@@ -1,6 +1,5 @@
-// Pace: how many deliveries a listener may get in a time. A token bucket that holds `limit` tokens
-// and fills up evenly, by GCRA. In memory only: after a restart the bucket is full.
-// Pure: time is passed in. Not thread-safe.
+// Pace: the rate limit of a listener, as a token bucket (GCRA) with `limit` tokens. It is kept in
+// memory only: after a restart the bucket is full. Pure: time is passed in. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -25,12 +24,12 @@ class Pace {
   /// Tokens that were taken stay taken.
   void set(Rate rate) { rate_ = rate; }
 
-  /// From when a delivery may begin; at or before `now`: at once.
+  /// When a delivery may begin. If the time is not after `now`, it may begin at once.
   Time next(Time now) const {
     if (rate_.limit == 0) return now;
     return arrival_ - interval() * (rate_.limit - 1);
   }
-  /// A delivery begins: next() allowed it.
+  /// Takes a token for a delivery that begins. Call it only when next() has allowed this.
   void take(Time now) {
     if (rate_.limit == 0) return;
     if (arrival_ < now) arrival_ = now;

@@ -8,7 +8,7 @@ namespace onceproxy::delivery {
 
 namespace {
 
-/// More than any number of keys takes.
+/// Larger than any file of keys.
 constexpr std::size_t key_file_bytes_max = 64 * 1024;
 
 std::shared_ptr<const SigningKeys> read_keys(const std::string& path) {

@@ -1,6 +1,6 @@
-// Plan: where each policy's events go, as one configuration says. A reload, or a listeners_file
-// that changes, makes another one; deliveries look at the one in force as each attempt begins.
-// Thread-safe: immutable and shared.
+// Plan: the listeners of each policy in one configuration. A reload or a changed listeners_file
+// creates a new plan. An attempt uses the plan that is active when it begins. Thread-safe:
+// immutable and shared.
 #pragma once
 
 #include <map>
@@ -17,29 +17,29 @@
 
 namespace onceproxy::delivery {
 
-/// By the name of the policy: what its listeners_file says.
+/// The content of the listeners_file of each policy, by the policy's name.
 using ListenerLists =
     std::map<std::string, std::shared_ptr<const policies::ListenerList>, std::less<>>;
 
-/// How the events of one policy go to one listener.
+/// How events of one policy are sent to one listener.
 struct Route {
   const policies::Policy* policy = nullptr;
-  /// Of `list`.
+  /// Points into `list`.
   const policies::Listener* listener = nullptr;
   std::shared_ptr<const SigningKeys> keys;
 };
 
 class Plan {
  public:
-  /// `lists`: of the policies that are in it, in place of what the rules know. Throws
-  /// std::runtime_error, with a message for an operator, where a key file cannot be used.
+  /// `lists`: replaces the listeners in the rules for the policies that it contains. Throws
+  /// std::runtime_error, with a message for the operator, if a key file cannot be used.
   explicit Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists = {});
 
-  /// nullptr: this configuration sends no events of that policy to that listener.
+  /// Returns nullptr if this configuration sends no events of that policy to that listener.
   const Route* route(std::string_view policy, std::string_view listener) const;
 
-  /// One entry a listener, however many policies name it: what is the listener's own (address,
-  /// concurrency, rate) is the same in all of them.
+  /// One entry for each listener. The values that belong to the listener (address, concurrency,
+  /// rate) are the same in all policies.
   const std::map<std::string, policies::Listener, std::less<>>& listeners() const {
     return listeners_;
   }
@@ -49,7 +49,7 @@ class Plan {
   void add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list);
 
   const std::shared_ptr<const gate::Rules> rules_;
-  /// Keeps what the routes point to.
+  /// Keeps the lists alive to which the routes point.
   std::vector<std::shared_ptr<const policies::ListenerList>> lists_;
   std::map<std::pair<std::string, std::string>, Route, std::less<>> routes_;
   std::map<std::string, policies::Listener, std::less<>> listeners_;

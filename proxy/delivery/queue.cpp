@@ -8,7 +8,7 @@ namespace onceproxy::delivery {
 using store::EventNumber;
 
 void Queue::skip(const Row& row) {
-  // One that waits behind another is read again when that has ended.
+  // A row that waits behind another one is read again when that one has ended.
   if (ready_.erase({row.due, row.event}) > 0) {
     let_go_due_ = let_go_due_ ? std::min(*let_go_due_, row.due) : row.due;
   }
@@ -22,7 +22,7 @@ void Queue::add(const Row& row) {
   if (rows_.contains(row.event)) return;
   if (row.entity) {
     const auto known = entities_.find(*row.entity);
-    // Behind one that is not held: it must not overtake.
+    // It comes after a row that is not in memory and must not be sent first.
     if (known != entities_.end() && known->second.skipped) return;
   }
   if (row.parked) {
@@ -50,10 +50,10 @@ void Queue::add_page(std::span<const Row> rows, bool more) {
 }
 
 void Queue::add_new(const Row& row) {
-  // It is found when all before it was read.
+  // It will be read when all rows before it have been read.
   if (!caught_up_) return;
   if (row.event <= after_) {
-    // Read already, or made known later than one behind it.
+    // It has been read already, or it was reported after a row with a larger number.
     if (!rows_.contains(row.event)) reread_wanted_ = true;
     return;
   }
@@ -83,9 +83,9 @@ bool Queue::may_look(Time now) {
   return true;
 }
 
-/// True: reading begins anew.
+/// Returns true if reading begins again from the start.
 bool Queue::begin_reread(Time now) {
-  // While there is more to read, that goes first, unless no more entities can be remembered.
+  // Unread rows are read first, unless no more entities can be remembered.
   const bool read_all = caught_up_ || skipped_ >= limits_.skipped_max;
   const bool due = let_go_due_ && *let_go_due_ <= now && read_all;
   if (!reread_wanted_ && !due) return false;
@@ -103,8 +103,8 @@ bool Queue::begin_reread(Time now) {
   return true;
 }
 
-/// Makes room where nothing that is held can go now: first of what waits behind others, then of
-/// what is due last. What is under way stays, and half of the room is enough.
+/// Makes room if no row in memory may be taken now. Rows that wait behind others are removed first,
+/// then rows that are due last. Rows under way stay, and half of the room is enough.
 void Queue::let_go() {
   std::vector<std::pair<Time, EventNumber>> candidates;
   for (auto it = rows_.rbegin(); it != rows_.rend(); ++it) {
@@ -114,17 +114,17 @@ void Queue::let_go() {
     candidates.emplace_back(waits ? Time::max() : held.row.due, held.row.event);
   }
   std::ranges::sort(candidates, std::greater<>());
-  // So that rows of one entity go from the last to the first.
+  // So rows of one entity are removed from the last to the first.
   for (const auto& [due, event] : candidates) {
     if (rows_.size() <= limits_.rows_max / 4 || skipped_ >= limits_.skipped_max) break;
     const auto found = rows_.find(event);
-    // A row takes those behind it along.
+    // Removing a row also removes the later rows of its entity.
     if (found == rows_.end()) continue;
     release(found->second);
   }
 }
 
-/// Lets go of a row, and of those of its entity behind it.
+/// Removes a row and the later rows of its entity from memory.
 void Queue::release(const Held& held) {
   const Row row = held.row;
   skip(row);
@@ -189,7 +189,7 @@ void Queue::make_all_due() {
     ready.emplace(Time(), event);
   }
   for (auto& [event, held] : rows_) {
-    // One behind another becomes ready with the due time that it has.
+    // The next row of the entity becomes ready at its own due time.
     if (!held.taken) held.row.due = Time();
   }
   ready_ = std::move(ready);

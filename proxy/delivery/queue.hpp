@@ -1,13 +1,13 @@
-// Queue: a window on what a listener has pending. The ledger holds all of it, in the order of the
-// events' numbers; the queue holds a bounded number of rows and knows where to read on, so memory
-// stays flat however much is pending.
+// Queue: the next pending deliveries of one listener. The ledger has all pending deliveries in the
+// order of the events' numbers. The queue has a limited number of their rows in memory and
+// remembers where to continue reading, so its memory does not grow with the backlog.
 //
-// Of an entity's rows only the first may be taken, one at a time: that is what keeps their order.
-// Rows without an entity go beside any other. Where nothing that is held can go, rows are let go to
-// look further: their entities stay remembered, so that nothing overtakes, and what was let go is
-// read again once it may be due.
+// Only the first row of an entity may be taken, and only one at a time; this preserves the order.
+// Rows without an entity are independent. If no row in memory may be taken, rows are removed from
+// memory to read further ones. Their entities stay remembered, so that no later row of these
+// entities is taken first. The removed rows are read again when they may be due.
 //
-// It reads nothing itself, and knows no listener. Pure: time is passed in. Not thread-safe.
+// It does not read from the ledger itself. Pure: time is passed in. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -30,62 +30,63 @@ class Queue {
 
   struct Row {
     store::EventNumber event = 0;
-    /// May not be taken before.
+    /// The row may not be taken before this time.
     Time due{};
-    /// Those that have ended.
+    /// The number of attempts that have ended.
     std::uint32_t attempts = 0;
     std::optional<store::EntityKey> entity;
-    /// It waits for an operator: it is not held here, and its entity's later ones are not either.
+    /// The delivery waits for an operator. Neither this row nor later rows of its entity are kept
+    /// in memory.
     bool parked = false;
   };
 
   struct Limits {
     std::size_t rows_max = 512;
-    /// Entities that have rows which are not held.
+    /// The number of entities with rows that are not in memory.
     std::size_t skipped_max = 4'096;
-    /// Between two times that all is read anew.
+    /// The shortest time between two reads of the whole backlog.
     std::chrono::milliseconds reread_interval{1'000};
-    /// Between two pages that are read only to look past rows which cannot go: an entity with a
-    /// long backlog must not keep the disk busy.
+    /// The shortest time between two pages that are read only to skip rows that cannot be taken. An
+    /// entity with a long backlog must not keep the disk busy.
     std::chrono::milliseconds look_interval{10};
   };
 
   Queue() = default;
   explicit Queue(const Limits& limits) : limits_(limits) {}
 
-  /// How many rows are to be read, behind after(); 0: none now. May let rows go for that.
+  /// How many rows to read after after(); 0: none now. It may remove rows from memory for this.
   std::size_t wants(Time now);
   store::EventNumber after() const { return after_; }
-  /// What was read behind after(), in order. `more`: there are others behind these.
+  /// Adds rows that were read after after(), in order. `more`: whether there are further rows.
   void add_page(std::span<const Row> rows, bool more);
 
-  /// A row that was just made, with a number above all before it.
+  /// Adds a new row, whose number is larger than all earlier ones.
   void add_new(const Row& row);
-  /// A row was made pending again whose number may have been read already.
+  /// A row became pending again, and its number may already have been passed.
   void reread() { reread_wanted_ = true; }
-  /// Every row may go at once; those that are not held are read again.
+  /// All rows are due now; rows that are not in memory are read again.
   void make_all_due();
-  /// Rows may have been made that were not told of.
+  /// There may be new rows without a notification.
   void read_on() { caught_up_ = false; }
 
-  /// Whether take() has one.
+  /// Whether take() would return a row.
   bool ready(Time now) const { return !ready_.empty() && ready_.begin()->first <= now; }
-  /// The next row that may go, which is from now on under way.
+  /// Takes the next row that is due. It then counts as under way.
   std::optional<Row> take(Time now);
-  /// From when take() may have one; nothing: not before something else happens.
+  /// When take() may return a row; nothing if this needs another event first.
   std::optional<Time> next_due() const;
 
-  /// What was taken will not go again.
+  /// The delivery of a taken row has ended.
   void end(store::EventNumber event);
-  /// What was taken goes again at `due`.
+  /// A taken row is attempted again at `due`.
   void retry(store::EventNumber event, Time due, std::uint32_t attempts);
 
-  /// What was taken waits for an operator now; reread() looks whether that is over.
+  /// A taken row now waits for an operator; reread() checks whether this is over.
   void park(store::EventNumber event);
 
   std::size_t held() const { return rows_.size(); }
   std::size_t under_way() const { return under_way_; }
-  /// Nothing is held, and nothing is left to read.
+  /// No row is in memory, and none is left to read.
   bool idle() const { return rows_.empty() && caught_up_ && !reread_wanted_; }
 
  private:
@@ -96,13 +97,13 @@ class Queue {
   struct Entity {
     std::set<store::EventNumber> held;
     bool taken = false;
-    /// It has rows that are not held, behind those that are.
+    /// There are further rows of the entity that are not in memory.
     bool skipped = false;
   };
   using Ready = std::set<std::pair<Time, store::EventNumber>>;
 
   void add(const Row& row);
-  /// `row` may go as far as its entity is concerned.
+  /// `row` is the first of its entity and may be taken when it is due.
   void make_ready(const Row& row) { ready_.emplace(row.due, row.event); }
   void skip(const Row& row);
   bool may_look(Time now);
@@ -113,15 +114,16 @@ class Queue {
   Limits limits_;
   std::map<store::EventNumber, Held> rows_;
   std::unordered_map<store::EntityKey, Entity> entities_;
-  /// Rows that are first of their entity, or have none, and are not under way.
+  /// Rows that may be taken when they are due: they have no entity or are the first of it, and are
+  /// not under way.
   Ready ready_;
   std::size_t under_way_ = 0;
   std::size_t skipped_ = 0;
-  /// All up to here was read.
+  /// All rows up to this number have been read.
   store::EventNumber after_ = 0;
   bool caught_up_ = false;
   bool reread_wanted_ = false;
-  /// The earliest that a row which was let go is due.
+  /// When the first of the removed rows is due.
   std::optional<Time> let_go_due_;
   std::optional<Time> last_reread_;
   std::optional<Time> last_look_;

@@ -15,7 +15,7 @@ using http::Known;
 using policies::equals_ignoring_case;
 using policies::Field;
 
-/// Half of a fingerprint: with the event's number it names one event for good.
+/// Half of a fingerprint and the event's number together identify an event.
 constexpr std::size_t id_bytes = 16;
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
@@ -23,14 +23,14 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
       names, [&](std::string_view each) { return equals_ignoring_case(each, name); });
 }
 
-/// What speaks for the client and is no listener's business.
+/// Credentials of the client, which listeners do not get by default.
 bool is_credential(std::string_view name) {
   static constexpr std::array<std::string_view, 3> names{"authorization", "cookie",
                                                          "proxy-authorization"};
   return is_one_of(name, names);
 }
 
-/// What the delivery says for itself.
+/// Fields that the delivery sets itself.
 bool is_own(std::string_view name) {
   static constexpr std::array<std::string_view, 4> names{"idempotency-key", "webhook-id",
                                                          "webhook-timestamp", "webhook-signature"};
@@ -57,7 +57,7 @@ bool goes_on(std::string_view name, bool to_upstream, bool traced) {
   }
 }
 
-/// The first line of `lines`, which is taken off.
+/// Removes the first line from `lines` and returns it.
 Field take_line(std::string_view& lines) {
   const std::size_t end = std::min(lines.find("\r\n"), lines.size());
   const std::string_view line = lines.substr(0, end);
@@ -108,7 +108,7 @@ std::string webhook_id(const store::Event& event) {
 }
 
 std::string delivery_key(const store::Event& event, std::string_view listener) {
-  // A string of RFC 9651: the name of a listener has no character that would need an escape.
+  // A string as in RFC 9651. The name of a listener contains no character that needs an escape.
   return "\"" + webhook_id(event) + "." + std::string(listener) + "\"";
 }
 

@@ -1,6 +1,6 @@
-// The head of a delivery: the fields of the event's request that its listener may get, and those by
-// which it recognises a repeat and who sent it.
-// Pure; thread-safe.
+// The request head of a delivery. It contains the fields of the event's request that the listener
+// may get, and the fields by which the listener recognizes a repeat and the sender. Pure;
+// thread-safe.
 #pragma once
 
 #include <chrono>
@@ -14,29 +14,29 @@
 
 namespace onceproxy::delivery {
 
-/// What webhook-id says of an event: the same for all of its listeners and attempts, and of no
-/// other event.
+/// The value of webhook-id: it is the same for all listeners and attempts of an event, and
+/// different for every other event.
 std::string webhook_id(const store::Event& event);
 
-/// What Idempotency-Key says of a delivery: the same in each of its attempts.
+/// The value of Idempotency-Key: it is the same for all attempts of a delivery.
 std::string delivery_key(const store::Event& event, std::string_view listener);
 
 struct HeadTerms {
-  /// `to: upstream`: the service gets what it would have got as the request came, its own key and
-  /// credentials included, and the fields of a forward.
+  /// `to: upstream`: the service gets the same fields as with a forward, including the client's key
+  /// and credentials.
   bool to_upstream = false;
-  /// The Host that the listener is asked as.
+  /// The value of the Host field.
   std::string_view authority;
-  /// Of the attempt, in seconds since 1970.
+  /// The time of the attempt, in seconds since 1970.
   std::chrono::seconds now{0};
-  /// nullptr: nothing is signed.
+  /// nullptr if events are not signed.
   const SigningKeys* keys = nullptr;
-  /// Empty: the event's own, as it came.
+  /// If empty, the event's own traceparent is used unchanged.
   std::string_view traceparent = {};
 };
 
-/// Appends the head. Authorization and Cookie of the request are left out unless the listener names
-/// them.
+/// Appends the head to `out`. Authorization and Cookie of the request are left out unless the
+/// listener names them.
 void write_delivery_head(const store::Event& event, const policies::Listener& listener,
                          const HeadTerms& terms, std::string& out);
 

@@ -19,9 +19,9 @@ seconds bounded(seconds asked) {
   return std::clamp(asked, seconds(0), seconds(retry_after_max));
 }
 
-/// Seconds since 1970, of any of the three formats.
+/// Reads a date in any of the three formats, as seconds since 1970.
 std::optional<seconds> read_date(const std::string& text) {
-  // The program sets no locale, so the names are the English ones that the RFC asks for.
+  // The program does not set a locale, so the names are the English ones of the RFC.
   for (const char* const format :
        {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
     std::tm read{};
@@ -38,7 +38,7 @@ std::optional<seconds> retry_after(std::string_view value, seconds now) {
   if (is_number(value)) {
     std::int64_t count = 0;
     const auto read = std::from_chars(value.data(), value.data() + value.size(), count);
-    // More digits than an integer has: as long as it can be.
+    // There are more digits than an integer can hold, so the longest delay is used.
     return read.ec == std::errc() ? bounded(seconds(count)) : seconds(retry_after_max);
   }
   const std::optional<seconds> date = read_date(std::string(value));

@@ -8,11 +8,11 @@
 
 namespace onceproxy::delivery {
 
-/// No answer delays an attempt for longer, whatever it asks for.
+/// The longest delay that an answer can request.
 inline constexpr std::chrono::hours retry_after_max{24};
 
-/// How long the answer asks to be left alone; zero for a date that is past. Nothing: not a value
-/// of that field. `now`: the wall clock, in seconds since 1970.
+/// The delay that the answer requests; zero for a date in the past; nothing if the value is not
+/// valid. `now`: the wall clock, in seconds since 1970.
 std::optional<std::chrono::seconds> retry_after(std::string_view value, std::chrono::seconds now);
 
 }  // namespace onceproxy::delivery

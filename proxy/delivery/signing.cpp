@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view prefix = "whsec_";
 constexpr std::size_t key_bytes_min = 24;
 constexpr std::size_t key_bytes_max = 64;
-/// As many as anybody rotates through.
+/// The largest number of keys in a file; more than a rotation needs.
 constexpr std::size_t keys_max = 64;
 constexpr std::size_t digest_bytes = 32;
 
@@ -27,7 +27,7 @@ std::string_view trimmed(std::string_view line) {
 }
 
 void append_base64(const std::array<unsigned char, digest_bytes>& bytes, std::string& out) {
-  // Four characters for three bytes, and the terminator that OpenSSL writes.
+  // Base64 has four characters for three bytes, and OpenSSL adds a terminator.
   std::array<unsigned char, (digest_bytes + 2) / 3 * 4 + 1> text{};
   const int size = ::EVP_EncodeBlock(text.data(), bytes.data(), digest_bytes);
   out.append(text.begin(), text.begin() + size);

@@ -15,12 +15,12 @@ namespace onceproxy::delivery {
 
 class SigningKeys {
  public:
-  /// Reads the text of a key file: one key a line, "whsec_" and the base64 of 24 to 64 bytes. The
-  /// error is a sentence that does not repeat the text.
+  /// Reads the text of a key file: one key per line, each "whsec_" followed by the base64 of 24 to
+  /// 64 bytes. An error is a sentence that does not contain the keys.
   static tl::expected<SigningKeys, std::string> read(std::string_view text);
 
-  /// The value of webhook-signature; at most 64 keys make at most 3 KiB. Throws std::runtime_error
-  /// where the cryptographic library refuses to work at all.
+  /// Returns the value of webhook-signature. 64 keys, the maximum, make 3 KiB. Throws
+  /// std::runtime_error if the cryptographic library fails.
   std::string sign(std::string_view id, std::int64_t timestamp, std::string_view body) const;
 
  private:

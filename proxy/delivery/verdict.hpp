@@ -1,4 +1,5 @@
-// What an answer, or the lack of one, means for a delivery. Pure; thread-safe.
+// The result of an attempt that follows from an answer, or from a missing answer. Pure;
+// thread-safe.
 #pragma once
 
 #include "policies/outcome.hpp"
@@ -10,27 +11,29 @@ enum class Verdict {
   notified,  ///< done
   retry,     ///< again later, or dead when the attempts are used up
   dead,      ///< no further attempt will help
-  hold,      ///< nobody knows whether it happened, and only an operator may decide
+  hold,      ///< the outcome is unknown, and an operator must decide
 };
 
-/// Of a listener: 2xx is notified, 410 dead at once (the listener says that it is gone for good),
-/// all else is retried.
+/// For a listener: 2xx is notified, 410 is dead at once, because the listener says that it no
+/// longer exists, and all other statuses are retried.
 constexpr Verdict judge_listener(int status) {
   if (status >= 200 && status < 300) return Verdict::notified;
   return status == 410 ? Verdict::dead : Verdict::retry;
 }
 
-/// Whether an answer shows that the listener cannot take deliveries now: its circuit counts it.
+/// Whether the status shows that the listener cannot accept deliveries now. The circuit counts
+/// these answers.
 constexpr bool is_trouble(int status) {
   return status == 408 || status == 429 || status >= 500;
 }
 
-/// Of `to: upstream`: what the policy's `outcome` says. A status that completes is done, whatever
-/// it is: the service has decided. `holds`: outcome.unknown is hold.
+/// For `to: upstream`: interprets the result of the policy's `outcome`. An answer that completes
+/// the operation ends the delivery, also with an error status. `holds`: whether outcome.unknown is
+/// hold.
 Verdict judge_upstream(policies::Verdict verdict, bool holds);
 
-/// Sent, perhaps in part, and not answered. For a listener it is a retry always, since its key lets
-/// it recognise the repeat.
+/// The request was sent, at least in part, and there was no answer. A listener can recognize a
+/// repeat by its key, so the delivery is always retried.
 constexpr Verdict judge_unanswered(bool to_upstream, bool holds) {
   return to_upstream && holds ? Verdict::hold : Verdict::retry;
 }

@@ -18,12 +18,12 @@ using gate::Decision;
 using grpc::StatusCode;
 using store::NotKept;
 
-/// How long the store may take to settle before Envoy gives up.
+/// The longest time that the store may take to settle; Envoy's timeout is extended by it.
 constexpr std::chrono::milliseconds settle_max{30'000};
 
 constexpr std::string_view out_of_phase = "Envoy sent a message out of its phase.";
 
-/// Whoever holds the permit can settle nothing any more: the request is given up.
+/// When the lease has ended, the permit can no longer settle anything, so the request is given up.
 class LeaseCut final : public store::LeaseWatch {
  public:
   explicit LeaseCut(Talk& talk) : talk_(talk) {}
@@ -35,8 +35,8 @@ class LeaseCut final : public store::LeaseWatch {
   Talk& talk_;
 };
 
-/// A stream of events has no end to wait for, and what gRPC says stands in trailers, which no
-/// replay has.
+/// Whether the answer is not stored: an event stream has no end to wait for, and the gRPC status is
+/// in trailers, which are not replayed.
 bool endless(const http::ResponseHead& head) {
   for (const http::Field& field : head.fields) {
     if (!policies::equals_ignoring_case(field.name, "content-type")) continue;
@@ -96,7 +96,7 @@ Task<void> AnswerPhase::run() {
   }
 }
 
-/// What is kept with the operation, as it goes to the client.
+/// The answer that is stored with the operation, in the form in which the client gets it.
 gate::Answered AnswerPhase::answered(bool whole, NotKept why) {
   fields_.clear();
   if (head_.date < 0) fields_.push_back({"Date", parts_.date.text()});
@@ -125,7 +125,7 @@ Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
   co_return std::move(*settlement);
 }
 
-/// The answer's body is worth waiting for; else it says why not.
+/// Whether to store the answer's body; if not, it records the reason.
 bool AnswerPhase::keeps_body() {
   if (endless(head_)) {
     why_not_kept_ = NotKept::stream;
@@ -135,7 +135,7 @@ bool AnswerPhase::keeps_body() {
          head_.framing.length <= policy_.replay.body_bytes_max;
 }
 
-/// False: no more of it is kept.
+/// Returns false if no more of the body is stored.
 bool AnswerPhase::take(std::string_view data) {
   report_.answer_bytes(data.size());
   body_ += data;
@@ -172,7 +172,7 @@ Task<void> AnswerPhase::service_answered(bool end_of_stream) {
   co_await let_the_rest_go_on(settlement.decision);
 }
 
-/// The client has the answer's head by now; its end is withheld until the reservation is settled.
+/// The client already has the answer's head. Its end is withheld until the reservation is settled.
 Task<void> AnswerPhase::collect_and_settle() {
   const Body body = co_await collect();
   if (body == Body::out_of_phase) {
@@ -187,7 +187,7 @@ Task<void> AnswerPhase::collect_and_settle() {
   const gate::Outcome outcome = answered(whole, why_not_kept_);
   const gate::Settlement settlement = co_await settle(outcome);
   if (settlement.answer) {
-    // Too late for another answer: the client sees this one break off.
+    // Another answer is no longer possible, so the client gets a truncated one.
     constexpr std::string_view why = "The completion could not be stored.";
     talk_.fail(StatusCode::unavailable, why);
     report_.finish(settlement.decision, head_.status, why);
@@ -214,7 +214,7 @@ Task<AnswerPhase::Body> AnswerPhase::collect() {
   }
 }
 
-/// The head has said what became of the operation, unless a rule asks the body.
+/// The head determines the outcome, unless a rule reads the body.
 Task<void> AnswerPhase::cut_off() {
   constexpr std::string_view why = "The answer broke off on its way through Envoy.";
   if (!policy_.outcome.rules.empty()) {
@@ -263,7 +263,7 @@ Task<void> AnswerPhase::never_answered(std::string_view why) {
   report_.finish(settlement.decision, 0, why);
 }
 
-/// The head of the answer has not gone out: another one goes in its place.
+/// The head of the answer has not been sent to the client, so another answer replaces it.
 Task<void> AnswerPhase::answer_instead(gate::Settlement settlement, std::string_view error) {
   const gate::Answer& answer = *settlement.answer;
   ProcessingResponse& reply = talk_.reply();
@@ -278,7 +278,7 @@ Task<void> AnswerPhase::answer_instead(gate::Settlement settlement, std::string_
 }
 
 Task<void> AnswerPhase::let_the_rest_go_on(Decision decision, std::string_view error) {
-  // What was kept has been stored, and the rest may take long.
+  // The stored body is no longer needed, and the rest may take long.
   std::string().swap(body_);
   part_.reset();
   Talk::Heard heard = co_await talk_.hear();

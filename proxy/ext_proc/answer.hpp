@@ -1,6 +1,6 @@
-// AnswerPhase: from the moment Envoy was told to forward a request that holds a reservation: the
-// answer is heard, the reservation is settled, and only then does Envoy get the end of the answer.
-// Not thread-safe: its worker's loop.
+// AnswerPhase: handles the answer of a forwarded request that holds a reservation. It reads the
+// answer from Envoy and settles the reservation. Only then does it let the end of the answer pass.
+// Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <memory>
@@ -28,18 +28,18 @@ class AnswerPhase {
     const http::HttpDate& date;
     AnswersKept& answers;
   };
-  /// All must outlive it.
+  /// All members must outlive the object.
   AnswerPhase(const Parts& parts, Talk& talk, CallReport& report, gate::Forward reservation);
 
-  /// Until the stream is over; the request is reported by then. Once.
+  /// Runs until the stream is over; the request has then been reported. Called once.
   Task<void> run();
 
  private:
   enum class Body {
-    whole,         ///< its end was heard and waits for its reply
-    not_kept,      ///< it is not kept any more; what was heard last waits for its reply
-    cut_off,       ///< Envoy told no end
-    out_of_phase,  ///< another message came instead
+    whole,         ///< the end has been received, and its reply is pending
+    not_kept,      ///< it is no longer stored; the reply to the last message is pending
+    cut_off,       ///< Envoy sent no end
+    out_of_phase,  ///< another message was received instead
   };
 
   Task<void> service_answered(bool end_of_stream);
@@ -70,7 +70,7 @@ class AnswerPhase {
   std::string body_;
   store::NotKept why_not_kept_ = store::NotKept::too_large;
   std::optional<AnswersKept::Part> part_;
-  /// Hears of the reservation's lease until it is settled.
+  /// Watches the reservation's lease until it is settled.
   std::shared_ptr<store::LeaseWatch> cut_;
 };
 

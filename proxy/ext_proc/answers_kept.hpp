@@ -1,6 +1,5 @@
-// AnswersKept: one bound on what the answers that are being kept for replays take in memory, over
-// all workers. An answer that finds no room is remembered without its body.
-// Thread-safe.
+// AnswersKept: limits the memory of all answers that are being captured for replays, over all
+// workers. If there is no room for an answer, it is remembered without its body. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -10,10 +9,10 @@ namespace onceproxy::ext_proc {
 
 class AnswersKept {
  public:
-  /// Holds as much as there is until a bound is set.
+  /// There is no limit until one is set.
   void set_limit(std::size_t bytes_max) { bytes_max_ = bytes_max; }
 
-  /// One answer's part; given back with it.
+  /// The share of one answer; it is returned when the object is destroyed.
   class Part {
    public:
     explicit Part(AnswersKept& all) : all_(all) {}
@@ -21,7 +20,7 @@ class AnswersKept {
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
 
-    /// False: there is no room for so many bytes more.
+    /// Returns false if there is no room for this many more bytes.
     bool grow(std::size_t bytes) {
       all_.bytes_ += bytes;
       bytes_ += bytes;

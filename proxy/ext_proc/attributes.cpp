@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::string_view via_service = "via_upstream";
 
-/// "1.2.3.4:5" or "[::1]:5" without the port and brackets; what is no address stays as it is.
+/// Removes the port and the brackets of "1.2.3.4:5" or "[::1]:5"; a text that is not an address is
+/// not changed.
 std::string_view without_port(std::string_view address) {
   const std::size_t colon = address.rfind(':');
   if (colon == std::string_view::npos) return address;
@@ -19,7 +20,7 @@ std::string_view without_port(std::string_view address) {
   return host;
 }
 
-/// Answers that Envoy gives before it has chosen a connection to send the request on.
+/// Whether Envoy answered before it had chosen a connection for the request.
 bool before_any_attempt(std::string_view details) {
   static constexpr std::string_view known[] = {"no_healthy_upstream", "cluster_not_found",
                                                "route_not_found",     "direct_response",
@@ -27,8 +28,8 @@ bool before_any_attempt(std::string_view details) {
   return std::ranges::find(known, details) != std::end(known);
 }
 
-/// "upstream_reset_before_response_started{REASON|transport failure}": whether the reason is one
-/// that comes before a connection is there.
+/// Whether REASON in "upstream_reset_before_response_started{REASON|transport failure}" means that
+/// there was no connection yet.
 bool connection_failed(std::string_view details) {
   constexpr std::string_view reset = "upstream_reset_before_response_started{";
   if (!details.starts_with(reset)) return false;

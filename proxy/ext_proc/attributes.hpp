@@ -1,6 +1,6 @@
-// What Envoy's attributes tell: who asked, and where an answer comes from. Envoy sends those that
-// its configuration lists (`request_attributes`, `response_attributes`), each once a stream.
-// Pure; not thread-safe.
+// The attributes that Envoy sends: the client's address, and where an answer was made. Envoy sends
+// the attributes in its configuration (`request_attributes`, `response_attributes`), each once per
+// stream. Pure; not thread-safe.
 #pragma once
 
 #include <optional>
@@ -12,26 +12,26 @@
 
 namespace onceproxy::ext_proc {
 
-/// Where the answer that Envoy is about to send was made, and what that says of the request.
+/// Where the answer was made that Envoy is about to send, and what follows for the request.
 enum class Origin {
   service,   ///< the service answered
-  not_sent,  ///< Envoy answered, and not a byte of the request reached the service
-  timeout,   ///< Envoy answered, having waited for the service in vain
-  unknown,   ///< Envoy answered, and the service may have done what was asked
+  not_sent,  ///< Envoy answered, and no byte of the request reached the service
+  timeout,   ///< Envoy answered, because the service did not answer in time
+  unknown,   ///< Envoy answered, and the service may have executed the request
 };
 
 class AttributesTold {
  public:
-  /// Takes over what this message tells.
+  /// Reads the attributes of this message.
   void take(const ProcessingRequest& message);
 
-  /// source.address without its port; empty: not told.
+  /// source.address without its port; empty if it was not sent.
   std::string_view client() const { return client_; }
-  /// response.code_details; empty: not told.
+  /// response.code_details; empty if it was not sent.
   const std::string& details() const { return details_; }
 
-  /// Of the answer with this head. Where the details are not told, only an answer that carries
-  /// the time that the service took is believed to be the service's.
+  /// The origin of the answer with this head. If the details were not sent, an answer counts as the
+  /// service's only if it has a field with the time that the service took.
   Origin origin(const http::ResponseHead& head) const;
 
  private:

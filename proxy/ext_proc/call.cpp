@@ -33,7 +33,7 @@ std::string number(std::uint64_t value) {
   return std::to_string(value);
 }
 
-/// For %RESPONSE_CODE_DETAILS%: one word without blanks.
+/// The text for %RESPONSE_CODE_DETAILS%: one word without spaces.
 std::string details_of(Decision decision) {
   std::string word = "onceproxy_";
   word += name(decision);
@@ -60,7 +60,7 @@ Task<void> Call::run() {
     co_return;
   }
   if (!talk_.heard().has_request_headers()) {
-    // An answer that Envoy gives to a request which never came by here.
+    // Envoy answered the request before it reached this filter.
     Talk::Heard heard = first;
     while (heard == Talk::Heard::message) {
       co_await talk_.let_go_on();
@@ -103,9 +103,10 @@ std::optional<BadHead> Call::read_head() {
   return http::read_path(head_, options().limits.pass_encoded_slashes, path_memory_, view_.path);
 }
 
-/// What the service gets besides, as through the data port. `reservation`: nullptr: there is none.
+/// Adds the fields that the service gets, as through the data port. `reservation`: nullptr if there
+/// is none.
 void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& reply) {
-  // No client says what only onceproxy says.
+  // Clients must not send fields that only onceproxy sends.
   drop_ours(head_, reply);
   if (report_->made_id()) set_field(changes_of(reply), "x-request-id", report_->request_id());
   if (reservation != nullptr) {
@@ -121,9 +122,9 @@ void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& re
   }
 }
 
-/// Forwarded without a reservation.
+/// Forwards the request without a reservation.
 Task<void> Call::pass(Decision decision) {
-  // Of an answer that was not asked for nothing is told.
+  // Envoy sends no answer that was not requested.
   if (asked_) report_->forwarded();
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
@@ -133,7 +134,7 @@ Task<void> Call::pass(Decision decision) {
   co_await let_the_rest_go_on(decision);
 }
 
-/// Whatever else Envoy tells goes on as it is.
+/// Lets all further messages pass unchanged.
 Task<void> Call::let_the_rest_go_on(Decision decision) {
   int status = 0;
   Talk::Heard heard = co_await talk_.hear();
@@ -145,7 +146,7 @@ Task<void> Call::let_the_rest_go_on(Decision decision) {
   report_->finish(decision, status);
 }
 
-/// Lets go on what was heard last, with the decision where it is the answer's head.
+/// Lets the last message pass, and adds the decision if it is the answer's head.
 Task<void> Call::let_go_on_as(Decision decision, int& status) {
   ProcessingRequest& message = talk_.heard();
   ProcessingResponse& reply = talk_.reply();
@@ -165,8 +166,8 @@ Task<void> Call::let_go_on_as(Decision decision, int& status) {
   co_await talk_.say(reply);
 }
 
-/// Refused before its operation is known. `coverage`: nullptr: whether a policy covers it is not
-/// known either.
+/// Refuses a request whose operation is not known yet. `coverage`: nullptr if it is not known
+/// either which policies cover the request.
 Task<void> Call::refuse(const http::Coverage* coverage, const BadHead& why) {
   report_->refused(why.reason);
   gate::Answer refusal = gate::bad_request(why.status, why.detail);
@@ -180,7 +181,7 @@ Task<void> Call::refuse(const http::Coverage* coverage, const BadHead& why) {
   co_await answer(Decision::bad_request, std::move(refusal), why.detail);
 }
 
-/// The request goes on though it would be refused before its operation is known.
+/// Lets a request pass in shadow mode that would be refused before its operation is known.
 Task<void> Call::watch_unread(const http::Coverage& coverage) {
   report_->covered_by(coverage.first());
   if (report_->rules().enforcement(coverage.first()).mode == Enforcement::Mode::shadow) {
@@ -189,7 +190,7 @@ Task<void> Call::watch_unread(const http::Coverage& coverage) {
   return pass(report_->unreserved());
 }
 
-/// Answered here; Envoy forwards nothing.
+/// Answers the request; Envoy does not forward it.
 Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view error) {
   const policies::Cors* const cors = http::cors_of(options(), report_->policy());
   if (cors != nullptr) gate::let_read(answer, *cors, origin_of(view_));
@@ -201,12 +202,13 @@ Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view
   answer_at_once(answer, report_->request_id(), decided, details_of(decision), reply);
   const bool said = co_await talk_.say(reply);
   if (said) report_->answer_bytes(answer.body.size());
-  // Behind an answer of this kind Envoy asks nothing more.
+  // After an immediate answer Envoy sends no further messages.
   talk_.end();
   report_->finish(decision, answer.status, error);
 }
 
-/// False: as Envoy's filter is configured no policy could be enforced. The stream was ended.
+/// Returns false if no policy can be enforced with the configuration of Envoy's filter. The stream
+/// has then been ended.
 bool Call::served_as_configured(const http::Coverage& coverage) {
   if (coverage.only_watched()) return true;
   const ProtocolConfiguration& configured = talk_.configuration();
@@ -250,8 +252,8 @@ Task<void> Call::may_be_covered(const Candidates& candidates) {
   co_await decide(coverage);
 }
 
-/// Asks for the body and hears it. False: the request is over, or went on without being decided
-/// about.
+/// Requests the body and waits for it. Returns false if the request has ended, or passed without a
+/// decision.
 Task<bool> Call::collect_body(const http::Coverage& coverage) {
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
@@ -276,7 +278,7 @@ Task<bool> Call::collect_body(const http::Coverage& coverage) {
       } else {
         body_ += told.body();
       }
-      // A watched request's body comes in pieces, which nobody waits for.
+      // In shadow mode the body arrives in pieces, and no reply is awaited.
       if (talk_.only_watching() && !told.end_of_stream()) continue;
       break;
     }
@@ -286,7 +288,7 @@ Task<bool> Call::collect_body(const http::Coverage& coverage) {
       co_return false;
     }
     if (message.has_response_headers()) {
-      // Envoy answers by itself: the body is too large for it, or did not come in time.
+      // Envoy answered: the body is too large for it, or did not arrive in time.
       report_->covered_by(coverage.first());
       int status = 0;
       co_await let_go_on_as(Decision::bad_request, status);

@@ -1,9 +1,10 @@
 // Call: one request that Envoy asks about, from its head to the end of its answer, over one stream
-// of messages. README.md tells the phases. The gate decides, as for the data port; Envoy forwards.
+// of messages. README.md describes the phases. The gate decides, as for the data port, and Envoy
+// forwards.
 //
-// Whatever it cannot serve ends with an error, so that Envoy lets nothing through; a stream that
-// ends once Envoy was told to forward leaves the outcome unknown.
-// Not thread-safe: its worker's loop.
+// If a request cannot be handled, the stream ends with an error, so that Envoy does not let the
+// request pass. If the stream ends after Envoy was told to forward, the outcome is unknown. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -31,7 +32,7 @@ using io::Task;
 
 class Call {
  public:
-  /// What a worker's calls share; all must outlive them.
+  /// Shared by a worker's calls; all members must outlive them.
   struct Parts {
     gate::Gate& gate;
     store::Loop& loop;
@@ -40,14 +41,14 @@ class Call {
     telemetry::WorkerMetrics& metrics;
     http::NearMisses& near_misses;
     AnswersKept& answers;
-    /// For turns, where the number of requests under way is limited; nullptr: it is not.
+    /// The upstream's turns, if the number of requests under way is limited; otherwise nullptr.
     http::UpstreamPool* upstream = nullptr;
   };
 
   Call(const Parts& parts, std::shared_ptr<const http::Setup> setup, grpc::ServerStream& stream)
       : parts_(parts), setup_(std::move(setup)), talk_(stream) {}
 
-  /// Serves the stream to its end. Once.
+  /// Serves the stream to its end. Called once.
   Task<void> run();
 
  private:
@@ -91,7 +92,7 @@ class Call {
   std::vector<http::Field> delivered_;
   policies::RequestView view_;
   std::string body_;
-  /// Envoy tells of the answer.
+  /// Whether Envoy sends the answer.
   bool asked_ = false;
   std::optional<http::UpstreamPool::Turn> policy_turn_;
   std::optional<http::UpstreamPool::Turn> turn_;

@@ -1,4 +1,5 @@
-// The request is whole: the gate is asked, and Envoy is told to forward it, or gets the answer.
+// The decision about a complete request: it asks the gate, and tells Envoy to forward the request
+// or to send an answer.
 #include <exception>
 #include <utility>
 #include <variant>
@@ -15,12 +16,12 @@ namespace {
 
 using gate::Decision;
 
-/// How much longer than a wait itself the reply may take.
+/// How much longer than the wait itself the reply may take.
 constexpr std::chrono::milliseconds reply_slack{10'000};
 
 }  // namespace
 
-/// For Envoy's patience with a request that has to wait.
+/// The longest time that the request may have to wait; Envoy's timeout is extended by it.
 std::chrono::milliseconds Call::wait_max() const {
   const policies::Policy& policy = *report_->policy();
   std::chrono::milliseconds longest = reply_slack;
@@ -34,8 +35,7 @@ std::chrono::milliseconds Call::wait_max() const {
   return longest + options().upstream.connect_timeout;
 }
 
-/// The gate's verdict, and whether the turns that a forward needs came in time. Envoy is asked for
-/// patience where that lasts.
+/// Asks the gate and takes the turns for a forward. Envoy's timeout is extended meanwhile.
 Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::Asking& asking,
                                      bool& turns) {
   MoreTime more(talk_, parts_.loop, wait_max());
@@ -98,7 +98,8 @@ Task<void> Call::decide(const http::Coverage& coverage) {
   }
 }
 
-/// The policy's turn first, then the upstream's, as on the data port. False: one did not come.
+/// Takes the policy's turn and then the upstream's, as on the data port. Returns false if one was
+/// not free in time.
 Task<bool> Call::take_turns(const gate::Forward& reservation) {
   if (parts_.upstream == nullptr) co_return true;
   const std::size_t bytes = head_text_.size() + body_.size();
@@ -118,7 +119,7 @@ Task<bool> Call::take_turns(const gate::Forward& reservation) {
   co_return true;
 }
 
-/// The request is not forwarded after all, and the client is told.
+/// The request is not forwarded after all, and the client gets an answer.
 Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome,
                          std::string_view error) {
   const bool watched = reservation.watched;
@@ -133,7 +134,7 @@ Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome
 
 Task<void> Call::forward(gate::Forward reservation) {
   if (talk_.stream().gone()) {
-    // Envoy was not told to forward it.
+    // Envoy was not told to forward the request.
     const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
                                  "Envoy gave the request up before it was let through."};
     gate::Settlement settlement =
@@ -145,7 +146,7 @@ Task<void> Call::forward(gate::Forward reservation) {
   report_->forwarded();
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
-  // Of a request without a body nothing was asked yet.
+  // Nothing was requested yet for a request without a body.
   if (reply.has_request_headers()) ask_for_everything(reply);
   write_fields(&reservation, reply);
   if (!reservation.watched) report_->answer_as(*reservation.policy);

@@ -8,7 +8,7 @@ namespace onceproxy::ext_proc {
 
 namespace {
 
-/// What log.access_format may ask of a request.
+/// The values that log.access_format can show of a request.
 class HeadFields final : public telemetry::AccessFields {
  public:
   HeadFields(const http::RequestHead& head, bool secure) : head_(head), secure_(secure) {}
@@ -21,7 +21,7 @@ class HeadFields final : public telemetry::AccessFields {
     if (name == ":path") return known(head_.target);
     if (name == ":authority") return known(head_.host);
     if (name == ":scheme") return secure_ ? "https" : "http";
-    // Envoy tells names in lower case.
+    // Envoy sends names in lower case.
     for (const http::Field& field : head_.fields) {
       if (field.name == name) return field.value;
     }
@@ -77,7 +77,7 @@ void CallReport::answered(int status, bool timed_out) {
 
 void CallReport::answer_whole() {
   answer_whole_ = true;
-  // As for the data port: what the settling takes is not the service's time.
+  // As on the data port, the time for settling does not count as the service's time.
   forward_.duration = Clock::now() - forward_.sent_at;
 }
 

@@ -1,7 +1,7 @@
-// CallReport: what is found out about one request that Envoy tells of, until it is over and told:
-// one count in the metrics, one line in the access log, and, where they are switched on, a line of
-// the capture and a trace's spans; as for a request of the data port.
-// Not thread-safe: its worker's loop.
+// CallReport: collects what is found out about one request from Envoy and reports it at the end: in
+// the metrics, in the access log and, if they are enabled, in the capture and the trace. The
+// reports are the same as for a request of the data port. Not thread-safe: used on its worker's
+// loop.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,8 @@ class CallReport {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// The head is read; all must outlive the report. `setup` serves the request to its end.
+  /// The head has been read; all arguments must outlive the report. `setup` is used for the whole
+  /// request.
   CallReport(const http::RequestHead& head, std::shared_ptr<const http::Setup> setup,
              http::RequestReports& reports);
   CallReport(const CallReport&) = delete;
@@ -36,33 +37,33 @@ class CallReport {
   const gate::Rules& rules() const { return *setup_->rules; }
   http::RequestTrace& trace() { return trace_; }
   Clock::time_point began() const { return began_; }
-  /// The request's own id, or one that was made.
+  /// The id of the request, or a generated one.
   std::string_view request_id() const { return id_; }
   bool made_id() const { return !made_id_.empty(); }
   bool to_head() const { return head_.method == "HEAD"; }
 
-  // What the phases find out.
+  // The facts that the phases find out.
   void covered_by(const policies::Policy& policy) { policy_ = &policy; }
   const policies::Policy* policy() const { return policy_; }
-  /// The policy's `respond` holds for what is answered here from now on.
+  /// From now on the policy's `respond` is used for answers made here.
   void answer_as(const policies::Policy& policy) { words_ = &policy; }
   const policies::Policy* words() const { return words_; }
   void would_decide(gate::Decision decision) { shadow_ = decision; }
   void admitted(gate::Admission& admission);
-  /// `body` stays valid as long as the report.
+  /// `body` must stay valid as long as the report.
   void request_body_is(std::string_view body);
   void came_from(std::string_view client) { client_ = client; }
-  /// Envoy's word for where the answer comes from; for log.access_format.
+  /// Envoy's description of where the answer was made; for log.access_format.
   void code_details(std::string_view details) { code_details_ = details; }
   void refused(std::string_view reason) { reports_.refused(reason); }
 
-  /// Envoy is told to forward the request, and will tell of its answer.
+  /// Envoy is told to forward the request, and will send its answer.
   void forwarded();
-  /// The head of the service's answer is there; 0: there is none. Nothing where it was not
+  /// The head of the service's answer has arrived; 0: there is no answer. It has no effect without
   /// forwarded().
   void answered(int status, bool timed_out);
   void answer_bytes(std::size_t bytes) { response_bytes_ += bytes; }
-  /// All of it was heard.
+  /// The whole answer has arrived.
   void answer_whole();
 
   gate::Decision unreserved() const {
@@ -70,7 +71,8 @@ class CallReport {
   }
   gate::Decided decided(gate::Decision decision) const { return {decision, shadow_}; }
 
-  /// The request is over. Once; what ends without it ends as `passed`, with an error.
+  /// Reports the request; called once. If it is never called, the request is reported as `passed`
+  /// with an error.
   void finish(gate::Decision decision, int status, std::string_view error = "");
   bool finished() const { return finished_; }
 

@@ -12,13 +12,13 @@ std::string_view value_of(const HeaderValue& field) {
   return field.raw_value().empty() ? field.value() : field.raw_value();
 }
 
-/// What stands on the first line must not end it.
+/// Whether the value can be part of the first line without ending it.
 bool fits_on_line(std::string_view value) {
   return !value.empty() && http::valid_field_value(value);
 }
 
-/// Appends the fields but for pseudo-fields and those of the body's framing that Envoy has dealt
-/// with. `host` is left to who writes it.
+/// Appends all fields except pseudo-fields and those of the body's framing, which Envoy has
+/// handled. The caller writes `host`.
 std::optional<BadHead> append_fields(const HeaderMap& fields, std::string& text) {
   for (const HeaderValue& field : fields.headers()) {
     const std::string& name = field.key();
@@ -36,7 +36,7 @@ std::optional<BadHead> append_fields(const HeaderMap& fields, std::string& text)
   return std::nullopt;
 }
 
-/// The first value of a pseudo-field or field; empty where there is none.
+/// The first value of a pseudo-field or field; empty if there is none.
 std::string_view find(const HeaderMap& fields, std::string_view name) {
   for (const HeaderValue& field : fields.headers()) {
     if (field.key() == name) return value_of(field);

@@ -1,8 +1,7 @@
-// Heads as Envoy tells them, read by the same strict validator as those of the data port: they are
-// written down as HTTP/1.1 would have them, so that a request has one RequestView and one
-// fingerprint through whichever port it comes. Envoy has decided on framing by then; what it says
-// about Transfer-Encoding is left out.
-// Pure; thread-safe.
+// Converts heads from Envoy's messages. They are written as HTTP/1.1 and read by the strict
+// validator of the data port, so that a request has the same RequestView and fingerprint through
+// both ports. Envoy has already handled the framing, so its Transfer-Encoding is left out. Pure;
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -13,8 +12,9 @@
 
 namespace onceproxy::ext_proc {
 
-/// `text` gets the head's bytes, and `head` views them. Why the head is refused, if it is. Bounded
-/// by the size of the message alone: Envoy has limits of its own for heads.
+/// Writes the head to `text`, and `head` gets views of it. Returns the reason if the head is
+/// refused. The size is limited only by the size of the message, because Envoy has its own limits
+/// for heads.
 std::optional<http::BadHead> read_request_head(const HeaderMap& fields, std::string& text,
                                                http::RequestHead& head);
 

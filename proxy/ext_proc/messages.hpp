@@ -1,4 +1,4 @@
-// Envoy's messages of ext_proc under short names. protos/ has what is used of them.
+// Short names for Envoy's ext_proc messages. protos/ contains the parts of them that are used.
 #pragma once
 
 #include "envoy/service/ext_proc/v3/external_processor.pb.h"
@@ -18,7 +18,7 @@ using envoy::service::ext_proc::v3::ProcessingRequest;
 using envoy::service::ext_proc::v3::ProcessingResponse;
 using envoy::service::ext_proc::v3::ProtocolConfiguration;
 
-/// The method of the service that Envoy calls.
+/// The gRPC method that Envoy calls.
 inline constexpr const char* process_path = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 
 }  // namespace onceproxy::ext_proc

@@ -1,7 +1,6 @@
-// MoreTime: while something lasts (a duplicate waits, a turn does not come, a disk is slow), Envoy
-// is told in time that the reply will take longer than its message_timeout. Envoy takes that once a
-// message, and only up to its max_message_timeout.
-// Not thread-safe: its worker's loop.
+// MoreTime: during a long wait (for a duplicate, a turn, or a slow disk) it tells Envoy that the
+// reply will take longer than message_timeout. Envoy accepts this once per message, and only up to
+// its max_message_timeout. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -18,12 +17,13 @@ class MoreTime {
   /// Half of Envoy's default message_timeout.
   static constexpr std::chrono::milliseconds asked_after{100};
 
-  /// Asks for `up_to` unless stop() comes first. All must outlive it.
+  /// Requests `up_to` more time unless stop() is called first. All arguments must outlive the
+  /// object.
   MoreTime(Talk& talk, store::Loop& loop, std::chrono::milliseconds up_to);
   MoreTime(const MoreTime&) = delete;
   MoreTime& operator=(const MoreTime&) = delete;
 
-  /// To be awaited before anything else is said. Once.
+  /// Must be awaited before any other reply is sent. Called once.
   io::Task<void> stop();
 
  private:

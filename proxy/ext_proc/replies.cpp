@@ -21,7 +21,7 @@ void append_option(HeaderMutation& changes, std::string_view name, std::string_v
   HeaderValueOption& option = *changes.add_set_headers();
   option.mutable_header()->set_key(lower_case(name));
   option.mutable_header()->set_raw_value(std::string(value));
-  // Versions of Envoy honour one or the other.
+  // Different versions of Envoy use one or the other.
   option.mutable_append()->set_value(append);
   option.set_append_action(append ? HeaderValueOption::APPEND_IF_EXISTS_OR_ADD
                                   : HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
@@ -34,7 +34,7 @@ std::string decision_text(const gate::Decided& decided) {
   return text;
 }
 
-/// Envoy refuses changes of its own fields, and counts them.
+/// Whether Envoy refuses, and counts, changes of this field.
 bool envoys_own(std::string_view name) {
   return name.starts_with("x-envoy-") || name == "host" || name == "content-length";
 }
@@ -131,7 +131,7 @@ void answer_at_once(const gate::Answer& answer, std::string_view request_id,
   gate::for_each_line(answer.head, [&](const policies::Field& field, std::string_view) {
     std::string name = lower_case(field.name);
     if (envoys_own(name)) return;
-    // Envoy begins with fields of its own (Content-Type), which the first of a name replaces.
+    // Envoy starts with its own fields (Content-Type); the first field of a name replaces them.
     const bool again = std::ranges::find(seen, name) != seen.end();
     append_option(changes, name, field.value, again);
     if (!again) seen.push_back(std::move(name));

@@ -1,6 +1,5 @@
-// What is said to Envoy: the reply that matches a message, changes of heads, and answers that Envoy
-// is to give at once.
-// Pure; thread-safe.
+// Builds the replies to Envoy: the reply that matches a message, changes of heads, and immediate
+// answers. Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -14,31 +13,31 @@
 
 namespace onceproxy::ext_proc {
 
-/// The reply that lets what `heard` tells of go on as it is. Envoy takes one reply a message, of
-/// the same kind; any other ends the processing.
+/// Makes the reply that lets the message `heard` pass unchanged. Envoy accepts one reply of the
+/// matching kind for each message; any other reply ends the processing.
 void let_go_on(const ProcessingRequest& heard, ProcessingResponse& reply);
 
-/// What `reply`, made by let_go_on(), changes of the head or of the trailers it is about.
+/// The changes in `reply` (made by let_go_on()) of the head or trailers.
 HeaderMutation& changes_of(ProcessingResponse& reply);
 
-/// Asks for the whole request before it is forwarded, and for all of its answer.
+/// Requests the whole request before it is forwarded, and its whole answer.
 void ask_for_everything(ProcessingResponse& reply);
 
-// Fields are named in any case; Envoy has them in lower case.
-/// Instead of any field of that name.
+// Names of fields may be in any case; Envoy uses lower case.
+/// Replaces all fields of that name.
 void set_field(HeaderMutation& changes, std::string_view name, std::string_view value);
-/// Behind those of that name.
+/// Adds a field after those of the same name.
 void add_field(HeaderMutation& changes, std::string_view name, std::string_view value);
 void remove_field(HeaderMutation& changes, std::string_view name);
 
-/// Takes out the fields that only onceproxy sends, and those that services may take for them.
+/// Removes the fields that only onceproxy may send, and fields that services may confuse with them.
 void drop_ours(const http::Head& head, ProcessingResponse& reply);
 
-/// What the answer to a covered request tells its client besides.
+/// Adds the fields for the client to the answer of a covered request.
 void decorate(ProcessingResponse& reply, const gate::Decided& decided, std::string_view request_id);
 
-/// The answer to the client, and nothing is forwarded any more. `details`: for Envoy's log.
-/// `decided` absent: no policy covers the request.
+/// Sends an immediate answer to the client, and nothing is forwarded. `details`: for Envoy's log.
+/// `decided`: absent if no policy covers the request.
 void answer_at_once(const gate::Answer& answer, std::string_view request_id,
                     const std::optional<gate::Decided>& decided, std::string_view details,
                     ProcessingResponse& reply);

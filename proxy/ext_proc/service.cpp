@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* port_name = "envoy";
 
-/// A message holds a body and, with a head, what Envoy tells beside it.
+/// The size of a message besides the body: a head and attributes.
 constexpr std::size_t beside_body_bytes = std::size_t{1} << 20;
 constexpr std::size_t message_bytes_min = std::size_t{4} << 20;
 

@@ -1,6 +1,5 @@
-// Service: the port where an Envoy asks: gRPC on one worker's loop, whose streams are calls
-// (call.hpp).
-// Not thread-safe: its worker's loop. Shared is for all workers.
+// Service: the gRPC port for Envoy on one worker's loop; each stream is a Call (call.hpp). Not
+// thread-safe: used on its worker's loop. Shared is used by all workers.
 #pragma once
 
 #include <cstddef>
@@ -20,18 +19,18 @@ namespace onceproxy::ext_proc {
 
 class Service final : public http::SidePort {
  public:
-  /// What all workers share. Outlives them.
+  /// Shared by all workers, and must outlive them.
   struct Shared {
-    /// The metrics must outlive it. `tls`: what connections begin with; nullptr: no TLS.
+    /// The metrics must outlive it. `tls`: the contexts for connections; nullptr: no TLS.
     Shared(telemetry::Metrics& all_metrics, std::shared_ptr<const tls::ServerPort> with_tls)
         : metrics(all_metrics), tls(std::move(with_tls)) {}
 
-    /// What a reload may change.
+    /// The values that a reload may change.
     void configure(const http::Options& options, const gate::Rules& rules);
 
     telemetry::Metrics& metrics;
     const std::shared_ptr<const tls::ServerPort> tls;
-    /// Each carries very many requests.
+    /// Each connection carries many requests.
     io::Slots connections{1'000};
     AnswersKept answers;
   };

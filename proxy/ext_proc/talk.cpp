@@ -8,7 +8,7 @@ namespace onceproxy::ext_proc {
 
 namespace {
 
-/// What a message that was read may leave behind, for the next one.
+/// How much memory may be kept for the next message.
 constexpr std::size_t kept_bytes = 4 * 1024;
 
 }  // namespace

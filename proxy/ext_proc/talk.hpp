@@ -1,6 +1,5 @@
-// Talk: the messages of one stream: what Envoy tells, one at a time, and what it is told. It knows
-// no phases.
-// Not thread-safe: its worker's loop.
+// Talk: reads and writes the messages of one stream, one at a time. It does not know the phases of
+// a request. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <google/protobuf/arena.h>
@@ -19,46 +18,47 @@ namespace onceproxy::ext_proc {
 
 class Talk {
  public:
-  /// `stream` must outlive it.
+  /// `stream` must outlive the object.
   explicit Talk(grpc::ServerStream& stream) : stream_(stream) {}
 
   enum class Heard {
     message,
-    end,      ///< Envoy tells nothing more, or is gone
-    garbled,  ///< no message of this service; the stream was ended
+    end,      ///< Envoy sends no more messages, or is gone
+    garbled,  ///< not a valid message; the stream was ended
   };
-  /// Waits for the next message. What the one before held is gone then.
+  /// Waits for the next message. The previous message is no longer valid then.
   io::Task<Heard> hear();
   ProcessingRequest& heard() { return *heard_; }
 
-  /// Envoy only lets see what passes, and ignores what it is told.
+  /// Whether Envoy only reports messages and ignores replies (observability_mode).
   bool only_watching() const { return only_watching_; }
-  /// As Envoy's filter is configured; nothing is known of it where Envoy does not say.
+  /// The processing modes of Envoy's filter; absent if Envoy does not send them.
   const ProtocolConfiguration& configuration() const { return configuration_; }
   const AttributesTold& attributes() const { return attributes_; }
 
-  /// An empty reply, which is gone with the next hear().
+  /// An empty reply, which is valid until the next hear().
   ProcessingResponse& reply() {
     return *google::protobuf::Arena::CreateMessage<ProcessingResponse>(&arena_);
   }
-  /// False: Envoy is gone, and whether it was told is unknown.
+  /// Returns false if Envoy is gone; it is then unknown whether it got the reply.
   io::Task<bool> say(const ProcessingResponse& reply);
-  /// The reply that lets what was heard last go on as it is.
+  /// Sends the reply that lets the last message pass unchanged.
   io::Task<bool> let_go_on();
 
-  /// Ends the stream so that Envoy answers with an error: nothing is let through. Never `ok`, with
-  /// which Envoy would go on without asking. Where a reply is being written, behind it.
+  /// Ends the stream so that Envoy answers with an error and lets nothing pass. The status must not
+  /// be `ok`, because Envoy would continue without asking. If a reply is being written, the stream
+  /// ends after it.
   void fail(grpc::StatusCode code, std::string_view why);
-  /// Ends the stream behind its last reply, or behind Envoy's end.
+  /// Ends the stream after the last reply, or after Envoy's end.
   void end() { stream_.finish({}); }
 
   grpc::ServerStream& stream() { return stream_; }
 
  private:
   grpc::ServerStream& stream_;
-  /// Enough for most heads and their replies, so that those allocate nothing.
+  /// Large enough for most heads and their replies, so that they need no allocation.
   alignas(8) std::array<char, 4 * 1024> first_block_;
-  /// Of the message that was heard last, and what is said about it.
+  /// The last message, and the reply to it.
   google::protobuf::Arena arena_{first_block_.data(), first_block_.size()};
   ProcessingRequest* heard_ = nullptr;
   std::string in_;

@@ -10,7 +10,7 @@ namespace onceproxy::grpc {
 
 namespace {
 
-/// What gRPC itself uses, and handlers do not see.
+/// Fields that gRPC itself uses; handlers do not get them.
 bool is_reserved(std::string_view name) {
   return name.starts_with("grpc-") || name == "te" || name == "content-type";
 }
@@ -58,7 +58,7 @@ io::Task<ServerStream::Read> Call::read(std::string& message) {
   }
 }
 
-/// The peer is told what is wrong with its message.
+/// Tells the client the error in its message.
 void Call::refuse(MessageReader::State why) {
   if (why == MessageReader::State::too_large) {
     return give_up(Gone::protocol, {StatusCode::resource_exhausted,
@@ -99,12 +99,12 @@ void Call::finish(Status status) {
   finished_ = true;
   counters_.call_ended(static_cast<std::size_t>(status.code));
   http2::Fields fields = trailers_of(status);
-  // Whoever sent something compressed is told what would have been taken.
+  // A client that sent a compressed message gets the encodings that are supported.
   if (status.code == StatusCode::unimplemented) {
     fields.push_back({"grpc-accept-encoding", "identity"});
   }
   if (exchange_.writing()) {
-    // A message was begun, and no status can follow a part of it.
+    // A message was written only in part, so no status can follow.
     exchange_.reset(http2::cancel_error);
   } else if (answering_) {
     exchange_.end(std::move(fields));
@@ -125,7 +125,7 @@ void Call::give_up(Gone why, Status status) {
 void Call::timer_expired() {
   const auto now = Clock::now();
   if (now < *deadline_) {
-    // The loop gives up on what is pending: the connection ends by itself.
+    // The loop aborts pending operations, and the connection ends by itself.
     timer_->arm(std::chrono::duration_cast<std::chrono::milliseconds>(*deadline_ - now));
     return;
   }

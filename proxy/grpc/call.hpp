@@ -1,5 +1,5 @@
-// Call: a gRPC call on an HTTP/2 exchange; what ServerStream promises. Private to this folder.
-// Not thread-safe: one event loop.
+// Call: implements ServerStream for one gRPC call on an HTTP/2 exchange. Private to this folder.
+// Not thread-safe: used on one event loop.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace onceproxy::grpc {
 
 class Call final : public ServerStream {
  public:
-  /// All must outlive it. `timeout`: the peer's; nothing: it waits without end.
+  /// All arguments must outlive the call. `timeout`: the client's; nothing if it has none.
   Call(http2::Exchange& exchange, std::size_t message_bytes_max,
        std::optional<std::chrono::milliseconds> timeout, telemetry::Http2Counters& counters);
   ~Call() override;
@@ -36,7 +36,7 @@ class Call final : public ServerStream {
   void on_gone(std::function<void(Gone)> told) override;
   bool draining() const override { return exchange_.origin().draining; }
 
-  /// Neither finished nor gone.
+  /// Whether the call is neither finished nor gone.
   bool open() const { return !finished_ && !gone(); }
 
  private:
@@ -61,7 +61,7 @@ class Call final : public ServerStream {
   std::optional<Timer> timer_;
   bool answering_ = false;
   bool finished_ = false;
-  /// Where it was not the exchange that ended.
+  /// The reason if the call ended without the exchange.
   std::optional<Gone> gone_;
 };
 

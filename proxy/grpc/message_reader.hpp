@@ -1,5 +1,5 @@
-// MessageReader: messages out of a body's bytes, each behind one byte of flags and four of its
-// length, wherever reading stopped before. Not thread-safe.
+// MessageReader: splits the bytes of a body into messages, in pieces of any size. Each message
+// follows one byte of flags and four bytes with its length. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace onceproxy::grpc {
 
 inline constexpr std::size_t prefix_bytes = 5;
 
-/// What stands before a message of so many bytes, which is not compressed.
+/// The prefix of an uncompressed message of this size.
 std::array<char, prefix_bytes> prefix_of(std::uint32_t message_bytes);
 
 class MessageReader {
@@ -20,20 +20,20 @@ class MessageReader {
   explicit MessageReader(std::size_t message_bytes_max) : bytes_max_(message_bytes_max) {}
 
   enum class State {
-    more,        ///< all of the bytes were taken, and the message is not whole
-    whole,       ///< there may be more bytes, of the next message
-    compressed,  ///< it is; nothing can be read any more
-    malformed,   ///< the flags are none; the same
-    too_large,   ///< the same
+    more,        ///< all bytes were taken, and the message is incomplete
+    whole,       ///< the message is complete; there may be bytes of the next one
+    compressed,  ///< the message is compressed; nothing more can be read
+    malformed,   ///< the flags are not valid; nothing more can be read
+    too_large,   ///< nothing more can be read
   };
 
-  /// Takes from the front of `bytes` what belongs to the present message, and appends it to
-  /// `message`; after a whole one, the next begins.
+  /// Removes the bytes of the current message from the front of `bytes` and appends them to
+  /// `message`. After a whole message the next call begins the next one.
   State take(std::string_view& bytes, std::string& message);
 
-  /// No part of a message was taken that is not whole.
+  /// Whether no message has been read in part.
   bool between_messages() const { return prefix_got_ == 0; }
-  /// What the message has that was `too_large`.
+  /// The length of the message that was `too_large`.
   std::uint32_t length() const { return length_; }
 
  private:
@@ -41,7 +41,7 @@ class MessageReader {
   std::array<unsigned char, prefix_bytes> prefix_{};
   std::size_t prefix_got_ = 0;
   std::uint32_t length_ = 0;
-  /// Of the message, behind its prefix.
+  /// The remaining bytes of the message.
   std::size_t left_ = 0;
 };
 

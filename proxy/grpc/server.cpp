@@ -51,7 +51,7 @@ io::Task<void> Server::serve(http2::Exchange& exchange) {
   counters_.handler_failed();
   telemetry::log(LogLevel::error, "gRPC call failed",
                  {{"listener", options_.listener}, {"path", head.path}, {"error", failure}});
-  // What went wrong is for the operator, not for the peer.
+  // The details are for the operator and not for the client.
   call.finish({StatusCode::internal, "internal error"});
 }
 

@@ -1,6 +1,6 @@
-// Server: serves the gRPC methods of a port: what is no call is refused as HTTP says, a call of an
-// unknown method as gRPC says, and the others go to their handlers.
-// Not thread-safe: one event loop.
+// Server: answers the gRPC calls of a port. A request that is not a gRPC call gets an HTTP error, a
+// call of an unknown method gets a gRPC status, and all other calls are passed to their handlers.
+// Not thread-safe: used on one event loop.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,11 @@ class Server final : public http2::Handler {
   struct Options {
     /// The port's name, for the log.
     std::string listener;
-    /// Larger messages of peers are refused.
+    /// Larger messages of clients are refused.
     std::size_t message_bytes_max = 4 * 1024 * 1024;
   };
 
-  /// `services` and `counters` must outlive it.
+  /// `services` and `counters` must outlive the server.
   Server(const Services& services, Options options, telemetry::Http2Counters& counters);
 
   io::Task<void> serve(http2::Exchange& exchange) override;

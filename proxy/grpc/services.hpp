@@ -1,5 +1,5 @@
-// Services: the methods that a port serves, by path. Filled before the port listens; read from then
-// on. One for each worker, so that a handler may belong to its worker's loop.
+// Services: the methods of a port, by path. They are added before the port listens and only read
+// afterwards. Each worker has its own object, so that a handler can belong to the worker's loop.
 //
 // Not thread-safe.
 #pragma once
@@ -15,19 +15,19 @@
 
 namespace onceproxy::grpc {
 
-/// Serves one call, until it has been finished or the peer is gone. May throw: the call ends as
-/// `internal`, and the exception is logged and counted.
+/// Serves one call until it has been finished or the client is gone. It may throw: the call then
+/// ends as `internal`, and the exception is logged and counted.
 using Handler = std::function<io::Task<void>(ServerStream& stream)>;
 
 class Services {
  public:
-  /// `path`: "/package.Service/Method". The handler must outlive the port, and what it captures,
-  /// too; it is a function that returns a coroutine's task and is no coroutine itself.
+  /// `path`: "/package.Service/Method". The handler and everything that it captures must outlive
+  /// the port. It must be a function that returns a task, and not a coroutine itself.
   void add(std::string path, Handler handler) {
     methods_.insert_or_assign(std::move(path), std::move(handler));
   }
 
-  /// nullptr: there is none, and the peer is told UNIMPLEMENTED.
+  /// Returns nullptr if there is no such method; the client then gets UNIMPLEMENTED.
   const Handler* find(std::string_view path) const {
     const auto found = methods_.find(path);
     return found == methods_.end() ? nullptr : &found->second;

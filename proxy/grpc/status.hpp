@@ -1,5 +1,4 @@
-// Status: how a call ended, as gRPC names it (the protocol's "Status codes and their use in gRPC").
-// Plain values.
+// Status: the status of a gRPC call (see "Status codes and their use in gRPC"). Plain values.
 #pragma once
 
 #include <string>
@@ -28,7 +27,7 @@ enum class StatusCode {
 
 struct Status {
   StatusCode code = StatusCode::ok;
-  /// For people: UTF-8, of any characters; sent percent-encoded.
+  /// A text for people, in UTF-8; it is sent percent-encoded.
   std::string message;
 };
 

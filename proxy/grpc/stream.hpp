@@ -1,12 +1,12 @@
-// ServerStream: one call of a gRPC method as its handler sees it: messages in both directions, each
-// whole, and one status at the end. Any of gRPC's four kinds of method is served through it; a
-// unary method reads one message and writes one.
+// ServerStream: one gRPC call, as its handler uses it: complete messages in both directions, and
+// one status at the end. It supports all four kinds of gRPC methods; a unary method reads one
+// message and writes one.
 //
-// It knows neither HTTP/2 nor protobuf. It is abstract so that handlers can be tested without a
+// It does not depend on HTTP/2 or protobuf. It is abstract so that handlers can be tested without a
 // connection.
 //
-// Not thread-safe: one event loop. It lives as long as the handler's task, also where the peer is
-// gone; everything can still be called then, and ends at once.
+// Not thread-safe: used on one event loop. It exists as long as the handler's task, even if the
+// client is gone; all functions can then still be called and return at once.
 #pragma once
 
 #include <chrono>
@@ -24,11 +24,11 @@ struct Peer;
 
 namespace onceproxy::grpc {
 
-/// Why a call is over before its handler ended it.
+/// The reason why a call ended before its handler ended it.
 enum class Gone {
-  reset,       ///< the peer cancelled the call (RST_STREAM)
+  reset,       ///< the client cancelled the call (RST_STREAM)
   connection,  ///< the connection ended, failed, or was closed here
-  deadline,    ///< the time that the peer gave it is over; it was told DEADLINE_EXCEEDED
+  deadline,    ///< the client's deadline has passed; it got DEADLINE_EXCEEDED
   protocol,  ///< the peer broke the protocol in this call (framing, compression, a message that is
              ///< too large); it was told
 };
@@ -37,10 +37,10 @@ class ServerStream {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// What a read gave.
+  /// The result of a read.
   enum class Read {
     message,
-    end,   ///< the peer has sent all it will send; it still reads
+    end,   ///< the client sends no more messages; it still reads
     gone,  ///< see gone()
   };
 
@@ -48,48 +48,50 @@ class ServerStream {
   ServerStream(const ServerStream&) = delete;
   ServerStream& operator=(const ServerStream&) = delete;
 
-  // What the peer asked for; the views stay valid as long as the stream.
+  // The client's request; the views are valid as long as the stream.
   /// "/package.Service/Method".
   virtual std::string_view path() const = 0;
-  /// The host that the peer named; empty: none.
+  /// The host in the request; empty if there is none.
   virtual std::string_view authority() const = 0;
   /// The first value of a metadata field, by its name in lower case. Values of fields that end in
-  /// "-bin" are as they were sent, in base64. Of the fields that gRPC itself uses, only user-agent
-  /// is there.
+  /// "-bin" are not decoded from base64. Of the fields that gRPC itself uses, only user-agent is
+  /// available.
   virtual std::optional<std::string_view> metadata(std::string_view name) const = 0;
-  /// The peer's address without its port; "unix" where it came through a unix socket.
+  /// The client's address without the port; "unix" for a Unix socket.
   virtual std::string_view peer_address() const = 0;
-  /// nullptr: the peer showed no certificate.
+  /// nullptr if the client presented no certificate.
   virtual const tls::Peer* peer() const = 0;
-  /// From grpc-timeout; nothing: the peer waits without end. When it passes, the peer is told, and
-  /// gone() becomes `deadline`.
+  /// The deadline from grpc-timeout; nothing if the client has none. When it passes, the client
+  /// gets DEADLINE_EXCEEDED, and gone() becomes `deadline`.
   virtual std::optional<Clock::time_point> deadline() const = 0;
 
-  /// The next whole message into `message`, whose former content is dropped. Waits until there is
-  /// one, or for the end. One read at a time; a write may be under way beside it. After `end`,
-  /// every read gives `end` or `gone`.
+  /// Waits for the next complete message, or for the end, and stores the message in `message`,
+  /// whose old content is replaced. Only one read at a time; a write may be under way at the same
+  /// time. After `end`, every read returns `end` or `gone`.
   virtual io::Task<Read> read(std::string& message) = 0;
 
-  /// Sends one message; `message` must stay until this ends. Waits until all of it is in frames for
-  /// the socket, which is where the peer's flow control is felt. False: the peer is gone, or the
-  /// call was finished, and what became of the message is unknown. One write at a time.
+  /// Sends one message; `message` must stay valid until the task has ended. It waits until the
+  /// whole message is in frames, which depends on the client's flow control. Returns false if the
+  /// client is gone or the call was finished; it is then unknown whether the message was sent. Only
+  /// one write at a time.
   virtual io::Task<bool> write(std::string_view message) = 0;
 
-  /// Ends the call: nothing can be written behind it, and what the peer still sends is dropped.
-  /// Does not wait. No effect once the peer is gone or the call was finished. Not while a write is
-  /// under way. A handler that returns without it has the call ended as `internal`, which is
-  /// logged.
+  /// Ends the call with a status: nothing can be written afterwards, and what the client still
+  /// sends is discarded. It does not wait. It has no effect if the client is gone or the call was
+  /// finished. It must not be called while a write is under way. If a handler returns without
+  /// calling it, the call ends as `internal`, which is logged.
   virtual void finish(Status status) = 0;
 
-  /// Nothing: the peer is there, as far as is known.
+  /// Nothing if the client is still connected, as far as is known.
   virtual std::optional<Gone> gone() const = 0;
-  /// Is called once, from the loop and outside any other call of this stream, when gone() gets a
-  /// value; at the next round if it has one already. Not after finish(), and not after the handler
-  /// has ended. For a handler that waits for something else than this stream. nullptr: no longer.
+  /// `told` is called once, by the loop and not during another call of this stream, when gone()
+  /// gets a value, or in the next round if it already has one. It is not called after finish() or
+  /// after the end of the handler. It is for handlers that wait for something other than this
+  /// stream. nullptr cancels it.
   virtual void on_gone(std::function<void(Gone)> told) = 0;
 
-  /// The port is being drained: the handler should come to an end soon. Calls that are under way
-  /// are not ended for it until the patience of the drain is over.
+  /// Whether the port is being drained, so that the handler should end soon. Calls under way are
+  /// aborted only when the drain time is over.
   virtual bool draining() const = 0;
 
  protected:

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t timeout_digits_max = 8;
 constexpr std::string_view hex_digits = "0123456789ABCDEF";
 
-/// How many of a unit's are a millisecond, or how many milliseconds one is.
+/// A unit of time: how many milliseconds it has, or how many of it make a millisecond.
 struct Unit {
   std::uint64_t milliseconds = 0;
   std::uint64_t per_millisecond = 1;
@@ -36,7 +36,7 @@ std::optional<Unit> unit_of(char letter) {
   }
 }
 
-/// Of a text in UTF-8: no more than `bytes`, and no part of a character.
+/// Cuts off UTF-8 text after at most `bytes`, at the end of a character.
 std::string_view cut_off(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };

@@ -16,17 +16,18 @@ using std::chrono::milliseconds;
 using telemetry::Http2End;
 using telemetry::LogLevel;
 
-/// How often timeouts are looked at; they are late by so much.
+/// How often timeouts are checked; they are late by up to this time.
 constexpr milliseconds pulse{100};
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t write_bytes = 64 * 1024;
-/// A client that has not answered the PING behind the first GOAWAY has probably read it by then.
+/// A client that has not answered the PING after the first GOAWAY has probably read it after this
+/// time.
 constexpr milliseconds announcement_time{1'000};
-/// How long, and how many bytes, a client may go on sending behind the last GOAWAY, so that it
-/// reads that before a reset.
+/// How long, and how many bytes, a client may send after the last GOAWAY, so that it reads the
+/// GOAWAY before the connection is reset.
 constexpr milliseconds linger_time{1'000};
 constexpr std::size_t linger_bytes = 256 * 1024;
-/// The stream's own deadline; the timeouts here are looked at otherwise.
+/// The socket's own deadline, which is not used: the timeouts are checked here.
 constexpr std::chrono::hours no_deadline{24 * 365};
 
 }  // namespace
@@ -63,7 +64,7 @@ Task<void> Connection::serve() {
   std::exception_ptr defect;
   try {
     const bool ended = co_await read_in();
-    // Nobody reads what would still be said.
+    // The client has ended, so nobody would read the remaining output.
     if (ended) stream_.close();
   } catch (...) {
     defect = std::current_exception();
@@ -76,12 +77,12 @@ Task<void> Connection::serve() {
   disarm();
   note_session_end();
   tell_end();
-  // Exchanges become gone now, whatever the client still has to say.
+  // Exchanges become gone now, although the client may still send data.
   session_.reset();
   co_await linger();
 }
 
-/// The TLS handshake; false: it failed, or the client does not speak HTTP/2.
+/// Makes the TLS handshake. Returns false if it failed, or if the client does not support HTTP/2.
 Task<bool> Connection::shake_hands() {
   const bool asks = tls_context_->asks_for_certificates();
   if (!stream_.open()) co_return false;
@@ -115,8 +116,8 @@ Task<bool> Connection::shake_hands() {
 
 // --- bytes
 
-/// True: the client has ended, or the socket is gone. False: the session is over, and the client is
-/// told why.
+/// Returns true if the client has ended or the socket is closed, and false if the session is over
+/// and the client gets the reason.
 Task<bool> Connection::read_in() {
   while (!done_) {
     const IoError error = co_await stream_.fill(read_bytes);
@@ -132,7 +133,7 @@ Task<bool> Connection::read_in() {
     stream_.buffer.consume(stream_.buffer.size());
     start_handlers();
     if (!good) break;
-    // A peer that floods may not read why it is left.
+    // A client that floods may not read the reason for the end.
     if (session_->flood() && !close_at_) close_at_ = last_read_ + linger_time;
     go_on_ending();
   }
@@ -145,7 +146,7 @@ Task<void> Connection::write_out() {
     const bool good = session_->frames(out_, write_bytes, parts_.loop.now());
     if (out_.empty()) {
       if (!good || done_ || session_->over()) break;
-      // What one large answer took must not stay with every idle connection.
+      // An idle connection must not keep the memory of one large answer.
       if (out_.capacity() > io::Buffer::kept_bytes) std::string().swap(out_);
       co_await Kick{*this};
       continue;
@@ -170,8 +171,8 @@ void Connection::run() {
   if (writer_ && kicked_) std::exchange(writer_, nullptr).resume();
 }
 
-/// What the client still sends is read and thrown away, so that it reads the last GOAWAY before a
-/// reset (RFC 9113, section 6.8).
+/// Reads and discards what the client still sends, so that the client reads the last GOAWAY before
+/// a reset (RFC 9113, section 6.8).
 Task<void> Connection::linger() {
   if (!stream_.open()) co_return;
   stream_.shutdown_send();
@@ -194,8 +195,7 @@ void Connection::start_handlers() {
   }
 }
 
-/// The root of a request's life. What its handler did not foresee ends that request and nothing
-/// else.
+/// The top-level task of a request. An unexpected exception of its handler ends only this request.
 Task<void> Connection::handle(Parts& parts, Exchange::Pointer exchange) {
   try {
     co_await parts.handler.serve(*exchange);
@@ -230,7 +230,7 @@ void Connection::end_softly(Http2End why) {
   if (session_) session_->announce_end();
 }
 
-/// The second GOAWAY goes out once the client must have read the first (RFC 9113, section 6.8).
+/// Sends the second GOAWAY when the client has read the first one (RFC 9113, section 6.8).
 void Connection::go_on_ending() {
   if (!ending_since_) return;
   const bool heard = session_->pings_open() == 0;
@@ -292,12 +292,12 @@ void Connection::look(Clock::time_point now) {
   }
 }
 
-/// False: the client's greeting, or a header block, takes too long.
+/// Returns false if the client's preface or a header block takes too long.
 bool Connection::look_at_heads(Clock::time_point now) {
   Clock::time_point since = began_;
   if (session_->greeted()) {
     if (!session_->in_header_block()) return true;
-    // The same one as at the last look, or else it has begun since.
+    // If it is not the same block as at the last check, it has begun since then.
     if (block_ != session_->header_blocks()) {
       block_ = session_->header_blocks();
       block_since_ = now;
@@ -310,7 +310,7 @@ bool Connection::look_at_heads(Clock::time_point now) {
   return false;
 }
 
-/// False: the client is not there any more.
+/// Returns false if the client no longer responds.
 bool Connection::look_at_silence(Clock::time_point now) {
   if (parts_.limits.ping_interval.count() == 0) return true;
   if (pinged_ && last_read_ > *pinged_) pinged_.reset();

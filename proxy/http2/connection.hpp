@@ -1,8 +1,8 @@
-// Connection: one client's socket, and the HTTP/2 session on it. It makes the TLS handshake, moves
-// bytes between the socket and the session, starts the handlers of requests, and ends a connection
-// that is idle, silent, too slow, or drained.
+// Connection: one client's socket and the HTTP/2 session on it. It makes the TLS handshake, moves
+// bytes between the socket and the session, and starts the handlers of requests. It closes a
+// connection that is idle, silent, too slow, or drained.
 //
-// Not thread-safe: one event loop. Handlers may outlive it.
+// Not thread-safe: used on one event loop. Handlers may outlive the connection.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,8 @@ class Connection final : private Session::Owner,
                          private io::Deadline,
                          private io::EventLoop::Deferred {
  public:
-  /// What a port's connections share; all must outlive them and their handlers.
+  /// Shared by the connections of a port. All members must outlive the connections and their
+  /// handlers.
   struct Parts {
     io::EventLoop& loop;
     const Limits& limits;
@@ -42,25 +43,26 @@ class Connection final : private Session::Owner,
     telemetry::Http2Counters& counters;
     telemetry::TlsMetrics& tls_metrics;
     telemetry::TlsPort tls_port;
-    /// Handlers that run, of all connections.
+    /// The number of running handlers of all connections.
     std::size_t handlers = 0;
   };
 
-  /// `address`: the peer's, without its port. `slot`: of the limit of connections. `tls`: what a
-  /// handshake is made with; nullptr: none is, and the client speaks HTTP/2 at once.
+  /// `address`: of the client, without the port. `slot`: a slot of the limit of connections. `tls`:
+  /// the context for the handshake; nullptr: there is no TLS, and the client begins with HTTP/2.
   Connection(Parts& parts, io::Socket socket, std::string address, io::Slots::Taken slot,
              std::shared_ptr<const tls::ServerContext> tls);
   ~Connection();
 
-  /// Serves until the connection ends.
+  /// Serves the connection until it ends.
   io::Task<void> serve();
 
-  /// The client is told that no further requests are taken; ends when those under way have.
+  /// Tells the client that no more requests are accepted. The connection ends when the requests
+  /// under way have ended.
   void drain() { end_softly(telemetry::Http2End::drained); }
-  /// The socket is gone at once, and exchanges become gone.
+  /// Closes the socket at once; open exchanges become gone.
   void close();
 
-  /// Place in the port's list of connections.
+  /// The index in the port's list of connections.
   std::size_t index = 0;
 
  private:
@@ -101,21 +103,21 @@ class Connection final : private Session::Owner,
 
   io::SideTask writing_;
   std::string out_;
-  /// Waits for something to write.
+  /// Waits until there is output.
   std::coroutine_handle<> writer_;
   bool kicked_ = false;
-  /// Nothing more is read or written.
+  /// If true, nothing more is read or written.
   bool done_ = false;
 
   std::optional<telemetry::Http2End> end_;
   std::optional<Clock::time_point> ending_since_;
-  /// The socket is closed then, whatever is left to be written.
+  /// When the socket is closed even if there is still output.
   std::optional<Clock::time_point> close_at_;
   const Clock::time_point began_;
   Clock::time_point last_read_;
   std::optional<Clock::time_point> pinged_;
   std::optional<Clock::time_point> idle_since_;
-  /// The last header block that was seen before its end, and when it was seen first.
+  /// The last unfinished header block, and when it was first seen.
   std::uint64_t block_ = 0;
   Clock::time_point block_since_;
 };

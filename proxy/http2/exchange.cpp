@@ -53,7 +53,7 @@ void Exchange::took(std::string_view bytes) {
     return;
   }
   while (!bytes.empty()) {
-    // The peer's window is the limit.
+    // The size is limited by the flow control window.
     const io::Buffer::Room room = arrived_.prepare(arrived_.size() + bytes.size());
     const std::size_t taken = std::min(room.size, bytes.size());
     std::copy_n(bytes.data(), taken, room.data);
@@ -151,8 +151,8 @@ void Exchange::handler_ended() {
   --origin_->handlers;
 }
 
-/// Resumes what its wait is over for, or tells that the exchange is gone: one of them, since that
-/// may be the end of this; the loop comes again for the others.
+/// Resumes a waiting coroutine whose wait is over, or reports that the exchange is gone. It does
+/// only one of these, because that may delete this object; the loop calls it again for the others.
 void Exchange::run() {
   const Pointer keep(this);
   const bool over = gone_ || !open();

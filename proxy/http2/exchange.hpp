@@ -1,13 +1,13 @@
-// Exchange: one request and its answer on an HTTP/2 stream, as a handler sees them: the head, the
-// body and the trailers of both, streamed. What a handler does not take is not acknowledged to the
-// peer (flow control), and what the peer does not take keeps the handler waiting: neither side
-// makes the other keep more than a window.
+// Exchange: one request and its answer on an HTTP/2 stream, as a handler uses them: the head, the
+// body and the trailers of both, as streams. Flow control acknowledges only data that the handler
+// has taken, and a handler that writes waits for the client to read. Therefore neither side can
+// make the other keep more data than a window.
 //
-// It lives as long as its handler or its stream, whichever ends later. Where the stream ends first,
-// everything can still be called, and ends at once.
+// It exists as long as its handler or its stream, whichever ends later. If the stream ends first,
+// all functions can still be called and return at once.
 //
-// Not thread-safe: one event loop. Nothing here resumes a coroutine or calls back from within a
-// call; that is left to the loop.
+// Not thread-safe: used on one event loop. No function here resumes a coroutine or calls back
+// during the call; the event loop does this later.
 #pragma once
 
 #include <array>
@@ -34,24 +34,25 @@ namespace onceproxy::http2 {
 
 class Session;
 
-/// Who is at the other end of a connection; what its exchanges share, and keep when it is gone.
+/// The client of a connection. The exchanges of a connection share it, and keep it after the
+/// connection has ended.
 struct Origin {
-  /// Without its port; "unix" where it came through a unix socket.
+  /// The address without the port; "unix" for a Unix socket.
   std::string address;
-  /// nullptr: it showed no certificate.
+  /// nullptr if the client presented no certificate.
   std::unique_ptr<const tls::Peer> certificate;
   bool secure = false;
-  /// The connection takes no further requests.
+  /// Whether the connection accepts no more requests.
   bool draining = false;
-  /// Handlers of its requests that run, or are about to.
+  /// The number of its requests' handlers that run or are about to run.
   std::size_t handlers = 0;
-  /// nullptr: the connection is gone.
+  /// nullptr if the connection has ended.
   Session* session = nullptr;
 };
 
-/// Why an exchange is over before its handler ended it.
+/// The reason why an exchange ended before its handler ended it.
 enum class Gone {
-  reset,       ///< the peer reset the stream, broke its rules, or took nothing for too long
+  reset,       ///< the client reset it, violated the protocol, or read nothing for too long
   connection,  ///< the connection ended, failed, or was closed here
   stopped,     ///< stop() was called
 };
@@ -87,49 +88,53 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
 
   // The request's body.
   enum class Read {
-    bytes,  ///< there are some in body()
-    end,    ///< all of it was taken; trailers() are there
-    gone,   ///< see gone(); or the answer was ended here
+    bytes,  ///< there is data in body()
+    end,    ///< all data was taken; trailers() is valid
+    gone,   ///< see gone(); or the handler ended the answer
   };
-  /// co_await read(): until there are bytes that were not taken, or the end. One at a time.
+  /// co_await read(): waits until there is data that was not taken, or the end of the body. Only
+  /// one read at a time.
   auto read() { return ReadAwaiter{*this}; }
-  /// What came and was not taken. Valid until the next read or the handler's end.
+  /// The received data that was not taken. Valid until the next read or the end of the handler.
   std::string_view body() const { return body_.view(); }
-  /// Takes the first `bytes`; the peer may send as many more.
+  /// Takes the first `bytes` of body(); the client may then send as many more.
   void consume(std::size_t bytes);
   const Fields& trailers() const { return trailers_; }
-  /// The peer has sent all of it, taken or not.
+  /// Whether the client has sent the whole body, taken or not.
   bool request_ended() const { return request_ended_; }
 
   // The answer.
-  /// Its head, once. `ends`: there is no body. `status`: 200 to 599; interim ones by interim().
+  /// Sends the head of the answer; called once. `ends`: there is no body. `status`: 200 to 599; see
+  /// interim() for 1xx.
   void respond(int status, const Fields& fields, bool ends = false);
-  /// 100, 102 or 103, before respond().
+  /// Sends 100, 102 or 103; only before respond().
   void interim(int status, const Fields& fields);
   static constexpr std::size_t parts_max = 2;
   using Parts = std::array<std::string_view, parts_max>;
-  /// co_await write(parts): until all of it is in frames. The bytes must stay. After respond(), one
-  /// at a time. False: the exchange is over, and how much was sent is unknown.
+  /// co_await write(parts): waits until all bytes are in frames. The bytes must stay valid. Only
+  /// after respond(), and only one write at a time. Returns false if the exchange is over; it is
+  /// then unknown how much was sent.
   auto write(const Parts& parts) { return WriteAwaiter(*this, parts); }
   auto write(std::string_view bytes) { return write(Parts{bytes}); }
   bool writing() const { return writer_ != nullptr; }
-  /// Ends the answer, after respond() and while no write is under way. What the peer still sends of
-  /// the request is dropped.
+  /// Ends the answer, after respond() and while no write is under way. The rest of the request is
+  /// discarded.
   void end(Fields trailers = {});
-  /// Ends the stream as failed (RST_STREAM), whatever is under way.
+  /// Ends the stream with an error (RST_STREAM), regardless of what is under way.
   void reset(std::uint32_t error);
 
-  /// Nothing: it goes on, or was ended here.
+  /// Nothing if the exchange continues, or was ended by the handler.
   std::optional<Gone> gone() const { return gone_; }
-  /// The stream is there, and end() was not called.
+  /// Whether the stream exists and end() was not called.
   bool open() const { return session_ != nullptr && !ended_; }
-  /// Called once by the loop when gone() gets a value; at the next round if it has one. Not after
-  /// the handler's end. nullptr: no longer.
+  /// `told` is called once by the loop when gone() gets a value, or in the next round if it already
+  /// has one. It is not called after the end of the handler. nullptr cancels this.
   void on_gone(std::function<void(Gone)> told);
-  /// What is awaited ends as gone; for timers.
+  /// A pending read or write ends as gone; for timers.
   void stop();
 
-  /// The handler has returned: an answer that is not ended fails. The last call of its task.
+  /// The handler has returned. An answer that is not ended fails. The last call of the handler's
+  /// task.
   void handler_ended();
 
  private:
@@ -175,22 +180,22 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   // For the session.
   void took(std::string_view bytes);
   void request_complete();
-  /// Copies what is to be written into `to`; how much that was.
+  /// Copies output into `to`, and returns the number of bytes.
   std::size_t give(std::uint8_t* to, std::size_t room);
-  /// The stream is gone. `why`: unless it ended in order.
+  /// The stream has ended. `why`: set unless it ended regularly.
   void detach(std::optional<Gone> why);
   bool stalled(Clock::time_point before) const {
     return writer_ != nullptr && writer_->waiter_ && writer_->moved_ < before;
   }
 
-  /// nullptr: the stream is gone.
+  /// nullptr if the stream has ended.
   Session* session_;
   io::EventLoop& loop_;
   const std::shared_ptr<Origin> origin_;
   const std::int32_t id_;
 
   RequestHead request_;
-  /// What the handler sees, and what has come since it looked: its view must not move.
+  /// The data that the handler sees, and the data that arrived since then. The first must not move.
   io::Buffer body_;
   io::Buffer arrived_;
   Fields trailers_;
@@ -201,10 +206,10 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   std::coroutine_handle<> reader_;
 
   bool responded_ = false;
-  /// The answer was ended, or the stream reset, by us.
+  /// Whether the server has ended the answer or reset the stream.
   bool ended_ = false;
   bool reset_ = false;
-  /// When the end of the answer was sent, while the request went on.
+  /// When the end of the answer was sent, while the request continued.
   std::optional<Clock::time_point> answered_;
   std::size_t unwanted_bytes_ = 0;
   Fields answer_trailers_;

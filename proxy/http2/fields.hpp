@@ -16,23 +16,24 @@ struct Field {
 };
 using Fields = std::vector<Field>;
 
-/// The first of that name.
+/// The first field of that name.
 inline std::optional<std::string_view> value_of(const Fields& fields, std::string_view name) {
   const auto found = std::ranges::find(fields, name, &Field::name);
   if (found == fields.end()) return std::nullopt;
   return found->value;
 }
 
-/// As it came: nghttp2 has checked that it is a request (RFC 9113, section 8.3.1), that no field
-/// belongs to a connection, and that names and values consist of what they may.
+/// The head of a request. nghttp2 has checked that it is a valid request (RFC 9113, section 8.3.1),
+/// that it has no field that belongs to a connection, and that names and values contain only
+/// allowed characters.
 struct RequestHead {
   std::string method;
   std::string scheme;
-  /// :authority, or else Host; may be empty.
+  /// The value of :authority, or else of Host; may be empty.
   std::string authority;
-  /// :path. Empty for CONNECT.
+  /// The value of :path. Empty for CONNECT.
   std::string path;
-  /// Without those that begin with a colon.
+  /// All fields except pseudo-fields.
   Fields fields;
 };
 

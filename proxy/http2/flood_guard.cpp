@@ -6,9 +6,9 @@ namespace onceproxy::http2 {
 
 namespace {
 
-// What a frame that does the peer's work allows of others.
+// How many other frames a useful frame allows.
 constexpr std::uint32_t pings_each_data = 2;
-/// Of the stream and of the connection, in several steps (Envoy allows as many).
+/// For the stream and for the connection, in several steps (the same value as in Envoy).
 constexpr std::uint32_t window_updates_each_data = 10;
 constexpr std::uint32_t window_updates_each_stream = 4;
 constexpr std::uint32_t priorities_each_stream = 4;
@@ -29,7 +29,7 @@ std::optional<Flood> FloodGuard::take(Flood which, Clock::time_point now) {
   Bucket& bucket = buckets_[static_cast<std::size_t>(which)];
   const double seconds = std::chrono::duration<double>(now - bucket.filled).count();
   bucket.filled = now;
-  // What frames have given beyond the burst stays until it is used.
+  // Tokens above the burst, which frames have added, stay until they are used.
   const auto burst = static_cast<double>(bucket.rate.burst);
   if (bucket.tokens < burst) {
     bucket.tokens = std::min(burst, bucket.tokens + seconds * bucket.rate.per_second);
@@ -53,7 +53,7 @@ std::optional<Flood> FloodGuard::reset_sent(Clock::time_point now) {
   return take(Flood::resets, now);
 }
 
-/// HEADERS or CONTINUATION.
+/// Handles HEADERS or CONTINUATION.
 std::optional<Flood> FloodGuard::header_block(const FrameHead& head) {
   if (head.is(FrameType::continuation)) {
     if (++continuations_ > continuations_max_) return Flood::continuations;

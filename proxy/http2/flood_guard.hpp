@@ -1,12 +1,11 @@
-// FloodGuard: counts the frames of one connection that cost us more than its peer, and says when
-// they are too many. What it bounds itself: resets, PING, SETTINGS, empty frames, priorities,
-// window updates, frames of unknown types, and the frames and bytes of a header block. nghttp2
-// bounds, in addition, the acknowledgements that wait to be sent and the entries of one SETTINGS
-// frame.
+// FloodGuard: counts the frames of one connection that cost the server more than the client, and
+// reports when there are too many. It limits resets, PING, SETTINGS, empty frames, priorities,
+// window updates, frames of unknown types, and the frames and bytes of a header block. In addition,
+// nghttp2 limits the acknowledgements that wait to be sent and the entries of one SETTINGS frame.
 //
-// Each kind has a bucket of tokens that is refilled as time passes. Frames that do the peer's work
-// refill some of them: who sends or receives data may ask for its round trip time and must open
-// windows, as often as the data needs it.
+// Each kind has a bucket of tokens that is refilled over time. Frames that carry useful data also
+// refill some buckets: a client that sends or receives data needs PING frames to measure its round
+// trip time, and window updates.
 //
 // Time is passed in. Not thread-safe.
 #pragma once
@@ -23,7 +22,7 @@
 
 namespace onceproxy::http2 {
 
-/// What there were too many of. The first seven have buckets.
+/// The kind of frame of which there were too many. The first seven have buckets.
 enum class Flood {
   resets,
   pings,
@@ -49,16 +48,16 @@ class FloodGuard {
 
   FloodGuard(const Limits& limits, Clock::time_point now);
 
-  /// A frame of the peer begins. Something: it is one too many.
+  /// A frame of the client has begun. Returns a value if it exceeds a limit.
   std::optional<Flood> received(const FrameHead& head, Clock::time_point now);
-  /// We have reset a stream for something that the peer did.
+  /// The server has reset a stream because of the client's behaviour.
   std::optional<Flood> reset_sent(Clock::time_point now);
-  /// We have sent a DATA frame that was not empty.
+  /// The server has sent a DATA frame that was not empty.
   void data_sent();
 
-  /// A header block has begun, and its last frame has not.
+  /// Whether a header block has begun and not ended.
   bool in_header_block() const { return in_block_; }
-  /// Header blocks that have begun.
+  /// The number of header blocks that have begun.
   std::uint64_t header_blocks() const { return blocks_; }
 
  private:

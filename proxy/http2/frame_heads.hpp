@@ -1,8 +1,8 @@
-// FrameHeads: the heads of HTTP/2 frames (RFC 9113, section 4.1) in what a client sends, wherever
-// reading stopped before. nghttp2 does not tell of every frame that it ignores; this sees all of
-// them, which is what a bound has to count.
+// FrameHeads: finds the heads of HTTP/2 frames (RFC 9113, section 4.1) in the bytes that a client
+// sends, in pieces of any size. nghttp2 does not report all frames that it ignores. FrameHeads
+// reports all frames, because the limits must count them.
 //
-// It judges nothing and keeps nine bytes. Not thread-safe.
+// It does not check the frames and keeps nine bytes. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -42,20 +42,20 @@ struct FrameHead {
 class FrameHeads {
  public:
   static constexpr std::size_t head_bytes = 9;
-  /// What a client sends first (RFC 9113, section 3.4); its contents are nghttp2's to check.
+  /// The connection preface of a client (RFC 9113, section 3.4). nghttp2 checks its contents.
   static constexpr std::size_t preface_bytes = 24;
 
-  /// The next head that ends in `bytes`, which is shortened by what was looked at; nothing: all of
-  /// it was, and the next call goes on with what comes behind.
+  /// Returns the next head that is completed by `bytes`, and removes the bytes up to it. Returns
+  /// nothing when all bytes have been consumed; the next call continues with the bytes that follow.
   std::optional<FrameHead> next(std::string_view& bytes);
 
-  /// No frame has come whole so far.
+  /// Whether no frame has been complete so far.
   bool before_first() const { return first_; }
 
  private:
   std::array<unsigned char, head_bytes> head_{};
   std::size_t got_ = 0;
-  /// Of a payload, or of the preface: to be passed over.
+  /// The remaining bytes of a payload or of the preface, which are skipped.
   std::size_t skip_ = preface_bytes;
   bool first_ = true;
 };

@@ -1,4 +1,4 @@
-// Handler: serves the requests of a port, each by a task of its own.
+// Handler: answers the requests of a port, each in its own task.
 #pragma once
 
 #include "proxy/http2/exchange.hpp"
@@ -8,8 +8,9 @@ namespace onceproxy::http2 {
 
 class Handler {
  public:
-  /// Serves one request. The exchange stays as long as the task. What it throws is logged and
-  /// counted, and the stream fails; the same where it returns without having ended the answer.
+  /// Serves one request. The exchange exists as long as the task. If the task throws an exception,
+  /// or returns without having ended the answer, the stream fails. An exception is logged and
+  /// counted.
   virtual io::Task<void> serve(Exchange& exchange) = 0;
 
  protected:

@@ -43,7 +43,7 @@ void Port::close() {
 void Port::accepted(io::Socket socket, std::string client, std::uint16_t,
                     const tls::ServerPort* tls) {
   if (!slots_.try_take()) {
-    // Closed without a word: a client that cannot connect tries another instance, or later.
+    // The connection is closed without an answer: the client then tries another instance, or later.
     io::ErrorCode ignored;
     socket.close(ignored);
     parts_.counters.connection_began();
@@ -65,8 +65,7 @@ void Port::not_accepted(const io::ErrorCode& error) {
                  {{"listener", options_.name}, {"error", error.message()}});
 }
 
-/// The root of a connection's life. What its code did not foresee ends that connection and nothing
-/// else.
+/// The top-level task of a connection. An unexpected exception ends only this connection.
 io::Task<void> Port::serve(Connection& connection) {
   try {
     co_await connection.serve();
@@ -79,7 +78,7 @@ io::Task<void> Port::serve(Connection& connection) {
 }
 
 void Port::forget(Connection& connection) {
-  // Its last operation may still be on the stack: it goes when the loop is back.
+  // Its last operation may still be on the stack, so it is deleted in the next round of the loop.
   loop_.post([this, &connection] {
     const std::size_t index = connection.index;
     connections_[index].swap(connections_.back());

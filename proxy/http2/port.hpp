@@ -1,7 +1,7 @@
-// Port: what serves HTTP/2 on one loop: its listeners and connections. It does not know what
-// requests mean (handler.hpp), nor on which thread its loop runs.
+// Port: the HTTP/2 server of one event loop: its listeners and connections. It does not interpret
+// requests (see handler.hpp), and does not know on which thread its loop runs.
 //
-// Not thread-safe: its loop's thread, or before the loop runs.
+// Not thread-safe: used on its loop's thread, or before the loop runs.
 #pragma once
 
 #include <cstddef>
@@ -24,28 +24,29 @@ namespace onceproxy::http2 {
 class Port final : private io::Listener::Owner {
  public:
   struct Options {
-    /// For the log and the metrics.
+    /// The name for the log and the metrics.
     std::string name;
     Limits limits;
     telemetry::TlsPort tls_port = telemetry::TlsPort::envoy;
   };
 
-  /// `slots` bounds the connections of all loops together. All must outlive the port.
+  /// `slots` limits the connections of all loops together. All arguments must outlive the port.
   Port(io::EventLoop& loop, Handler& handler, io::Slots& slots, telemetry::Http2Metrics& metrics,
        telemetry::TlsMetrics& tls_metrics, Options options);
-  /// The loop runs no more, and no handler does: idle().
+  /// The loop must no longer run, and no handler either: see idle().
   ~Port();
 
-  /// Takes connections from a socket that listens, on this loop, once start() is called. `tls`: of
-  /// contexts that speak h2; nullptr: no TLS, and clients know that HTTP/2 is spoken.
+  /// Accepts connections from a listening socket on this loop, once start() is called. `tls`:
+  /// creates contexts that support h2; nullptr: no TLS, and clients must begin with HTTP/2.
   void listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
   void start();
 
-  /// Stops accepting, and tells clients that no further requests are taken.
+  /// Stops accepting connections, and tells clients that no more requests are accepted.
   void drain();
-  /// Ends all connections at once; handlers see that their exchanges are gone.
+  /// Closes all connections at once; the handlers' exchanges become gone.
   void close();
-  /// Neither connections nor handlers are left. While draining, that stays.
+  /// Whether there are no connections and no handlers. While draining, this does not change any
+  /// more.
   bool idle() const { return connections_.empty() && parts_.handlers == 0; }
 
  private:

@@ -1,9 +1,9 @@
-// Session: the server's side of one HTTP/2 connection (RFC 9113) without its socket: bytes go in,
-// bytes come out, and exchanges begin. nghttp2 does the protocol; what it does not bound is bounded
-// here.
+// Session: the server side of one HTTP/2 connection (RFC 9113) without its socket. It consumes the
+// bytes of the client, produces the bytes for the client, and begins exchanges. nghttp2 implements
+// the protocol. Limits that nghttp2 does not have are enforced here.
 //
-// Not thread-safe: one event loop. Handlers are never run from within a call, except that begun()
-// hands out exchanges whose handlers the caller starts.
+// Not thread-safe: used on one event loop. No call here runs a handler. begun() returns exchanges,
+// and the caller starts their handlers.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -32,58 +32,61 @@ class Session {
 
   class Owner {
    public:
-    /// There may be something to be written. May be called from within any call.
+    /// There may be output. It may be called during any call.
     virtual void wants_to_write() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  /// Owner, loop, limits and counters must outlive it. Throws std::bad_alloc.
+  /// The arguments must outlive the session. Throws std::bad_alloc.
   Session(Owner& owner, io::EventLoop& loop, const Limits& limits, std::shared_ptr<Origin> origin,
           telemetry::Http2Counters& counters);
-  /// Exchanges that are open become gone.
+  /// Open exchanges become gone.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// What the peer sent. False: nothing more can be said, not even why; failure() tells.
+  /// Consumes bytes from the client. Returns false if the session has failed so that not even an
+  /// error can be sent; see failure().
   bool receive(std::string_view bytes, Clock::time_point now);
-  /// The next exchange whose request's head has come, oldest first; nullptr: none. Its handler is
-  /// to be started, and must call handler_ended().
+  /// The next exchange whose request has a complete head, oldest first; nullptr if there is none.
+  /// The caller must start its handler, which must call handler_ended().
   Exchange::Pointer begun();
 
-  /// Appends what is to be sent, until `out` has `bytes_max` or a little more. False as receive().
+  /// Appends output to `out` until it has `bytes_max` or a little more. Returns false as receive()
+  /// does.
   bool frames(std::string& out, std::size_t bytes_max, Clock::time_point now);
-  /// Neither side has anything to say any more: the connection is to be closed.
+  /// Whether neither side will send anything more, so the connection can be closed.
   bool over() const;
 
-  /// The peer is told that no further requests are taken; those under way, and those on their way,
-  /// are. Twice is once.
+  /// Tells the client that no more requests are accepted. Requests under way, and requests that
+  /// were sent before the client learns this, are still served. A second call has no effect.
   void announce_end();
-  /// The second step of that, once the peer must have read the first: what comes now is ignored.
+  /// The second step after announce_end(), when the client has probably read the first GOAWAY:
+  /// later requests are ignored.
   void end_requests();
-  /// Tells an error and ends all exchanges: over(), once that has been sent.
+  /// Sends an error and ends all exchanges. over() becomes true when the error has been sent.
   void terminate(std::uint32_t error);
   void ping();
-  /// PINGs of ours that were not answered.
+  /// The number of PING frames that the client has not answered.
   std::size_t pings_open() const { return pings_open_; }
 
-  /// Exchanges whose stream is there.
+  /// The number of exchanges whose stream exists.
   std::size_t open_exchanges() const { return open_.size(); }
-  /// Gives up exchanges whose peer takes nothing of what is written, and requests that go on though
-  /// they were answered. To be called several times a second.
+  /// Ends exchanges whose client does not read the output, and requests that continue although they
+  /// were answered. Call it several times a second.
   void look(Clock::time_point now);
 
-  /// The peer's first SETTINGS came.
+  /// Whether the client's first SETTINGS has arrived.
   bool greeted() const { return !heads_.before_first(); }
   bool in_header_block() const { return guard_.in_header_block(); }
   std::uint64_t header_blocks() const { return guard_.header_blocks(); }
-  /// Something: that was too much of, and the connection ends for it.
+  /// The kind of frame of which there were too many; the connection ends because of it.
   std::optional<Flood> flood() const { return flood_; }
-  /// The peer broke the protocol, and the connection ends for it.
+  /// Whether the client violated the protocol, so that the connection ends.
   bool failed() const { return failed_; }
-  /// What it did wrong, in nghttp2's words; may be of a stream that failed before.
+  /// nghttp2's description of the error; it may concern a stream that failed before.
   const std::string& failure() const { return failure_; }
 
  private:
@@ -126,14 +129,14 @@ class Session {
   template <typename Tag>
   using List = boost::intrusive::list<Exchange, boost::intrusive::base_hook<ExchangeHook<Tag>>,
                                       boost::intrusive::constant_time_size<false>>;
-  /// Each is held once for being here.
+  /// The list has one reference to each exchange.
   struct Open {
     List<OpenTag> list;
     std::size_t count = 0;
     std::size_t size() const { return count; }
   };
   Open open_;
-  /// Those among them that wait for their handler to be started.
+  /// The exchanges whose handlers wait to be started.
   List<BegunTag> begun_;
 
   Clock::time_point now_;

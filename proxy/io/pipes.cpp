@@ -44,7 +44,7 @@ Pipes::Ends Pipes::take() {
 
 void Pipes::give_back(Ends ends, bool empty) {
   --used_;
-  if (empty && kept_.size() < kept_max) {
+  if (empty) {
     kept_.push_back(ends);
     return;
   }

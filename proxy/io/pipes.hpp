@@ -2,8 +2,8 @@
 // process (splice(2)). A worker has a few, since each costs two descriptors and pins the pages in
 // it.
 //
-// Bounds: `used_max` hold bytes at a time, `pipe_bytes` each; `kept_max` empty ones are kept for
-// later, until trim() finds that they were not needed. Who gets none reads into memory instead.
+// Bounds: `used_max` hold bytes at a time, `pipe_bytes` each. As many are kept empty for later, until
+// trim() finds that they were not needed. A transfer that gets none reads into memory instead.
 // Not thread-safe: one event loop.
 #pragma once
 
@@ -18,7 +18,6 @@ class Pipes {
   /// Larger ones gain little, and the kernel gives a user's pipes 64 MiB together (pipe(7)).
   static constexpr std::size_t pipe_bytes = 256 * 1024;
   static constexpr std::size_t used_max = 32;
-  static constexpr std::size_t kept_max = 8;
 
   Pipes() = default;
   ~Pipes();

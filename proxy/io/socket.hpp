@@ -51,5 +51,7 @@ using ReusePort = SwitchOn<SOL_SOCKET, SO_REUSEPORT>;
 /// Sends the acknowledgement that is due now, and not with the next data or 40 ms later. It holds
 /// for a while only (tcp(7)).
 using AcknowledgeNow = SwitchOn<IPPROTO_TCP, TCP_QUICKACK>;
+/// Each recvmsg() tells how many bytes are left (TCP_CM_INQ); an end counts as one.
+using TellLeft = SwitchOn<IPPROTO_TCP, TCP_INQ>;
 
 }  // namespace onceproxy::io

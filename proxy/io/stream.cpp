@@ -1,11 +1,14 @@
 #include "proxy/io/stream.hpp"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -41,9 +44,39 @@ std::size_t write_some(Socket& socket, const Stream::Parts& parts, bool more, Er
     return socket.send(std::span(buffers.data(), count), flags, error);
   }
   std::array<char, joined_bytes_max> joined;
+  // GCC 12 makes a loop over single bytes of std::ranges::copy().
   char* end = joined.data();
-  for (const std::string_view part : parts) end = std::ranges::copy(part, end).out;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::memcpy(end, buffers[i].data(), buffers[i].size());
+    end += buffers[i].size();
+  }
   return socket.send(asio::const_buffer(joined.data(), bytes), flags, error);
+}
+
+/// As much as there is and fits. `nothing_left`: the kernel has nothing more, neither bytes nor an
+/// end. A socket without TellLeft never says so.
+std::size_t read_some(Socket& socket, Buffer::Room room, bool& nothing_left, ErrorCode& error) {
+  nothing_left = false;
+  iovec bytes{room.data, room.size};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = ::recvmsg(socket.native_handle(), &message, 0);
+  if (got < 0) {
+    error.assign(errno, boost::system::system_category());
+    return 0;
+  }
+  if (got == 0) error = asio::error::eof;
+  const cmsghdr* const told = CMSG_FIRSTHDR(&message);
+  if (told != nullptr && told->cmsg_level == IPPROTO_TCP && told->cmsg_type == TCP_CM_INQ) {
+    int left = 0;
+    std::memcpy(&left, CMSG_DATA(told), sizeof left);
+    nothing_left = left == 0;
+  }
+  return static_cast<std::size_t>(got);
 }
 
 }  // namespace
@@ -67,6 +100,10 @@ void Stream::adopt(Socket socket) {
   // a unix socket, which has no Nagle algorithm.
   socket.set_option(asio::ip::tcp::no_delay(true), error);
   tcp_ = !error;
+  if (tcp_) {
+    socket.set_option(TellLeft(), error);
+    tells_left_ = !error;
+  }
   watch_ = new Watch(std::move(socket), *this);
 }
 
@@ -102,7 +139,7 @@ bool Stream::quiet(bool look) {
   ErrorCode error;
   watch_->socket.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
   if (!would_block(error)) return false;
-  expect_more();
+  expect_more(error == asio::error::would_block);
   return true;
 }
 
@@ -125,6 +162,8 @@ bool Stream::begin_fill(std::size_t buffer_bytes_max) {
     read_error_ = IoError::broken;
     return true;
   }
+  // A reset that came together with bytes is no further change, and must not be waited for.
+  if (!buffer.empty()) readable_ = true;
   if (!readable_ || !read_some()) {
     reads_in_a_row_ = 0;
     if (std::exchange(overdue_, false)) {
@@ -159,16 +198,19 @@ bool Stream::read_some() {
     return true;
   }
   ErrorCode error;
-  const std::size_t got = watch_->socket.read_some(asio::buffer(room.data, room.size), error);
+  bool nothing_left = false;
+  const std::size_t got = tells_left_
+                              ? io::read_some(watch_->socket, room, nothing_left, error)
+                              : watch_->socket.read_some(asio::buffer(room.data, room.size), error);
   if (got > 0) {
     buffer.commit(got);
     begun_ = true;
     // Less than there was room for: the kernel has no more for now.
-    if (got < room.size) expect_more();
+    if (got < room.size) expect_more(nothing_left);
     return true;
   }
   if (would_block(error)) {
-    expect_more();
+    expect_more(error == asio::error::would_block);
     return false;
   }
   ended_ = true;
@@ -182,10 +224,10 @@ void Stream::guard_read() {
   if (read_guarded_) arm(stall_);
 }
 
-/// All that had come was read: the kernel says when there is more.
-void Stream::expect_more() {
+/// All that had come was read: the kernel says when there is more. `nothing_there`: see Watch.
+void Stream::expect_more(bool nothing_there) {
   readable_ = false;
-  if (!ended_) watch_->wait_readable();
+  if (!ended_) watch_->wait_readable(nothing_there);
 }
 
 // --- writing
@@ -356,7 +398,7 @@ void Stream::readable(ErrorCode error) {
   }
   if (reader_.done) {
     loop_.defer(*this);
-  } else if (!reader_.handle) {
+  } else if (!reader_.handle && !quiet(true)) {
     heard();
   }
 }

@@ -254,7 +254,7 @@ class Stream : public Deadline,
   void heard();
   bool begin_connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within);
   void adopt(Socket socket);
-  void expect_more();
+  void expect_more(bool nothing_there = false);
   void interrupt_reading(IoError error);
   void interrupt_writing(IoError error);
   bool begin_handshake();
@@ -309,6 +309,8 @@ class Stream : public Deadline,
   /// Bytes came since the last write: of a message that may have more.
   bool begun_ = false;
   bool tcp_ = false;
+  /// The kernel tells with each read whether that was all.
+  bool tells_left_ = false;
   /// Reads in a row that did not have to wait.
   int reads_in_a_row_ = 0;
   /// The peer has ended.

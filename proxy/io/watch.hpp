@@ -1,23 +1,33 @@
 // Watch: a socket, and the waits for it that Asio has under way, at most one in each direction.
 //
 // Asio tells a wait that it was aborted after the socket was closed, when the owner of the socket
-// may be gone. So the handlers share the watch, and the watch forgets its owner when it is closed.
-// A wait for reading costs no allocation: its handler lives in the watch.
+// may be gone. So a wait shares the watch, and the watch forgets its owner when it is closed.
+// A wait for reading costs no allocation: it lives in the watch.
 //
 // Why waits, and not Asio's reads: an asynchronous read is tried at once, and usually there is
-// nothing yet. Both cost one system call a read; the wait leaves the read, its buffer and its
-// moment to the owner.
+// nothing yet. The wait leaves the read, its buffer and its moment to the owner.
+//
+// Asio's async_wait() has the kernel look at the socket again (EPOLL_CTL_MOD), a system call for
+// each wait. The reactor is told of every change anyway (EPOLLET), so this is not necessary if the
+// owner knows that there was nothing to read a moment ago. Asio has no public name for such a wait.
+// So the wait is an operation of the reactor, as Asio's own are, in the version of Boost that this
+// was written for. With another version it is async_wait().
 // Not thread-safe: one event loop.
 #pragma once
 
-#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
-#include <cstddef>
-#include <new>
+#include <boost/version.hpp>
 #include <utility>
 
 #include "proxy/io/socket.hpp"
+
+#if BOOST_VERSION / 100 == 1081
+#include <boost/asio/detail/reactor.hpp>
+#include <boost/asio/detail/reactor_op.hpp>
+#define ONCEPROXY_WAITS_IN_REACTOR 1
+#endif
 
 namespace onceproxy::io {
 
@@ -28,7 +38,8 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
   /// Hears of the waits' ends. May close the watch, or be destroyed, in that call.
   class Owner {
    public:
-    /// A read will not block: there are bytes, an end or an error. `error`: Asio could not wait.
+    /// There are bytes, an end or an error to read; or, rarely, nothing, because the reactor knew
+    /// of bytes that were read since. `error`: Asio could not wait.
     virtual void readable(ErrorCode error) = 0;
     virtual void writable(ErrorCode error) = 0;
 
@@ -38,10 +49,18 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
 
   Watch(Socket its_socket, Owner& owner) : socket(std::move(its_socket)), owner_(&owner) {}
 
-  /// Tells the owner once, also where there is something to read by now.
-  void wait_readable() {
+  /// Tells the owner once, also if there is something to read by now. `nothing_there`: the kernel
+  /// said in the last read that there was nothing more, neither bytes nor an end, and no read was
+  /// refused or cut short since.
+  void wait_readable(bool nothing_there = false) {
     if (std::exchange(waits_readable_, true)) return;
-    socket.async_wait(Socket::wait_read, Readable{this});
+#ifdef ONCEPROXY_WAITS_IN_REACTOR
+    readable_.start(*this, nothing_there);
+#else
+    static_cast<void>(nothing_there);
+    socket.async_wait(Socket::wait_read,
+                      [self = Pointer(this)](ErrorCode error) { self->told_readable(error); });
+#endif
   }
   void wait_writable() {
     if (std::exchange(waits_writable_, true)) return;
@@ -61,60 +80,57 @@ class Watch final : public boost::intrusive_ref_counter<Watch, boost::thread_uns
   Socket socket;
 
  private:
-  /// Room for one handler of Asio's, with what Asio puts round it.
-  struct Slot {
-    static constexpr std::size_t bytes = 128;
-    alignas(std::max_align_t) std::byte memory[bytes];
-    bool used = false;
-  };
+  void told_readable(ErrorCode error) {
+    waits_readable_ = false;
+    if (owner_ != nullptr) owner_->readable(error);
+  }
 
-  template <typename T>
-  class SlotAllocator {
+#ifdef ONCEPROXY_WAITS_IN_REACTOR
+  class Readable final : public asio::detail::reactor_op {
    public:
-    using value_type = T;
-    explicit SlotAllocator(Slot& slot) : slot_(&slot) {}
-    template <typename U>
-    SlotAllocator(const SlotAllocator<U>& other) : slot_(other.slot_) {}
+    explicit Readable(Socket& socket)
+        : reactor_op(ErrorCode(), &Readable::perform, &Readable::complete),
+          reactor_(asio::use_service<asio::detail::reactor>(socket.get_executor().context())) {}
 
-    T* allocate(std::size_t count) {
-      static_assert(sizeof(T) <= Slot::bytes && alignof(T) <= alignof(std::max_align_t));
-      if (count == 1 && !std::exchange(slot_->used, true)) {
-        return reinterpret_cast<T*>(slot_->memory);
-      }
-      return static_cast<T*>(::operator new(count * sizeof(T)));
-    }
-    void deallocate(T* memory, std::size_t) {
-      if (reinterpret_cast<std::byte*>(memory) == slot_->memory) {
-        slot_->used = false;
-      } else {
-        ::operator delete(memory);
-      }
-    }
-    template <typename U>
-    bool operator==(const SlotAllocator<U>& other) const {
-      return slot_ == other.slot_;
+    /// The watch lives as long as this is under way.
+    void start(Watch& watch, bool nothing_there) {
+      watch_ = &watch;
+      ec_ = ErrorCode();
+      // The reactor performs an operation that may be speculative at once, if it knows of a change.
+      // Any other has the kernel look again.
+      starting_ = true;
+      auto& implementation = (watch.socket.*(&Reach::impl_)).get_implementation();
+      reactor_.start_op(asio::detail::reactor::read_op, implementation.socket_,
+                        implementation.reactor_data_, this, false, nothing_there);
+      starting_ = false;
     }
 
    private:
-    template <typename U>
-    friend class SlotAllocator;
-    Slot* slot_;
-  };
-
-  struct Readable {
-    Pointer watch;
-    using allocator_type = SlotAllocator<void>;
-    allocator_type get_allocator() const noexcept { return allocator_type(watch->slot_); }
-    void operator()(ErrorCode error) {
-      watch->waits_readable_ = false;
-      if (watch->owner_ != nullptr) watch->owner_->readable(error);
+    /// For the name of a protected member.
+    struct Reach : Socket {
+      using Socket::impl_;
+    };
+    static status perform(reactor_op* base) {
+      return static_cast<Readable*>(base)->starting_ ? not_done : done_and_exhausted;
     }
+    /// Without an `owner`, the context is being destroyed.
+    static void complete(void* owner, asio::detail::operation* base, const ErrorCode&,
+                         std::size_t) {
+      auto& self = *static_cast<Readable*>(base);
+      const Pointer watch = std::move(self.watch_);
+      if (owner != nullptr) watch->told_readable(self.ec_);
+    }
+
+    asio::detail::reactor& reactor_;
+    Pointer watch_;
+    bool starting_ = false;
   };
+  Readable readable_{socket};
+#endif
 
   Owner* owner_;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
-  Slot slot_;
 };
 
 }  // namespace onceproxy::io

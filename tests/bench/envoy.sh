@@ -17,6 +17,6 @@ fi
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 trap 'exit 1' INT TERM
-gcc -O2 -o "$directory/upstream" "$bench/peers/upstream.c"
+gcc -O2 -o "$directory/service" "$bench/peers/upstream.c"
 ONCEPROXY_BINARY=$binary PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$bench/envoy.py" \
-  --onceproxy "$binary" --upstream "$directory/upstream" --directory "$directory" "$@"
+  --onceproxy "$binary" --upstream "$directory/service" --directory "$directory" "$@"

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import struct
 import time
 
 import pytest
@@ -149,20 +150,44 @@ def test_only_what_no_policy_covers_is_sent_again(stage, covered):
     assert numbers == (["1", "2"] if covered else ["1", "2", "2"])
 
 
-@pytest.mark.parametrize("sent", [b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n",
-                                  b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
-                                  b"Content-Length: 2\r\n\r\n{}", b"GET /else HT"],
-                         ids=["passed", "covered", "half a head"])
+REQUESTS = pytest.mark.parametrize(
+    "sent", [b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n",
+             b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
+             b"Content-Length: 2\r\n\r\n{}", b"GET /else HT"],
+    ids=["passed", "covered", "half a head"])
+
+
+def sends_at_once(proxy, sock, sent, end):
+    """The program finds the bytes and the end together, as one change of the socket."""
+    eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 1,
+               "the connection accepted")
+    proxy.process.send_signal(signal.SIGSTOP)
+    try:
+        sock.sendall(sent)
+        end(sock)
+    finally:
+        proxy.process.send_signal(signal.SIGCONT)
+
+
+def resets(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+@REQUESTS
 def test_an_end_of_stream_together_with_bytes_is_noticed(proxy, sent):
     """The kernel tells of both at once, and of the end not again."""
     with socket.create_connection(proxy.data, timeout=30) as sock:
-        eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 1,
-                   "the connection accepted")
-        proxy.process.send_signal(signal.SIGSTOP)
-        try:
-            sock.sendall(sent)
-            sock.shutdown(socket.SHUT_WR)
-        finally:
-            proxy.process.send_signal(signal.SIGCONT)
+        sends_at_once(proxy, sock, sent, lambda sock: sock.shutdown(socket.SHUT_WR))
         while sock.recv(4096):
             pass
+
+
+@REQUESTS
+def test_a_reset_together_with_bytes_is_noticed(stage, sent):
+    """No deadline but the test's own ends this connection."""
+    proxy = stage.proxy(stage.upstream(), limits={"head_timeout": "10m"})
+    sock = socket.create_connection(proxy.data, timeout=30)
+    sends_at_once(proxy, sock, sent, resets)
+    eventually(lambda: proxy.metrics().sum("onceproxy_connections", side="client") == 0,
+               "the connection closed")

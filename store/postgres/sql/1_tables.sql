@@ -132,13 +132,22 @@ $$ SELECT (date_part('epoch', clock_timestamp()) * 1000000)::bigint * 1000 $$;
 -- for. NULL where there are not so many. Rows that are visible before a look at
 -- pg_current_wal_flush_lsn() were written below what it says, so they are confirmed once this
 -- function has passed it.
-CREATE FUNCTION confirmed_lsn() RETURNS pg_lsn LANGUAGE sql VOLATILE AS $$
-  SELECT flush_lsn FROM pg_stat_replication
-   WHERE sync_state IN ('sync', 'quorum')
-     AND current_setting('synchronous_standby_names') <> ''
-   ORDER BY flush_lsn DESC NULLS LAST
-   LIMIT 1 OFFSET greatest(coalesce(substring(current_setting('synchronous_standby_names')
-                                    FROM '^\s*(?:[Ff][Ii][Rr][Ss][Tt]|[Aa][Nn][Yy])?\s*([0-9]+)\s*\(')::integer, 1) - 1, 0)
+-- It is written in PL/pgSQL because a function in SQL would be parsed anew in every transaction, and it
+-- does not use the view pg_stat_replication because that looks at each connection of the server: both
+-- together cost more than ten times as much as the rest of a replay.
+CREATE FUNCTION confirmed_lsn() RETURNS pg_lsn LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  v_names text := current_setting('synchronous_standby_names');
+  v_number integer;
+BEGIN
+  IF v_names = '' THEN RETURN NULL; END IF;
+  v_number := coalesce(substring(v_names
+                       FROM '^\s*(?:[Ff][Ii][Rr][Ss][Tt]|[Aa][Nn][Yy])?\s*([0-9]+)\s*\('), '1');
+  RETURN (SELECT flush_lsn FROM pg_stat_get_wal_senders()
+           WHERE sync_state IN ('sync', 'quorum')
+           ORDER BY flush_lsn DESC NULLS LAST
+           LIMIT 1 OFFSET greatest(v_number - 1, 0));
+END
 $$;
 
 -- Whether a commit of this transaction waits for a standby. Without one a primary would acknowledge

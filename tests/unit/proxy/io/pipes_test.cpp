@@ -46,7 +46,7 @@ TEST_CASE("a pipe with bytes that nobody took is not used again") {
   CHECK(::read(next.exit(), &byte, 1) < 0);
 }
 
-TEST_CASE("pipes are limited, and few are kept") {
+TEST_CASE("pipes are limited, and kept for later") {
   Pipes pipes;
   std::deque<Piped> all;
   for (std::size_t i = 0; i < Pipes::used_max; ++i) CHECK(all.emplace_back(pipes).open());
@@ -57,7 +57,7 @@ TEST_CASE("pipes are limited, and few are kept") {
   all.clear();
   more.drop();
   CHECK(pipes.used() == 0);
-  CHECK(pipes.kept() == Pipes::kept_max);
+  CHECK(pipes.kept() == Pipes::used_max);
 }
 
 TEST_CASE("a pipe that is kept and not used is closed") {
