@@ -1,6 +1,6 @@
 // Fills a store with completed operations that no request repeats, for filled.py: as many as are
-// told, with random fingerprints and answers of 200 bytes, through the same calls as requests make,
-// but without syncs.
+// told, with random fingerprints and answers of 200 random bytes, through the same calls as
+// requests make, but without syncs.
 //
 //   fill_store DIRECTORY RECORDS
 #include <chrono>
@@ -65,6 +65,19 @@ struct Filling {
   std::uint64_t refused = 0;
 };
 
+constexpr std::size_t answer_bytes = 200;
+
+/// Text that does not compress, as an answer that is all identifiers and digests.
+std::string random_answer(std::mt19937_64& random) {
+  std::string out(answer_bytes, '\0');
+  for (std::size_t i = 0; i < out.size(); i += 8) {
+    std::uint64_t eight = random() & 0x3f3f3f3f3f3f3f3f;
+    eight += 0x2020202020202020;  // printable
+    std::memcpy(out.data() + i, &eight, sizeof eight);
+  }
+  return out;
+}
+
 /// Makes one record after another.
 class Caller {
  public:
@@ -109,7 +122,8 @@ class Caller {
       return completed();
     }
     complete_ = std::make_unique<Completing>(*this);
-    StoredAnswer answer{200, "content-type: application/json\r\n", std::string(200, 'x'), true};
+    StoredAnswer answer{200, "content-type: application/json\r\n", random_answer(filling_.random),
+                        true};
     if (filling_.store.complete(std::move(result->permit), std::move(answer), *complete_)) {
       completed();
     }

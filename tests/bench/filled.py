@@ -36,7 +36,7 @@ def parse():
     parser.add_argument("fill_store", metavar="FILL_STORE")
     parser.add_argument("store", metavar="DIRECTORY", type=pathlib.Path)
     parser.add_argument("--records", type=int, default=10_000_000)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=7, help="0: only the start and the size (default 7)")
     parser.add_argument("--seconds", type=int, default=4, help="of every run (default 4)")
     return parser.parse_args()
 
@@ -77,6 +77,8 @@ def main():
         options.upstream = os.path.join(directory, "upstream")
         subprocess.run(["gcc", "-O2", "-o", options.upstream, PEERS / "upstream.c"], check=True)
         print_size(options)
+        if options.pairs == 0:
+            return
         print(f"{'workload':28}{'empty µs':>10}{'filled µs':>11}{'ratio':>8}{'MiB':>6}")
         for title, kind in WORKLOADS.items():
             empty, filled, memory = [], [], 0
