@@ -16,8 +16,8 @@ from harness.replicas import Crowd, Replicas, Service, ask_all
 
 LONG = os.environ.get("ONCEPROXY_LONG") == "1"
 KILLS = int(os.environ.get("ONCEPROXY_REPLICA_KILLS", "60" if LONG else "9"))
-RESTARTS = int(os.environ.get("ONCEPROXY_DATABASE_RESTARTS", "60"))
-PROMOTIONS = int(os.environ.get("ONCEPROXY_PROMOTIONS", "200"))
+RESTARTS = int(os.environ.get("ONCEPROXY_DATABASE_RESTARTS", "60" if LONG else "5"))
+PROMOTIONS = int(os.environ.get("ONCEPROXY_PROMOTIONS", "200" if LONG else "20"))
 OPERATIONS = int(os.environ.get("ONCEPROXY_LINEARIZABILITY_OPERATIONS", "100000" if LONG else "5000"))
 LEASE, WINDOW = 3, 3600
 REPLICATED = Terms(LEASE, WINDOW, shared=True, grace=20, replicated=True)
@@ -74,7 +74,6 @@ def test_kill_9_of_any_process_at_any_moment(stage, database):
     run.judge()
 
 
-@pytest.mark.skipif(not LONG, reason="long tier only")
 def test_crashes_of_the_database_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
     run = Run(stage, database, "restarts", terms=REPLICATED)
@@ -86,7 +85,6 @@ def test_crashes_of_the_database_under_load(stage, replicated, directory):
     run.judge()
 
 
-@pytest.mark.skipif(not LONG, reason="long tier only")
 def test_promotions_of_the_standby_under_load(stage, replicated, directory):
     database = replicated.database().migrate(directory)
     run = Run(stage, database, "promotions", terms=REPLICATED)
