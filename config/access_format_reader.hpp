@@ -1,5 +1,5 @@
-// Reads log.access_format: a text with Envoy's command operators, or a map of them. What is wrong
-// with an operator is told at the value that holds it.
+// Reads log.access_format: a text with Envoy's command operators, or a map of them. An error in an
+// operator is reported at the value that contains it.
 #pragma once
 
 #include <memory>

@@ -35,7 +35,7 @@ bool is_host_name(std::string_view host) {
   }
 }
 
-tl::expected<Address, std::string> parse_unix(std::string_view path) {
+tl::expected<Endpoint, std::string> parse_unix(std::string_view path) {
   if (!path.starts_with('/') || path.ends_with('/')) {
     return tl::unexpected("a unix socket is written unix:/path, with an absolute path, found " +
                           quote(path));
@@ -45,7 +45,7 @@ tl::expected<Address, std::string> parse_unix(std::string_view path) {
                           std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes, found " +
                           std::to_string(path.size()));
   }
-  Address address;
+  Endpoint address;
   address.unix_path = path;
   return address;
 }
@@ -68,7 +68,7 @@ std::string wrong_address(std::string_view text) {
 
 }  // namespace
 
-tl::expected<Address, std::string> parse_address(std::string_view text) {
+tl::expected<Endpoint, std::string> parse_address(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text.substr(5));
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return tl::unexpected(wrong_address(text));
@@ -90,21 +90,15 @@ tl::expected<Address, std::string> parse_address(std::string_view text) {
   } else if (numeric ? !is_ipv4(host) : !is_host_name(host)) {
     return tl::unexpected(wrong_address(text));
   }
-  Address address;
+  Endpoint address;
   address.host = std::move(host);
   address.port = static_cast<std::uint16_t>(*port);
   return address;
 }
 
-std::string Address::text() const {
-  if (!unix_path.empty()) return "unix:" + unix_path;
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
-Kind<Address> address(PortZero port_zero) {
-  Kind<Address> kind;
-  kind.read = [port_zero](const Node& node) -> std::optional<Address> {
+Kind<Endpoint> address(PortZero port_zero) {
+  Kind<Endpoint> kind;
+  kind.read = [port_zero](const Node& node) -> std::optional<Endpoint> {
     if (!node.is_scalar() || node.is_broken()) {
       node.expected(shape);
       return std::nullopt;

@@ -8,28 +8,28 @@ namespace {
 
 struct Listener {
   Node node;
-  Address address;
+  Endpoint address;
 };
 
-bool is_ipv6(const Address& address) {
+bool is_ipv6(const Endpoint& address) {
   return address.host.find(':') != std::string::npos;
 }
 
-bool is_every_interface(const Address& address) {
+bool is_every_interface(const Endpoint& address) {
   return address.host == "0.0.0.0" || address.host == "::";
 }
 
-bool is_this_machine(const Address& address) {
+bool is_this_machine(const Endpoint& address) {
   return is_every_interface(address) || address.host.starts_with("127.") || address.host == "::1" ||
          policies::equals_ignoring_case(address.host, "localhost");
 }
 
-bool same_host(const Address& a, const Address& b) {
+bool same_host(const Endpoint& a, const Endpoint& b) {
   return policies::equals_ignoring_case(a.host, b.host);
 }
 
 /// Whether the second could not be bound after the first.
-bool collide(const Address& a, const Address& b) {
+bool collide(const Endpoint& a, const Endpoint& b) {
   if (!a.unix_path.empty() || !b.unix_path.empty()) return a.unix_path == b.unix_path;
   // Port 0 is a free one each time.
   if (a.port != b.port || a.port == 0) return false;
@@ -37,7 +37,7 @@ bool collide(const Address& a, const Address& b) {
   return same_host(a, b) || (one_family && (is_every_interface(a) || is_every_interface(b)));
 }
 
-bool is_itself(const Address& listener, const Address& upstream) {
+bool is_itself(const Endpoint& listener, const Endpoint& upstream) {
   if (!listener.unix_path.empty() || !upstream.unix_path.empty()) {
     return listener.unix_path == upstream.unix_path;
   }
@@ -47,7 +47,7 @@ bool is_itself(const Address& listener, const Address& upstream) {
 }
 
 /// Only users of this machine can reach it.
-bool is_local(const Address& address) {
+bool is_local(const Endpoint& address) {
   return !address.unix_path.empty() || (is_this_machine(address) && !is_every_interface(address));
 }
 

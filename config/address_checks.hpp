@@ -1,5 +1,5 @@
-// Addresses that get in each other's way: two listeners on one port, an upstream that is
-// onceproxy itself, an admin port that strangers reach. Pure; thread-safe.
+// Checks addresses against each other: two listeners on one port, an upstream that is onceproxy
+// itself, an admin port that untrusted clients can reach. Pure; thread-safe.
 #pragma once
 
 #include "config/node.hpp"

@@ -1,4 +1,4 @@
-// The row of `admin`: the admin port, and who may use it. Private to this folder. Pure;
+// The row of `admin`: the admin port and its authentication. Private to this folder. Pure;
 // thread-safe.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace onceproxy::config {
 
-/// Puts `admin` where it belongs: it is several members of Settings.
+/// Stores `admin`, which consists of several members of Settings.
 Key<Settings> admin_row();
 
 }  // namespace onceproxy::config

@@ -1,5 +1,5 @@
-// What duplicates and refused requests get: `on_duplicate`, `respond`, `outcome`, `replay`. Pure;
-// thread-safe.
+// The answers for duplicates and refused requests: `on_duplicate`, `respond`, `outcome`, `replay`.
+// Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -10,10 +10,10 @@
 
 namespace onceproxy::config {
 
-/// Holds nothing where the stored answer is replayed.
+/// Absent if the stored answer is replayed.
 Kind<std::optional<policies::FixedAnswer>> on_duplicate();
 
-/// Holds the refusals that have another answer than the default one.
+/// Contains the refusals whose answer differs from the default.
 Kind<policies::Responses> respond();
 
 struct OutcomeDraft {
@@ -21,7 +21,7 @@ struct OutcomeDraft {
   store::OnUnknown unknown = store::OnUnknown::retry;
 };
 Kind<OutcomeDraft> outcome();
-/// What holds where `outcome` is not given.
+/// The value if `outcome` is not given.
 OutcomeDraft default_outcome();
 
 Kind<policies::ReplayRules> replay();

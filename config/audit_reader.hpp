@@ -1,5 +1,5 @@
-// The table of `audit`: whether and how long it is kept what became of requests. Private to this
-// folder. Pure; thread-safe.
+// The table of `audit`: whether there is an audit log, and how long its entries are kept. Private
+// to this folder. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"
@@ -9,7 +9,8 @@ namespace onceproxy::config {
 
 Kind<AuditSettings> audit();
 
-/// RocksDB's store has a place for its log, PostgreSQL's has none. `document` is the whole of it.
+/// The log of RocksDB has a place in the store's directory; PostgreSQL has none for it. `document`:
+/// the whole document.
 void check_audit_path(const Node& document);
 
 }  // namespace onceproxy::config

@@ -1,5 +1,4 @@
-// `log.capture`: requests as they come, in a file that `onceproxy backtest` reads. Pure;
-// thread-safe.
+// `log.capture`: the file with requests that `onceproxy backtest` reads. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"

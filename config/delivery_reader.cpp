@@ -17,7 +17,6 @@ using policies::Acknowledge;
 using policies::Backoff;
 using policies::DeliveryRules;
 using policies::Listener;
-using policies::ListenerAddress;
 using policies::ListenerField;
 using policies::ListenerList;
 using policies::ListenerRate;
@@ -42,18 +41,6 @@ Kind<std::string> listener_name() {
   Kind<std::string> kind = text("a listener's name", wrong_listener_name);
   kind.schema = [] {
     return or_variable(JsonObject({{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{1,63}$"}}));
-  };
-  return kind;
-}
-
-Kind<ListenerAddress> listener_address() {
-  const Kind<Address> any = address(PortZero::refused);
-  Kind<ListenerAddress> kind;
-  kind.schema = any.schema;
-  kind.read = [any](const Node& node) -> std::optional<ListenerAddress> {
-    auto value = any.read(node);
-    if (!value) return std::nullopt;
-    return ListenerAddress{std::move(value->host), value->port, std::move(value->unix_path)};
   };
   return kind;
 }
@@ -167,7 +154,7 @@ Kind<Listener> listener() {
                "Names the listener in the ledger, in metrics and for operators. One name is one "
                "listener, whichever policies name it.",
                Need::required),
-        key<L>("address", &L::address, listener_address(),
+        key<L>("address", &L::address, address(PortZero::refused),
                "Where the listener is: host:port or unix:/path.", Need::required),
         key<L>("path", &L::path, listener_path(),
                "Where events go. Default: the path and query of the event's request."),
@@ -420,19 +407,6 @@ void check_listeners(const Node& node, const std::vector<Policy>& policies) {
   }
 }
 
-void check_event_store(const Node& node, const Settings& settings) {
-  if (!settings.postgres) return;
-  const auto list = node.get("policies");
-  if (!list) return;
-  for (const Node& policy : list->items()) {
-    if (const auto delivery = policy.get("delivery")) {
-      delivery->problem(
-          "needs the RocksDB store: events are not kept in PostgreSQL yet; remove store.postgres, "
-          "or this");
-    }
-  }
-}
-
 Kind<DeadLetterSettings> dead_letters() {
   using D = DeadLetterSettings;
   return section<D>({"dead_letters",
@@ -449,7 +423,8 @@ Kind<EventSettings> event_settings() {
   return section<E>({"delivery at the top level",
                      {key<E>("max_bytes", &E::bytes_max, as<std::uint64_t>(size(mib, tib)),
                              "What the heads and bodies of events may take that are not delivered "
-                             "everywhere, or are dead letters. Above it new events get 503.")},
+                             "everywhere, or are dead letters; with store.postgres those of all "
+                             "instances. Above it new events get 503.")},
                      {},
                      {},
                      "max_bytes"});

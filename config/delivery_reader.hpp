@@ -1,5 +1,4 @@
-// `delivery` of a policy, and the list of listeners that a `listeners_file` holds. Pure;
-// thread-safe.
+// `delivery` of a policy, and the list of listeners in a `listeners_file`. Pure; thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,17 +13,15 @@ namespace onceproxy::config {
 
 Kind<std::shared_ptr<const policies::DeliveryRules>> delivery();
 
-/// One listener and more, each with a name of its own.
+/// A list of one or more listeners with different names.
 Kind<policies::ListenerList> listener_list();
 
-/// What cannot be beside `delivery` in a policy. `node` is the policy's map.
+/// Reports keys of a policy that are not possible with `delivery`. `node`: the policy's map.
 void check_delivery(const Node& node, const policies::Policy& policy);
 
-/// One name is one listener in all policies. `node` is their list.
+/// Reports listeners that have the same name in several policies and differ. `node`: the list of
+/// policies.
 void check_listeners(const Node& node, const std::vector<policies::Policy>& policies);
-
-/// Events need a store that keeps them. `node` is the whole document.
-void check_event_store(const Node& node, const Settings& settings);
 
 Kind<DeadLetterSettings> dead_letters();
 Kind<EventSettings> event_settings();

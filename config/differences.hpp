@@ -1,6 +1,6 @@
-// What differs between two configurations, in the words of the file: for the log line of a reload.
-// It compares what is written, with variables put in: a default that is written out is a
-// difference, comments and quotes are none. Pure but for the environment. Thread-safe.
+// The differences between two configurations, named by the keys of the file, for the log line of a
+// reload. It compares the texts with their variables replaced: a default that is written explicitly
+// is a difference, comments and quotes are not. Pure except for the environment. Thread-safe.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace onceproxy::config {
 
-/// "limits", "policy dispatch", "policy dispatch (new)", "policy dispatch (gone)", "the order of
-/// policies". Empty: one is as good as the other. Both are texts that load() takes.
+/// Such as "limits", "policy dispatch", "policy dispatch (new)", "policy dispatch (gone)", "the
+/// order of policies". Empty if there are none. Both must be texts that load() accepts.
 std::vector<std::string> differences(std::string_view before, std::string_view after,
                                      const Environment& environment);
 

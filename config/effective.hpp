@@ -1,7 +1,6 @@
-// A configuration as it is in force, for operators' eyes: what the file says, without secrets
-// (redact.hpp), with the keys of its presets and with every default in the place where it could be
-// written. What is off where it is left out (`tracing`, a policy's `entity`) stays out.
-// Pure but for the environment. Thread-safe.
+// The effective configuration for operators: the content of the file without secrets (redact.hpp),
+// with the keys of its presets and with every default. A feature that is off by default (`tracing`,
+// a policy's `entity`) is left out. Pure except for the environment. Thread-safe.
 #pragma once
 
 #include <string_view>
@@ -13,8 +12,8 @@ namespace onceproxy::config {
 
 using telemetry::Json;
 
-/// null for a text that is no document. For a text that load() takes; of another it shows what can
-/// be told.
+/// null if the text is not a document. For a text that load() does not accept, it shows as much as
+/// possible.
 Json effective(std::string_view text, const Environment& environment);
 
 }  // namespace onceproxy::config

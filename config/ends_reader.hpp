@@ -1,4 +1,5 @@
-// `ends`: which operations are forgotten when one of the policy's completes. Pure; thread-safe.
+// `ends`: the operations that are forgotten when an operation of the policy completes. Pure;
+// thread-safe.
 #pragma once
 
 #include <vector>
@@ -8,13 +9,13 @@
 
 namespace onceproxy::config {
 
-/// Each of them costs a digest a request, and a look into the store a completion.
+/// Each entry costs a digest for each request and a lookup in the store for each completion.
 inline constexpr std::size_t ends_max = 16;
 
 Kind<std::vector<policies::EndsRule>> ends();
 
-/// Entries that can name no operation of any policy. `node` is the list that the policies were read
-/// from, one an item.
+/// Reports entries that cannot match an operation of any policy. `node`: the list from which the
+/// policies were read, one per item.
 void check_ends(const Node& node, const std::vector<policies::Policy>& policies);
 
 }  // namespace onceproxy::config

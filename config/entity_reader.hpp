@@ -1,5 +1,5 @@
-// What a request must wait or make way for beside its own operation: `entity`, and `rate_limit`.
-// Pure; thread-safe.
+// The conditions for a request besides its own operation: `entity` and `rate_limit`. Pure;
+// thread-safe.
 #pragma once
 
 #include "config/kind.hpp"

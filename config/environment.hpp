@@ -1,5 +1,5 @@
-// ${NAME} and ${NAME:-default} in a scalar. As in a shell, the default also stands in for an empty
-// variable. `$${` is a literal `${`. A default is taken as it is, up to the first `}`. Pure.
+// ${NAME} and ${NAME:-default} in a scalar. As in a shell, the default is also used for an empty
+// variable. `$${` is a literal `${`. A default ends at the first `}` and is not expanded. Pure.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@ namespace onceproxy::config {
 
 struct Substituted {
   std::string text;
-  /// Whether any variable was put in.
+  /// Whether the scalar contained a variable.
   bool changed = false;
 };
 
-/// The error is a message that names the variable.
+/// The error is a message that contains the name of the variable.
 tl::expected<Substituted, std::string> substitute(std::string_view text,
                                                   const Environment& environment);
 

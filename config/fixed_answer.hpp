@@ -1,5 +1,5 @@
-// An answer that the configuration spells out: status, header fields and body, none of which can
-// break the connection or stand for a second answer. Pure; thread-safe.
+// An answer in the configuration: status, header fields and body. None of them can break the
+// connection or be mistaken for a second answer. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace onceproxy::config {
 
-/// `place` is what messages call the map; `standard` is what is not written in it. Its header
-/// fields go with its body: an answer that has a body of its own has its own fields alone.
+/// `place`: the name of the map in messages. `standard`: the values for what is not given. Its
+/// header fields are used only with its body: an answer with its own body has only its own fields.
 Kind<policies::FixedAnswer> fixed_answer(std::string place, policies::FixedAnswer standard);
 
 }  // namespace onceproxy::config

@@ -1,6 +1,6 @@
-// Places in JSON in the syntax of other tools: JSONPath (`$.alerts[0].id`), jq (`.alerts[].id`),
-// JavaScript (`order.id`), a URI's fragment (`#/a/b`), and what looks like a JSON Pointer and names
-// nothing (`/alerts[0]`, `/alerts/-`). Pure; thread-safe.
+// Recognizes JSON locations in the syntax of other tools: JSONPath (`$.alerts[0].id`), jq
+// (`.alerts[].id`), JavaScript (`order.id`), a URI's fragment (`#/a/b`), and texts that look like a
+// JSON Pointer and select nothing (`/alerts[0]`, `/alerts/-`). Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,7 @@
 
 namespace onceproxy::config {
 
-/// The JSON Pointer that was meant; nothing where `text` is a pointer as it should be, or in no
-/// syntax that is known.
+/// The intended JSON Pointer; nothing if `text` is a correct pointer or has no known syntax.
 std::optional<std::string> pointer_meant(std::string_view text);
 
 }  // namespace onceproxy::config

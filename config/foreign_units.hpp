@@ -1,5 +1,6 @@
-// Durations and sizes as other tools write them: `10MB`, `512k`, `hour`, `30 sec`, `1h30m`. What
-// they would be here, for a message; none of them is taken. Pure; thread-safe.
+// Recognizes durations and sizes in the notation of other tools (`10MB`, `512k`, `hour`, `30 sec`,
+// `1h30m`), and suggests the correct spelling for a message. They are not accepted. Pure;
+// thread-safe.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Header field names: which are names at all, and which are not the operator's to use. Pure.
+// Checks header field names: whether they are valid, and whether an operator may use them. Pure.
 #pragma once
 
 #include <optional>
@@ -7,26 +7,26 @@
 
 namespace onceproxy::config {
 
-/// RFC 9110 5.6.2: what a field name or a method is made of.
+/// A token (RFC 9110 5.6.2), which a field name or a method must be.
 bool is_token(std::string_view text);
 
-/// Fields that say how a message ends or belong to the connection: onceproxy writes them.
+/// Fields of the framing or the connection, which onceproxy writes itself.
 bool is_framing_field(std::string_view name);
 
-/// What keeps a name from being one that a client's request can carry.
+/// The reason why a client's request cannot have a field with this name.
 std::optional<std::string> wrong_request_field(std::string_view name);
 
-/// What keeps a name from being one that a rule about answers can ask.
+/// The reason why a rule about answers cannot use a field with this name.
 std::optional<std::string> wrong_asked_field(std::string_view name);
 
-/// What keeps a name from being one that a fixed answer may set.
+/// The reason why a fixed answer cannot have a field with this name.
 std::optional<std::string> wrong_answer_field(std::string_view name);
 
-/// What keeps a name from being one of a stored answer's fields.
+/// The reason why a stored answer cannot have a field with this name.
 std::optional<std::string> wrong_stored_field(std::string_view name);
 
-/// What keeps a text from being a field's value in an answer. A value with a line break would be a
-/// second field, or a second answer.
+/// The reason why a text cannot be the value of a field in an answer. A value with a line break
+/// would be a second field or a second answer.
 std::optional<std::string> wrong_field_value(std::string_view value);
 
 }  // namespace onceproxy::config

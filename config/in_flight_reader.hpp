@@ -1,4 +1,4 @@
-// `in_flight`: what a duplicate gets while the first request is under way. Pure; thread-safe.
+// `in_flight`: the answer for a duplicate while the first request is under way. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"

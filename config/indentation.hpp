@@ -1,5 +1,5 @@
-// Whether a line's indentation is why a document cannot be parsed, in words for its author: the
-// parser only says which token it misses. Looks at block style alone; pure.
+// Determines whether a document cannot be parsed because of a line's indentation, and explains it;
+// the parser only reports a missing token. Handles only block style; pure.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace onceproxy::config {
 
-/// What is wrong with the indentation of line `number` (from 1), as the lines before it go; nothing
-/// where it fits.
+/// The error in the indentation of line `number` (from 1), compared with the lines before it;
+/// nothing if it is correct.
 std::optional<std::string> wrong_indentation(const Reading& reading, std::size_t number);
 
 }  // namespace onceproxy::config

@@ -1,9 +1,8 @@
-// The declarative tables that the configuration is made of. A Kind is a kind of value: it knows how
-// to read one, what the JSON Schema says about it, and how its default is written. A Key is a row:
-// name, where its value goes, kind, description. Keys is the table of one map. The reader and the
-// schema are both made from these rows, so a key that one knows and the other does not cannot be
-// written down; config/REFERENCE.md is generated from the same schema (reference.cpp). Immutable
-// once made; thread-safe.
+// The tables from which the configuration is read. A Kind is a kind of value: it reads a value,
+// writes its JSON Schema, and prints its default. A Key is a row: name, member, kind, description.
+// Keys is the table of one map. The reader and the schema are both made from these rows, so they
+// always have the same keys; config/REFERENCE.md is generated from the same schema (reference.cpp).
+// Immutable once made; thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -29,12 +28,12 @@ using telemetry::set_member;
 
 template <typename T>
 struct Kind {
-  /// Nothing when there is a problem, which has been reported.
+  /// Returns nothing if there is a problem, which has been reported.
   std::function<std::optional<T>(const Node&)> read;
   std::function<Json()> schema;
-  /// How the schema writes a value as a default; null: not at all.
+  /// The value as a default in the schema; null: it has no default there.
   std::function<Json(const T&)> print = [](const T&) { return Json(); };
-  /// The tables of the maps inside.
+  /// The tables of the maps inside the value.
   std::vector<KeyNames> names;
 };
 
@@ -51,10 +50,10 @@ template <typename Owner>
 struct Keys {
   std::string place;
   std::vector<Key<Owner>> rows;
-  /// Keys of a neighbouring table that one might expect here, and what is said of them.
+  /// Keys of other tables that a user may expect here, with a hint for each.
   std::vector<std::string> misplaced = {};
   std::string misplaced_message = {};
-  /// The key that a single value stands for where somebody writes one instead of the map.
+  /// The key that is meant if a single value is written instead of the map.
   std::string single = {};
 };
 
@@ -69,8 +68,8 @@ struct WithoutOptional<std::optional<T>> {
 
 enum class Need { optional, required };
 
-/// A row. `member` is a pointer to a member of the owner, or a function from the owner to a
-/// reference to where the value goes. The default is what a fresh owner holds there.
+/// A row. `member` is a pointer to a member of the owner, or a function that returns a reference to
+/// the value's place in the owner. The default is the value in a new owner.
 template <typename Owner, typename Member, typename T>
 Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string description,
                Need need = Need::optional) {
@@ -95,7 +94,7 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
     }
     if (!value.is_null()) set_member(schema, "default", std::move(value));
     if constexpr (!std::is_same_v<Held, typename WithoutOptional<Held>::type>) {
-      // Other maps, left out, are what their keys have by default.
+      // If another map is left out, its keys have their defaults.
       if (!held && json_member(schema, "properties"))
         set_member(schema, "$comment", "absent by default");
     }
@@ -104,8 +103,8 @@ Key<Owner> key(std::string name, Member member, Kind<T> kind, std::string descri
   return row;
 }
 
-/// The row of a key that a later version than the first brought, such as "0.2.0". The schema says
-/// so in a comment, which the reference shows.
+/// The row of a key that was added in a later version than the first, such as "0.2.0". The schema
+/// contains it in a comment, which the reference shows.
 template <typename Owner>
 Key<Owner> since(const std::string& version, Key<Owner> row) {
   row.schema = [schema = std::move(row.schema), version] {
@@ -117,10 +116,11 @@ Key<Owner> since(const std::string& version, Key<Owner> row) {
   return row;
 }
 
-/// Reports a key that no row takes. Returns the key of this map that was meant, if any.
+/// Reports a key that is in no row. Returns the key of this map that was probably meant, if any.
 std::string unknown_key(const Node::Entry& entry, const KeyNames& here);
 
-/// Reports a value that is no map; `single` is the key that a single value was meant for, or empty.
+/// Reports a value that is not a map. `single`: the key for which a single value was probably
+/// meant, or empty.
 void expected_map(const Node& node, const std::string& single);
 
 template <typename Owner>
@@ -130,7 +130,7 @@ KeyNames names_of(const Keys<Owner>& keys) {
   return names;
 }
 
-/// Fills `owner` from a map; false when the node is none, which has been reported.
+/// Fills `owner` from a map. Returns false if the node is not a map, which has been reported.
 template <typename Owner>
 bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
   if (!node.is_map()) {
@@ -153,7 +153,7 @@ bool read_keys(const Node& node, const Keys<Owner>& keys, Owner& owner) {
     }
   }
   for (const auto& row : keys.rows) {
-    // A misspelt key is one problem, not two.
+    // A misspelt key must be only one problem.
     const bool misspelt = std::find(meant.begin(), meant.end(), row.name) != meant.end();
     if (row.required && !misspelt && !node.get(row.name)) {
       node.problem("`" + row.name + "` is missing");
@@ -176,7 +176,7 @@ Json schema_of(const Keys<Owner>& keys) {
   return schema;
 }
 
-/// A map with a table of its own. `check` looks at the whole, after every key was read.
+/// A map with its own table. `check` checks the whole map after every key has been read.
 template <typename Owner>
 Kind<Owner> section(Keys<Owner> keys, std::function<void(const Node&, Owner&)> check = nullptr) {
   const auto table = std::make_shared<const Keys<Owner>>(std::move(keys));
@@ -195,7 +195,7 @@ Kind<Owner> section(Keys<Owner> keys, std::function<void(const Node&, Owner&)> c
   return kind;
 }
 
-/// Reports a value that is no list of `what`.
+/// Reports a value that is not a list of `what`.
 void expected_list(const Node& node, const std::string& what);
 
 enum class Empty { allowed, refused };
@@ -207,7 +207,7 @@ Kind<std::vector<T>> list(std::string what, Kind<T> item, Empty empty = Empty::a
   kind.names = item.names;
   kind.read = [what, item, empty](const Node& node) -> std::optional<std::vector<T>> {
     if (!node.is_list()) {
-      // Of items that are maps no single value is one.
+      // If the items are maps, a single value cannot be an item.
       item.names.empty() ? expected_list(node, what) : node.expected("a list of " + what);
       return std::nullopt;
     }

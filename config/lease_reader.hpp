@@ -1,4 +1,4 @@
-// The section `lease` of a policy: a time, or how one is found. Pure; thread-safe.
+// The section `lease` of a policy: a duration, or how it is determined. Pure; thread-safe.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 namespace onceproxy::config {
 
 struct LeaseDraft {
-  /// With `adaptive`, what holds until enough was observed.
+  /// With `adaptive`: the lease until there are enough observations.
   std::chrono::milliseconds time{30'000};
   std::optional<policies::AdaptiveLease> adaptive;
 };

@@ -1,4 +1,4 @@
-// From YAML text to Settings, or to every problem in it at once. Pure but for the environment,
+// Reads YAML text into Settings, or reports all problems in it. Pure except for the environment,
 // which is passed in. Thread-safe.
 #pragma once
 
@@ -15,23 +15,23 @@
 
 namespace onceproxy::config {
 
-/// One thing wrong with a configuration.
+/// One problem in a configuration.
 struct Problem {
   std::string file;
-  /// From 1; 0 when the problem has no place.
+  /// The line, from 1; 0 if the problem has no position.
   std::size_t line = 0;
   std::size_t column = 0;
-  /// Where in the document: "policies[0].match.methods".
+  /// The path in the document, such as "policies[0].match.methods".
   std::string path;
   std::string message;
-  /// The line as written; empty when there is none.
+  /// The text of the line; empty if there is none.
   std::string source;
 
   /// `file:line:column: path: message`, the line, and a caret under the column.
   std::string text() const;
 };
 
-/// As programs read them: a list of objects with file, line, column, path and message.
+/// The problems for programs: a list of objects with file, line, column, path and message.
 boost::json::value json_of(const std::vector<Problem>& problems);
 
 /// Reads an environment variable; nothing when it is not set.
@@ -42,8 +42,7 @@ Environment process_environment();
 tl::expected<Settings, std::vector<Problem>> load(std::string_view text, std::string_view file,
                                                   const Environment& environment);
 
-/// The listeners of a `listeners_file`: the same list as `delivery.listeners`, in a file of its
-/// own.
+/// Reads the listeners of a `listeners_file`, which contains a list like `delivery.listeners`.
 tl::expected<policies::ListenerList, std::vector<Problem>> load_listeners(
     std::string_view text, std::string_view file, const Environment& environment);
 

@@ -1,4 +1,4 @@
-// `match`: which requests a policy covers. Pure; thread-safe.
+// `match`: the requests that a policy covers. Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,17 @@ namespace onceproxy::config {
 
 Kind<policies::Match> match();
 
-/// What a policy covers when it says nothing: the methods that change something, on every path.
+/// The requests that a policy covers if it has no `match`: the methods that change something, on
+/// every path.
 policies::Match default_match();
 
 /// The names that `path` selectors may use.
 std::set<std::string> captures_of(const policies::Match& match);
 
-/// Whether every request that `later` covers is certainly covered by `earlier`.
+/// Whether `earlier` certainly covers every request that `later` covers.
 bool covers(const policies::Match& earlier, const policies::Match& later);
 
-/// Whether `earlier` certainly holds wherever `later` does.
+/// Whether `earlier` certainly holds if `later` holds.
 bool covers(const std::vector<policies::Condition>& earlier,
             const std::vector<policies::Condition>& later);
 

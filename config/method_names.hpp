@@ -1,6 +1,6 @@
-// The methods that `match.methods` lists: those that IANA's HTTP Method Registry knows, and others
-// where the configuration says that it means them, since a method that is misspelt covers nothing.
-// Pure; thread-safe.
+// The methods in `match.methods`: those in IANA's HTTP Method Registry, and others if the
+// configuration marks them as unregistered, because a misspelt method matches nothing. Pure;
+// thread-safe.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace onceproxy::config {
 /// A registered method as a word, or `{unregistered: FROB}`.
 Kind<std::string> method();
 
-/// The method that an item of the list names, as far as it can be told; for messages.
+/// The method of an item in the list, if it can be determined; for messages.
 std::string written_method(const Node& item);
 
 }  // namespace onceproxy::config

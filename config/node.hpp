@@ -1,5 +1,5 @@
-// Node: a value of the document together with its path and the place to report problems to. What
-// the readers of every subject are written against. A cheap value; lives for one load().
+// Node: a value of the document with its path, and where to report problems. All readers use it. It
+// is cheap to copy and valid during one load().
 #pragma once
 
 #include <optional>
@@ -19,18 +19,18 @@ class Node {
   bool is_scalar() const { return value().kind == YamlValue::Kind::scalar; }
   bool is_list() const { return value().kind == YamlValue::Kind::list; }
   bool is_map() const { return value().kind == YamlValue::Kind::map; }
-  /// Not quoted, or made of a variable: may be a number or a flag.
+  /// Not quoted, or made from a variable: it may be a number or a flag.
   bool is_plain() const { return value().plain; }
-  /// Reported already.
+  /// Whether a problem with it has already been reported.
   bool is_broken() const { return value().broken; }
-  /// Empty where it is not a scalar.
+  /// Empty if it is not a scalar.
   const std::string& text() const { return value().text; }
 
   std::vector<Node> items() const;
 
   struct Entry;
   std::vector<Entry> entries() const;
-  /// The value of a key; nothing where there is no such key or this is not a map.
+  /// The value of a key; nothing if there is no such key or this is not a map.
   std::optional<Node> get(std::string_view key) const;
 
   void problem(std::string message) const;
@@ -53,7 +53,7 @@ class Node {
 
 struct Node::Entry {
   std::string key;
-  /// The key itself as a place: its problems point at the key and carry the value's path.
+  /// The key itself: problems are reported at the key, with the path of its value.
   Place key_place;
   Node value;
 

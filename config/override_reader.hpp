@@ -1,5 +1,5 @@
-// `overrides`: what a policy does otherwise where conditions hold. Each is read on top of the
-// policy that it stands in and becomes a whole one. Pure; thread-safe.
+// `overrides`: the changes of a policy under certain conditions. Each is read on top of its policy
+// and becomes a complete policy. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"
@@ -7,10 +7,10 @@
 
 namespace onceproxy::config {
 
-/// The row of a policy's table. It reads nothing: an override needs the whole policy.
+/// The row in a policy's table. It reads nothing, because an override needs the whole policy.
 Key<PolicyDraft> overrides_row();
 
-/// The overrides in the policy's map `node`. `draft` is the policy, complete but for them.
+/// The overrides in the policy's map `node`. `draft`: the policy, complete except for them.
 void read_overrides(const Node& node, PolicyDraft& draft);
 
 }  // namespace onceproxy::config

@@ -1,5 +1,5 @@
-// Combinations within a policy, and between policies, that cannot be meant: each is a problem with
-// the remedy. Pure; thread-safe.
+// Reports combinations within a policy and between policies that cannot be intended, each with a
+// remedy. Pure; thread-safe.
 #pragma once
 
 #include <vector>
@@ -9,11 +9,11 @@
 
 namespace onceproxy::config {
 
-/// `node` is the policy's map; what could not be read of it has been reported.
+/// `node`: the policy's map. Values that could not be read have been reported.
 void check_policy(const Node& node, const policies::Policy& policy);
 
-/// Names given twice, and policies that an earlier one leaves nothing to. `node` is the list that
-/// the policies were read from, one an item.
+/// Reports duplicate names, and policies that an earlier policy covers completely. `node`: the list
+/// from which the policies were read, one per item.
 void check_policies(const Node& node, const std::vector<policies::Policy>& policies);
 
 }  // namespace onceproxy::config

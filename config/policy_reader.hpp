@@ -1,4 +1,4 @@
-// One entry of `policies`, and what only shows when all of them are seen. Pure; thread-safe.
+// Reads the entries of `policies`, and checks all of them together. Pure; thread-safe.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,8 @@ namespace onceproxy::config {
 
 Kind<policies::Policy> policy();
 
-/// Names given twice, and policies that an earlier one leaves nothing to. `policies` are those of
-/// the list `node` that could be read, in order.
+/// Reports duplicate names, and policies that an earlier policy covers completely. `policies`:
+/// those of the list `node` that could be read, in order.
 Kind<std::vector<policies::Policy>> policy_list();
 
 }  // namespace onceproxy::config

@@ -1,5 +1,5 @@
-// The rows of the table that a policy is read with, and the draft that they fill. Apart from the
-// policy's reader because an override's table is made of some of them. Pure; thread-safe.
+// The rows of a policy's table, and the draft that they fill. They are separate from the policy's
+// reader because an override's table uses some of them. Pure; thread-safe.
 #pragma once
 
 #include <vector>
@@ -11,14 +11,14 @@
 
 namespace onceproxy::config {
 
-/// A policy while it is read.
+/// A policy while it is being read.
 struct PolicyDraft {
   PolicyDraft();
 
   policies::Policy policy;
   LeaseDraft lease;
   OutcomeDraft outcome;
-  /// Empty where none is named. Its keys are put in before the policy is read (presets.hpp).
+  /// Empty if there is none. Its keys are added before the policy is read (presets.hpp).
   std::string preset;
 
   /// Puts `lease` into the policy.
@@ -27,16 +27,16 @@ struct PolicyDraft {
   void take_outcome();
 };
 
-/// What the policy covers, and which operation a request stands for.
+/// The keys that define the covered requests and their operations.
 std::vector<Key<PolicyDraft>> naming_rows();
 
-/// What becomes of an operation: what an override may replace.
+/// The keys that define the treatment of an operation, which an override may replace.
 std::vector<Key<PolicyDraft>> treatment_rows();
 
-/// What holds for the policy as a whole.
+/// The keys of the policy as a whole.
 std::vector<Key<PolicyDraft>> general_rows();
 
-/// A list of selectors, or one word that stands for a certain list.
+/// A list of selectors, or a word that stands for a certain list.
 Kind<std::vector<policies::Selector>> selectors_or_word(Kind<std::vector<policies::Selector>> list,
                                                         std::string word,
                                                         std::vector<policies::Selector> meaning);

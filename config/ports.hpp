@@ -1,7 +1,6 @@
-// The ports that a configuration names for operators and probes, and nothing else of it: for
-// commands that ask a program which runs already. That program may have refused this file, or be
-// older than it, so problems anywhere else in the file are nobody's business here. Pure but for the
-// environment. Thread-safe.
+// Reads only the ports for operators and probes from a configuration, for commands that contact a
+// running program. The program may have refused this file or be older than it, so problems
+// elsewhere in the file are ignored. Pure except for the environment. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -22,8 +21,9 @@ struct Ports {
   std::optional<ListenSettings> telemetry;
 };
 
-/// Problems only where `admin` or `telemetry` is given and its address cannot be read, or where the
-/// text has no such sections and is no YAML. A text that is no YAML is read section by section.
+/// There are problems only if `admin` or `telemetry` is given and its address cannot be read, or if
+/// the text has no such sections and is not YAML. A text that is not YAML is read section by
+/// section.
 tl::expected<Ports, std::vector<Problem>> load_ports(std::string_view text, std::string_view file,
                                                      const Environment& environment);
 

@@ -1,5 +1,5 @@
-// Connection URLs of libpq (PostgreSQL 15, 34.1.1.2): what can be told of one without connecting,
-// and how it is shown. Pure; thread-safe.
+// Connection URLs of libpq (PostgreSQL 15, 34.1.1.2): checks them without connecting, and masks
+// passwords. Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -8,20 +8,21 @@
 
 namespace onceproxy::config {
 
-/// What is wrong with it, to follow the quoted text.
+/// The error, as a continuation of the quoted text.
 std::optional<std::string> not_a_postgres_url(std::string_view url);
 
-/// Whether text is such a URL by its scheme, right or not.
+/// Whether the text has the scheme of such a URL, valid or not.
 bool is_postgres_url(std::string_view text);
 
-/// Behind the user or as a parameter.
+/// Whether it has a password, after the user or as a parameter.
 bool has_password(std::string_view url);
 
-/// The URL with `[redacted]` in the place of each password. For whatever is_postgres_url() takes.
+/// The URL with `[redacted]` in place of each password. For every text that is_postgres_url()
+/// accepts.
 std::string without_password(std::string_view url);
 
-/// Text in which such URLs may stand, with every character of a password replaced by *, so that
-/// columns stay what they are.
+/// Replaces every character of a password by * in a text that may contain such URLs, so that
+/// columns stay the same.
 std::string mask_passwords(std::string_view text);
 
 }  // namespace onceproxy::config

@@ -1,6 +1,6 @@
-// Presets: what a policy is for a known sender, written as the keys that it stands for. A policy
-// that names one is read as if it had them; a key that it has itself wins, as a whole. What they do
-// and why is described in config/README.md. Pure; thread-safe.
+// Presets: the keys of a policy for a known sender. A policy with a preset is read as if it had
+// these keys; a key that it has itself takes precedence as a whole. config/README.md describes them
+// and their reasons. Pure; thread-safe.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,13 @@
 
 namespace onceproxy::config {
 
-/// In the order of messages and of the schema.
+/// The names, in the order of messages and of the schema.
 std::vector<std::string> preset_names();
 
-// Changing what an existing preset selects. The fingerprints of its deliveries change with it, and
-// the redelivery of one that was recorded before the upgrade must still be found. So whoever
-// changes `fingerprint`, `scope` or `payload` of a preset writes down what the previous version
-// had: in the third member of its entry in presets.cpp, all of those three keys that were there
-// then, as YAML:
+// How to change the selectors of an existing preset. The fingerprints of its deliveries change too,
+// and the redelivery of an event that was recorded before the upgrade must still be recognized.
+// Therefore, when you change `fingerprint`, `scope` or `payload` of a preset, write the previous
+// values of these three keys as YAML into the third member of its entry in presets.cpp:
 //
 //     {"stripe", R"(fingerprint:
 //       - target: normal
@@ -29,26 +28,27 @@ std::vector<std::string> preset_names();
 //       - body: /id
 //     )"},
 //
-// The policy then has these selectors as Policy::earlier, and for as long as the store may hold
-// records from before the upgrade a delivery is looked up under both fingerprints. The third member
-// is empty where nothing changed, and for a new preset. It is what the version before had, no older
-// one; with the next change after a release it is replaced. A field that only the new selectors
-// want must not make a delivery miss its first record: give it a `default`, or an `otherwise`.
-// tests/unit/policies/earlier_test.cpp holds what each preset's deliveries were called.
+// The policy then has these selectors as Policy::earlier. As long as the store may have records
+// from before the upgrade, a delivery is looked up under both fingerprints. The third member is
+// empty if nothing changed, and for a new preset. It contains only the values of the previous
+// release and is replaced with the next change after a release. A field that only the new selectors
+// read must not prevent the recognition of a recorded delivery: give it a `default` or an
+// `otherwise`. tests/unit/policies/earlier_test.cpp contains the previous fingerprints of each
+// preset's deliveries.
 
-/// The keys, as YAML. Empty for a name that is none.
+/// The keys, as YAML. Empty for an unknown name.
 std::string preset_keys(const std::string& name);
 
-/// Those of fingerprint, scope and payload that the version before this one had, as YAML; empty
-/// where they are the same, and for a name that is none.
+/// The previous version's fingerprint, scope and payload, as YAML; empty if they are the same, and
+/// for an unknown name.
 std::string earlier_preset_keys(const std::string& name);
 
-/// A policy's map with the keys of the preset that it names, all of which stand where `preset`
-/// stands: a problem with one of them is a problem there.
+/// A policy's map with the keys of its preset. They have the position of `preset`, so problems with
+/// them are reported there.
 Node with_preset(const Node& policy);
 
-/// What a policy selected in the version before this one: its preset's selectors of then, and its
-/// own where its map has the key itself. `policy` was read from `node`. nullptr: the same as now.
+/// The selectors of a policy in the previous version: its preset's previous selectors, or its own
+/// if its map has the key. `policy` was read from `node`. nullptr: the same as now.
 std::shared_ptr<const policies::Selection> earlier_selection(const Node& node,
                                                              const policies::Policy& policy);
 

@@ -1,8 +1,7 @@
-// A configuration as JSON for operators' eyes, without what may be a secret: whatever a variable
-// was put into, the values of header fields, what is compared with a header, a cookie or a query
-// parameter, and URLs that carry a password (of a PostgreSQL URL the
-// password alone). Comments and anchors are gone; durations and sizes
-// stay as they are written. Pure but for the environment. Thread-safe.
+// A configuration as JSON for operators, without values that may be secret: values with variables,
+// values of header fields, values that are compared with a header, a cookie or a query parameter,
+// and URLs with a password (in a PostgreSQL URL only the password). Comments and anchors are
+// removed; durations and sizes are not changed. Pure except for the environment. Thread-safe.
 #pragma once
 
 #include <string_view>
@@ -16,14 +15,14 @@ using telemetry::Json;
 
 struct YamlValue;
 
-/// An environment whose variables are set, and hold nothing that may be shown.
+/// An environment in which variables are set but have no visible values.
 Environment hiding(const Environment& environment);
 
-/// The same of a document that was parsed with a hiding environment.
+/// The same for a document that was parsed with such an environment.
 Json redacted(const YamlValue& document);
 
-/// null for a text that is not a document. `environment` tells which variables are set; their
-/// values are not looked at.
+/// null if the text is not a document. `environment`: tells which variables are set; their values
+/// are not used.
 Json redacted(std::string_view text, const Environment& environment);
 
 }  // namespace onceproxy::config

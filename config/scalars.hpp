@@ -1,6 +1,6 @@
 // The kinds of single values: durations, sizes, whole numbers, flags, words, addresses, texts.
-// Types are strict: a quoted scalar is text, so "5" is not a number; a scalar that a variable was
-// put into has the type that it then looks like. Pure; thread-safe.
+// Types are strict: a quoted scalar is text, so "5" is not a number. A scalar with a variable has
+// the type of its resulting text. Pure; thread-safe.
 #pragma once
 
 #include <chrono>
@@ -21,24 +21,24 @@ namespace onceproxy::config {
 
 using std::chrono::milliseconds;
 
-/// The errors of these three are whole messages.
+/// The errors of these three are complete messages.
 tl::expected<milliseconds, std::string> parse_duration(std::string_view text);
 tl::expected<std::uint64_t, std::string> parse_size(std::string_view text);
-tl::expected<Address, std::string> parse_address(std::string_view text);
+tl::expected<Endpoint, std::string> parse_address(std::string_view text);
 
-/// As the configuration writes it: 30s, 24h, 64KiB.
+/// The notation of the configuration: 30s, 24h, 64KiB.
 std::string duration_text(milliseconds value);
 std::string size_text(std::uint64_t value);
 
 Kind<milliseconds> duration(milliseconds min, milliseconds max);
-/// Of every timeout: from 1ms to timeout_max.
+/// The range of every timeout: from 1ms to timeout_max.
 Kind<milliseconds> timeout();
 inline constexpr milliseconds timeout_max = std::chrono::hours(24);
-/// A duration of at least 1ms, or 0, with or without a unit, for what can be turned off.
+/// A duration of at least 1ms, or 0 with or without a unit, for features that can be turned off.
 Kind<milliseconds> duration_or_zero(milliseconds max);
 Kind<std::size_t> size(std::uint64_t min, std::uint64_t max);
 Kind<std::size_t> integer(std::int64_t min, std::int64_t max);
-/// The same for a member of another type; the bounds of `any` must fit into it.
+/// The same for a member of another type, which must be able to hold the range of `any`.
 template <typename T>
 Kind<T> as(Kind<std::size_t> any) {
   Kind<T> kind;
@@ -51,26 +51,26 @@ Kind<T> as(Kind<std::size_t> any) {
   kind.print = [any](const T& value) { return any.print(static_cast<std::size_t>(value)); };
   return kind;
 }
-/// From 0 to 1.
+/// A number from 0 to 1.
 Kind<double> share();
 Kind<bool> flag();
-/// A flag that means something only when it is set.
+/// A flag that is only meaningful if it is true.
 Kind<bool> only_true();
 enum class PortZero { allowed, refused };
-Kind<Address> address(PortZero port_zero);
+Kind<Endpoint> address(PortZero port_zero);
 
-/// Text of any form, numbers and flags included, as written. `check` returns what is wrong.
+/// Any text, including numbers and flags as written. `check` returns what is wrong.
 using TextCheck = std::function<std::optional<std::string>(std::string_view)>;
 Kind<std::string> text(std::string what, TextCheck check = nullptr);
-/// Text that a field of a request is compared with, or that stands in for one.
+/// Text that is compared with a field of a request, or replaces one.
 Kind<std::string> value_text();
-/// Whether a plain scalar's text is a whole number; for values that may be a number or a word.
+/// Whether the text of a plain scalar is a whole number; for values that may be a number or a word.
 std::optional<std::int64_t> whole_number(std::string_view text);
 
-/// The schema of a value that is `schema`, or text with a variable in it.
+/// The schema `schema`, or a text with a variable in it.
 Json or_variable(Json schema);
 
-/// Reads one of some words; -1 when there is a problem, which has been reported.
+/// Reads one of several words; -1 if there is a problem, which has been reported.
 int read_word(const Node& node, const std::vector<std::string>& words);
 Json word_schema(const std::vector<std::string>& words);
 

@@ -1,6 +1,6 @@
-// The JSON Schema of the configuration as a value, made from the readers' tables. What JSON Schema
-// cannot express (the bounds of a duration, the version that brought a key) stands in $comment, for
-// people. Pure; thread-safe.
+// The JSON Schema of the configuration, made from the readers' tables. Facts that JSON Schema
+// cannot express (the range of a duration, the version that added a key) are in $comment. Pure;
+// thread-safe.
 #pragma once
 
 #include "proxy/telemetry/json.hpp"

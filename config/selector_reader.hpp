@@ -1,4 +1,4 @@
-// Selectors: maps with one source key and the modifiers that make sense for it. Pure; thread-safe.
+// Selectors: maps with one source and its modifiers. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace onceproxy::config {
 
-/// Which sources a list of selectors may name.
+/// The sources that a list of selectors may use.
 enum class Sources {
   all,
   no_client_key,  ///< a client's key names an operation: it belongs in the fingerprint
@@ -17,22 +17,21 @@ enum class Sources {
 
 Kind<policies::Selector> selector(Sources sources);
 
-/// A list of selectors, none of them named twice.
+/// A list of different selectors.
 Kind<std::vector<policies::Selector>> selectors(Sources sources, Empty empty);
 
 struct SelectorDraft;
 
-// For a table that is a selector's rows (selector_rows.hpp) and some of its own, without client
-// keys.
+// For a table that has the rows of a selector (selector_rows.hpp) and its own, without client keys.
 
-/// What cannot be meant of a selector.
+/// Reports errors in a selector.
 void check_selector(const Node& node, const SelectorDraft& draft);
-/// With what is selected inside its field, and the whole of a chain of `otherwise`, in its text.
+/// The text of a selector, including its modifiers and a whole chain of `otherwise`.
 policies::Selector finished(const Node& node, policies::Selector selector);
-/// The table's schema, of which exactly one source must be given.
+/// The table's schema, in which exactly one source must be given.
 Json one_source(Json schema);
 
-/// The selector that `fingerprint: client_key` is short for.
+/// The selector for which `fingerprint: client_key` is short.
 policies::Selector default_client_key();
 
 /// A compiled RE2 expression; problems carry RE2's own message.

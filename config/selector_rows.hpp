@@ -1,5 +1,5 @@
-// The rows of the table that a selector is read with: one a source, one a modifier. A template,
-// because a condition's table is these rows and its own. Pure; thread-safe.
+// The rows of a selector's table: one for each source and each modifier. It is a template, because
+// a condition's table has these rows and its own. Pure; thread-safe.
 #pragma once
 
 #include <memory>
@@ -19,36 +19,36 @@
 
 namespace onceproxy::config {
 
-/// What keeps a text from being a JSON Pointer, a cookie's name, any name.
+/// The reason why a text is not a JSON Pointer, a cookie's name, or any name.
 std::optional<std::string> wrong_pointer(std::string_view pointer);
 std::optional<std::string> wrong_cookie(std::string_view name);
 std::optional<std::string> wrong_name(std::string_view name);
 
-/// Of `client_certificate`: which of its names.
+/// For `client_certificate`: the part of the certificate.
 Kind<std::string> certificate_name();
 
-/// Of `round`, which is an int in the Selector.
+/// For `round`, which is an int in the Selector.
 Kind<int> decimal_places();
 
-/// Of `json`, `take` and `except`: a JSON Pointer, a list of them, a list of them without the one
-/// that names the whole document.
+/// For `json`, `take` and `except`: a JSON Pointer, a list of them, a list of them without the one
+/// for the whole document.
 Kind<std::vector<std::string>> pointer();
 Kind<std::vector<std::vector<std::string>>> pointers();
 Kind<std::vector<std::vector<std::string>>> pointers_into();
 
-/// Of `capture`: an expression with one group.
+/// For `capture`: an expression with one group.
 Kind<policies::Regex> capture_pattern();
 
-/// Of `xml`. Compiled twice, here to find what is wrong with it.
+/// For `xml`. The expression is compiled here to find errors, and later again.
 Kind<std::string> xpath();
 
-/// Of `target`: true, which is the empty name, or a word.
+/// For `target`: true, which is the empty name, or a word.
 Kind<std::string> target_form();
 
-/// Of `otherwise`: a selector again, so the schema is a reference to the one in $defs.
+/// For `otherwise`: a selector again, so the schema is a reference to the one in $defs.
 Kind<std::shared_ptr<const policies::Selector>> other_selector();
 
-/// A selector while it is read.
+/// A selector while it is being read.
 struct SelectorDraft {
   policies::Selector selector;
   std::size_t sources = 0;
@@ -96,7 +96,7 @@ Key<Owner> modifier(const char* name, Member policies::Selector::*member, Kind<T
       std::move(description));
 }
 
-/// The modifiers that look inside what was found, in the order in which they apply.
+/// The modifiers that look inside the found value, in the order in which they apply.
 template <typename Owner>
 std::vector<Key<Owner>> inner_rows() {
   return {

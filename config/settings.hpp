@@ -1,6 +1,6 @@
-// Settings: the whole configuration file, checked, with every default filled in. Plain values.
-// What a part of the program takes as it is read is that part's own struct, with its defaults. Each
-// field's meaning and default stand in the schema (`onceproxy schema`).
+// Settings: the whole configuration file, validated and with all defaults. Plain values. The
+// options of each part of the program are that part's own struct, with its defaults. The schema
+// (`onceproxy schema`) describes the meaning and default of each field.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include "policies/cors.hpp"
 #include "policies/policy.hpp"
 #include "proxy/http/limits.hpp"
+#include "proxy/io/endpoint.hpp"
 #include "proxy/telemetry/access_format.hpp"
 #include "proxy/telemetry/options.hpp"
 #include "proxy/tls/options.hpp"
@@ -22,35 +23,24 @@
 
 namespace onceproxy::config {
 
-/// host:port (host is an IPv4 address, an IPv6 address in brackets, or a name) or unix:/path.
-struct Address {
-  /// Empty for a unix socket. An IPv6 address without its brackets.
-  std::string host;
-  std::uint16_t port = 0;
-  /// Empty for TCP.
-  std::string unix_path;
+using io::Endpoint;
 
-  /// As the configuration writes it.
-  std::string text() const;
-  bool operator==(const Address&) const = default;
-};
-
-/// Where a port listens, and whether it speaks TLS there.
-struct ListenSettings : Address {
-  /// Names of files in PEM form; what is in them is read by proxy/tls.
+/// Where a port listens, and its TLS settings.
+struct ListenSettings : Endpoint {
+  /// Names of files in PEM form; proxy/tls reads them.
   std::optional<tls::ServerOptions> tls;
 
   bool operator==(const ListenSettings&) const = default;
 };
 
 struct UpstreamSettings : http::UpstreamLimits {
-  Address address;
+  Endpoint address;
   /// Absent: plain HTTP.
   std::optional<tls::ClientOptions> tls;
 };
 
 struct LimitSettings : http::ClientLimits {
-  /// Becomes the store's.
+  /// Passed to the store.
   std::size_t pending = store::RocksDbOptions().pending_max;
 };
 
@@ -62,14 +52,14 @@ struct LogSettings : telemetry::LogOptions {
 };
 
 struct AuditSettings : store::AuditOptions {
-  /// With PostgreSQL, the directory of this instance's log; empty: there is none. RocksDB's has
-  /// one.
+  /// With PostgreSQL: the directory of this instance's log; empty: there is no log. RocksDB has its
+  /// own directory.
   std::string path;
 
   bool operator==(const AuditSettings&) const = default;
 };
 
-/// `dead_letters` and `delivery` at the top level; become the store's (LedgerOptions).
+/// `dead_letters` and `delivery` at the top level; passed to the store (LedgerOptions).
 struct DeadLetterSettings {
   std::chrono::milliseconds retention = store::LedgerOptions().dead_retention;
 };
@@ -81,28 +71,28 @@ struct Settings {
   std::vector<ListenSettings> listen;
   UpstreamSettings upstream;
   store::RocksDbOptions store;
-  /// Absent: operations are remembered as `store` says, in this process.
+  /// Absent: operations are stored as in `store`, in this process.
   std::optional<store::PostgresOptions> postgres;
   std::optional<ListenSettings> admin;
-  /// Where the admin port's bearer token stands; empty: none is asked for.
+  /// The file with the admin port's bearer token; empty: no token is required.
   std::string admin_token_file;
-  /// Where the token stands that may read and change nothing; empty: there is none.
+  /// The file with the token that allows only reading; empty: there is none.
   std::string admin_read_token_file;
-  /// What Host may say where no token is asked for, besides loopback and the bound address.
+  /// The accepted values of Host without a token, besides loopback and the bound address.
   std::vector<std::string> admin_hosts;
   std::optional<ListenSettings> telemetry;
-  /// Where an Envoy asks about its requests (ext_proc); absent: there is no such port.
+  /// The address for Envoy's ext_proc filter; absent: there is no such port.
   std::optional<ListenSettings> envoy;
-  /// Absent: nothing is traced.
+  /// Absent: tracing is off.
   std::optional<telemetry::TracingOptions> tracing;
   AuditSettings audit;
   LimitSettings limits;
   LogSettings log;
   DeadLetterSettings dead_letters;
   EventSettings events;
-  /// Absent: answers made here are for pages of the same origin alone.
+  /// Absent: onceproxy's answers are only for pages of the same origin.
   std::optional<policies::Cors> cors;
-  /// 0: one per core the cgroup allows.
+  /// 0: one for each core that the cgroup allows.
   std::size_t workers = 0;
   std::vector<policies::Policy> policies;
 };

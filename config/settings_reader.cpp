@@ -197,8 +197,8 @@ const Kind<Settings>& settings() {
         value.store.pending_max = value.limits.pending;
         if (value.postgres) value.postgres->pending_max = value.limits.pending;
         value.store.ledger = {value.dead_letters.retention, value.events.bytes_max};
+        if (value.postgres) value.postgres->ledger = value.store.ledger;
         set_lease_floors(value);
-        check_event_store(node, value);
         check_addresses(node);
         check_audit_path(node);
         check_certificate_selectors(node);

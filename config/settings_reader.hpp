@@ -1,5 +1,4 @@
-// The whole file: the table of the top level, and what only shows when all of it is seen.
-// Pure; thread-safe.
+// Reads the whole file: the table of the top level, and checks of the whole. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"

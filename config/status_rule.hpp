@@ -9,15 +9,15 @@
 namespace onceproxy::config {
 
 struct StatusRule {
-  /// Of a class its first digit.
+  /// For a class, its first digit.
   int status = 0;
   bool is_class = false;
 };
 
-/// Nothing where the text is neither a status from 100 to 599 nor a class from 1xx to 5xx.
+/// Nothing if the text is neither a status from 100 to 599 nor a class from 1xx to 5xx.
 std::optional<StatusRule> parse_status_rule(std::string_view text);
 
-/// The same of a value; a status must be a number, not text. Reports what is neither.
+/// The same for a value; a status must be a number, not text. Reports other values.
 std::optional<StatusRule> read_status_rule(const Node& node);
 
 }  // namespace onceproxy::config

@@ -1,5 +1,5 @@
-// The table of `store`: which engine remembers operations, RocksDB in this process or PostgreSQL
-// for several. Private to this folder. Pure; thread-safe.
+// The table of `store`: RocksDB in this process, or PostgreSQL for several instances. Private to
+// this folder. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"
@@ -7,7 +7,7 @@
 
 namespace onceproxy::config {
 
-/// Fills Settings::store, and Settings::postgres where the file says so.
+/// Fills Settings::store, and Settings::postgres if the file has it.
 Key<Settings> store_row();
 
 }  // namespace onceproxy::config

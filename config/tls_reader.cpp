@@ -54,7 +54,7 @@ Kind<tls::ServerOptions> listener_tls() {
 }
 
 struct AddressWithTls {
-  Address address;
+  Endpoint address;
   std::optional<tls::ServerOptions> tls;
 };
 
@@ -96,7 +96,7 @@ Kind<std::string> file_path() {
 
 Kind<ListenSettings> listen_address() {
   using A = AddressWithTls;
-  const Kind<Address> plain = address(PortZero::allowed);
+  const Kind<Endpoint> plain = address(PortZero::allowed);
   const Kind<A> map = section<A>(
       {"an address with tls",
        {key<A>("address", &A::address, plain, "Where to listen.", Need::required),
@@ -109,13 +109,13 @@ Kind<ListenSettings> listen_address() {
     if (!node.is_map()) {
       const auto value = plain.read(node);
       if (!value) return std::nullopt;
-      static_cast<Address&>(out) = *value;
+      static_cast<Endpoint&>(out) = *value;
       return out;
     }
     auto value = map.read(node);
     // An address that could not be read has been reported.
-    if (!value || value->address == Address{}) return std::nullopt;
-    static_cast<Address&>(out) = std::move(value->address);
+    if (!value || value->address == Endpoint{}) return std::nullopt;
+    static_cast<Endpoint&>(out) = std::move(value->address);
     out.tls = std::move(value->tls);
     return out;
   };

@@ -1,5 +1,5 @@
-// Where ports listen, and TLS on them and towards the upstream. Which files there are is read here;
-// what is in them is for proxy/tls. Pure; thread-safe.
+// The addresses of ports, and TLS on them and to the upstream. Only the names of files are read
+// here; proxy/tls reads their contents. Pure; thread-safe.
 #pragma once
 
 #include "config/kind.hpp"
@@ -12,11 +12,11 @@ Kind<ListenSettings> listen_address();
 
 Kind<tls::ClientOptions> upstream_tls();
 
-/// Fills in the name that the upstream's certificate is for, from its address.
+/// Sets the name in the upstream's certificate from its address, if it is not given.
 void complete_upstream_tls(const Node& upstream, UpstreamSettings& settings);
 
-/// Policies may ask what a client's certificate says only where a listener asks for one: else it
-/// would always be missing. `document` is the whole of it.
+/// Reports policies that read a client's certificate if no listener requests one, because the field
+/// would always be missing. `document`: the whole document.
 void check_certificate_selectors(const Node& document);
 
 /// A file's path.

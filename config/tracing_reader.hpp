@@ -1,4 +1,4 @@
-// The table of `tracing`: where spans go, and of how many traces. Private to this folder. Pure;
+// The table of `tracing`: the collector and the share of traces. Private to this folder. Pure;
 // thread-safe.
 #pragma once
 

@@ -1,6 +1,7 @@
-// YAML text to a tree of values with their places, and nothing dropped on the way: repeated keys,
-// tags, quotes and second documents are seen, which YAML::Node forgets. Environment variables are
-// put in here, after parsing, so that a value can never become YAML. Pure but for the environment.
+// Parses YAML text into a tree of values with their positions. Nothing is dropped: repeated keys,
+// tags, quotes and second documents are kept, which YAML::Node drops. Environment variables are
+// replaced here, after parsing, so that a value can never become YAML. Pure except for the
+// environment.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@ namespace onceproxy::config {
 
 struct YamlValue;
 
-/// A value where it stands. An alias stands where it is written and shares the anchor's value.
+/// A value with its position. An alias has the position where it is written and shares the anchor's
+/// value.
 struct YamlItem {
   Place place;
   std::shared_ptr<const YamlValue> value;
@@ -30,19 +32,20 @@ struct YamlEntry {
 
 struct YamlValue {
   enum class Kind { nothing, scalar, list, map } kind = Kind::nothing;
-  /// A scalar that is not quoted, or that a variable was put into: it may be a number or a flag.
+  /// A scalar that is not quoted or contains a variable: it may be a number or a flag.
   bool plain = false;
-  /// A problem with it has been reported; readers do not report another.
+  /// A problem with it has been reported; readers do not report another one.
   bool broken = false;
   std::string text;
   std::vector<YamlItem> items;
   std::vector<YamlEntry> entries;
-  /// How many values it holds, aliases followed, itself included.
+  /// The number of values in it, including itself and the values of aliases.
   std::size_t size = 1;
 };
 
-/// The document, or nothing when the text is none (problems tell why). Problems that leave the
-/// shape of the document clear (a repeated key, an unset variable) do not stop it.
+/// The document, or nothing if the text is not a document (the problems contain the reason). A
+/// problem that leaves the structure clear (a repeated key, an unset variable) does not stop the
+/// parsing.
 std::shared_ptr<const YamlItem> parse_yaml(std::string_view text, const Environment& environment,
                                            Reading& reading);
 

@@ -16,7 +16,7 @@ constexpr bool is_alpha(char c) {
   return lower >= 'a' && lower <= 'z';
 }
 
-/// Without the characters of `space` at both ends.
+/// The text without the characters of `space` at both ends.
 constexpr std::string_view trimmed(std::string_view text, std::string_view space) {
   const auto first = text.find_first_not_of(space);
   if (first == std::string_view::npos) return {};

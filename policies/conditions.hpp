@@ -9,19 +9,20 @@
 
 namespace onceproxy::policies {
 
-/// Whether something holds; unreadable: that depends on a body that cannot be read.
+/// Whether a condition holds. unreadable: this depends on a body that cannot be read.
 enum class Truth { no, yes, unreadable };
 
-/// Whether the field's text equals one of `any_of`, or all of it matches `regex`, or the field is
-/// there as `present` says. A field that is missing meets no condition but `present: false`, and a
-/// malformed client key none but `present: true`.
+/// Whether the field's text equals one of `any_of`, or all of it matches `regex`, or the field
+/// exists as `present` requires. For a missing field only `present: false` holds, and for a
+/// malformed client key only `present: true`.
 Truth holds(const Condition& condition, const Subject& subject);
 
-/// Whether every one holds; yes for none. One that does not settles it, whatever the others are.
+/// Whether all conditions hold; yes if there are none. One condition that does not hold decides,
+/// regardless of the others.
 Truth all_hold(std::span<const Condition> conditions, const Subject& subject);
 
-/// Whether the header field, repeated ones joined with ", ", is as the condition wants it, or is
-/// there or not; of a media type, each field and each element of it by itself.
+/// Whether the header field (repeated fields are joined with ", ") meets the condition, or exists
+/// or not. For a media type, each field and each element of it is tested.
 bool holds(const HeaderCondition& condition, const RequestView& request);
 
 }  // namespace onceproxy::policies

@@ -1,4 +1,4 @@
-// Content-Encoding undone: gzip, x-gzip and deflate (RFC 9110 8.4.1), also several in a row.
+// Decodes Content-Encoding: gzip, x-gzip and deflate (RFC 9110 8.4.1), also several in a row.
 // Thread-safe.
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace onceproxy::policies {
 
-/// What Content-Encoding names, in the order it was applied; identity is none. The views are into
-/// the fields' values.
+/// The codings in Content-Encoding, in the order in which they were applied, without identity. The
+/// views are into the fields' values.
 std::vector<std::string_view> codings(std::span<const Field> fields);
 
 /// Whether the request's Content-Encoding names a coding other than identity.
@@ -22,9 +22,9 @@ inline bool is_encoded(const RequestView& request) {
   return request.header("content-encoding") != nullptr && !codings(request.headers).empty();
 }
 
-/// `body` with the codings of its message undone; nothing when one is unknown, the data are broken,
-/// cut off or followed by something else, or any step yields more than `decoded_bytes_max`.
-/// An empty body is empty whatever its coding.
+/// Decodes `body`; nothing if a coding is unknown, if the data are invalid, truncated or followed
+/// by other data, or if a step yields more than `decoded_bytes_max`. An empty body is empty with
+/// any coding.
 std::optional<std::string> decode_content(std::span<const Field> fields, std::string_view body,
                                           std::size_t decoded_bytes_max);
 inline std::optional<std::string> decode_content(const RequestView& request, std::string_view body,

@@ -10,8 +10,8 @@
 
 namespace onceproxy::policies {
 
-/// The values of every cookie of that name, as they came, in order, over all Cookie fields.
-/// Names are compared with their case; quotes around a value are part of it.
+/// The unchanged values of every cookie with that name, in order, over all Cookie fields. Names are
+/// compared with their case; quotes around a value are part of it.
 std::vector<std::string> cookie_values(std::span<const Field> headers, std::string_view name);
 
 }  // namespace onceproxy::policies

@@ -1,4 +1,4 @@
-// base64 (RFC 4648) undone. Pure.
+// Decodes base64 (RFC 4648). Pure.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace onceproxy::policies {
 
-/// The bytes that base64 text stands for. Takes both alphabets (RFC 4648 sections 4 and 5), with
-/// padding or without, and white space between the characters, as MIME has it. The error is the
-/// place, counted from 0, at which the text stops being base64; its size where it is cut off.
+/// The decoded bytes. Both alphabets (RFC 4648 sections 4 and 5) are accepted, with or without
+/// padding, and white space between the characters, as in MIME. The error is the position, from 0,
+/// of the first character that is not base64, or the size of the text if it is truncated.
 tl::expected<std::string, std::size_t> decode_base64(std::string_view text);
 
 }  // namespace onceproxy::policies

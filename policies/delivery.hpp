@@ -1,5 +1,5 @@
-// How the requests of a policy are delivered instead of forwarded: the listeners and how each is
-// attempted, and when the client is acknowledged. The data model that config/ fills, both from the
+// How the requests of a policy are delivered instead of forwarded: the listeners, how each is
+// attempted, and when the client is acknowledged. config/ fills these structs, from the
 // configuration and from a `listeners_file`. Plain values. Thread-safe: const after construction.
 #pragma once
 
@@ -11,34 +11,27 @@
 #include <string>
 #include <vector>
 
+#include "proxy/io/endpoint.hpp"
+
 namespace onceproxy::policies {
 
-/// host:port (an address, IPv6 without brackets, or a name) or a unix socket's path.
-struct ListenerAddress {
-  std::string host;
-  std::uint16_t port = 0;
-  std::string unix_path;
-
-  bool operator==(const ListenerAddress&) const = default;
-};
-
-/// A field that a listener gets, in the place of the request's field of that name.
+/// A field that a listener gets in place of the request's field with that name.
 struct ListenerField {
   std::string name;
-  /// The value; where `from_request`, the name of the request's field whose value it is. This is
-  /// how a listener gets Authorization or Cookie of the request, which nobody gets otherwise.
+  /// The value; with `from_request` the name of the request's field whose value is used. Only in
+  /// this way does a listener get Authorization or Cookie of the request.
   std::string value;
   bool from_request = false;
 
   bool operator==(const ListenerField&) const = default;
 };
 
-/// Between two attempts: `initial`, doubled with each attempt, at most `max`; of each a random
-/// part, up to the share `jitter`, is taken off.
+/// The pause between two attempts: `initial`, doubled with each attempt, at most `max`. A random
+/// part of each pause, up to the share `jitter`, is subtracted.
 struct Backoff {
   std::chrono::milliseconds initial{1'000};
   std::chrono::milliseconds max{600'000};
-  /// 0 to 1.
+  /// From 0 to 1.
   double jitter = 0.2;
 
   bool operator==(const Backoff&) const = default;
@@ -53,20 +46,20 @@ struct ListenerRate {
 };
 
 struct Listener {
-  /// 1 to 63 of letters, digits, `-`, `_` and `.`. One name is one listener, whichever policies
-  /// name it: its address, max_concurrency and rate are the same in all of them, and so are its
-  /// queue and its circuit.
+  /// 1 to 63 of letters, digits, `-`, `_` and `.`. A name identifies one listener in all policies:
+  /// its address, max_concurrency and rate are the same everywhere, and it has one queue and one
+  /// circuit.
   std::string name;
-  ListenerAddress address;
-  /// Where events go; empty: the target of the event's request.
+  io::Endpoint address;
+  /// The path of the requests; empty: the target of the event's request.
   std::string path;
   std::vector<ListenerField> headers;
-  /// Of one attempt, from connecting to the end of the answer.
+  /// The time for one attempt, from connecting to the end of the answer.
   std::chrono::milliseconds timeout{10'000};
-  /// At most so many, then the delivery is dead. From 1.
+  /// After this many attempts the delivery is dead. From 1.
   std::uint32_t attempts = 8;
   Backoff backoff;
-  /// Attempts under way at once. From 1.
+  /// The largest number of attempts under way at once. From 1.
   std::size_t concurrency_max = 16;
   /// Absent: no limit.
   std::optional<ListenerRate> rate;
@@ -76,35 +69,35 @@ struct Listener {
 
 using ListenerList = std::vector<Listener>;
 
-/// The listener of `to: upstream`; no other may have the name.
+/// The name of the listener of `to: upstream`; no other listener may have it.
 inline constexpr const char* upstream_listener = "upstream";
 
 /// When the client is acknowledged.
 struct Acknowledge {
   enum class When {
     stored,  ///< once the event is durable
-    all,     ///< once every listener was notified or has ended otherwise
-    first,   ///< once `count` were notified
+    all,     ///< once every delivery has succeeded or ended
+    first,   ///< once `count` deliveries have succeeded
   } when = When::stored;
   std::uint32_t count = 0;
-  /// all, first: no longer than this.
+  /// For all and first: the longest time to wait.
   std::chrono::milliseconds timeout{10'000};
 };
 
 /// `delivery` of a policy.
 struct DeliveryRules {
-  /// Written in the configuration. With `to_upstream` one, of that name: address and headers are
-  /// the upstream's business. Empty where `listeners_file` is given; gate::Rules knows what is in
-  /// the file now.
+  /// The listeners in the configuration. With `to_upstream` there is one, with its reserved name,
+  /// and its address and headers are not used. Empty with `listeners_file`; gate::Rules has the
+  /// current content of the file.
   std::shared_ptr<const ListenerList> listeners = std::make_shared<const ListenerList>();
-  /// Empty: none.
+  /// Empty if there is none.
   std::string listeners_file;
-  /// One service, retried; `outcome` applies to it.
+  /// Events are delivered to the upstream, and `outcome` applies.
   bool to_upstream = false;
   Acknowledge acknowledge;
-  /// Dead deliveries are kept for dead_letters.retention.
+  /// Whether dead deliveries are kept for dead_letters.retention.
   bool dead_letter = true;
-  /// A file with the key that webhook-signature is made with; empty: nothing is signed.
+  /// The file with the key for webhook-signature; empty: events are not signed.
   std::string signing_key_file;
 };
 

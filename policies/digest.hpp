@@ -1,5 +1,4 @@
-// SHA-256 over one stretch of bytes.
-// Thread-safe: each thread has its own context.
+// SHA-256 of a sequence of bytes. Thread-safe: each thread has its own context.
 #pragma once
 
 #include <array>
@@ -8,7 +7,7 @@
 
 namespace onceproxy::policies {
 
-/// Throws std::runtime_error where the cryptographic library refuses to work at all.
+/// Throws std::runtime_error if the cryptographic library fails.
 std::array<std::uint8_t, 32> sha256(std::string_view bytes);
 
 }  // namespace onceproxy::policies

@@ -1,6 +1,6 @@
-// Earlier: what the version of the digests before this one makes of a request. After an upgrade a
-// redelivery must find the record of its first delivery, which that version wrote; the gate asks
-// for this as long as such a record may live (store::Store::digests_since), and never otherwise.
+// Earlier: the digests of a request in the previous version. After an upgrade a redelivery must
+// find the record of its first delivery, which the previous version wrote. The gate uses this as
+// long as such a record may exist (store::Store::digests_since).
 //
 // Version 1 (store::digests_version) read bodies by what they are and not by what they say:
 //   content: JSON in canonical form where the body is JSON, whatever its Content-Type; its bytes
@@ -20,8 +20,8 @@
 
 namespace onceproxy::policies {
 
-/// Nothing where they are those of `operation`, which is the request's, or where that version would
-/// have found none.
+/// Nothing if they are equal to those of `operation`, which is the request's, or if the previous
+/// version had none.
 std::optional<store::EarlierDigests> earlier_digests(const Policy& policy,
                                                      const Operation& operation,
                                                      const RequestView& request, Document& body);

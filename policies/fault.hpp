@@ -1,4 +1,4 @@
-// Fault: where and why a text is not what it should be. A value.
+// Fault: the position and reason of an error in a text. A value.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 namespace onceproxy::policies {
 
 struct Fault {
-  /// The byte at which it was found, counted from 0.
+  /// The byte of the error, from 0.
   std::size_t at = 0;
-  /// A literal that names it: "a member name is repeated".
+  /// A literal that describes it: "a member name is repeated".
   std::string_view what;
 
   /// "a member name is repeated at byte 17"

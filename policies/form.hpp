@@ -1,6 +1,6 @@
-// Names and values of application/x-www-form-urlencoded: form bodies and query strings. Read as
-// the WHATWG URL standard (section 5.1) reads them: '+' is a space, '%' without two hexadecimal
-// digits stands for itself. Pure.
+// Reads names and values of application/x-www-form-urlencoded (form bodies and query strings) as in
+// the WHATWG URL standard (section 5.1): '+' is a space, and '%' without two hexadecimal digits is
+// a literal '%'. Pure.
 #pragma once
 
 #include <span>
@@ -10,25 +10,26 @@
 
 namespace onceproxy::policies {
 
-/// Yields the pairs one after the other. A byte order mark at the front is skipped, and so is what
-/// stands between two `&` that follow each other.
+/// Returns the pairs one after the other. A byte order mark at the front is skipped, and so is an
+/// empty part between two `&`.
 class FormReader {
  public:
   explicit FormReader(std::string_view text);
 
-  /// False at the end. `name` and `value` are decoded; a pair without `=` has an empty value.
+  /// Returns false at the end. `name` and `value` are decoded; a pair without `=` has an empty
+  /// value.
   bool next(std::string& name, std::string& value);
 
  private:
   std::string_view rest_;
 };
 
-/// Appends what a form is compared by: the array of its pairs in order, each the array of its name
-/// and its value, as canonical JSON. Without those that `except` leaves out (except.hpp).
+/// Appends the canonical form of a form: the array of its pairs in order, each an array of name and
+/// value, as canonical JSON. Without the fields that `except` removes (except.hpp).
 void append_form(std::string_view text, std::span<const std::vector<std::string>> except,
                  std::string& out);
 
-/// The values of every pair of that name, decoded, in order. A byte order mark at the front is
+/// The decoded values of every pair with that name, in order. A byte order mark at the front is
 /// skipped.
 std::vector<std::string> form_values(std::string_view text, std::string_view name);
 

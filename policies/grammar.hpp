@@ -1,6 +1,6 @@
-// Grammar: how numbers, texts and values are written into the bytes that a digest is taken of, so
-// that no two lists of them yield the same bytes. The whole of it stands in README.md.
-// Pure; thread-safe as long as each thread has its own Document.
+// Grammar: writes numbers, texts and values into the bytes of a digest, so that no two lists of
+// values yield the same bytes. README.md describes the whole format. Pure; thread-safe as long as
+// each thread has its own Document.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@
 
 namespace onceproxy::policies {
 
-/// number: 8 bytes, the highest first.
+/// number: 8 bytes, most significant first.
 void append_number(std::uint64_t number, std::string& out);
 
-/// text: its length, its bytes.
+/// text: its length, then its bytes.
 void append_counted(std::string_view text, std::string& out);
 
-/// values: how many, then of each its type, its length, its text.
+/// values: their number, then for each its type, its length and its text.
 tl::expected<void, SelectError> append_values(const std::vector<Selector>& selectors,
                                               const Subject& subject, std::string& out);
 

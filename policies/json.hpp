@@ -1,10 +1,11 @@
-// JsonTree: a JSON document (RFC 8259) as a flat tree, read once and whole. Numbers stay as they
-// are written. Stricter than the RFC where readers differ, so that two of them cannot see two
-// things in one body: repeated member names (after their escapes are undone) and invalid UTF-8 make
-// it invalid; so do bounds that no honest sender meets: nesting above `depth_max`, exponents beyond
-// number.hpp's. A byte order mark before the document is skipped (RFC 8259 8.1), and an escape of
-// half a surrogate pair is read as that half (8.2): senders that cut text write such escapes.
-// Immutable and thread-safe once parsed. It views the text it was parsed from.
+// JsonTree: a JSON document (RFC 8259) as a flat tree. Numbers stay as they are written. It is
+// stricter than the RFC where parsers differ, so that two parsers cannot read one body differently:
+// repeated member names (after decoding escapes) and invalid UTF-8 are errors. Nesting above
+// `depth_max` and exponents beyond number.hpp's limit are errors too.
+//
+// A byte order mark before the document is skipped (RFC 8259 8.1). An escape of half a surrogate
+// pair is accepted (8.2), because senders that cut off text write such escapes. Immutable and
+// thread-safe once parsed. It contains views of the text.
 #pragma once
 
 #include <cstddef>
@@ -20,17 +21,17 @@
 
 namespace onceproxy::policies {
 
-/// Whether a reader of JSON may take the text for a document: it begins with an object or an array,
-/// behind white space and byte order marks. The bytes of UTF-16 and UTF-32 are looked through, and
-/// so is white space that only lenient readers skip.
+/// Whether a reader of JSON may treat the text as a document: it begins with an object or an array
+/// after white space and byte order marks. The additional bytes of UTF-16 and UTF-32, and white
+/// space that only lenient readers skip, are skipped too.
 bool begins_like_json(std::string_view text);
 
 class JsonTree {
  public:
-  /// Arrays and objects within each other.
+  /// The nesting of arrays and objects.
   static constexpr int depth_max = 64;
 
-  /// A value's place in the tree; the root is 0.
+  /// A value's position in the tree; the root is 0.
   using Index = std::uint32_t;
   enum class Kind : std::uint8_t {
     null,
@@ -42,18 +43,18 @@ class JsonTree {
     object
   };
 
-  /// `text` must outlive the tree. The fault is the first that is found.
+  /// `text` must outlive the tree. The fault is the first one.
   static tl::expected<std::unique_ptr<const JsonTree>, Fault> read(std::string_view text);
-  /// The same; nullptr when `text` is not a JSON document.
+  /// The same; nullptr if `text` is not a JSON document.
   static std::unique_ptr<const JsonTree> parse(std::string_view text);
 
   Kind kind(Index value) const { return nodes_[value].kind; }
-  /// string: without quotes and escapes; half a surrogate pair is three bytes, as UTF-8 would write
-  /// its code point. number, true, false, null: as written.
+  /// string: without quotes and escapes; half a surrogate pair is three bytes, as its code point in
+  /// UTF-8. number, true, false, null: as written.
   std::string_view text(Index scalar) const { return view(nodes_[scalar].at, nodes_[scalar].size); }
-  /// number: whether it is written in canonical form, so that nobody needs to ask again.
+  /// number: whether it is written in canonical form.
   bool is_canonical(Index number) const { return nodes_[number].canonical; }
-  /// array: in order. object: sorted by name as RFC 8785 3.2.3 has it.
+  /// array: in order. object: sorted by name as in RFC 8785 3.2.3.
   std::span<const Index> children(Index container) const {
     return {links_.data() + nodes_[container].at, nodes_[container].size};
   }
@@ -61,17 +62,17 @@ class JsonTree {
   std::string_view name(Index member) const {
     return view(nodes_[member].name_at, nodes_[member].name_size);
   }
-  /// A string, or a member's name, as it is written, quotes included; empty where it is written
-  /// with an escape. Without one that is its canonical form: what must be escaped is not JSON
-  /// otherwise.
+  /// A string or a member's name as it is written, with its quotes; empty if it contains an escape.
+  /// Without an escape this is its canonical form, because all characters that must be escaped are
+  /// invalid in JSON otherwise.
   std::string_view quoted(Index string) const {
     return quoted(nodes_[string].at, nodes_[string].size);
   }
   std::string_view quoted_name(Index member) const {
     return quoted(nodes_[member].name_at, nodes_[member].name_size);
   }
-  /// A member as it is written, from its name to its value's end, where that is its canonical form;
-  /// empty where it is not, or where the value is an array or an object.
+  /// A member as it is written, from its name to the end of its value, if this is its canonical
+  /// form; otherwise empty, and also if the value is an array or an object.
   std::string_view verbatim(Index member) const {
     const Node& node = nodes_[member];
     const bool scalar = node.kind < Kind::number || node.kind == Kind::string ||
@@ -82,13 +83,13 @@ class JsonTree {
     if (!scalar || escaped || node.at - quote != node.name_at + node.name_size + 2) return {};
     return text_.substr(node.name_at - 1, node.at + node.size + quote - node.name_at + 1);
   }
-  /// An object's member of that name, or nullptr.
+  /// The member of an object with that name, or nullptr.
   const Index* member(Index object, std::string_view name) const;
 
  private:
   friend class JsonReader;
 
-  /// `at` and `size` name a text, or for containers a stretch of `links_`.
+  /// `at` and `size`: a part of the text or, for containers, of `links_`.
   struct Node {
     std::uint32_t name_at = 0;
     std::uint32_t name_size = 0;
@@ -100,7 +101,7 @@ class JsonTree {
 
   explicit JsonTree(std::string_view text) : text_(text) {}
 
-  /// Places beyond the text are in `unescaped_`: most strings have no escapes and need no copy.
+  /// Positions beyond the text are in `unescaped_`: most strings have no escapes and need no copy.
   std::string_view view(std::uint32_t at, std::uint32_t size) const {
     if (at < text_.size()) return text_.substr(at, size);
     return std::string_view(unescaped_).substr(at - text_.size(), size);

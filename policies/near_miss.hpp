@@ -1,7 +1,7 @@
-// Near misses: requests that no policy covers, and that one nearly does. They show a policy that
-// protects nothing because of a slip: a method that is not listed, a header or a condition that is
-// never as it asks, a path that is spelt otherwise. Nothing is decided by them.
-// Pure; thread-safe.
+// Near misses: requests that no policy covers and that one policy nearly covers. They reveal a
+// policy that protects nothing because of a small mistake: a method that is not listed, a header or
+// a condition that never holds, another spelling of a path. No decision depends on them. Pure;
+// thread-safe.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@
 
 namespace onceproxy::policies {
 
-/// The first thing of a policy's match that the request does not meet.
+/// The first part of a policy's match that the request does not meet.
 enum class NearMiss {
   method,     ///< the path is covered, the method is not, and it is none that only reads
   header,     ///< path and method are covered, one of `headers` is not as it should be
@@ -24,11 +24,11 @@ struct Missed {
   NearMiss what;
 };
 
-/// Of `policies`, those that nearly cover the request, in order. It is to be called for a request
-/// that none of them covers. A slip of a path is: a slash at its end, the case of letters, one
-/// letter of one segment of four or more, or segments before it that are too many or missing. An
-/// expression is only compared with and without a slash at the end.
-/// Takes time in proportion to the policies.
+/// The policies that nearly cover the request, in order. Called for a request that no policy
+/// covers. A small difference in a path is: a slash at its end, the case of letters, one letter of
+/// one segment of four or more, or additional or missing segments at its beginning. An expression
+/// is only compared with and without a slash at the end. The time is proportional to the number of
+/// policies.
 std::vector<Missed> near_misses(const std::vector<Policy>& policies, const RequestView& request);
 
 }  // namespace onceproxy::policies

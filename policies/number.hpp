@@ -1,7 +1,6 @@
-// Decimal numbers by their exact value. JSON numbers are compared as what is written, not as the
-// doubles some reader would make of them: 9007199254740993 and 9007199254740992 are two orders,
-// 1.0 and 10e-1 are one. Nothing here ever expands an exponent, so 1e999999999 costs nothing.
-// Pure.
+// Decimal numbers with their exact values. JSON numbers are compared as they are written, not as
+// doubles: 9007199254740993 and 9007199254740992 differ, and 1.0 and 10e-1 are equal. Exponents are
+// never expanded, so 1e999999999 costs nothing. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +10,8 @@
 
 namespace onceproxy::policies {
 
-/// (-1)^negative * digits * 10^exponent. `digits` has no leading and no trailing zeros and is
-/// empty for zero, which is never negative: each value has one such form.
+/// (-1)^negative * digits * 10^exponent. `digits` has no leading or trailing zeros. It is empty for
+/// zero, which is never negative. So each value has exactly one form.
 struct Decimal {
   bool negative = false;
   std::string digits;
@@ -21,26 +20,27 @@ struct Decimal {
   friend bool operator==(const Decimal&, const Decimal&) = default;
 };
 
-/// Reads a number of RFC 8259 (section 6), all of `text`. Nothing for anything else, nor for an
-/// exponent of more than 15 digits, which is beyond what any sender means.
+/// Reads a number of RFC 8259 (section 6), which must be the whole `text`. Nothing for anything
+/// else, and for an exponent of more than 15 digits, which no sender needs.
 std::optional<Decimal> parse_decimal(std::string_view text);
 
-/// How a text is written.
+/// How a number is written.
 enum class Notation {
   none,       ///< parse_decimal would not read it
   canonical,  ///< as append_decimal would write it
   other,
 };
 
-/// Does not allocate. May say `other` of a rare canonical one, never `canonical` of another.
+/// Does not allocate. It may return `other` for a rare canonical number, and never `canonical` for
+/// another.
 Notation notation(std::string_view text);
 
-/// Whether parse_decimal would read it.
+/// Whether parse_decimal accepts it.
 inline bool is_decimal(std::string_view text) {
   return notation(text) != Notation::none;
 }
 
-/// Rounds to so many decimal places, half away from zero.
+/// Rounds to this many decimal places, half away from zero.
 void round_decimal(Decimal& number, int places);
 
 /// Appends the number in canonical form: the notation of RFC 8785 (ECMAScript Number::toString)

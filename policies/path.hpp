@@ -1,7 +1,7 @@
-// Paths in normal form (RFC 3986 6.2.2): unreserved characters decoded, the hexadecimal digits of
-// what stays encoded in upper case, dot segments removed, repeated slashes merged. Policies match
-// the normal form, so that no spelling of a path walks round one; what is forwarded is the path
-// as it came. Pure.
+// Paths in normal form (RFC 3986 6.2.2): unreserved characters are decoded, the hexadecimal digits
+// of other escapes are in upper case, dot segments are removed, and repeated slashes are merged.
+// Policies match the normal form, so that no spelling of a path bypasses a policy; the path is
+// forwarded unchanged. Pure.
 #pragma once
 
 #include <string>
@@ -16,9 +16,9 @@ enum class PathError {
   encoded_delimiter,  ///< %2F, %5C or %00
 };
 
-/// `path` has no query. Where it is in normal form already (the usual case) the result views
-/// `path`; else it views `scratch`, which is overwritten. `pass_encoded_slashes` lets
-/// encoded delimiters pass, kept encoded (limits.encoded_slashes: pass); %00 is refused even so.
+/// `path` has no query. If it is already in normal form (the usual case), the result is a view of
+/// `path`; otherwise of `scratch`, which is overwritten. With `pass_encoded_slashes`, encoded
+/// delimiters are accepted and stay encoded (limits.encoded_slashes: pass); %00 is still refused.
 tl::expected<std::string_view, PathError> normalize_path(std::string_view path,
                                                          std::string& scratch,
                                                          bool pass_encoded_slashes = false);

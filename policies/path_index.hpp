@@ -1,6 +1,6 @@
-// PathIndex: which of many policies a path falls under. Templates lie in a trie of segments,
-// expressions in one automaton, so that a look-up costs about as much for 200 as for one.
-// Immutable; thread-safe.
+// PathIndex: finds the policies that match a path. Templates are in a trie of segments, expressions
+// in one automaton, so that a lookup costs about as much for 200 policies as for one. Immutable;
+// thread-safe.
 #pragma once
 
 #include <re2/set.h>
@@ -22,8 +22,8 @@ class PathIndex {
   /// `policies` must outlive the index.
   explicit PathIndex(const std::vector<Policy>& policies);
 
-  /// Appends the places of the policies whose path condition `path` (normal form) meets, in no
-  /// particular order, each once.
+  /// Appends the indexes of the policies whose path condition `path` (normal form) meets, in any
+  /// order, without duplicates.
   void find(std::string_view path, std::vector<std::uint32_t>& out) const;
 
  private:
@@ -47,7 +47,7 @@ class PathIndex {
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> any_path_;
   std::vector<std::uint32_t> with_expression_;
-  /// nullptr where expressions are tried one by one.
+  /// nullptr if expressions are tried one by one.
   std::unique_ptr<const re2::RE2::Set> set_;
 };
 

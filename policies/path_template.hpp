@@ -1,6 +1,6 @@
 // Path templates: `/v1/rides/{ride_id}/dispatch`, `/internal/**`. Segments of the normalised path
-// are compared as they stand; a capture takes one segment that is not empty; a trailing rest takes
-// whatever follows, nothing included. Pure.
+// are compared exactly; a capture matches one segment that is not empty; a rest at the end matches
+// any remaining segments or none. Pure.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 
 namespace onceproxy::policies {
 
-/// Cuts segments off a path in normal form, front to back. "/" has one segment, the empty one.
+/// Splits a path in normal form into segments, from front to back. "/" has one, empty segment.
 class Segments {
  public:
   explicit Segments(std::string_view path)
@@ -23,7 +23,7 @@ class Segments {
 
   bool done() const { return done_; }
 
-  /// Not to be called once done.
+  /// Must not be called at the end.
   std::string_view next() {
     const std::size_t slash = rest_.find('/');
     const std::string_view segment = rest_.substr(0, slash);
@@ -37,12 +37,11 @@ class Segments {
   bool done_;
 };
 
-/// Reads a template as the configuration writes it. The error is a sentence for its author.
+/// Reads a template of the configuration. The error is a sentence for its author.
 tl::expected<std::vector<PathSegment>, std::string> parse_path_template(std::string_view text);
 
-/// What the policy's path template or expression captured under `name`, as it stands in `path`
-/// (normal form, not decoded further); nothing when it captures no such name. Only for a path
-/// that matches.
+/// The capture `name` of the policy's path template or expression, unchanged from `path` (normal
+/// form, not decoded further); nothing if there is no such capture. Only for a path that matches.
 std::optional<std::string_view> captured(const Match& match, std::string_view path,
                                          std::string_view name);
 

@@ -1,5 +1,5 @@
-// Percent-encoding (RFC 3986 2.1), the one place that writes and reads it: for paths, forms, fields
-// that are encoded, and the targets of the admin port. Pure.
+// Percent-encoding (RFC 3986 2.1): the only place that encodes and decodes it, for paths, forms,
+// encoded fields, and the targets of the admin port. Pure.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,12 @@
 
 namespace onceproxy::policies {
 
-/// What is never encoded (RFC 3986 2.3).
+/// Characters that are never encoded (RFC 3986 2.3).
 constexpr bool is_unreserved(char c) {
   return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/// The byte that the %XX at the front of `text` stands for; -1 where `text` begins with none.
+/// The byte of the %XX at the front of `text`; -1 if there is none.
 constexpr int percent_byte(std::string_view text) {
   if (text.size() < 3 || text.front() != '%') return -1;
   const int high = store::hex_value(text[1]);
@@ -24,17 +24,17 @@ constexpr int percent_byte(std::string_view text) {
   return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/// The text with every %XX undone, once. A '%' without two hexadecimal digits stands for itself,
-/// and so does '+'.
+/// Decodes every %XX, once. A '%' without two hexadecimal digits, and '+', are literal.
 std::string decode_percent(std::string_view text);
 
-/// The same; nothing where a '%' has not two hexadecimal digits behind it.
+/// The same; nothing if a '%' is not followed by two hexadecimal digits.
 std::optional<std::string> decode_percent_strictly(std::string_view text);
 
 /// Appends %XX, with upper-case digits.
 void append_percent(char byte, std::string& out);
 
-/// Everything but what is unreserved becomes %XX: one segment of a path, or one value of a query.
+/// Encodes everything except unreserved characters as %XX, for one segment of a path or one value
+/// of a query.
 std::string encode_percent(std::string_view text);
 
 }  // namespace onceproxy::policies

@@ -1,4 +1,4 @@
-// JSON Pointers (RFC 6901) with one addition: a reference token `*` stands for every element of an
+// JSON Pointers (RFC 6901) with one addition: a reference token `*` selects every element of an
 // array. Pure.
 #pragma once
 
@@ -12,13 +12,14 @@
 
 namespace onceproxy::policies {
 
-/// The reference tokens of a pointer, unescaped; nothing when it is none ("a/b", "/~2").
+/// The unescaped reference tokens of a pointer; nothing if it is not valid ("a/b", "/~2").
 std::optional<std::vector<std::string>> parse_pointer(std::string_view text);
 
 /// Whether one of the tokens is `*`.
 bool has_wildcard(std::span<const std::string> pointer);
 
-/// The value a pointer without `*` names, or nullopt. "-" and indexes with leading zeros name none.
+/// The value that a pointer without `*` selects, or nullopt. "-" and indexes with leading zeros
+/// select nothing.
 std::optional<JsonTree::Index> resolve(const JsonTree& tree, JsonTree::Index from,
                                        std::span<const std::string> pointer);
 

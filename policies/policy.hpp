@@ -1,7 +1,6 @@
-// Policy: one rule as the configuration wrote it, checked and compiled, immutable from then on.
-// The data model that config/ fills and that policy_set.hpp, select.hpp and outcome.hpp read. What
-// each key is for, and which incident it prevents, is described in policies/README.md. Thread-safe:
-// const after construction.
+// Policy: one policy of the configuration, validated, compiled and immutable. config/ fills these
+// structs, and policy_set.hpp, select.hpp and outcome.hpp read them. policies/README.md describes
+// what each key is for, and which incident it prevents. Thread-safe: const after construction.
 #pragma once
 
 #include <re2/re2.h>
@@ -30,7 +29,7 @@ namespace onceproxy::policies {
 using Regex = std::shared_ptr<const re2::RE2>;
 class XPath;
 
-/// Where a selector reads.
+/// The source of a selector.
 enum class Source {
   header,
   query,
@@ -51,39 +50,40 @@ enum class Source {
 /// How a selected text is encoded.
 enum class Decode { none, base64, percent };
 
-/// Names one field of a request.
+/// Selects one field of a request.
 struct Selector {
   Source source = Source::constant;
-  /// header, query, path, cookie, form: the field's name. body: the JSON Pointer (RFC 6901), where
-  /// a segment `*` is every element of an array. constant: the text. client_key: the header.
-  /// client_certificate: san_uri, san_dns, subject or sha256. xml: the expression.
-  /// target: empty for the target as it came, "normal" for its path in normal form.
+  /// header, query, path, cookie, form: the field's name. body: the JSON Pointer (RFC 6901), in
+  /// which a segment `*` is every element of an array. constant: the text. client_key: the header.
+  /// client_certificate: san_uri, san_dns, subject or sha256. xml: the expression. target: empty
+  /// for the unchanged target, "normal" for its path in normal form.
   std::string name;
-  /// body: `name` split into its reference tokens, unescaped.
+  /// body: the unescaped reference tokens of `name`.
   std::vector<std::string> pointer;
-  /// xml: `name` compiled.
+  /// xml: the compiled `name`.
   std::shared_ptr<const XPath> xpath;
-  /// content: what does not count, as pointers into JSON; of a form the fields of that name.
+  /// content: the parts that are left out, as JSON Pointers; for a form the fields with that name.
   std::vector<std::vector<std::string>> except;
-  /// body: of each selected value these fields, kept together in an array.
+  /// body: the fields of each selected value that are kept together in an array.
   std::vector<std::vector<std::string>> take;
   Decode decode = Decode::none;
-  /// The text is JSON, and this pointer names the value in it.
+  /// The text is JSON, and this pointer selects the value in it.
   std::optional<std::vector<std::string>> json;
-  /// Of the text only what its one group matches, where it first matches.
+  /// Only the match of the group in this expression is used, at the first position where the
+  /// expression matches.
   Regex capture;
   bool lower = false;
   bool trim = false;
   bool sort = false;
-  /// Decimal places to round a number to, half away from zero. 0 to 18.
+  /// The decimal places to which a number is rounded, half away from zero. 0 to 18.
   std::optional<int> round;
   std::optional<std::string> default_value;
-  /// client_key only.
+  /// Only for client_key.
   Regex pattern;
-  /// Read instead where this field is missing; before `default_value`, which only the last of a
-  /// chain has.
+  /// The selector that is used if this field is missing. `default_value` can only be in the last
+  /// one of a chain.
   std::shared_ptr<const Selector> otherwise;
-  /// As an operator would write it, for messages: "body: /driver_id".
+  /// The selector as an operator writes it, for messages: "body: /driver_id".
   std::string text;
 };
 
@@ -93,17 +93,17 @@ struct HeaderCondition {
   struct Present {
     bool there = true;  ///< false: the field must not be there
   };
-  /// A media type only where the field is Content-Type.
+  /// A media type, only if the field is Content-Type.
   std::variant<std::string, Regex, Present, MediaType> is;
 };
 
 /// A condition on a selected field: `{body: /type, equals: dispatch}`.
 struct Condition {
   Selector selector;
-  /// One for `equals`, several for `in`; compared with the field's text.
+  /// One text for `equals`, several for `in`; compared with the field's text.
   std::vector<std::string> any_of;
   Regex regex;
-  /// Whether the field must be there, whatever its value, or must be missing.
+  /// Whether the field must exist, with any value, or must be missing.
   std::optional<bool> present = std::nullopt;
 };
 
@@ -117,9 +117,9 @@ struct PathSegment {
 struct Match {
   /// Empty: every method. Upper case.
   std::vector<std::string> methods;
-  /// Also a request whose overriding method (method_override.hpp) is one of `methods`.
+  /// Also covers a request whose overriding method (method_override.hpp) is one of `methods`.
   bool method_override = false;
-  /// Empty with no `path_regex`: every path. `rest` only at the end.
+  /// Empty without `path_regex`: every path. `rest` only at the end.
   std::vector<PathSegment> path;
   bool has_path = false;
   /// Matches the whole path; named groups are captures.
@@ -128,18 +128,19 @@ struct Match {
   std::vector<Condition> where;
 };
 
-/// What becomes of a request that lacks a selected field, or whose body cannot be read.
+/// The treatment of a request that lacks a selected field, or whose body cannot be read.
 enum class OnMissing { reject, pass };
 enum class OnStoreError { reject, forward };
 
-/// What a duplicate of a completed operation gets instead of the stored answer.
+/// The fixed answer for a duplicate of a completed operation, in place of the stored answer.
 struct FixedAnswer {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
 
-/// A set of statuses written as classes (5xx) and single ones; a single one wins over a class.
+/// A set of statuses, written as classes (5xx) and single ones; a single one takes precedence over
+/// a class.
 class StatusSet {
  public:
   void add(int status);
@@ -152,14 +153,14 @@ class StatusSet {
   std::vector<int> classes_;
 };
 
-/// What an answer says about the operation.
+/// The meaning of an answer for the operation.
 enum class Verdict {
   complete,   ///< it happened; remember the answer
   release,    ///< it did not happen; free the key
   ambiguous,  ///< answered by something in between; as unknown as no answer
 };
 
-/// What an answer says for which all conditions hold: `status`, `header`, `body` and `content` are
+/// A rule for answers for which all conditions hold: `status`, `header`, `body` and `content` are
 /// those of the answer.
 struct OutcomeRule {
   std::vector<Condition> where;
@@ -169,17 +170,17 @@ struct OutcomeRule {
 struct OutcomeRules {
   StatusSet release;
   StatusSet ambiguous;
-  /// Asked before the statuses; the first that applies decides.
+  /// Evaluated before the statuses; the first one that applies decides.
   std::vector<OutcomeRule> rules = {};
 };
 
-/// A value of a JSON answer that each request which it is replayed to gets its own of.
+/// A value in a JSON answer that is replaced when the answer is replayed to another request.
 struct ReplaySet {
-  /// Where it stands in the answer: the reference tokens of a JSON Pointer, none of them `*`.
+  /// Its position in the answer: the reference tokens of a JSON Pointer without `*`.
   std::vector<std::string> at;
-  /// The same as it is written.
+  /// The same pointer as written.
   std::string at_text;
-  /// What is put there, out of the request that asks.
+  /// The selector of the new value in the request.
   Selector from;
 };
 
@@ -198,21 +199,21 @@ struct Enforcement {
     shadow,  ///< decides and counts, forwards everything
     off,
   } mode = Mode::enforce;
-  /// The share of fingerprints that `mode` holds for; the others pass as with `off`. 0 to 100.
+  /// The share of fingerprints to which `mode` applies; the others pass as with `off`. 0 to 100.
   int percent = 100;
 
   /// Whether the policy may refuse a request before its fingerprint is known.
   bool holds_for_all() const { return mode == Mode::enforce && percent == 100; }
 };
 
-/// What a duplicate gets while the first request is under way.
+/// The answer for a duplicate while the first request is under way.
 struct InFlightRule {
   enum class Action { reject, wait, acknowledge } action = Action::reject;
-  /// wait: no longer than this.
+  /// wait: the longest time to wait.
   std::chrono::milliseconds timeout{10'000};
 };
 
-/// The selector of an entity's sequence, and how what it finds is ordered.
+/// The selector of an entity's sequence, and the order of its values.
 struct SequenceRule : Selector {
   SequenceRule() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): a selector alone is of integers.
@@ -220,14 +221,14 @@ struct SequenceRule : Selector {
 
   store::Sequence::Kind kind() const { return as.value_or(store::Sequence::Kind::integer); }
 
-  /// Absent: not written, which is integer.
+  /// Absent: not written, which means integer.
   std::optional<store::Sequence::Kind> as;
-  /// An operation at the entity's highest completed sequence goes through.
+  /// Whether an operation with the entity's highest completed sequence is admitted.
   bool equal_passes = false;
 };
 
 struct EntityRule {
-  /// Shared by all policies that name it.
+  /// Shared by all policies with this type.
   std::string type;
   std::vector<Selector> id;
   std::chrono::milliseconds wait{5'000};
@@ -236,11 +237,11 @@ struct EntityRule {
   bool unless_closed = false;
 };
 
-/// Operations whose memory ends when one of the policy's completes.
+/// Operations that are forgotten when an operation of the policy completes.
 struct EndsRule {
-  /// Empty: the policy's.
+  /// Empty: the policy's namespace.
   std::string name_space;
-  /// Absent: the policy's.
+  /// Absent: the policy's scope.
   std::optional<std::vector<Selector>> scope;
   std::vector<Selector> fingerprint;
 };
@@ -249,25 +250,25 @@ struct RateLimit {
   /// Above zero.
   std::uint32_t limit = 1;
   std::chrono::milliseconds per{1'000};
-  /// Empty: the fingerprint.
+  /// Empty: the fingerprint is used.
   std::vector<Selector> by;
 };
 
-/// What `respond` gives in the place of each refusal.
+/// The answers of `respond` in place of each refusal.
 using Responses = std::array<std::optional<FixedAnswer>, refusal_count>;
 
-/// The selectors that the digests of an operation are made of.
+/// The selectors for the digests of an operation.
 struct Selection {
   std::vector<Selector> fingerprint;
   std::vector<Selector> scope;
   std::vector<Selector> payload;
 };
 
-/// A lease that follows how long the policy's forwards take.
+/// A lease that depends on how long the policy's forwards take.
 struct AdaptiveLease {
   std::chrono::milliseconds min{5'000};
   std::chrono::milliseconds max{300'000};
-  /// A forward that is given up after this time may have taken longer: upstream.response_timeout.
+  /// A forward that times out may have taken longer than this time: upstream.response_timeout.
   std::chrono::milliseconds floor{0};
 };
 
@@ -275,9 +276,8 @@ struct Policy;
 
 struct Override {
   std::vector<Condition> where;
-  /// The policy with the override's keys in place of its own: name, match, fingerprint, scope,
-  /// payload, entity, ends, enforcement and max_concurrency are the policy's, and it has no
-  /// overrides.
+  /// The policy with the keys of the override. name, match, fingerprint, scope, payload, entity,
+  /// ends, enforcement and max_concurrency are the policy's, and it has no overrides.
   std::shared_ptr<const Policy> policy;
 };
 
@@ -286,16 +286,15 @@ struct Policy {
   std::string name_space;
   Match match;
   std::vector<Selector> fingerprint;
-  /// Empty: no partition (`scope: shared`, or nothing to replay).
+  /// Empty: keys are not partitioned (`scope: shared`, or there is nothing to replay).
   std::vector<Selector> scope;
-  /// Empty: the payloads of requests with one fingerprint are not compared.
+  /// Empty: the payloads of requests with the same fingerprint are not compared.
   std::vector<Selector> payload;
-  /// What the version of the digests before this one selected in place of the three (earlier.hpp);
-  /// nullptr: the same.
+  /// The selectors of the previous version in place of the three (earlier.hpp); nullptr: the same.
   std::shared_ptr<const Selection> earlier;
   OnMissing on_missing = OnMissing::reject;
   OnMissing on_unreadable = OnMissing::reject;
-  /// With `adaptive_lease`, its lease is what holds until enough was observed.
+  /// With `adaptive_lease`, its lease is used until there are enough observations.
   store::Terms terms;
   std::optional<AdaptiveLease> adaptive_lease;
   InFlightRule in_flight;
@@ -309,16 +308,16 @@ struct Policy {
   Responses respond;
   /// The first whose `where` holds applies.
   std::vector<Override> overrides;
-  /// As the configuration says; the admin API may change it while the process runs.
+  /// As in the configuration; the admin API may change it while the process runs.
   Enforcement enforcement;
   OnStoreError on_store_error = OnStoreError::reject;
-  /// Requests of this policy that are forwarded at once; 0: no limit.
+  /// The largest number of requests of this policy that are forwarded at once; 0: no limit.
   std::size_t concurrency_max = 0;
-  /// Absent: what the configuration says for all.
+  /// Absent: the rules of the top level.
   std::optional<Cors> cors = std::nullopt;
-  /// nullptr: requests are forwarded. Else they are stored, and delivered as it says.
+  /// nullptr: requests are forwarded. Otherwise they are stored and delivered with these rules.
   std::shared_ptr<const DeliveryRules> delivery = nullptr;
-  /// Set by PolicySet, in overrides too: place in the file, from 0.
+  /// Set by PolicySet, in overrides too: the position in the file, from 0.
   std::size_t index = 0;
 };
 

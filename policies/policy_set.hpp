@@ -13,17 +13,18 @@
 
 namespace onceproxy::policies {
 
-/// What the conditions of some policies say about a request.
+/// The result of the conditions of some policies for a request.
 struct Choice {
-  /// The first whose conditions all hold; nullptr when none does.
+  /// The first policy whose conditions all hold; nullptr if there is none.
   const Policy* covering = nullptr;
-  /// Those before it that may cover the request: what is left of their conditions asks a body that
-  /// cannot be read. In order.
+  /// The policies before it that may cover the request: their remaining conditions read a body that
+  /// is unreadable. In order.
   std::vector<const Policy*> unclear = {};
 
-  /// The policy that decides about the request; nullptr when none covers it. The first that is
-  /// unclear does, unless it refuses nothing (`enforcement(policy)` is not for all): then those
-  /// behind it are asked first, so that switching one policy off opens no way round another.
+  /// The policy that decides about the request; nullptr if none covers it. It is the first unclear
+  /// one, unless that refuses nothing (`enforcement(policy)` does not apply to all requests). In
+  /// this case the following policies are tried first, so that switching one policy off does not
+  /// let a request bypass another.
   template <typename EnforcementOf>
   const Policy* deciding(EnforcementOf enforcement) const {
     for (const Policy* policy : unclear) {
@@ -34,7 +35,7 @@ struct Choice {
   }
 };
 
-/// Whether what a match asks of the body holds, for a request whose head it allows.
+/// Whether the conditions of a match on the body hold, for a request whose head it allows.
 Truth body_matches(const Match& match, const RequestView& request, Document& body);
 
 class PolicySet {
@@ -46,18 +47,18 @@ class PolicySet {
 
   const std::vector<Policy>& policies() const { return policies_; }
 
-  /// The policies that the head alone allows, in order, up to and including the first that asks
-  /// nothing more (no `where`, no overriding method in a form). Policies with enforcement off take
-  /// part: they shadow later ones. Empty, and without an allocation, for a request that no policy
-  /// covers.
+  /// The policies that match the head, in order, up to and including the first one that does not
+  /// depend on the body (no `where`, no overriding method in a form). Policies with enforcement off
+  /// are included, because they hide later ones. Empty, and without an allocation, for a request
+  /// that no policy covers.
   std::vector<const Policy*> candidates(const RequestView& request) const;
 
-  /// The policies that may cover a request of this method on this path (in normal form), whatever
-  /// its fields and its body are; in order.
+  /// The policies that may cover a request with this method and path (in normal form), regardless
+  /// of its fields and body; in order.
   std::vector<const Policy*> on_path(std::string_view method, std::string_view path) const;
 
-  /// Asks the conditions of `candidates` that may need the body. `body` is read only where one
-  /// does.
+  /// Evaluates the conditions of `candidates` that may need the body. `body` is read only if one
+  /// needs it.
   Choice choose(const std::vector<const Policy*>& candidates, const RequestView& request,
                 Document& body) const;
 

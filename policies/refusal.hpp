@@ -1,6 +1,6 @@
-// Refusals: the answers that a policy's `respond` can replace, with the word and the status that
-// each has by itself. The reader of the configuration, the decisions and the answers take them from
-// this one table (proxy/http/PROTOCOL.md: Decisions). Plain values.
+// Refusals: the answers that a policy's `respond` can replace, each with its word and default
+// status. The configuration reader, the decisions and the answers use this one table
+// (proxy/http/PROTOCOL.md: Decisions). Plain values.
 #pragma once
 
 #include <array>
@@ -30,11 +30,12 @@ enum class Refusal {
 inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::bad_request) + 1;
 
 struct StandardRefusal {
-  /// As the decision and the configuration have it.
+  /// The word of the decision and the configuration.
   std::string_view word;
-  /// Unless what happened says more: an upstream that is late is 504, a head that is too large 431.
+  /// The default status. Some cases have another one: an upstream that is late is 504, a head that
+  /// is too large 431.
   int status;
-  /// The whole body, as application/json; empty: a problem (RFC 9457) with a text of its own.
+  /// The whole body, as application/json; empty: a problem (RFC 9457) with its own text.
   std::string_view body = {};
 };
 

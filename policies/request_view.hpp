@@ -1,5 +1,5 @@
-// RequestView: a request as policies see it, free of any socket: views into memory that somebody
-// else keeps alive. The http side fills it from a validated head; `explain` from a file.
+// RequestView: a request for policies, independent of sockets: views of memory that the caller
+// keeps alive. proxy/http fills it from a validated head, and `explain` from a file.
 #pragma once
 
 #include <span>
@@ -8,13 +8,13 @@
 
 namespace onceproxy::policies {
 
-/// One header field. The name's case is as it came; comparisons ignore it (RFC 9110 5.1).
+/// One header field. The name is unchanged; comparisons ignore its case (RFC 9110 5.1).
 struct Field {
   std::string_view name;
   std::string_view value;
 };
 
-/// What the certificate says that the client proved to own when it connected.
+/// The values of the certificate that the client presented.
 struct ClientCertificate {
   /// The subject's alternative names that are URIs, and those that are host names.
   std::span<const std::string> uris;
@@ -27,17 +27,17 @@ struct ClientCertificate {
 
 struct RequestView {
   std::string_view method;
-  /// The request target as it came, path and query, without scheme and authority.
+  /// The unchanged request target: path and query, without scheme and authority.
   std::string_view target;
   /// The path in normal form (see path.hpp), without the query.
   std::string_view path;
-  /// What follows the first '?', without it; empty when there is none.
+  /// The text after the first '?'; empty if there is none.
   std::string_view query;
   std::span<const Field> headers;
-  /// nullptr: the client showed none.
+  /// nullptr if the client presented none.
   const ClientCertificate* certificate = nullptr;
 
-  /// The first field of that name, or nullptr.
+  /// The first field with that name, or nullptr.
   const Field* header(std::string_view name) const;
 };
 

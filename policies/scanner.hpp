@@ -1,5 +1,5 @@
-// Scanner: reads characters and digits off the beginning of a text. Not thread-safe; views its
-// text.
+// Scanner: reads characters and digits from the beginning of a text. Not thread-safe; it has a view
+// of its text.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,14 @@
 
 namespace onceproxy::policies {
 
-/// Takes what it reads off the beginning of a text.
+/// Removes what it reads from the beginning of a text.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}
 
   bool done() const { return rest_.empty(); }
 
-  /// One of `characters`; 0 where the text goes on with none of them.
+  /// Reads one of `characters`; 0 if the text continues with another one.
   char any_of(std::string_view characters) {
     if (rest_.empty() || characters.find(rest_.front()) == std::string_view::npos) return 0;
     const char found = rest_.front();
@@ -24,7 +24,7 @@ class Scanner {
     return found;
   }
 
-  /// Exactly `count` digits, and then `end` where that is not 0; -1 where they are not there.
+  /// Reads exactly `count` digits, and then `end` if it is not 0; -1 if they are not there.
   int digits(std::size_t count, char end = 0) {
     if (rest_.size() < count + (end == 0 ? 0 : 1)) return -1;
     int value = 0;

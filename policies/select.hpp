@@ -1,6 +1,6 @@
-// From a request and its policy to an Operation: which override applies, the fingerprint, the
-// payload digest, the entity, the key of the rate limit. Decides nothing about what it names.
-// Pure; thread-safe as long as each thread has its own Document.
+// Determines the Operation of a request with its policy: the override that applies, the
+// fingerprint, the payload digest, the entity, and the key of the rate limit. It makes no decisions
+// about them. Pure; thread-safe as long as each thread has its own Document.
 #pragma once
 
 #include <optional>
@@ -18,27 +18,28 @@
 
 namespace onceproxy::policies {
 
-/// What a covered request stands for.
+/// The operation of a covered request.
 struct Operation {
-  /// The policy, or the override of it that applies.
+  /// The policy, or its override that applies.
   const Policy* policy = nullptr;
   store::Fingerprint fingerprint;
   std::optional<store::PayloadDigest> payload;
-  /// Present where the policy has an `entity`, a `rate_limit`.
+  /// Present if the policy has an `entity` or a `rate_limit`.
   std::optional<OperationEntity> entity;
   std::optional<store::RateKey> rate;
-  /// Whose memory ends when this one completes; each once, never this one.
+  /// The operations that are forgotten when this one completes; without duplicates, and never this
+  /// one.
   std::vector<store::Fingerprint> ends;
 };
 
-/// The error is the first of the fingerprint's, the scope's, the payload's, the entity's, the rate
-/// limit's, those of `ends` but for fields that are missing there. Before them, and between the
-/// entity's and the rate limit's, comes a condition of the match or of an override that asks a body
-/// which cannot be read. The grammar of what is digested stands in policies/README.md.
+/// The error is the first one of the fingerprint, the scope, the payload, the entity, the rate
+/// limit, or of `ends` (where missing fields are no error). A condition of the match that reads an
+/// unreadable body comes first; one of an override comes between the entity and the rate limit.
+/// policies/README.md describes the format of the digests.
 tl::expected<Operation, SelectError> select_operation(const Policy& policy,
                                                       const RequestView& request, Document& body);
 
-/// The operation that one rule of the policy's `ends` names; the policy's own operation perhaps.
+/// The operation of one entry in the policy's `ends`; it may be the policy's own operation.
 tl::expected<store::Fingerprint, SelectError> ended_operation(const EndsRule& rule,
                                                               const Policy& policy,
                                                               const RequestView& request,
@@ -47,7 +48,7 @@ tl::expected<store::Fingerprint, SelectError> ended_operation(const EndsRule& ru
 /// Whether the policy lets a request pass unprotected whose selection failed.
 bool lets_pass(const Policy& policy, SelectError::Kind why);
 
-/// A selector as it is written, and what it finds: the canonical value as text.
+/// A selector as written, and the value that it found: the canonical value as text.
 using SelectedField = std::pair<std::string, tl::expected<std::string, SelectError>>;
 
 /// The selected fields in order, for `explain`.

@@ -1,7 +1,6 @@
-// Which XPath expressions are taken: those of XPath 1.0 whose cost is bounded by the size of the
-// document, whatever the document says. A document comes from a client, so an expression that
-// compares every element with every other one would let one body occupy a worker for minutes.
-// Pure.
+// The XPath expressions that are accepted: those of XPath 1.0 whose cost is limited by the size of
+// the document. A document comes from a client, so an expression that compares every element with
+// every other one would let one body occupy a worker for minutes. Pure.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +12,11 @@ namespace onceproxy::policies {
 
 inline constexpr std::size_t xpath_bytes_max = 1000;
 
-/// What keeps an expression from being taken, as the end of a sentence that begins with the
-/// expression; nothing where only the grammar of XPath has still to be asked. Refused are names
-/// with a prefix (names match by their local part), axes by their name, comparisons of two paths,
-/// the functions that look at namespaces, languages and ids, and inside a predicate another
-/// predicate and every path that does not go down by names alone.
+/// The reason why an expression is refused, as the end of a sentence that begins with the
+/// expression; nothing if only XPath's grammar remains to be checked. Refused are names with a
+/// prefix (names match by their local part), named axes, comparisons of two paths, and functions on
+/// namespaces, languages and ids. Inside a predicate, another predicate and every path except one
+/// down by names are refused.
 std::optional<std::string> wrong_xpath(std::string_view expression);
 
 }  // namespace onceproxy::policies

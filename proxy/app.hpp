@@ -1,5 +1,5 @@
-// App: the running program. Wires configuration, store, telemetry, the data port and the admin
-// ports together, and takes them down in the order that loses nothing.
+// App: the running program. It connects configuration, store, telemetry, the data port and the
+// admin ports, and stops them in an order in which nothing is lost.
 #pragma once
 
 #include <chrono>
@@ -10,15 +10,15 @@
 namespace onceproxy {
 
 struct RunOptions {
-  /// As given on the command line; for messages.
+  /// The path as given on the command line; for messages.
   std::string config_file;
-  /// How long what is under way may take to end after SIGTERM.
+  /// How long requests under way may take to end after SIGTERM.
   std::chrono::milliseconds drain_time{30'000};
-  /// What the command line says instead of the configuration file.
+  /// The values that the command line sets in place of the configuration file.
   Overrides overrides;
   /// Open a store whose write-ahead log is corrupt, losing what cannot be read.
   bool accept_wal_loss = false;
-  /// Accept the wall clock, however far it is from the time that the store kept.
+  /// Accept the wall clock, even if it differs much from the store's time.
   bool accept_clock = false;
 };
 

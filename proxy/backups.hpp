@@ -1,6 +1,6 @@
-// Backups: makes backups of the store while the program runs, one at a time, on a thread of its
-// own. Each end is logged; a failure is counted as an error of the store.
-// Thread-safe, but for stop().
+// Backups: makes backups of the store while the program runs, one at a time, on a separate thread.
+// The result of each is logged, and a failure is counted as an error of the store. Thread-safe,
+// except for stop().
 #pragma once
 
 #include <atomic>
@@ -17,21 +17,22 @@ namespace onceproxy {
 
 class Backups {
  public:
-  /// `path`: the store's directory, which says when the last backup was made. The others outlive
-  /// it.
+  /// `path`: the store's directory, which contains the time of the last backup. The other arguments
+  /// must outlive it.
   Backups(store::RocksDbStore& store, const std::filesystem::path& path,
           telemetry::Metrics& metrics);
   ~Backups() { stop(); }
   Backups(const Backups&) = delete;
   Backups& operator=(const Backups&) = delete;
 
-  /// False where one is being made, or the program ends.
+  /// Returns false if a backup is being made, or if the program is ending.
   bool begin(const std::string& directory);
   admin::BackupState state() const;
-  /// Seconds since 1970, also of one that an earlier process made; 0: never.
+  /// The time of the last successful backup in seconds since 1970, also of an earlier process; 0:
+  /// never.
   double last_success() const { return last_success_.load(std::memory_order_relaxed); }
 
-  /// Ends the one that is being made, which fails. Idempotent; before the store is closed.
+  /// Aborts the current backup, which then fails. Idempotent; called before the store is closed.
   void stop();
 
  private:

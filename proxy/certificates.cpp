@@ -71,7 +71,8 @@ struct Certificates::Watched {
     if (read.digest == last_read) return std::nullopt;
     last_read = read.digest;
     if (read.digest == in_force) {
-      telemetry::log(LogLevel::info, "certificates are again those in force", {{"key", place}});
+      telemetry::log(LogLevel::info, "the files of certificates contain the active ones again",
+                     {{"key", place}});
       return std::nullopt;
     }
     return put_in_force(std::move(read));
@@ -99,7 +100,7 @@ struct Certificates::Watched {
   }
 
   bool tell(const std::string& error) const {
-    telemetry::log(LogLevel::error, "certificates not loaded; those in force stay",
+    telemetry::log(LogLevel::error, "certificates not loaded; the active ones stay in use",
                    {{"key", place}, {"error", error}});
     return false;
   }

@@ -1,10 +1,9 @@
-// Certificates: what every port that speaks TLS makes its connections with, from files that are
-// looked at while the program runs. Files that changed and are good take the place of the old ones
-// for the handshakes that follow; those that are not are reported in the log and counted, and the
-// old ones stay. No connection ends for either.
+// Certificates: the TLS contexts of all ports, from files that are checked while the program runs.
+// Changed files that are valid are used for later handshakes. Files that are not valid are logged
+// and counted, and the previous ones stay in use. No connection is closed because of a change.
 //
-// Thread-safety: the ports that it hands out may be used from any thread; the rest belongs to one
-// thread at a time, guarded here.
+// Thread-safety: the ports that it returns may be used by any thread; the other functions are
+// serialized here.
 #pragma once
 
 #include <chrono>
@@ -24,28 +23,28 @@ namespace onceproxy {
 
 class Certificates {
  public:
-  /// Throws std::runtime_error, naming the file, where a port could make no handshake. What is
-  /// expired, or not whole, is logged, and served.
+  /// Throws std::runtime_error with the file's name if a port could not make handshakes. Expired
+  /// certificates and incomplete chains are logged and used.
   Certificates(const config::Settings& settings, telemetry::TlsMetrics& metrics);
   ~Certificates();
 
-  /// nullptr: the port speaks plain HTTP. They live as long as a reference is held.
+  /// nullptr: the port uses plain HTTP. The results are valid as long as they are referenced.
   std::shared_ptr<const tls::ServerPort> data(std::size_t listener) const;
   std::shared_ptr<const tls::ServerPort> admin() const { return admin_; }
   std::shared_ptr<const tls::ServerPort> telemetry() const { return telemetry_; }
   std::shared_ptr<const tls::ServerPort> envoy() const { return envoy_; }
   std::shared_ptr<const tls::ClientPort> upstream() const;
 
-  /// Another configuration's TLS towards the upstream: the same port where it says the same,
-  /// another one, or none. Throws as the constructor does. Nothing changes before
-  /// adopt_upstream(), which says that the configuration is in force.
+  /// Prepares TLS to the upstream for another configuration: the same port if nothing changed,
+  /// another one, or none. Throws like the constructor. Nothing changes before adopt_upstream(),
+  /// which activates it.
   std::shared_ptr<const tls::ClientPort> prepare_upstream(const config::Settings& settings);
   void adopt_upstream();
 
-  /// Some listener of the data port asks clients for certificates.
+  /// Whether a listener of the data port requests client certificates.
   bool identify_clients() const;
 
-  /// Looks whether files changed. To be called about once a second.
+  /// Checks whether files have changed. Called about once a second.
   void look();
 
  private:
@@ -63,7 +62,7 @@ class Certificates {
 
   telemetry::TlsMetrics& metrics_;
   mutable std::mutex mutex_;
-  /// Before what uses them.
+  /// Must be destroyed after its users.
   tls::TicketKeys tickets_;
   std::vector<std::shared_ptr<tls::ServerPort>> data_;
   std::shared_ptr<tls::ServerPort> admin_;

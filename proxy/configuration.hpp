@@ -1,9 +1,9 @@
-// Configuration: the file, what of it is in force, and the one way to put another in its place,
-// for every trigger. It reads, checks and compares, keeps what cannot change while the program
-// runs, and hands the rest to the application. A file that is not valid or cannot be applied
-// changes nothing.
+// Configuration: the configuration file and the active configuration. All reloads, whatever
+// triggers them, are made here. It reads, validates and compares the file, ignores keys that cannot
+// change at run time, and passes the rest to the application. A file that is not valid or cannot be
+// applied changes nothing.
 //
-// Thread-safe: one reload at a time, whichever thread asks; look() belongs to one thread.
+// Thread-safe: one reload at a time, requested by any thread; look() is called by one thread.
 #pragma once
 
 #include <chrono>
@@ -23,23 +23,23 @@
 
 namespace onceproxy {
 
-/// What came of a reload.
+/// The result of a reload.
 struct Reloaded {
   enum class Status {
     reloaded,
     unchanged,  ///< the file says what is in force; what operators changed meanwhile is taken back
     failed,     ///< what was in force still is
   } status = Status::failed;
-  /// In the words of config/differences.hpp.
+  /// As in config/differences.hpp.
   std::vector<std::string> changed;
-  /// Keys that differ from what is in force and cannot change before the next start.
+  /// Changed keys that are effective only after a restart.
   std::vector<std::string> kept;
   std::vector<config::Problem> problems;
 
   telemetry::Json json() const;
 };
 
-/// What the command line says instead of the file, for as long as the program runs.
+/// The values that the command line sets in place of the file, as long as the program runs.
 struct Overrides {
   std::optional<telemetry::LogLevel> log_level;
   std::optional<telemetry::LogFormat> log_format;
@@ -50,27 +50,28 @@ struct Overrides {
 
 class Configuration {
  public:
-  /// `text` was read from `file` and loaded as `settings`, in which `overrides` hold already.
+  /// `text` was read from `file` and loaded as `settings`, with `overrides` already applied.
   Configuration(std::string file, std::string text, config::Settings settings,
                 Overrides overrides = {});
 
-  /// As the program began with.
+  /// The settings with which the program started.
   const config::Settings& started_with() const { return started_with_; }
 
-  /// Puts settings in force. Runs on the thread that reloads, one at a time; an exception says that
-  /// nothing was changed, and why. `metrics` hears of every reload. Called before the first one.
+  /// Activates settings. Called by the thread that reloads, one at a time; an exception means that
+  /// nothing was changed, with the reason. `metrics` counts every reload. Called before the first
+  /// reload.
   void apply_with(std::function<void(const config::Settings&)> apply, telemetry::Metrics& metrics);
 
-  /// Reads the file again and puts it in force; the result is logged. `trigger` is for the
-  /// log: "signal", "admin".
+  /// Reads the file again and activates it; the result is logged. `trigger` is for the log:
+  /// "signal", "admin".
   Reloaded reload(std::string_view trigger);
 
-  /// Looks whether the file was changed, and reloads it if it now says something else than when it
-  /// was last read, good or bad. To be called about once a second.
+  /// Checks whether the file was changed, and reloads it if its content differs from the last one
+  /// that was read, valid or not. Called about once a second.
   void look();
 
-  /// For operators: the file, when it was loaded, what of it is not in force, and what it says,
-  /// without secrets and with every default.
+  /// For operators: the file, when it was loaded, which changed keys are not active yet, and its
+  /// content without secrets and with all defaults.
   std::string dump() const;
 
  private:
@@ -86,16 +87,16 @@ class Configuration {
   std::function<void(const config::Settings&)> apply_;
   telemetry::Metrics* metrics_ = nullptr;
 
-  // look()'s own.
+  // Used only by look().
   FileWatch watch_;
   bool gone_ = false;
 
   mutable std::mutex mutex_;
-  /// What is in force.
+  /// The active configuration.
   std::string text_;
   std::vector<std::string> kept_;
   std::chrono::system_clock::time_point loaded_at_ = std::chrono::system_clock::now();
-  /// What the file said when it was last read.
+  /// The content of the file when it was last read.
   std::string last_read_;
 };
 

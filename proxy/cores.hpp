@@ -1,5 +1,5 @@
-// How many cores this process may use: what its affinity and its cgroup's quota allow, at least
-// one.
+// The number of cores that this process may use according to its affinity and its cgroup's quota,
+// at least one.
 #pragma once
 
 #include <cstddef>

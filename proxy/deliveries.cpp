@@ -75,7 +75,7 @@ void Deliveries::look() {
     engine_.configure(engine_.prepare(rules_, lists, options_));
   } catch (const std::exception& error) {
     telemetry::log(telemetry::LogLevel::error,
-                   "listeners cannot be used; those before stay in force",
+                   "listeners cannot be used; the previous ones stay active",
                    {{"error", error.what()}});
     return;
   }

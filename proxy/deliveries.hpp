@@ -1,8 +1,8 @@
-// Deliveries: the delivery engine as a part of the program, where the store has a ledger: what of
-// the configuration it gets, what is told of it, and how it ends.
+// Deliveries: the delivery engine as a part of the program, if the store has a ledger: its
+// configuration, its metrics, and its shutdown.
 //
-// Thread-safety: figures() from any thread; everything else from the main thread, or whoever
-// reloads.
+// Thread-safety: figures() may be called by any thread; everything else by the main thread or the
+// thread that reloads.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ namespace onceproxy {
 
 class Deliveries {
  public:
-  /// All must outlive it; `store` has a ledger.
+  /// All arguments must outlive it; `store` must have a ledger.
   Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
              telemetry::Tracer* tracer);
   ~Deliveries();
@@ -30,27 +30,27 @@ class Deliveries {
   /// For the data port.
   gate::Acknowledger& acknowledger() { return engine_; }
 
-  /// Before the data port starts. Throws, with a message for an operator, where a file or an
-  /// address cannot be used.
+  /// Called before the data port starts. Throws an exception with a message for the operator if a
+  /// file or an address cannot be used.
   void start(const http::UpstreamShare& upstream, const std::shared_ptr<const gate::Rules>& rules,
              const http::Options& options);
 
-  /// Another configuration is in force for what is accepted from now on: to be called before the
-  /// data port has it. Throws as start() does, and has changed nothing then.
+  /// Activates another configuration for new events; called before the data port gets it. Throws
+  /// like start(); nothing changes in this case.
   void configure(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options);
-  /// To be called about once a second: looks whether a listeners_file has changed.
+  /// Called about once a second: checks whether a listeners_file has changed.
   void look();
 
   void look_again(const std::string& listener) { engine_.look_again(listener); }
 
-  /// Clients that wait for listeners are answered: the data port waits for them no longer.
+  /// Answers the clients that wait for listeners, so that the data port no longer waits for them.
   void end_waits() { engine_.end_waits(); }
-  /// Lets attempts under way end, for so long. Nothing begins any more.
+  /// Waits for attempts under way, for this time. No more attempts begin.
   void drain(std::chrono::milliseconds patience);
 
-  /// Connections to listeners, idle ones too; up to a moment old.
+  /// The number of connections to listeners, including idle ones; it may be slightly out of date.
   std::size_t connections() const;
-  /// The store is asked for what it knows.
+  /// Reads the figures of the store.
   telemetry::DeliveryGauges figures() const;
 
  private:
@@ -60,10 +60,10 @@ class Deliveries {
   const store::Clock& clock_;
   telemetry::Metrics& metrics_;
   delivery::Engine engine_;
-  /// Who reloads, and who looks.
+  /// Serializes reloads and checks.
   std::mutex mutex_;
   ListenerFiles files_;
-  /// In force.
+  /// The active configuration.
   std::shared_ptr<const gate::Rules> rules_;
   http::Options options_;
 };

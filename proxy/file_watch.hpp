@@ -1,10 +1,9 @@
-// FileWatch: tells when a file is another one than it was, by looking at it from time to time. What
-// it looks at is what the path leads to, so that a ConfigMap's swapped link, a file renamed over
-// the old one and a file written in place are all seen, on every file system; inotify sees none of
-// the first and nothing of network file systems.
+// FileWatch: detects by polling that a file was replaced or changed. It checks the file to which
+// the path leads. Therefore it detects a ConfigMap's swapped link, a file that was renamed over the
+// old one, and a file that was written in place, on every file system. inotify does not detect the
+// first, and nothing on network file systems.
 //
-// It reads no content: whether a change means anything is for its caller to say.
-// Not thread-safe.
+// It does not read the content; the caller decides whether a change matters. Not thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -23,8 +22,8 @@ class FileWatch {
     changed,  ///< another file since last told, and the same at two looks in a row
     gone,     ///< there is none, or none that can be watched, since this look
   };
-  /// The first two looks end in `changed`, or the first in `gone`. A file that is being written is
-  /// another one at each look; a pipe or a device cannot be watched.
+  /// The first two checks return `changed`, or the first returns `gone`. A file that is being
+  /// written is reported as changed at each check; a pipe or a device cannot be watched.
   Seen look();
 
  private:
@@ -34,7 +33,8 @@ class FileWatch {
     ino_t inode = 0;
     off_t size = 0;
     std::int64_t modified = 0;
-    /// Of the inode: an edit that restores size and time of modification shows here.
+    /// The change time of the inode, which also shows an edit that restores size and modification
+    /// time.
     std::int64_t changed = 0;
     bool operator==(const Identity&) const = default;
   };

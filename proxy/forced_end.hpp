@@ -1,10 +1,10 @@
-// ForcedEnd: from when it is made, the process has so long to end in order; then it is ended with
-// exit code 0, whatever it hangs on. No promise is lost by that: what is under way stays held, as
-// after a kill.
+// ForcedEnd: limits the time for an orderly shutdown. When the time has passed, the process is
+// ended with exit code 0, even if it hangs. No guarantee is violated: requests under way stay held,
+// as after a kill.
 //
-// It is for defects and for storage that never answers. Threads that the kernel does not let go of
-// (a frozen file system) keep the process until it does.
-// Thread-safety: made and destroyed by one thread.
+// It handles defects and storage that never answers. Threads that the kernel does not release (a
+// frozen file system) keep the process until it does. Thread-safety: created and destroyed by one
+// thread.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ namespace onceproxy {
 class ForcedEnd {
  public:
   explicit ForcedEnd(std::chrono::milliseconds after);
-  /// The end is in order.
+  /// The shutdown was orderly.
   ~ForcedEnd();
   ForcedEnd(const ForcedEnd&) = delete;
   ForcedEnd& operator=(const ForcedEnd&) = delete;

@@ -85,10 +85,10 @@ admin::Response reviewed(const admin::Request& request, const inject::Options& o
 }
 
 /// The port of the webhook, as the configuration of a port is written.
-config::Settings settings_of(const Arguments& arguments, const config::Address& address) {
+config::Settings settings_of(const Arguments& arguments, const io::Endpoint& address) {
   config::Settings settings;
   config::ListenSettings listen;
-  static_cast<config::Address&>(listen) = address;
+  static_cast<io::Endpoint&>(listen) = address;
   listen.tls.emplace();
   listen.tls->certificate = arguments.certificate;
   listen.tls->key = arguments.key;
@@ -97,15 +97,14 @@ config::Settings settings_of(const Arguments& arguments, const config::Address& 
 }
 
 /// Until SIGTERM. Throws where it cannot start.
-void serve(const Arguments& arguments, const config::Address& address, milliseconds drain_time) {
+void serve(const Arguments& arguments, const io::Endpoint& address, milliseconds drain_time) {
   MainLoop loop;
   ::signal(SIGPIPE, SIG_IGN);
   telemetry::ReviewMetrics metrics(arguments.options.version);
   Certificates certificates(settings_of(arguments, address), metrics.tls());
   std::atomic<bool> draining = false;
   admin::Server server(
-      admin_endpoint(address),
-      admin::ServerTls{certificates.data(0), &metrics.tls(), telemetry::TlsPort::data});
+      address, admin::ServerTls{certificates.data(0), &metrics.tls(), telemetry::TlsPort::data});
   server.take_bodies(review_bytes_max);
   server.add("POST", "/inject", "review a pod", [&](const admin::Request& request) {
     return reviewed(request, arguments.options, metrics);
@@ -152,9 +151,10 @@ int run(Arguments& arguments, const cli::Streams& streams) {
     streams.err << "onceproxy: " << why << "\n";
     return cli::exit_bad;
   };
-  if (arguments.options.image.empty()) return refuse("--image is needed: the sidecar's image");
+  if (arguments.options.image.empty()) return refuse("--image is required: the sidecar's image");
   if (arguments.certificate.empty() || arguments.key.empty()) {
-    return refuse("--certificate and --key are needed: the API server asks by TLS alone");
+    return refuse(
+        "--certificate and --key are required, because the API server connects only by TLS");
   }
   milliseconds drain_time{0};
   for (const std::string& wrong :
@@ -198,7 +198,7 @@ void print(const inject::Audited& found, bool json, std::ostream& out) {
     out << pod.name_space << "/" << pod.name << ": no sidecar, though it has the " << pod.asks_by
         << "\n";
   }
-  out << found.unprotected.size() << " pods without the sidecar that they ask for, "
+  out << found.unprotected.size() << " pods without the sidecar that they request, "
       << found.protected_count << " with it\n";
 }
 
@@ -256,11 +256,11 @@ void add_sidecar_options(CLI::App& command, Arguments& arguments) {
       ->type_name("DURATION");
   command
       .add_option("--sidecar-timeout", arguments.sidecar_timeout,
-                  "How long its requests may take to end after that (default 15s)")
+                  "How long it then waits for requests under way (default 15s)")
       ->type_name("DURATION");
   command
       .add_option("--sidecar-drain-time", arguments.sidecar_drain_time,
-                  "The same after SIGTERM, when the service has ended (default 5s)")
+                  "How long requests may take to end after SIGTERM (default 5s)")
       ->type_name("DURATION");
   command
       .add_option("--exclude", options.excluded,
@@ -275,10 +275,10 @@ void add_inject(CLI::App& app, const cli::Streams& streams, int& exit_code) {
   // CLI11 keeps references to what options write to; the callback keeps it alive.
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
-      "inject", "Serve the admission webhook that adds onceproxy to pods which ask for it");
+      "inject", "Serve the admission webhook that adds onceproxy to pods which request it");
   command->require_subcommand(0, 1);
   command->add_option("--listen", arguments->listen,
-                      "Where the API server asks: host:port (default 0.0.0.0:8443)");
+                      "The address for the API server: host:port (default 0.0.0.0:8443)");
   command->add_option("--certificate", arguments->certificate,
                       "A file with the certificate to present; a renewal needs no restart");
   command->add_option("--key", arguments->key, "A file with that certificate's private key");

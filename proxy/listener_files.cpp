@@ -57,9 +57,10 @@ delivery::ListenerLists ListenerFiles::look() {
   for (auto& [path, file] : files_) {
     const FileWatch::Seen seen = file.watch.look();
     if (seen == FileWatch::Seen::gone) {
-      telemetry::log(telemetry::LogLevel::warn,
-                     "a file of listeners is gone; those that were read stay in force",
-                     {{"file", std::string_view(path)}});
+      telemetry::log(
+          telemetry::LogLevel::warn,
+          "a file of listeners is missing; the listeners that were read last stay active",
+          {{"file", std::string_view(path)}});
     }
     if (seen != FileWatch::Seen::changed) continue;
     auto text = cli::read_file(path);
@@ -68,9 +69,10 @@ delivery::ListenerLists ListenerFiles::look() {
     const auto list = parse(file.text, path);
     if (!list) {
       log_problems(list.error());
-      telemetry::log(telemetry::LogLevel::error,
-                     "a file of listeners is not valid; those that were read stay in force",
-                     {{"file", std::string_view(path)}});
+      telemetry::log(
+          telemetry::LogLevel::error,
+          "a file of listeners is not valid; the listeners that were read last stay active",
+          {{"file", std::string_view(path)}});
       continue;
     }
     for (const std::string& policy : file.policies) {

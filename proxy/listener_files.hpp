@@ -1,6 +1,6 @@
-// ListenerFiles: the files that policies take their listeners from, read when a configuration is
-// put in force and again whenever they change. A file that is not valid, or gone, changes nothing:
-// what was read before stays in force. Not thread-safe: who reloads, and who looks, take turns.
+// ListenerFiles: the files with the listeners of policies. They are read when a configuration is
+// activated, and again whenever they change. If a file is not valid or missing, the listeners that
+// were read last stay active. Not thread-safe: reloads and checks must not run at the same time.
 #pragma once
 
 #include <map>
@@ -15,25 +15,25 @@ namespace onceproxy {
 
 class ListenerFiles {
  public:
-  /// What the policies' files say now. Throws std::runtime_error, with a message for an operator,
-  /// where one cannot be used; then adopt() is not to be called.
+  /// The current content of the policies' files. Throws std::runtime_error with a message for the
+  /// operator if one cannot be used; adopt() must then not be called.
   delivery::ListenerLists read(const std::vector<policies::Policy>& policies);
-  /// These are the policies in force: their files are looked at from now on.
+  /// Makes these policies the active ones, whose files are checked from now on.
   void adopt(const std::vector<policies::Policy>& policies, const delivery::ListenerLists& lists);
 
-  /// To be called about once a second: all lists, where one of them has changed; else nothing. What
-  /// is not valid is logged.
+  /// Called about once a second. Returns all lists if one of them has changed, otherwise nothing. A
+  /// file that is not valid is logged.
   delivery::ListenerLists look();
-  /// What look() gave is in force.
+  /// Activates the result of look().
   void adopt(const delivery::ListenerLists& lists) { lists_ = lists; }
 
  private:
   struct File {
     explicit File(const std::string& path) : watch(path) {}
     FileWatch watch;
-    /// As it was read last, valid or not.
+    /// The text that was read last, valid or not.
     std::string text;
-    /// The policies that name it.
+    /// The policies with this file.
     std::vector<std::string> policies;
   };
 

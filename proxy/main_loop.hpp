@@ -1,10 +1,10 @@
-// MainLoop: what the main thread runs while the program serves: the signals that end it or reload
-// its configuration, and what is to be done every so often.
+// MainLoop: the loop of the main thread: it handles the signals that end the program or reload its
+// configuration, and runs repeated tasks.
 //
-// From its construction on the signals wait, in every thread that is started after it, until run()
-// hears of them; none is lost, and none ends the program half-way through its start. When run() has
-// returned they are not heard any more: what has begun to end is not cut short.
-// Not thread-safe: the main thread alone.
+// From its construction on, the signals are blocked in every thread that is started afterwards,
+// until run() handles them. So no signal is lost, and none ends the program during its start. After
+// run() has returned they are ignored, so that a shutdown is not aborted. Not thread-safe: used
+// only by the main thread.
 #pragma once
 
 #include <signal.h>
@@ -26,7 +26,7 @@ class MainLoop {
   struct Tasks {
     /// On SIGHUP.
     std::function<void()> reload;
-    /// Each at once, and again and again, so long after it ended.
+    /// Each is run at once, and again after its interval has passed.
     struct Repeated {
       std::function<void()> what;
       std::chrono::milliseconds interval;
@@ -43,7 +43,7 @@ class MainLoop {
   sigset_t heard_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
-  /// One for each task that is repeated.
+  /// One for each repeated task.
   std::list<boost::asio::steady_timer> timers_;
 };
 

@@ -1,5 +1,6 @@
 #include "proxy/opened_store.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
@@ -83,7 +84,12 @@ std::unique_ptr<OpenedStore> open_store(const config::Settings& settings, const 
                                         std::size_t workers, store::Clock& clock,
                                         telemetry::Metrics& metrics) {
   if (settings.postgres) {
-    return std::make_unique<OpenedPostgres>(postgres_options(settings), workers, clock, metrics);
+    // Deliveries have a loop of their own, which gets a share of the connections.
+    const bool delivers = std::ranges::any_of(
+        settings.policies,
+        [](const policies::Policy& policy) { return policy.delivery != nullptr; });
+    return std::make_unique<OpenedPostgres>(postgres_options(settings),
+                                            workers + (delivers ? 1 : 0), clock, metrics);
   }
   store::RocksDbOptions rocksdb = store_options(settings);
   rocksdb.accept_wal_loss = options.accept_wal_loss;

@@ -1,6 +1,5 @@
-// OpenedStore: the store that the configuration names, opened, and what the program asks of it
-// beside the verbs: how it does, for the readiness check, the log and the metrics.
-// Thread-safe, but for its end.
+// OpenedStore: the opened store of the configuration, and its state for the readiness check, the
+// log and the metrics. Thread-safe, except for close().
 #pragma once
 
 #include <memory>
@@ -25,21 +24,21 @@ class OpenedStore {
 
   virtual store::Store& verbs() = 0;
   virtual store::Inspection& inspection() = 0;
-  /// The store in this process; null where it is a database.
+  /// The store in this process; nullptr if it is a database.
   virtual store::RocksDbStore* embedded() { return nullptr; }
   virtual telemetry::StoreGauges gauges() const = 0;
-  /// Why it can promise nothing now; empty where it can.
+  /// The reason why it cannot accept operations now; empty if it can.
   virtual std::string trouble() const = 0;
-  /// Something an operator should know although it works; empty where there is nothing.
+  /// A message for operators although the store works; empty if there is none.
   virtual std::string note() const = 0;
-  /// Where it is, for the log.
+  /// Its location, for the log.
   virtual std::string place() const = 0;
-  /// As the stores' own close().
+  /// Like close() of the stores.
   virtual void close() = 0;
 };
 
-/// Throws std::exception with a message for an operator where it cannot be opened. `workers`: how
-/// many loops will use it. `clock` and `metrics` outlive it.
+/// Throws an exception with a message for the operator if it cannot be opened. `workers`: the
+/// number of loops that will use it. `clock` and `metrics` must outlive it.
 std::unique_ptr<OpenedStore> open_store(const config::Settings& settings, const RunOptions& options,
                                         std::size_t workers, store::Clock& clock,
                                         telemetry::Metrics& metrics);

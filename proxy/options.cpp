@@ -11,10 +11,6 @@
 
 namespace onceproxy {
 
-http::Endpoint endpoint(const config::Address& address) {
-  return {address.host, address.port, address.unix_path};
-}
-
 namespace {
 
 std::string_view level_name(telemetry::LogLevel level) {
@@ -41,7 +37,7 @@ http::Options http_options(const config::Settings& settings,
   options.upstream.tls = std::move(tls);
   options.identifies_clients = identifies_clients;
   static_cast<http::UpstreamLimits&>(options.upstream) = settings.upstream;
-  options.upstream.endpoint = endpoint(settings.upstream.address);
+  options.upstream.endpoint = settings.upstream.address;
   options.cors = settings.cors;
   options.limits = settings.limits;
   options.access_format = settings.log.access_format;
@@ -52,13 +48,9 @@ std::vector<http::ListenOptions> data_listeners(const config::Settings& settings
                                                 const Certificates& certificates) {
   std::vector<http::ListenOptions> all;
   for (std::size_t i = 0; i < settings.listen.size(); ++i) {
-    all.push_back({endpoint(settings.listen[i]), certificates.data(i)});
+    all.push_back({settings.listen[i], certificates.data(i)});
   }
   return all;
-}
-
-admin::Endpoint admin_endpoint(const config::Address& address) {
-  return {address.host, address.port, address.unix_path};
 }
 
 std::function<std::string(std::string_view)> make_disguise() {

@@ -1,4 +1,4 @@
-// From the settings of the configuration to the options of each part of the program. Pure.
+// Converts the settings of the configuration to the options of each part of the program. Pure.
 #pragma once
 
 #include <functional>
@@ -20,25 +20,23 @@
 
 namespace onceproxy {
 
-/// `tls`: towards the upstream, or nullptr. `identifies_clients`: as the listeners that are bound
-/// do, whatever the settings say by now.
+/// `tls`: to the upstream, or nullptr. `identifies_clients`: whether the bound listeners identify
+/// clients, which a reload does not change.
 http::Options http_options(const config::Settings& settings,
                            std::shared_ptr<const tls::ClientPort> tls, bool identifies_clients);
 std::vector<http::ListenOptions> data_listeners(const config::Settings& settings,
                                                 const Certificates& certificates);
-http::Endpoint endpoint(const config::Address& address);
-admin::Endpoint admin_endpoint(const config::Address& address);
-/// What stands in for a redacted value: a digest of it and of a key that is made here and written
-/// nowhere, so that nobody can try values out.
+/// Makes the replacement of a redacted value: a digest of it and of a random key that is never
+/// written, so that values cannot be guessed.
 std::function<std::string(std::string_view)> make_disguise();
-/// Nothing: nothing is traced.
+/// Nothing if tracing is off.
 std::optional<telemetry::TracerOptions> tracer_options(const config::Settings& settings);
-/// Without what the command line adds.
+/// Without the options of the command line.
 store::RocksDbOptions store_options(const config::Settings& settings);
-/// Where settings.postgres is present.
+/// Only if settings.postgres is present.
 store::PostgresOptions postgres_options(const config::Settings& settings);
 
-/// What the program began with, in the names of Envoy's CommandLineOptions.
+/// The options with which the program started, with the names of Envoy's CommandLineOptions.
 telemetry::JsonObject command_line_options(const RunOptions& options,
                                            const config::Settings& settings, std::size_t workers);
 

@@ -1,5 +1,5 @@
-// RulesInForce: the rules that requests are served by now, and what operators see of them and
-// change while they are. Which requests are served by which is the data port's to say. Thread-safe.
+// RulesInForce: the active rules, and what operators see of them and change. The data port decides
+// which requests use which rules. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace onceproxy {
 
 class RulesInForce {
  public:
-  /// `metrics` and `notes` (null: nothing is kept) outlive it.
+  /// `metrics` and `notes` (nullptr: observations are not kept) must outlive it.
   RulesInForce(std::vector<policies::Policy> policies, telemetry::Metrics& metrics,
                store::Notes* notes)
       : metrics_(metrics),
@@ -26,17 +26,17 @@ class RulesInForce {
 
   std::shared_ptr<const gate::Rules> get() const;
 
-  /// Rules that follow those in force, for follow_with() once they are served by.
+  /// Creates rules that follow the active ones; follow_with() activates them.
   std::shared_ptr<gate::Rules> next(std::vector<policies::Policy> policies) const;
   void follow_with(std::shared_ptr<gate::Rules> next);
 
-  /// Hands over what was observed of forwards, to be kept across restarts.
+  /// Stores the observations of forwards, to keep them across restarts.
   void keep_estimates() const;
-  /// Each policy's lease now, for the metrics.
+  /// The current lease of each policy, for the metrics.
   std::vector<telemetry::LeaseGauge> leases() const;
 
   std::vector<admin::PolicyState> list() const;
-  /// Until others follow. Nothing for an unknown policy.
+  /// Changes the enforcement of a policy until the next rules. Nothing if the policy is unknown.
   std::optional<admin::PolicyState> enforce(const std::string& name,
                                             const admin::EnforcementChange& change);
 

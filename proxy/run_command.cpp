@@ -33,9 +33,9 @@ constexpr Refused refused[] = {
     {"--component-log-level", "the log has one level for all parts; write --log-level"},
     {"--log-path", "the log goes to standard error, where the service manager takes it"},
     {"--admin-address-path", "the log line \"listening\" tells the admin port's address"},
-    {"--service-node", "there is no control plane that would ask for it"},
-    {"--service-cluster", "there is no control plane that would ask for it"},
-    {"--service-zone", "there is no control plane that would ask for it"},
+    {"--service-node", "onceproxy has no control plane"},
+    {"--service-cluster", "onceproxy has no control plane"},
+    {"--service-zone", "onceproxy has no control plane"},
     {"--cpuset-threads", "without --concurrency there is a worker for each core of the cgroup"},
     {"--allow-unknown-static-fields", "an unknown key would protect nothing, so it is an error"},
 };
@@ -47,7 +47,7 @@ void add_refused(CLI::App& app) {
     CLI::Option* const option = app.add_option(
         name,
         [name, why](const CLI::results_t&) -> bool {
-          throw CLI::ValidationError(name, "not taken, because " + why);
+          throw CLI::ValidationError(name, "not supported, because " + why);
         },
         "Refused: " + why);
     option->expected(0, 1)->group(one.shown ? "Options" : "");
@@ -135,21 +135,21 @@ std::optional<std::string> RunCommand::read_drain_time() {
 
 std::optional<std::string> RunCommand::read_log() {
   if (log_level_ == "off") {
-    return "--log-level: off is not taken, because every failure has its line in the log; "
+    return "--log-level: off is not supported, because every failure has its line in the log; "
            "redirect standard error instead";
   }
   if (!log_level_.empty()) {
     options_.overrides.log_level = level_of(log_level_);
     if (!options_.overrides.log_level) {
       return "--log-level: unknown level \"" + log_level_ +
-             "\"; there are trace, debug, info, warning, error and critical, which is error";
+             "\"; there are trace, debug, info, warning, error and critical, which means error";
     }
   }
   if (log_format_ == "json") options_.overrides.log_format = telemetry::LogFormat::json;
   if (log_format_ == "text") options_.overrides.log_format = telemetry::LogFormat::text;
   if (!log_format_.empty() && !options_.overrides.log_format) {
-    return "--log-format: it is json or text; a pattern of spdlog's is not taken, because it does "
-           "not escape what it prints, so that a value could forge a line";
+    return "--log-format: it is json or text; patterns of spdlog are not supported, because they "
+           "do not escape values, so that a value could forge a line";
   }
   return std::nullopt;
 }

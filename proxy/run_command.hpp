@@ -1,6 +1,5 @@
-// RunCommand: the options of `onceproxy run`, which also stand at the top of the command line: our
-// own, and those of Envoy's that mean something here, as Envoy spells them. Options of Envoy's that
-// mean nothing here are refused with a reason, so that nobody believes that they work.
+// RunCommand: the options of `onceproxy run`, which are also accepted without a command: our own,
+// and those of Envoy that have a meaning here. Other options of Envoy are refused with the reason.
 // Not thread-safe.
 #pragma once
 
@@ -19,19 +18,19 @@ namespace onceproxy {
 
 class RunCommand {
  public:
-  /// What is added holds references to this object. Returns the option that names the
-  /// configuration.
+  /// The options refer to this object. Returns the option for the configuration.
   CLI::Option* add_to(CLI::App& app);
 
-  /// What was parsed. Nothing: it is not valid; why is a line without the program's name.
+  /// Reads the parsed options. If they are not valid, returns nothing, and `why` is a line without
+  /// the program's name.
   std::optional<std::string> read();
 
   /// Valid after read().
   const RunOptions& options() const { return options_; }
-  /// Only the configuration is to be checked.
+  /// Whether only the configuration is validated.
   bool validates() const { return mode_ == "validate"; }
-  /// Checks it, and says what Envoy says: "configuration 'FILE' OK" to `out`, or every problem to
-  /// `err`. The exit code: 0, or 1 also where the file cannot be read.
+  /// Validates it and prints as Envoy does: "configuration 'FILE' OK" to `out`, or every problem to
+  /// `err`. Returns the exit code: 0, or 1 (also if the file cannot be read).
   int validate(std::istream& in, std::ostream& out, std::ostream& err) const;
 
  private:

@@ -105,7 +105,7 @@ void ServiceManager::send(const std::string& state) {
   const int error = send_datagram(socket_, state);
   if (error == 0 || failed_) return;
   failed_ = true;
-  telemetry::log(telemetry::LogLevel::warn, "cannot tell systemd how the program stands",
+  telemetry::log(telemetry::LogLevel::warn, "cannot notify systemd of the state of the program",
                  {{"socket", std::string_view(socket_)}, {"error", std::strerror(error)}});
 }
 

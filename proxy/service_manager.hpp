@@ -1,10 +1,9 @@
-// ServiceManager: tells systemd how the program stands, by the datagrams of sd_notify(3): started,
-// reloading, stopping, a line of status, and that it is alive.
+// ServiceManager: notifies systemd with the datagrams of sd_notify(3): started, reloading,
+// stopping, a status line, and the watchdog.
 //
-// The protocol is stable and public, and these are its forty lines: libsystemd would bring six
-// libraries (3 MB) into an image where no systemd runs. Without NOTIFY_SOCKET in the environment
-// nothing is ever sent. A datagram that cannot be sent is logged, once.
-// Thread-safety: one thread, the main one.
+// The protocol is stable and public and needs only forty lines; libsystemd would add six libraries
+// (3 MB) to an image in which no systemd runs. Without NOTIFY_SOCKET in the environment nothing is
+// sent. A datagram that cannot be sent is logged once. Thread-safety: used by the main thread.
 #pragma once
 
 #include <chrono>
@@ -15,26 +14,27 @@ namespace onceproxy {
 
 class ServiceManager {
  public:
-  /// As the environment says: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
+  /// Configured by the environment: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
   ServiceManager();
 
-  /// The start is over, or a reload.
+  /// The start, or a reload, has finished.
   void ready();
   void reloading();
-  /// The end has begun and may take so long.
+  /// The shutdown has begun and may take this time.
   void stopping(std::chrono::milliseconds at_most);
-  /// A line for people; sent where it is another than the last.
+  /// A status line for people; it is sent if it has changed.
   void status(std::string_view text);
-  /// The program is alive. To be called every ping_interval(), else systemd ends it.
+  /// The program is alive. If this is not called every ping_interval(), systemd restarts the
+  /// program.
   void ping();
 
-  /// Half of what systemd waits for a ping; zero: it waits for none.
+  /// Half of systemd's watchdog time; zero: there is no watchdog.
   std::chrono::milliseconds ping_interval() const { return ping_interval_; }
 
  private:
   void send(const std::string& state);
 
-  /// Empty: nobody is to be told.
+  /// Empty: nothing is sent.
   std::string socket_;
   std::chrono::milliseconds ping_interval_{0};
   std::string status_;

@@ -1,6 +1,6 @@
-// A start that fails, told as the rest of the log is: JSON lines where the configuration asks for
-// JSON or cannot be read, text where it asks for text or where a person sits before the terminal.
-// Called before the first thread exists, or after the last has ended.
+// Reports a failed start like the rest of the log: as JSON lines if the configuration selects JSON
+// or cannot be read, as text if it selects text or if stderr is a terminal. Called before the first
+// thread exists, or after the last has ended.
 #pragma once
 
 #include <string_view>
@@ -10,11 +10,11 @@
 
 namespace onceproxy {
 
-/// At most fifty, each with its place.
+/// At most fifty problems, each with its position.
 void log_problems(const std::vector<config::Problem>& problems);
 
-/// Why the program does not start, where no log was set up yet. `config_text`: what could be read
-/// of the configuration; empty: nothing.
+/// The reason why the program does not start, if no log was set up yet. `config_text`: the readable
+/// part of the configuration; may be empty.
 void tell_failure(std::string_view config_text, std::string_view why);
 void tell_failure(std::string_view config_text, const std::vector<config::Problem>& problems);
 

@@ -10,6 +10,20 @@ namespace onceproxy {
 
 using telemetry::LogLevel;
 
+namespace {
+
+void log_store_error(std::string_view operation, std::string_view detail) {
+  telemetry::log(LogLevel::error, "store error", {{"operation", operation}, {"error", detail}});
+}
+
+void permit_dropped(telemetry::Metrics& metrics) {
+  metrics.permit_dropped();
+  telemetry::log(LogLevel::error, "permit dropped",
+                 {{"error", "a reservation was left to its lease"}});
+}
+
+}  // namespace
+
 store::RocksDbObserver store_observer(telemetry::Metrics& metrics) {
   store::RocksDbObserver observer;
   observer.committed = [&metrics](std::chrono::nanoseconds duration, std::size_t operations) {
@@ -17,13 +31,9 @@ store::RocksDbObserver store_observer(telemetry::Metrics& metrics) {
   };
   observer.failed = [&metrics](std::string_view operation, std::string_view detail) {
     metrics.store_error(operation);
-    telemetry::log(LogLevel::error, "store error", {{"operation", operation}, {"error", detail}});
+    log_store_error(operation, detail);
   };
-  observer.permit_dropped = [&metrics] {
-    metrics.permit_dropped();
-    telemetry::log(LogLevel::error, "permit dropped",
-                   {{"error", "a reservation was left to its lease"}});
-  };
+  observer.permit_dropped = [&metrics] { permit_dropped(metrics); };
   observer.event = [](std::string_view what) { telemetry::log(LogLevel::warn, what); };
   return observer;
 }
@@ -35,13 +45,9 @@ store::PostgresObserver postgres_observer(telemetry::Metrics& metrics) {
   };
   observer.failed = [&metrics](std::string_view kind) { metrics.store_error(kind); };
   observer.trouble = [](std::string_view kind, std::string_view detail) {
-    telemetry::log(LogLevel::error, "store error", {{"operation", kind}, {"error", detail}});
+    log_store_error(kind, detail);
   };
-  observer.permit_dropped = [&metrics] {
-    metrics.permit_dropped();
-    telemetry::log(LogLevel::error, "permit dropped",
-                   {{"error", "a reservation was left to its lease"}});
-  };
+  observer.permit_dropped = [&metrics] { permit_dropped(metrics); };
   observer.event = [](std::string_view what) { telemetry::log(LogLevel::warn, what); };
   return observer;
 }

@@ -1,5 +1,5 @@
-// The observers that write the events of a store to the log and count them in the metrics. The
-// stores know neither. Thread-safe.
+// The observers of the stores, which write their events to the log and count them in the metrics.
+// The stores depend on neither. Thread-safe.
 #pragma once
 
 #include "proxy/telemetry/metrics.hpp"
@@ -8,7 +8,7 @@
 
 namespace onceproxy {
 
-/// `metrics` outlives the store.
+/// `metrics` must outlive the store.
 store::RocksDbObserver store_observer(telemetry::Metrics& metrics);
 store::PostgresObserver postgres_observer(telemetry::Metrics& metrics);
 

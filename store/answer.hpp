@@ -1,4 +1,4 @@
-// StoredAnswer: what a completed operation answered, as the store keeps it. A plain value.
+// StoredAnswer: the answer of a completed operation, as the store keeps it. A plain value.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace onceproxy::store {
 
-/// Why a completed operation has no answer to give again.
+/// The reason why a completed operation has no answer to replay.
 enum class NotKept : std::uint8_t {
   too_large = 0,  ///< larger than was to be kept; also what earlier versions did not keep
   stream = 1,     ///< it had no end to wait for
@@ -15,16 +15,16 @@ enum class NotKept : std::uint8_t {
   resolved = 4,   ///< there was none: an operator completed the operation
 };
 
-/// What a completed operation answered.
+/// The answer of a completed operation.
 struct StoredAnswer {
   int status = 0;
-  /// Header lines, each "name: value\r\n", exactly as they are to be sent again. The caller
+  /// Header lines, each "name: value\r\n", exactly as they will be sent again. The caller has
   /// validated them; the store only keeps them.
   std::string head;
   std::string body;
-  /// False: there is nothing to give again; head and body are empty.
+  /// If false, there is no answer to replay; head and body are empty.
   bool replayable = true;
-  /// Why, where it is not replayable.
+  /// The reason, if it is not replayable.
   NotKept not_kept = NotKept::too_large;
 };
 

@@ -1,5 +1,5 @@
-// BlockingLoop: the loop of a thread that has none, and waits for the one call it makes: an
-// operator's. Not for more than one call at a time.
+// BlockingLoop: a loop for a thread that has no event loop and waits for a single call, such as an
+// operator's. It supports only one call at a time.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +12,7 @@ namespace onceproxy::store {
 
 class BlockingLoop final : public Loop {
  public:
-  /// What is delivered is resumed here, where it has anything to resume.
+  /// A delivered call is resumed here, if it has a function to resume.
   void deliver(CallBase* first) noexcept override {
     while (first != nullptr) {
       CallBase& call = *std::exchange(first, first->next);

@@ -1,5 +1,5 @@
-// What `onceproxy store move` carries from one store to another, each value under its name. Times
-// are the wall clock's. Plain values.
+// The values that `onceproxy store move` copies from one store to another, each with its name.
+// Times are those of the wall clock. Plain values.
 #pragma once
 
 #include <utility>
@@ -11,7 +11,7 @@
 
 namespace onceproxy::store {
 
-/// An answer is in its record, not apart.
+/// An answer is part of its record, not separate.
 using CarriedRecord = std::pair<Fingerprint, Record>;
 using CarriedEntity = std::pair<EntityKey, Entity>;
 using CarriedRate = std::pair<RateKey, RateTime>;

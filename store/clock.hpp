@@ -1,7 +1,7 @@
-// Clock: where the store's time comes from, so that tests can turn it; and what a database keeps of
-// it between two starts. now() is what leases and windows are counted in. It never goes back,
-// within a process nor, where it is given what was kept, across starts. store_clock.hpp has the one
-// that programs use. Thread-safe.
+// Clock: the source of the store's time, which tests can replace, and the values that a database
+// keeps about it between two starts. Leases and windows are measured with now(). It never goes
+// back, neither within a process nor (if it gets the kept values) across starts. store_clock.hpp
+// has the clock that programs use. Thread-safe.
 #pragma once
 
 #include <array>
@@ -15,44 +15,45 @@
 
 namespace onceproxy::store {
 
-/// One boot of the machine, as /proc/sys/kernel/random/boot_id names it; all zeros: not known, and
-/// then it never equals another.
+/// A boot of the machine, as in /proc/sys/kernel/random/boot_id. All zeros: not known; then it is
+/// never equal to another.
 using BootId = std::array<std::uint8_t, 16>;
 
-/// What a database knows of time, written with its batches.
+/// The values about time that a database writes with its batches.
 struct ClockMemory {
-  /// A batch that holds no memory of its own was written at most so long after the last that does.
+  /// A batch without these values was written at most this long after the last batch with them.
   static constexpr std::chrono::milliseconds lag_max{2'000};
 
   /// The store's time.
   WallTime time{};
-  /// What CLOCK_BOOTTIME said then, and in which boot.
+  /// The value of CLOCK_BOOTTIME at that time, and the boot.
   std::chrono::milliseconds since_boot{};
   BootId boot{};
-  /// How far `time` was ahead of the wall clock (behind it: below zero) when the two were last
-  /// known to belong together.
+  /// How far `time` was ahead of the wall clock (negative: behind) when the wall clock was last
+  /// trusted.
   std::chrono::milliseconds ahead{};
-  /// The wall clock was not believed.
+  /// The wall clock was not trusted.
   bool doubted = false;
 };
 
 std::string encode(const ClockMemory& memory);
-/// Nothing where the bytes are none, or of another version. The grammar stands in store_clock.cpp.
+/// Returns nothing if the bytes are not valid, or have another version. store_clock.cpp describes
+/// the format.
 std::optional<ClockMemory> decode_clock(std::string_view bytes);
 
-/// How far a start believes the wall clock.
+/// How much a start trusts the wall clock.
 struct ClockTrust {
-  /// A clock further ahead of what was kept than this cannot be explained by downtime.
+  /// A larger difference to the kept time cannot be explained by downtime.
   std::chrono::milliseconds ahead_max = std::chrono::hours(30 * 24);
-  /// An operator says that the wall clock is right (--accept-clock).
+  /// An operator confirms that the wall clock is right (--accept-clock).
   bool accept = false;
 };
 
-/// How the store's time and the wall clock stand to each other.
+/// The relation between the store's time and the wall clock.
 struct ClockStanding {
-  /// How far the wall clock is ahead; below zero: behind.
+  /// How far the wall clock is ahead; negative: behind.
   std::chrono::milliseconds wall_ahead{};
-  /// The wall clock is not believed, and nothing is purged.
+  /// The wall clock is not trusted, and nothing is purged.
   bool doubted = false;
 };
 
@@ -61,18 +62,18 @@ class Clock {
   virtual ~Clock() = default;
   virtual WallTime now() const = 0;
 
-  /// What is forgotten cannot be undone: false while now() may be wrong. What has expired counts as
-  /// not there all the same.
+  /// Whether expired records may be deleted: false while now() may be wrong, because a deletion
+  /// cannot be undone. Expired records count as absent in any case.
   virtual bool may_purge() const { return true; }
 
-  // For the store that is opened with it. What start() and tick() return is for an operator to
-  // read; empty: nothing is to be said.
+  // For the store that uses the clock. The results of start() and tick() are messages for an
+  // operator; empty: there is no message.
 
-  /// Once, with what the database kept, before the first now() that counts.
+  /// Called once, with the values that the database kept, before the first use of now().
   virtual std::string start(const std::optional<ClockMemory>&, const ClockTrust&) { return {}; }
-  /// About once a second, from one thread.
+  /// Called about once a second, by one thread.
   virtual std::string tick() { return {}; }
-  /// What the database is to keep. Nothing: this clock does not outlive its process.
+  /// The values for the database to keep. Nothing if this clock does not outlive its process.
   virtual std::optional<ClockMemory> memory() const { return std::nullopt; }
   virtual ClockStanding standing() const { return {}; }
 };

@@ -1,7 +1,7 @@
-// Writer and Reader: how the store's values become bytes and come back. All numbers little-endian,
-// all times milliseconds since 1970 in signed 64 bits. The grammars stand with the values they
-// belong to; the records and the audit log are written with the same writer. Not thread-safe; a
-// value each.
+// Writer and Reader: convert the store's values to bytes and back. All numbers are little-endian,
+// and all times are milliseconds since 1970 in signed 64 bits. The formats are described at the
+// values; the audit log uses the same writer as the records. Not thread-safe; each user has its own
+// objects.
 #pragma once
 
 #include <algorithm>
@@ -19,11 +19,11 @@
 
 namespace onceproxy::store {
 
-/// Room for `bytes_max` bytes in place, for those who write too often to allocate each time.
+/// A buffer of `bytes_max` bytes, for writers that should not allocate each time.
 template <std::size_t bytes_max>
 class FixedBytes {
  public:
-  /// The caller sees to it that they fit.
+  /// The caller ensures that the bytes fit.
   void append(const char* bytes, std::size_t size) {
     assert(size <= bytes_max - size_);
     std::copy_n(bytes, size, bytes_.data() + size_);
@@ -53,7 +53,7 @@ class BasicWriter {
   }
   void time(WallTime value) { number<std::int64_t>(value.time_since_epoch().count()); }
   void raw(std::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
-  /// Its length takes one byte, two or four. Longer texts are cut.
+  /// The length uses one byte, two or four. Longer texts are cut off.
   void short_text(std::string_view text, std::size_t bytes_max) {
     sized<std::uint8_t>(text.substr(0, bytes_max));
   }
@@ -95,7 +95,7 @@ class Reader {
     return static_cast<Number>(bits);
   }
   WallTime time() { return WallTime(std::chrono::milliseconds(number<std::int64_t>())); }
-  /// Empty, and good() false from then on, where fewer bytes are left.
+  /// Empty, with good() false from then on, if fewer bytes are left.
   std::string_view raw(std::size_t size) {
     if (rest_.size() < size) {
       good_ = false;

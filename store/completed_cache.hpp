@@ -1,21 +1,23 @@
-// CompletedCache: completed records that were asked for again, kept in memory, so that a duplicate
-// that comes again and again is answered without the database. In a store of millions of records
-// that is the difference between a look into a table and one into several files.
+// CompletedCache: a cache of completed records that were requested again, so that frequent
+// duplicates are answered without the database. In a store with millions of records this replaces
+// reads of several files by one lookup in a table.
 //
-// What makes it safe: a record is added only by the holder of the claim on its fingerprint
-// (Reservations), after the database has said that it is completed; and it is removed before
-// anything is written under that fingerprint. One thing else can change a completed record: another
-// operation that ends it, which has no claim. It forgets the record here after it was deleted
-// there, and a reader that looked before that adds nothing any more (Generation). So what is here
-// is what is on disk, but for the moment between the two. Expiry is decided by the reader, as for
-// the database.
+// The cache is consistent for these reasons. A record is added only by the holder of the claim on
+// its fingerprint (Reservations), after the database has confirmed that it is completed. It is
+// removed before anything is written under that fingerprint.
 //
-// Bounded in bytes. Which record goes when there is no room is decided by SIEVE (Zhang et al.,
-// NSDI 2024): one that was not asked for since it was last looked at, the oldest of them first. So
-// a storm of duplicates of a million operations does not push out the few that come all the time.
+// A completed record can change without a claim in only one way: another operation ends it. The
+// record is then removed here after it was deleted in the database, and a reader that read it
+// before no longer adds it (Generation). So the cache is equal to the disk, except between these
+// two steps. The reader checks expiry, as with the database.
 //
-// Thread-safe: sharded by fingerprint, one mutex a shard. Where a shard holds nothing, which is the
-// rule while operations are not repeated, looking costs no lock.
+// The size is limited in bytes. When the cache is full, SIEVE (Zhang et al., NSDI 2024) selects the
+// record to remove: the oldest one that was not requested since it was last checked. Therefore a
+// burst of duplicates of a million operations does not remove the few records that are requested
+// all the time.
+//
+// Thread-safe: sharded by fingerprint, with one mutex for each shard. If a shard is empty, which is
+// usual while operations are not repeated, a lookup needs no lock.
 #pragma once
 
 #include <atomic>
@@ -34,35 +36,36 @@ class CompletedCache {
   /// Keeps at most `bytes_max`, in equal parts for each shard. 0: keeps nothing.
   explicit CompletedCache(std::size_t bytes_max) : shard_bytes_max_(bytes_max / Table::size) {}
 
-  /// The completed record with its answer (`answer_apart` is false); null where it is not kept.
+  /// The completed record with its answer (`answer_apart` is false); nullptr if it is not in the
+  /// cache.
   std::shared_ptr<const Record> find(const Fingerprint& fingerprint);
 
-  /// To be taken before the database is asked for what is to be added.
+  /// Must be read before the database is asked for a record to add.
   using Generation = std::uint64_t;
   Generation generation(const Fingerprint& fingerprint) const;
 
-  /// `record` is completed, and holds its answer. The caller has the claim on `fingerprint`. A
-  /// record larger than an eighth of a shard's part is not kept, nor one where something was
-  /// forgotten since `before`.
+  /// `record` is completed and contains its answer. The caller has the claim on `fingerprint`. A
+  /// record is not added if it is larger than an eighth of a shard's part, or if a record was
+  /// removed since `before`.
   void add(const Fingerprint& fingerprint, const Record& record, Generation before);
 
-  /// Before anything is written under `fingerprint`.
+  /// Called before anything is written under `fingerprint`.
   void remove(const Fingerprint& fingerprint);
 
-  /// After the record was deleted, before anybody is told.
+  /// Called after the record was deleted, before the result is reported.
   void forget(const Fingerprint& fingerprint);
 
-  /// What the records take, with what keeps them.
+  /// The memory of the records and their administration.
   std::size_t bytes() const;
 
  private:
-  /// Leaves the queue when it is destroyed.
+  /// It leaves the queue when it is destroyed.
   struct Entry : boost::intrusive::list_base_hook<
                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     Fingerprint fingerprint;
     std::shared_ptr<const Record> record;
     std::size_t bytes = 0;
-    /// Since the hand last passed it.
+    /// Whether it was requested since the hand last passed it.
     bool asked_for = false;
   };
   /// In order of arrival, newest first.
@@ -71,11 +74,12 @@ class CompletedCache {
     Queue queue;
     Queue::iterator hand = queue.end();
     std::size_t bytes = 0;
-    /// Changed under the lock, and read without it: whoever read it before a change finds out when
-    /// it adds.
+    /// Changed under the lock and read without it: a reader that read it before a change notices
+    /// this when it adds a record.
     std::atomic<Generation> generation = 0;
-    /// How many there are, also without the lock. Who is to see an entry knows of it by other
-    /// means: it has the claim on the fingerprint, or got the operation of one who had.
+    /// The number of entries, also read without the lock. A reader that must see an entry is
+    /// synchronized in another way: it has the claim on the fingerprint, or got the operation from
+    /// the previous holder.
     std::atomic<std::size_t> count = 0;
     bool empty() const { return count.load(std::memory_order_relaxed) == 0; }
   };

@@ -1,7 +1,7 @@
-// Duplicates: how often each operation was asked for again, and when last. Counted in memory by
-// whoever is told of a duplicate, and written about once a second by the committer, a bounded
-// number at a time: a storm over more operations than that lags behind, it is not lost until the
-// table is full. It decides nothing.
+// Duplicates: counts how often each operation was requested again, and when last. The counts are
+// kept in memory, and the committer writes a limited number of them about once a second. If more
+// operations are repeated, writing lags behind, but nothing is lost until the table is full. It
+// makes no decisions.
 //
 // Thread-safe: sharded by fingerprint.
 #pragma once
@@ -27,29 +27,29 @@ namespace onceproxy::store {
 struct DuplicateCount {
   std::uint64_t number = 0;
   WallTime last{};
-  /// From then on it says nothing: the operation it counts for is forgotten.
+  /// When it expires, because its operation is forgotten.
   WallTime expires{};
 };
 
-/// `later` happened after what `earlier` counted; that no longer counts once it has expired.
+/// Adds `later` to `earlier`, unless `earlier` has expired.
 DuplicateCount sum(const DuplicateCount& earlier, const DuplicateCount& later);
 
 class Duplicates {
  public:
   explicit Duplicates(std::size_t operations_max) : operations_max_(operations_max) {}
 
-  /// One more, which is remembered as long as its operation may be. Of a new operation nothing is
-  /// noted where the table is full.
+  /// Counts one duplicate, which is kept as long as its operation. If the table is full, no new
+  /// operation is added.
   void note(const Fingerprint& fingerprint, WallTime now, std::chrono::milliseconds window);
 
-  /// Held from take() until what was taken is written, and by readers of both what is written
-  /// and what is noted: so that nothing is missed between the two, nor counted twice.
+  /// Held from take() until the taken counts are written, and by readers of both the written and
+  /// the counted values, so that nothing is missed or counted twice.
   std::unique_lock<std::shared_mutex> writing() const { return std::unique_lock(moving_); }
   std::shared_lock<std::shared_mutex> reading() const { return std::shared_lock(moving_); }
 
-  /// Takes at most so many out, to be written.
+  /// Removes at most this many counts, to be written.
   std::vector<std::pair<Fingerprint, DuplicateCount>> take(std::size_t operations);
-  /// What was noted and not taken yet.
+  /// The counts that were not taken yet.
   std::optional<DuplicateCount> noted(const Fingerprint& fingerprint) const;
 
  private:
@@ -57,14 +57,14 @@ class Duplicates {
 
   const std::size_t operations_max_;
   std::atomic<std::size_t> size_{0};
-  /// Where take() goes on. The committer's thread alone.
+  /// Where take() continues. Used only by the committer's thread.
   std::size_t next_ = 0;
   Table table_;
   mutable std::shared_mutex moving_;
 };
 
-/// The value under a fingerprint; its grammar stands in duplicates.cpp. Nothing where the bytes are
-/// none.
+/// The value under a fingerprint; duplicates.cpp describes its format. Nothing if the bytes are not
+/// valid.
 std::string encode(const DuplicateCount& count);
 std::optional<DuplicateCount> decode_duplicates(std::string_view bytes);
 std::optional<WallTime> decode_duplicates_expiry(std::string_view bytes);

@@ -1,7 +1,6 @@
-// What the store knows of an entity: its highest completed sequence, whether it is closed, and
-// which reservation has its turn; the rules that follow from it; and its bytes on disk, whose
-// grammar stands above the codec in entity.cpp. Pure: no I/O, no clock. Thread-safe as any value
-// is.
+// The state of an entity: its highest completed sequence, whether it is closed, and which
+// reservation has its turn; the rules for it; and its bytes on disk, whose format is described in
+// entity.cpp. Pure: no I/O, no clock. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -19,16 +18,16 @@
 namespace onceproxy::store {
 
 struct Entity {
-  /// The reservation that has the turn. It says so no longer than its record does: once that is
-  /// settled, gone, or another's, nobody has the turn.
+  /// The reservation that has the turn. This is valid only as long as its record: when the record
+  /// was settled, deleted, or belongs to another reservation, the turn is free.
   struct Holder {
     Fingerprint fingerprint;
     Nonce nonce{};
   };
 
-  /// From then on nothing of it matters.
+  /// When the state of the entity expires.
   WallTime expires{};
-  /// From then on the sequence counts as not known.
+  /// When the sequence expires.
   WallTime sequence_until{};
   WallTime closed_until{};
   std::optional<Sequence> highest;
@@ -37,7 +36,8 @@ struct Entity {
   std::string id;
 };
 
-/// What one operation has to do with its entity. `turn`: it has the turn. Then as EntityTerms says.
+/// What one operation requires of its entity. `turn`: it has the turn. The rest is as in
+/// EntityTerms.
 struct EntityOperation {
   EntityKey key;
   bool turn = false;
@@ -45,7 +45,7 @@ struct EntityOperation {
   std::optional<std::chrono::milliseconds> closes;
 };
 
-/// Of an entity, what complete() changes: for a completion that has to be taken back.
+/// The part of an entity's state that complete() changes, for a completion that must be undone.
 struct EntityBefore {
   WallTime expires{};
   WallTime sequence_until{};
@@ -53,7 +53,7 @@ struct EntityBefore {
   std::optional<Sequence> highest;
 };
 
-/// Whether the entity lets an operation through at `now`.
+/// Whether the entity admits an operation at `now`.
 using EntityVerdict = std::variant<std::monostate, Stale, Closed>;
 EntityVerdict judge(const Entity& entity, const EntityTerms& terms, WallTime now);
 
@@ -62,7 +62,7 @@ void complete(Entity& entity, const EntityOperation& operation, std::chrono::mil
               WallTime now);
 
 std::string encode(const Entity& entity);
-/// Nothing where the bytes are not an entity.
+/// Nothing if the bytes are not a valid entity.
 std::optional<Entity> decode_entity(std::string_view bytes);
 std::optional<WallTime> decode_entity_expiry(std::string_view bytes);
 

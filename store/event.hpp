@@ -1,8 +1,8 @@
-// Events: requests that are stored instead of forwarded, to be delivered to listeners later. What a
-// reserve is given to store one, what is kept of it, and what becomes of each of its deliveries. An
-// event's number is above that of every event that was on disk before it, and never used twice:
-// whoever has seen one will see no lower one appear.
-// Plain values; views belong to the caller. Thread-safe as any value is.
+// Events: requests that are stored instead of forwarded, and are delivered to listeners later. This
+// file has the values that a reserve needs to store an event, the stored event, and the states of
+// its deliveries. The number of an event is higher than that of every earlier event on disk, and is
+// never reused. After a number was read, no event with a lower number appears. Plain values; views
+// belong to the caller. Thread-safe as any value is.
 #pragma once
 
 #include <chrono>
@@ -24,48 +24,50 @@ namespace onceproxy::store {
 using EventNumber = std::uint64_t;
 
 inline constexpr std::size_t listener_bytes_max = 63;
-/// Of one event.
+/// The maximum number of listeners of one event.
 inline constexpr std::size_t event_listeners_max = 1'024;
 
-/// ReserveRequest::event: the request is stored with its reservation, and is delivered to each of
-/// the listeners. Stays valid until the call is answered.
+/// ReserveRequest::event: the request is stored with its reservation and is delivered to each of
+/// the listeners. Must stay valid until the call is answered.
 struct EventDraft {
   std::string_view method;
-  /// The request target as it came.
+  /// The request target as it was received.
   std::string_view target;
-  /// The fields that listeners may get, each "name: value\r\n". The caller validated them.
+  /// The fields that listeners may get, each "name: value\r\n". The caller has validated them.
   std::string_view head;
   std::string_view body;
-  /// Each name once, 1 to listener_bytes_max bytes, none of them 0x00; 1 to event_listeners_max.
+  /// From 1 to event_listeners_max different names, each of 1 to listener_bytes_max bytes without
+  /// 0x00.
   std::span<const std::string_view> listeners;
-  /// What the request and its duplicates are answered. Under answer_apart_bytes_min (record.hpp).
+  /// The answer to the request and its duplicates. Smaller than answer_apart_bytes_min
+  /// (record.hpp).
   StoredAnswer acknowledgement;
-  /// The operations whose memory ends with this one, as in Store::complete().
+  /// Operations whose records are removed by this one, as in Store::complete().
   std::span<const Fingerprint> ends = {};
-  /// Its dead deliveries are kept for LedgerOptions::dead_retention, to be looked at and redriven.
-  /// False: as long as its others, the window.
+  /// True: dead letters are kept for LedgerOptions::dead_retention, for operators. False: they are
+  /// kept as long as the other deliveries, for the window.
   bool keep_dead = true;
 };
 
-/// What became of the delivery to one listener.
+/// The state of the delivery to one listener.
 enum class DeliveryState : std::uint8_t {
   pending = 1,    ///< not attempted yet
-  failed = 2,     ///< attempted in vain, and to be attempted again: between two attempts
-  notified = 3,   ///< ended: the listener took it
-  dead = 4,       ///< ended: given up; a dead letter
+  failed = 2,     ///< at least one attempt failed, and another one follows
+  notified = 3,   ///< ended: the listener has accepted it
+  dead = 4,       ///< ended: it was given up and is a dead letter
   cancelled = 5,  ///< ended: its entity was closed before it was sent
   removed = 6,    ///< ended: the listener was removed, or an operator dropped it
 };
-/// Nothing more is done for it, unless an operator redrives it.
+/// Whether the delivery is not attempted any more, unless an operator redrives it.
 constexpr bool is_ended(DeliveryState state) {
   return state != DeliveryState::pending && state != DeliveryState::failed;
 }
-/// As operators read it: "NOTIFIED".
+/// The name that operators see, such as "NOTIFIED".
 std::string_view name(DeliveryState state);
-/// The state of that name, in either case.
+/// The state with this name, in upper or lower case.
 std::optional<DeliveryState> delivery_state(std::string_view name);
 
-/// Names one delivery.
+/// Identifies one delivery.
 struct DeliveryKey {
   EventNumber event = 0;
   std::string listener;
@@ -74,19 +76,18 @@ struct DeliveryKey {
   friend auto operator<=>(const DeliveryKey&, const DeliveryKey&) = default;
 };
 
-/// What a listener's queue needs to know of a delivery that has not ended: small, and read by the
-/// hundred.
+/// The part of a delivery that a listener's queue holds. It is small, because hundreds are read at
+/// once.
 struct PendingDelivery {
   EventNumber event = 0;
-  /// No attempt before then.
+  /// The earliest time of the next attempt.
   WallTime due{};
-  /// Those that have ended.
+  /// The number of attempts that have ended.
   std::uint32_t attempts = 0;
-  /// Whose deliveries to the listener go in the order of their numbers, one at a time; absent: the
-  /// event has no entity, and goes beside any other.
+  /// Deliveries of one entity to one listener are made one at a time, in the order of their
+  /// numbers. Absent: the event has no entity, and waits for no other.
   std::optional<EntityKey> entity;
-  /// It waits for an operator, who redrives or drops it; it is attempted no more by itself, and its
-  /// entity's later ones wait behind it.
+  /// The delivery waits until an operator redrives or drops it, and so do later ones of its entity.
   bool held = false;
 };
 
@@ -101,7 +102,7 @@ struct Event {
   std::string request_id;
   std::string trace;
   std::optional<EntityKey> entity;
-  /// For operators; empty where it has no entity.
+  /// For operators. Empty if the event has no entity.
   std::string entity_type;
   std::string entity_id;
   std::string method;
@@ -110,7 +111,7 @@ struct Event {
   std::string body;
 };
 
-/// One delivery, as the audit of its event shows it.
+/// One delivery, as operators see it.
 struct DeliveryView {
   DeliveryKey key;
   Fingerprint fingerprint;
@@ -119,16 +120,16 @@ struct DeliveryView {
   /// When its event was stored.
   WallTime created{};
   std::uint32_t attempts = 0;
-  /// Absent: none was made.
+  /// Absent: there was no attempt.
   std::optional<WallTime> last_attempt;
-  /// Of one that has not ended: no attempt before then.
+  /// The earliest time of the next attempt. Absent if the delivery has ended.
   std::optional<WallTime> due;
-  /// The same: it waits for an operator, and `due` says nothing.
+  /// The delivery waits for an operator; `due` has no meaning then.
   bool held = false;
   std::optional<WallTime> ended;
-  /// Of the last answer; 0: there was none.
+  /// The status of the last answer; 0 if there was none.
   int status = 0;
-  /// Why the last attempt failed, or why it was given up.
+  /// Why the last attempt failed, or why the delivery was given up.
   std::string error;
 };
 
@@ -137,7 +138,7 @@ struct EventView {
   EventNumber number = 0;
   Fingerprint fingerprint;
   WallTime created{};
-  /// When its last delivery ended; absent while one is pending.
+  /// When the last delivery ended. Absent while one has not ended.
   std::optional<WallTime> ended;
   std::string policy;
   std::string request_id;
@@ -146,8 +147,8 @@ struct EventView {
   std::string entity_id;
   std::string method;
   std::string target;
-  /// Of head and body. They are there until the event has ended without a dead letter, or is
-  /// purged.
+  /// The size of head and body. Both are kept until all deliveries have ended without a dead
+  /// letter, or until the event is purged.
   std::uint64_t payload_bytes = 0;
   bool payload_kept = false;
   /// In the order of their listeners' names.

@@ -1,7 +1,5 @@
-// The 32-byte names everything here turns on: which operation a request stands for, what must not
-// differ between two requests for it, which entity it acts on, and which rate limit it counts
-// against. Plain values; how they are computed is the business of policies/. Thread-safe as any
-// value is.
+// The 32-byte digests that identify an operation, its payload, its entity and its rate limit. Plain
+// values; policies/ computes them. Thread-safe.
 #pragma once
 
 #include <array>
@@ -17,7 +15,7 @@
 
 namespace onceproxy::store {
 
-/// A SHA-256 value. `Tag` keeps values of different meaning from being mixed up.
+/// A SHA-256 value. `Tag` prevents values of different meaning from being confused.
 template <typename Tag>
 struct Digest {
   std::array<std::uint8_t, 32> bytes{};
@@ -32,7 +30,7 @@ struct Digest {
   /// 64 lower-case hexadecimal digits.
   std::string hex() const { return store::hex(view()); }
 
-  /// Reads what hex() writes (upper case too); nothing else.
+  /// Reads the result of hex(), also in upper case.
   static std::optional<Digest> from_hex(std::string_view text) {
     Digest out;
     if (!read_hex(text, out.bytes)) return std::nullopt;
@@ -40,15 +38,15 @@ struct Digest {
   }
 };
 
-/// Names one operation; policies/README.md tells what it is made of.
+/// Identifies an operation; policies/README.md describes how it is computed.
 using Fingerprint = Digest<struct FingerprintTag>;
-/// Covers what must not differ between two requests with one fingerprint.
+/// The digest of what must not differ between two requests with the same fingerprint.
 using PayloadDigest = Digest<struct PayloadTag>;
-/// Raised with any change in how policies compute these two, so that a store knows where its
-/// records may have earlier ones.
+/// Incremented with each change in how policies compute these two, so that a store knows when it
+/// may have earlier digests.
 inline constexpr std::uint64_t digests_version = 2;
 
-/// What the version of the digests before this one calls an operation and its payload.
+/// The digests of an operation and its payload in the previous version.
 struct EarlierDigests {
   Fingerprint fingerprint;
   std::optional<PayloadDigest> payload;
@@ -56,14 +54,14 @@ struct EarlierDigests {
   friend bool operator==(const EarlierDigests&, const EarlierDigests&) = default;
 };
 
-/// Names one entity by its type and id, whichever policy asks; see policies/README.md.
+/// Identifies an entity by its type and id, the same for all policies; see policies/README.md.
 using EntityKey = Digest<struct EntityTag>;
-/// Names one bucket of a rate limit.
+/// Identifies a bucket of a rate limit.
 using RateKey = Digest<struct RateTag>;
 
 }  // namespace onceproxy::store
 
-/// A SHA-256 value is uniformly distributed: its first bytes are hash enough.
+/// A SHA-256 value is uniformly distributed, so its first bytes are a sufficient hash.
 template <typename Tag>
 struct std::hash<onceproxy::store::Digest<Tag>> {
   std::size_t operator()(const onceproxy::store::Digest<Tag>& digest) const noexcept {

@@ -1,8 +1,9 @@
-// Inspection: what operators ask of a store, and what they change in it: records and entities, one
-// by one or page by page. Beside the verbs of store.hpp, which requests use; what is changed here
-// is atomic against them. It knows neither HTTP nor the operator.
+// Inspection: the functions for operators: they show and change records and entities, individually
+// or in pages. Requests use the functions of store.hpp instead; changes here are atomic with
+// respect to them. It does not know HTTP or the operator.
 //
-// Thread-safety: from any thread but an event loop's: each call waits for the disk.
+// Thread-safety: may be called by any thread except an event loop's, because each call waits for
+// the disk.
 #pragma once
 
 #include <cstddef>
@@ -20,76 +21,77 @@
 
 namespace onceproxy::store {
 
-/// A record as an operator sees it: everything but what was answered.
+/// A record for an operator: everything except its answer.
 struct RecordView {
-  /// A reservation that nobody holds is unknown once its lease is over.
+  /// A reservation that nobody holds is shown as unknown when its lease has ended.
   enum class State { reserved, completed, unknown };
 
   Fingerprint fingerprint;
   State state = State::reserved;
   std::string policy;
   std::string request_id;
-  /// What it is about; empty where an earlier version wrote the record, and where there is none.
+  /// The subject; empty if an earlier version wrote the record, or if there is none.
   std::string path;
   std::string entity_type;
   std::string entity_id;
-  /// Why the outcome is unknown.
+  /// The reason why the outcome is unknown.
   std::string error;
   WallTime created{};
-  /// Until then a reservation that nobody holds, or an unknown outcome, is left alone.
+  /// The end of the lease of a reservation that nobody holds, or of an unknown outcome.
   WallTime lease_ends{};
   WallTime expires{};
   std::uint32_t attempts = 1;
   std::uint64_t fence = 0;
-  /// Of the answer, when completed; absent where an operator completed it without one.
+  /// The status of the answer of a completed record; absent if an operator completed it without an
+  /// answer.
   std::optional<int> status;
-  /// Completed, and there is no answer to give again: why.
+  /// For a completed record without an answer to replay: the reason.
   std::optional<NotKept> not_kept;
-  /// A request in this process holds it at this moment.
+  /// Whether a request in this process holds it now.
   bool held = false;
-  /// How often it was asked for again, and when last; both up to a second old.
+  /// How often it was requested again, and when last; both may lag by a second.
   std::uint64_t duplicates = 0;
   std::optional<WallTime> last_duplicate;
 };
 
 struct RecordFilter {
-  /// The policy's name, in full.
+  /// The complete name of the policy.
   std::optional<std::string> policy;
   std::optional<RecordView::State> state;
-  /// Made for the first time so long ago, or longer.
+  /// Created at least this long ago.
   std::optional<std::chrono::milliseconds> older_than;
   SubjectFilter subject = {};
 };
 
 struct RecordPage {
-  /// In order of their fingerprints.
+  /// In the order of their fingerprints.
   std::vector<RecordView> items;
-  /// Where the next page begins: behind this one. Absent: this was the last page. A page may be
-  /// short, or empty, and not be the last: so much is looked at for a page and no more.
+  /// The position after which the next page begins; absent on the last page. A page may be short or
+  /// empty without being the last, because the search for one page is limited.
   std::optional<Fingerprint> next;
 };
 
-/// An entity as an operator sees it.
+/// An entity for an operator.
 struct EntityView {
   std::string type;
   std::string id;
-  /// Absent: open.
+  /// Absent if the entity is open.
   std::optional<WallTime> closed_until;
-  /// The highest that was completed.
+  /// The highest completed sequence.
   std::optional<Sequence> sequence;
-  /// Who has the turn.
+  /// The reservation that has the turn.
   std::optional<Fingerprint> holder;
-  /// How many wait for their turn.
+  /// How many operations wait for their turn.
   std::size_t waiting = 0;
   WallTime expires{};
 };
 
-/// The store cannot be read now, or what it holds cannot.
+/// The store cannot be read now, or a record in it is not valid.
 struct Unreadable {
   std::string why;
 };
 
-/// How a change ended.
+/// The result of a change.
 enum class Changed {
   done,      ///< on disk
   absent,    ///< there is nothing of that name
@@ -99,29 +101,30 @@ enum class Changed {
 
 class Inspection {
  public:
-  /// The records behind `after` (absent: from the first), at most `limit` of them. Holds up no
-  /// verb and keeps nothing in memory between two pages: what changes meanwhile is seen or not.
+  /// The records after `after` (absent: from the first), at most `limit` of them. It does not block
+  /// requests and keeps nothing in memory between two pages, so concurrent changes may or may not
+  /// be seen.
   virtual std::variant<RecordPage, Unreadable> records(const RecordFilter& filter,
                                                        const std::optional<Fingerprint>& after,
                                                        std::size_t limit) = 0;
-  /// Nothing: there is no record, or it has expired.
+  /// Nothing if there is no record, or if it has expired.
   virtual std::variant<std::optional<RecordView>, Unreadable> record(
       const Fingerprint& fingerprint) = 0;
 
-  /// Frees a reserved or unknown one: the next request of the operation is forwarded. A request
-  /// that holds it at this moment goes on, and is refused when it wants to settle. Conflict: it is
-  /// completed, or on its way from one state to another.
+  /// Releases a reserved or unknown record: the next request of the operation is forwarded. A
+  /// request that currently holds it continues, and cannot settle it later. Conflict: it is
+  /// completed, or is just changing its state.
   virtual Changed release(const Fingerprint& fingerprint) = 0;
-  /// An unknown one did happen: it is completed for a window from now, with `answer` to give to
-  /// duplicates, or nothing. Conflict: it is not unknown.
+  /// Marks an unknown record as completed, for a window from now, with `answer` for duplicates or
+  /// without one. Conflict: it is not unknown.
   virtual Changed resolve(const Fingerprint& fingerprint,
                           const std::optional<StoredAnswer>& answer) = 0;
-  /// Whatever its state, as if it had never been, unless a request holds it (conflict).
+  /// Deletes a record in any state, unless a request holds it (conflict).
   virtual Changed forget(const Fingerprint& fingerprint) = 0;
 
-  /// Nothing: nothing is known of it.
+  /// Nothing if there is no state of the entity.
   virtual std::variant<std::optional<EntityView>, Unreadable> entity(const EntityKey& key) = 0;
-  /// Ends its being closed. Conflict: it is not closed.
+  /// Reopens a closed entity. Conflict: it is not closed.
   virtual Changed open(const EntityKey& key) = 0;
 
  protected:

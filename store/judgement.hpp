@@ -1,4 +1,4 @@
-// Verdict: what a record on disk means for a request that asks for its fingerprint now. Pure.
+// Verdict: what a record on disk means for a request with its fingerprint now. Pure.
 #pragma once
 
 #include <optional>
@@ -11,22 +11,21 @@
 
 namespace onceproxy::store {
 
-/// Both known and different.
+/// Whether both are known and differ.
 bool differ(const std::optional<PayloadDigest>& one, const std::optional<PayloadDigest>& other);
 
-/// The fingerprint is free: there is no live record, or one whose unknown outcome may be tried
-/// again, which then is `previous`.
+/// The fingerprint is free: there is no live record, or its outcome is unknown and may be retried.
+/// In the latter case `previous` is the record.
 struct Free {
   std::optional<Record> previous;
 };
 
-/// Whether the record has another payload than the request, both being known. A record that an
-/// earlier version wrote has the same one where either of the request's digests says so.
+/// Whether the record has another payload than the request, if both are known. For a record of an
+/// earlier version, one equal digest is sufficient.
 bool has_other_payload(const Record& record, const ReserveRequest& request, const Era& era);
 
-/// `record` is what was found, for a request that asks at `now` under `terms`. A record that is
-/// still `reserved` belongs to nobody in this process, the one of `era`: the caller has made sure
-/// of that.
+/// `record`: the stored record, for a request at `now` with `terms`. A record that is still
+/// `reserved` is not held by this process (of `era`); the caller has checked that.
 std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record,
                                                     const ReserveRequest& request, const Era& era,
                                                     WallTime now);

@@ -1,8 +1,8 @@
-// Leases: from when to when a reservation that nobody holds is left alone. Its holder renews the
-// lease on disk now and then, so a holder that died may have lived a while longer than the disk
-// tells: the lease is taken to run, whole, from the last moment at which it may have lived. It
-// never holds for longer than itself once a process has begun, since whoever held it before is gone
-// by then, whatever the clocks did meanwhile. Pure. Thread-safe as any value is.
+// Leases: when the lease of a reservation without a holder begins and ends. The holder renews the
+// lease on disk from time to time, so a holder that died may have lived longer than the disk shows.
+// Therefore the lease is counted completely from the last moment at which the holder may have
+// lived. After a start it never lasts longer than its own length, because every earlier holder is
+// then gone, regardless of the clocks. Pure. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -13,46 +13,46 @@
 
 namespace onceproxy::store {
 
-/// The process that runs, as the records of earlier ones see it.
+/// The running process, in relation to the records of earlier ones.
 struct Era {
-  /// When it opened the store.
+  /// The time at which it opened the store.
   WallTime begun{};
-  /// Reservations with this fence or a lower one are an earlier process's.
+  /// Reservations with this fence or a lower one belong to earlier processes.
   std::uint64_t fences_before = 0;
   /// Records with this fence or a lower one may have digests of an earlier version; 0: none has.
   std::uint64_t earlier_digests_fence = 0;
 };
 
-/// A lease is renewed once more than a quarter of it has passed, on the next tick.
+/// A lease is renewed on the first tick after a quarter of it has passed.
 constexpr std::chrono::milliseconds renewed_after(std::chrono::milliseconds lease) {
   return lease / 4;
 }
-/// Between two renewals lies no more: the quarter, a tick of a second, and a second to write it.
+/// The longest time between two renewals: the quarter, a tick of a second, and a second to write
+/// it.
 constexpr std::chrono::milliseconds renewal_max(std::chrono::milliseconds lease) {
   return renewed_after(lease) + std::chrono::milliseconds(2'000);
 }
 
-/// No record that is written under these terms is remembered for longer, whatever becomes of it,
-/// unless an operator resolves it.
+/// The longest time that a record with these terms is remembered, unless an operator resolves it.
 constexpr std::chrono::milliseconds remembered_max(const Terms& terms) {
   return terms.window + terms.lease + renewal_max(terms.lease);
 }
 
 /// The lease of a reservation that is made or renewed at `now`, and when it is forgotten: a window
-/// after it can be over at the latest, since from then on its outcome counts as unknown.
+/// after the latest end of the lease, since from then on its outcome counts as unknown.
 void start_lease(Record& record, const Terms& terms, WallTime now);
 
-/// When the lease of a reservation on disk can be over at the latest. As `lease_ends` where an
-/// earlier version wrote it, or its outcome is known to be unknown.
+/// The latest end of the lease of a reservation on disk. The same as `lease_ends` if an earlier
+/// version wrote it, or if its outcome is unknown.
 WallTime lease_end_max(const Record& record);
 
-/// When the lease of a record that nobody in the process holds is over.
+/// When the lease of a record ends that nobody in the process holds.
 WallTime lease_end(const Record& record, const Era& era);
 
-/// From then on a record that nobody in the process holds counts as not there.
+/// When a record that nobody in the process holds counts as absent.
 WallTime expiry(const Record& record, const Era& era);
 
-/// What the record amounts to at `now`: a reservation whose lease is over has an unknown outcome.
+/// The state of the record at `now`: a reservation whose lease has ended has an unknown outcome.
 /// `held`: somebody in the process has it.
 Record::State state_at(const Record& record, const Era& era, WallTime now, bool held);
 

@@ -1,7 +1,8 @@
-// LeaseWatch: hears that the lease of a reservation has ended while its request was under way,
-// since the store could not be reached to renew it. Whoever holds the permit can settle nothing any
-// more, and another may be let through once the lease has ended for everybody, two seconds later or
-// more: so the connection to the service is to be closed now. Not thread-safe: its loop's thread.
+// LeaseWatch: is notified if the lease of a reservation has ended while its request was under way,
+// because the store could not be reached to renew it. The holder of the permit can no longer settle
+// it. Another request may be admitted when the lease has ended for everybody, at least two seconds
+// later, so the connection to the service must be closed now. Not thread-safe: used on its loop's
+// thread.
 #pragma once
 
 namespace onceproxy::store {

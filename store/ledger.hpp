@@ -1,31 +1,41 @@
-// Ledger: which events were stored and what became of each of their deliveries, durably. Events
-// come into it by Store::reserve() (ReserveRequest::event), in one write with their reservation.
-// From here on a delivery engine takes what is pending, attempts it, and says how that ended.
+// Ledger: the durable table of events and of the state of each of their deliveries. An event is
+// stored by Store::reserve() (ReserveRequest::event), in the same write as its reservation. A
+// delivery engine then reads the pending deliveries, attempts them, and reports how each attempt
+// ended.
 //
-// It sends nothing, keeps no time for anybody, and holds no queue in memory: what is pending is
-// read in pages.
+// The ledger sends nothing, has no timers for due deliveries, and holds no queue in memory: pending
+// deliveries are read in pages.
 //
 // How an engine keeps the order of an entity's events with little memory:
-// - pending() gives a listener's deliveries that have not ended in the order of their numbers,
-//   whatever their due times. The engine reads on from where it was (`after`), holds so many rows a
-//   listener and no more, and remembers the entities of the rows that it holds: a row whose entity
-//   has an earlier row that has not ended waits behind it.
-// - Where all it holds waits, it may read on and let go the rows that wait, as long as their
-//   entities stay remembered; it reads again from `after` = 0 once one of those has ended. Reading
-//   from 0 is cheap: the ledger knows the lowest number that can be pending.
-// - New rows have higher numbers than all before, except redriven ones: LedgerWatch tells of both.
+// - pending() returns a listener's deliveries that have not ended, in the order of their numbers,
+//   whatever their due times. The engine continues from the last number that it has read (`after`)
+//   and holds a limited number of rows for each listener. A row waits while an earlier row of the
+//   same entity has not ended, so the engine remembers the entities of its rows.
+// - If all rows in memory wait, the engine may read on and drop rows that wait, as long as it
+//   remembers their entities. When one of these entities is free again, it reads again from number
+//   0. This is cheap, because the ledger knows the lowest number that can be pending.
+// - New rows have higher numbers than all earlier rows, except redriven ones. LedgerWatch reports
+//   both.
 //
-// The life of a delivery: begin() claims it and answers with an Attempt; the request is sent;
-// Attempt::sent() when it may be overtaken by what closes the entity (see there); end() writes what
-// became of it. Between begin() and the end of that write nobody else gets it: not an operator, nor
-// a second begin(). An Attempt that is dropped leaves the delivery as it was.
+// The steps of an attempt: begin() claims the delivery and answers with an Attempt. The request is
+// sent. Attempt::sent() is called when an operation that closes the entity may proceed (see there).
+// end() writes the result. Between begin() and the end of that write, no second begin() and no
+// operator gets the delivery. An Attempt that is destroyed without end() leaves the delivery as it
+// was.
 //
-// A process that dies forgets the attempts under way: their deliveries are pending as before and
-// are attempted again, which is where the rare repeat comes from. Attempts are counted when they
-// end.
+// A process that dies loses the attempts under way. Their deliveries stay pending and are attempted
+// again, so a listener may get a repeat. An attempt is counted when it ends.
 //
-// Thread-safety: everything from any thread. Calls are answered as store.hpp says of its verbs.
-// pending(), event() and the queries read the disk on their caller's thread.
+// If several processes share a ledger (shared()), each delivers the events that it has stored, and
+// those that other processes have left. Every process may begin every delivery, but only one at a
+// time. The result of begin() keeps the order of an entity's events across all processes. With
+// follow() a process tells the others what it delivers. Events of different entities may become
+// visible in another order than that of their numbers; LedgerWatch::redriven() reports those that a
+// reader has passed.
+//
+// Thread-safety: all functions may be called from any thread. Calls are answered as described in
+// store.hpp. pending(), event(), follow() and the queries read the disk, or wait for the database
+// for a limited time, on the caller's thread.
 #pragma once
 
 #include <cstddef>
@@ -48,23 +58,27 @@ namespace onceproxy::store {
 
 class Attempt;
 
-/// The maker of attempts. Outlives them.
+/// Creates attempts, and outlives them.
 class AttemptOwner {
  public:
-  /// What keeps the entity from being closed is given back. Does no I/O.
+  /// Releases the hold on the entity. Does no I/O.
   virtual void sent(Attempt& attempt) noexcept = 0;
-  /// From the destructor of one that was not ended: its delivery is free again, and as it was.
+  /// Called by the destructor of an attempt that was not ended. Its delivery can be claimed again,
+  /// and is as it was.
   virtual void dropped(Attempt& attempt) noexcept = 0;
+  /// See Attempt::lapsed(). Does no I/O.
+  virtual bool lapsed([[maybe_unused]] const Attempt& attempt) const noexcept { return false; }
 
  protected:
   ~AttemptOwner() = default;
 };
 
-/// One delivery is the holder's to attempt. Move-only; only a Ledger makes one. Not thread-safe;
-/// moving it between threads is fine. Destroyed before the ledger.
+/// The right to attempt one delivery. Move-only; only a Ledger creates it. Not thread-safe, but it
+/// may be moved between threads. Must be destroyed before the ledger.
 class Attempt {
  public:
-  /// For ledgers. `holds`: the key of the entity that must not be closed before sent().
+  /// For implementations of Ledger. `holds`: the key of the entity that must not be closed before
+  /// sent().
   Attempt(AttemptOwner& owner, DeliveryKey key, std::uint32_t number,
           std::optional<EntityKey> holds)
       : owner_(&owner), key_(std::move(key)), number_(number), holds_(holds) {}
@@ -88,20 +102,26 @@ class Attempt {
   }
 
   const DeliveryKey& key() const { return key_; }
-  /// 1 for the first.
+  /// The number of this attempt, from 1.
   std::uint32_t number() const { return number_; }
-  /// Where the event's policy says `unless_closed`: while this is so, no operation that closes the
-  /// entity is answered, and none begins on it at all. Others' attempts on it go on beside this.
+  /// Whether the attempt holds the entity open, as `unless_closed` in the event's policy requires.
+  /// Until sent(), no operation on the entity begins, and none that closes it is answered. Other
+  /// attempts for the entity are not affected.
   bool holds_entity() const { return holds_.has_value(); }
-  /// The request is on its way: what closes the entity from now on comes after it. Call it when the
-  /// answer is there, or a second after the last byte was written, whichever is sooner: so that no
-  /// listener that hangs keeps an entity from being closed. end() and the destructor do it too. May
-  /// be called more than once.
+  /// Releases the hold on the entity: an operation that closes it may now proceed, and counts as
+  /// later than this attempt. To be called when the answer has arrived, or one second after the
+  /// last byte was written, whichever is sooner, so that a listener that hangs does not prevent the
+  /// entity from being closed. end() and the destructor call it too. May be called more than once.
   void sent() {
     if (owner_ != nullptr && holds_) owner_->sent(*this);
   }
 
-  // For ledgers.
+  /// Whether the claim is no longer valid: another process may have taken the delivery over, and
+  /// the entity may be closed. The request must then not be sent. To be checked right before the
+  /// first byte is written. Always false if the ledger is not shared.
+  bool lapsed() const { return owner_ != nullptr && owner_->lapsed(*this); }
+
+  // For implementations of Ledger.
   void use() { owner_ = nullptr; }
   std::optional<EntityKey> take_hold() { return std::exchange(holds_, std::nullopt); }
 
@@ -112,106 +132,123 @@ class Attempt {
   std::optional<EntityKey> holds_;
 };
 
-/// The entity was closed: the delivery has ended as cancelled, durably, and must not be sent.
+/// The entity was closed. The delivery has ended as cancelled, durably, and must not be sent.
 struct Cancelled {};
-/// It is not pending: it has ended, or was purged.
+/// The delivery is not pending: it has ended, or was purged.
 struct NotPending {};
-/// Somebody has it: another attempt is under way, an operator is changing it, or how an earlier
-/// attempt ended waits for the disk.
+/// The delivery cannot be claimed now: another attempt is under way, an operator is changing it, or
+/// the result of an earlier attempt is not written yet. With a shared ledger also: an earlier event
+/// of its entity is pending.
 struct Taken {};
-
-using BeginResult = std::variant<Attempt, Cancelled, NotPending, Taken, Unavailable>;
-
-/// How an attempt ended.
-struct AttemptEnd {
-  /// notified, dead, cancelled, removed; or failed: it is to be attempted again.
-  DeliveryState state = DeliveryState::notified;
-  /// state failed only: not before then.
+/// Another process attempts the delivery now, or has postponed it: it must not begin before `due`,
+/// or with `held` not before an operator redrives it.
+struct Later {
   WallTime due{};
-  /// state failed only: not before an operator says so (`unknown: hold`).
+  std::uint32_t attempts = 0;
   bool held = false;
-  /// Of the answer; 0: there was none.
+};
+
+using BeginResult = std::variant<Attempt, Cancelled, NotPending, Taken, Later, Unavailable>;
+
+/// A policy and one of the listeners that get its events.
+struct DeliveryRoute {
+  std::string policy;
+  std::string listener;
+};
+
+/// The result of an attempt.
+struct AttemptEnd {
+  /// notified, dead, cancelled or removed; or failed if the delivery is to be attempted again.
+  DeliveryState state = DeliveryState::notified;
+  /// Only for the state failed: the earliest time of the next attempt.
+  WallTime due{};
+  /// Only for the state failed: there is no next attempt until an operator redrives the delivery
+  /// (`unknown: hold`).
+  bool held = false;
+  /// The status of the answer; 0 if there was none.
   int status = 0;
-  /// For operators; at most error_bytes_max (record.hpp), longer is cut.
+  /// For operators. Longer texts are cut to error_bytes_max (record.hpp).
   std::string_view error;
-  /// False: nothing was sent (the circuit is open, the listener was removed): it is not counted as
-  /// an attempt.
+  /// False: nothing was sent, because the circuit is open or the listener was removed. This does
+  /// not count as an attempt.
   bool attempted = true;
 };
 
-/// How a redrive ended.
+/// The result of a redrive.
 enum class Redriven {
-  done,      ///< it is pending, due at once, its attempts counted from 0 again
-  absent,    ///< there is no such delivery (any more), or its payload is gone
-  conflict,  ///< it is neither dead nor held, or somebody has it
-  closed,    ///< its entity is closed, and its policy says unless_closed: it stays as it is
-  stale,     ///< its entity has completed a higher sequence since: it stays as it is
-  failed,    ///< the store cannot promise; it may have happened or not
+  done,      ///< the delivery is pending and due at once; its attempts are counted from 0 again
+  absent,    ///< the delivery does not exist, or its payload was removed
+  conflict,  ///< it is neither dead nor held, or it is being attempted or changed
+  closed,    ///< its entity is closed, and its policy has unless_closed; nothing was changed
+  stale,     ///< its entity has completed a higher sequence since; nothing was changed
+  failed,    ///< the result is not known to be durable
 };
 
 struct PendingPage {
   /// In the order of their numbers.
   std::vector<PendingDelivery> items;
-  /// There are more: behind the last of these.
+  /// Whether there are more after the last of these.
   bool more = false;
 };
 
 struct DeliveryFilter {
-  /// Absent: whichever.
+  // An absent member matches everything, as does an empty list of states.
   std::optional<Fingerprint> event;
   std::optional<std::string> listener;
-  /// Empty: whichever.
   std::vector<DeliveryState> states;
   std::optional<std::string> policy;
-  /// Of events that were stored then or later, and before `until`.
+  /// Events that were stored at `since` or later, and before `until`.
   std::optional<WallTime> since;
   std::optional<WallTime> until;
 };
 
 struct DeliveryPage {
-  /// In the order of event number and listener's name.
+  /// In the order of the event numbers, then of the listeners' names.
   std::vector<DeliveryView> items;
-  /// Where the next page begins: behind this one. Absent: this was the last. A page may be short,
-  /// or empty, and not be the last: so much is looked at for a page and no more.
+  /// The key after which the next page begins. Absent: this is the last page. A page may be short
+  /// or empty without being the last one, because the number of rows that are read for a page is
+  /// limited.
   std::optional<DeliveryKey> next;
 };
 
-/// Of one listener that the ledger knows.
+/// The figures of one listener.
 struct ListenerFigures {
   std::string listener;
-  /// Deliveries now: pending and failed together, and dead letters.
+  /// The current numbers of deliveries: pending and failed together, and dead letters.
   std::uint64_t pending = 0;
   std::uint64_t dead = 0;
-  /// Since the ledger was made: how deliveries ended (a redriven one may end twice).
+  /// The numbers of ended deliveries by their state. They count since the ledger was created; a
+  /// shared ledger counts those of this process. A delivery that was redriven may end twice.
   std::uint64_t notified_total = 0;
   std::uint64_t dead_total = 0;
   std::uint64_t cancelled_total = 0;
   std::uint64_t removed_total = 0;
-  /// Attempts that failed and are tried again.
+  /// Attempts that failed and are retried.
   std::uint64_t failed_total = 0;
-  /// When the event of the first pending one was stored; absent: nothing is pending.
+  /// When the event of the first pending delivery was stored. Absent: nothing is pending.
   std::optional<WallTime> oldest_pending;
 };
 
 struct LedgerFigures {
-  /// In the order of their names. A listener stays in it once it had a delivery.
+  /// In the order of their names. A listener stays in the list once it has had a delivery.
   std::vector<ListenerFigures> listeners;
   /// Events with a delivery that has not ended.
   std::uint64_t events_open = 0;
-  /// Of the payloads that are kept, and their limit (LedgerOptions::bytes_max).
+  /// The size of the stored payloads, and its limit (LedgerOptions::bytes_max).
   std::uint64_t payload_bytes = 0;
   std::uint64_t payload_bytes_max = 0;
 };
 
-/// Who is told what became pending. Called on the thread that writes, before the event's
-/// caller is answered: must be quick, must not call the ledger, and does not throw.
+/// Is notified of deliveries that become pending. Called on the thread that writes, before the
+/// caller that stored the event is answered. Must return quickly, must not call the ledger, and
+/// does not throw.
 class LedgerWatch {
  public:
-  /// `event` is durable and due at once for these listeners. So its payload need not be read again
-  /// by a listener that has nothing else to do: keep the pointer within a bound, or let it go.
+  /// `event` is durable, and its deliveries to these listeners are due at once. The pointer saves
+  /// reading the payload again; the number of pointers that are kept must be limited.
   virtual void stored(std::shared_ptr<const Event> event,
                       std::span<const std::string> listeners) noexcept = 0;
-  /// It is pending again, below numbers that were read already.
+  /// The delivery is pending again, although a reader may have passed its number.
   virtual void redriven(const DeliveryKey& key) noexcept = 0;
 
  protected:
@@ -220,52 +257,65 @@ class LedgerWatch {
 
 class Ledger {
  public:
-  /// A listener's deliveries that have not ended, with numbers above `after`; at most `limit`.
+  /// The listener's deliveries that have not ended, with numbers above `after`; at most `limit`.
   virtual std::variant<PendingPage, Unreadable> pending(std::string_view listener,
                                                         EventNumber after, std::size_t limit) = 0;
-  /// The listeners with pending deliveries: for a start, and for those that were removed. Cheap.
+  /// The listeners with pending deliveries, including listeners that are not configured any more.
+  /// Cheap.
   virtual std::vector<std::string> listeners_with_pending() const = 0;
-  /// With its payload. Nothing: there is none of that number, or its payload is not kept any more.
+  /// The event with its payload. Null: there is no event with this number, or its payload was
+  /// removed.
   virtual std::variant<std::shared_ptr<const Event>, Unreadable> event(EventNumber number) = 0;
 
-  /// Claims a pending delivery, whatever its due time. Where its policy says `unless_closed`, asks
-  /// whether the entity is closed and holds it open until Attempt::sent(), atomically. Where an
-  /// operation on the entity has its turn, the call waits until that is settled, so that what
-  /// closes it comes before or after this and not beside it; on a loop without timers it waits as
-  /// well.
+  /// Claims a pending delivery, whatever its due time. If the event's policy has `unless_closed`,
+  /// it checks that the entity is not closed and holds it open until Attempt::sent(), in one step.
+  /// While an operation on the entity is under way, the call waits for its end, also on a loop
+  /// without timers. The attempt is therefore entirely before or after an operation that closes the
+  /// entity.
   [[nodiscard]] virtual bool begin(const DeliveryKey& key, Call<BeginResult>& call) = 0;
+  /// The same, but answers Later if another process has postponed the delivery since it was read.
+  [[nodiscard]] virtual bool begin_due(const DeliveryKey& key, Call<BeginResult>& call) {
+    return begin(key, call);
+  }
 
-  /// Settled::done: durable as `sync` says of completions. Settled::failed: not known to be; it is
-  /// kept in memory, within bounds, and written once the database is back, and until then begin()
-  /// says Taken. Settled::refused: the attempt was used up.
+  /// Whether other processes deliver from this ledger too.
+  virtual bool shared() const { return false; }
+  /// Sets what this process delivers from now on. In a shared ledger a delivery is attempted only
+  /// by processes that have its route. If no process has had the route for a while, the delivery
+  /// ends as removed. To be called before an event is stored for a new route.
+  virtual void follow([[maybe_unused]] std::vector<DeliveryRoute> routes) {}
+
+  /// Settled::done: the result is durable, as `sync` says for completions. Settled::failed: it is
+  /// not known to be durable; it is kept in memory, within limits, and is written when the database
+  /// answers again. Until then begin() answers Taken. Settled::refused: the attempt was already
+  /// ended, or another process has taken the delivery over.
   [[nodiscard]] virtual bool end(Attempt attempt, const AttemptEnd& how, Call<Settled>& call) = 0;
 
-  /// Another acknowledgement for the event's duplicates from now on, such as one that tells what
-  /// the listeners answered. Settled::refused: its record is gone, or is another's.
+  /// Replaces the answer that duplicates of the event get, for example by one with the listeners'
+  /// results. Settled::refused: the event's record is gone, or belongs to another event.
   [[nodiscard]] virtual bool acknowledge(EventNumber event, StoredAnswer answer,
                                          Call<Settled>& call) = 0;
 
-  /// A dead letter, or a held delivery, is to be delivered again.
+  /// Makes a dead letter or a held delivery pending again.
   [[nodiscard]] virtual bool redrive(const DeliveryKey& key, Call<Redriven>& call) = 0;
-  /// Ends a pending delivery, or a dead one, as removed: `why` is its error. Conflict: it ended
-  /// otherwise, or an attempt is under way.
+  /// Ends a pending delivery or a dead letter as removed; `why` becomes its error. Conflict: the
+  /// delivery has ended in another state, or an attempt is under way.
   [[nodiscard]] virtual bool drop(const DeliveryKey& key, std::string_view why,
                                   Call<Changed>& call) = 0;
 
   /// The events of one fingerprint, the newest first, at most `limit`.
   virtual std::variant<std::vector<EventView>, Unreadable> events(const Fingerprint& fingerprint,
                                                                   std::size_t limit) = 0;
-  /// Deliveries behind `after`. Those that are pending or dead are found by an index where the
-  /// filter asks for no others and names a listener; everything else is found by walking the
-  /// events.
+  /// Deliveries after `after`. An index is used if the filter names a listener and asks only for
+  /// pending deliveries or dead letters. All other filters walk through the events.
   virtual std::variant<DeliveryPage, Unreadable> deliveries(const DeliveryFilter& filter,
                                                             const std::optional<DeliveryKey>& after,
                                                             std::size_t limit) = 0;
-  /// Reads a row for each listener.
+  /// Reads one row for each listener.
   virtual LedgerFigures figures() const = 0;
 
-  /// From now on `watch` is told; null: nobody is. Returns once nobody is told any more by the one
-  /// before it.
+  /// Notifies `watch` from now on; null: nobody. When this returns, the previous watch is not
+  /// called any more.
   virtual void watch(LedgerWatch* watch) = 0;
 
  protected:

@@ -1,7 +1,6 @@
-// Notes: small values that the program keeps in the store beside the operations, by name, so that
-// what it has learnt outlives it. Nothing is promised for them: a value that was just handed in may
-// be lost with the process, and is replaced as a whole.
-// Thread-safe.
+// Notes: small values that the program keeps in the store by name, so that what it has learned
+// survives a restart. There is no guarantee: the last value may be lost when the process ends. A
+// value is always replaced as a whole. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +12,10 @@ namespace onceproxy::store {
 
 class Notes {
  public:
-  /// What is kept under that name; nothing where there is none.
+  /// The value with that name; nothing if there is none.
   virtual std::optional<std::string> note(std::string_view name) const = 0;
-  /// Keeps it from about a second later on. False, and nothing is kept, where it is larger than
-  /// note_bytes_max or there are notes_max others.
+  /// Keeps a value; it is on disk about a second later. Returns false and keeps nothing if it is
+  /// larger than note_bytes_max, or if there are notes_max others.
   virtual bool keep(std::string_view name, std::string value) = 0;
 
  protected:

@@ -1,8 +1,7 @@
-// Permit: proof of one reservation. Move-only; only a Store makes one, and only its holder may
-// complete, release or mark the reservation unknown. Using it up is what `Store`'s settling verbs
-// do. One that is dropped unused is reported to its owner, which counts it and leaves the
-// reservation to its lease: a destructor does no I/O.
-// Not thread-safe; moving it between threads is fine.
+// Permit: the proof of one reservation. It is move-only, only a Store creates it, and only its
+// holder may complete, release or mark the reservation unknown; these functions of `Store` use it
+// up. If it is destroyed unused, its owner is notified, which counts it and leaves the reservation
+// to its lease, because a destructor does no I/O. Not thread-safe; it may be moved between threads.
 #pragma once
 
 #include <array>
@@ -13,15 +12,15 @@
 
 namespace onceproxy::store {
 
-/// 128 random bits that tell one reservation of a fingerprint from every other.
+/// 128 random bits that distinguish a reservation from all others of the same fingerprint.
 using Nonce = std::array<std::uint8_t, 16>;
 
 class Permit;
 
-/// The maker of permits. Outlives them.
+/// The creator of permits; outlives them.
 class PermitOwner {
  public:
-  /// Called from the destructor of an unused permit. Does no I/O and does not throw.
+  /// Called by the destructor of an unused permit. It does no I/O and does not throw.
   virtual void dropped(const Permit& permit) noexcept = 0;
 
  protected:
@@ -30,7 +29,7 @@ class PermitOwner {
 
 class Permit {
  public:
-  /// For stores. `fence` is above that of every earlier reservation of the store.
+  /// For stores. `fence` is larger than that of every earlier reservation in the store.
   Permit(PermitOwner& owner, const Fingerprint& fingerprint, const Nonce& nonce,
          std::uint64_t fence)
       : owner_(&owner), fingerprint_(fingerprint), nonce_(nonce), fence_(fence) {}
@@ -57,7 +56,7 @@ class Permit {
   const Nonce& nonce() const { return nonce_; }
   std::uint64_t fence() const { return fence_; }
 
-  /// For stores: the permit is used up; its destructor will report nothing.
+  /// For stores: the permit has been used; its destructor will report nothing.
   void use() { owner_ = nullptr; }
 
  private:

@@ -1,7 +1,7 @@
-// Keeps what the store wrote from other users of the machine: answers lie in it in plain text.
-// Directories become 0700 and files 0600, those that an earlier version made included. The files
-// that come later get their modes from the process's umask (proxy/main.cpp), which alone reaches
-// those that RocksDB creates. Startup only.
+// Protects the store's files from other users of the machine, because they contain answers in plain
+// text. Directories get mode 0700 and files 0600, including those that an earlier version created.
+// Files that are created later get their modes from the process's umask (proxy/main.cpp), which is
+// the only way for those that RocksDB creates. Used only at startup.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +11,15 @@
 namespace onceproxy::store {
 
 struct PrivateFilesReport {
-  /// A file that others may read stayed as it was.
+  /// The mode of a file that others may read could not be changed.
   std::function<void(std::string_view)> failed;
-  /// The directory itself stayed as it was: it is another user's, or is shared with other things.
+  /// The mode of the directory could not be changed: it belongs to another user, or contains other
+  /// files.
   std::function<void(std::string_view)> left;
 };
 
-/// Removes the permissions of everyone but the owner from `directory` and from the store's files in
-/// it. A directory that holds anything that is not the store's keeps its mode, for others may need
-/// it.
+/// Removes the permissions of all users except the owner from `directory` and the store's files in
+/// it. If the directory contains other files, its mode stays the same, because others may need it.
 void make_private(const std::filesystem::path& directory, const PrivateFilesReport& report);
 
 }  // namespace onceproxy::store

@@ -1,13 +1,13 @@
-// Random numbers: the kernel's, which are cryptographically random. Everything that needs some
-// takes them here (nonces, request ids, the ids of traces, the key that disguises captured values);
+// Random numbers of the kernel, which are cryptographically random. All parts of the program use
+// these functions (nonces, request ids, the ids of traces, the key that disguises captured values);
 // only the keys of TLS tickets come from OpenSSL.
 //
-// Each thread fetches 4 KiB at once: a system call for every 16 bytes took 860 ns, one for 4 KiB
-// takes 60 ns a piece of 16 (GCC 12 at -O2, loaded machine). A piece is erased once it is given
-// out. A process must not fork and go on with both.
+// Each thread fetches 4 KiB at once: a system call for every 16 bytes took 860 ns; with one for 4
+// KiB, 16 bytes take 60 ns (GCC 12 at -O2, loaded machine). Used bytes are erased. A process must
+// not fork and continue in both.
 //
-// Thread-safe. The first call of a thread throws std::system_error where the kernel has no random
-// numbers; later ones do not fail.
+// Thread-safe. The first call of a thread throws std::system_error if the kernel has no random
+// numbers; later calls do not fail.
 #pragma once
 
 #include <cstdint>

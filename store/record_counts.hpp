@@ -1,4 +1,4 @@
-// RecordCounts: how many records a store holds in which state, for gauges. Plain values.
+// RecordCounts: the numbers of records in each state, for gauges. Plain values.
 #pragma once
 
 #include <chrono>
@@ -8,23 +8,24 @@
 
 namespace onceproxy::store {
 
-/// Records of one policy whose outcome is unknown now.
+/// The records of one policy whose outcome is unknown now.
 struct UnknownRecords {
   std::string policy;
-  /// They wait for an operator; else for their lease (OnUnknown, as it was when they were made).
+  /// Whether they wait for an operator; otherwise they wait for their lease (OnUnknown at the time
+  /// of the reservation).
   bool hold = false;
   std::uint64_t count = 0;
-  /// For how long the first of them has been.
+  /// How long the first of them has been unknown.
   std::chrono::milliseconds oldest{0};
 };
 
-/// Records by what they amount to: a reservation that nobody holds is unknown after its lease.
+/// The records by their effective state: a reservation without a holder is unknown after its lease.
 struct RecordCounts {
   bool known = false;  ///< they were looked at, at least in part
   std::uint64_t reserved = 0;
   std::uint64_t completed = 0;
   std::uint64_t unknown = 0;
-  /// Not estimated: those that were found so far.
+  /// Not estimated; the number of records that have been found so far.
   std::vector<UnknownRecords> unknown_by_policy = {};
 };
 

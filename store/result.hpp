@@ -1,5 +1,5 @@
-// ReserveResult and Settled: what the verbs of the store answer. Plain values, but for the Permit
-// in Reserved, which is move-only.
+// ReserveResult and Settled: the results of the store's functions. Plain values, except for the
+// Permit in Reserved, which is move-only.
 #pragma once
 
 #include <chrono>
@@ -16,49 +16,49 @@
 
 namespace onceproxy::store {
 
-/// The reservation is durable and the caller's alone.
+/// The reservation is durable and belongs to the caller.
 struct Reserved {
   Permit permit;
-  /// 1 for the first; above for one that follows an unknown outcome.
+  /// 1 for the first attempt; larger after an unknown outcome.
   std::uint32_t attempt = 1;
 };
-/// ReserveRequest::event is durable, as is the acknowledgement, and will be delivered.
+/// ReserveRequest::event and the acknowledgement are durable; the event will be delivered.
 struct Accepted {
   EventNumber event = 0;
 };
-/// Somebody in this process holds the reservation.
+/// Another request in this process holds the reservation.
 struct InFlight {
-  /// It will not be remembered, since another operation ended it: whoever asks now asks for a new
-  /// one, which nobody does for him.
+  /// Another operation has ended it, so it will not be remembered. A new request is a new
+  /// operation, which is not under way.
   bool ended = false;
 };
-/// The fingerprint is known with another payload. Checked before everything else.
+/// The fingerprint is known with another payload. This is checked before everything else.
 struct Mismatch {};
-/// The outcome is unknown, or the holder is gone and its lease is not over.
+/// The outcome is unknown, or the holder is gone and its lease has not ended.
 struct Held {
-  /// Until the lease is over; absent where only the window's end or an operator ends it.
+  /// The rest of the lease; absent if only the end of the window or an operator ends this state.
   std::optional<std::chrono::milliseconds> lease_left;
 };
-/// The entity has completed a higher sequence, or this one.
+/// The entity has completed this sequence or a higher one.
 struct Stale {};
-/// The entity is closed, for so long.
+/// The entity is closed, for this time.
 struct Closed {
   std::chrono::milliseconds left{0};
 };
-/// Over the rate limit; the next token comes then.
+/// The rate limit is exceeded, until the next token.
 struct RateLimited {
   std::chrono::milliseconds retry_after{0};
 };
-/// The entity's turn did not come in time, or too many wait for it.
+/// There was no turn of the entity in time, or too many calls wait for it.
 struct NoTurn {};
-/// Done, and remembered.
+/// The operation is completed and remembered.
 struct Completed {
   StoredAnswer answer;
   WallTime completed_at{};
-  /// ReserveRequest::trace of the one that was let through.
+  /// ReserveRequest::trace of the request that was forwarded.
   std::string trace = {};
 };
-/// The store is not available. Nothing was reserved as far as the caller may rely on.
+/// The store is not available. The caller must assume that nothing was reserved.
 struct Unavailable {
   enum class Reason {
     failed,   ///< a write or read failed, or the store is reopening after one
@@ -74,14 +74,14 @@ struct Unavailable {
 using ReserveResult = std::variant<Reserved, Accepted, InFlight, Mismatch, Held, Stale, Closed,
                                    RateLimited, NoTurn, Completed, Unavailable>;
 
-/// How a settling verb ended.
+/// The result of a settling function.
 enum class Settled {
   done,
   refused,  ///< the permit no longer holds the reservation; nothing was changed
   failed,   ///< not known to be durable; the reservation is left to its lease
 };
 
-/// Why an operation counts as not having happened: what answered so, or why nothing was sent.
+/// The reason why an operation counts as not executed: the answer, or why nothing was sent.
 struct NotDone {
   int status = 0;
   std::string_view error;

@@ -1,6 +1,6 @@
-// Sequence: where an operation stands in the order of its entity. An integer, a time or hexadecimal
-// digits; between two kinds there is no order. Part of the vocabulary that policies/ shares with
-// the store. Plain value.
+// Sequence: the position of an operation in the order of its entity. An integer, a time or
+// hexadecimal digits; there is no order between two kinds. Part of the vocabulary that policies/
+// shares with the store. A plain value.
 #pragma once
 
 #include <compare>
@@ -19,7 +19,7 @@ struct Sequence {
 
   // NOLINTNEXTLINE(google-explicit-constructor): an integer is a sequence.
   Sequence(std::int64_t integer = 0) : high(integer) {}
-  /// Seconds since 1970, and 10^-18 seconds above them.
+  /// Seconds since 1970, and units of 10^-18 seconds.
   static Sequence of_time(std::int64_t seconds, std::uint64_t attoseconds) {
     return {Kind::time, seconds, attoseconds};
   }
@@ -30,7 +30,7 @@ struct Sequence {
   Sequence(Kind of_kind, std::int64_t high_part, std::uint64_t low_part)
       : kind(of_kind), high(high_part), low(low_part) {}
 
-  /// Of hexadecimal digits, the first 16.
+  /// For hexadecimal digits, the first 16.
   std::uint64_t first_digits() const { return static_cast<std::uint64_t>(high) ^ sign_bit; }
 
   Kind kind = Kind::integer;
@@ -48,19 +48,18 @@ struct Sequence {
   }
 };
 
-/// Whether an operation comes too late for an entity that has completed `highest`. A sequence of
-/// another kind says nothing: the policy was changed since.
+/// Whether an operation is too late for an entity that has completed `highest`. A sequence of
+/// another kind does not count, because the policy has changed since.
 inline bool is_stale(const Sequence& asked, const Sequence& highest, bool equal_passes) {
   return asked < highest || (asked == highest && !equal_passes);
 }
 
-/// What an entity has completed once it has completed `sequence` too.
+/// The highest sequence of an entity after it has also completed `sequence`.
 inline Sequence higher(const std::optional<Sequence>& highest, const Sequence& sequence) {
   return highest && sequence < *highest ? *highest : sequence;
 }
 
-/// For people: digits, a time as RFC 3339 writes it in UTC, hexadecimal digits without the zeros at
-/// their end.
+/// For people: digits, a time in UTC as in RFC 3339, or hexadecimal digits without trailing zeros.
 std::string text(const Sequence& sequence);
 
 }  // namespace onceproxy::store

@@ -1,5 +1,6 @@
-// Shards: a table by 32-byte names, in parts with a mutex each, so that threads seldom meet.
-// Users of a part lock it; no two are ever locked at once, nor one while another table's is.
+// Shards: a table with 32-byte keys, divided into parts with one mutex each, so that threads rarely
+// wait for each other. Users lock a part themselves. A thread must not lock two parts at once, and
+// no part while it holds a lock of another table.
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@ namespace onceproxy::store {
 
 struct NothingMore {};
 
-/// `More`: what each part has beside its entries, under the same mutex.
+/// `More`: additional data of each part, protected by the same mutex.
 template <typename Key, typename Entry, typename More = NothingMore>
 class Shards {
  public:
@@ -22,7 +23,7 @@ class Shards {
     std::unordered_map<Key, Entry> entries;
   };
 
-  // The hash is made of the first bytes; the last ones are free to choose the shard.
+  // The hash consists of the first bytes, so the last bytes select the shard.
   Shard& of(const Key& key) { return shards_[key.bytes.back() % shards_.size()]; }
   const Shard& of(const Key& key) const { return shards_[key.bytes.back() % shards_.size()]; }
 

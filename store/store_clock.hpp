@@ -1,20 +1,20 @@
-// StoreClock: the clock that programs open a store with. Within a boot of the machine its time
-// advances with CLOCK_BOOTTIME, which cannot be set and which counts suspension too, across
-// restarts of the process as well. The wall clock is asked only where that is of no help:
+// StoreClock: the clock that programs use for a store. Within a boot of the machine its time
+// advances with CLOCK_BOOTTIME, which cannot be set and also counts while the machine is suspended,
+// across restarts of the process. The wall clock is used only in two cases:
 //
-// - At the first start in another boot, for how long the machine was down. It is believed from the
-//   time that the database kept (less a minute, for clocks that drift) to ClockTrust::ahead_max
-//   later; or where it stands to that time as it last did. Otherwise the store's time goes on from
-//   what was kept, in doubt: nothing is purged until the wall clock can be believed, which ends the
-//   doubt as a start would have, or until a start with ClockTrust::accept.
-// - While it runs, to follow it: where the two are apart, since the wall clock was set, the store's
-//   time approaches it by one part in 2,000, as fast as the kernel itself slews clocks
-//   (adjtime(3)). A lease of 30 s then ends at most 15 ms early, a window of a day 43 s.
+// - At the first start after a boot, to determine how long the machine was down. The wall clock is
+//   trusted if it is between the time that the database kept (less a minute, for clocks that drift)
+//   and ClockTrust::ahead_max later, or if its difference to that time is the same as before.
+//   Otherwise the store's time continues from the kept time, in doubt. Nothing is purged until the
+//   wall clock can be trusted again, or until a start with ClockTrust::accept.
+// - While the program runs: if the wall clock was set, the store's time approaches it by one part
+//   in 2,000, as fast as the kernel itself slews clocks (adjtime(3)). A lease of 30 s then ends at
+//   most 15 ms early, a window of a day 43 s.
 //
-// now() never goes back, whatever the wall clock does. An operator who accepts a wall clock that is
-// behind leaves the store's time ahead of it; that is kept, and does not cause doubt again.
+// now() never goes back, regardless of the wall clock. If an operator accepts a wall clock that is
+// behind, the store's time stays ahead of it; this is remembered and does not cause doubt again.
 //
-// Thread-safe; tick() is for one thread. now() costs one reading of CLOCK_BOOTTIME, no lock.
+// Thread-safe; tick() is called by one thread. now() reads CLOCK_BOOTTIME once and needs no lock.
 #pragma once
 
 #include <array>
@@ -30,7 +30,7 @@
 
 namespace onceproxy::store {
 
-/// What a clock reads, so that tests can turn it. The functions are called from any thread.
+/// The clocks that are read, which tests can replace. The functions may be called by any thread.
 struct TimeSources {
   std::function<WallTime()> wall;
   /// CLOCK_BOOTTIME.
@@ -39,18 +39,18 @@ struct TimeSources {
 };
 TimeSources system_time();
 
-/// How far the wall clock may be apart from the store's time without a word.
+/// The difference between the wall clock and the store's time that is tolerated without a message.
 inline constexpr std::chrono::minutes clocks_apart_max{1};
-/// Of so much time, the store's approaches the wall clock by one part.
+/// In this time, the store's time approaches the wall clock by one unit.
 inline constexpr int slew_parts = 2'000;
 
-/// Where a start begins.
+/// The state of the clock after a start.
 struct ClockStart {
   WallTime time{};
   std::chrono::milliseconds ahead{};
   bool doubted = false;
 };
-/// Pure: what a start with `kept` makes of the clocks as they are.
+/// Pure: determines the state of the clock after a start with `kept`.
 ClockStart start_clock(const std::optional<ClockMemory>& kept, const ClockTrust& trust,
                        const BootId& boot, std::chrono::milliseconds since_boot, WallTime wall);
 
@@ -68,7 +68,7 @@ class StoreClock final : public Clock {
  private:
   using Nanos = std::chrono::nanoseconds;
 
-  /// The store's time is `time` at `since_boot`, and from there approaches by `apart`, slowly.
+  /// The store's time is `time` at `since_boot`, and from there slowly approaches by `apart`.
   struct Line {
     std::atomic<Nanos> since_boot{Nanos(0)};
     std::atomic<Nanos> time{Nanos(0)};
@@ -81,17 +81,17 @@ class StoreClock final : public Clock {
   std::string follow(WallTime wall, Nanos since_boot);
 
   const TimeSources sources_;
-  /// One is in force while the next is drawn.
+  /// One is in use while the next one is computed.
   std::array<Line, 2> lines_;
   std::atomic<std::uint64_t> line_{0};
-  /// Not before start(): a database purges from the moment it is open.
+  /// False before start(): a database purges from the moment it is open.
   std::atomic<bool> may_purge_{false};
 
   mutable std::mutex mutex_;
   ClockTrust trust_;
   bool doubted_ = false;
   std::chrono::milliseconds ahead_{0};
-  /// When last looked at; a change is worth a word.
+  /// The state at the last check; a change is logged.
   std::chrono::milliseconds wall_ahead_{0};
 };
 

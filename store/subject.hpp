@@ -1,6 +1,6 @@
-// Subject: what an operation is about, in words that an operator asks by: the path of its request
-// and the entity that it acts on. Kept in records and in the audit log; nothing is decided by it.
-// Plain values. Thread-safe as any value is.
+// Subject: what an operation is about, for operators: the path of its request and the entity that
+// it acts on. Kept in records and in the audit log; no decision depends on it. Plain values.
+// Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,18 @@ inline constexpr std::size_t path_bytes_max = 255;
 inline constexpr std::size_t entity_type_bytes_max = 63;
 inline constexpr std::size_t entity_id_bytes_max = 255;
 
-/// Empty where it is not known, where there is none, and where an earlier version wrote it down.
+/// Empty if it is not known, if there is none, or if an earlier version wrote the record.
 struct Subject {
-  /// Without the query. At most path_bytes_max; longer is cut.
+  /// Without the query. At most path_bytes_max; a longer one is cut off.
   std::string_view path = {};
-  /// At most their bounds; longer is cut.
+  /// At most their limits; longer texts are cut off.
   std::string_view entity_type = {};
   std::string_view entity_id = {};
 };
 
-/// Which subjects are asked for. Empty texts: whatever it is.
+/// A filter for subjects. An empty text matches everything.
 struct SubjectFilter {
-  /// The whole path, or, with `*` at the end, how it begins.
+  /// The whole path or, with `*` at the end, its beginning.
   std::string path = {};
   std::string entity_type = {};
   std::string entity_id = {};

@@ -1,5 +1,5 @@
-// WaitingRoom: bounds how many calls wait for something, and what their callers keep in memory
-// meanwhile. Thread-safe.
+// WaitingRoom: limits the number of calls that wait for something, and the memory of their callers.
+// Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ class WaitingRoom {
   WaitingRoom(std::size_t calls_max, std::size_t bytes_max)
       : calls_max_(calls_max), bytes_max_(bytes_max) {}
 
-  /// One place, given back with its destructor.
+  /// One place; the destructor returns it.
   class Place {
    public:
     Place() = default;
@@ -32,7 +32,7 @@ class WaitingRoom {
     std::size_t bytes_ = 0;
   };
 
-  /// None where there is no room.
+  /// Nothing if there is no room.
   Place enter(std::size_t bytes) {
     const bool calls_fit = calls_.fetch_add(1, std::memory_order_relaxed) < calls_max_;
     const bool bytes_fit = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_;

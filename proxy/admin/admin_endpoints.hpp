@@ -1,5 +1,5 @@
-// What the admin port shows and does, under Envoy's names, so that the tools and habits made for
-// Envoy work. Each endpoint needs its hook; without it the endpoint does not exist.
+// The endpoints of the admin port that have Envoy's names, so that tools for Envoy work with it.
+// Each endpoint needs its hook; without the hook the endpoint does not exist.
 #pragma once
 
 #include <chrono>
@@ -21,45 +21,46 @@ enum class ServerState { pre_initializing, live, draining };
 
 using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
-/// The upstream as it is used now.
+/// The current use of the upstream.
 struct UpstreamState {
-  /// As configured.
+  /// The address as configured.
   std::string address;
-  /// As found, numeric; empty while its name does not resolve.
+  /// The numeric address; empty while the name has not been resolved.
   std::string found;
   std::size_t connections = 0;
   std::size_t connections_max = 0;
   /// Requests that wait for a connection or a turn.
   std::size_t waiting = 0;
-  /// Requests under way, where their number is limited; 0: it is not.
+  /// Requests under way, if their number is limited; otherwise 0.
   std::size_t turns = 0;
   std::size_t turns_max = 0;
 };
 
-/// How far a drain has come.
+/// The progress of a drain.
 struct DrainState {
-  /// Connections of clients that are open.
+  /// The number of open client connections.
   std::size_t connections = 0;
-  /// No connection is accepted any more, and none is left.
+  /// Whether no connection is accepted any more and none is left.
   bool drained = false;
 };
 
 struct ReloadReport {
-  /// False: what was loaded before stays in force, and POST /reload answers 500, as Prometheus's.
+  /// If false, the previous configuration stays active, and POST /reload answers 500, as in
+  /// Prometheus.
   bool successful = false;
-  /// What changed, or every problem.
+  /// The changes, or all problems.
   std::string json;
 };
 
-/// How the endpoints reach the program. All run on the server's thread and must be quick, but for
-/// `reload`, which may wait for a resolver; what takes long (draining, quitting) they only begin.
+/// The functions by which the endpoints use the program. They run on the server's thread and must
+/// be quick, except `reload`, which may wait for a resolver. Draining and quitting are only begun.
 struct AdminHooks {
   std::string version;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 
   /// GET /server_info needs `state`.
   std::function<ServerState()> state;
-  /// What the command line and the configuration chose, under Envoy's names; shown in
+  /// The values of the command line and the configuration, under Envoy's names; shown in
   /// /server_info.
   std::function<telemetry::JsonObject()> options;
   /// Shown in /server_info as well.
@@ -69,7 +70,7 @@ struct AdminHooks {
   ReadyNote ready_note;
   /// GET /clusters.
   std::function<UpstreamState()> upstream;
-  /// GET /config_dump: the configuration in force as JSON, secrets redacted.
+  /// GET /config_dump: the active configuration as JSON, without secrets.
   std::function<std::string()> config_dump;
   /// GET /listeners: name and address.
   std::function<NamedTexts()> listeners;
@@ -85,12 +86,12 @@ struct AdminHooks {
   std::function<void()> quit;
 };
 
-/// As protobuf writes a Duration in JSON: "30s", "0.500s".
+/// A Duration as protobuf writes it in JSON: "30s", "0.500s".
 std::string duration_text(std::chrono::milliseconds duration);
 
-/// `metrics` outlives the server. Besides the above: GET / /help /live /stats /stats/prometheus
-/// /metrics /memory and POST /reset_counters, which, as Envoy's, counts only what GET /stats shows
-/// from zero; what Prometheus scrapes never goes back.
+/// `metrics` must outlive the server. Further endpoints: GET / /help /live /stats /stats/prometheus
+/// /metrics /memory and POST /reset_counters. As in Envoy, the latter resets only what GET /stats
+/// shows; counters for Prometheus never decrease.
 void add_admin_endpoints(Server& server, const telemetry::Metrics& metrics, AdminHooks hooks);
 
 }  // namespace onceproxy::admin

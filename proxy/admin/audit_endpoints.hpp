@@ -1,6 +1,6 @@
-// GET /audit: what was forwarded and how it ended, what was refused, and what operators did
-// (openapi.yaml), read from the store's audit log. With it, every request that may have
-// changed something through this server is written down there.
+// GET /audit (openapi.yaml): forwarded requests with their outcomes, refusals, and changes by
+// operators, read from the store's audit log. It also records every request to this server that may
+// have changed something.
 #pragma once
 
 #include "proxy/admin/server.hpp"
@@ -8,7 +8,7 @@
 
 namespace onceproxy::admin {
 
-/// `log` outlives the server.
+/// `log` must outlive the server.
 void add_audit_endpoints(Server& server, store::AuditLog& log);
 
 }  // namespace onceproxy::admin

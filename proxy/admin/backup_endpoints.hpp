@@ -1,5 +1,5 @@
 // Backups of the store while the program runs: POST /backup?directory= begins one, GET /backup
-// tells what became of the last. It keeps nothing of its own; the making is the program's.
+// shows the state of the last one. The program itself makes the backup.
 #pragma once
 
 #include <cstddef>
@@ -18,18 +18,18 @@ struct BackupState {
   Phase phase = Phase::none;
   std::string directory;
   store::WallTime begun{};
-  /// Once it is done or has failed.
+  /// When it was finished or has failed.
   store::WallTime ended{};
-  /// Of one that has failed.
+  /// The error, if it has failed.
   std::string error;
-  /// Of one that is done.
+  /// Its size, if it was finished.
   std::size_t files = 0;
   std::uint64_t bytes = 0;
 };
 
-/// Run on the server's thread and must be quick.
+/// The functions run on the server's thread and must be quick.
 struct BackupHooks {
-  /// Begins a backup; nothing is begun while one is running, and then it says so.
+  /// Begins a backup. While one is running, no other is begun, and the result says so.
   std::function<bool(const std::string& directory)> begin;
   std::function<BackupState()> state;
 };

@@ -1,6 +1,6 @@
-// Bearer: who may use the admin port. The token stands in a file and is read for each request, so
-// that one that was replaced counts at once; a file that cannot be read, or is empty, admits no
-// request (RFC 6750 for the field, RFC 9110, section 11 for the challenge). Thread-safe.
+// Bearer: the bearer token of the admin port. It is in a file that is read for each request, so a
+// new token is effective at once. If the file cannot be read or is empty, every request is refused
+// (RFC 6750 for the field, RFC 9110, section 11 for the challenge). Thread-safe.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@ namespace onceproxy::admin {
 
 class Bearer {
  public:
-  /// Throws std::runtime_error, naming the file, where there is no token in it now. `key` is what
-  /// the configuration calls the file.
+  /// Throws std::runtime_error with the file's name if it contains no token now. `key`: the key of
+  /// the file in the configuration.
   explicit Bearer(std::string path, std::string key = "admin.token_file");
 
-  /// `authorization` is the field's value, or empty.
+  /// `authorization`: the value of the field, or empty.
   bool admits(std::string_view authorization) const;
 
  private:

@@ -1,4 +1,4 @@
-// What became of an operator's change, as a word for the log and the audit log. Private to this
+// The result of an operator's change, as a word for the log and the audit log. Private to this
 // folder. Pure.
 #pragma once
 

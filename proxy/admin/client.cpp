@@ -29,12 +29,6 @@ using Protocol = asio::generic::stream_protocol;
 
 constexpr std::size_t body_bytes_max = std::size_t{64} << 20;
 
-std::string text_of(const Endpoint& endpoint) {
-  if (!endpoint.unix_path.empty()) return "unix:" + endpoint.unix_path;
-  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
-}
-
 /// Where the endpoint may be; a name can stand for several addresses.
 std::vector<Protocol::endpoint> addresses_of(const Endpoint& endpoint, asio::io_context& context,
                                              error_code& error) {
@@ -68,7 +62,7 @@ class Asking {
   http::request<http::string_body> message() const;
   void fail(std::string_view what, const error_code& error) {
     const bool slow = error == boost::beast::error::timeout;
-    result = tl::unexpected(text_of(endpoint_) + ": " + std::string(what) + ": " +
+    result = tl::unexpected(endpoint_.text() + ": " + std::string(what) + ": " +
                             (slow ? "it took too long" : error.message()));
   }
 
@@ -104,7 +98,7 @@ http::request<http::string_body> Asking::message() const {
   http::request<http::string_body> message{http::string_to_verb(request_.method), request_.target,
                                            11};
   const bool tcp = endpoint_.unix_path.empty();
-  message.set(http::field::host, tcp ? text_of(endpoint_) : "localhost");
+  message.set(http::field::host, tcp ? endpoint_.text() : "localhost");
   message.set(http::field::connection, "close");
   if (!request_.token.empty()) message.set(http::field::authorization, "Bearer " + request_.token);
   message.body() = request_.body;
@@ -126,7 +120,7 @@ asio::awaitable<void> Asking::over_tls(const http::request<http::string_body>& m
     co_await exchange(stream, message);
   } else if (error.category() == asio::error::get_ssl_category()) {
     const auto code = static_cast<unsigned long>(error.value());
-    result = tl::unexpected(text_of(endpoint_) + ": no TLS connection: " +
+    result = tl::unexpected(endpoint_.text() + ": no TLS connection: " +
                             tls::failure_of(stream.native_handle(), code).message);
   } else {
     fail("no TLS connection", error);
@@ -164,7 +158,7 @@ tl::expected<ClientResponse, std::string> ask(const Endpoint& endpoint,
   error_code error;
   const auto addresses = addresses_of(endpoint, context, error);
   if (error) {
-    return tl::unexpected(text_of(endpoint) + ": cannot find the host: " + error.message());
+    return tl::unexpected(endpoint.text() + ": cannot find the host: " + error.message());
   }
   Asking asking(context, endpoint, request);
   asio::co_spawn(context, asking.run(addresses, patience), [](const std::exception_ptr& thrown) {

@@ -1,6 +1,5 @@
-// Client: one request to an admin port, for the commands that use it. Waits for the answer, with a
-// bound.
-// Thread-safety: none needed; a call owns its connection.
+// Client: sends one request to an admin port, for the commands that use it, and waits for the
+// answer, for a limited time. Thread-safety: each call has its own connection.
 #pragma once
 
 #include <chrono>
@@ -16,11 +15,11 @@ namespace onceproxy::admin {
 
 struct ClientRequest {
   std::string method = "GET";
-  /// Path and query, encoded.
+  /// The encoded path and query.
   std::string target;
   /// Sent as "Authorization: Bearer …" unless empty.
   std::string token;
-  /// Speaks TLS with it; nullptr: plain HTTP.
+  /// The TLS settings; nullptr: plain HTTP.
   std::shared_ptr<const tls::ClientContext> tls = nullptr;
   std::string body = {};
 };
@@ -30,9 +29,9 @@ struct ClientResponse {
   std::string body;
 };
 
-/// The error names the address and what went wrong; nothing is known then of whether the request
-/// was done. `patience` bounds everything but finding the address of a host's name. Bodies above
-/// 64 MiB are an error.
+/// The error contains the address and the reason; it is then unknown whether the request was
+/// executed. `patience` limits everything except the resolution of a host name. Bodies above 64 MiB
+/// are an error.
 tl::expected<ClientResponse, std::string> ask(
     const Endpoint& endpoint, const ClientRequest& request,
     std::chrono::milliseconds patience = std::chrono::seconds(30));

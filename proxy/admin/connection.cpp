@@ -63,11 +63,11 @@ bool reads(const Parser& parser) {
 std::optional<Response> refuse(const Parser& parser) {
   const auto& head = parser.get();
   if (head.version() == 11 && head.count(http::field::host) != 1)
-    return plain(400, "one Host is needed\n");
+    return plain(400, "exactly one Host is required\n");
   // Beast 1.81 throws on large trailers and accepts any amount of chunk extensions.
-  if (parser.chunked()) return plain(411, "a Content-Length is needed\n");
+  if (parser.chunked()) return plain(411, "a Content-Length is required\n");
   if (!reads(parser) && head.count(http::field::origin) > 0)
-    return plain(403, "web pages may not change anything here\n");
+    return plain(403, "web pages cannot use this port for changes\n");
   return std::nullopt;
 }
 

@@ -1,7 +1,6 @@
-// One connection to the admin server, and what is said on it: a request is read, bounded and
-// refused or answered. Private to this folder. It does not know when it is to be closed for
-// others' sake (server.cpp) nor what the endpoints show (routes.hpp).
-// The server's thread alone.
+// One connection to the admin server: reads a request within limits, and refuses or answers it.
+// Private to this folder. It does not decide when to close for the sake of other connections
+// (server.cpp), and does not know the endpoints (routes.hpp). Used only on the server's thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -32,16 +31,17 @@ struct Connection {
   /// The identity in the client's certificate; empty without one.
   std::string subject;
   boost::beast::flat_buffer buffer;
-  /// Between the end of a request and the end of its answer.
+  /// true between the end of a request and the end of its answer.
   bool busy = false;
   bool closed = false;
 };
 
-/// The TLS handshake, where there is one; false where it failed, which has been reported to `tls`.
+/// Makes the TLS handshake, if the port uses TLS. Returns false if it failed, which has been
+/// reported to `tls`.
 boost::asio::awaitable<bool> open(Connection& connection, const ServerTls& tls);
 
-/// One request and its answer; false where the connection ends. `stopping` is looked at once the
-/// request is read; it and `routes` outlive the call.
+/// Handles one request and its answer. Returns false if the connection ends. `stopping` is read
+/// after the request; it and `routes` must outlive the call.
 boost::asio::awaitable<bool> exchange(Connection& connection, const Routes& routes,
                                       const bool& stopping);
 

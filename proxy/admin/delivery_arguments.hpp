@@ -14,17 +14,17 @@ namespace onceproxy::admin {
 
 struct DeliveryQuery {
   store::DeliveryFilter filter;
-  /// Only those that wait for an operator.
+  /// Only deliveries that wait for an operator.
   bool held = false;
   std::optional<store::DeliveryKey> after;
   std::size_t limit = 100;
 };
 
-/// What is asked for, or what is wrong with it.
+/// The query, or what is wrong with it.
 tl::expected<DeliveryQuery, std::string> parse_delivery_query(
     const std::multimap<std::string, std::string>& arguments, store::WallTime now);
 
-/// `number/listener`, as cursors and paths have it.
+/// `number/listener`, as in cursors and paths.
 std::optional<store::DeliveryKey> parse_delivery_key(std::string_view text);
 std::string text_of(const store::DeliveryKey& key);
 

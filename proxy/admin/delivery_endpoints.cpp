@@ -147,19 +147,20 @@ Response answer(Redriven result) {
     case Redriven::done:
       return json(200, JsonObject({{"status", "done"}}));
     case Redriven::absent:
-      return refusal(404, "no such delivery, or its payload is not kept any more");
+      return refusal(404, "no such delivery, or its payload is no longer stored");
     case Redriven::conflict:
-      return refusal(409,
-                     "only a dead or a held delivery can be redriven, and none that is under "
-                     "way");
+      return refusal(
+          409,
+          "only a dead or held delivery can be redriven, and not while an attempt is under "
+          "way");
     case Redriven::closed:
       return refusal(409, "its entity is closed, and its policy says unless_closed");
     case Redriven::stale:
-      return refusal(409, "its entity has completed a higher sequence since");
+      return refusal(409, "its entity has completed a higher sequence in the meantime");
     case Redriven::failed:
       break;
   }
-  return refusal(503, "the store cannot promise the change; look whether it happened");
+  return refusal(503, "the store cannot confirm the change; check whether it happened");
 }
 
 Response answer(Changed result) {
@@ -169,11 +170,11 @@ Response answer(Changed result) {
     case Changed::absent:
       return refusal(404, "no such delivery");
     case Changed::conflict:
-      return refusal(409, "it has ended otherwise, or an attempt is under way");
+      return refusal(409, "it has already ended, or an attempt is under way");
     case Changed::failed:
       break;
   }
-  return refusal(503, "the store cannot promise the change; look whether it happened");
+  return refusal(503, "the store cannot confirm the change; check whether it happened");
 }
 
 template <typename Act>
@@ -181,7 +182,7 @@ Response act_on_one(const Endpoints& endpoints, const Request& request, std::str
                     Act act) {
   const auto key = parse_delivery_key(request.captures.find("number")->second + "/" +
                                       request.captures.find("listener")->second);
-  if (!key) return refusal(400, "a delivery is named by its event's number and its listener");
+  if (!key) return refusal(400, "a delivery is given by the number of its event and its listener");
   const auto result = act(endpoints, *key);
   endpoints.hooks.acted(name, text_of(*key), word(result));
   return answer(result);
@@ -195,7 +196,8 @@ Response act_on_many(const Endpoints& endpoints, const Request& request, std::st
   if (!asked) return refusal(400, asked.error());
   if (asked->filter.states.empty()) asked->filter.states = {DeliveryState::dead};
   const bool dead = asked->filter.states == std::vector{DeliveryState::dead};
-  if (!dead && !asked->held) return refusal(400, "state: only dead and held ones are changed");
+  if (!dead && !asked->held)
+    return refusal(400, "state: only dead and held deliveries can be changed");
   const auto found = endpoints.ledger.deliveries(asked->filter, asked->after, asked->limit);
   if (const auto* why = std::get_if<store::Unreadable>(&found)) return unreadable(*why);
   const auto& page = std::get<store::DeliveryPage>(found);
@@ -234,15 +236,15 @@ void add_delivery_endpoints(Server& server, store::Ledger& ledger, const store::
              [endpoints](const Request& request) {
                return act_on_many(*endpoints, request, "redrive", redrive, Redriven::done);
              });
-  server.add("POST", "/deliveries/drop", "the same: give dead letters up",
+  server.add("POST", "/deliveries/drop", "drop dead letters, a page of them",
              [endpoints](const Request& request) {
                return act_on_many(*endpoints, request, "drop", drop, Changed::done);
              });
   server.add("POST", "/deliveries/{number}/{listener}/redrive",
-             "deliver a dead letter, or what is held, again", [endpoints](const Request& request) {
+             "deliver a dead or held delivery again", [endpoints](const Request& request) {
                return act_on_one(*endpoints, request, "redrive", redrive);
              });
-  server.add("POST", "/deliveries/{number}/{listener}/drop", "give a pending or a dead delivery up",
+  server.add("POST", "/deliveries/{number}/{listener}/drop", "drop a pending or dead delivery",
              [endpoints](const Request& request) {
                return act_on_one(*endpoints, request, "drop", drop);
              });

@@ -1,5 +1,5 @@
-// What became of the events that are delivered, and what an operator does about it: /deliveries of
-// openapi.yaml. It never shows a payload.
+// /deliveries (openapi.yaml): shows the deliveries of events, and lets an operator redrive or drop
+// them. Payloads are never shown.
 #pragma once
 
 #include <functional>
@@ -15,11 +15,11 @@ namespace onceproxy::admin {
 
 struct DeliveryHooks {
   OperatorActed acted;
-  /// A delivery that may have been holding up others of that listener has ended.
+  /// A delivery has ended that may have delayed others of that listener.
   std::function<void(const std::string& listener)> looked_past;
 };
 
-/// `ledger` and `clock` outlive the server.
+/// `ledger` and `clock` must outlive the server.
 void add_delivery_endpoints(Server& server, store::Ledger& ledger, const store::Clock& clock,
                             DeliveryHooks hooks);
 

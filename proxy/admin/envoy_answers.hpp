@@ -1,7 +1,7 @@
-// /server_info, /clusters and /listeners in the shapes of Envoy's admin port (envoy.admin.v3:
-// ServerInfo, Clusters, Listeners, as JSON), so that what reads Envoy's reads these. Fields of
-// Envoy's that have no meaning here are left out; `connections` and `drained` of /server_info are
-// onceproxy's own. Private to this folder. Pure.
+// /server_info, /clusters and /listeners in the format of Envoy's admin port (envoy.admin.v3:
+// ServerInfo, Clusters, Listeners, as JSON), so that tools for Envoy can read them. Fields without
+// a meaning here are left out; `connections` and `drained` of /server_info are onceproxy's own.
+// Private to this folder. Pure.
 #pragma once
 
 #include <string>
@@ -14,10 +14,10 @@ namespace onceproxy::admin {
 
 telemetry::JsonObject server_info(const AdminHooks& hooks);
 
-/// One cluster, "upstream", with a host for each address that was found. What is counted of the
-/// upstream stands at the first of them, which is the one that is tried first.
+/// One cluster, "upstream", with a host for each address. The counts of the upstream are shown at
+/// the first host, which is tried first.
 telemetry::JsonObject clusters_json(const UpstreamState& upstream, const UpstreamCounts& counts);
-/// The same as Envoy's lines.
+/// The same in Envoy's text format.
 std::string clusters_text(const UpstreamState& upstream, const UpstreamCounts& counts);
 
 telemetry::JsonObject listeners_json(const NamedTexts& listeners);

@@ -1,6 +1,6 @@
-// Hosts: which names a request may call the admin port by, where no token is asked for. A page
-// whose name was made to resolve to this machine (DNS rebinding) reaches a loopback port and may
-// read what it answers; its name stands in Host, where the page cannot change it. Immutable;
+// Hosts: the names under which a request may use the admin port if no token is required. A page
+// whose name was made to resolve to this machine (DNS rebinding) can reach a port on the loopback
+// address and read its answers. Its name is in Host, which a page cannot change. Immutable;
 // thread-safe.
 #pragma once
 
@@ -12,13 +12,13 @@ namespace onceproxy::admin {
 
 class Hosts {
  public:
-  /// `bound`: the host that the port is bound to; `listed`: further names and addresses. Both
-  /// without a port, an IPv6 address without brackets.
+  /// `bound`: the host to which the port is bound. `listed`: further names and addresses. Both
+  /// without a port, and an IPv6 address without brackets.
   Hosts(std::string bound, std::vector<std::string> listed);
 
-  /// `host`: the field's value, of which the port does not matter (a tunnel may have another);
-  /// empty where an HTTP/1.0 request has none, which no browser sends. A loopback address, and
-  /// localhost with the names below it (RFC 6761 6.3), are always good.
+  /// `host`: the value of the field. Its port is ignored, because a tunnel may have another one. It
+  /// is empty for an HTTP/1.0 request without the field, which browsers do not send. A loopback
+  /// address, and localhost with the names below it (RFC 6761 6.3), are always accepted.
   bool admits(std::string_view host) const;
 
  private:

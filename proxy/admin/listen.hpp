@@ -1,5 +1,5 @@
-// Listening sockets: bound, listening, and for unix sockets alone in their place. Private to this
-// folder.
+// Listening sockets: they are bound and listen, and a Unix socket exists only once at its path.
+// Private to this folder.
 #pragma once
 
 #include <sys/types.h>
@@ -12,17 +12,18 @@ namespace onceproxy::admin {
 
 class ListeningSocket {
  public:
-  /// Throws std::system_error with a message that names the address.
+  /// Throws std::system_error with a message that contains the address.
   explicit ListeningSocket(const Endpoint& endpoint);
-  /// Closes what was not released and removes the unix socket's file, if it is still ours.
+  /// Closes the socket if it was not released, and removes the file of a Unix socket if it is still
+  /// ours.
   ~ListeningSocket();
   ListeningSocket(const ListeningSocket&) = delete;
   ListeningSocket& operator=(const ListeningSocket&) = delete;
 
-  /// Hands on the descriptor.
+  /// Releases the descriptor to the caller.
   int release();
   int family() const { return family_; }
-  /// host:port with the port really bound, or unix:/path.
+  /// host:port with the bound port, or unix:/path.
   const std::string& address() const { return address_; }
   void remove_file();
 
@@ -38,7 +39,7 @@ class ListeningSocket {
   ino_t inode_ = 0;
 };
 
-/// The peer: host:port, "unix" where the socket is one, empty where it is unknown.
+/// The client's address: host:port, "unix" for a Unix socket, empty if it is unknown.
 std::string peer_address(int descriptor);
 
 }  // namespace onceproxy::admin

@@ -1,5 +1,5 @@
-// What the objects that the admin port answers with have in common: a text that is empty is left
-// out, and a time is RFC 3339 in UTC. Private to this folder. Pure.
+// The common rules for objects in answers of the admin port: an empty text is left out, and a time
+// is written as RFC 3339 in UTC. Private to this folder. Pure.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,5 @@
-// What the admin port shows of the policies, and how an operator changes the enforcement of one
-// while the program runs: GET /policies and PATCH /policies/{name}/enforcement. It keeps nothing of
-// its own; what is in force is the program's to say.
+// GET /policies and PATCH /policies/{name}/enforcement: shows the policies, and lets an operator
+// change the enforcement of a policy while the program runs. The program has the state.
 #pragma once
 
 #include <chrono>
@@ -16,14 +15,14 @@
 
 namespace onceproxy::admin {
 
-/// As the configuration spells it.
+/// The word in the configuration.
 std::string_view mode_name(policies::Enforcement::Mode mode);
 
-/// What an adaptive lease is made of.
+/// The basis of an adaptive lease.
 struct AdaptiveLeaseState {
-  /// Nothing where only an override's lease is adaptive.
+  /// Absent if only an override has an adaptive lease.
   std::optional<policies::AdaptiveLease> rule;
-  /// Forwards that count now, and the 99th percentile of how long they took.
+  /// The number of counted forwards, and the 99th percentile of their duration.
   std::uint32_t observed = 0;
   std::chrono::milliseconds percentile99{0};
 };
@@ -32,25 +31,25 @@ struct PolicyState {
   std::string name;
   std::string name_space;
   policies::Enforcement in_force;
-  /// As the configuration says: what the next reload goes back to.
+  /// The value in the configuration, which applies again after the next reload.
   policies::Enforcement configured;
   /// The lease that a reservation gets now.
   std::chrono::milliseconds lease{0};
   std::optional<AdaptiveLeaseState> adaptive_lease = std::nullopt;
 };
 
-/// What an operator asks for; what is absent stays as it is.
+/// The change that an operator requests; absent values stay the same.
 struct EnforcementChange {
   std::optional<policies::Enforcement::Mode> mode;
   /// 0 to 100.
   std::optional<int> percent;
 };
 
-/// Run on the server's thread and must be quick.
+/// The functions run on the server's thread and must be quick.
 struct PolicyHooks {
-  /// In the configuration's order.
+  /// The policies in the order of the configuration.
   std::function<std::vector<PolicyState>()> list;
-  /// The policy as it is then; nothing for an unknown one.
+  /// The policy after the change; nothing if it is unknown.
   std::function<std::optional<PolicyState>(const std::string& name,
                                            const EnforcementChange& change)>
       enforce;

@@ -185,8 +185,8 @@ struct Action {
 constexpr Action release_action{
     "release",
     [](Inspection& store, const Fingerprint& of, const auto&) { return store.release(of); },
-    "only a reserved or an unknown record can be released; one that is on its way from one state "
-    "to another will be in a moment"};
+    "only a reserved or unknown record can be released; if the record is changing its "
+    "state, try again in a moment"};
 constexpr Action resolve_action{"resolve",
                                 [](Inspection& store, const Fingerprint& of, const auto& answer) {
                                   return store.resolve(of, answer);
@@ -208,7 +208,7 @@ Response changed(Changed result, std::string_view absent, std::string_view confl
     case Changed::failed:
       break;
   }
-  return refusal(503, "the store cannot promise the change; look whether it happened");
+  return refusal(503, "the store cannot confirm the change; check whether it happened");
 }
 
 /// What the record is about, before it may be gone. Nothing where it cannot be read.
@@ -272,7 +272,7 @@ std::optional<NamedEntity> entity_of(std::string_view path) {
 }
 
 Response no_entity() {
-  return refusal(400, "an entity is named by its type and the parts of its id: /entities/ride/42");
+  return refusal(400, "an entity is given by its type and the parts of its id: /entities/ride/42");
 }
 
 Response show_entity(const Endpoints& endpoints, const Request& request) {
@@ -327,9 +327,9 @@ void add_record_endpoints(Server& server, store::Inspection& inspection, RecordH
   const Handler open = [endpoints](const Request& request) {
     return open_entity(*endpoints, request);
   };
-  server.add("POST", "/entities/*", "end an entity's being closed; * is {type}/{id}/open", open);
+  server.add("POST", "/entities/*", "reopen a closed entity; * is {type}/{id}/open", open);
   // By itself, so that a GET of it is 405 and not an entity whose id ends in "open".
-  server.add("POST", "/entities/{type}/{id}/open", "end an entity's being closed", open);
+  server.add("POST", "/entities/{type}/{id}/open", "reopen a closed entity", open);
 }
 
 }  // namespace onceproxy::admin

@@ -1,5 +1,5 @@
-// What an operator sees of the store and changes in it: /records and /entities of openapi.yaml. It
-// never shows the body of a stored answer or a payload.
+// /records and /entities (openapi.yaml): shows the store to an operator, and changes it. The body
+// of a stored answer and payloads are never shown.
 #pragma once
 
 #include <functional>
@@ -11,18 +11,18 @@
 
 namespace onceproxy::admin {
 
-/// Called after each change that was asked for: what was asked, of which fingerprint or entity, and
-/// how it ended. On the server's thread.
+/// Called on the server's thread after each requested change, with the action, the fingerprint or
+/// entity, and the result.
 using OperatorActed =
     std::function<void(std::string_view action, std::string_view target, std::string_view result)>;
 
 struct RecordHooks {
   OperatorActed acted;
-  /// Of an answer that an operator gives.
+  /// For an answer that an operator gives.
   WrongField wrong_field;
 };
 
-/// `inspection` outlives the server.
+/// `inspection` must outlive the server.
 void add_record_endpoints(Server& server, store::Inspection& inspection, RecordHooks hooks);
 
 }  // namespace onceproxy::admin

@@ -32,7 +32,7 @@ std::optional<std::string> read_status(const std::string& text, StoredAnswer& an
     return "status: expected a number from 200 to 599";
   }
   if (answer.status == 304) {
-    return "status: 304 answers a conditional request alone; use 200 or 204";
+    return "status: 304 answers only conditional requests; use 200 or 204";
   }
   return std::nullopt;
 }
@@ -80,7 +80,7 @@ tl::expected<std::optional<StoredAnswer>, std::string> read_resolved_answer(
   const bool given = !request.query.empty() || !request.body.empty();
   if (!given) return std::nullopt;
   if (answer.status == 0) {
-    return tl::unexpected(std::string("status: an answer that is to be given needs one"));
+    return tl::unexpected(std::string("status: an answer needs a status"));
   }
   if (has_no_content(answer.status) && !request.body.empty()) {
     return tl::unexpected("an answer with status " + std::to_string(answer.status) +

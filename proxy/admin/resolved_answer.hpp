@@ -1,6 +1,6 @@
-// The answer that an operator gives when resolving a record: what duplicates get from then on.
-// POST /records/{fingerprint}/resolve?status=201&header=Content-Type:+application/json with the
-// answer's body as the request's. Private to this folder. Pure, but for the time of day.
+// The answer that an operator gives with a resolve, and that duplicates get from then on: POST
+// /records/{fingerprint}/resolve?status=201&header=Content-Type:+application/json with the body of
+// the answer. Private to this folder. Pure, except for the time of day.
 #pragma once
 
 #include <functional>
@@ -14,12 +14,12 @@
 
 namespace onceproxy::admin {
 
-/// What keeps a header field from being one of an answer's; nothing: it may be.
+/// The reason why an answer cannot have this header field; nothing if it can.
 using WrongField =
     std::function<std::optional<std::string>(std::string_view name, std::string_view value)>;
 
-/// Nothing where the request gives no answer. The error says what is wrong with it. A Date is added
-/// where none is given.
+/// Nothing if the request gives no answer. The error describes what is wrong. Date is added if it
+/// is missing.
 tl::expected<std::optional<store::StoredAnswer>, std::string> read_resolved_answer(
     const Request& request, const WrongField& wrong_field);
 

@@ -72,7 +72,7 @@ std::optional<Routed> Routes::refuse(std::string_view authorization, bool reads)
   if (!bearer_ && !read_bearer_) return std::nullopt;
   if (bearer_ && bearer_->admits(authorization)) return std::nullopt;
   if (!read_bearer_ || !read_bearer_->admits(authorization)) {
-    return Routed{plain(401, "a bearer token is needed\n"), {}, true};
+    return Routed{plain(401, "a bearer token is required\n"), {}, true};
   }
   if (reads) return std::nullopt;
   return Routed{plain(403, "this token may only read\n")};
@@ -98,7 +98,7 @@ const Routes::Methods* Routes::find(std::string_view path, Captures& captures) c
 Routed Routes::answer(const Request& request) const {
   Captures captures;
   const Methods* methods = find(request.path, captures);
-  if (methods == nullptr) return {plain(404, "no such path; GET / lists what there is\n"), {}};
+  if (methods == nullptr) return {plain(404, "no such path; GET / lists the paths\n"), {}};
   const auto route = methods->find(request.method == "HEAD" ? "GET" : request.method);
   if (route == methods->end()) {
     std::string allow;

@@ -1,5 +1,5 @@
-// Which function answers which method and path. Private to this folder; knows no sockets.
-// Thread-safety: add() before answers are asked for.
+// The functions for each method and path. Private to this folder; it does not know sockets.
+// Thread-safety: add() must not be called after the first request.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ namespace onceproxy::admin {
 
 struct Routed {
   Response response;
-  /// For 405: what Allow says.
+  /// For 405: the value of Allow.
   std::string allow = {};
-  /// For 401: a token is asked for.
+  /// For 401: whether a token is required.
   bool challenge = false;
 };
 
@@ -27,18 +27,18 @@ class Routes {
   void add(std::string method, std::string path, std::string help, Handler handler);
   void require(Bearer bearer) { bearer_.emplace(std::move(bearer)); }
   void require_to_read(Bearer bearer) { read_bearer_.emplace(std::move(bearer)); }
-  /// What a request gets that brings no token, or not the one it takes. `authorization`: the
-  /// field's value, or empty. `reads`: it asks for no change.
+  /// The answer to a request without a valid token. `authorization`: the value of the field, or
+  /// empty. `reads`: whether the request changes nothing.
   std::optional<Routed> refuse(std::string_view authorization, bool reads) const;
   void answer_only_to(Hosts hosts) { hosts_.emplace(std::move(hosts)); }
-  /// `host`: the field's value, or empty.
+  /// `host`: the value of the field, or empty.
   bool answers_to(std::string_view host) const { return !hosts_ || hosts_->admits(host); }
   void take_bodies(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
   std::size_t body_bytes_max() const { return body_bytes_max_; }
   void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
-  /// 404 for an unknown path, 405 for a known one under another method, 500 when the handler
-  /// throws (which is logged). Answers HEAD as GET, body included.
+  /// 404 for an unknown path, 405 for a known path with another method, 500 if the handler throws
+  /// (which is logged). HEAD is answered like GET, including the body.
   Routed answer(const Request& request) const;
 
   std::string help() const;
@@ -67,7 +67,7 @@ Response plain(int status, std::string body);
 /// An answer whose body is JSON.
 Response json(int status, std::string body);
 Response json(int status, const telemetry::Json& value);
-/// {"error":"…"}: why a request for JSON is not answered.
+/// {"error":"…"}: the reason why a request for JSON is refused.
 Response refusal(int status, std::string_view why);
 
 }  // namespace onceproxy::admin

@@ -1,10 +1,10 @@
-// What GET /stats shows: the exposition as "name: value" lines or as Envoy's JSON, counters from
-// the last reset on. Private to this folder.
+// The answer to GET /stats: the exposition as "name: value" lines or as Envoy's JSON, with counters
+// since the last reset. Private to this folder.
 //
-// Resetting is done here and not where it is counted: a worker's counters have one writer, and a
-// scraper must see them grow for the process's life.
+// Counters are reset here and not where they are counted, because a worker's counters have one
+// writer, and a scraper must see them grow.
 //
-// Thread-safety: one thread.
+// Thread-safety: used on one thread.
 #pragma once
 
 #include <cstdint>
@@ -19,26 +19,26 @@ namespace onceproxy::admin {
 /// Whether a sample with this name and these labels is shown.
 using NameFilter = std::function<bool(std::string_view)>;
 
-/// Those in which the regular expression (RE2) is found. The error is a sentence. The expression
-/// has at most 1 KiB, and its automaton 1 MiB.
+/// A filter for samples that match the regular expression (RE2). The error is a sentence. The
+/// expression has at most 1 KiB, and its automaton 1 MiB.
 tl::expected<NameFilter, std::string> name_filter(const std::string& expression);
 
-/// Of requests that were forwarded.
+/// Counts of forwarded requests.
 struct UpstreamCounts {
   std::uint64_t total = 0;
-  /// With an answer of 5xx, or without any.
+  /// With a 5xx answer or without any.
   std::uint64_t failed = 0;
 };
 UpstreamCounts upstream_counts(std::string_view exposition);
 
 class Statistics {
  public:
-  /// One line a sample, sorted as the exposition is; histograms' buckets are left out, their count
-  /// and sum are shown. An empty filter shows all.
+  /// One line for each sample, in the order of the exposition. The buckets of histograms are left
+  /// out; their count and sum are shown. An empty filter shows all.
   std::string lines(std::string_view exposition, const NameFilter& filter = {}) const;
   /// The same as {"stats":[{"name":…,"value":…}]}.
   std::string json(std::string_view exposition, const NameFilter& filter = {}) const;
-  /// Counters, and histograms' counts and sums, begin at zero from here.
+  /// From now on counters, and the counts and sums of histograms, begin at zero.
   void reset(std::string_view exposition);
 
  private:

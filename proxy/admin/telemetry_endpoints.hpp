@@ -1,4 +1,5 @@
-// What the telemetry port shows: /metrics, /ready and /live. Read-only, so it may face the cluster.
+// The endpoints of the telemetry port: /metrics, /ready and /live. They are read-only, so the port
+// may be reachable in the cluster.
 #pragma once
 
 #include <functional>
@@ -10,23 +11,22 @@
 
 namespace onceproxy::admin {
 
-/// Absent: ready for traffic. Otherwise why not, in words that may be shown to anybody. Called on
-/// the server's thread.
+/// Absent if the program is ready for traffic; otherwise the reason, which contains no secrets.
+/// Called on the server's thread.
 using Readiness = std::function<std::optional<std::string>()>;
 
-/// What is wrong and takes no traffic away, in words that may be shown to anybody; empty: nothing.
+/// A problem that does not affect readiness, which contains no secrets; empty if there is none.
 using ReadyNote = std::function<std::string()>;
 
-/// 200 "LIVE", with the note behind it where there is one, or 503 with the reason. `note` may be
-/// empty.
+/// 200 "LIVE", followed by the note if there is one, or 503 with the reason. `note` may be empty.
 Response readiness_response(const Readiness& ready, const ReadyNote& note);
-/// 200 "LIVE": the process serves.
+/// 200 "LIVE": the process runs.
 Response liveness_response();
 /// The text exposition format.
 Response metrics_response(const telemetry::Metrics& metrics);
 
-/// `metrics` outlives the server. /live is 200 while the process serves at all: a probe that
-/// restarts the process must not fail because the upstream or the store does.
+/// `metrics` must outlive the server. /live is 200 as long as the process runs: a probe that
+/// restarts the process must not fail because the upstream or the store fails.
 void add_telemetry_endpoints(Server& server, const telemetry::Metrics& metrics, Readiness ready,
                              ReadyNote note = {});
 

@@ -1,5 +1,5 @@
-// Transport: a connection's bytes, plain or through TLS, as Asio and Beast want a stream. Private
-// to this folder. The server's thread alone; destroyed when nothing waits on it.
+// Transport: the bytes of a connection, plain or through TLS, as a stream for Asio and Beast.
+// Private to this folder. Used only on the server's thread; destroyed when nothing waits for it.
 #pragma once
 
 #include <boost/asio/async_result.hpp>
@@ -26,7 +26,7 @@ class Transport {
   using Plain = boost::beast::basic_stream<Protocol>;
   using executor_type = Plain::executor_type;
 
-  /// No `context`: plain.
+  /// `context`: nullptr: plain.
   Transport(Socket socket, std::shared_ptr<const tls::ServerContext> context);
 
   executor_type get_executor() { return plain_.get_executor(); }
@@ -35,12 +35,12 @@ class Transport {
   void close() { plain_.close(); }
 
   bool encrypted() const { return tls_.has_value(); }
-  /// Nothing: it speaks TLS now. Bounded by expires_after(), as everything here.
+  /// Returns nothing if TLS is established. Limited by expires_after(), like everything here.
   boost::asio::awaitable<std::optional<tls::Failure>> handshake();
   bool resumed();
-  /// The subject of the client's certificate; empty where it showed none.
+  /// The subject of the client's certificate; empty if there is none.
   std::string subject();
-  /// Nothing more will be sent; what the client still sends is read and thrown away.
+  /// Ends the output; what the client still sends is discarded.
   boost::asio::awaitable<void> finish();
 
   template <typename Buffers, typename Token>

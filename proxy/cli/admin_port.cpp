@@ -19,7 +19,7 @@ using policies::JsonTree;
 constexpr std::size_t page_max = 1'000;
 
 tl::expected<std::shared_ptr<const tls::ClientContext>, Ending> read_tls(
-    const AdminArguments& given, const admin::Endpoint& endpoint) {
+    const AdminArguments& given, const io::Endpoint& endpoint) {
   const bool any = !given.certificate.empty() || !given.key.empty() || !given.server_name.empty();
   if (given.ca.empty()) {
     if (!any) return nullptr;
@@ -60,7 +60,7 @@ void add_port_options(CLI::App& command, AdminArguments& arguments) {
   command.add_option("--ca", arguments.ca,
                      "Use TLS, and trust the authorities in this file, or `system`");
   command.add_option("--server-name", arguments.server_name,
-                     "What the admin port's certificate is for (default the host of --admin)");
+                     "The name in the admin port's certificate (default the host of --admin)");
   command.add_option("--certificate", arguments.certificate,
                      "A file with the certificate to present if the port asks for one");
   command.add_option("--key", arguments.key, "A file with that certificate's private key");

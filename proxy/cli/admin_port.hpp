@@ -72,7 +72,7 @@ class AdminPort {
  private:
   AdminPort() = default;
 
-  admin::Endpoint endpoint_;
+  io::Endpoint endpoint_;
   std::string token_;
   std::shared_ptr<const tls::ClientContext> tls_;
   std::chrono::milliseconds patience_{30'000};

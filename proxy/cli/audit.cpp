@@ -91,7 +91,7 @@ void add_audit(CLI::App& app, const Streams& streams, int& exit_code) {
       "Only entries with this decision (forwarded, replayed …), operator or started");
   command->add_option("--outcome", arguments->outcome,
                       "Only forwards that are pending, completed, released, failed or unknown;\n"
-                      "several with commas");
+                      "several are separated by commas");
   command->add_option("--fingerprint", arguments->fingerprint, "Only entries of this operation");
   command->add_option("--entity", arguments->entity, "Only entries of this entity: type/id");
   command->add_option(

@@ -46,7 +46,7 @@ Report read(const config::Settings& settings, backtest::Input& input,
   Report report = backtest.finish();
   report.log = arguments.log;
   report.broke_off = std::move(broke_off);
-  if (report.broke_off.empty() && report.requests == 0) report.broke_off = "it holds no request";
+  if (report.broke_off.empty() && report.requests == 0) report.broke_off = "it contains no request";
   return report;
 }
 

@@ -121,7 +121,7 @@ int restore(const RestoreArguments& arguments, const Streams& streams) {
         std::filesystem::absolute(arguments.directory), settings->store.path, arguments.force);
     tell(streams, "restored", settings->store.path.string(), std::to_string(contents.files.size()),
          std::to_string(contents.bytes()));
-    streams.out << "Operations that completed after the backup are not known any more; see "
+    streams.out << "Operations that completed after the backup are forgotten; see "
                    "onceproxy(1).\n";
     return exit_good;
   } catch (const std::exception& error) {
@@ -157,11 +157,10 @@ void add_restore(CLI::App& app, const Streams& streams, int& exit_code) {
       ->required();
   command
       ->add_option("-c,--config", arguments->config,
-                   "The configuration, which says where the store is to be (YAML)")
+                   "The configuration with the path of the store (YAML)")
       ->type_name("FILE")
       ->required();
-  command->add_flag("--force", arguments->force,
-                    "Replace the store that is there; what it knows is lost");
+  command->add_flag("--force", arguments->force, "Replace an existing store; its records are lost");
   command->footer(
       "No onceproxy may use the store. Operations that completed after the backup are "
       "forgotten:\ntheir requests would be forwarded again.\n"

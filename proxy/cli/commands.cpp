@@ -48,7 +48,7 @@ void add_explain(CLI::App& app, const Streams& streams, int& exit_code) {
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
-      "explain", "Print which operation a request stands for, without using the store");
+      "explain", "Print the operation that a request represents, without using the store");
   command->add_option("-c,--config", arguments->config, "Configuration file (YAML)")
       ->type_name("FILE")
       ->required();

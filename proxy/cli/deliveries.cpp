@@ -136,7 +136,7 @@ class Deliveries {
       const std::size_t slash = name.find('/');
       if (slash == std::string::npos) {
         return tl::unexpected(Ending{exit_bad,
-                                     "a delivery is named NUMBER/LISTENER, as the lists "
+                                     "a delivery is given as NUMBER/LISTENER, as the lists "
                                      "name it"});
       }
       const std::string target = "/deliveries/" + policies::encode_percent(name.substr(0, slash)) +
@@ -160,7 +160,7 @@ class Deliveries {
                           !arguments_.until.empty();
     if (!filtered && !arguments_.all) {
       return tl::unexpected(
-          Ending{exit_bad, "name deliveries, give a filter, or say --all for every dead letter"});
+          Ending{exit_bad, "give deliveries, a filter, or --all for every dead letter"});
     }
     const std::size_t rate = std::max<std::size_t>(arguments_.rate, 1);
     const std::size_t batch = std::min(batch_max, rate);

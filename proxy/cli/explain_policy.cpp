@@ -138,7 +138,7 @@ class Explanation {
     std::string text = std::to_string(message.status) + ": " + word(says.verdict);
     text += says.rule ? " by outcome.rules[" + std::to_string(*says.rule) + "]" : " by its status";
     if (!says.unreadable.empty()) {
-      text += ", since a rule could not be asked: " + says.unreadable;
+      text += ", since a rule could not be evaluated: " + says.unreadable;
     }
     line("answer", text);
   }

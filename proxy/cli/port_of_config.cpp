@@ -11,7 +11,7 @@
 namespace onceproxy::cli {
 namespace {
 
-config::Address local(config::Address address) {
+io::Endpoint local(io::Endpoint address) {
   if (address.host == "0.0.0.0") address.host = "127.0.0.1";
   if (address.host == "::") address.host = "::1";
   return address;

@@ -4,14 +4,10 @@
 
 namespace onceproxy::delivery {
 
-http::Endpoint endpoint_of(const policies::ListenerAddress& address) {
-  return {address.host, address.port, address.unix_path};
-}
-
 std::shared_ptr<const http::Setup> setup_of(const policies::Listener& listener) {
   http::Options options;
   http::UpstreamOptions& upstream = options.upstream;
-  upstream.endpoint = endpoint_of(listener.address);
+  upstream.endpoint = listener.address;
   // The timeout of the whole attempt limits all of its parts.
   upstream.connect_timeout = listener.timeout;
   upstream.response_timeout = listener.timeout;

@@ -15,8 +15,6 @@
 
 namespace onceproxy::delivery {
 
-http::Endpoint endpoint_of(const policies::ListenerAddress& address);
-
 /// The setup for a listener that is not the upstream.
 std::shared_ptr<const http::Setup> setup_of(const policies::Listener& listener);
 

@@ -53,7 +53,7 @@ Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const Lis
   for (const auto& [name, listener] : next.plan->listeners()) {
     if (name == policies::upstream_listener) continue;
     const auto known = addresses_.find(name);
-    const http::Endpoint endpoint = endpoint_of(listener.address);
+    const http::Endpoint& endpoint = listener.address;
     // An unchanged address keeps its connections and its resolved names.
     next.addresses[name] = known != addresses_.end() && known->second->place().endpoint == endpoint
                                ? known->second
@@ -72,6 +72,7 @@ Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const Lis
 
 void Engine::configure(Next next) {
   addresses_ = next.addresses;
+  parts_.ledger.follow(next.plan->routes());
   if (!thread_.joinable()) {
     adopt(next);
     return;

@@ -37,7 +37,7 @@ void Line::follow(const policies::Listener& listener,
   channel_in_plan_ = true;
   counts_->configured = true;
   concurrency_max_ = listener.concurrency_max;
-  pace_.set(listener.rate ? Rate{listener.rate->limit, listener.rate->per} : Rate{});
+  pace_.set(listener.rate);
   pump_later();
 }
 

@@ -11,12 +11,12 @@
 #include <optional>
 #include <string>
 
+#include "proxy/delivery/attempt_call.hpp"
 #include "proxy/delivery/budget.hpp"
 #include "proxy/delivery/channel.hpp"
 #include "proxy/delivery/circuit.hpp"
 #include "proxy/delivery/counts.hpp"
 #include "proxy/delivery/event_cache.hpp"
-#include "proxy/delivery/exchange.hpp"
 #include "proxy/delivery/outcomes.hpp"
 #include "proxy/delivery/pace.hpp"
 #include "proxy/delivery/plan.hpp"
@@ -108,12 +108,12 @@ class Line final : io::EventLoop::Deferred {
                       Route route);
   io::Task<Fate> end(store::Attempt attempt, store::AttemptEnd how, std::string error,
                      std::uint32_t attempts);
-  void judge(const Exchange& exchange, const Route& route, std::uint32_t number,
+  void judge(const AttemptCall& call, const Route& route, std::uint32_t number,
              store::AttemptEnd& how, std::string& error);
   void note_given_up(const store::Event& event, const store::AttemptEnd& how,
                      std::string_view error);
-  void note_circuit(const Exchange& exchange, bool to_upstream);
-  std::chrono::milliseconds delay_after(const Exchange& exchange, const Route& route,
+  void note_circuit(const AttemptCall& call, bool to_upstream);
+  std::chrono::milliseconds delay_after(const AttemptCall& call, const Route& route,
                                         std::uint32_t number);
   void finished(const Queue::Row& row, const Fate& fate);
 

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/delivery/attempt_result.hpp"
 #include "proxy/delivery/attempt_trace.hpp"
 #include "proxy/delivery/backoff.hpp"
 #include "proxy/delivery/line.hpp"
 #include "proxy/delivery/request_head.hpp"
 #include "proxy/delivery/retry_after.hpp"
-#include "proxy/delivery/verdict.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::delivery {
@@ -37,7 +37,10 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   const Queue::Time now = parts_.channel.loop.now();
   const store::DeliveryKey key{row.event, name_};
   io::AwaitedCall<store::BeginResult> call(parts_.channel.home);
-  io::Finished<store::BeginResult> finished{call, parts_.ledger.begin(key, call)};
+  // Of a listener that is gone, everything is to end, whenever it was to go again.
+  const bool answered =
+      channel_in_plan_ ? parts_.ledger.begin_due(key, call) : parts_.ledger.begin(key, call);
+  io::Finished<store::BeginResult> finished{call, answered};
   store::BeginResult begun = co_await finished;
   auto* const attempt = std::get_if<store::Attempt>(&begun);
   if (attempt == nullptr) {
@@ -45,12 +48,18 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
     if (std::holds_alternative<store::Taken>(begun)) {
       co_return Fate{false, false, now + taken_again_after, row.attempts};
     }
+    if (const auto* const later = std::get_if<store::Later>(&begun)) {
+      co_return Fate{false, later->held, due_at(later->due, parts_.channel.loop.now()),
+                     later->attempts};
+    }
     if (std::holds_alternative<store::Unavailable>(begun)) {
       co_return Fate{false, false, now + ask_again_after, row.attempts};
     }
     if (std::holds_alternative<store::Cancelled>(begun)) {
       parts_.outcomes.note(key,
                            {DeliveryState::cancelled, row.attempts, 0, "its entity is closed"});
+    } else if (parts_.ledger.shared()) {
+      parts_.outcomes.read_again(row.event);
     }
     co_return Fate{};
   }
@@ -100,7 +109,7 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   write_delivery_head(
       *event, listener,
       {to_upstream, channel->authority(), now, route.keys.get(), trace.traceparent()}, head);
-  Exchange::Terms terms{listener.timeout};
+  AttemptCall::Terms terms{listener.timeout};
   if (to_upstream) {
     // These three timeouts also end an attempt one by one, as they end a forward.
     const http::UpstreamOptions& upstream = channel->setup()->options.upstream;
@@ -113,17 +122,18 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   std::string error;
   {
     const std::shared_ptr<const http::Setup> setup = channel->setup();
-    Exchange exchange(parts_.channel.loop, channel->pool(), setup, event->method, turns, terms);
+    AttemptCall call(parts_.channel.loop, channel->pool(), setup, event->method, turns, terms);
     std::function<void()> sent = [&attempt] { attempt.sent(); };
+    call.unless([&attempt] { return attempt.lapsed(); });
     const io::Stream::Parts parts{head, event->body};
-    co_await exchange.run(parts, std::move(sent));
-    if (parts_.aborting && exchange.status() == 0) {
+    co_await call.run(parts, std::move(sent));
+    if (parts_.aborting && call.status() == 0) {
       // The result is not recorded, so the delivery is pending as before, and is attempted again
       // after the next start.
-      if (!exchange.not_sent()) ++counts_->unrecorded;
+      if (!call.not_sent()) ++counts_->unrecorded;
       co_return Fate{false, false, Queue::Time::max(), number - 1};
     }
-    judge(exchange, route, number, how, error);
+    judge(call, route, number, how, error);
     note_given_up(*event, how, error);
     trace.record(*event, name_, number, how.status, how.state, error);
   }
@@ -150,14 +160,14 @@ void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how
   parts_.audit.note(entry);
 }
 
-void Line::note_circuit(const Exchange& exchange, bool to_upstream) {
+void Line::note_circuit(const AttemptCall& call, bool to_upstream) {
   const Queue::Time now = parts_.channel.loop.now();
-  if (exchange.busy()) {
+  if (call.busy()) {
     circuit_.withdrawn();
     return;
   }
   const bool was_closed = circuit_.state(now) == Circuit::State::closed;
-  if (exchange.status() != 0 && !is_trouble(exchange.status())) {
+  if (call.status() != 0 && !is_trouble(call.status())) {
     circuit_.succeeded();
     if (!was_closed) {
       telemetry::log(LogLevel::info, "listener works again: its circuit is closed",
@@ -172,20 +182,20 @@ void Line::note_circuit(const Exchange& exchange, bool to_upstream) {
                    to_upstream ? "the upstream fails: deliveries to it wait"
                                : "listener fails: its circuit is open, and its deliveries wait",
                    {{"listener", std::string_view(name_)},
-                    {"error", std::string_view(exchange.error())},
-                    {"status", static_cast<std::int64_t>(exchange.status())}});
+                    {"error", std::string_view(call.error())},
+                    {"status", static_cast<std::int64_t>(call.status())}});
   }
 }
 
-milliseconds Line::delay_after(const Exchange& exchange, const Route& route, std::uint32_t number) {
+milliseconds Line::delay_after(const AttemptCall& call, const Route& route, std::uint32_t number) {
   milliseconds wait = delay(route.listener->backoff, number, random_share());
-  if (exchange.status() == 0) return wait;
+  if (call.status() == 0) return wait;
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch());
-  const auto asked = retry_after(value_of(exchange.head(), "retry-after"), now);
+  const auto asked = retry_after(value_of(call.head(), "retry-after"), now);
   if (!asked) return wait;
   // Both statuses describe the listener and not this event.
-  if (exchange.status() == 429 || exchange.status() == 503) {
+  if (call.status() == 429 || call.status() == 503) {
     const auto until = parts_.channel.loop.now() +
                        std::min<std::chrono::seconds>(*asked, std::chrono::seconds(pause_max));
     paused_until_ = std::max(paused_until_, until);
@@ -194,44 +204,44 @@ milliseconds Line::delay_after(const Exchange& exchange, const Route& route, std
 }
 
 /// Computes the result of the attempt. `how.error` is not set here; `error` is its text.
-void Line::judge(const Exchange& exchange, const Route& route, std::uint32_t number,
+void Line::judge(const AttemptCall& call, const Route& route, std::uint32_t number,
                  store::AttemptEnd& how, std::string& error) {
   const policies::Policy& policy = *route.policy;
   const bool to_upstream = policy.delivery->to_upstream;
   const bool holds = policy.terms.unknown == store::OnUnknown::hold;
-  note_circuit(exchange, to_upstream);
-  Verdict verdict = Verdict::retry;
-  if (exchange.status() != 0 && to_upstream) {
-    const policies::AnswerView answer{exchange.status(), exchange.head().fields, exchange.body(),
-                                      exchange.body_whole()};
-    verdict = judge_upstream(
+  note_circuit(call, to_upstream);
+  AttemptResult result = AttemptResult::retry;
+  if (call.status() != 0 && to_upstream) {
+    const policies::AnswerView answer{call.status(), call.head().fields, call.body(),
+                                      call.body_whole()};
+    result = judge_upstream(
         policies::classify(policy.outcome, answer, policy.replay.body_bytes_max).verdict, holds);
-  } else if (exchange.status() != 0) {
-    verdict = judge_listener(exchange.status());
-  } else if (!exchange.not_sent()) {
-    verdict = judge_unanswered(to_upstream, holds);
+  } else if (call.status() != 0) {
+    result = judge_listener(call.status());
+  } else if (!call.not_sent()) {
+    result = judge_unanswered(to_upstream, holds);
   }
-  how.status = exchange.status();
-  how.attempted = !exchange.busy();
-  error = exchange.error();
-  switch (verdict) {
-    case Verdict::notified:
+  how.status = call.status();
+  how.attempted = !call.busy();
+  error = call.error();
+  switch (result) {
+    case AttemptResult::notified:
       how.state = DeliveryState::notified;
       return;
-    case Verdict::dead:
+    case AttemptResult::dead:
       how.state = DeliveryState::dead;
-      error = "the listener says that it is gone for good";
+      error = "the listener answered 410: it no longer exists";
       return;
-    case Verdict::hold:
+    case AttemptResult::hold:
       how.state = DeliveryState::failed;
       how.held = true;
       error = "outcome unknown, held for an operator: " +
               (error.empty() ? "status " + std::to_string(how.status) : error);
       return;
-    case Verdict::retry:
+    case AttemptResult::retry:
       break;
   }
-  const milliseconds wait = delay_after(exchange, route, number);
+  const milliseconds wait = delay_after(call, route, number);
   const bool last = how.attempted && number >= route.listener->attempts;
   how.state = last ? DeliveryState::dead : DeliveryState::failed;
   how.due = parts_.clock.now() + wait;
@@ -264,10 +274,13 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
   io::Finished<store::Settled> finished{call, parts_.ledger.end(std::move(attempt), how, call)};
   const store::Settled settled = co_await finished;
   if (settled == store::Settled::refused) {
-    // An operator has changed the delivery meanwhile. This cannot happen while an attempt is under
-    // way.
+    // An operator cannot change a delivery while an attempt is under way. Another process takes a
+    // delivery over only from a process that gave no sign of life.
     telemetry::log(
-        LogLevel::error, "the end of a delivery was refused",
+        LogLevel::error,
+        parts_.ledger.shared()
+            ? "the end of a delivery was refused: another process has taken it over"
+            : "the end of a delivery was refused",
         {{"listener", std::string_view(name_)}, {"event", static_cast<std::int64_t>(key.event)}});
     co_return Fate{};
   }

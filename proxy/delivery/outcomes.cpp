@@ -14,6 +14,9 @@ namespace {
 
 using store::DeliveryState;
 
+/// How often the ledger is read for what other processes have ended.
+constexpr std::chrono::seconds read_interval{1};
+
 void answer_without(store::Call<gate::Acknowledged>& call) {
   call.result.emplace();
   call.next = nullptr;
@@ -63,22 +66,38 @@ bool Outcomes::reached(const Wait& wait) {
 
 void Outcomes::add(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
                    store::Call<gate::Acknowledged>& call, Time now) {
-  const auto found = ledger_.events(fingerprint, 1);
-  const auto* const events = std::get_if<std::vector<store::EventView>>(&found);
-  if (events == nullptr || events->empty()) {
+  Wait wait{0, fingerprint, how, now + how.timeout, now, {}, &call};
+  read(wait);
+  if (wait.event == 0) {
     answer_without(call);
     return;
-  }
-  Wait wait{events->front().number, fingerprint, how, now + how.timeout, {}, &call};
-  for (const store::DeliveryView& delivery : events->front().deliveries) {
-    wait.listeners[delivery.key.listener] = {delivery.state, delivery.attempts, delivery.status,
-                                             delivery.error};
   }
   if (reached(wait) || all_ended(wait)) {
     io::start(answer(std::move(wait)));
     return;
   }
   waits_.push_back(std::move(wait));
+}
+
+/// The newest event, or the one that is waited for, as the ledger has it.
+void Outcomes::read(Wait& wait) {
+  const auto found = ledger_.events(wait.fingerprint, 1);
+  const auto* const events = std::get_if<std::vector<store::EventView>>(&found);
+  if (events == nullptr || events->empty()) return;
+  const store::EventView& event = events->front();
+  if (wait.event != 0 && wait.event != event.number) return;
+  wait.event = event.number;
+  for (const store::DeliveryView& delivery : event.deliveries) {
+    wait.listeners[delivery.key.listener] = {delivery.state, delivery.attempts, delivery.status,
+                                             delivery.error};
+  }
+}
+
+void Outcomes::read_again(store::EventNumber event) {
+  for (Wait& wait : waits_) {
+    // The next tick reads it.
+    if (wait.event == event) wait.read = Time();
+  }
 }
 
 void Outcomes::note(const store::DeliveryKey& key, const DeliveryNote& note) {
@@ -101,11 +120,17 @@ void Outcomes::note(const store::DeliveryKey& key, const DeliveryNote& note) {
 
 void Outcomes::tick(Time now) {
   for (auto it = waits_.begin(); it != waits_.end();) {
-    if (it->until > now) {
+    Wait& wait = *it;
+    const bool late = wait.until <= now;
+    if (ledger_.shared() && (late || now - wait.read >= read_interval)) {
+      read(wait);
+      wait.read = now;
+    }
+    if (!late && !reached(wait) && !all_ended(wait)) {
       ++it;
       continue;
     }
-    Wait over = std::move(*it);
+    Wait over = std::move(wait);
     it = waits_.erase(it);
     io::start(answer(std::move(over)));
   }

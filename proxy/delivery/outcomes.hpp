@@ -1,6 +1,7 @@
 // Outcomes: the clients that wait until the listeners of an event have answered, for policies with
 // `acknowledge: all` or `first`. The lines report each delivery that ends; earlier results are read
-// from the ledger.
+// from the ledger. So are the deliveries that other processes end: the ledger is read once a
+// second.
 //
 // Not thread-safe: used on the engine's loop.
 #pragma once
@@ -44,6 +45,8 @@ class Outcomes {
   void add(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
            store::Call<gate::Acknowledged>& call, Time now);
   void note(const store::DeliveryKey& key, const DeliveryNote& note);
+  /// Reads the event's deliveries again, because another process has ended one of them.
+  void read_again(store::EventNumber event);
   /// Answers the calls whose timeout has passed.
   void tick(Time now);
   /// Answers all calls as if their timeouts had passed.
@@ -58,12 +61,15 @@ class Outcomes {
     store::Fingerprint fingerprint;
     policies::Acknowledge how;
     Time until{};
+    /// When the ledger was read last.
+    Time read{};
     std::map<std::string, DeliveryNote> listeners;
     store::Call<gate::Acknowledged>* call = nullptr;
   };
 
   static bool reached(const Wait& wait);
   static bool all_ended(const Wait& wait);
+  void read(Wait& wait);
   io::Task<void> answer(Wait wait);
 
   store::Ledger& ledger_;

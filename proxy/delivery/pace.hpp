@@ -3,45 +3,40 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
+#include <optional>
+
+#include "policies/delivery.hpp"
 
 namespace onceproxy::delivery {
-
-struct Rate {
-  /// 0: no limit.
-  std::uint32_t limit = 0;
-  std::chrono::milliseconds per{1'000};
-
-  bool operator==(const Rate&) const = default;
-};
 
 class Pace {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Pace(Rate rate = {}) : rate_(rate) {}
+  /// Without a rate there is no limit.
+  explicit Pace(std::optional<policies::ListenerRate> rate = {}) : rate_(rate) {}
 
   /// Tokens that were taken stay taken.
-  void set(Rate rate) { rate_ = rate; }
+  void set(std::optional<policies::ListenerRate> rate) { rate_ = rate; }
 
   /// When a delivery may begin. If the time is not after `now`, it may begin at once.
   Time next(Time now) const {
-    if (rate_.limit == 0) return now;
-    return arrival_ - interval() * (rate_.limit - 1);
+    if (!rate_) return now;
+    return arrival_ - interval() * (rate_->limit - 1);
   }
   /// Takes a token for a delivery that begins. Call it only when next() has allowed this.
   void take(Time now) {
-    if (rate_.limit == 0) return;
+    if (!rate_) return;
     if (arrival_ < now) arrival_ = now;
     arrival_ += interval();
   }
 
  private:
   std::chrono::nanoseconds interval() const {
-    return std::chrono::nanoseconds(rate_.per) / rate_.limit;
+    return std::chrono::nanoseconds(rate_->per) / rate_->limit;
   }
 
-  Rate rate_;
+  std::optional<policies::ListenerRate> rate_;
   /// The theoretical arrival time of ITU-T I.371.
   Time arrival_{};
 };

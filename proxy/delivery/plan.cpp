@@ -50,6 +50,13 @@ void Plan::add(const policies::Policy& policy, std::shared_ptr<const policies::L
   lists_.push_back(std::move(list));
 }
 
+std::vector<store::DeliveryRoute> Plan::routes() const {
+  std::vector<store::DeliveryRoute> out;
+  out.reserve(routes_.size());
+  for (const auto& [names, route] : routes_) out.push_back({names.first, names.second});
+  return out;
+}
+
 const Route* Plan::route(std::string_view policy, std::string_view listener) const {
   const auto found = routes_.find(std::pair(std::string(policy), std::string(listener)));
   return found == routes_.end() ? nullptr : &found->second;

@@ -14,6 +14,7 @@
 #include "policies/policy.hpp"
 #include "proxy/delivery/signing.hpp"
 #include "proxy/gate/rules.hpp"
+#include "store/ledger.hpp"
 
 namespace onceproxy::delivery {
 
@@ -44,6 +45,8 @@ class Plan {
     return listeners_;
   }
   const gate::Rules& rules() const { return *rules_; }
+  /// Every policy with each of its listeners.
+  std::vector<store::DeliveryRoute> routes() const;
 
  private:
   void add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list);

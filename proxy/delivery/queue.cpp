@@ -67,7 +67,13 @@ void Queue::add_new(const Row& row) {
 
 std::size_t Queue::wants(Time now) {
   const bool stuck = !rows_.empty() && !ready(now);
-  if ((stuck || rows_.empty()) && begin_reread(now)) return limits_.rows_max - rows_.size();
+  if (!reread_wanted_) reread_wanted_since_.reset();
+  if (reread_wanted_ && !reread_wanted_since_) reread_wanted_since_ = now;
+  const bool overdue =
+      reread_wanted_since_ && now >= *reread_wanted_since_ + limits_.reread_overdue;
+  if ((stuck || rows_.empty() || overdue) && begin_reread(now)) {
+    return limits_.rows_max - rows_.size();
+  }
   if (caught_up_) return 0;
   if (stuck) {
     if (skipped_ >= limits_.skipped_max || !may_look(now)) return 0;
@@ -92,6 +98,7 @@ bool Queue::begin_reread(Time now) {
   if (last_reread_ && now < *last_reread_ + limits_.reread_interval) return false;
   last_reread_ = now;
   reread_wanted_ = false;
+  reread_wanted_since_.reset();
   let_go_due_.reset();
   after_ = 0;
   caught_up_ = false;

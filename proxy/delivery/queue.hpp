@@ -49,6 +49,8 @@ class Queue {
     /// The shortest time between two pages that are read only to skip rows that cannot be taken. An
     /// entity with a long backlog must not keep the disk busy.
     std::chrono::milliseconds look_interval{10};
+    /// So long what was made pending again waits where rows that may go are always at hand.
+    std::chrono::milliseconds reread_overdue{2'000};
   };
 
   Queue() = default;
@@ -123,6 +125,8 @@ class Queue {
   store::EventNumber after_ = 0;
   bool caught_up_ = false;
   bool reread_wanted_ = false;
+  /// The time at which wants() first saw `reread_wanted_`.
+  std::optional<Time> reread_wanted_since_;
   /// When the first of the removed rows is due.
   std::optional<Time> let_go_due_;
   std::optional<Time> last_reread_;

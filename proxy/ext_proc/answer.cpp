@@ -21,7 +21,8 @@ using store::NotKept;
 /// The longest time that the store may take to settle; Envoy's timeout is extended by it.
 constexpr std::chrono::milliseconds settle_max{30'000};
 
-constexpr std::string_view out_of_phase = "Envoy sent a message out of its phase.";
+constexpr std::string_view out_of_phase =
+    "Envoy sent a message that is not expected in this phase.";
 
 /// When the lease has ended, the permit can no longer settle anything, so the request is given up.
 class LeaseCut final : public store::LeaseWatch {
@@ -167,7 +168,7 @@ Task<void> AnswerPhase::service_answered(bool end_of_stream) {
   co_await let_head_go_on(settlement.decision);
 }
 
-/// Its reservation is settled, and no more of the answer need be told.
+/// Its reservation is settled, and the rest of the answer is not needed.
 Task<void> AnswerPhase::let_head_go_on(Decision decision, std::string_view error) {
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);

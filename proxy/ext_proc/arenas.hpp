@@ -1,7 +1,6 @@
-// Arenas: the memory of messages that are at work. A stream that waits for its next message has
-// none, so that streams which are held for long cost little, and the memory of those at work is
-// that which was used last, and still in the caches.
-// Not thread-safe: its worker's loop.
+// Arenas: the memory for messages that are being handled. A stream that waits for its next message
+// holds no memory here, so long waits cost little. Blocks that were used last are used first,
+// because they are still in the CPU caches. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <google/protobuf/arena.h>
@@ -18,16 +17,16 @@ namespace onceproxy::ext_proc {
 
 class Arenas {
  public:
-  /// Enough for most heads and their replies.
+  /// Large enough for most heads and their replies.
   static constexpr std::size_t block_bytes = 8 * 1024;
-  /// What is kept for later.
+  /// The maximum number of unused blocks that are kept.
   static constexpr std::size_t kept_max = 64;
 
   struct Block {
     alignas(std::max_align_t) std::array<char, block_bytes> bytes;
   };
 
-  /// The arena of one stream; there is one from begin() to end().
+  /// The arena of one stream. It exists between begin() and end().
   class Arena {
    public:
     explicit Arena(Arenas& all) : all_(all) {}
@@ -40,13 +39,13 @@ class Arenas {
       block_ = all_.take();
       arena_.emplace(block_->bytes.data(), block_->bytes.size());
     }
-    /// What was made in it is gone.
+    /// Destroys all messages that were made in it.
     void end() {
       if (!arena_) return;
       arena_.reset();
       all_.give_back(std::move(block_));
     }
-    /// An empty message. Between begin() and end().
+    /// Makes an empty message. Only between begin() and end().
     template <typename Message>
     Message& make() {
       assert(arena_);

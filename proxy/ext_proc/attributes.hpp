@@ -30,11 +30,11 @@ class AttributesTold {
   /// response.code_details; empty if it was not sent.
   const std::string& details() const { return details_; }
 
-  /// A route answers by itself (direct_response, redirect), as its configuration says.
+  /// Whether a route has answered by its configuration (direct_response, redirect).
   bool told_by_route() const;
 
-  /// Of the answer with this head. Where the details are not told, only an answer that carries
-  /// the time that the service took is believed to be the service's.
+  /// The origin of the answer with this head. If the details were not sent, an answer counts as the
+  /// service's only if it has a field with the time that the service took.
   Origin origin(const http::ResponseHead& head) const;
 
  private:

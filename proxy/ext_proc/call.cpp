@@ -24,7 +24,8 @@ using grpc::StatusCode;
 using http::BadHead;
 using policies::Enforcement;
 
-constexpr BadHead left{400, "client-left", "The request was given up within its body."};
+constexpr BadHead left{400, "client-left",
+                       "The request was cancelled before its whole body had arrived."};
 constexpr BadHead trailers_alone{400, "trailers-without-body",
                                  "A covered request has trailers and no body."};
 constexpr BadHead short_body{400, "body-length", "The body is not as long as Content-Length says."};
@@ -213,7 +214,7 @@ bool Call::served_as_configured(const http::Coverage& coverage) {
   const ProtocolConfiguration& configured = talk_.configuration();
   std::string_view why;
   if (talk_.only_watching()) {
-    why = "observability_mode is fit for policies in shadow mode alone.";
+    why = "observability_mode is possible only if every policy is in shadow mode.";
   } else if (configured.send_body_without_waiting_for_header_response()) {
     why =
         "send_body_without_waiting_for_header_response must be false: with it Envoy ignores "
@@ -296,7 +297,8 @@ Task<bool> Call::collect_body(const http::Coverage& coverage) {
       co_return false;
     }
     talk_.fail(StatusCode::invalid_argument, "The body of the request was expected.");
-    report_->finish(Decision::bad_request, 0, "Envoy sent a message out of its phase.");
+    report_->finish(Decision::bad_request, 0,
+                    "Envoy sent a message that is not expected in this phase.");
     co_return false;
   }
   std::optional<BadHead> bad;

@@ -43,7 +43,7 @@ class Call {
     http::NearMisses& near_misses;
     AnswersKept& answers;
     Arenas& arenas;
-    /// For turns, where the number of requests under way is limited; nullptr: it is not.
+    /// The upstream's turns, if the number of requests under way is limited; otherwise nullptr.
     http::UpstreamPool* upstream = nullptr;
   };
 

@@ -91,7 +91,7 @@ Task<void> Call::decide(const http::Coverage& coverage) {
   }
   if (!turns) {
     const gate::NotSent busy{gate::NotSent::Reason::busy,
-                             "A turn did not come in time, or too many wait."};
+                             "No turn was free in time, or too many requests wait."};
     co_await give_up(std::move(*reservation), busy, busy.detail);
   } else {
     co_await forward(std::move(*reservation));
@@ -136,7 +136,7 @@ Task<void> Call::forward(gate::Forward reservation) {
   if (talk_.stream().gone()) {
     // Envoy was not told to forward the request.
     const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
-                                 "Envoy gave the request up before it was let through."};
+                                 "Envoy cancelled the request before it was forwarded."};
     gate::Settlement settlement =
         co_await parts_.gate.settle(report_->rules(), std::move(reservation), not_sent);
     talk_.end();

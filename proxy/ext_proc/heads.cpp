@@ -12,15 +12,15 @@ std::string_view value_of(const HeaderValue& field) {
   return field.raw_value().empty() ? field.value() : field.raw_value();
 }
 
-/// What the first line and Host have besides their values.
+/// The bytes of the first line and of Host without their values.
 constexpr std::size_t first_line_bytes = 32;
 
-/// What stands on the first line must not end it.
+/// Whether the value can be part of the first line without ending it.
 bool fits_on_line(std::string_view value) {
   return !value.empty() && http::valid_field_value(value);
 }
 
-/// Room for all of them.
+/// Reserves memory for all fields.
 void reserve(const HeaderMap& fields, std::string& text) {
   constexpr std::size_t beside_field = 4;
   std::size_t bytes = 0;
@@ -31,8 +31,8 @@ void reserve(const HeaderMap& fields, std::string& text) {
   text.reserve(bytes + first_line_bytes);
 }
 
-/// Appends the fields but for pseudo-fields and those of the body's framing that Envoy has dealt
-/// with. `host` is left to who writes it.
+/// Appends all fields except pseudo-fields and those of the body's framing, which Envoy has
+/// handled. The caller writes `host`.
 std::optional<BadHead> append_fields(const HeaderMap& fields, std::string& text) {
   for (const HeaderValue& field : fields.headers()) {
     const std::string& name = field.key();

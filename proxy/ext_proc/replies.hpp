@@ -17,21 +17,21 @@ namespace onceproxy::ext_proc {
 /// matching kind for each message; any other reply ends the processing.
 void let_go_on(const ProcessingRequest& heard, ProcessingResponse& reply);
 
-/// Behind this message Envoy tells nothing more: it is the end of the answer.
+/// Whether this message is the end of the answer, after which Envoy sends nothing more.
 bool ends_answer(const ProcessingRequest& heard);
 
-/// What `reply`, made by let_go_on(), changes of the head or of the trailers it is about.
+/// The changes in `reply` (made by let_go_on()) of the head or trailers.
 HeaderMutation& changes_of(ProcessingResponse& reply);
 
 /// Requests the whole request before it is forwarded, and its whole answer.
 void ask_for_everything(ProcessingResponse& reply);
 
-/// In a reply to the answer's head: nothing more need be told of the answer. Where Envoy does not
-/// take that, it goes on telling.
+/// In a reply to the head of an answer: requests that the rest of the answer is not sent. If Envoy
+/// does not allow this mode, it continues to send the answer.
 void ask_for_nothing_more(ProcessingResponse& reply);
 
-// Fields are named in any case; Envoy has them in lower case.
-/// Instead of any field of that name.
+// Names of fields may be in any case; Envoy uses lower case.
+/// Replaces all fields of that name.
 void set_field(HeaderMutation& changes, std::string_view name, std::string_view value);
 /// Adds a field after those of the same name.
 void add_field(HeaderMutation& changes, std::string_view name, std::string_view value);

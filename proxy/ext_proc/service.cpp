@@ -15,9 +15,9 @@ constexpr const char* port_name = "envoy";
 constexpr std::size_t beside_body_bytes = std::size_t{1} << 20;
 constexpr std::size_t message_bytes_min = std::size_t{4} << 20;
 
-/// Envoy resets a stream for each client that leaves: strangers can make it do so as fast as they
-/// can send requests. Ending the connection would break off everybody's requests on it, and costs
-/// more than the resets do, since each has been a request.
+/// Envoy resets a stream for each client that disconnects, so clients can cause resets as fast as
+/// they can send requests. Closing the connection would abort all other requests on it. It would
+/// also cost more than the resets do, because each reset stream was a request.
 http2::Limits port_limits() {
   http2::Limits limits;
   limits.resets = {10'000, 2'000};

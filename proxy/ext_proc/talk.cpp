@@ -28,7 +28,7 @@ io::Task<Talk::Heard> Talk::hear() {
     co_return Heard::garbled;
   }
   if (heard_->request_case() == ProcessingRequest::REQUEST_NOT_SET) {
-    fail(grpc::StatusCode::invalid_argument, "The message tells of nothing that is known here.");
+    fail(grpc::StatusCode::invalid_argument, "The message has none of the known fields.");
     co_return Heard::garbled;
   }
   attributes_.take(*heard_);

@@ -16,7 +16,7 @@ namespace onceproxy::ext_proc {
 
 class Talk {
  public:
-  /// Both must outlive it.
+  /// Both must outlive the object.
   Talk(grpc::ServerStream& stream, Arenas& arenas) : stream_(stream), arena_(arenas) {}
 
   enum class Heard {
@@ -34,10 +34,10 @@ class Talk {
   const ProtocolConfiguration& configuration() const { return configuration_; }
   const AttributesTold& attributes() const { return attributes_; }
 
-  /// An empty reply, which is gone with the next hear(). Once a message was heard.
+  /// An empty reply, which is valid until the next hear(). Only after a message was heard.
   ProcessingResponse& reply() { return arena_.make<ProcessingResponse>(); }
-  /// False: Envoy is gone, and whether it was told is unknown. Behind an answer at once, and behind
-  /// the reply to an answer's end, Envoy has nothing more to ask: the stream ends together with it.
+  /// Returns false if Envoy is gone; it is then unknown whether it got the reply. After an immediate
+  /// answer, and after the reply to the end of an answer, the stream ends in the same write.
   io::Task<bool> say(const ProcessingResponse& reply);
   /// Sends the reply that lets the last message pass unchanged.
   io::Task<bool> let_go_on();
@@ -55,7 +55,7 @@ class Talk {
   bool is_last(const ProcessingResponse& reply) const;
 
   grpc::ServerStream& stream_;
-  /// Of the message that was heard last, and what is said about it.
+  /// The memory of the last message and of the reply to it.
   Arenas::Arena arena_;
   ProcessingRequest* heard_ = nullptr;
   std::string in_;

@@ -1,7 +1,7 @@
-// Acknowledger: where a front waits until the listeners of a stored request have answered, for
-// policies that say `acknowledge: all` or `first`. Implemented by the delivery engine, which sends
-// the events; the gate and the fronts know no more of it than this.
-// Thread-safe; calls are answered on their loops, as those of the store are.
+// Acknowledger: waits until the listeners of a stored request have answered, for policies with
+// `acknowledge: all` or `first`. The delivery engine, which sends the events, implements it. The
+// gate and its callers know only this interface. Thread-safe; calls are answered on their loops,
+// like those of the store.
 #pragma once
 
 #include <optional>
@@ -14,17 +14,18 @@
 namespace onceproxy::gate {
 
 struct Acknowledged {
-  /// What the request and its duplicates are answered: it names each listener's state. The engine
-  /// has stored it (Ledger::acknowledge). Absent: the answer that the event was stored with stands.
+  /// The answer for the request and its duplicates, which contains each listener's state. The
+  /// engine has stored it (Ledger::acknowledge). If it is absent, the answer that was stored with
+  /// the event is used.
   std::optional<store::StoredAnswer> answer;
 };
 
 class Acknowledger {
  public:
-  /// Waits as `how` says, from when the event was stored, for the newest event of that fingerprint:
-  /// also for a duplicate, which so gets the same answer as the first. Not longer than
-  /// `how.timeout`; an event that was acknowledged already is answered at once. True when
-  /// `call.result` is set already; then `call.resume` is never called.
+  /// Waits for the newest event of this fingerprint as `how` requires, also for a duplicate, which
+  /// then gets the same answer as the first request. It waits at most `how.timeout`, counted from
+  /// the storing of the event; an event that was already acknowledged is answered at once. Returns
+  /// true if `call.result` is already set; `call.resume` is not called in this case.
   [[nodiscard]] virtual bool wait(const store::Fingerprint& fingerprint,
                                   const policies::Acknowledge& how,
                                   store::Call<Acknowledged>& call) = 0;

@@ -159,8 +159,9 @@ Answer not_replayable(store::NotKept why) {
       return done("The answer was not kept",
                   "This operation was done; its answer was a stream, or broke off on its way.");
     case NotKept::crowded:
-      return done("The answer was not kept",
-                  "This operation was done; too many answers were arriving at once to keep its.");
+      return done(
+          "The answer was not kept",
+          "This operation was done; its answer was not stored, because too many arrived at once.");
     case NotKept::unwanted:
       return done("The answer was not kept",
                   "This operation was done while the policy gave duplicates a fixed answer.");

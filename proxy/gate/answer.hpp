@@ -1,6 +1,6 @@
-// Answer: what onceproxy itself says to a client, and the one place where decisions become HTTP
-// (proxy/http/PROTOCOL.md: Decisions). Problems are RFC 9457 application/problem+json.
-// Pure; thread-safe.
+// Answer: an answer that onceproxy makes itself. This is the one place where decisions become HTTP
+// (proxy/http/PROTOCOL.md: Decisions). Problems are application/problem+json as in RFC 9457. Pure;
+// thread-safe.
 #pragma once
 
 #include <chrono>
@@ -17,39 +17,40 @@ namespace onceproxy::gate {
 
 struct Answer {
   int status = 0;
-  /// Field lines, each "name: value\r\n"; without Content-Length, Connection, x-request-id and
+  /// Field lines, each "name: value\r\n", without Content-Length, Connection, x-request-id and
   /// Onceproxy-Decision, which the sender of the answer adds.
   std::string head;
   std::string body;
-  /// `head` has a Date field: a stored answer keeps the one it was given.
+  /// Whether `head` has a Date field: a stored answer keeps its date.
   bool dated = false;
 };
 
-/// The answer of a refusal. `detail` is a sentence for a person; it never holds a stored body, a
-/// payload, or which part of one differed. Whatever its bytes, the body is one line of valid JSON.
+/// The answer of a refusal. `detail` is a sentence for people. It never contains a stored body or a
+/// payload, and does not say which part of a payload differed. The body is always one line of valid
+/// JSON.
 Answer problem(int status, std::string_view name, std::string_view title, std::string_view detail,
                std::optional<std::chrono::seconds> retry_after = std::nullopt);
 
-// `key_header`: the header of the client's key that it is about; empty where fields of the request
-// name the operation, and the title speaks of no key then.
+// `key_header`: the header of the client's key. It is empty if fields of the request identify the
+// operation; the title then does not mention a key.
 Answer in_flight(std::string_view key_header);
 Answer mismatch(std::string_view key_header);
-/// `expected`: what the field must be, where it is there and is something else.
+/// `expected`: what the field must contain, if it is present and contains something else.
 Answer missing_key(std::string_view key_header, std::string_view selector,
                    std::string_view expected = {});
 Answer bad_key(std::string_view key_header, std::string_view detail);
 Answer unreadable(std::string_view detail);
-/// `lease_left` absent: only an operator ends it.
+/// `lease_left`: absent if only an operator can end this state.
 Answer held(std::optional<std::chrono::milliseconds> lease_left);
-/// 202: the request is stored, and will be delivered. Names the event, and where its fate can be
-/// looked up. `date`: the value of the Date field; empty: none.
+/// 202: the request is stored and will be delivered. The body contains the event and where to ask
+/// for its deliveries. `date`: the value of the Date field; if it is empty, there is none.
 Answer accepted(const store::Fingerprint& event, std::string_view date);
-/// 202: the first request is under way, and its duplicate need not be sent again.
+/// 202: the first request is under way, so the duplicate need not be sent again.
 Answer acknowledged();
 Answer stale();
 Answer closed();
 Answer rate_limited(std::chrono::milliseconds retry_after);
-/// Says why: that there was never an answer, or what it was that could not be kept.
+/// The title gives the reason: there was no answer, or the answer could not be stored.
 Answer not_replayable(store::NotKept why);
 Answer busy(std::string_view detail);
 Answer store_unavailable(std::string_view detail);
@@ -59,11 +60,11 @@ Answer upstream_timeout(std::string_view detail);
 Answer bad_request(int status, std::string_view detail);
 
 Answer fixed(const policies::FixedAnswer& answer);
-/// `standard`, or what the policy says in its place (`respond`). An error keeps the
-/// standard's Retry-After unless the policy gives one.
+/// Returns `standard`, or the policy's own answer (`respond`). An error keeps the standard
+/// Retry-After unless the policy sets one.
 Answer refusal(const policies::Policy& policy, policies::Refusal why, Answer standard);
 
-/// The reason phrase of a status that onceproxy sends itself, or "" (RFC 9112 4 allows none).
+/// The reason phrase of a status that onceproxy sends itself, or "", which RFC 9112 4 allows.
 std::string_view reason_phrase(int status);
 
 }  // namespace onceproxy::gate

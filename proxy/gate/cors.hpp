@@ -1,6 +1,6 @@
-// The CORS protocol (Fetch standard, 3.3) on answers made here: without it a script of another
-// origin sees of a refusal neither the status nor Retry-After, only a network error.
-// Pure; thread-safe.
+// The CORS protocol (Fetch standard, 3.3) for answers that onceproxy makes. Without it a script of
+// another origin sees a refusal only as a network error, without status and Retry-After. Pure;
+// thread-safe.
 #pragma once
 
 #include <string_view>
@@ -10,21 +10,21 @@
 
 namespace onceproxy::gate {
 
-/// Makes the answer readable to pages of `origin`, the request's Origin, where that is allowed; to
-/// caches it says that it depends on Origin in any case. What the answer says about CORS itself,
-/// being stored or fixed, gives way.
+/// Allows pages of `origin`, the request's Origin, to read the answer, if the configuration permits
+/// it. In any case it adds `Vary: Origin` for caches. CORS fields that the answer already has,
+/// because it is stored or fixed, are replaced.
 void let_read(Answer& answer, const policies::Cors& cors, std::string_view origin);
 
-/// What a browser asks before a request that needs it (Fetch standard, 3.3.2).
+/// A preflight request of a browser (Fetch standard, 3.3.2).
 struct Preflight {
   std::string_view origin;
-  /// Of the request that would follow; a token.
+  /// The method of the following request; a token.
   std::string_view method;
-  /// The names of its fields, as they came; empty: none that needs to be allowed.
+  /// The unchanged names of its fields; empty if no field needs permission.
   std::string_view headers;
 };
 
-/// 204 that allows what is asked, or 403 where the origin is not allowed.
+/// 204 that allows the request, or 403 if the origin is not allowed.
 Answer answer_preflight(const policies::Cors& cors, const Preflight& preflight);
 
 }  // namespace onceproxy::gate

@@ -1,5 +1,5 @@
-// Decision: what onceproxy did with a request, in one word that the header, the access log and the
-// metrics share. Plain values.
+// Decision: what onceproxy did with a request, as one word that is used in the header, the access
+// log and the metrics. Plain values.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ static_assert(decision_of(policies::Refusal::mismatch) == Decision::mismatch);
 static_assert(decision_of(policies::Refusal::held) == Decision::held);
 static_assert(decision_of(policies::Refusal::bad_request) == Decision::bad_request);
 
-/// As users read it: "in-flight". Never empty.
+/// The word as users see it, such as "in-flight". Never empty.
 constexpr std::string_view name(Decision decision) {
   switch (decision) {
     case Decision::passed:
@@ -66,8 +66,7 @@ constexpr std::string_view name(Decision decision) {
   }
 }
 
-/// What was done with a request, and, where its policy is in shadow mode, what would have been
-/// done with it.
+/// What was done with a request. If its policy is in shadow mode, also what would have been done.
 struct Decided {
   // NOLINTNEXTLINE(google-explicit-constructor): a decision is one without a shadow.
   Decided(Decision what, std::optional<Decision> would = std::nullopt)

@@ -1,8 +1,7 @@
-// The fields of a request that are stored with its event, for its listeners: all but those of the
-// connection and of framing, those that onceproxy writes itself, and those by which the client
-// proves itself to this service alone (Authorization, Cookie), unless a listener names them, or the
-// listener is the service itself: that gets them, and the request's Host.
-// Pure; thread-safe.
+// The fields of a request that are stored with its event, for its listeners. Not stored are fields
+// of the connection and of framing, fields that onceproxy writes itself, and credentials of the
+// client (Authorization, Cookie). Credentials are stored if a listener names them, or if the
+// listener is the service itself, which also gets the request's Host. Pure; thread-safe.
 #pragma once
 
 #include <span>
@@ -13,8 +12,8 @@
 
 namespace onceproxy::gate {
 
-/// Lines, each "name: value\r\n", in the order in which they came. Which of the named ones goes to
-/// which listener is for the sender to mind.
+/// Lines, each "name: value\r\n", in their order in the request. The sender of the event decides
+/// which listener gets which of the named fields.
 std::string event_head(std::span<const policies::Field> fields,
                        const policies::ListenerList& listeners, bool to_upstream);
 

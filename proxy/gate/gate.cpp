@@ -61,7 +61,8 @@ struct Event {
 
 /// Why an event cannot be stored at all; empty where it can.
 std::string_view hindrance(const Event& event, const Asking& asking) {
-  if (!asking.body) return "A request that comes this way cannot be stored for its listeners.";
+  if (!asking.body)
+    return "The body was not read, so the request cannot be stored for its listeners.";
   if (event.names.empty()) return "The listeners of this policy are not known yet.";
   return {};
 }

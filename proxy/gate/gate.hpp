@@ -1,9 +1,9 @@
-// Gate: the one place where policy meets store. admit() turns a covered request into what may be
-// done with it; settle() turns what became of a forward into what is remembered and answered. Every
-// front (HTTP/1.1, Envoy's ext_proc) calls these two verbs around its own forwarding.
+// Gate: the one place where policies meet the store. admit() decides about a covered request.
+// settle() records the outcome of a forward and decides about the answer. Every front (HTTP/1.1,
+// Envoy's ext_proc) calls these two functions around its own forwarding.
 //
-// It does no network I/O and knows no connection.
-// Thread-safety: a Gate belongs to one event loop.
+// It does no network I/O and does not know connections. Thread-safety: a Gate belongs to one event
+// loop.
 #pragma once
 
 #include <chrono>
@@ -32,27 +32,28 @@
 
 namespace onceproxy::gate {
 
-/// Forward without a reservation: the policy is off, or lets what it cannot protect pass, or only
-/// watches and would have refused.
+/// Forward without a reservation: the policy is off or in shadow mode, or lets a request pass that
+/// it cannot protect.
 struct PassThrough {};
 
-/// Forward, holding the reservation. settle() must be called with it.
+/// Forward with the reservation. settle() must be called with it.
 struct Forward {
   store::Permit permit;
-  /// The policy, or the override of it that applies.
+  /// The policy, or its override that applies.
   const policies::Policy* policy;
-  /// The policy only watches: the client gets the upstream's answer whatever becomes of the store.
+  /// The policy is in shadow mode: the client gets the upstream's answer even if the store fails.
   bool watched = false;
-  /// When the reservation was made.
+  /// The time of the reservation.
   std::chrono::steady_clock::time_point begun{};
-  /// The operations whose memory ends when this one completes.
+  /// The operations that are forgotten when this one completes.
   std::vector<store::Fingerprint> ends = {};
 };
 
-/// Do not forward: the request is stored, and will be delivered.
+/// Do not forward: the request is stored and will be delivered.
 struct Accepted {
   store::EventNumber event = 0;
-  /// What it and its duplicates get. Where its policy says so, the listeners were waited for.
+  /// The answer for the request and its duplicates. If the policy requires it, the listeners have
+  /// been waited for.
   Answer answer;
 };
 
@@ -60,36 +61,37 @@ using AdmissionKind = std::variant<PassThrough, Forward, Accepted, Reply>;
 
 struct Admission {
   AdmissionKind verdict;
-  /// What the request stands for, where that could be worked out.
+  /// The operation of the request, if it could be determined.
   std::optional<store::Fingerprint> fingerprint = std::nullopt;
-  /// Asking::trace of the request whose answer this one repeats; empty where it had none.
+  /// Asking::trace of the request whose answer is replayed; empty if it had none.
   std::string origin = {};
-  /// Where the policy only watches: what would have been decided. There is no Reply then.
+  /// In shadow mode: the decision of an enforced policy. There is no Reply in this case.
   std::optional<Decision> shadow = std::nullopt;
-  /// For the logs: which field is missing, or why a key or the body cannot be read; never what
-  /// they hold. Empty where the operation could be named.
+  /// For the logs: the missing field, or the reason why a key or the body cannot be read, without
+  /// their contents. Empty if the operation could be determined.
   std::string error = {};
 };
 
-/// The upstream answered. Views are read during settle() only.
+/// The upstream answered. The views are read only during settle().
 struct Answered {
   int status;
-  /// As they go to the client: nothing hop-by-hop, no Content-Length; Date among them.
+  /// The fields as the client gets them: without hop-by-hop fields and Content-Length, and with
+  /// Date.
   std::span<const policies::Field> headers;
   std::string_view body;
-  /// False: the answer is not kept, and `body` is only its beginning.
+  /// If false, the answer is not stored, and `body` is only its beginning.
   bool whole;
-  /// Why it is not, where it is not whole.
+  /// The reason why it is not stored.
   store::NotKept not_kept = store::NotKept::too_large;
 };
 
-/// Not one byte of the request reached the upstream.
+/// No byte of the request reached the upstream.
 struct NotSent {
   enum class Reason { unreachable, timeout, busy } reason;
   std::string_view detail;
 };
 
-/// Sent, perhaps in part, and not answered, or answered by something that cannot be believed.
+/// The request was sent, at least in part, and there was no valid answer.
 struct Unknown {
   bool timeout;
   std::string_view detail;
@@ -97,37 +99,38 @@ struct Unknown {
 
 using Outcome = std::variant<Answered, NotSent, Unknown>;
 
-/// Decision and answer where the request was forwarded and failed. `policy`: whose `respond` holds;
-/// nullptr: nobody's.
+/// The decision and the answer for a request that was forwarded and failed. `policy`: its `respond`
+/// is used; nullptr: the standard answer.
 Decision decision_of(const NotSent& not_sent);
 Answer answer_not_sent(const NotSent& not_sent, const policies::Policy* policy);
 Answer answer_unknown(const Unknown& unknown, const policies::Policy* policy);
 
-/// What is known of the request beside its content. Views must stay until admit() ends.
+/// What is known about the request besides its content. The views must stay valid until admit() has
+/// ended.
 struct Asking {
   std::string_view request_id;
-  /// Its trace's id, and where it stands in it; empty where requests are not traced.
+  /// The ids of its trace and span; empty if requests are not traced.
   std::string_view trace_id = {};
   std::string_view trace = {};
-  /// What the request takes in memory; those that wait are bounded by it.
+  /// The memory that the request uses; it limits the requests that wait.
   std::size_t bytes_kept = 0;
-  /// The body as it came, without its transfer coding. Absent: it cannot be stored, and a policy
-  /// with `delivery` refuses the request.
+  /// The body without its transfer coding. If it is absent, the request cannot be stored, and a
+  /// policy with `delivery` refuses it.
   std::optional<std::string_view> body = std::nullopt;
-  /// The value of a Date field; empty: answers that are stored here have none.
+  /// The value of the Date field; if it is empty, answers that are stored here have no date.
   std::string_view date = {};
 };
 
 struct Settlement {
   Decision decision;
-  /// Absent: the upstream's answer goes to the client.
+  /// If absent, the upstream's answer goes to the client.
   std::optional<Answer> answer;
 };
 
 class Gate {
  public:
-  /// All must outlive the gate; `loop` is the one its coroutines run on. `acknowledger` null:
-  /// listeners are waited for by nobody, and every event is acknowledged once it is stored.
+  /// All arguments must outlive the gate. `loop` is the loop of its coroutines. `acknowledger`: if
+  /// nullptr, no request waits for listeners, and each event is acknowledged when it is stored.
   Gate(store::Store& store, store::Loop& loop, const store::Clock& clock,
        telemetry::WorkerMetrics& metrics, Acknowledger* acknowledger = nullptr)
       : store_(store),
@@ -137,44 +140,45 @@ class Gate {
         acknowledger_(acknowledger),
         audit_(store.audit()) {}
 
-  /// Decides about a request that `policy` covers. The reservation in a Forward is durable.
-  /// Everything passed by reference must stay until the task ends.
+  /// Decides about a request that `policy` covers. The reservation in a Forward is durable. All
+  /// arguments that are passed by reference must stay valid until the task has ended.
   io::Task<Admission> admit(const Rules& rules, const policies::Policy& policy,
                             const policies::RequestView& request, policies::Document& body,
                             const Asking& asking);
 
-  /// Whether watch_lease() may ever tell anything.
+  /// Whether watch_lease() may ever report anything.
   bool leases_may_end() const { return store_.leases_may_end(); }
-  /// `watch` is told if the reservation's lease ends before settle() is called.
+  /// `watch` is notified if the reservation's lease ends before settle() is called.
   void watch_lease(const Forward& forward, std::weak_ptr<store::LeaseWatch> watch) {
     store_.watch_lease(forward.permit, loop_, std::move(watch));
   }
 
-  /// Ends the reservation as the outcome says. The client may be answered when the task has ended:
-  /// the completion is durable then, or the settlement says otherwise.
+  /// Ends the reservation according to the outcome. When the task has ended, the completion is
+  /// durable and the client may be answered; otherwise the settlement contains another answer.
   io::Task<Settlement> settle(const Rules& rules, Forward forward, const Outcome& outcome);
 
-  /// Gives the audit log what was refused since. To be called a few times a second.
+  /// Passes recent refusals to the audit log. Call it a few times a second.
   void hand_over_audit() { audit_.hand_over(); }
 
  private:
   store::ReserveRequest reserve_request(const Rules& rules, const policies::Operation& operation,
                                         bool watch, std::string_view path, const Asking& asking);
-  /// What the client is told once the listeners have answered as `policy` says; nothing where they
-  /// are not waited for, or did not in time.
+  /// The answer for the client when the listeners have answered as `policy` requires; nothing if
+  /// they are not waited for, or did not answer in time.
   io::Task<std::optional<store::StoredAnswer>> acknowledged(const policies::Policy& policy,
                                                             store::Fingerprint event);
-  /// Whether the store may hold records of an earlier version's digests that still count.
+  /// Whether the store may have live records with digests of an earlier version.
   bool looks_back(const Rules& rules) const;
-  /// Lets a covered request pass, and counts why.
+  /// Lets a covered request pass, and counts the reason.
   Admission unprotected(const Rules& rules, const policies::Policy& policy,
                         telemetry::Unprotected reason);
-  /// What becomes of a request whose operation cannot be named. `watch`: the policy only watches.
+  /// Decides about a request whose operation cannot be determined. `watch`: the policy is in shadow
+  /// mode.
   Admission unnamed(const Rules& rules, const policies::Policy& policy,
                     const policies::SelectError& why, bool watch);
   AdmissionKind verdict_of(const Rules& rules, const policies::Policy& policy,
                            const policies::Subject& asking, store::ReserveResult result);
-  /// The audit log learns of forwards from the store, and of everything else here.
+  /// The store records forwards in the audit log; everything else is recorded here.
   void note(const policies::Policy& policy, const store::Subject& subject, const Asking& asking,
             const Admission& admission);
   static void observe(const Rules& rules, const Forward& forward, const Outcome& outcome);

@@ -52,7 +52,7 @@ policies::Classified classified(const Policy& policy, const Answered& answered) 
 /// For operators: why an answer leaves the outcome unknown.
 std::string ambiguity(const policies::Classified& why) {
   if (!why.unreadable.empty())
-    return "a rule of outcome.rules could not be asked: " + why.unreadable;
+    return "a rule of outcome.rules could not be evaluated: " + why.unreadable;
   return why.rule ? "ambiguous by outcome.rules[" + std::to_string(*why.rule) + "]"
                   : "ambiguous status";
 }
@@ -137,7 +137,7 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
         if (settled == store::Settled::failed && !watched) {
           settlement = {Decision::store_error,
                         store_unavailable("The operation was done, but its completion could not "
-                                          "be stored; ask again later.")};
+                                          "be stored; retry later.")};
         }
         break;
       case policies::Verdict::release:

@@ -1,5 +1,5 @@
-// The field lines of an answer made here: "name: value\r\n" each, one behind the other in one text.
-// Pure; thread-safe.
+// The field lines of an answer that onceproxy makes: "name: value\r\n" each, concatenated in one
+// text. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace onceproxy::gate {
 
-/// Calls each(field, line) for every line; `line` has its CR LF.
+/// Calls each(field, line) for every line; `line` includes its CR LF.
 template <typename Each>
 void for_each_line(std::string_view head, Each each) {
   while (!head.empty()) {
@@ -25,7 +25,7 @@ void for_each_line(std::string_view head, Each each) {
   }
 }
 
-/// Takes out the lines for which drop(field) holds.
+/// Removes the lines for which drop(field) is true.
 template <typename Drop>
 void drop_lines(std::string& head, Drop drop) {
   std::string kept;
@@ -36,10 +36,10 @@ void drop_lines(std::string& head, Drop drop) {
   head = std::move(kept);
 }
 
-/// Whether a line has that name.
+/// Whether there is a line with that name.
 bool has_line(std::string_view head, std::string_view name);
 
-/// Whether the answer says that it depends on that field of the request (Vary, RFC 9110 12.5.5).
+/// Whether Vary (RFC 9110 12.5.5) contains that field of the request.
 bool varies_by(std::string_view head, std::string_view name);
 
 }  // namespace onceproxy::gate

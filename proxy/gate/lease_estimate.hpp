@@ -1,13 +1,13 @@
-// LeaseEstimate: how long the forwards of a policy take, and the lease that follows from that:
-// three times their 99th percentile. A lease that is too short lets an operation be done twice, one
-// that is too long holds its retries for nothing, and which is which depends on the service.
+// LeaseEstimate: measures how long the forwards of a policy take, and computes the lease from it:
+// three times their 99th percentile. If a lease is too short, an operation may be executed twice;
+// if it is too long, retries wait unnecessarily. The right value depends on the service.
 //
-// It counts durations in buckets whose bounds grow by a twelfth, from a millisecond to a day. What
-// was observed long ago counts for less: once 4,096 were counted, all counts are halved. A forward
-// that timed out counts as long as it was waited for, though it may have taken longer; so the lease
-// is never below that time (AdaptiveLease::floor).
+// Durations are counted in buckets whose bounds grow by a twelfth, from a millisecond to a day. Old
+// observations count less: when 4,096 have been counted, all counts are halved. A forward that
+// timed out counts with the time that was waited for, although it may have taken longer. Therefore
+// the lease is never shorter than that time (AdaptiveLease::floor).
 //
-// Thread-safe. Counts of two threads may get lost in each other while they are halved.
+// Thread-safe. While the counts are halved, a concurrent count may be lost.
 #pragma once
 
 #include <array>
@@ -25,23 +25,24 @@ namespace onceproxy::gate {
 
 class LeaseEstimate {
  public:
-  /// With fewer than so many the lease is the longest allowed.
+  /// With fewer observations than this the longest lease is used.
   static constexpr std::uint32_t observed_min = 20;
 
   void observe(std::chrono::nanoseconds duration);
 
   std::chrono::milliseconds lease(const policies::AdaptiveLease& rule) const;
 
-  /// How many count now.
+  /// The number of observations that count now.
   std::uint32_t observed() const { return total_.load(std::memory_order_relaxed); }
-  /// Zero while nothing was observed.
+  /// Zero if nothing was observed.
   std::chrono::milliseconds percentile99() const {
     return std::chrono::milliseconds(percentile_.load(std::memory_order_relaxed));
   }
 
-  /// To be kept across restarts. At most 1,100 bytes.
+  /// A serialization of the counts, to be kept across restarts. At most 1,100 bytes.
   std::string bytes() const;
-  /// Counts on from what bytes() gave. False where they are not such bytes; nothing changes then.
+  /// Continues with the counts from bytes(). Returns false if the bytes are not valid; nothing
+  /// changes in that case.
   bool restore(std::string_view bytes);
 
  private:

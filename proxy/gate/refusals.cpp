@@ -19,7 +19,7 @@ std::string_view words(store::Unavailable::Reason reason) {
     case Reason::failed:
       return "The store failed; nothing was forwarded.";
     case Reason::full:
-      return "The store is full; new operations are refused, known ones answer.";
+      return "The store is full; new operations are refused, and known ones are answered.";
     case Reason::pending:
       return "Too many operations are under way.";
     case Reason::corrupt:
@@ -92,7 +92,7 @@ Reply refuse(const Policy& policy, const store::RateLimited& limited) {
 }
 
 Reply refuse(const Policy& policy, store::NoTurn) {
-  return refused(policy, Refusal::busy, busy("The entity's turn did not come in time."));
+  return refused(policy, Refusal::busy, busy("The entity was not free in time."));
 }
 
 Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {

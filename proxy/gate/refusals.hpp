@@ -1,6 +1,5 @@
-// Refusals: from what selection or the store says to a decision and its answer, as the policy wants
-// it. It neither asks the store nor counts.
-// Pure; thread-safe.
+// Refusals: converts a result of the selection or the store to a decision and its answer, as the
+// policy configures it. It does not call the store and does not count. Pure; thread-safe.
 #pragma once
 
 #include <string_view>
@@ -13,15 +12,15 @@
 
 namespace onceproxy::gate {
 
-/// Do not forward: this is the answer.
+/// The request is not forwarded; this is the answer.
 struct Reply {
   Decision decision;
   Answer answer;
 };
 
 Reply refuse(const policies::Policy& policy, const policies::SelectError& error);
-/// As the policy's `in_flight` says; one that waited in vain is answered like one that did not
-/// wait.
+/// The answer for a duplicate under way, as `in_flight` requires. If waiting was in vain, the
+/// answer is the same as without waiting.
 Reply refuse(const policies::Policy& policy, store::InFlight in_flight);
 Reply refuse(const policies::Policy& policy, store::Mismatch mismatch);
 Reply refuse(const policies::Policy& policy, const store::Held& held);
@@ -30,10 +29,10 @@ Reply refuse(const policies::Policy& policy, const store::Closed& closed);
 Reply refuse(const policies::Policy& policy, const store::RateLimited& limited);
 Reply refuse(const policies::Policy& policy, store::NoTurn no_turn);
 Reply refuse(const policies::Policy& policy, const store::Unavailable& unavailable);
-/// The event cannot be stored, as `why` says.
+/// The event cannot be stored; `why` is the reason.
 Reply refused_store(const policies::Policy& policy, std::string_view why);
-/// A completed operation: its answer again, as the request that asks can take it, or the policy's
-/// fixed one.
+/// A duplicate of a completed operation: its stored answer, adapted to this request, or the
+/// policy's fixed answer.
 Reply repeat(const policies::Policy& policy, store::Completed completed,
              const policies::Subject& asking);
 

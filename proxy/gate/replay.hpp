@@ -1,7 +1,6 @@
-// A stored answer again, made to fit the request that asks for it. What it was is not changed; how
-// it is told is: the first request may have taken a coding that this one does not, may have come
-// from another origin, and had another request id and another id of its protocol.
-// Pure; thread-safe as long as each thread has its own Document.
+// Adapts a stored answer to the request that gets it. The content stays the same, but the first
+// request may have accepted another content coding, come from another origin, or had another
+// request id or protocol id. Pure; thread-safe as long as each thread has its own Document.
 #pragma once
 
 #include "policies/fields.hpp"
@@ -11,7 +10,7 @@
 
 namespace onceproxy::gate {
 
-/// Larger than this no stored answer is decoded for a request; it goes out in its coding.
+/// A larger stored answer is not decoded; it is sent with its content coding.
 inline constexpr std::size_t replay_decoded_bytes_max = std::size_t{16} << 20;
 
 /// The stored answer, marked as a replay:

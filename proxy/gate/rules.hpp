@@ -1,10 +1,9 @@
-// Rules: one configuration's policies, with what the running program keeps beside each: its number
-// in the metrics, its enforcement as it is now, and the turns that its requests take. A request
-// keeps the Rules that admitted it until it is answered.
+// Rules: the policies of one configuration, together with their number in the metrics, their
+// current enforcement, and the turns of their requests. A request keeps the Rules that admitted it
+// until it is answered.
 //
-// It decides nothing; gate.hpp does.
-// Thread-safety: immutable and shared, but for the enforcement, which is read and set from any
-// thread.
+// It makes no decisions; see gate.hpp. Thread-safety: immutable and shared, except for the
+// enforcement, which any thread may read and set.
 #pragma once
 
 #include <atomic>
@@ -28,54 +27,56 @@ namespace onceproxy::gate {
 
 class Rules {
  public:
-  /// `before`: the Rules that these follow. A policy's turns go on under its name, with the new
-  /// limit; what an operator set does not.
-  /// `notes`: where what was observed of forwards is kept across restarts; null: nowhere.
+  /// `before`: the previous Rules. A policy keeps its turns under its name, with the new limit.
+  /// Changes by an operator are not kept. `notes`: where observations of forwards are kept across
+  /// restarts; nullptr: they are not kept.
   Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics,
         const Rules* before = nullptr, const store::Notes* notes = nullptr);
 
   const policies::PolicySet& policies() const { return policies_; }
-  /// How long the store may remember a record of any of these policies.
+  /// How long the store may keep a record of any of these policies.
   std::chrono::milliseconds remembered_max() const { return remembered_max_; }
 
-  // `policy` is one of these policies, or an override of one.
+  // `policy` is one of these policies, or one of their overrides.
   telemetry::PolicyId id(const policies::Policy& policy) const { return states_[policy.index].id; }
-  /// As the configuration says, unless an operator said otherwise since.
+  /// The enforcement in the configuration, or the later change by an operator.
   policies::Enforcement enforcement(const policies::Policy& policy) const;
   void enforce(const policies::Policy& policy, policies::Enforcement enforcement);
-  /// What bounds this policy's requests under way; nullptr: nothing. Stays as long as the Rules.
+  /// The limit of this policy's requests under way; nullptr if there is none. Valid as long as the
+  /// Rules.
   io::Slots* turns(const policies::Policy& policy) const {
     return states_[policy.index].turns.get();
   }
-  /// Whether another policy's completion, or its own, may end the memory of its operations.
+  /// Whether a completion of this or another policy may end its operations.
   bool may_be_ended(const policies::Policy& policy) const {
     return states_[policy.index].may_be_ended;
   }
   /// The lease that a reservation gets now.
   std::chrono::milliseconds lease(const policies::Policy& policy) const;
-  /// How long the policy's forwards take; nullptr where no lease of the policy follows that. Stays
-  /// as long as the Rules.
+  /// The measured durations of the policy's forwards; nullptr if the policy has no adaptive lease.
+  /// Valid as long as the Rules.
   LeaseEstimate* estimate(const policies::Policy& policy) const {
     return states_[policy.index].estimate.get();
   }
-  /// To whom the policy's requests are delivered now: of a `listeners_file`, what it said last. Not
-  /// null for a policy with `delivery`, null for others.
+  /// The listeners that get the policy's events now. With `listeners_file` they come from the last
+  /// valid content of the file. Not nullptr for a policy with `delivery`, nullptr for others.
   std::shared_ptr<const policies::ListenerList> listeners(const policies::Policy& policy) const;
-  /// What the policy's `listeners_file` says from now on.
+  /// Sets the content of the policy's `listeners_file`.
   void keep_listeners(const policies::Policy& policy,
                       std::shared_ptr<const policies::ListenerList> listeners) const;
-  /// Hands over what was observed, to be kept.
+  /// Stores the observations.
   void keep_estimates(store::Notes& notes) const;
-  /// Turns taken, of all policies, those of earlier Rules included. Takes a lock.
+  /// The number of turns in use, of all policies, including those of earlier Rules. Takes a lock.
   std::size_t turns_in_use() const { return turns_->in_use(); }
 
  private:
-  /// What bounds each policy, by name, for all Rules that follow one another: a limit counts the
-  /// requests of earlier Rules too, and a policy that comes back finds those still under way.
+  /// The limit of each policy by name, shared by all Rules that follow one another. A limit also
+  /// counts the requests of earlier Rules, including those of a policy that was removed and added
+  /// again.
   class Turns {
    public:
-    /// One for each policy, in order; nullptr where it has no limit. Forgets the names that no
-    /// policy uses any more, and lifts the limit of those that have none now.
+    /// One limit for each policy, in order; nullptr if it has no limit. Forgets names that no
+    /// policy uses any more, and removes the limit of policies that no longer have one.
     std::vector<std::shared_ptr<io::Slots>> of(const std::vector<policies::Policy>& policies);
     std::size_t in_use();
 
@@ -84,7 +85,8 @@ class Rules {
     std::map<std::string, std::weak_ptr<io::Slots>, std::less<>> by_name_;
   };
 
-  /// What was observed of each policy's forwards, by name, for all Rules that follow one another.
+  /// The observations of each policy's forwards by name, shared by all Rules that follow one
+  /// another.
   class Estimates {
    public:
     std::shared_ptr<LeaseEstimate> of(const policies::Policy& policy, const store::Notes* notes);
@@ -94,8 +96,8 @@ class Rules {
     std::map<std::string, std::weak_ptr<LeaseEstimate>, std::less<>> by_name_;
   };
 
-  /// The listeners of each policy's `listeners_file`, for all Rules that follow one another as long
-  /// as they name the same file.
+  /// The listeners of each policy's `listeners_file`, shared by all Rules that follow one another
+  /// as long as they name the same file.
   class Listeners {
    public:
     explicit Listeners(std::shared_ptr<const policies::ListenerList> listeners)
@@ -119,10 +121,10 @@ class Rules {
     telemetry::PolicyId id = telemetry::no_policy;
     std::shared_ptr<io::Slots> turns;
     std::shared_ptr<LeaseEstimate> estimate;
-    /// Null where the policy has no `delivery`.
+    /// nullptr if the policy has no `delivery`.
     std::shared_ptr<Listeners> listeners;
     bool may_be_ended = false;
-    /// Mode and percent in one word, so that nobody sees the one without the other.
+    /// Mode and percent in one word, so that they are always read together.
     std::atomic<std::uint32_t> enforcement = 0;
   };
 
@@ -130,7 +132,7 @@ class Rules {
   std::chrono::milliseconds remembered_max_{0};
   const std::shared_ptr<Turns> turns_;
   const std::shared_ptr<Estimates> estimates_;
-  /// By the policy's index.
+  /// Indexed by policy.
   std::vector<PolicyState> states_;
 };
 

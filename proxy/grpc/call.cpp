@@ -70,8 +70,9 @@ void Call::refuse(MessageReader::State why) {
   }
   const auto encoding = http2::value_of(exchange_.request().fields, "grpc-encoding");
   if (!encoding || *encoding == "identity") {
-    return give_up(Gone::protocol,
-                   {StatusCode::internal, "a message is compressed, and grpc-encoding says no"});
+    return give_up(
+        Gone::protocol,
+        {StatusCode::internal, "a message is compressed, which grpc-encoding does not announce"});
   }
   give_up(Gone::protocol,
           {StatusCode::unimplemented, "messages must not be compressed (grpc-encoding: identity)"});
@@ -101,7 +102,7 @@ io::Task<bool> Call::write_last(std::string_view message, Status status) {
   http2::Fields fields = trailers(status);
   const http2::Exchange::Parts parts{std::string_view(prefix.data(), prefix.size()), message};
   const bool written = co_await exchange_.write_last(parts, std::move(fields));
-  // A deadline that struck meanwhile has finished it.
+  // A deadline that has passed meanwhile has finished the call.
   if (written && !std::exchange(finished_, true)) {
     counters_.call_ended(static_cast<std::size_t>(status.code));
   }

@@ -76,14 +76,13 @@ class ServerStream {
   /// one write at a time.
   virtual io::Task<bool> write(std::string_view message) = 0;
 
-  /// The same, and the call is finished behind it with that status, in the same breath: the peer
-  /// gets both at once.
+  /// Like write(), and ends the call with `status` in the same write.
   virtual io::Task<bool> write_last(std::string_view message, Status status) = 0;
 
-  /// Ends the call: nothing can be written behind it, and what the peer still sends is dropped.
-  /// Does not wait. No effect once the peer is gone or the call was finished. Not while a write is
-  /// under way. A handler that returns without it has the call ended as `internal`, which is
-  /// logged.
+  /// Ends the call with a status: nothing can be written afterwards, and what the client still
+  /// sends is discarded. It does not wait. It has no effect if the client is gone or the call was
+  /// finished. It must not be called while a write is under way. If a handler returns without
+  /// calling it, the call ends as `internal`, which is logged.
   virtual void finish(Status status) = 0;
 
   /// Nothing if the client is still connected, as far as is known.

@@ -4,12 +4,13 @@
 #include <charconv>
 #include <cstdint>
 
+#include "store/hex.hpp"
+
 namespace onceproxy::grpc {
 
 namespace {
 
 constexpr std::size_t timeout_digits_max = 8;
-constexpr std::string_view hex_digits = "0123456789ABCDEF";
 
 /// A unit of time: how many milliseconds it has, or how many of it make a millisecond.
 struct Unit {
@@ -74,9 +75,9 @@ std::string percent_encoded(std::string_view text) {
     if (byte >= 0x20 && byte <= 0x7e && byte != '%') {
       out += c;
     } else {
-      out += '%';
-      out += hex_digits[byte >> 4];
-      out += hex_digits[byte & 0xf];
+      char escape[2];
+      store::write_upper_hex(c, escape);
+      out.append("%").append(escape, sizeof escape);
     }
   }
   return out;

@@ -1,11 +1,10 @@
-// AbandonedCall: what is left of a request to the upstream that nobody waits for any more: the
-// client has its 504, or is gone, and the upstream still works on it. Where the number of requests
-// under way is limited, its turns must stay taken for so long: closing the connection would not
-// stop the upstream, and the next request would run beside this one.
+// AbandonedCall: a request to the upstream that nobody waits for any more. The client has its 504
+// or has disconnected, and the upstream still works on the request. If the number of requests under
+// way is limited, its turns stay taken meanwhile. Closing the connection would not stop the
+// upstream, and the next request would run at the same time.
 //
-// The late answer is read, strictly enough to find its end, and is discarded: the outcome was
-// recorded as unknown when the client was answered, by the one who held the permit.
-// Not thread-safe: its worker's loop.
+// The late answer is parsed, so that its end is found, and discarded. The outcome was recorded as
+// unknown when the client was answered. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <memory>
@@ -27,17 +26,17 @@ class AbandonedCall {
  public:
   using End = telemetry::AbandonedEnd;
 
-  /// What is handed over by the call that ends.
+  /// The parts that the ending call hands over.
   struct Rest {
-    /// Keeps what the turns belong to, so it is destroyed after them.
+    /// Keeps the owner of the turns alive, so it is destroyed after them.
     std::shared_ptr<const Setup> setup;
     Lease connection;
-    /// Given back with the AbandonedCall, the connection before them.
+    /// Returned with the AbandonedCall, after the connection has been closed.
     std::optional<io::Slots::Taken> policy_turn;
     std::optional<io::Slots::Taken> turn;
-    /// Of the request; it decides whether the answer has a body.
+    /// The method of the request; it determines whether the answer has a body.
     std::string method;
-    /// Where the final answer's body has begun.
+    /// Whether the body of the final answer has begun.
     std::optional<BodyReader> body;
   };
 
@@ -46,9 +45,9 @@ class AbandonedCall {
   AbandonedCall(const AbandonedCall&) = delete;
   AbandonedCall& operator=(const AbandonedCall&) = delete;
 
-  /// Reads until the answer's end, for abandoned_timeout at most. Called once.
+  /// Reads to the end of the answer, for at most abandoned_timeout. Called once.
   Task<End> run(const UpstreamOptions& options);
-  /// run() ends a little later. Again and again, if need be.
+  /// Makes run() end a little later. May be called repeatedly.
   void stop();
 
  private:

@@ -1,6 +1,5 @@
-// AccessNotes: what log.access_format may ask of a request and its answer that nothing else keeps:
-// made for each request where a format is configured, and not otherwise.
-// Not thread-safe: its worker's loop.
+// AccessNotes: values for log.access_format that are not kept elsewhere. It exists only if a format
+// is configured. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <optional>
@@ -16,18 +15,18 @@ namespace onceproxy::http {
 
 class AccessNotes final : private telemetry::AccessFields {
  public:
-  /// All must outlive it.
+  /// All arguments must outlive it.
   AccessNotes(const telemetry::AccessFormat& format, const RequestHead& head, const Client& client)
       : format_(format), head_(head), client_(client) {}
 
-  /// The client closed the connection before all was sent to it, or received from it.
+  /// The client closed the connection before the exchange was complete.
   bool client_left = false;
-  /// onceproxy itself answered.
+  /// onceproxy made the answer itself.
   bool answered_here = false;
-  /// `written` begins with the head of the final answer. Copied, where the format asks for it.
+  /// `written` begins with the head of the final answer. It is copied if the format needs it.
   void keep_answer_head(std::string_view written);
 
-  /// Views are valid as long as the notes and `forward`.
+  /// The views are valid as long as the notes and `forward`.
   telemetry::AccessDetails details(const telemetry::AccessRecord& record,
                                    const ForwardRecord& forward) const;
 

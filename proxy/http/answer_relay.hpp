@@ -1,7 +1,7 @@
-// AnswerRelay: carries an upstream's final answer to the client: head rewritten, body as it
-// streams, framed anew where the two sides differ. An answer that breaks off reaches the client as
-// broken off, never as complete; where nothing of it went to the client yet, the client gets 502 or
-// 504 instead. Not thread-safe: its worker's loop.
+// AnswerRelay: sends an upstream's final answer to the client. The head is rewritten, and the body
+// is streamed, with other framing if the two sides differ. A truncated answer reaches the client as
+// truncated. If no byte of it has been sent yet, the client gets 502 or 504 instead. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,20 @@ namespace onceproxy::http {
 
 class AnswerRelay {
  public:
-  /// `pipes`: for bodies that the kernel moves. All must outlive it.
+  /// `pipes`: for bodies that the kernel moves. All arguments must outlive it.
   AnswerRelay(Exchange& exchange, io::Stream& client, io::Pipes& pipes, UpstreamCall& call)
       : exchange_(exchange), client_(client), pipes_(pipes), call_(call) {}
 
-  /// Relays the answer whose head `call` has read and whose body it has begun, and finishes the
+  /// Sends the answer whose head `call` has read and whose body has begun, and finishes the
   /// exchange.
   Task<void> run(gate::Decision decision);
-  /// The same where the beginning of the body, already taken, is `captured`.
+  /// The same if the beginning of the body was already taken; it is in `captured`.
   Task<void> run_captured(gate::Decision decision, std::string captured);
-  /// The same where `body` is all of it. The call may be finished already.
+  /// The same if `body` is the whole body. The call may be finished already.
   Task<void> run_whole(gate::Decision decision, std::string_view body);
 
-  /// Writes a 1xx to the client, which must speak HTTP/1.1. False: the client is gone.
+  /// Writes a 1xx answer to the client, which must use HTTP/1.1. Returns false if the client is
+  /// gone.
   Task<bool> run_interim();
   /// Writes a 101.
   Task<bool> run_switch();
@@ -47,10 +48,10 @@ class AnswerRelay {
   io::Stream& client_;
   io::Pipes& pipes_;
   UpstreamCall& call_;
-  /// What is to be written; apart from Client::out, which the request may still use.
+  /// The output; separate from Client::out, which the request may still use.
   std::string pending_;
   std::uint64_t bytes_ = 0;
-  /// Something of the final answer may have reached the client.
+  /// A part of the final answer may have reached the client.
   bool begun_ = false;
   std::string_view error_ = "";
 };

@@ -1,6 +1,5 @@
-// BodyReader: a message's body, whatever its framing, piece by piece out of the buffer that its
-// connection fills. Copies nothing; does no I/O itself.
-// Not thread-safe.
+// BodyReader: reads a message's body with any framing, piece by piece, from the buffer that its
+// connection fills. It copies nothing and does no I/O itself. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +13,8 @@
 
 namespace onceproxy::http {
 
-/// Of a body with so much to come, the bytes are moved by the kernel. A small rest is cheaper to
-/// copy.
+/// If at least this many bytes of a body remain, the kernel moves them. A smaller rest is cheaper
+/// to copy.
 constexpr std::uint64_t spliced_bytes_min = 16 * 1024;
 
 class BodyReader {
@@ -31,7 +30,7 @@ class BodyReader {
     std::string_view data;
   };
 
-  /// Bounds of trailers, as those of the head they follow.
+  /// The limits of trailers, which are the same as for the head.
   BodyReader(const Framing& framing, const HeadLimits& limits)
       : framing_(framing), left_(framing.length) {
     if (framing.kind == Framing::Kind::chunked) {
@@ -39,7 +38,7 @@ class BodyReader {
     }
   }
 
-  /// The next piece. Uses up the one before: its view is valid until then.
+  /// Returns the next piece, which is valid until the next call.
   Piece take(io::Buffer& buffer) {
     buffer.consume(std::exchange(taken_, 0));
     switch (framing_.kind) {
@@ -56,16 +55,16 @@ class BodyReader {
     return {taken_ > 0 ? State::data : State::need_more, buffer.view()};
   }
 
-  /// Of a body whose length is known, what follows the piece taken last and has not come; 0 for
-  /// every other. Such bytes need not be looked at, and may pass by the buffer.
+  /// For a body with a known length: the number of bytes that follow the last piece and have not
+  /// arrived; otherwise 0. These bytes need not be parsed and may bypass the buffer.
   std::uint64_t to_come() const { return framing_.kind == Framing::Kind::length ? left_ : 0; }
-  /// So many of these did.
+  /// This many of these bytes bypassed the buffer.
   void passed(std::uint64_t bytes) { left_ -= bytes; }
 
-  /// What is wrong with a malformed body, and where.
+  /// The error in a malformed body, with its position.
   const ChunkedDecoder& chunks() const { return *chunks_; }
 
-  /// The peer ended in order (FIN): the body is whole only where that is its framing.
+  /// The peer closed its side (FIN): the body is complete only if its framing allows this.
   bool whole_at_eof() const { return framing_.kind == Framing::Kind::until_close; }
 
  private:

@@ -1,5 +1,5 @@
-// BodySoFar: how much of a request's body has been read when the request is passed on without a
-// reservation. Plain values.
+// BodySoFar: how much of the body has been read when a request is forwarded without a reservation.
+// Plain values.
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@
 
 namespace onceproxy::http {
 
-/// Neither the head was taken off the client's buffer, nor was anything of the body read.
+/// Neither the head was removed from the client's buffer, nor any part of the body read.
 struct BodyUnread {};
 
-/// All of it, decoded. The view stays until the request is answered.
+/// The whole body, decoded. The view is valid until the request is answered.
 struct BodyWhole {
   std::string_view bytes;
 };
 
-/// Its beginning, decoded; `rest` reads on from the client's buffer.
+/// The beginning of the body, decoded; `rest` continues reading from the client's buffer.
 struct BodyBegun {
   std::string bytes;
   BodyReader rest;

@@ -1,13 +1,14 @@
-// BufferBudget: one bound, for all workers, on what bodies that are still arriving take in memory.
-// Whoever keeps such a body has a Share in the budget. When all shares together grow above the
-// bound, the slowest one is shed: its holder must let go of the bytes. So a few slow peers cost
-// others nothing.
+// BufferBudget: limits the memory of all bodies that are still arriving, for all workers together.
+// Each of these bodies has a Share in the budget. When all shares together exceed the limit, the
+// slowest one is shed: its holder must free the bytes. Therefore a few slow clients do not affect
+// others.
 //
-// The slowest is the one of whose bytes the smallest part has come lately: a body that came quickly
-// and then stalls is soon slower than one that goes on arriving steadily, whatever their sizes.
+// The slowest share is the one with the smallest part of recently received bytes. A body that
+// arrives quickly and then stalls soon becomes slower than one that arrives steadily, regardless of
+// their sizes.
 //
-// Costs a lock where a share begins and ends, two atomic operations and two logarithms where it
-// grows, and a walk over all shares where one is shed. Requests without a share pay nothing.
+// It needs a lock when a share begins and ends, two atomic operations and two logarithms when a
+// share grows, and a walk over all shares when one is shed. Requests without a share cost nothing.
 //
 // Thread-safety: the budget is shared by all workers. A Share belongs to its worker's thread.
 #pragma once
@@ -28,28 +29,29 @@ class BufferBudget {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Has shares of one thread.
+  /// The owner of shares of one thread.
   class Holder {
    public:
-    /// Some of its shares were shed, and may wait for bytes: it calls cancel_shed() soon, on its
-    /// own thread. Called from any thread, with the budget's lock: it must do no more than post.
+    /// Some of its shares were shed and may wait for bytes. It must call cancel_shed() soon, on its
+    /// own thread. This is called on any thread with the budget's lock held, so it must only post.
     virtual void shares_shed() = 0;
 
    protected:
     ~Holder() = default;
   };
 
-  /// The budget as one worker's requests use it.
+  /// The view of one worker on the budget.
   class Account {
    public:
-    /// `holder` is told when shares of the worker are shed. All must outlive the account.
+    /// `holder` is notified when shares of the worker are shed. All arguments must outlive the
+    /// account.
     Account(BufferBudget& budget, Holder& holder, telemetry::WorkerMetrics& metrics,
             const io::EventLoop& loop)
         : budget_(budget), holder_(holder), metrics_(metrics), loop_(loop) {}
 
     /// The worker's clock.
     Time now() const { return loop_.now(); }
-    /// The owner of a share that was shed has noticed.
+    /// The owner of a shed share has noticed this.
     void count_shed() const { metrics_.shed(budget_.what_); }
 
    private:
@@ -60,19 +62,19 @@ class BufferBudget {
     const io::EventLoop& loop_;
   };
 
-  /// One body's.
+  /// The share of one body.
   class Share : public boost::intrusive::list_base_hook<> {
    public:
-    /// Both must outlive the share. `from`: where the body comes from; what it awaits when the
-    /// share is shed is cancelled.
+    /// Both must outlive the share. `from`: the stream of the body; a wait on it is cancelled when
+    /// the share is shed.
     Share(const Account& account, io::Stream& from);
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    /// `arrived` more bytes have come, and the body takes `held` bytes of memory now. False: it is
-    /// shed, now or before: its owner must let go of the bytes, and end the share before it awaits
-    /// anything else.
+    /// `arrived` more bytes have arrived, and the body uses `held` bytes of memory now. Returns
+    /// false if the share was shed, now or earlier: its owner must free the bytes and end the share
+    /// before it awaits anything else.
     bool grow(std::size_t arrived, std::size_t held, Time now);
     bool shed() const { return shed_.load(std::memory_order_relaxed); }
 
@@ -83,28 +85,28 @@ class BufferBudget {
     Holder& holder_;
     telemetry::WorkerMetrics& metrics_;
     io::Stream& from_;
-    /// As the metrics know it; its worker's alone.
+    /// The value in the metrics; used by its worker only.
     std::size_t counted_ = 0;
     double arrived_ = 0;
-    /// The same, each byte counting half as much after each half-life.
+    /// The same, where each byte counts half as much after each half-life.
     double recent_ = 0;
     Time at_{};
-    /// As the budget's sum knows it.
+    /// The value in the budget's sum.
     std::atomic<std::size_t> held_ = 0;
-    /// Greater: faster. The logarithm of the part that came lately; all sink alike as time goes by,
-    /// so it is kept as it would be at the beginning of the clock.
+    /// A larger value means faster. It is the logarithm of the part that arrived recently. All
+    /// shares decay equally, so the value is stored as of the beginning of the clock.
     std::atomic<double> speed_ = 0;
     std::atomic<bool> shed_ = false;
   };
 
-  /// `what`: as the metrics know it. Holds nothing before set_limit().
+  /// `what`: the name in the metrics. The budget is empty before set_limit().
   explicit BufferBudget(telemetry::Buffered what) : what_(what) {}
 
-  /// Shares shrink to a smaller bound when the next one grows.
+  /// If the limit is lowered, shares are shed when the next one grows.
   void set_limit(std::size_t bytes_max) { bytes_max_ = bytes_max; }
   std::size_t bytes() const { return bytes_.load(); }
 
-  /// Cancels what those of `holder` that are shed wait for. On the holder's thread.
+  /// Cancels the waits of `holder`'s shed shares. Called on the holder's thread.
   void cancel_shed(const Holder& holder);
 
  private:

@@ -1,6 +1,6 @@
-// Client: the connection of one client as the steps of a request see it: the stream, who is at its
-// other end, and whether it ends soon. client_connection.hpp reads requests from it.
-// Not thread-safe: its worker's loop.
+// Client: one client's connection as the steps of a request use it: the stream, the identity of the
+// client, and whether the connection ends soon. client_connection.hpp reads requests from it. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -18,32 +18,32 @@ namespace onceproxy::http {
 
 class Client final : public io::Stream {
  public:
-  /// `address`: the peer's, without its port. `stall`: as in io::Stream. The loop and the metrics
+  /// `address`: the client's, without its port. `stall`: as in io::Stream. The loop and the metrics
   /// must outlive it.
   Client(io::EventLoop& loop, io::Socket socket, std::string address,
          std::chrono::milliseconds stall, telemetry::WorkerMetrics& metrics);
   ~Client() override;
 
   const std::string& address() const { return address_; }
-  /// The peer's port; 0 until it is told.
+  /// The client's port; 0 until it is set.
   std::uint16_t port() const { return port_; }
   void came_from(std::uint16_t port) { port_ = port; }
   bool secure() const { return tls() != nullptr; }
 
-  /// What its certificate says; nullptr: it presented none. Once, after the handshake.
+  /// Sets the client's certificate; nullptr if it presented none. Called once, after the handshake.
   void identify(std::unique_ptr<const tls::Peer> peer);
-  /// As policies see it; nullptr: it presented none.
+  /// The certificate for policies; nullptr if the client presented none.
   const policies::ClientCertificate* certificate() const { return peer_ ? &certificate_ : nullptr; }
-  /// As the upstream is told of it; empty: it presented none.
+  /// The certificate for the upstream; empty if the client presented none.
   std::string_view forwarded_certificate() const {
     return peer_ ? std::string_view(peer_->forwarded) : std::string_view();
   }
 
-  /// No request is read after the one under way.
+  /// No request is read after the current one.
   void end_soon() { ends_soon_ = true; }
   bool ends_soon() const { return ends_soon_; }
 
-  /// Scratch for what is written; valid until the write ended.
+  /// Memory for output; valid until the write has ended.
   std::string out;
 
  private:
@@ -52,7 +52,7 @@ class Client final : public io::Stream {
   telemetry::WorkerMetrics& metrics_;
   const std::string address_;
   std::unique_ptr<const tls::Peer> peer_;
-  /// Views of `peer_`.
+  /// Views into `peer_`.
   policies::ClientCertificate certificate_;
   bool ends_soon_ = false;
   std::uint16_t port_ = 0;

@@ -138,7 +138,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
     if (error == io::IoError::no_room) {
       bad_head_ = oversized_head(client_.buffer.view());
     } else if (error == io::IoError::timed_out && !client_.buffer.empty()) {
-      bad_head_ = BadHead{408, "head-timeout", "The head did not come in time."};
+      bad_head_ = BadHead{408, "head-timeout", "The head did not arrive in time."};
     } else {
       co_return Next::end;
     }

@@ -1,7 +1,6 @@
-// Coverage: what the policies that may cover a request say about it, before its body is known and
-// then: whether it is refused for its head, and which of them covers it. The same through every
-// port.
-// Pure, but for the enforcement, which an operator may change meanwhile.
+// Coverage: what the policies that may cover a request require, before its body is known and
+// afterwards: whether it is refused because of its head, and which policy covers it. It is the same
+// for all ports. Pure, except for the enforcement, which an operator may change at any time.
 #pragma once
 
 #include <cstddef>
@@ -19,23 +18,23 @@ class Coverage {
  public:
   using Candidates = std::vector<const policies::Policy*>;
 
-  /// `candidates` may cover the request; not empty where anything but none() is asked. Both must
-  /// outlive it.
+  /// `candidates`: the policies that may cover the request. They must not be empty if anything
+  /// other than none() is called. Both arguments must outlive it.
   Coverage(const gate::Rules& rules, const Candidates& candidates)
       : rules_(rules), candidates_(candidates) {}
 
   bool none() const { return candidates_.empty(); }
-  /// The policy in whose name a request is refused before its operation is known.
+  /// The policy under which a request is refused before its operation is known.
   const policies::Policy& first() const { return *candidates_.front(); }
-  /// The first is off and asks nothing of the body: the request passes untouched.
+  /// The first policy is off and does not need the body, so the request passes unchanged.
   bool switched_off() const;
-  /// Whichever of the candidates covers the request, it refuses nothing.
+  /// No candidate refuses the request, because all are in shadow mode or off.
   bool only_watched() const;
 
-  /// Why the request is refused for its head.
+  /// The reason why the request is refused because of its head.
   std::optional<BadHead> check_head(const RequestHead& head, bool wants_websocket,
                                     std::size_t body_bytes_max) const;
-  /// nullptr: none of them covers the request.
+  /// nullptr if none of them covers the request.
   const policies::Policy* covering(const policies::RequestView& request,
                                    policies::Document& body) const;
 

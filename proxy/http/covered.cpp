@@ -152,7 +152,7 @@ Task<std::optional<BadHead>> Covered::collect_body() {
     const io::IoError error = co_await client_.fill(body_buffer_bytes);
     if (share.shed()) co_return shed_body();
     if (error == io::IoError::timed_out) {
-      co_return BadHead{408, "body-timeout", "The body did not come in time."};
+      co_return BadHead{408, "body-timeout", "The body did not arrive in time."};
     }
     if (error != io::IoError::none)
       co_return BadHead{400, "client-left", "The client left within its body."};

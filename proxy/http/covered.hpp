@@ -1,7 +1,6 @@
-// Covered: a request that a policy covers, or may cover once its body is known, up to the gate's
-// decision: its body is read whole (bounded), the policy is chosen, and the gate is asked. It
-// forwards nothing.
-// Not thread-safe: its worker's loop.
+// Covered: a request that a policy covers, or may cover when its body is known, up to the gate's
+// decision. It reads the whole body within limits, chooses the policy, and calls the gate. It does
+// not forward. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <optional>
@@ -25,7 +24,7 @@ class Covered {
  public:
   using Candidates = Coverage::Candidates;
 
-  /// All must outlive it. `bodies`: for what is still arriving.
+  /// All arguments must outlive it. `bodies`: the budget for arriving bodies.
   Covered(Exchange& exchange, Client& client, const Candidates& candidates, gate::Gate& gate,
           const BufferBudget::Account& bodies)
       : exchange_(exchange),
@@ -35,15 +34,14 @@ class Covered {
         gate_(gate),
         bodies_(bodies) {}
 
-  /// The client was answered, and the exchange is finished.
+  /// The client has been answered, and the exchange is finished.
   struct Replied {};
-  /// What is to be done with the request: nothing more, forward it with a reservation, or pass it
-  /// on without one.
+  /// The next step of the request: none, a forward with a reservation, or a forward without one.
   using Next = std::variant<Replied, gate::Forward, BodySoFar>;
 
   /// Called once.
   Task<Next> admit();
-  /// The whole body, decoded, of a request that is to be forwarded. Valid as long as this.
+  /// The whole body, decoded, of a request that will be forwarded. Valid as long as this object.
   std::string_view body() const { return body_; }
 
  private:
@@ -61,10 +59,10 @@ class Covered {
   const Coverage coverage_;
   gate::Gate& gate_;
   const BufferBudget::Account& bodies_;
-  /// Views the client's buffer or `collected_`.
+  /// A view of the client's buffer or of `collected_`.
   std::string_view body_;
   std::string collected_;
-  /// Reads a body that did not come whole with its head.
+  /// Reads a body that did not arrive completely with its head.
   std::optional<BodyReader> reader_;
 };
 

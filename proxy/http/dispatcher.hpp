@@ -1,7 +1,7 @@
-// Dispatcher: the way of a request, step by step: it brings the path into normal form, finds the
-// policies that may cover the request, and hands it to the steps that serve it, each with what the
-// one before has found out.
-// Not thread-safe: its worker's loop. One for each worker.
+// Dispatcher: calls the steps of a request one after the other. It brings the path into normal form
+// and finds the policies that may cover the request. It then calls the steps that serve it, each
+// with the results of the previous one. Not thread-safe: used on its worker's loop. Each worker has
+// one.
 #pragma once
 
 #include <chrono>
@@ -22,9 +22,9 @@ namespace onceproxy::http {
 
 class Dispatcher {
  public:
-  /// What the worker's requests share; all must outlive the dispatcher.
+  /// Shared by the worker's requests; all members must outlive the dispatcher.
   struct Parts {
-    /// Looked at as a request begins.
+    /// Read when a request begins.
     const std::shared_ptr<const Setup>& setup;
     gate::Gate& gate;
     UpstreamPool& upstream;
@@ -33,17 +33,17 @@ class Dispatcher {
     RequestReports& reports;
     telemetry::WorkerMetrics& metrics;
     const HttpDate& date;
-    /// For bodies of covered requests that are still arriving, and for answers that are captured.
+    /// For arriving bodies of covered requests, and for answers that are captured.
     BufferBudget::Account bodies;
     BufferBudget::Account answers;
   };
   explicit Dispatcher(const Parts& parts) : parts_(parts), near_misses_(parts.metrics) {}
 
-  /// A request whose head is in `memory` begins. Its head is complete, or it is refused.
+  /// A request begins, whose head is in `memory`. The head is complete, or it is refused.
   Exchange begin(Client& client, RequestMemory& memory, Exchange::Clock::time_point began);
 
-  /// Serves a request whose head is well-formed. When it ends, the client was answered as far as
-  /// that was possible.
+  /// Serves a request with a well-formed head. When the task ends, the client has been answered as
+  /// far as possible.
   Task<void> dispatch(Client& client, Exchange& exchange);
 
   NearMisses& near_misses() { return near_misses_; }

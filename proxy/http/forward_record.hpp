@@ -1,5 +1,5 @@
-// ForwardRecord: what the log, the metrics and the trace are told of a request's forward. A plain
-// value.
+// ForwardRecord: the facts about a request's forward for the log, the metrics and the trace. A
+// plain value.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,7 @@
 
 namespace onceproxy::http {
 
-/// Why the upstream gave no answer, or not all of one.
+/// The reason why the upstream gave no answer or an incomplete one.
 enum class ForwardFault {
   none,
   unreachable,      ///< no connection; nothing was sent
@@ -19,18 +19,18 @@ enum class ForwardFault {
 };
 
 struct ForwardRecord {
-  /// False: nothing was to be forwarded.
+  /// False if the request was not to be forwarded.
   bool tried = false;
   bool timed_out = false;
-  /// Of the answer; 0: there was none.
+  /// The status of the answer; 0 if there was none.
   int status = 0;
-  /// The last time that it was sent; the clock's beginning: it never was.
+  /// When it was last sent; the beginning of the clock if it never was.
   std::chrono::steady_clock::time_point sent_at{};
-  /// From then until the answer's end, or until now; negative: it was never sent.
+  /// The time from then to the end of the answer, or until now; negative if it was never sent.
   std::chrono::nanoseconds duration{-1};
 
   ForwardFault fault = ForwardFault::none;
-  /// Where it was sent, numeric; only where log.access_format is configured.
+  /// The numeric address to which it was sent; set only if log.access_format is configured.
   std::string host = {};
 
   bool sent() const { return duration.count() >= 0; }

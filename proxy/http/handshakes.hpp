@@ -1,7 +1,6 @@
-// Handshakes: the TLS handshakes of one worker's clients that are under way. Of limits.connections
-// at most a quarter may be handshakes. When one more begins, the oldest is ended: a client that
-// means to be served needs milliseconds, and one that only keeps a place has had its time.
-// Not thread-safe: its worker's loop.
+// Handshakes: the TLS handshakes under way of one worker's clients. At most a quarter of
+// limits.connections may be in a handshake. When another one begins, the oldest is ended: a regular
+// client needs only milliseconds. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -15,20 +14,20 @@ namespace onceproxy::http {
 
 class Handshakes {
  public:
-  /// `setup` is looked at each time, and may be another one then. `workers` share the limit.
+  /// `setup` is read each time and may change. `workers` share the limit.
   Handshakes(const std::shared_ptr<const Setup>& setup, std::size_t workers)
       : setup_(setup), workers_(workers) {}
 
-  /// One handshake, as long as it is under way.
+  /// One handshake while it is under way.
   class Place : public boost::intrusive::list_base_hook<> {
    public:
-    /// Both must outlive the place.
+    /// Both must outlive the object.
     Place(Handshakes& all, io::Stream& stream);
     ~Place();
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
-    /// It was ended in favour of one that has just begun.
+    /// It was ended because another handshake has begun.
     bool lost() const { return lost_; }
 
    private:

@@ -1,6 +1,6 @@
-// HttpDate: the value of a worker's Date fields (RFC 9110 5.6.7). It is made once a tick, since
-// making it for each message would cost more than the rest of a small head.
-// Not thread-safe: its worker's loop.
+// HttpDate: the value of a worker's Date fields (RFC 9110 5.6.7). It is computed once per tick,
+// because computing it for each message would cost more than the rest of a small head. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@ class HttpDate {
  public:
   HttpDate() { update(); }
 
-  /// To be called at each tick.
+  /// Call this at each tick.
   void update();
-  /// IMF-fixdate, at most a tick old. The view stays valid; update() changes what it shows.
+  /// The IMF-fixdate, at most one tick old. The view stays valid; update() changes its content.
   std::string_view text() const { return {text_.data(), size_}; }
 
  private:

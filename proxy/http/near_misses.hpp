@@ -1,7 +1,7 @@
-// NearMisses: counts the policies that nearly cover a request which none covers, for a policy that
-// covers nothing because of a slip. Looking costs time for each policy, so one request in five
-// milliseconds is looked at.
-// Not thread-safe: its worker's loop.
+// NearMisses: counts the policies that nearly cover a request which no policy covers, so that a
+// policy that covers nothing because of a small mistake is noticed. The check costs time for each
+// policy, so only one request in five milliseconds is checked. Not thread-safe: used on its
+// worker's loop.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ class NearMisses {
 
   explicit NearMisses(telemetry::WorkerMetrics& metrics) : metrics_(metrics) {}
 
-  /// No policy of `rules` covers the request, which began at `now`.
+  /// Checks a request that no policy of `rules` covers, and which began at `now`.
   void look(const gate::Rules& rules, const policies::RequestView& request, Time now);
 
  private:

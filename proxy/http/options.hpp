@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 
 using io::Endpoint;
 
-/// Where the data port listens, and what connections there begin with.
+/// A listener of the data port, and TLS on it.
 struct ListenOptions {
   Endpoint endpoint;
   /// nullptr: no TLS.
@@ -25,18 +25,19 @@ struct ListenOptions {
 
 struct UpstreamOptions : UpstreamLimits {
   Endpoint endpoint;
-  /// What connections to it begin with; nullptr: no TLS.
+  /// TLS for connections to it; nullptr: no TLS.
   std::shared_ptr<const tls::ClientPort> tls;
 };
 
 struct Options {
   UpstreamOptions upstream;
   ClientLimits limits;
-  /// Some listener asks clients for certificates: the upstream believes what it is sent about them.
+  /// Whether a listener requests client certificates: the upstream then trusts the field about
+  /// them.
   bool identifies_clients = false;
-  /// For answers made here; absent: none. A policy's own rules stand in for it.
+  /// For answers that onceproxy makes; absent: none. A policy's own rules replace it.
   std::optional<policies::Cors> cors = std::nullopt;
-  /// How a request is written to the access log; nullptr: as log.format says.
+  /// The format of the access log; nullptr: as log.format says.
   std::shared_ptr<const telemetry::AccessFormat> access_format = nullptr;
 };
 

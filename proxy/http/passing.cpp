@@ -345,7 +345,7 @@ Task<void> Passing::fail(const UpstreamCall::Failure& failure) {
     co_return;
   }
   if (upload_ == Upload::client_slow) {
-    co_await exchange_.refuse({408, "body-timeout", "The body did not come in time."});
+    co_await exchange_.refuse({408, "body-timeout", "The body did not arrive in time."});
     co_return;
   }
   if (upload_ == Upload::client_failed) {

@@ -1,7 +1,7 @@
-// Passing: a request that no policy covers, streamed both ways with back-pressure: nothing is read
-// from one side before the other has taken what came before. Upload and answer run side by side, so
-// that an upstream which answers early is heard. Upgrades to WebSocket become a tunnel.
-// Not thread-safe: its worker's loop.
+// Passing: a request that is forwarded without a reservation and streamed in both directions with
+// back-pressure: one side is read only when the other has accepted the previous data. Upload and
+// answer run at the same time, so that an early answer is noticed. An upgrade to WebSocket becomes
+// a tunnel. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <optional>
@@ -21,8 +21,9 @@ namespace onceproxy::http {
 
 class Passing {
  public:
-  /// `body`: how much of it has been read before it was clear that the request is forwarded without
-  /// a reservation. `pipes`: for bodies that the kernel moves. All must outlive it.
+  /// `body`: how much of the body had been read when it became clear that the request is forwarded
+  /// without a reservation. `pipes`: for bodies that the kernel moves. All arguments must outlive
+  /// it.
   Passing(Exchange& exchange, Client& client, UpstreamPool& upstream, io::Pipes& pipes,
           BodySoFar body);
   Task<void> run();
@@ -61,17 +62,17 @@ class Passing {
   Client& client_;
   io::Pipes& pipes_;
   const bool websocket_;
-  /// All of it, decoded.
+  /// The whole body, decoded.
   std::optional<std::string_view> body_;
-  /// Until it is sent.
+  /// Valid until it is sent.
   std::optional<std::string> begun_;
   UpstreamCall call_;
   AnswerRelay relay_;
   BodyReader request_body_;
   Upload upload_ = Upload::done;
-  /// What is left of the request is sent beside the reading of the answer.
+  /// Sends the rest of the request while the answer is read.
   io::SideTask sending_;
-  /// Nobody needs the rest of the request any more.
+  /// The rest of the request is no longer needed.
   bool stop_sending_ = false;
 };
 

@@ -1,6 +1,5 @@
-// CORS on the data port: whose rules hold for an answer made here, and the answer to a preflight,
-// which is what a browser asks before a request of another origin (Fetch standard, 3.3.2).
-// Pure; thread-safe.
+// CORS on the data port: which rules apply to an answer that onceproxy makes, and the answer to a
+// preflight request (Fetch standard, 3.3.2). Pure; thread-safe.
 #pragma once
 
 #include "policies/cors.hpp"
@@ -12,16 +11,16 @@
 
 namespace onceproxy::http {
 
-/// The rules for answers to a request that `policy` covers (nullptr: that none does); nullptr: none
-/// hold.
+/// The rules for answers to a request that `policy` covers (nullptr: no policy covers it); returns
+/// nullptr if there are none.
 const policies::Cors* cors_of(const Options& options, const policies::Policy* policy);
 
-/// The policy by whose rules a preflight is answered here: the first that may cover the request
-/// which it announces. What that one's fields and body are is not known yet. nullptr: the request
-/// is not a preflight, or is for the service to answer.
+/// The policy whose rules answer a preflight: the first one that may cover the announced request,
+/// whose fields and body are not known yet. Returns nullptr if the request is not a preflight, or
+/// if the service must answer it.
 const policies::Policy* preflighted(const Request& request, const Setup& setup);
 
-/// The answer to what preflighted() found.
+/// The answer to a preflight with the result of preflighted().
 gate::Answer answer_preflight(const Request& request, const Setup& setup,
                               const policies::Policy& covering);
 

@@ -1,6 +1,6 @@
-// Request: what a client asked for: its head, as policies and the upstream get to see it, and where
-// the head's bytes lie. It does no I/O and decides nothing.
-// Not thread-safe: its worker's loop.
+// Request: a client's request: its head, as policies and the upstream see it, and the memory that
+// contains the head. It does no I/O and makes no decisions. Not thread-safe: used on its worker's
+// loop.
 #pragma once
 
 #include <optional>
@@ -16,40 +16,42 @@
 
 namespace onceproxy::http {
 
-/// Memory that the requests of a connection use one after another.
+/// Memory that is reused for the requests of a connection.
 struct RequestMemory {
-  /// As it was parsed; its bytes are in the client's buffer.
+  /// The parsed head, whose bytes are in the client's buffer.
   RequestHead head;
-  /// For a path that is not in normal form.
+  /// Used for a path that is not in normal form.
   std::string path;
 };
 
 class Request {
  public:
-  /// The head is in `memory`. All must outlive the request.
+  /// The head is in `memory`. All arguments must outlive the request.
   Request(RequestMemory& memory, Client& client, const Options& options);
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
   const RequestHead& head() const { return head_; }
-  /// Without the fields that do not reach the upstream.
+  /// The head without the fields that are not forwarded.
   const policies::RequestView& view() const { return view_; }
-  /// The client's, or one that was made.
+  /// The client's id, or a generated one.
   std::string_view id() const { return id_; }
   bool to_head() const { return head_.method == "HEAD"; }
-  /// It asks to switch to WebSocket (RFC 6455 4.1). Other upgrades are not forwarded: h2c would
-  /// carry requests past every policy.
+  /// Whether it requests an upgrade to WebSocket (RFC 6455 4.1). Other upgrades are not forwarded,
+  /// because h2c would bypass every policy.
   bool wants_websocket() const;
-  /// Of the page whose script sent the request; empty where it names none, or several.
+  /// The origin of the page whose script sent the request; empty if there is none, or more than
+  /// one.
   std::string_view origin() const;
   ForwardedFields forwarded_fields() const;
   CertificateField certificate_field() const;
 
-  /// Brings the path into normal form; why it is refused, if it is.
+  /// Brings the path into normal form. Returns the reason if the path is refused.
   std::optional<BadHead> read_path();
-  /// Takes the head off the client's buffer; what follows there is body. The head stays valid.
+  /// Removes the head from the client's buffer; the rest of the buffer is body. The head stays
+  /// valid.
   void begin_body();
-  /// Moves the head out of the buffer. To be called before more is read into it.
+  /// Copies the head out of the buffer. Call this before more is read into the buffer.
   void keep_head();
 
  private:
@@ -66,7 +68,7 @@ class Request {
   std::string made_id_;
   const char* head_begin_ = nullptr;
   std::string kept_head_;
-  /// What `view_.headers` shows where not all of the head's fields reach the upstream.
+  /// The fields in `view_.headers` if some fields of the head are not forwarded.
   std::vector<Field> delivered_;
 };
 

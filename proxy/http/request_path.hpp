@@ -1,6 +1,5 @@
-// The path of a request in normal form, or why it is refused: an encoded delimiter would let a
-// spelling of a path walk round a policy.
-// Pure; thread-safe.
+// Brings the path of a request into normal form, or returns the reason why it is refused: a path
+// with an encoded delimiter could bypass a policy. Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -11,7 +10,7 @@
 
 namespace onceproxy::http {
 
-/// `path` views the head's path, or `memory` where that is not in normal form.
+/// `path` is a view of the head's path, or of `memory` if the path is not in normal form.
 std::optional<BadHead> read_path(const RequestHead& head, bool pass_encoded_slashes,
                                  std::string& memory, std::string_view& path);
 

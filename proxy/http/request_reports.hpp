@@ -1,6 +1,5 @@
-// RequestReports: what is told of each request when it is over: one count in the metrics, one line
-// in the access log, and, where they are switched on, a line of the capture and a trace's spans.
-// Not thread-safe: its worker's loop.
+// RequestReports: reports each request when it has ended: in the metrics, in the access log and, if
+// they are enabled, in the capture and the trace. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -22,7 +21,7 @@
 
 namespace onceproxy::http {
 
-/// A request that is over. Views and references are read during the call only.
+/// A request that has ended. Views and references are read only during the call.
 struct RequestReport {
   const telemetry::AccessRecord& record;
   const RequestTrace& trace;
@@ -30,41 +29,41 @@ struct RequestReport {
   const Setup& setup;
   const RequestHead& head;
   bool secure;
-  /// nullptr: none covers it.
+  /// nullptr if no policy covers it.
   const policies::Policy* policy;
   const std::optional<store::Fingerprint>& fingerprint;
-  /// The request's body, where it was read whole.
+  /// The request's body, if it was read completely.
   std::optional<std::string_view> body;
-  /// The length of the service's answer, where its body was read whole.
+  /// The length of the service's answer, if its body was read completely.
   std::optional<std::uint64_t> answer_body_bytes;
   std::chrono::steady_clock::time_point began;
   std::chrono::steady_clock::time_point ended;
-  /// nullptr: log.access_format gets no more than the record, or there is none.
+  /// nullptr if log.access_format needs only the record, or is not configured.
   const telemetry::AccessDetails* details = nullptr;
 };
 
 class RequestReports {
  public:
-  /// `recorder`: nullptr: nothing is traced. `capture`: nullptr: nothing is captured.
+  /// `recorder`: nullptr if tracing is off. `capture`: nullptr if capturing is off.
   RequestReports(telemetry::WorkerMetrics& metrics,
                  std::unique_ptr<telemetry::AccessLog::Writer> access_log,
                  std::unique_ptr<telemetry::Tracer::Recorder> recorder,
                  telemetry::Capture* capture);
 
-  /// The trace of a request that begins; `traceparent` is its own, or empty.
+  /// The trace of a request that begins; `traceparent`: the request's own, or empty.
   RequestTrace begin_trace(std::string_view traceparent) { return {recorder_.get(), traceparent}; }
-  /// Its head, or its body, is refused.
+  /// The head or the body of a request was refused.
   void refused(std::string_view reason) { metrics_.bad_request(reason); }
-  /// A request was forwarded; `status` 0: there was no answer.
+  /// A request was forwarded; `status` is 0 if there was no answer.
   void forwarded(telemetry::PolicyId id, int status, std::chrono::nanoseconds duration) {
     metrics_.upstream(id, status, duration);
   }
-  /// A request is over.
+  /// A request has ended.
   void ended(const RequestReport& report);
   /// A connection was refused before a request was read.
   void turned_away(const telemetry::AccessRecord& record, const Setup& setup);
 
-  /// Hands on what was told since. To be called a few times a second.
+  /// Passes on the recent reports. Call it a few times a second.
   void flush();
 
  private:

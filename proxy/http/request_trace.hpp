@@ -1,11 +1,10 @@
-// RequestTrace: one request in a distributed trace. It continues the client's trace or begins one,
-// writes the fields for the upstream, and makes the spans: the request (server), and within it
-// reserve, the forward (client) and settle. Names and attributes are those of OpenTelemetry's
-// semantic conventions for HTTP, and "onceproxy.*" for what only onceproxy knows.
+// RequestTrace: one request in a distributed trace. It continues the client's trace or begins a new
+// one, writes the fields for the upstream, and records the spans: the request (server), and within
+// it reserve, the forward (client) and settle. Names and attributes follow OpenTelemetry's semantic
+// conventions for HTTP; attributes that only onceproxy knows begin with "onceproxy.".
 //
-// Where requests are not traced, or this one is not sampled, it reads no clock and allocates
-// nothing.
-// Not thread-safe: its worker's loop.
+// If tracing is off, or this request is not sampled, it reads no clock and allocates nothing. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include <array>
@@ -30,45 +29,44 @@ class RequestTrace {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `recorder` may be nullptr: requests are not traced. `traceparent` is the request's own, or
-  /// empty.
+  /// `recorder`: nullptr if tracing is off. `traceparent`: the request's own, or empty.
   RequestTrace(telemetry::Tracer::Recorder* recorder, std::string_view traceparent);
 
   bool sampled() const { return context_.sampled; }
-  /// The trace's id as 32 digits; empty where requests are not traced.
+  /// The trace's id as 32 digits; empty if tracing is off.
   std::string_view id() const;
-  /// Of the request's own span; without a trace where requests are not traced.
+  /// The context of the request's own span; without a trace if tracing is off.
   const telemetry::TraceContext& context() const { return context_; }
 
-  /// That moment is now.
+  /// Records the current time.
   void mark(TraceMark mark) {
     if (sampled()) moments_[static_cast<std::size_t>(mark)] = Clock::now();
   }
-  /// What follows is the forward: from now on fields() names its span.
+  /// The forward begins: from now on fields() contains its span.
   void begin_forward();
   TraceFields fields() const;
 
-  /// What is kept with the operation, so that its duplicates can link to this request: its own
-  /// span, as a traceparent. Empty unless sampled.
+  /// A value that is stored with the operation, so that its duplicates can link to this request:
+  /// its own span, as a traceparent. Empty unless the request is sampled.
   std::string for_duplicates() const;
-  /// The request that this one repeats, in its own for_duplicates().
+  /// The request whose answer is replayed, as the value of its for_duplicates().
   void link(std::string_view original);
 
-  /// A request that is over.
+  /// A request that has ended.
   struct Ending {
     const telemetry::AccessRecord& record;
     const ForwardRecord& forward;
     const Setup& setup;
     const RequestHead& head;
-    /// The client spoke TLS.
+    /// Whether the client used TLS.
     bool secure;
-    /// nullptr: none covers it.
+    /// nullptr if no policy covers it.
     const policies::Policy* policy;
     Clock::time_point began;
     Clock::time_point ended;
     std::chrono::system_clock::time_point wall_ended;
   };
-  /// Makes the spans. Only where the request is sampled; once.
+  /// Records the spans, if the request is sampled. Called once.
   void record(const Ending& ending) const;
 
  private:
@@ -84,7 +82,7 @@ class RequestTrace {
   telemetry::TraceContext context_;
   telemetry::TraceContext forward_;
   telemetry::TraceContext original_;
-  /// The request's own parent; 0: it has none, and began its trace.
+  /// The parent span of the request; 0 if it has none and began its trace.
   telemetry::SpanId parent_ = 0;
   std::array<char, telemetry::traceparent_bytes> text_;
   std::array<Clock::time_point, 5> moments_{};

@@ -1,7 +1,7 @@
-// ReservedForward: a covered request that holds its reservation: it is forwarded, the answer is
-// captured, the reservation is settled, and then the client is answered. Nothing the client does
-// stops the forward: its result is recorded.
-// Not thread-safe: its worker's loop.
+// ReservedForward: a covered request that holds its reservation. It is forwarded, the answer is
+// captured, the reservation is settled, and then the client is answered. The forward continues even
+// if the client disconnects, and its result is recorded. Not thread-safe: used on its worker's
+// loop.
 #pragma once
 
 #include <cstddef>
@@ -29,11 +29,11 @@ class ReservedForward {
     UpstreamPool& upstream;
     /// For bodies that the kernel moves.
     io::Pipes& pipes;
-    /// For answers that are captured.
+    /// For captured answers.
     const BufferBudget::Account& answers;
     const HttpDate& date;
   };
-  /// `body` is the request's, decoded. All must outlive it.
+  /// `body`: of the request, decoded. All arguments must outlive it.
   ReservedForward(Exchange& exchange, Client& client, std::string_view body, const Parts& parts)
       : exchange_(exchange),
         request_(exchange.request()),
@@ -41,7 +41,7 @@ class ReservedForward {
         body_(body),
         parts_(parts) {}
 
-  /// Called once. The reservation is ended, and the exchange finished, when this is.
+  /// Called once. When the task ends, the reservation is settled and the exchange finished.
   Task<void> run(gate::Forward reservation);
 
  private:
@@ -52,7 +52,7 @@ class ReservedForward {
   Task<gate::Outcome> capture(UpstreamCall& call);
   gate::Outcome capture_beginning(UpstreamCall& call, store::NotKept not_kept);
   gate::Answered shed_answer(const UpstreamCall& call);
-  /// `not_kept`: why it is not whole.
+  /// `not_kept`: the reason why it is incomplete.
   gate::Answered answered(const UpstreamCall& call, bool whole,
                           store::NotKept not_kept = store::NotKept::too_large);
   void write_head(const gate::Forward& reservation);
@@ -62,12 +62,12 @@ class ReservedForward {
   Client& client_;
   const std::string_view body_;
   const Parts parts_;
-  /// The answer's body, as much as the policy, or the override that applies, keeps.
+  /// The answer's body, up to the limit of the policy or its override.
   std::string captured_;
   std::size_t captured_bytes_max_ = 0;
   std::vector<Field> answer_fields_;
   bool whole_ = false;
-  /// What is left of the request is sent beside the reading of the answer.
+  /// Sends the rest of the request while the answer is read.
   io::SideTask sending_;
 };
 

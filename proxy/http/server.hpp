@@ -17,8 +17,8 @@
 
 namespace onceproxy::http {
 
-/// How the upstream is reached, and what bounds that, for whoever sends it more than the requests
-/// of clients. Stays as long as the server.
+/// How the upstream is reached, and its limits, for other parts that send requests to it. Valid as
+/// long as the server.
 struct UpstreamShare {
   UpstreamAddress& address;
   Slots& connections;
@@ -28,37 +28,36 @@ struct UpstreamShare {
 
 class Server {
  public:
-  /// Binds every address at once; throws std::system_error with a message that names the one that
-  /// cannot be had. `workers` is at least 1. No `tracer`: nothing is traced. No `capture`: nothing
-  /// is captured. No `acknowledger`: listeners are not waited for. `side`: the port beside the data
-  /// port.
+  /// Binds all addresses. Throws std::system_error with a message that contains the address that
+  /// cannot be bound. `workers`: at least 1. `tracer`, `capture`: nullptr: off. `acknowledger`:
+  /// nullptr: no request waits for listeners. `side`: the port beside the data port.
   Server(Options options, const std::vector<ListenOptions>& listen, std::size_t workers,
          store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
          telemetry::AccessLog& access_log, std::shared_ptr<const gate::Rules> rules,
          telemetry::Tracer* tracer = nullptr, telemetry::Capture* capture = nullptr,
          gate::Acknowledger* acknowledger = nullptr, const SideListener& side = {});
-  /// Drains first, without patience.
+  /// Drains first, without waiting for requests under way.
   ~Server();
 
-  /// host:port as bound.
+  /// The bound addresses, as host:port.
   const std::vector<std::string>& addresses() const { return addresses_; }
-  /// Of the port beside it, as bound; empty: there is none.
+  /// The bound address of the port beside it; empty if there is none.
   const std::string& side_address() const { return side_address_; }
 
-  /// Another configuration from now on: when this returns, no request that begins is served by the
-  /// one before, and those under way end with it. Only a worker that hangs keeps the old one
-  /// longer, which is logged. From one thread at a time; throws as the constructor does for an
-  /// upstream that cannot be.
+  /// Uses another configuration from now on. When this returns, every new request uses it; requests
+  /// under way end with the old one. A worker that hangs keeps the old one longer, which is logged.
+  /// Called by one thread at a time. Throws like the constructor if the upstream's address cannot
+  /// be used.
   void configure(const Options& options, std::shared_ptr<const gate::Rules> rules);
 
-  /// The upstream as it is used now.
+  /// The current use of the upstream.
   struct UpstreamUse {
     UpstreamAddress::Place place;
     std::size_t connections;
     std::size_t connections_max;
     /// Requests that wait for a connection or a turn.
     std::size_t waiting;
-    /// Requests under way, where their number is limited.
+    /// Requests under way, if their number is limited.
     std::size_t turns;
     std::size_t turns_max;
   };
@@ -66,20 +65,23 @@ class Server {
   UpstreamShare upstream_share() {
     return {shared_.upstream_address, shared_.upstream_slots, shared_.turns, shared_.waiting_bytes};
   }
-  /// Connections of clients that are open.
+  /// The number of open client connections.
   std::size_t clients() const { return shared_.client_slots.used(); }
 
   void start();
-  /// Stops accepting, from any thread, and returns at once. Nothing under way is ended.
+  /// Stops accepting connections and returns at once. Requests under way continue. May be called
+  /// from any thread.
   void stop_listening();
-  /// Accepting was stopped, and no connection of a client is left.
+  /// Whether accepting was stopped and no client connection is left.
   bool drained() const;
-  /// Whether every worker that serves has come by its loop since then; one that hangs has not.
+  /// Whether every serving worker has completed a round of its loop since then; a worker that hangs
+  /// has not.
   bool alive_since(std::chrono::steady_clock::time_point since) const;
-  /// Waits until drained(), for so long at most.
+  /// Waits until drained(), at most for this time.
   bool wait_until_drained(std::chrono::milliseconds patience);
-  /// Stops accepting, lets what is under way end, waits no longer than `patience`, then ends the
-  /// rest as unknown. True: nothing had to be ended. Idempotent.
+  /// Stops accepting connections and waits for requests under way, at most for `patience`. Then it
+  /// aborts the rest, whose outcomes become unknown. Returns true if nothing was aborted.
+  /// Idempotent.
   bool drain(std::chrono::milliseconds patience);
 
  private:
@@ -93,9 +95,9 @@ class Server {
   std::vector<std::thread> threads_;
   mutable std::mutex mutex_;
   std::atomic<bool> stops_listening_ = false;
-  /// A worker has ended, or adopted what it was given.
+  /// A worker has ended, or has adopted a configuration.
   std::condition_variable changed_;
-  /// Which of the workers run.
+  /// Which workers run.
   std::vector<bool> serving_;
 };
 

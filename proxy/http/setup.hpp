@@ -1,7 +1,7 @@
-// Setup: what a reload replaces, as one value that never changes. Every worker has one and swaps it
-// on its own thread; a request keeps the one that it began with until it is answered, so that it
-// ends under the policy that admitted it and nothing it refers to goes away.
-// Thread-safe: immutable and shared.
+// Setup: everything that a reload replaces, as one immutable value. Each worker has a pointer to
+// the current one and replaces it on its own thread. A request keeps the one with which it began
+// until it is answered, so that it ends under the policy that admitted it. Thread-safe: immutable
+// and shared.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@ namespace onceproxy::http {
 struct Setup {
   Options options;
   std::shared_ptr<const gate::Rules> rules;
-  /// The Host of a request that came without one.
+  /// The Host for requests without one.
   std::string upstream_name;
-  /// Those of `rules`.
+  /// The guarded fields of `rules`.
   GuardedFields guarded;
 };
 

@@ -1,7 +1,6 @@
-// SidePort: a port of another protocol that the workers of the data port serve, on their loops and
-// with their gates, so that both ports share policies, records, limits and counters. What it speaks
-// is not known here.
-// Not thread-safe: its worker's loop, or before that runs.
+// SidePort: a port with another protocol that the workers of the data port serve, on their loops
+// and with their gates. Both ports then share policies, records, limits and counters. Its protocol
+// is not known here. Not thread-safe: used on its worker's loop, or before the loop runs.
 #pragma once
 
 #include <functional>
@@ -23,22 +22,22 @@ class SidePort {
  public:
   virtual ~SidePort() = default;
 
-  /// Takes connections from a socket that listens. Before start().
+  /// Accepts connections from a listening socket. Called before start().
   virtual void listen(io::Acceptor acceptor) = 0;
   virtual void start() = 0;
-  /// Takes nothing new, and lets what is under way end.
+  /// Accepts nothing new; calls under way continue.
   virtual void drain() = 0;
-  /// Ends what is under way; outcomes become unknown.
+  /// Aborts calls under way; their outcomes become unknown.
   virtual void close() = 0;
-  /// Nothing is under way. While draining, that stays.
+  /// Whether nothing is under way. While draining, this does not change any more.
   virtual bool idle() const = 0;
 };
 
-/// What it has of its worker; all outlives it.
+/// The parts of the worker that it uses; all outlive it.
 struct SidePortParts {
   io::EventLoop& loop;
   store::Loop& home;
-  /// Looked at as a request begins.
+  /// Read when a request begins.
   const std::shared_ptr<const Setup>& setup;
   gate::Gate& gate;
   UpstreamPool& upstream;
@@ -48,10 +47,10 @@ struct SidePortParts {
   const HttpDate& date;
 };
 
-/// Makes one for each worker.
+/// Creates the port of each worker.
 using MakeSidePort = std::function<std::unique_ptr<SidePort>(const SidePortParts&)>;
 
-/// Where it listens; no function: there is no such port.
+/// Its address; if the function is empty, there is no port.
 struct SideListener {
   Endpoint endpoint;
   MakeSidePort make;

@@ -1,6 +1,6 @@
-// Tunnel: bytes both ways between two connections that switched protocols, until both directions
-// ended, nothing moved for the idle timeout, or the worker ends its connections.
-// Not thread-safe: its worker's loop.
+// Tunnel: copies bytes in both directions between two connections that have switched protocols. It
+// ends when both directions have ended, after the idle timeout, or when the worker closes its
+// connections. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace onceproxy::http {
 
 class Tunnel {
  public:
-  /// Both must outlive the tunnel; what their buffers hold already is sent on first.
+  /// Both must outlive the tunnel; bytes that are already in their buffers are sent first.
   Tunnel(io::Stream& client, io::Stream& upstream, std::chrono::milliseconds idle)
       : client_(client), upstream_(upstream), idle_(idle) {}
 

@@ -1,11 +1,12 @@
-// The upstream as one worker sees it: connections, kept and reused, and the wait for a free one.
+// The upstream's connections of one worker: they are kept and reused, and requests wait for a free
+// one.
 //
-// A connection that is kept hears from its peer all the time: one that its peer closed, or on which
-// something arrives that nobody asked for, is gone before a request could be written to it. How
-// long one is kept is what the configuration says, what the upstream has announced, or what was
-// learnt from connections that it closed, whichever is shortest.
+// A kept connection is watched all the time. If its peer closes it, or unexpected bytes arrive, it
+// is closed before a request can be written to it. How long it is kept is the shortest of three
+// times: the configured one, the one that the upstream announces, and the one that was learned from
+// connections that it closed.
 //
-// Not thread-safe: one event loop. Slots and UpstreamAddress are shared by all workers.
+// Not thread-safe: used on one event loop. Slots and UpstreamAddress are shared by all workers.
 #pragma once
 
 #include <atomic>
@@ -34,8 +35,8 @@ class AbandonedCall;
 
 class UpstreamPool final : private UpstreamConnection::Owner {
  public:
-  /// `setup` is looked at whenever an option is needed, and may be another one each time. `turns`:
-  /// of the requests that the upstream has under way.
+  /// `setup` is read whenever an option is needed and may change. `turns`: of the requests that the
+  /// upstream has under way.
   UpstreamPool(io::EventLoop& loop, store::Loop& home, const std::shared_ptr<const Setup>& setup,
                UpstreamAddress& address, Slots& connections, Slots& turns,
                std::atomic<std::size_t>& waiting_bytes, telemetry::WorkerMetrics& metrics,
@@ -44,42 +45,42 @@ class UpstreamPool final : private UpstreamConnection::Owner {
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
-  /// An idle connection, or nullptr.
+  /// Returns an idle connection, or nullptr.
   Lease take_idle();
 
   struct Acquired {
-    /// nullptr: `error` says why; nothing was sent.
+    /// If nullptr, `error` is the reason, and nothing was sent.
     Lease connection;
     gate::NotSent error{};
   };
-  /// An idle connection or, within connect_timeout, a new one. `bytes`: what the request takes in
-  /// memory if it has to wait.
+  /// Returns an idle connection or, within connect_timeout, a new one. `bytes`: the memory of the
+  /// request if it has to wait.
   Task<Acquired> acquire(std::size_t bytes);
 
-  /// Ends the use of a connection that can carry another request. One that cannot is destroyed.
-  /// `announced`: for how long its peer says that it keeps it.
+  /// Returns a connection that can carry another request; any other is destroyed instead.
+  /// `announced`: how long its peer keeps it.
   void give_back(Lease connection, std::optional<std::chrono::seconds> announced = std::nullopt);
 
-  /// A connection that was reused ended, or was found ended, before a byte of an answer.
+  /// A reused connection ended, or was found ended, before the first byte of an answer.
   void lost(const UpstreamConnection& connection);
 
-  /// What bounds the requests that the upstream has under way; nullptr: nothing.
+  /// The limit of requests that the upstream has under way; nullptr: no limit.
   Slots* turns() const { return turns_.limit() > 0 ? &turns_ : nullptr; }
-  /// One request under way, where the upstream's concurrency is limited.
+  /// One request under way, if the upstream's concurrency is limited.
   using Turn = Slots::Taken;
-  /// Of the upstream's turns, or a policy's. Nothing: no turn came within connect_timeout, or those
-  /// that wait take too much memory already.
+  /// Waits for a turn of the upstream or a policy. Returns nothing if there was none within
+  /// connect_timeout, or if the waiting requests use too much memory.
   Task<std::optional<Turn>> turn(Slots& turns, std::size_t bytes);
 
-  /// Reads and discards what is left of a request that nobody waits for any more, and keeps its
-  /// turns until the upstream has answered or closed, or abandoned_timeout is over.
+  /// Takes over an abandoned request: reads and discards its answer, and keeps its turns until the
+  /// upstream has answered or closed the connection, or until abandoned_timeout has passed.
   void abandon(std::unique_ptr<AbandonedCall> call);
-  /// How many of those there are.
+  /// The number of abandoned requests.
   std::size_t abandoned() const { return abandoned_.size(); }
-  /// Ends them, a little later.
+  /// Ends abandoned requests, a little later.
   void stop_abandoned();
 
-  /// Lets go of an idle connection that another worker waits for.
+  /// Closes an idle connection, because another worker waits for one.
   void reclaim();
   void close_idle() { idle_.clear(); }
   /// From now on no connection is kept.
@@ -87,9 +88,9 @@ class UpstreamPool final : private UpstreamConnection::Owner {
     draining_ = true;
     close_idle();
   }
-  /// Closes every connection: their users find them broken.
+  /// Closes every connection; requests that use one find it closed.
   void close_all();
-  /// Closes idle connections that lead to where the upstream was, or are too many by now.
+  /// Closes idle connections that lead to an earlier address of the upstream, or exceed the limit.
   void trim();
 
  private:
@@ -99,18 +100,18 @@ class UpstreamPool final : private UpstreamConnection::Owner {
   void idle_too_long(UpstreamConnection& connection) override { drop(connection); }
 
   const UpstreamOptions& options() const { return setup_->options.upstream; }
-  /// It leads to an address that is not the upstream's any more.
+  /// Whether it leads to an address that is no longer the upstream's.
   bool address_outdated(UpstreamConnection& connection) const;
-  /// True: so many bytes more may wait.
+  /// Returns true if this many more bytes may wait.
   bool wait_with(std::size_t bytes);
   void wait_ended(std::size_t bytes);
   Task<void> end_abandoned(AbandonedCall& call);
   bool may_be_reused(UpstreamConnection& connection,
                      std::chrono::steady_clock::time_point now) const;
-  /// TLS on a connection that was just made; false: the handshake failed, which was counted and
-  /// told, or took longer than the deadline that is armed.
+  /// Makes the TLS handshake on a new connection. Returns false if it failed, which was counted and
+  /// logged, or took longer than the deadline.
   Task<io::IoError> secure(UpstreamConnection& connection);
-  /// Forgets a connection that nobody uses.
+  /// Forgets a connection that is not in use.
   void drop(const UpstreamConnection& connection);
 
   io::EventLoop& loop_;
@@ -121,16 +122,16 @@ class UpstreamPool final : private UpstreamConnection::Owner {
   Slots& turns_;
   telemetry::WorkerMetrics& metrics_;
   telemetry::TlsMetrics& tls_metrics_;
-  /// All there are, lent or idle.
+  /// All connections, lent or idle.
   boost::intrusive::list<UpstreamConnection, boost::intrusive::base_hook<UpstreamConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
       all_;
   ReuseAge reuse_age_;
-  /// Most recently used last: that is the one whose peer is least likely to close it.
+  /// The most recently used one is last: its peer is least likely to close it.
   std::vector<Lease> idle_;
   /// Requests of this worker that wait for a connection, in order of arrival.
   std::vector<Wait*> waits_;
-  /// What those of all workers that wait for a turn or a connection take in memory.
+  /// The memory of requests of all workers that wait for a turn or a connection.
   std::atomic<std::size_t>& waiting_bytes_;
   std::vector<std::unique_ptr<AbandonedCall>> abandoned_;
   bool draining_ = false;

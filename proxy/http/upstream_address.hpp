@@ -1,12 +1,12 @@
-// UpstreamAddress: where the upstream is. An address or a unix socket's path is known at once; a
-// name is looked up when it is given and again and again by a thread of its own, so that a lookup
-// never holds up a request and a moved upstream is found.
+// UpstreamAddress: the address of the upstream. A numeric address or a Unix socket's path is used
+// directly. A name is looked up at once and then repeatedly by a separate thread, so that a lookup
+// never delays a request and a new address is found.
 //
-// A name may have several addresses. All are kept, in the order in which they are to be tried. How
-// TLS is spoken with them is kept beside them, so that nothing goes to an address in clear that was
-// meant for another one.
+// A name may have several addresses. All are kept, in the order in which they are tried. The TLS
+// settings are kept with them, so that a request is never sent without TLS to an address that
+// requires it.
 //
-// Thread-safe, but for move(), which one thread calls at a time.
+// Thread-safe, except for move(), which one thread calls at a time.
 #pragma once
 
 #include <atomic>
@@ -26,19 +26,19 @@
 
 namespace onceproxy::http {
 
-/// Numeric, host:port or unix:/path.
+/// A numeric address, as host:port or unix:/path.
 std::string address_text(const io::SocketAddress& address);
 
-/// In the order of RFC 8305 4: as the resolver sorted them (RFC 6724), and from there on the two
-/// families take turns. None stands twice, and there are at most 16.
+/// The addresses in the order of RFC 8305 4: as the resolver sorted them (RFC 6724), alternating
+/// between the two families. There are no duplicates, and at most 16.
 std::vector<io::SocketAddress> in_order_of_trial(const std::vector<io::SocketAddress>& resolved);
 
 class UpstreamAddress {
  public:
   using Tls = std::shared_ptr<const tls::ClientPort>;
 
-  /// `lookup_failed` is called, on any thread, when a name could not be resolved. `tls`: nullptr
-  /// where the upstream speaks none. Throws as move() does.
+  /// `lookup_failed` is called, on any thread, if a name could not be resolved. `tls`: nullptr if
+  /// the upstream does not use TLS. Throws like move().
   explicit UpstreamAddress(const Endpoint& endpoint, std::function<void()> lookup_failed = {},
                            Tls tls = nullptr);
   ~UpstreamAddress();
@@ -47,30 +47,29 @@ class UpstreamAddress {
     /// At least one.
     std::vector<io::SocketAddress> addresses;
     std::uint64_t generation;
-    /// nullptr: they speak none.
+    /// nullptr: no TLS.
     Tls tls;
   };
-  /// Nothing while a name does not resolve. The last answer is kept when a later lookup fails.
+  /// Nothing until the name has been resolved. If a later lookup fails, the last result is kept.
   std::shared_ptr<const Found> get() const;
 
-  /// Grows whenever other addresses are found, or the TLS of them changes: connections that were
-  /// made before may lead elsewhere, which has() tells.
+  /// A number that grows when the addresses or their TLS settings change. Older connections may
+  /// then lead elsewhere; see has().
   std::uint64_t generation() const { return generation_.load(); }
   bool has(const io::SocketAddress& address, const Tls& tls) const;
 
-  /// `address` answered where others did not: until the next lookup it is tried first.
+  /// `address` answered although others did not: it is tried first until the next lookup.
   void prefer(const io::SocketAddress& address);
 
-  /// Another endpoint, or other TLS, from now on. What was found of the one before stays in use
-  /// until the new one is found: for a name that is when it resolves, which is tried once before
-  /// this returns. Throws std::invalid_argument for a unix path that is longer than the kernel
-  /// takes; then nothing has changed.
+  /// Uses another endpoint or other TLS settings from now on. The previous addresses stay in use
+  /// until the new ones are found; for a name, one lookup is made before this returns. Throws
+  /// std::invalid_argument if a Unix path is too long for the kernel; nothing changes in this case.
   void move(const Endpoint& endpoint, Tls tls = nullptr);
 
   struct Place {
     Endpoint endpoint;
-    /// host:port or unix:/path as found, numeric, several with ", " between; empty while nothing
-    /// is.
+    /// The numeric addresses, as host:port or unix:/path, separated by ", "; empty if none is
+    /// known.
     std::string found;
   };
   /// For operators.
@@ -85,14 +84,14 @@ class UpstreamAddress {
   mutable std::mutex mutex_;
   Endpoint endpoint_;
   Tls tls_;
-  /// `endpoint_` has to be looked up.
+  /// Whether `endpoint_` must be looked up.
   bool is_name_ = false;
-  /// `found_` is still that of the endpoint before.
+  /// Whether `found_` still belongs to the previous endpoint.
   bool moving_ = false;
   std::shared_ptr<const Found> found_;
   std::atomic<std::uint64_t> generation_ = 0;
 
-  /// Made for the first name: each costs three descriptors, and an address needs none.
+  /// Created for the first name only, because each resolver needs three descriptors.
   struct Lookups {
     io::asio::io_context context{1};
     io::asio::steady_timer next{context};

@@ -69,8 +69,8 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
   if (policy_turns_ != nullptr || upstream_.turns() != nullptr) {
     const bool taken = co_await take_turns(bytes);
     if (!taken) {
-      co_return Failure(
-          not_sent({NotSent::Reason::busy, "A turn did not come in time, or too many wait."}));
+      co_return Failure(not_sent(
+          {NotSent::Reason::busy, "No turn was free in time, or too many requests wait."}));
     }
   }
   while (true) {
@@ -80,7 +80,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
       if (!acquired.connection) co_return Failure(not_sent(acquired.error));
       connection = std::move(acquired.connection);
     }
-    if (cut_) {
+    if (cut_ || (lapsed_ && lapsed_())) {
       co_return Failure(
           not_sent({NotSent::Reason::busy, "The reservation's lease ended before it was sent."}));
     }

@@ -1,15 +1,14 @@
-// UpstreamCall: one request to the upstream and its answer, for both ways of forwarding: the turn,
-// the connection, the write that may be tried again as long as no byte was taken, the strict
-// reading of the answer, and what becomes of the connection. The upstream is heard while the
-// request is sent: a final answer that comes early is the answer (RFC 9110 7.5), and its connection
-// carries no other request.
+// UpstreamCall: one request to the upstream and its answer, for both kinds of forwards. It waits
+// for a turn and a connection, writes the request (and retries as long as no byte was sent), reads
+// the answer strictly, and returns the connection. The answer may arrive while the request is sent:
+// an early final answer is accepted (RFC 9110 7.5), and its connection is not used again.
 //
-// A failure says what is known about the request: NotSent only where that is certain, Unknown in
-// every other case.
-// Not thread-safe: its worker's loop.
+// A failure is NotSent only if this is certain, and Unknown in every other case. Not thread-safe:
+// used on its worker's loop.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,13 +26,13 @@ namespace onceproxy::http {
 
 class UpstreamCall {
  public:
-  /// `upstream` and `setup` must stay. The method of the request decides whether the answer has a
-  /// body. `policy_turns`: what bounds the policy's requests under way, and belongs to `setup`;
-  /// nullptr: nothing.
+  /// `upstream` and `setup` must outlive the call. The method of the request determines whether the
+  /// answer has a body. `policy_turns`: the limit of the policy's requests under way, which belongs
+  /// to `setup`; nullptr: no limit.
   UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const Setup>& setup,
                std::string_view method, Slots* policy_turns = nullptr);
-  /// A call that holds turns, and whose answer is not over, is left to the pool: see
-  /// abandoned_call.hpp. Any other ends its connection.
+  /// If the call holds turns and its answer is not complete, the pool takes it over
+  /// (abandoned_call.hpp). Otherwise the destructor closes the connection.
   ~UpstreamCall();
   UpstreamCall(const UpstreamCall&) = delete;
   UpstreamCall& operator=(const UpstreamCall&) = delete;
@@ -41,69 +40,72 @@ class UpstreamCall {
   using Failure = std::variant<gate::NotSent, gate::Unknown>;
   using Result = std::optional<Failure>;
 
-  /// Gets a connection and writes `parts` to it, which must stay while unsent(). Nothing: all of it
-  /// was written, or the upstream spoke before it had taken all.
+  /// Gets a connection and writes `parts` to it; they must stay valid while unsent(). Returns
+  /// nothing if everything was written, or if the upstream began to answer before that.
   Task<Result> send(io::Stream::Parts parts);
-  /// send() left a rest, since the upstream may have answered already. Whoever reads the answer
-  /// lets send_rest() run beside that.
+  /// Whether send() has not written everything, since the upstream may have answered already. The
+  /// reader of the answer then runs send_rest() at the same time.
   bool unsent() const { return unsent_; }
   Task<io::IoError> send_rest();
 
-  /// The request asks for an upgrade: a 101 will be an answer.
+  /// The request asks for an upgrade, so a 101 is an answer.
   void expect_upgrade() { asked_for_upgrade_ = true; }
 
-  /// From now on the upstream has response_timeout to send the answer's head, unless that is there
-  /// already.
+  /// From now on the upstream has response_timeout to send the answer's head, unless it has already
+  /// arrived.
   void await_response();
-  /// The upstream takes nothing more of the request: what is read from it ends as timed out.
+  /// The upstream accepts no more of the request: reading from it ends with a timeout.
   void give_up();
-  /// The reservation is not this process's any more, so another may be forwarded: what was not sent
-  /// is not, an answer is not waited for, and the connection ends with the call.
+  /// The reservation no longer belongs to this process, so another request may be forwarded. The
+  /// rest of the request is not sent, no answer is waited for, and the connection is closed with
+  /// the call.
   void cut();
+  /// Asked right before the first byte is written: true cuts it, too.
+  void unless(std::function<bool()> lapsed) { lapsed_ = std::move(lapsed); }
 
   struct HeadRead {
     std::optional<gate::Unknown> failure;
-    /// The connection ended before a byte of an answer.
+    /// The connection ended before the first byte of an answer.
     bool closed_unanswered = false;
   };
-  /// Reads the next head, an interim one (1xx) included, into `head`. Call again after an interim
-  /// one, after using it up with drop_interim().
+  /// Reads the next head, which may be an interim one (1xx), into `head`. After an interim head
+  /// call drop_interim(), and then this again.
   Task<HeadRead> read_head();
-  /// The final answer's body was begun.
+  /// Whether the final answer's body has begun.
   bool answering() const { return answering_; }
   bool interim() const { return head.status < 200 && head.status != 101; }
   void drop_interim();
 
   /// Begins the body of the final answer. `head` stays valid.
   void begin_body();
-  /// Moves the head out of the connection's buffer, for callers that need it beyond that. Reading
-  /// on does so itself.
+  /// Copies the head out of the connection's buffer, for callers that need it longer. Further
+  /// reading does this itself.
   void keep_head();
-  /// The next piece of the body: data, end or malformed (which is also a body that broke off).
-  /// A piece is valid until the next call.
+  /// Reads the next piece of the body: data, end or malformed (also for a truncated body). A piece
+  /// is valid until the next call.
   Task<BodyReader::Piece> read_body();
-  /// The same, or a piece that is in `piped`, which is empty, instead of in `data`.
+  /// The same, but the piece may be in `piped`, which is empty before, instead of in `data`.
   Task<BodyReader::Piece> read_body(io::Piped& piped);
-  /// What follows the piece that was taken last, and is there already, into `piped`, which is
-  /// empty. The piece stays valid.
+  /// Moves the bytes that follow the last piece and have already arrived into `piped`, which is
+  /// empty before. The piece stays valid.
   void take_piped(io::Piped& piped);
-  /// The same where no I/O is needed: need_more says that it is.
+  /// The same without I/O; the result is need_more if I/O is necessary.
   BodyReader::Piece take_body();
 
-  /// The answer was read whole: keeps the connection if it can carry another request.
+  /// The answer has been read completely: returns the connection if it can carry another request.
   void finish();
 
-  /// Since send(); negative before.
+  /// The time since send(); negative before it.
   std::chrono::nanoseconds duration() const;
-  /// The call as it is now. `status`: of its answer; 0: there was none.
+  /// The current state of the call. `status`: of its answer; 0 if there was none.
   ForwardRecord record(int status) const;
 
-  /// Closed with the call unless finish() kept it.
+  /// Closed with the call unless finish() has returned it.
   Lease connection;
-  /// The request was not sent whole: the connection must not carry another.
+  /// The request was not sent completely, so the connection must not be used again.
   bool spoiled = false;
   ResponseHead head;
-  /// Why a body is malformed, and where; valid as long as the call.
+  /// The error in a malformed body, with its position; valid as long as the call.
   std::string_view body_error = "The answer's body is malformed.";
   bool timed_out = false;
 
@@ -121,7 +123,7 @@ class UpstreamCall {
 
   UpstreamPool& upstream_;
   const std::shared_ptr<const Setup>& setup_;
-  /// A copy: the request's head may move out of its buffer while the body is read.
+  /// A copy, because the request's head may be moved out of its buffer while the body is read.
   const std::string method_;
   Slots* const policy_turns_;
   std::optional<UpstreamPool::Turn> policy_turn_;
@@ -131,19 +133,20 @@ class UpstreamCall {
   std::chrono::nanoseconds until_end_{-1};
   int interims_ = 0;
   ForwardFault fault_ = ForwardFault::none;
-  /// Where the request was sent; only where the access log may tell.
+  /// The address to which the request was sent; set only if the access log needs it.
   std::string host_;
   bool unsent_ = false;
   bool cut_ = false;
+  std::function<bool()> lapsed_;
   io::Stream::Parts rest_;
   bool answering_ = false;
-  /// The head's bytes, once they are needed beyond the buffer.
+  /// A copy of the head's bytes, if they are needed longer than the buffer.
   std::string kept_head_;
   const char* head_begin_ = nullptr;
   bool asked_for_upgrade_ = false;
-  /// The request was sent whole, and no answer was found malformed.
+  /// Whether the request was sent completely and no answer was malformed.
   bool unfinished_ = false;
-  /// What is wrong with the answer, as a sentence.
+  /// The error in the answer, as a sentence.
   std::string malformed_;
 };
 

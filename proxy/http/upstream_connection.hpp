@@ -1,7 +1,6 @@
-// UpstreamConnection: one connection to the upstream. It is lent to one request at a time; between
-// two requests it is idle, and hears whether its peer closes it or sends what nobody asked for.
-// upstream.hpp opens, keeps and lends connections.
-// Not thread-safe: one event loop.
+// UpstreamConnection: one connection to the upstream. It is lent to one request at a time. Between
+// two requests it is idle, and notices when its peer closes it or sends unexpected bytes.
+// upstream.hpp opens, keeps and lends connections. Not thread-safe: used on one event loop.
 #pragma once
 
 #include <boost/intrusive/list_hook.hpp>
@@ -19,7 +18,7 @@
 namespace onceproxy::http {
 
 class UpstreamConnection;
-/// Out of every list of the pool's once it is destroyed.
+/// It is removed from the lists of the pool when it is destroyed.
 using UpstreamConnectionHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<UpstreamConnection>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -28,7 +27,7 @@ class UpstreamConnection final : public io::Stream, public UpstreamConnectionHoo
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Hears of idle connections. Either call may destroy the connection.
+  /// Is notified about idle connections. Both functions may destroy the connection.
   class Owner {
    public:
     /// Its peer has closed it, or sent something.
@@ -40,29 +39,30 @@ class UpstreamConnection final : public io::Stream, public UpstreamConnectionHoo
     ~Owner() = default;
   };
 
-  /// Not connected yet, and lent. `slot`: of the limit of connections. `stall`: as in io::Stream.
+  /// Creates a lent connection that is not connected yet. `slot`: a slot of the limit of
+  /// connections. `stall`: as in io::Stream.
   UpstreamConnection(Owner& owner, io::EventLoop& loop, std::chrono::milliseconds stall,
                      io::Slots::Taken slot, telemetry::WorkerMetrics& metrics);
   ~UpstreamConnection() override;
 
-  /// Where it leads.
+  /// The address to which it is connected.
   struct Destination {
     io::SocketAddress address;
-    /// Of the upstream's addresses, when it was last compared with them.
+    /// The version of the upstream's addresses with which it was last compared.
     std::uint64_t generation = 0;
-    /// What it began with; nullptr: it is plain.
+    /// The TLS settings of the connection; nullptr: it is plain.
     std::shared_ptr<const tls::ClientPort> tls;
   };
   Destination destination;
 
-  /// It can carry another request. `announced`: how long its peer keeps it, less a margin, where it
-  /// says so.
+  /// It can carry another request. `announced`: how long its peer says that it keeps the
+  /// connection, less a margin.
   void answered(std::optional<std::chrono::milliseconds> announced);
-  /// It carried a request before: its peer may be about to close it.
+  /// It has carried a request before, so its peer may be about to close it.
   bool reused() const { return reused_; }
   std::optional<std::chrono::milliseconds> announced() const { return announced_; }
 
-  /// It is idle from now on, and is lent again `within` this time, or its owner hears of it.
+  /// It is idle from now on. If it is not lent again `within` this time, its owner is notified.
   void keep(Time now, std::chrono::milliseconds within);
   void lend(Time now);
   /// While it is idle.
@@ -85,7 +85,7 @@ class UpstreamConnection final : public io::Stream, public UpstreamConnectionHoo
   std::optional<std::chrono::milliseconds> announced_;
 };
 
-/// Lent to whoever holds it; destroying it closes the connection.
+/// A lent connection; destroying it closes the connection.
 using Lease = std::unique_ptr<UpstreamConnection>;
 
 }  // namespace onceproxy::http

@@ -1,9 +1,8 @@
-// Worker: one event loop on one thread. It assembles what serves requests there (listeners,
-// connections, the dispatcher with its gate and upstream pool, counters and an access log of its
-// own) and hands each part what it needs. Workers share nothing on the request path but the store
-// and the slots.
+// Worker: one event loop on one thread. It creates the parts that serve requests there (listeners,
+// connections, the dispatcher with its gate and upstream pool, counters and its own access log) and
+// gives each part what it needs. On the request path workers share only the store and the slots.
 //
-// Thread-safety: run() belongs to the worker's thread; what says "from any thread" posts to it.
+// Thread-safety: run() is called on the worker's thread; functions "from any thread" post to it.
 #pragma once
 
 #include <atomic>
@@ -39,15 +38,15 @@
 
 namespace onceproxy::http {
 
-/// What all workers of a server share. Outlives them.
+/// Shared by all workers of a server; outlives them.
 struct Shared {
   store::Store& store;
   const store::Clock& clock;
   telemetry::Metrics& metrics;
   telemetry::AccessLog& access_log;
-  /// nullptr: nothing is traced.
+  /// nullptr: tracing is off.
   telemetry::Tracer* tracer;
-  /// nullptr: nothing is captured.
+  /// nullptr: capturing is off.
   telemetry::Capture* capture;
   UpstreamAddress upstream_address;
   Slots client_slots;
@@ -56,38 +55,39 @@ struct Shared {
   BufferBudget bodies;
   BufferBudget answers;
   std::size_t workers = 1;
-  /// nullptr: listeners are not waited for.
+  /// nullptr: no request waits for listeners.
   gate::Acknowledger* acknowledger = nullptr;
-  /// What the requests that wait for a turn or a connection take in memory.
+  /// The memory of requests that wait for a turn or a connection.
   std::atomic<std::size_t> waiting_bytes = 0;
 };
 
 class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
  public:
-  /// `side`: makes the port beside the data port; empty: there is none.
+  /// `side`: creates the port beside the data port; empty: there is none.
   Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSidePort& side = {});
   ~Worker();
 
-  /// What a socket that listens for this worker is made on.
+  /// The io_context for a socket that listens for this worker.
   io::EventLoop& loop() { return loop_; }
-  /// Takes connections from a socket that listens, on the worker's loop; `tls`: they begin with a
-  /// handshake. Before run().
+  /// Accepts connections from a listening socket on the worker's loop; `tls`: they begin with a
+  /// handshake. Called before run().
   void listen(io::Acceptor acceptor, std::shared_ptr<const tls::ServerPort> tls);
-  /// The same for the port beside it, which must be there.
+  /// The same for the port beside it, which must exist.
   void listen_beside(io::Acceptor acceptor) { side_port_->listen(std::move(acceptor)); }
 
-  /// Serves until the worker is drained. Call once, on the worker's own thread.
+  /// Serves until the worker is drained. Called once, on the worker's own thread.
   void run();
 
   // From any thread:
-  /// Stops accepting and lets every request under way end; run() returns when none is left.
+  /// Stops accepting connections and waits for requests under way; run() returns when none is left.
   void drain();
-  /// Ends what drain() has waited for too long: sockets are closed, outcomes become unknown.
+  /// Aborts the requests that drain() still waits for: sockets are closed, and outcomes become
+  /// unknown.
   void abort();
   void reclaim_upstream();
-  /// When its loop last came by, at most a few ticks ago unless it hangs.
+  /// The time of its loop's last round; it is a few ticks old at most unless the loop hangs.
   std::chrono::steady_clock::time_point ticked() const { return ticked_.load(); }
-  /// Requests that begin from then on are served by `setup`. `adopted` runs on the worker's thread.
+  /// New requests use `setup` from then on. `adopted` runs on the worker's thread.
   void adopt(std::shared_ptr<const Setup> setup, std::function<void()> adopted);
 
  private:
@@ -111,25 +111,25 @@ class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
   io::CallLoop calls_;
   telemetry::WorkerMetrics& metrics_;
 
-  /// A look at the shares that were shed is on its way.
+  /// A check of the shed shares is posted.
   std::atomic<bool> looks_at_shares_ = false;
-  /// So is a look for an idle connection that another worker waits for.
+  /// A check for an idle connection that another worker waits for is posted.
   std::atomic<bool> reclaiming_ = false;
   std::atomic<std::chrono::steady_clock::time_point> ticked_{std::chrono::steady_clock::now()};
 
-  // What serves requests.
+  // The parts that serve requests.
   RequestReports reports_;
   HttpDate date_;
   gate::Gate gate_;
   UpstreamPool upstream_;
   Dispatcher dispatcher_;
 
-  // Who sends them.
+  // The parts that receive requests.
   Handshakes handshakes_;
   const ClientConnection::Parts connection_parts_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
-  /// nullptr: there is none.
+  /// nullptr if there is none.
   std::unique_ptr<SidePort> side_port_;
 
   bool draining_ = false;

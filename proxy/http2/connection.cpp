@@ -43,7 +43,7 @@ Connection::Connection(Parts& parts, io::Socket socket, std::string address, io:
       began_(parts.loop.now()),
       last_read_(began_) {
   origin_->address = std::move(address);
-  // Whoever speaks HTTP/2 has switched Nagle's algorithm off.
+  // HTTP/2 clients switch off Nagle's algorithm.
   stream_.acknowledge_with_answers();
   parts_.counters.connection_began();
 }
@@ -203,7 +203,7 @@ Task<void> Connection::handle(Parts& parts, Exchange::Pointer exchange) {
     co_await parts.handler.serve(*exchange);
     if (exchange->open()) {
       parts.counters.handler_failed();
-      telemetry::log(LogLevel::error, "HTTP/2 request was left without an answer",
+      telemetry::log(LogLevel::error, "HTTP/2 request got no answer from its handler",
                      {{"listener", parts.listener}, {"path", exchange->request().path}});
     }
   } catch (const std::exception& error) {
@@ -257,7 +257,8 @@ void Connection::note_session_end() {
 void Connection::tell_end() const {
   const std::string_view reason = telemetry::http2_ends[static_cast<std::size_t>(*end_)];
   if (end_ == Http2End::flood) {
-    telemetry::log(LogLevel::warn, "HTTP/2 connection closed: the peer sent too much of something",
+    telemetry::log(LogLevel::warn,
+                   "HTTP/2 connection closed: the client sent too many frames of one kind",
                    {{"listener", parts_.listener},
                     {"peer", origin_->address},
                     {"of", name_of(*session_->flood())}});
@@ -267,7 +268,7 @@ void Connection::tell_end() const {
                     {"peer", origin_->address},
                     {"error", session_->failure()}});
   } else if (end_ == Http2End::ping || end_ == Http2End::timeout) {
-    telemetry::log(LogLevel::info, "HTTP/2 connection given up",
+    telemetry::log(LogLevel::info, "HTTP/2 connection closed",
                    {{"listener", parts_.listener}, {"peer", origin_->address}, {"reason", reason}});
   }
 }

@@ -52,10 +52,10 @@ void Exchange::took(std::string_view bytes) {
     unwanted_bytes_ += bytes.size();
     return;
   }
-  // What is empty is not viewed by the handler.
+  // The handler has no view of an empty buffer.
   io::Buffer& to = body_.empty() && arrived_.empty() ? body_ : arrived_;
   while (!bytes.empty()) {
-    // The peer's window is the limit.
+    // The size is limited by the flow control window.
     const io::Buffer::Room room = to.prepare(to.size() + bytes.size());
     const std::size_t taken = std::min(room.size, bytes.size());
     std::copy_n(bytes.data(), taken, room.data);

@@ -116,8 +116,8 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   /// then unknown how much was sent.
   auto write(const Parts& parts) { return WriteAwaiter(*this, parts); }
   auto write(std::string_view bytes) { return write(Parts{bytes}); }
-  /// The same with at least one byte, and the answer ends behind it, as by end(): the last bytes
-  /// and the trailers go out together.
+  /// Like write() with at least one byte, followed by end(): the last bytes and the trailers are
+  /// written together.
   auto write_last(const Parts& parts, Fields trailers) {
     last_ = true;
     answer_trailers_ = std::move(trailers);
@@ -216,9 +216,9 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   /// Whether the server has ended the answer or reset the stream.
   bool ended_ = false;
   bool reset_ = false;
-  /// The answer ends with what is written now.
+  /// Whether the answer ends with the write under way.
   bool last_ = false;
-  /// When the end of the answer was sent, while the request went on.
+  /// When the end of the answer was sent, while the request continued.
   std::optional<Clock::time_point> answered_;
   std::size_t unwanted_bytes_ = 0;
   Fields answer_trailers_;

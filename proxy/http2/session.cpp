@@ -14,8 +14,9 @@ constexpr std::size_t queued_frames_max = 1'000;
 constexpr std::uint64_t resets_unbounded = 1'000'000'000;
 /// What one call hands to nghttp2: a flood that it notices while sending is seen soon.
 constexpr std::size_t piece_bytes = 16 * 1024;
-/// How long a request may go on that was answered, before it is reset without an error (RFC 9113,
-/// section 8.1). Some clients take a reset for a failure that comes together with the answer.
+/// How long a request may continue after its answer, before its stream is reset without an error
+/// (RFC 9113, section 8.1). Some clients treat a reset that arrives together with the answer as a
+/// failure.
 constexpr std::chrono::milliseconds unwanted_time{1'000};
 
 }  // namespace
@@ -35,7 +36,7 @@ Session::Session(Owner& owner, io::EventLoop& loop, const Limits& limits,
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, queued_frames_max);
-  // The guard counts resets, and knows which of them are of streams that were answered.
+  // FloodGuard counts resets, and distinguishes those of answered streams.
   nghttp2_option_set_stream_reset_rate_limit(option, resets_unbounded, resets_unbounded);
   nghttp2_option_set_max_continuations(option, limits.continuations);
   nghttp2_session* native = nullptr;

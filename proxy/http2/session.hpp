@@ -145,7 +145,7 @@ class Session {
   Open open_;
   /// The exchanges whose handlers wait to be started.
   List<BegunTag> begun_;
-  /// Of what is being submitted; kept for its memory.
+  /// The fields that are being submitted. The vector is kept to reuse its memory.
   std::vector<nghttp2_nv> pairs_;
 
   Clock::time_point now_;

@@ -8,7 +8,7 @@ namespace onceproxy::http2 {
 namespace {
 
 nghttp2_nv pair_of(std::string_view name, std::string_view value) {
-  // nghttp2 copies both, and changes neither.
+  // nghttp2 copies both and does not change them.
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
           reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
           value.size(), NGHTTP2_NV_FLAG_NONE};
@@ -16,7 +16,7 @@ nghttp2_nv pair_of(std::string_view name, std::string_view value) {
 
 }  // namespace
 
-/// For one call of nghttp2's; they view `status`, if any, and `fields`.
+/// Arguments for one call of nghttp2. They are views of `status`, if there is one, and of `fields`.
 const std::vector<nghttp2_nv>& Session::pairs_of(std::string_view status, const Fields& fields) {
   pairs_.clear();
   if (!status.empty()) pairs_.push_back(pair_of(":status", status));
@@ -63,7 +63,7 @@ void Session::reset(std::int32_t stream, std::uint32_t error) {
   owner_.wants_to_write();
 }
 
-/// nghttp2 asks for the next bytes of an answer's body.
+/// Called by nghttp2 for the next bytes of an answer's body.
 ssize_t Session::read_answer(nghttp2_session* native, std::int32_t stream, std::uint8_t* to,
                              std::size_t room, std::uint32_t* flags, nghttp2_data_source* source,
                              void* data) {
@@ -95,7 +95,7 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   }
   if (frame.hd.type == NGHTTP2_RST_STREAM) {
     const std::uint32_t error = frame.rst_stream.error_code;
-    // Ours are these; the others are for what the peer did.
+    // These errors are of the server; all others were caused by the client.
     const bool own = error == no_error || error == cancel_error || error == internal_error;
     counters_.reset(telemetry::Http2Reset::sent);
     if (own) return;

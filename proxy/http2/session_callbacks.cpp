@@ -48,7 +48,8 @@ struct Session::Callbacks {
     return 0;
   }
   static int error(nghttp2_session*, int code, const char* text, std::size_t size, void* data) {
-    // That text has the field's value, which is not for the log; and only a stream fails.
+    // The text of nghttp2 contains the value of the field, which must not be logged. Only the
+    // stream fails.
     if (code != NGHTTP2_ERR_HTTP_HEADER) self(data).failure_.assign(text, size);
     return 0;
   }

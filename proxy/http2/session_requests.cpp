@@ -1,4 +1,4 @@
-// What a client sends: the heads, bodies and trailers of its requests, noted in their exchanges.
+// The requests of a client: their heads, bodies and trailers are stored in their exchanges.
 #include <utility>
 
 #include "proxy/http2/session.hpp"
@@ -7,13 +7,13 @@ namespace onceproxy::http2 {
 
 namespace {
 
-/// RFC 9113, section 6.5.2: what each field counts besides its bytes.
+/// The size of a field in addition to its name and value (RFC 9113, section 6.5.2).
 constexpr std::size_t field_overhead = 32;
-/// Most requests have no more fields.
+/// Enough for most requests.
 constexpr std::size_t fields_expected = 16;
 constexpr int too_large = 431;
-/// How many bytes of a request may come that was answered, before it is reset without an error (RFC
-/// 9113, section 8.1).
+/// How many bytes of a request may arrive after its answer, before its stream is reset without an
+/// error (RFC 9113, section 8.1).
 constexpr std::size_t unwanted_bytes_max = 64 * 1024;
 
 }  // namespace
@@ -96,7 +96,7 @@ void Session::head_complete(Exchange& exchange, bool ends) {
     counters_.refused(telemetry::Http2Refusal::headers);
     turn_away(exchange, too_large);
   } else if (origin_->handlers >= limits_.streams) {
-    // Streams that were reset, and whose handlers have not ended yet.
+    // Streams that were reset and whose handlers have not returned yet.
     counters_.refused(telemetry::Http2Refusal::streams);
     exchange.ended_ = exchange.handled_ = true;
     reset(exchange.id_, NGHTTP2_REFUSED_STREAM);
@@ -106,7 +106,7 @@ void Session::head_complete(Exchange& exchange, bool ends) {
   }
 }
 
-/// Answers a request that no handler sees.
+/// Answers a request that is not given to a handler.
 void Session::turn_away(Exchange& exchange, int status) {
   exchange.responded_ = exchange.ended_ = exchange.handled_ = true;
   respond(exchange, status, {}, true);

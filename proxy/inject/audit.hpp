@@ -1,5 +1,5 @@
-// Which pods ask for the sidecar and do not have it: those that were made while the webhook was not
-// there, or before they asked. Pure.
+// Finds pods that request the sidecar and do not have it, because they were created while the
+// webhook was down, or before they requested it. Pure.
 #pragma once
 
 #include <string>
@@ -12,18 +12,18 @@ namespace onceproxy::inject {
 struct Unprotected {
   std::string name_space;
   std::string name;
-  /// What says that it asks: the label, or the annotation.
+  /// How the pod requests it: by the label or the annotation.
   std::string asks_by;
 };
 
 struct Audited {
   std::vector<Unprotected> unprotected;
-  /// Pods that ask for the sidecar and have it.
+  /// The number of pods that request the sidecar and have it.
   std::size_t protected_count = 0;
 };
 
 /// `json`: a list of pods or one pod, as `kubectl get pods -o json` prints it. Pods that have ended
-/// do not count. The error says what is wrong with the text.
+/// are ignored. The error describes what is wrong with the text.
 tl::expected<Audited, std::string> audit(std::string_view json);
 
 }  // namespace onceproxy::inject

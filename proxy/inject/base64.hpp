@@ -1,4 +1,4 @@
-// Base64 as JSON of Kubernetes has bytes (RFC 4648, section 4, padded). Pure.
+// Base64 as in Kubernetes' JSON (RFC 4648, section 4, padded). Pure.
 #pragma once
 
 #include <string>

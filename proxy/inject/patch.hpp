@@ -1,4 +1,4 @@
-// What the webhook makes of a pod: a patch (RFC 6902), nothing, or a refusal. Pure.
+// The decision about a pod: a patch (RFC 6902), no change, or a refusal. Pure.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace onceproxy::inject {
 
-/// The pod stays as it is.
+/// The pod is not changed.
 struct Unchanged {};
-/// The pod may not be made: it asks for the sidecar and cannot have it.
+/// The pod is refused: it requests the sidecar and cannot get it.
 struct Denied {
   std::string why;
 };
@@ -27,7 +27,7 @@ using Change = std::variant<Unchanged, Denied, Patched>;
 /// `name_space`: of the request, which is the pod's.
 Change change_of(const Pod& pod, std::string_view name_space, const Options& options);
 
-/// A DNS subdomain (RFC 1123), as objects of Kubernetes are named.
+/// Whether the text is a DNS subdomain (RFC 1123), as names of Kubernetes objects must be.
 bool is_object_name(std::string_view text);
 
 }  // namespace onceproxy::inject

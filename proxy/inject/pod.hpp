@@ -1,5 +1,6 @@
-// Pod: what the webhook and the audit look at in a pod's JSON (core/v1). What is missing or has
-// another type counts as absent, as it does for Kubernetes. It views the tree, which outlives it.
+// Pod: the parts of a pod's JSON (core/v1) that the webhook and the audit read. A value that is
+// missing or has another type counts as absent, as in Kubernetes. It is a view of the tree, which
+// must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,15 @@ class Pod {
  public:
   using Tree = policies::JsonTree;
 
-  /// `pod`: the object's place in the tree.
+  /// `pod`: the position of the object in the tree.
   Pod(const Tree& tree, Tree::Index pod) : tree_(tree), pod_(pod) {}
 
-  /// Empty where there is none, or where it is empty.
+  /// Empty if there is none.
   std::string_view label(std::string_view name) const;
   std::string_view annotation(std::string_view name) const;
   bool has_annotations() const;
   std::string_view name() const;
-  /// What a controller begins the name of its pods with.
+  /// The prefix that a controller gives to the names of its pods.
   std::string_view generate_name() const;
   std::string_view name_space() const;
   /// Pending, Running, Succeeded, Failed or Unknown.
@@ -32,16 +33,17 @@ class Pod {
   std::string_view operating_system() const;
   std::optional<std::int64_t> grace_period_seconds() const;
 
-  /// Whether spec has a list of that name that is not null.
+  /// Whether spec has a list with that name that is not null.
   bool has_list(std::string_view name) const;
   bool has_volume(std::string_view name) const;
-  /// The volume of that name is a claim's, so that its root is made by a driver, and mostly root's.
+  /// Whether the volume with that name is a claim, whose root directory is created by a driver and
+  /// usually belongs to root.
   bool has_claimed_volume(std::string_view name) const;
-  /// Whether securityContext names a group that volumes are given to.
+  /// Whether securityContext has a group for volumes.
   bool has_volume_group() const;
-  /// It has a container of the sidecar's name, native or plain, whoever added it.
+  /// Whether it has a container with the sidecar's name, native or ordinary.
   bool has_sidecar() const;
-  /// The container that declares the port; empty where none does.
+  /// The container that declares the port; empty if there is none.
   std::string_view container_with_port(std::uint16_t port) const;
 
  private:
@@ -49,7 +51,7 @@ class Pod {
   std::string_view text(std::optional<Tree::Index> value) const;
   std::optional<Tree::Index> spec(std::string_view name) const;
   std::string_view metadata(std::string_view map, std::string_view name) const;
-  /// Calls `visit` with each object of a list until it says true; whether it did.
+  /// Calls `visit` with each object of a list until it returns true. Returns whether it did.
   bool any(std::optional<Tree::Index> list, const std::function<bool(Tree::Index)>& visit) const;
 
   const Tree& tree_;

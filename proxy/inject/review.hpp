@@ -1,5 +1,4 @@
-// AdmissionReview (admission.k8s.io/v1): the API server's question about a pod, and the answer to
-// it. Pure.
+// Answers an AdmissionReview (admission.k8s.io/v1), the API server's request about a pod. Pure.
 #pragma once
 
 #include <string>
@@ -18,15 +17,15 @@ enum class PodResult {
 
 struct Reviewed {
   PodResult result;
-  /// The AdmissionReview that answers, as JSON.
+  /// The answer, an AdmissionReview as JSON.
   std::string body;
-  /// Of what the pod is called, as far as it is, and why it was denied; for the log.
+  /// The name of the pod, as far as it is known, and the reason if it was denied; for the log.
   std::string pod;
   std::string why;
 };
 
-/// The error says what is wrong with the body; the API server then has no answer, and does as its
-/// failurePolicy says.
+/// The error describes what is wrong with the body. The API server then gets no answer, and its
+/// failurePolicy decides.
 tl::expected<Reviewed, std::string> review(std::string_view body, const Options& options);
 
 }  // namespace onceproxy::inject

@@ -1,5 +1,6 @@
 // Endpoint: an address to listen on or to connect to, as it is written in a configuration. A plain
-// value; nothing is resolved here.
+// value; nothing is resolved here. It is a library of its own (`io_types`), so that `policies`,
+// `config` and `proxy/admin` have the same type and do not depend on `io`.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +8,20 @@
 
 namespace onceproxy::io {
 
-/// host:port (an address, IPv6 without brackets, or a name) or a unix socket's path.
+/// host:port or unix:/path.
 struct Endpoint {
+  /// An IPv4 address, an IPv6 address without brackets, or a name. Empty for a unix socket.
   std::string host;
   std::uint16_t port = 0;
+  /// Empty for TCP.
   std::string unix_path;
 
-  std::string text() const;
+  /// As the configuration writes it.
+  std::string text() const {
+    if (!unix_path.empty()) return "unix:" + unix_path;
+    const bool ipv6 = host.find(':') != std::string::npos;
+    return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
   bool operator==(const Endpoint&) const = default;
 };
 

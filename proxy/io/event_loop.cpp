@@ -41,7 +41,7 @@ bool EventLoop::hear_events(bool may_wait) {
   return heard_ > ticks_;
 }
 
-/// What these defer in turn is not among them.
+/// Functions that are deferred during the loop are not included.
 void EventLoop::run_all(List<Deferred, DeferredTag>& deferred) {
   List<Deferred, DeferredTag> now;
   now.swap(deferred);
@@ -52,7 +52,8 @@ void EventLoop::run_all(List<Deferred, DeferredTag>& deferred) {
   }
 }
 
-/// What is deferred meanwhile waits for the next round, so that sockets are looked at in between.
+/// Functions that are deferred meanwhile run in the next round, so that sockets are checked in
+/// between.
 void EventLoop::run_deferred() {
   run_all(deferred_);
   for (int i = 0; i < soon_max && !soon_.empty(); ++i) run_all(soon_);

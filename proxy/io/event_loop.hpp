@@ -73,9 +73,10 @@ class EventLoop {
   void defer(Deferred& deferred) {
     if (!deferred.Hook<DeferredTag>::is_linked()) deferred_.push_back(deferred);
   }
-  /// The same, and behind what is deferred at present, before the sockets are looked at again: for
-  /// steps inside one connection, of which several lie between what it read and what it writes.
-  /// When these defer in turn for some times, the rest waits for the next round.
+  /// The same, but runs it in the current round, after the functions that are deferred already and
+  /// before the sockets are checked again. This is for the steps inside one connection between a
+  /// read and the write that follows. If such functions defer others too often, the rest waits for
+  /// the next round.
   void defer_soon(Deferred& deferred) {
     if (!deferred.Hook<DeferredTag>::is_linked()) soon_.push_back(deferred);
   }
@@ -107,7 +108,7 @@ class EventLoop {
                                       boost::intrusive::constant_time_size<false>>;
   /// A round's calls to the store begin when it is over: it must not last.
   static constexpr std::size_t round_max = 64;
-  /// How often a round goes on with what was deferred soon.
+  /// The maximum number of passes over such functions in one round.
   static constexpr int soon_max = 8;
 
   bool hear_events(bool may_wait);

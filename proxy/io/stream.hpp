@@ -134,8 +134,8 @@ class Stream : public Deadline,
   auto connect(const std::vector<SocketAddress>& addresses, std::chrono::milliseconds within) {
     return ConnectAwaiter{*this, addresses, within};
   }
-  /// The peer never holds back a part of a message until the one before is acknowledged:
-  /// acknowledgements need not be hurried, and go out together with what is written.
+  /// The peer never delays a part of a message until the previous part is acknowledged.
+  /// Acknowledgements then need not be sent at once, and are sent together with what is written.
   void acknowledge_with_answers() { hurries_ = false; }
   /// From now on TLS is spoken, once co_await handshake() has given IoError::none. On a connected
   /// stream, before anything is read or written.
@@ -315,11 +315,11 @@ class Stream : public Deadline,
   bool tcp_ = false;
   /// The kernel tells with each read whether that was all.
   bool tells_left_ = false;
-  /// The kernel said that nothing was left. It says so too if a reset came together with the bytes,
-  /// and never tells of that again.
+  /// The kernel reported that nothing was left. It also does so if a reset arrived together with the
+  /// bytes, and does not report the reset again.
   bool may_be_reset_ = false;
-  /// A call that was no read was told of a reset. The kernel tells that once: the next read would
-  /// take it for an orderly end.
+  /// A call other than a read got the error of a reset. The kernel reports this error once, so the
+  /// next read would look like an orderly end.
   bool reset_by_peer_ = false;
   /// See acknowledge_with_answers().
   bool hurries_ = true;

@@ -1,5 +1,6 @@
-// AccessDetails: what log.access_format may ask of a request beyond its AccessRecord. It is
-// gathered only where a format is configured. Plain values; views are read during the call only.
+// AccessDetails: the values of a request that log.access_format can show in addition to its
+// AccessRecord. They are collected only if a format is configured. Plain values; views are read
+// only during the call.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 
 namespace onceproxy::telemetry {
 
-/// Envoy's response flags that mean the same here.
+/// Those of Envoy's response flags that have the same meaning here.
 enum class AccessFlag {
   none,
   connection_failure,      ///< UF: no connection to the upstream
@@ -25,8 +26,8 @@ enum class AccessFlag {
 /// The header fields of a request.
 class AccessFields {
  public:
-  /// `name` is in lower case, and may be :method, :path, :authority or :scheme. Of a field that is
-  /// there several times, the first.
+  /// `name` is in lower case, and may be :method, :path, :authority or :scheme. If there are
+  /// several fields of that name, the first one is returned.
   virtual std::optional<std::string_view> find(std::string_view name) const = 0;
 
  protected:
@@ -34,23 +35,23 @@ class AccessFields {
 };
 
 struct AccessDetails {
-  /// nullptr: no request was read.
+  /// nullptr if no request was read.
   const AccessFields* request = nullptr;
-  /// The head that was sent to the client, from its first byte to its empty line; empty: none was,
-  /// or the format does not ask for it.
+  /// The head that was sent to the client, from its first byte to its empty line. Empty if there
+  /// was none, or if the format does not need it.
   std::string_view answer_head;
-  /// "HTTP/1.1"; empty: unknown.
+  /// "HTTP/1.1"; empty if it is unknown.
   std::string_view protocol;
-  /// The target as it came, with its query.
+  /// The unchanged target, with its query.
   std::string_view target;
-  /// Of the client; 0: unknown.
+  /// The client's port; 0 if it is unknown.
   std::uint16_t client_port = 0;
-  /// Where the request was sent, numeric, with the port; empty: nowhere.
+  /// The numeric address with port to which the request was sent; empty if it was not sent.
   std::string_view upstream_host;
-  /// The request was sent.
+  /// Whether the request was sent.
   bool forwarded = false;
   AccessFlag flag = AccessFlag::none;
-  /// Envoy's response code details; empty: the decision is what there is to say.
+  /// Envoy's response code details; empty: the decision is used.
   std::string_view code_details;
 };
 

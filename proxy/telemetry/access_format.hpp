@@ -1,10 +1,9 @@
-// AccessFormat: what log.access_format says, checked and taken apart once: a line of text with
-// Envoy's command operators in it, or a JSON object whose values are such texts. It knows nothing
-// of requests; access_format_line.hpp makes the lines.
+// AccessFormat: the parsed value of log.access_format: a line of text with Envoy's command
+// operators, or a JSON object whose values are such texts. It does not know requests;
+// access_format_line.hpp writes the lines.
 //
-// Bounded: a format has at most 8 KiB and 64 operators, and a value in a line at most 8 KiB unless
-// the format itself asks for more, up to 64 KiB.
-// Immutable once made; thread-safe.
+// A format has at most 8 KiB and 64 operators. A value in a line has at most 8 KiB unless the
+// format allows more, up to 64 KiB. Immutable once made; thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +20,7 @@ namespace onceproxy::telemetry {
 
 class AccessFormat {
  public:
-  /// What is wrong, and at which byte of the text.
+  /// The error, and its byte in the text.
   struct Problem {
     std::size_t offset = 0;
     std::string message;
@@ -32,41 +31,41 @@ class AccessFormat {
   static constexpr std::size_t value_bytes_default = 8 * 1024;
   static constexpr std::size_t value_bytes_max = 64 * 1024;
 
-  /// A part of a line: an operator, or what stands between two.
+  /// A part of a line: an operator, or the text between two operators.
   struct Piece {
-    /// Absent: `literal`, which is written as it is.
+    /// Absent: `literal`, which is written unchanged.
     std::optional<AccessOperator> what;
     std::string literal = {};
-    /// REQ and RESP, in lower case: the field, and the one that is looked for where it is missing.
+    /// For REQ and RESP, in lower case: the field, and the field that is used if it is missing.
     std::string field = {};
     std::string other_field = {};
-    /// START_TIME and EMIT_TIME.
+    /// For START_TIME and EMIT_TIME.
     std::optional<AccessTime> time = std::nullopt;
-    /// PATH(NQ).
+    /// For PATH(NQ).
     bool without_query = false;
     std::size_t bytes_max = value_bytes_default;
   };
   using Text = std::vector<Piece>;
 
-  /// A member of a JSON object, or what stands before one.
+  /// A member of a JSON object, or the text before it.
   struct JsonStep {
-    /// Valid JSON up to the value.
+    /// The JSON up to the value.
     std::string before;
-    /// Empty: nothing; the object ends with `before`.
+    /// Empty: there is no value; the object ends with `before`.
     Text value;
   };
 
-  /// A line of text. A newline at its end is what every line has anyway.
+  /// A line of text. A newline at its end is removed, since every line has one.
   static tl::expected<AccessFormat, Problem> text(std::string_view format);
 
   bool is_json() const { return !json_.empty(); }
   const Text& line() const { return text_; }
   const std::vector<JsonStep>& json() const { return json_; }
 
-  /// It has %RESP(…)% or an operator that needs the size of the answer's head.
+  /// Whether it has %RESP(…)% or an operator that needs the size of the answer's head.
   bool wants_answer_head() const { return wants_answer_head_; }
 
-  /// Puts a JSON object together, member by member.
+  /// Builds a JSON object, member by member.
   class Json;
 
  private:
@@ -82,13 +81,13 @@ class AccessFormat {
 class AccessFormat::Json {
  public:
   Json();
-  /// The member `name` is an object; what follows belongs to it until end_object().
+  /// The member `name` is an object; the following members belong to it until end_object().
   void begin_object(std::string_view name);
   void end_object();
-  /// The member `name` is made of this text. One operator alone keeps its type: numbers are
-  /// numbers, and what a request does not have is null.
+  /// The member `name` has this text. If it is a single operator, the value keeps its type: numbers
+  /// are numbers, and a missing value is null.
   std::optional<Problem> member(std::string_view name, std::string_view format);
-  /// The whole. Nothing may be added behind it.
+  /// The finished format. Nothing may be added afterwards.
   AccessFormat finish();
 
  private:

@@ -1,8 +1,7 @@
-// One request as log.access_format writes it. Private to this folder. Pure.
+// Writes one request in the format of log.access_format. Private to this folder. Pure.
 //
-// Whatever a client or a service sends, a line stays one line, and its JSON stays JSON: values are
-// escaped as in a JSON string in both formats, so that a value inside quotation marks cannot end
-// them either.
+// A line always stays one line, and JSON stays valid, regardless of the values: they are escaped as
+// in a JSON string in both formats, so that a value in quotation marks cannot end them.
 #pragma once
 
 #include <chrono>
@@ -14,8 +13,8 @@
 
 namespace onceproxy::telemetry {
 
-/// Appends one line, its newline included; `now` is when the request was over. What a request does
-/// not have is "-", or null where a JSON value is one operator alone.
+/// Appends one line with its newline. `now`: when the request ended. A missing value is "-", or
+/// null if a JSON value is a single operator.
 void append_formatted_line(std::string& out, const AccessFormat& format, const AccessRecord& record,
                            const AccessDetails& details, std::chrono::system_clock::time_point now);
 

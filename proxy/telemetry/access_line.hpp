@@ -1,5 +1,5 @@
-// How one request looks in the access log. Written by hand, since every request has a line:
-// json_text.hpp has what that is measured against. Private to this folder. Pure.
+// Writes one request as a line of the access log. It is written by hand, since every request has a
+// line; json_text.hpp has the comparison with Boost.JSON. Private to this folder. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace onceproxy::telemetry {
 
-/// Appends one line, its newline included, whatever bytes the record holds.
-/// JSON: {"time":"…","request_id":"…",…}. Text: the time, then key=value pairs of the same names;
-/// in colours, the decision stands out.
+/// Appends one line with its newline, for a record with any bytes. JSON:
+/// {"time":"…","request_id":"…",…}. Text: the time, then key=value pairs with the same names; with
+/// colours, the decision is highlighted.
 void append_access_line(std::string& out, LogFormat format, std::string_view time,
                         const AccessRecord& record);
 
-/// The line that stands where lines are missing.
+/// The line that is written in place of missing lines.
 void append_dropped_line(std::string& out, LogFormat format, std::string_view time,
                          std::uint64_t lines);
 

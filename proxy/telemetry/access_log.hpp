@@ -1,6 +1,7 @@
-// The access log: one line a request, on stdout. A worker formats into its own buffer; a writer
-// thread writes whole buffers, so that a slow reader of stdout never holds up a worker. What the
-// bounded queue cannot take is dropped and counted, in the metrics and in a line of its own.
+// The access log: one line for each request, on stdout. A worker formats lines into its own buffer,
+// and a writer thread writes whole buffers, so that a slow reader of stdout does not delay a
+// worker. Lines that do not fit into the limited queue are dropped and counted, in the metrics and
+// in a line of the log.
 //
 // Thread-safety: AccessLog is thread-safe; a Writer belongs to one worker.
 #pragma once
@@ -21,19 +22,19 @@
 
 namespace onceproxy::telemetry {
 
-/// One request, as it is logged. Views are read during the call only. Empty strings, negative
-/// numbers and a status of 0 (no answer was sent) are left out of the line.
+/// One request for the log. Views are read only during the call. Empty strings, negative numbers
+/// and a status of 0 (no answer was sent) are left out of the line.
 struct AccessRecord {
   std::string_view request_id;
-  /// Hexadecimal; where requests are traced.
+  /// Hexadecimal; empty if tracing is off.
   std::string_view trace_id;
   std::string_view client;
   std::string_view method;
-  /// The path as it came, without its query, which may hold secrets.
+  /// The unchanged path, without its query, which may contain secrets.
   std::string_view path;
   std::string_view policy;
   gate::Decision decision = gate::Decision::passed;
-  /// What would have been decided, where the policy only watches.
+  /// The decision of an enforced policy, if the policy is in shadow mode.
   std::optional<gate::Decision> shadow;
   /// Hexadecimal.
   std::string_view fingerprint;
@@ -41,36 +42,36 @@ struct AccessRecord {
   std::int64_t request_bytes = -1;
   std::int64_t response_bytes = -1;
   std::chrono::nanoseconds duration{0};
-  /// Negative: nothing was forwarded.
+  /// Negative if nothing was forwarded.
   std::chrono::nanoseconds upstream_duration{-1};
-  /// Why a request failed, in words that hold no payload.
+  /// The reason why a request failed, without its payload.
   std::string_view error;
 };
 
 class AccessLog {
  public:
   struct Options : LogOptions {
-    /// Descriptor to write to.
+    /// The descriptor for output.
     int descriptor = 1;
-    /// What may wait for the writer thread before lines are dropped.
+    /// The largest size of lines that wait for the writer thread.
     std::size_t queue_bytes_max = 16 * 1024 * 1024;
   };
-  /// `dropped` hears how many lines were lost, on a worker's thread or the log's, one call at a
-  /// time, and never after the destructor. It must be quick and must not call back.
+  /// `dropped` is called with the number of lost lines, on a worker's thread or the log's, one call
+  /// at a time, and never after the destructor. It must be quick and must not call back.
   AccessLog(Options options, std::function<void(std::uint64_t)> dropped);
-  /// Writes what is queued, waiting for a slow reader no longer than a second; what is left then
-  /// counts as dropped. Writers should be gone by now: what they hand over later is lost.
+  /// Writes the queued lines, and waits for a slow reader at most one second; the rest counts as
+  /// dropped. Writers should have ended; lines that they pass on later are lost.
   ~AccessLog();
 
   class Writer {
    public:
-    /// Below the log's level nothing is formatted: info for what went well, warn for
+    /// Lines below the log's level are not formatted: info for successful requests, warn for
     /// upstream-error, store-error, busy and bad-request.
     void write(const AccessRecord& record);
-    /// The same in a format of the configuration's.
+    /// The same in a configured format.
     void write(const AccessRecord& record, const AccessFormat& format,
                const AccessDetails& details);
-    /// Hands what is formatted to the writer thread; a worker calls it a few times a second.
+    /// Passes the formatted lines to the writer thread; a worker calls it a few times a second.
     void flush();
     ~Writer();
 

@@ -1,5 +1,5 @@
-// The command operators of log.access_format: the names of Envoy's that mean the same here, those
-// that are onceproxy's own, and why the others of Envoy's are refused. Values alone; thread-safe.
+// The command operators of log.access_format: those of Envoy with the same meaning here, those of
+// onceproxy, and the reasons why Envoy's other operators are refused. Plain values; thread-safe.
 #pragma once
 
 #include <string>
@@ -39,7 +39,7 @@ enum class AccessOperator {
   upstream_duration,
 };
 
-/// What stands in parentheses behind an operator.
+/// The parameter in parentheses after an operator.
 enum class AccessArguments { none, time, field, path };
 
 struct KnownOperator {
@@ -48,11 +48,11 @@ struct KnownOperator {
   AccessArguments arguments = AccessArguments::none;
 };
 
-/// nullptr: there is none of that name.
+/// nullptr if there is no operator with that name.
 const KnownOperator* known_operator(std::string_view name);
 
-/// Why a name is refused, as the end of a sentence that names it: an operator of Envoy's that has
-/// no meaning here, or what is probably meant.
+/// The reason why a name is refused, as the end of a sentence that contains the name: an operator
+/// of Envoy without a meaning here, or the name that was probably meant.
 std::string why_no_operator(std::string_view name);
 
 }  // namespace onceproxy::telemetry

@@ -1,6 +1,6 @@
-// AccessTime: a time as %START_TIME(…)% writes it: strftime's conversions that mean the same in
-// every locale, in UTC, and Envoy's own for seconds since 1970 and for fractions of a second. The
-// format is checked and taken apart once. Immutable; thread-safe.
+// AccessTime: a time as %START_TIME(…)% writes it: those conversions of strftime that are the same
+// in every locale, in UTC, and Envoy's own conversions for seconds since 1970 and fractions of a
+// second. The format is parsed once. Immutable; thread-safe.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ class AccessTime {
   struct Part {
     /// 0: `literal`; 'f': a fraction of a second; otherwise strftime's conversion.
     char conversion = 0;
-    /// Digits of a fraction.
+    /// The number of digits of a fraction.
     int digits = 0;
     std::string literal = {};
   };

@@ -1,10 +1,10 @@
-// Capture: requests as they came, one JSON line each, in a file that `onceproxy backtest` reads. A
-// worker formats a line and hands it over; a thread of its own writes, so that a slow disk holds up
-// nobody. What the bounded queue cannot take, what does not fit into the file any more, and what
-// cannot be written is dropped and counted.
+// Capture: writes requests, one JSON line each, to a file that `onceproxy backtest` reads. A worker
+// formats a line and passes it on, and a separate thread writes, so that a slow disk delays no
+// request. Lines are dropped and counted if they do not fit into the limited queue or the file, or
+// cannot be written.
 //
-// A line holds the request's head and body and what the service answered: secrets too, but for the
-// fields that are redacted. The file is for its owner alone.
+// A line contains the request's head and body and the service's answer, including secrets, except
+// for redacted fields. Only the file's owner may read it.
 //
 // Thread-safety: thread-safe.
 #pragma once
@@ -27,27 +27,29 @@
 
 namespace onceproxy::telemetry {
 
-/// Views are read during the call only.
+/// Views are read only during the call.
 struct CapturedRequest {
-  /// When its head was there.
+  /// When its head had arrived.
   std::chrono::system_clock::time_point time;
   std::string_view method;
-  /// Path and query as they came.
+  /// The unchanged path and query.
   std::string_view target;
   std::vector<std::pair<std::string_view, std::string_view>> headers;
-  /// Absent: it was streamed and not kept.
+  /// Absent if it was streamed and not kept.
   std::optional<std::string_view> body;
   std::uint64_t body_bytes = 0;
-  /// The service's own answer; absent: none was asked for, or it was the answer to another request.
+  /// The service's own answer; absent if there was no forward, or if the answer was stored for
+  /// another request.
   std::optional<int> status;
-  /// False: nothing of it reached the service, though it was to.
+  /// False if the request should have been forwarded and no byte reached the service.
   bool sent = true;
   std::chrono::nanoseconds duration{0};
-  /// Of the answer's body; where it was not read whole, of the answer with its head.
+  /// The time of the answer's body; of the answer with its head if the body was not read
+  /// completely.
   std::uint64_t response_bytes = 0;
   std::string_view policy;
   gate::Decision decision = gate::Decision::passed;
-  /// The operation, where it is known: 32 bytes.
+  /// The operation, if it is known: 32 bytes.
   std::string_view fingerprint;
 };
 
@@ -61,10 +63,10 @@ inline constexpr std::size_t capture_loss_count = 3;
 class Capture {
  public:
   struct Hooks {
-    /// Stands in for a redacted value: the same for the same value, and nothing that it could be
-    /// found out from.
+    /// Makes the replacement of a redacted value: the same for equal values, from which the value
+    /// cannot be determined.
     std::function<std::string(std::string_view value)> disguise;
-    /// From the writing thread or a worker's; must be quick.
+    /// Called by the writing thread or a worker; must be quick.
     std::function<void(std::uint64_t lines)> written;
     std::function<void(CaptureLoss why, std::uint64_t lines)> lost;
   };
@@ -72,8 +74,8 @@ class Capture {
   /// Writes what is queued.
   ~Capture();
 
-  /// Begins, changes or, with nothing, ends the capture, from the requests on that end from now.
-  /// Throws std::system_error where the file cannot be opened; then nothing was changed.
+  /// Begins, changes or (without options) ends the capture, from the requests that end after this
+  /// call. Throws std::system_error if the file cannot be opened; nothing changes in this case.
   void configure(const std::optional<CaptureOptions>& options);
 
   bool on() const { return on_.load(std::memory_order_relaxed); }

@@ -1,5 +1,5 @@
-// One request as a line of a capture. The format is told in proxy/cli/backtest/README.md, which
-// reads it. Pure. Private to this folder.
+// Writes one request as a line of a capture. proxy/cli/backtest/README.md describes the format.
+// Pure. Private to this folder.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace onceproxy::telemetry {
 
-/// A line with its end. `disguise` stands in for the values of `options.redact`.
+/// A line with its newline. `disguise`: replaces the values of `options.redact`.
 std::string capture_line(const CapturedRequest& request, const CaptureOptions& options,
                          const std::function<std::string(std::string_view)>& disguise,
                          Timestamp& timestamp);
 
-/// Whether the request belongs to the share.
+/// Whether the request belongs to the sampled share.
 bool in_sample(const CapturedRequest& request, double sample);
 
 }  // namespace onceproxy::telemetry

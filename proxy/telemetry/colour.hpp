@@ -1,6 +1,5 @@
-// Colours of text lines, for people at a terminal. Nothing here decides what a line says: with the
-// colours taken out it is the plain line, byte for byte.
-// Thread-safety: functions are pure, but for format_for(), which reads the environment.
+// Colours of text lines on a terminal. Without its colours, a line is the plain line, byte for
+// byte. Thread-safety: functions are pure, except for format_for(), which reads the environment.
 #pragma once
 
 #include <string>
@@ -11,8 +10,8 @@
 
 namespace onceproxy::telemetry {
 
-/// How a terminal is told (ECMA-48 SGR). The sixteen colours every terminal has, so that a theme's
-/// own choice of them stays readable.
+/// The codes for a terminal (ECMA-48 SGR). Only the sixteen standard colours are used, so that the
+/// user's theme keeps them readable.
 namespace colour {
 inline constexpr std::string_view dim = "\x1b[2m";
 inline constexpr std::string_view red = "\x1b[31m";
@@ -23,11 +22,11 @@ inline constexpr std::string_view end = "\x1b[0m";
 }  // namespace colour
 
 std::string_view colour_of(LogLevel level);
-/// Green: the service was asked. Cyan: a duplicate was kept from it. Yellow: refused. Red: failed.
+/// Green: forwarded. Cyan: a duplicate was not forwarded. Yellow: refused. Red: failed.
 std::string_view colour_of(gate::Decision decision);
 
-/// `format` as the descriptor wants it: text becomes coloured text on a terminal, unless NO_COLOR
-/// is set and not empty (no-color.org) or TERM is "dumb".
+/// `format` for this descriptor: text becomes coloured text on a terminal, unless NO_COLOR is set
+/// and not empty (no-color.org) or TERM is "dumb".
 LogFormat format_for(LogFormat format, int descriptor);
 
 }  // namespace onceproxy::telemetry

@@ -28,7 +28,8 @@ void append_one(std::vector<MetricFamily>& families, const char* name, const cha
 
 void append_ends(std::vector<MetricFamily>& families, const DeliveryGauges& now) {
   Family ends("onceproxy_deliveries_total",
-              "Deliveries that have ended, by how, since the ledger was made.",
+              "Deliveries that have ended, by result, since the ledger was created (PostgreSQL: in "
+              "this process).",
               MetricType::Counter);
   for (const ListenerGauge& each : now.listeners) {
     ends.add({{"listener", each.listener}, {"result", "notified"}}, each.notified);
@@ -44,36 +45,37 @@ void append_ends(std::vector<MetricFamily>& families, const DeliveryGauges& now)
 void append_deliveries(std::vector<MetricFamily>& families, const DeliveryGauges& now) {
   std::uint64_t configured = 0;
   for (const ListenerGauge& each : now.listeners) configured += each.configured ? 1 : 0;
-  append_one(families, "onceproxy_delivery_listeners", "Listeners of the configuration in force.",
+  append_one(families, "onceproxy_delivery_listeners", "Listeners in the active configuration.",
              configured);
   append_ends(families, now);
   append_each(families, now, "onceproxy_delivery_retries_total",
-              "Attempts that failed and are tried again, since the ledger was made.",
+              "Attempts that failed and are retried, since the ledger was created (PostgreSQL: in "
+              "this process).",
               MetricType::Counter, &ListenerGauge::retries);
   append_each(families, now, "onceproxy_delivery_unrecorded_total",
-              "Attempts that were cut off by the end of the process: they are made again.",
+              "Attempts without a recorded result; their deliveries are attempted again.",
               MetricType::Counter, &ListenerGauge::unrecorded);
   append_each(families, now, "onceproxy_delivery_circuit_opened_total",
-              "How often the listener's circuit has opened.", MetricType::Counter,
+              "The number of times the listener's circuit has opened.", MetricType::Counter,
               &ListenerGauge::circuit_opened);
   append_each(families, now, "onceproxy_delivery_circuit_state",
               "The listener's circuit: 0 closed, 1 half open, 2 open.", MetricType::Gauge,
               &ListenerGauge::circuit);
   append_each(families, now, "onceproxy_deliveries_in_flight", "Attempts under way.",
               MetricType::Gauge, &ListenerGauge::in_flight);
-  append_each(families, now, "onceproxy_deliveries_pending", "Deliveries that have not ended.",
+  append_each(families, now, "onceproxy_deliveries_pending", "Pending deliveries.",
               MetricType::Gauge, &ListenerGauge::pending);
-  append_each(families, now, "onceproxy_dead_letters", "Dead letters that are kept.",
-              MetricType::Gauge, &ListenerGauge::dead_letters);
+  append_each(families, now, "onceproxy_dead_letters", "Stored dead letters.", MetricType::Gauge,
+              &ListenerGauge::dead_letters);
   append_each(families, now, "onceproxy_delivery_oldest_pending_seconds",
-              "Age of the oldest event that the listener has not got; 0: it has all.",
+              "Age of the oldest pending event of the listener; 0 if there is none.",
               MetricType::Gauge, &ListenerGauge::oldest_pending_seconds);
-  append_one(families, "onceproxy_delivery_events_open",
-             "Events with a delivery that has not ended.", now.events_open);
-  append_one(families, "onceproxy_delivery_payload_bytes", "Of the events that are kept.",
+  append_one(families, "onceproxy_delivery_events_open", "Events with a pending delivery.",
+             now.events_open);
+  append_one(families, "onceproxy_delivery_payload_bytes", "Size of the stored events.",
              now.payload_bytes);
   append_one(families, "onceproxy_delivery_payload_bytes_limit",
-             "delivery.max_bytes: over it new events are refused.", now.payload_bytes_max);
+             "delivery.max_bytes; above it new events are refused.", now.payload_bytes_max);
 }
 
 }  // namespace onceproxy::telemetry

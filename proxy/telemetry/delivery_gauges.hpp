@@ -1,4 +1,4 @@
-// DeliveryGauges: what is told of the deliveries when somebody scrapes. Plain values.
+// DeliveryGauges: the state of the deliveries for a scrape. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -7,35 +7,36 @@
 
 namespace onceproxy::telemetry {
 
-/// Of one listener.
+/// The figures of one listener.
 struct ListenerGauge {
   std::string listener;
-  /// The configuration in force names it.
+  /// Whether the active configuration names it.
   bool configured = false;
   /// Attempts under way.
   std::uint64_t in_flight = 0;
-  /// Deliveries that have not ended, and dead letters.
+  /// The numbers of pending deliveries and dead letters.
   std::uint64_t pending = 0;
   std::uint64_t dead_letters = 0;
-  /// How deliveries ended, since the ledger was made.
+  /// The numbers of ended deliveries by their result, since the ledger was created. For a ledger
+  /// that processes share: in this process.
   std::uint64_t notified = 0;
   std::uint64_t dead = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t removed = 0;
-  /// Attempts that failed and are tried again, since the ledger was made.
+  /// Attempts that failed and are retried, counted in the same way.
   std::uint64_t retries = 0;
-  /// Since this process began: attempts that were sent and whose end could not be noted.
+  /// Attempts of this process that were sent and whose result could not be recorded.
   std::uint64_t unrecorded = 0;
   std::uint64_t circuit_opened = 0;
   /// 0 closed, 1 half open, 2 open.
   int circuit = 0;
-  /// Of the oldest event that it has not got; 0: nothing is pending.
+  /// The age of the oldest pending event; 0 if nothing is pending.
   double oldest_pending_seconds = 0;
 };
 
 struct DeliveryGauges {
   std::vector<ListenerGauge> listeners;
-  /// Events with a delivery that has not ended.
+  /// The number of events with a pending delivery.
   std::uint64_t events_open = 0;
   std::uint64_t payload_bytes = 0;
   std::uint64_t payload_bytes_max = 0;

@@ -1,8 +1,8 @@
-// From counters to metric families: one snapshot of every worker, merged, under the names and
-// labels that the telemetry port promises. Private to this folder.
+// Converts counters to metric families: a snapshot of all workers, merged, with the documented
+// names and labels. Private to this folder.
 //
-// What bounds the number of series: policies are known names, decisions and words are fixed sets,
-// and a histogram shows up only once it holds an observation.
+// The number of series is limited: policies come from the configuration, decisions and words are
+// fixed sets, and a histogram is shown only if it has an observation.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -20,10 +20,10 @@
 
 namespace onceproxy::telemetry {
 
-/// Everything a scrape shows, read but not yet named.
+/// All values of a scrape, before they are named.
 struct Snapshot {
   std::string version;
-  /// By number; the first is "".
+  /// Indexed by number; the first is "".
   std::vector<std::string> policies;
   std::vector<const WorkerCounters*> workers;
   HistogramTotals<CommitTime> commit_time;

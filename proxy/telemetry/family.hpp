@@ -1,7 +1,6 @@
-// Family: one metric family under construction: a name, and the values of its series as they are
-// added. Private to this folder.
+// Family: builds one metric family: a name, and the values of its series. Private to this folder.
 //
-// It keeps no counters and merges nothing. Not thread-safe.
+// It does not count or merge. Not thread-safe.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -32,7 +31,7 @@ class Family {
   }
   void add(Labels labels, std::uint64_t value) { add(labels, static_cast<double>(value)); }
 
-  /// Shown only where something was observed, unless it is to show `from_the_start`.
+  /// Shown only if there is an observation, or `from_the_start`.
   template <typename Kind>
   void add(Labels labels, const HistogramTotals<Kind>& totals, bool from_the_start = false) {
     if (totals.count == 0 && !from_the_start) return;

@@ -1,11 +1,11 @@
-// Histogram: how often a value fell under each of a fixed set of bounds, and the sum of all values.
-// The number of observations is not kept but added up from the buckets, so that a scrape that runs
-// beside an observation never shows a count that disagrees with its buckets.
+// Histogram: counts values in buckets with fixed bounds, and adds up the values. The number of
+// observations is the sum of the buckets and not kept separately, so that a concurrent scrape never
+// shows a count that disagrees with the buckets.
 //
-// It knows no names and no labels: see exposition.hpp.
+// It does not know names and labels; see exposition.hpp.
 //
-// Thread-safety: observe() from one thread alone, or observe_shared() from any; never both on one
-// object. Reading is free for all.
+// Thread-safety: observe() by one thread only, or observe_shared() by any; never both on one
+// object. Any thread may read.
 #pragma once
 
 #include <algorithm>
@@ -17,14 +17,14 @@
 
 namespace onceproxy::telemetry {
 
-/// A counter that one thread writes: a load and a store, where fetch_add would lock the bus.
+/// A counter with one writing thread: a load and a store, where fetch_add would lock the bus.
 template <typename Number>
 void add_alone(std::atomic<Number>& counter, Number change) {
   counter.store(counter.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
 }
 
-/// What a histogram of some kind measures: its upper bounds (inclusive, ascending) in whole ticks,
-/// and how many ticks make one unit of the metric.
+/// The unit of a kind of histogram: its upper bounds (inclusive, ascending) in ticks, and the
+/// number of ticks in one unit of the metric.
 struct RequestTime {
   static constexpr double ticks_per_unit = 1e9;
   static constexpr std::array<std::int64_t, 19> bounds{
@@ -47,7 +47,8 @@ struct BatchSize {
   static constexpr std::array<std::int64_t, 11> bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 };
 
-/// In milliseconds: nanoseconds would overflow the sum after some 30,000 duplicates a week old.
+/// In milliseconds, because nanoseconds would overflow the sum after some 30,000 duplicates that
+/// are a week old.
 struct DuplicateAge {
   static constexpr double ticks_per_unit = 1e3;
   static constexpr std::array<std::int64_t, 13> bounds{
@@ -61,7 +62,7 @@ class Histogram {
   /// The last bucket is +Inf.
   static constexpr std::size_t bucket_count = Kind::bounds.size() + 1;
 
-  /// Values below zero count as zero.
+  /// Negative values count as zero.
   void observe(std::int64_t ticks) {
     add_alone(buckets_[bucket(ticks)], std::uint64_t{1});
     if (ticks > 0) add_alone(sum_, static_cast<std::uint64_t>(ticks));
@@ -85,7 +86,7 @@ class Histogram {
   std::atomic<std::uint64_t> sum_{0};
 };
 
-/// Several workers' histograms of one kind, added up.
+/// The sum of several workers' histograms of one kind.
 template <typename Kind>
 struct HistogramTotals {
   std::array<std::uint64_t, Histogram<Kind>::bucket_count> buckets{};

@@ -26,27 +26,25 @@ void Http2Metrics::append(std::vector<prometheus::MetricFamily>& families) const
   const std::lock_guard lock(mutex_);
   Family connections("onceproxy_http2_connections", "Open HTTP/2 connections.", MetricType::Gauge);
   Family ends("onceproxy_http2_connections_ended_total",
-              "HTTP/2 connections that have ended, by the reason.", MetricType::Counter);
+              "HTTP/2 connections that have ended, by reason.", MetricType::Counter);
   Family streams("onceproxy_http2_streams", "Open HTTP/2 streams.", MetricType::Gauge);
   Family began("onceproxy_http2_streams_total", "HTTP/2 streams that were opened.",
                MetricType::Counter);
-  Family resets("onceproxy_http2_resets_total", "HTTP/2 streams that were reset, by whom.",
+  Family resets("onceproxy_http2_resets_total", "HTTP/2 streams that were reset, by side.",
                 MetricType::Counter);
   Family refusals("onceproxy_http2_refused_total",
-                  "Requests turned away before they were looked at, by the reason.",
-                  MetricType::Counter);
+                  "Requests refused before they were read, by reason.", MetricType::Counter);
   Family floods("onceproxy_http2_floods_total",
-                "Connections closed because the peer sent too much of something, by what.",
+                "Connections closed because the client sent too many frames, by kind.",
                 MetricType::Counter);
   Family stalled("onceproxy_http2_stalled_total",
-                 "Streams given up because the peer took nothing of the answer.",
+                 "Streams closed because the client did not read the answer.", MetricType::Counter);
+  Family accepts("onceproxy_http2_accept_errors_total", "Failed attempts to accept a connection.",
                  MetricType::Counter);
-  Family accepts("onceproxy_http2_accept_errors_total",
-                 "New connections that the kernel could not give.", MetricType::Counter);
-  Family calls("onceproxy_grpc_calls_total", "gRPC calls that have ended, by their status.",
+  Family calls("onceproxy_grpc_calls_total", "gRPC calls that have ended, by status.",
                MetricType::Counter);
   Family failures("onceproxy_http2_handler_failures_total",
-                  "Requests that ended by a defect of onceproxy.", MetricType::Counter);
+                  "Requests that ended because of a defect in onceproxy.", MetricType::Counter);
 
   for (const Listener& listener : listeners_) {
     const auto sum = [&](auto of) {

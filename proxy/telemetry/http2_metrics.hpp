@@ -1,8 +1,8 @@
-// Http2Metrics: connections and streams of the ports that speak HTTP/2, what was refused there and
-// why, and gRPC calls by their status. Each loop of a port has counters of its own.
+// Http2Metrics: connections and streams of the HTTP/2 ports, refusals by reason, and gRPC calls by
+// status. Each loop of a port has its own counters.
 //
-// Thread-safety: counters are written by their loop's thread alone and read by any; add() and
-// append() from any thread.
+// Thread-safety: counters are written only by their loop's thread and read by any; add() and
+// append() may be called by any thread.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct MetricFamily;
 
 namespace onceproxy::telemetry {
 
-/// Why a connection ended. `flood`: see http2_floods.
+/// The reason why a connection ended. `flood`: see http2_floods.
 enum class Http2End {
   peer,
   idle,
@@ -37,20 +37,21 @@ inline constexpr std::array<std::string_view, 10> http2_ends{
     "peer",     "idle",    "drained", "ping",    "flood",
     "protocol", "timeout", "broken",  "stopped", "crowded"};
 
-/// What a peer sent too much of.
+/// The kind of frame of which a client sent too many.
 inline constexpr std::array<std::string_view, 9> http2_floods{
     "resets",         "pings",        "settings",      "empty-frames", "priorities",
     "window-updates", "other-frames", "continuations", "unread"};
 
-/// Why a request was turned away before its handler saw it: too many at once, fields too large.
+/// The reason why a request was refused before its handler was called: too many at once, fields too
+/// large.
 enum class Http2Refusal { streams, headers };
 inline constexpr std::array<std::string_view, 2> http2_refusals{"streams", "headers"};
 
-/// Streams that were reset, by whom.
+/// Streams that were reset, by side.
 enum class Http2Reset { received, sent };
 inline constexpr std::array<std::string_view, 2> http2_resets{"peer", "onceproxy"};
 
-/// By gRPC's number of the status.
+/// Indexed by gRPC's number of the status.
 inline constexpr std::array<std::string_view, 17> grpc_codes{
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
@@ -71,15 +72,15 @@ class alignas(64) Http2Counters {
   void stream_ended() { subtract(streams_); }
   void reset(Http2Reset by) { add(resets_[static_cast<std::size_t>(by)]); }
   void refused(Http2Refusal why) { add(refusals_[static_cast<std::size_t>(why)]); }
-  /// `flood`: index into http2_floods.
+  /// `flood`: an index of http2_floods.
   void flooded(std::size_t flood) { add(floods_[flood]); }
-  /// A peer took nothing of an answer for too long.
+  /// A client read nothing of an answer for too long.
   void stalled() { add(stalled_); }
-  /// A connection could not be accepted for lack of descriptors or memory.
+  /// A connection could not be accepted because of a lack of descriptors or memory.
   void not_accepted() { add(accept_errors_); }
-  /// A call has ended; `code` is gRPC's number of its status.
+  /// A call has ended; `code`: gRPC's number of its status.
   void call_ended(std::size_t code) { add(calls_[code < calls_.size() ? code : 2]); }
-  /// A handler threw, or returned without a status.
+  /// A handler threw an exception, or returned without a status.
   void handler_failed() { add(handler_failures_); }
 
   std::uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
@@ -88,7 +89,7 @@ class alignas(64) Http2Counters {
  private:
   friend class Http2Metrics;
   using Count = std::atomic<std::uint64_t>;
-  // Of one writer.
+  // Written by one thread.
   static void add(Count& count) {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
@@ -111,8 +112,8 @@ class alignas(64) Http2Counters {
 
 class Http2Metrics {
  public:
-  /// Counters of one more loop of `listener`; they live as long as this. The listener's series are
-  /// there from now on, at zero.
+  /// Adds the counters of one more loop of `listener`; they are valid as long as this object. The
+  /// listener's series are shown at zero from now on.
   Http2Counters& add(std::string_view listener);
 
   void append(std::vector<prometheus::MetricFamily>& families) const;

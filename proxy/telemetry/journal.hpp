@@ -1,5 +1,5 @@
-// The journal of systemd, as it is told of a line's priority: by a number in angle brackets before
-// the line (sd-daemon(3)), so that `journalctl -p warning` finds warnings. Thread-safe.
+// The priority prefix of lines for systemd's journal: a number in angle brackets (sd-daemon(3)), so
+// that `journalctl -p warning` shows warnings. Thread-safe.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace onceproxy::telemetry {
 
-/// Whether what is written to a descriptor goes straight to the journal: it is the stream that
-/// JOURNAL_STREAM names by device and inode (systemd.exec(5)).
+/// Whether a descriptor is connected directly to the journal: it is the stream that JOURNAL_STREAM
+/// identifies by device and inode (systemd.exec(5)).
 bool goes_to_journal(int descriptor);
 
 /// "<3>" to "<7>".

@@ -1,5 +1,5 @@
-// What an operator sets of the log, of captures and of tracing, with the defaults. The reader of
-// the configuration fills these very structs in, so that no default stands twice. Plain values.
+// The options of the log, of captures and of tracing, with their defaults. The configuration reader
+// fills in these structs, so that each default exists only once. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,11 @@ struct LogOptions {
 
 struct CaptureOptions {
   std::string path;
-  /// The share of requests that is written, above 0 to 1. Requests of one operation are all in it
-  /// or all outside.
+  /// The share of requests that is written, above 0 to 1. Either all requests of an operation are
+  /// included or none.
   double sample = 1;
-  /// The file does not grow beyond it: then nothing more is written until it is moved away.
+  /// The largest size of the file; when it is reached, nothing more is written until the file is
+  /// moved.
   std::uint64_t bytes_max = std::uint64_t{1} << 30;
   /// Header fields whose values are replaced, in lower case.
   std::vector<std::string> redact{"authorization", "cookie"};
@@ -35,9 +36,9 @@ struct CaptureOptions {
 };
 
 struct TracingOptions {
-  /// Where spans are posted to: a whole http or https URL.
+  /// The URL to which spans are sent: a complete http or https URL.
   std::string endpoint;
-  /// Of the traces that begin here. A trace that is continued follows its parent's decision.
+  /// The share of the traces that begin here. A continued trace follows its parent's decision.
   double sample_ratio = 1.0;
   std::string service_name = "onceproxy";
 

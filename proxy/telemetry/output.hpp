@@ -1,10 +1,10 @@
-// Output: bytes to a descriptor that is shared and whose reader may have stopped.
+// Output: writes bytes to a shared descriptor whose reader may have stopped.
 //
-// It never makes the descriptor non-blocking, since that flag belongs to the open file and thereby
-// to every process that shares it (a terminal's shell, for one). Instead it asks poll(2) first and
-// writes no more than a pipe or terminal that polls as writable takes at once.
+// It never makes the descriptor non-blocking, since that flag belongs to the open file and
+// therefore to every process that shares it (such as a terminal's shell). Instead it calls poll(2)
+// first and writes no more than a writable pipe or terminal accepts at once.
 //
-// Thread-safety: belongs to one thread.
+// Thread-safety: used by one thread.
 #pragma once
 
 #include <chrono>
@@ -17,22 +17,22 @@ class Output {
  public:
   enum class Result {
     written,
-    /// Not writable within the time given; try again.
+    /// It was not writable in time; try again.
     waiting,
-    /// The descriptor takes nothing more now (closed, disk full): `text` will not be written.
+    /// The descriptor accepts nothing now (closed, disk full): `text` will not be written.
     failed,
   };
 
   explicit Output(int descriptor);
 
-  /// Writes the beginning of `text`, waiting up to `wait`, and takes off it what was written.
-  /// `written` says some was, not that all was.
+  /// Writes the beginning of `text`, waiting at most `wait`, and removes what was written.
+  /// `written` means that some bytes were written, not necessarily all.
   Result write(std::string_view& text, std::chrono::milliseconds wait);
 
  private:
   int descriptor_;
   bool socket_;
-  /// How much may be written after one poll without blocking.
+  /// How many bytes may be written after one poll without blocking.
   std::size_t chunk_bytes_max_;
 };
 

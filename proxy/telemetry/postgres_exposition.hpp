@@ -1,4 +1,4 @@
-// What the shared store tells of its database, as metric families. Private to this folder.
+// The metric families of the PostgreSQL store. Private to this folder.
 #pragma once
 
 #include <prometheus/metric_family.h>

@@ -1,5 +1,5 @@
-// The process_* metrics every Prometheus client shows, read from /proc. Private to this folder.
-// Thread-safe. What /proc does not tell is left out.
+// The process_* metrics that every Prometheus client has, read from /proc. Private to this folder.
+// Thread-safe. Values that /proc does not provide are left out.
 #pragma once
 
 #include <prometheus/metric_family.h>

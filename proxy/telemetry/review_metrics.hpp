@@ -1,5 +1,5 @@
-// ReviewMetrics: what the admission webhook counts, and the exposition of its own process, which
-// serves no requests of clients. Thread-safe.
+// ReviewMetrics: the counters of the admission webhook, and the exposition of its process, which
+// serves no client requests. Thread-safe.
 #pragma once
 
 #include <array>

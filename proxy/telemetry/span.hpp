@@ -1,5 +1,5 @@
-// Span: one step of a request as a trace shows it, in OpenTelemetry's words. Plain values: it is
-// read when it is recorded (tracer.hpp) and holds only views.
+// Span: one step of a request in a trace, with OpenTelemetry's terms. Plain values: it is read when
+// it is recorded (tracer.hpp) and contains only views.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace onceproxy::telemetry {
 /// The numbers are OTLP's.
 enum class SpanKind { internal = 1, server = 2, client = 3 };
 
-/// Named values of a span. `name` is a literal.
+/// The attributes of a span. `name` is a literal.
 class SpanAttributes {
  public:
   using Value = std::variant<std::string_view, std::int64_t>;
@@ -26,7 +26,7 @@ class SpanAttributes {
   };
   static constexpr std::size_t attributes_max = 24;
 
-  /// Empty texts and negative numbers are left out: they stand for what is not known.
+  /// Empty texts and negative numbers mean unknown values; they are left out.
   void text(std::string_view name, std::string_view value) {
     if (!value.empty()) add({name, value});
   }
@@ -46,21 +46,21 @@ class SpanAttributes {
 };
 
 struct Span {
-  /// The trace, and this span's own id.
+  /// The trace, and the id of this span.
   TraceContext context;
-  /// 0: the first of its trace.
+  /// The id of the parent; 0 for the first span of a trace.
   SpanId parent = 0;
-  /// The parent is in another process.
+  /// Whether the parent is in another process.
   bool parent_remote = false;
   SpanKind kind = SpanKind::internal;
   std::string_view name;
   std::chrono::system_clock::time_point begin;
   std::chrono::system_clock::time_point end;
   SpanAttributes attributes;
-  /// Another span that this one has to do with; none where its trace is zero.
+  /// A linked span; absent if its trace is zero.
   TraceContext link;
   bool failed = false;
-  /// Why it failed, in words that hold no payload.
+  /// The reason why it failed, without a payload.
   std::string_view error;
 };
 

@@ -1,6 +1,5 @@
-// Span exporter: the thread that brings spans to the collector, in batches, and tries again with
-// growing pauses while they are not accepted. It delays no worker: what does not fit into the queue
-// meanwhile is dropped by the worker that hands it over.
+// Span exporter: a thread that sends spans to the collector in batches, and retries with growing
+// pauses. It delays no worker: spans that do not fit into the queue are dropped by the worker.
 //
 // Private to this folder. Thread-safe.
 #pragma once
@@ -26,7 +25,7 @@ class SpanExporter {
  public:
   SpanExporter(const TracerOptions& options, std::unique_ptr<SpanTransport> transport,
                SpanQueue& queue, TracerCounts counts);
-  /// Sends what is queued, for no longer than the options' stop_time; the rest counts as dropped.
+  /// Sends the queued spans, for at most the options' stop_time; the rest counts as dropped.
   ~SpanExporter();
 
  private:
@@ -34,10 +33,10 @@ class SpanExporter {
 
   void run();
   void deliver(const SpanBatch& batch);
-  /// How long until the next attempt; nothing where there is none.
+  /// The time until the next attempt; nothing if there is none.
   std::optional<std::chrono::milliseconds> pause(const SpanReply& reply, int attempt,
                                                  Clock::time_point began);
-  /// Waits, and not on once the end has come.
+  /// Waits, but no longer once the end has begun.
   void rest(std::chrono::milliseconds time);
   void delivered(const SpanBatch& batch, const SpanReply& reply);
   void failed(const SpanReply& reply);
@@ -53,10 +52,10 @@ class SpanExporter {
   std::condition_variable changed_;
   bool stopping_ = false;
 
-  // The thread's own.
-  /// The last attempt failed, and that is in the log.
+  // Used only by the thread.
+  /// The last attempt failed, and this was logged.
   bool away_ = false;
-  /// Of the spans that could not be sent since then.
+  /// The number of spans that could not be sent since then.
   std::uint64_t lost_ = 0;
   std::thread thread_;
 };

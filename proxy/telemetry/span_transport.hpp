@@ -1,8 +1,8 @@
-// Span transport: one request to the collector and its answer. The home of libcurl. It knows
-// nothing of what it carries, and does not try again.
+// Span transport: sends one request to the collector and reads its answer. Uses libcurl, which is
+// used nowhere else. It does not interpret the spans, and does not retry.
 //
-// Private to this folder and its tests.
-// Thread-safety: send() belongs to the exporter's thread; end_by() may be called from any.
+// Private to this folder and its tests. Thread-safety: send() is called by the exporter's thread;
+// end_by() may be called by any.
 #pragma once
 
 #include <chrono>
@@ -16,17 +16,17 @@ namespace onceproxy::telemetry {
 struct SpanReply {
   enum class Result {
     taken,
-    /// Not taken, and would not be a second time.
+    /// Rejected; a retry would not help.
     refused,
     /// Not accepted now: the collector cannot be reached or is busy (OTLP 1.0, "retryable response
     /// codes").
     try_again,
   } result = Result::try_again;
-  /// How long the collector asks to be left alone; 0 where it does not say.
+  /// The delay that the collector requests; 0 if it requests none.
   std::chrono::seconds retry_after{0};
-  /// The beginning of its answer, where it took them.
+  /// The beginning of its answer, if it accepted them.
   std::string answer;
-  /// Why it did not, for the log.
+  /// The reason why it did not, for the log.
   std::string error;
 };
 
@@ -36,12 +36,12 @@ class SpanTransport {
 
   virtual ~SpanTransport() = default;
   virtual SpanReply send(std::string_view body, std::chrono::milliseconds timeout) = 0;
-  /// No send() goes on beyond that, neither the one under way nor a later one.
+  /// No send() continues beyond that time, neither the current one nor a later one.
   virtual void end_by(Clock::time_point deadline) = 0;
 };
 
-/// `endpoint` is an http or https URL, whole. Throws std::runtime_error where it is none. It is
-/// asked directly, whatever proxy the environment names: that one is for what the service calls.
+/// `endpoint`: a complete http or https URL. Throws std::runtime_error if it is not valid. A proxy
+/// in the environment is not used, because it is meant for the service's calls.
 std::unique_ptr<SpanTransport> curl_transport(const std::string& endpoint);
 
 }  // namespace onceproxy::telemetry

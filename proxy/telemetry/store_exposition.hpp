@@ -1,5 +1,4 @@
-// What the store's threads counted and what its gauges say, as metric families. Private to this
-// folder.
+// The metric families of the store's counters and gauges. Private to this folder.
 #pragma once
 
 #include <prometheus/metric_family.h>

@@ -1,6 +1,5 @@
-// TlsMetrics: handshakes, certificates and their renewal, for each port that speaks TLS. A
-// handshake costs a thousand times what counting it does, so that all threads count in one place.
-// Thread-safe.
+// TlsMetrics: handshakes, certificates and their renewal, for each TLS port. A handshake costs a
+// thousand times as much as counting it, so all threads use the same counters. Thread-safe.
 #pragma once
 
 #include <array>
@@ -20,22 +19,22 @@ enum class TlsPort { data, admin, telemetry, upstream, envoy };
 inline constexpr std::array<std::string_view, 5> tls_ports{"data", "admin", "telemetry", "upstream",
                                                            "envoy"};
 
-/// Why a handshake failed. What is none of these counts as the last.
+/// The reasons why a handshake can fail. Other reasons count as the last one.
 inline constexpr std::array<std::string_view, 11> tls_failures{
     "closed",   "timeout",        "crowded",         "not-tls", "version", "cipher",
     "protocol", "no-certificate", "bad-certificate", "refused", "other"};
 
 class TlsMetrics {
  public:
-  /// The port speaks TLS: its series are there from now on, at zero.
+  /// The port uses TLS: its series are shown at zero from now on.
   void speaks(TlsPort port) { at(port).speaks.store(true, std::memory_order_relaxed); }
   void handshake(TlsPort port, bool resumed);
-  /// `reason` is one of tls_failures. Counts, and logs it with what is known of the peer.
+  /// `reason`: one of tls_failures. Counts the failure, and logs it with the identity of the peer.
   void failed(TlsPort port, std::string_view peer, std::string_view reason,
               std::string_view message);
-  /// When the certificate ends that the port shows; with several, the first one to end.
+  /// The time at which the port's certificate expires; with several certificates the earliest.
   void certificate(TlsPort port, std::chrono::system_clock::time_point expires);
-  /// Files that had changed were put in force, or were not good and the old ones stay.
+  /// Changed files were loaded, or were not valid and the previous ones stay in use.
   void reloaded(TlsPort port, bool successful);
 
   void append(std::vector<prometheus::MetricFamily>& families) const;
@@ -47,7 +46,7 @@ class TlsMetrics {
     Count full{0};
     Count resumed{0};
     std::array<Count, tls_failures.size()> failures{};
-    /// Seconds since the epoch; 0: it shows none.
+    /// Seconds since 1970; 0 if there is no certificate.
     std::atomic<std::int64_t> expires{0};
     Count reloads{0};
     Count reloads_failed{0};

@@ -1,6 +1,6 @@
-// Trace context: where a request stands in a distributed trace, as the field traceparent says it
-// (W3C Trace Context, levels 1 and 2), and which traces are sampled. What tracestate says is other
-// vendors' and is not read.
+// Trace context: the position of a request in a distributed trace, as in the field traceparent (W3C
+// Trace Context, levels 1 and 2), and the choice of sampled traces. tracestate belongs to other
+// vendors and is not read.
 //
 // Pure; thread-safe.
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace onceproxy::telemetry {
 
-/// 128 bits, not all zero where there is a trace.
+/// 128 bits; not all zero in a valid trace.
 struct TraceId {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -22,35 +22,35 @@ struct TraceId {
   explicit operator bool() const { return (high | low) != 0; }
 };
 
-/// Zero: no span.
+/// Zero if there is no span.
 using SpanId = std::uint64_t;
 
 struct TraceContext {
   TraceId trace;
   SpanId span = 0;
   bool sampled = false;
-  /// Level 2: the last 56 bits of the trace's id are random, so that samplers may use them.
+  /// Level 2: whether the last 56 bits of the trace's id are random, so that samplers may use them.
   bool random = false;
 
   bool operator==(const TraceContext&) const = default;
 };
 
-/// Nothing where the value is not exactly what the recommendation allows (3.2.2, 4.3): then the
-/// trace begins here, and the received tracestate is not used. Versions above 00 are read as far as
-/// 00 knows them.
+/// Returns nothing if the value is not exactly as the recommendation requires (3.2.2, 4.3). The
+/// trace then begins here, and the received tracestate is not used. Versions above 00 are read like
+/// version 00.
 std::optional<TraceContext> parse_traceparent(std::string_view value);
 
 inline constexpr std::size_t traceparent_bytes = 55;
 
-/// As version 00. Flags that are not known here are not passed on (3.2.2.5.3).
+/// Writes version 00. Unknown flags are not passed on (3.2.2.5.3).
 std::array<char, traceparent_bytes> write_traceparent(const TraceContext& context);
 
 /// 32 and 16 lower-case hexadecimal digits.
 void append_hex(std::string& out, const TraceId& trace);
 void append_hex(std::string& out, SpanId span);
 
-/// Takes a share of all traces, the same ones everywhere: OpenTelemetry's consistent probability
-/// sampling, by the last 56 bits of the trace's id.
+/// Selects a share of all traces, the same ones in every process: OpenTelemetry's consistent
+/// probability sampling, by the last 56 bits of the trace's id.
 class SampleRatio {
  public:
   /// From 0 for none to 1 for all.

@@ -1,9 +1,10 @@
-// Tracer: which requests are traced, and their spans on the way to a collector (OTLP over HTTP). A
-// worker encodes into its own buffer; a thread sends whole batches. A collector that is slow or
-// away costs the workers nothing: what the bounded queue cannot take is dropped and counted.
+// Tracer: decides which requests are traced, and passes their spans to a collector (OTLP over
+// HTTP). A worker encodes into its own buffer, and a thread sends whole batches. A slow or
+// unreachable collector does not delay the workers: spans that do not fit into the limited queue
+// are dropped and counted.
 //
-// It does not know what a request is (proxy/http/request_trace.hpp does).
-// Thread-safety: Tracer is thread-safe; a Recorder belongs to one worker.
+// It does not know requests (see proxy/http/request_trace.hpp). Thread-safety: Tracer is
+// thread-safe; a Recorder belongs to one worker.
 #pragma once
 
 #include <chrono>
@@ -25,22 +26,22 @@ class SpanTransport;
 struct TracerOptions : TracingOptions {
   std::string version;
 
-  /// What may wait for the exporter before spans are dropped.
+  /// The largest size of spans that wait for the exporter.
   std::size_t queue_bytes_max = 8 * 1024 * 1024;
-  /// A batch is sent when it is so large, or so old.
+  /// A batch is sent when it has this size or this age.
   std::size_t batch_bytes = 256 * 1024;
   std::chrono::milliseconds batch_delay{1'000};
   std::chrono::milliseconds send_timeout{10'000};
-  /// Between two attempts; doubles from the one to the other.
+  /// The pause between two attempts; it doubles from the first value to the second.
   std::chrono::milliseconds backoff_min{1'000};
   std::chrono::milliseconds backoff_max{30'000};
-  /// A batch that was not accepted for so long is dropped.
+  /// A batch that was not accepted for this time is dropped.
   std::chrono::milliseconds retry_time{300'000};
-  /// How long the end may take.
+  /// How long the shutdown may take.
   std::chrono::milliseconds stop_time{2'000};
 };
 
-/// What became of spans, for the metrics. Called from the workers' threads and the exporter's.
+/// The results for spans, for the metrics. Called by the workers' threads and the exporter's.
 struct TracerCounts {
   std::function<void(std::uint64_t)> exported;
   std::function<void(std::uint64_t)> dropped;
@@ -48,23 +49,24 @@ struct TracerCounts {
 
 class Tracer {
  public:
-  /// Throws std::runtime_error where the endpoint is not a URL.
+  /// Throws std::runtime_error if the endpoint is not a URL.
   Tracer(const TracerOptions& options, TracerCounts counts);
   Tracer(const TracerOptions& options, TracerCounts counts,
          std::unique_ptr<SpanTransport> transport);
-  /// Sends what is queued, for a bounded time. Recorders are gone by now.
+  /// Sends the queued spans, for a limited time. All recorders must have been destroyed.
   ~Tracer();
 
   class Recorder {
    public:
-    /// The context of a request that comes with `parent`, or with none: its span's own id, and
-    /// whether it is recorded. One whose parent is not sampled keeps the parent's context as it is.
+    /// The context of a request with the parent `parent`, or without one: the id of its span, and
+    /// whether it is recorded. If the parent is not sampled, the request keeps the parent's context
+    /// unchanged.
     TraceContext begin(const std::optional<TraceContext>& parent);
-    /// A step within `context`: the same trace, a span of its own.
+    /// A step within `context`: the same trace, with another span.
     TraceContext step(const TraceContext& context);
-    /// Only for what is sampled.
+    /// Only for sampled contexts.
     void record(const Span& span);
-    /// Hands what is encoded to the exporter; a worker calls it a few times a second.
+    /// Passes the encoded spans to the exporter; a worker calls it a few times a second.
     void flush();
     ~Recorder();
 

@@ -1,7 +1,7 @@
-// What one worker counts, as the scrape reads it. Private to this folder.
+// The counters of one worker, as a scrape reads them. Private to this folder.
 //
-// Thread-safety: every number is written by the worker's thread alone and read by any; a policy's
-// counters are made by the thread that numbers the policy, before the number is known to a worker.
+// Thread-safety: each counter is written only by the worker's thread and read by any. A policy's
+// counters are created by the thread that numbers the policy, before a worker knows the number.
 #pragma once
 
 #include <array>
@@ -18,33 +18,33 @@
 
 namespace onceproxy::telemetry {
 
-/// "1xx" to "5xx", and what was no HTTP answer.
+/// "1xx" to "5xx", and no HTTP answer.
 inline constexpr std::array<std::string_view, 6> code_classes{"error", "1xx", "2xx",
                                                               "3xx",   "4xx", "5xx"};
 
-/// By Ending.
+/// Indexed by Ending.
 inline constexpr std::array<std::string_view, 5> endings{"completed", "released", "not-sent",
                                                          "unknown", "unsaved"};
 
-/// By Unprotected.
+/// Indexed by Unprotected.
 inline constexpr std::array<std::string_view, 5> unprotected_reasons{
     "off", "percent", "missing-key", "store-error", "unreadable"};
 
-/// By NearMiss.
+/// Indexed by NearMiss.
 inline constexpr std::array<std::string_view, 4> near_miss_reasons{"method", "header", "condition",
                                                                    "path"};
 
-/// By Buffered.
+/// Indexed by Buffered.
 inline constexpr std::array<std::string_view, buffered_count> buffers{"bodies", "answers",
                                                                       "waiters"};
 
-/// By AbandonedEnd.
+/// Indexed by AbandonedEnd.
 inline constexpr std::array<std::string_view, 4> abandoned_ends{"answered", "closed", "timeout",
                                                                 "stopped"};
 
-/// One worker's counters of one policy. Aligned, so that no two workers share a cache line.
+/// One worker's counters of one policy, aligned so that no two workers share a cache line.
 struct alignas(64) PolicyCounters {
-  /// Their counts are requests_total too.
+  /// Their counts are also requests_total.
   std::array<Histogram<RequestTime>, gate::decision_count> requests;
   std::array<std::atomic<std::uint64_t>, gate::decision_count> shadow{};
   std::array<std::atomic<std::uint64_t>, code_classes.size()> upstream{};
@@ -55,14 +55,14 @@ struct alignas(64) PolicyCounters {
   Histogram<RequestTime> latency_added;
   Histogram<RequestTime> entity_wait;
   Histogram<DuplicateAge> duplicate_age;
-  /// May be below zero in one worker: another may end what this one began.
+  /// It may be negative in one worker, because another worker may end what this one began.
   std::atomic<std::int64_t> reservations{0};
   std::atomic<std::uint64_t> leases_expired{0};
   std::atomic<std::uint64_t> permits_refused{0};
 };
 
-/// Words counted by one thread. A word that does not look like one of ours, or comes after the
-/// table is full, counts as "other": no label may grow out of what a client sends.
+/// Words counted by one thread. A word with another form, or after the table is full, counts as
+/// "other", so that clients cannot create labels.
 class WordCounters {
  public:
   static constexpr std::size_t words_max = 64;
@@ -72,7 +72,7 @@ class WordCounters {
   };
 
   void add(std::string_view word);
-  /// Calls read(word, count) for each word seen.
+  /// Calls read(word, count) for each counted word.
   template <typename Read>
   void each(Read read) const {
     const std::size_t used = used_.load(std::memory_order_acquire);
@@ -82,7 +82,7 @@ class WordCounters {
 
  private:
   std::array<Entry, words_max> entries_;
-  /// Entries below it have their word; released after the word was written.
+  /// Entries below it have their word; it is released after the word was written.
   std::atomic<std::size_t> used_{0};
 };
 
@@ -92,7 +92,7 @@ bool is_label_word(std::string_view word);
 struct WorkerCounters {
   WorkerCounters();
 
-  /// Never null for a number that was handed out.
+  /// Not nullptr for a number that was assigned.
   std::array<std::atomic<PolicyCounters*>, policies_max> policies{};
   std::array<std::atomic<std::int64_t>, 2> connections{};
   std::atomic<std::int64_t> idle_connections{0};
@@ -106,7 +106,7 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> accept_errors{0};
   std::atomic<std::uint64_t> twins_dropped{0};
 
-  /// Under the lock of the one Metrics that this belongs to.
+  /// Protected by the lock of the Metrics that it belongs to.
   void add_policy(PolicyId id);
 
   PolicyCounters& of(PolicyId id) {

@@ -18,12 +18,6 @@ std::int64_t since_epoch(Query::SteadyClock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-/// Whether the statement's function returns a code and the server's time in its first two columns.
-bool says_time(Statement statement) {
-  return statement == Statement::reserve || statement == Statement::complete ||
-         statement == Statement::release || statement == Statement::mark_unknown;
-}
-
 }  // namespace
 
 Connection::Connection(Loop& loop, pq::ConnectionPtr session, const Server& server, Owner& owner)

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 namespace onceproxy::store {
 
@@ -26,6 +27,13 @@ struct Counters {
   Count leases_lost{0};
   Count retained{0};
 
+  /// A statement is sent again after a failure of this kind (failure.hpp).
+  void retry(std::string_view kind) {
+    add(kind == "conflict"   ? retries_conflict
+        : kind == "deadlock" ? retries_deadlock
+        : kind == "shutdown" ? retries_shutdown
+                             : retries_connection);
+  }
   static void add(Count& count) { count.fetch_add(1, std::memory_order_relaxed); }
   static std::uint64_t get(const Count& count) { return count.load(std::memory_order_relaxed); }
 };

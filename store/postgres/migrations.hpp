@@ -14,6 +14,6 @@ struct Migration {
 };
 
 /// In the order in which they run. Several of them may lead to one version.
-extern const std::array<Migration, 5> migrations;
+extern const std::array<Migration, 11> migrations;
 
 }  // namespace onceproxy::store

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "store/audit/options.hpp"
+#include "store/ledger_options.hpp"
 
 namespace onceproxy::store {
 
@@ -40,6 +41,7 @@ struct PostgresOptions {
   /// The audit log of this instance; with an empty path there is none.
   std::filesystem::path audit_path;
   AuditOptions audit;
+  LedgerOptions ledger;
 
   friend bool operator==(const PostgresOptions&, const PostgresOptions&) = default;
 };

@@ -1,9 +1,6 @@
 #include "store/postgres/postgres_inspection.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
 #include <utility>
 
 #include "store/postgres/failure.hpp"
@@ -16,13 +13,6 @@ namespace onceproxy::store {
 using std::chrono::milliseconds;
 
 namespace {
-
-/// Waits on the calling thread for the answer to one statement.
-struct Answered {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::optional<Reply> reply;
-};
 
 enum Column {
   c_fingerprint,
@@ -96,36 +86,7 @@ bool admits(const RecordFilter& filter, const RecordView& item, const pq::Row& r
   return filter.subject.admits({item.path, item.entity_type, item.entity_id});
 }
 
-std::string why(const Reply& reply) {
-  return reply.error.empty() ? "the database does not answer" : reply.error;
-}
-
 }  // namespace
-
-Reply PostgresInspection::ask(Statement statement, OneQuery::Bind bind) {
-  const auto answered = std::make_shared<Answered>();
-  const auto timeout = work_.options.operation_timeout;
-  Reply closed;
-  closed.lost = true;
-  closed.error = "the store is closing";
-  if (work_.closing.load()) return closed;
-  post(house_.loop(), [this, statement, bind = std::move(bind), answered, timeout] {
-    OneQuery::send(house_, statement, timeout, bind, [answered](Reply reply) {
-      const std::lock_guard lock(answered->mutex);
-      answered->reply = std::move(reply);
-      answered->changed.notify_all();
-    });
-  });
-  std::unique_lock lock(answered->mutex);
-  // A little longer than the operation's own time, so that it ends by itself.
-  const bool there = answered->changed.wait_for(lock, timeout + milliseconds(500),
-                                                [&] { return answered->reply.has_value(); });
-  if (there) return std::move(*answered->reply);
-  Reply late;
-  late.lost = true;
-  late.error = "the database did not answer in time";
-  return late;
-}
 
 std::variant<RecordPage, Unreadable> PostgresInspection::records(
     const RecordFilter& filter, const std::optional<Fingerprint>& after, std::size_t limit) {
@@ -134,11 +95,11 @@ std::variant<RecordPage, Unreadable> PostgresInspection::records(
   // Begins after all zeros, which no known text has as its SHA-256 value.
   Fingerprint last = after.value_or(Fingerprint{});
   for (std::size_t seen = 0; seen < work_.tuning.scan_max;) {
-    const Reply reply = ask(Statement::list_records, [last](pq::Params& params) {
+    const Reply reply = ask(work_, house_, Statement::list_records, [last](pq::Params& params) {
       params.digest(last);
       params.number(at_once);
     });
-    if (!reply.good()) return Unreadable{why(reply)};
+    if (!reply.good()) return Unreadable{why_not(reply)};
     for (int i = 0; i < reply.rows(); ++i) {
       const pq::Row row(reply.result.get(), i);
       if (page.items.size() == limit) {
@@ -159,9 +120,9 @@ std::variant<RecordPage, Unreadable> PostgresInspection::records(
 
 std::variant<std::optional<RecordView>, Unreadable> PostgresInspection::record(
     const Fingerprint& fingerprint) {
-  const Reply reply = ask(Statement::find_record,
+  const Reply reply = ask(work_, house_, Statement::find_record,
                           [fingerprint](pq::Params& params) { params.digest(fingerprint); });
-  if (!reply.good()) return Unreadable{why(reply)};
+  if (!reply.good()) return Unreadable{why_not(reply)};
   if (reply.rows() == 0 || !live(reply.row())) return std::nullopt;
   return view(reply.row());
 }
@@ -169,7 +130,7 @@ std::variant<std::optional<RecordView>, Unreadable> PostgresInspection::record(
 /// Notifies the calls that wait for the operation, and the instance that held it.
 Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
                                    const Fingerprint& fingerprint) {
-  const Reply reply = ask(statement, std::move(bind));
+  const Reply reply = ask(work_, house_, statement, std::move(bind));
   if (!reply.good() || reply.rows() != 1) return Changed::failed;
   const pq::Row row = reply.row();
   switch (row.number(0)) {
@@ -238,8 +199,8 @@ Changed PostgresInspection::forget(const Fingerprint& fingerprint) {
 std::variant<std::optional<EntityView>, Unreadable> PostgresInspection::entity(
     const EntityKey& key) {
   const Reply reply =
-      ask(Statement::find_entity, [key](pq::Params& params) { params.digest(key); });
-  if (!reply.good()) return Unreadable{why(reply)};
+      ask(work_, house_, Statement::find_entity, [key](pq::Params& params) { params.digest(key); });
+  if (!reply.good()) return Unreadable{why_not(reply)};
   if (reply.rows() == 0) return std::nullopt;
   const pq::Row row = reply.row();
   const std::int64_t now = row.number(10);
@@ -259,11 +220,11 @@ std::variant<std::optional<EntityView>, Unreadable> PostgresInspection::entity(
 }
 
 Changed PostgresInspection::open(const EntityKey& key) {
-  const Reply reply =
-      ask(Statement::operator_open, [key, quorum = work_.quorum()](pq::Params& params) {
-        params.digest(key);
-        params.flag(quorum);
-      });
+  const Reply reply = ask(work_, house_, Statement::operator_open,
+                          [key, quorum = work_.quorum()](pq::Params& params) {
+                            params.digest(key);
+                            params.flag(quorum);
+                          });
   if (!reply.good() || reply.unconfirmed || reply.rows() != 1) return Changed::failed;
   switch (reply.row().number(0)) {
     case code::done:

@@ -5,9 +5,7 @@
 #include <optional>
 
 #include "store/inspection.hpp"
-#include "store/postgres/channel.hpp"
-#include "store/postgres/one_query.hpp"
-#include "store/postgres/work.hpp"
+#include "store/postgres/asking.hpp"
 
 namespace onceproxy::store {
 
@@ -28,7 +26,6 @@ class PostgresInspection final : public Inspection {
   Changed open(const EntityKey& key) override;
 
  private:
-  Reply ask(Statement statement, OneQuery::Bind bind);
   Changed change(Statement statement, OneQuery::Bind bind, const Fingerprint& fingerprint);
 
   Work& work_;

@@ -10,6 +10,7 @@
 #include "store/postgres/failure.hpp"
 #include "store/postgres/nonce.hpp"
 #include "store/postgres/postgres_inspection.hpp"
+#include "store/postgres/postgres_ledger.hpp"
 #include "store/postgres/reserving.hpp"
 #include "store/postgres/settling.hpp"
 #include "store/postgres/start_check.hpp"
@@ -38,7 +39,8 @@ class OpenPostgres final : public PostgresStore {
         circuit_(tuning.circuit_failures),
         recent_(options.cache_bytes),
         room_(tuning.waiting_max, tuning.waiting_bytes_max),
-        duplicates_(tuning.duplicates_max) {
+        duplicates_(tuning.duplicates_max),
+        liveness_(tuning.takeover_after) {
     check_at_start(options_, notes_);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
@@ -67,30 +69,33 @@ class OpenPostgres final : public PostgresStore {
     const std::size_t each = (options_.connections + std::max<std::size_t>(loops, 1) - 1) /
                              std::max<std::size_t>(loops, 1);
     channels_.emplace(parts, each, *house_loop_, *house_);
-    work_.emplace(
-        Work{options_,
-             tuning_,
-             observer_,
-             clock,
-             *this,
-             random_nonce(),
-             counters_,
-             circuit_,
-             holdings_,
-             recent_,
-             outcomes_,
-             turns_,
-             room_,
-             *confirmer_,
-             *retained_,
-             duplicates_,
-             audit(),
-             flags_.hears,
-             flags_.unsafe,
-             closing_,
-             [this](std::string_view kind, std::string_view detail) { failed(kind, detail); }});
+    work_.emplace(Work{options_,
+                       tuning_,
+                       observer_,
+                       clock,
+                       *this,
+                       random_nonce(),
+                       counters_,
+                       circuit_,
+                       holdings_,
+                       recent_,
+                       outcomes_,
+                       turns_,
+                       room_,
+                       *confirmer_,
+                       *retained_,
+                       duplicates_,
+                       events_,
+                       audit(),
+                       flags_.hears,
+                       flags_.unsafe,
+                       closing_,
+                       [this](std::string_view kind, std::string_view detail) { failed(kind, detail); }});
     retained_->begin(*work_);
-    upkeep_.emplace(*work_, *house_, *retained_, notes_, flags_);
+    ledger_upkeep_.emplace(*work_, *house_, claims_, routes_, events_, liveness_);
+    ledger_.emplace(PostgresLedger::Parts{*work_, *house_, *channels_, claims_, routes_, events_,
+                                          liveness_, *ledger_upkeep_});
+    upkeep_.emplace(*work_, *house_, *retained_, notes_, *ledger_upkeep_, flags_);
     inspection_.emplace(*work_, *house_);
     run_in_house([&] { upkeep_->start(); });
   }
@@ -107,6 +112,7 @@ class OpenPostgres final : public PostgresStore {
   }
   void leave(Loop& loop) override { channels_->leave(loop); }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
+  Ledger* ledger() override { return &*ledger_; }
   Notes* notes() override { return &notes_; }
   void dropped(const Permit& permit) noexcept override;
   PostgresStats stats() const override;
@@ -134,7 +140,11 @@ class OpenPostgres final : public PostgresStore {
   Waits turns_;
   WaitingRoom room_;
   Duplicates duplicates_;
-  SharedNotes notes_;
+  NoteTable notes_;
+  DeliveryClaims claims_;
+  LedgerRoutes routes_;
+  EventWatch events_;
+  Liveness liveness_;
   Upkeep::Flags flags_;
   TroubleLimit troubles_;
   std::atomic<bool> closing_{false};
@@ -148,6 +158,8 @@ class OpenPostgres final : public PostgresStore {
   std::optional<Unwritten> retained_;
   std::optional<Channels> channels_;
   std::optional<Work> work_;
+  std::optional<LedgerUpkeep> ledger_upkeep_;
+  std::optional<PostgresLedger> ledger_;
   std::optional<Upkeep> upkeep_;
   std::optional<PostgresInspection> inspection_;
 };
@@ -289,7 +301,7 @@ PostgresStats OpenPostgres::stats() const {
   out.waiting_bytes_max = tuning_.waiting_bytes_max;
   out.cache_bytes = recent_.bytes();
   out.cache_bytes_max = options_.cache_bytes;
-  out.retained = Counters::get(counters_.retained);
+  out.retained = Counters::get(counters_.retained) + ledger_upkeep_->kept();
   out.bytes = flags_.table_bytes.load();
   out.records_estimate = flags_.records_estimate.load();
   out.records = upkeep_->counts();
@@ -325,7 +337,10 @@ void OpenPostgres::close() {
   // Calls that wait see this, each on its loop.
   outcomes_.wake_all();
   turns_.wake_all();
-  run_in_house([this] { retained_->retry(); });
+  run_in_house([this] {
+    retained_->retry();
+    ledger_upkeep_->retry();
+  });
   // Operations under way end within their own time.
   const auto end = std::chrono::steady_clock::now() + options_.operation_timeout;
   for (bool idle = false; !idle && std::chrono::steady_clock::now() < end;) {
@@ -342,6 +357,7 @@ void OpenPostgres::close() {
     confirmer_->close();
     house_->close();
     retained_->close();
+    ledger_upkeep_->close();
   });
   house_loop_->stop();
   if (audit_) audit_->close();

@@ -12,7 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 
 /// The settings of a session are set once, because no other program uses it. The search path ends
-/// with pg_temp, which would otherwise come first and could hide the schema's own tables. Only a
+/// with pg_temp, which would otherwise come first and could hide the schema's own tables. The
+/// functions keep their plans for long, and a plan that is made while a table is empty may read all
+/// of it; so tables are read by their indexes, and what cannot be costs no compilation. Only a
 /// warning shows that a commit did not wait for its standby, so neither the role's settings nor
 /// those in the URL may suppress warnings.
 std::string settings(PGconn* connection, const PostgresOptions& options) {
@@ -21,7 +23,8 @@ std::string settings(PGconn* connection, const PostgresOptions& options) {
          ", pg_temp; SET default_transaction_isolation = 'read committed'; "
          "SET statement_timeout = " +
          timeout + "; SET idle_in_transaction_session_timeout = " + timeout +
-         "; SET default_transaction_read_only = off; SET client_min_messages = warning";
+         "; SET enable_seqscan = off; SET jit = off; SET default_transaction_read_only = off; "
+         "SET client_min_messages = warning";
 }
 
 /// Why there is no answer.

@@ -1,9 +1,10 @@
-// The columns of the row that the database's function reserve() returns (sql/1_reserve.sql).
+// The columns of the row that the database's functions reserve() and accept() return
+// (sql/2_reserve.sql, sql/2_accept.sql).
 #pragma once
 
 namespace onceproxy::store {
 
-/// In the order of the function's result.
+/// In the order of the functions' results; the last two are accept()'s alone.
 enum Column {
   o_code,
   o_now,
@@ -21,7 +22,9 @@ enum Column {
   o_body,
   o_lsn,
   o_confirmed,
-  o_payload
+  o_payload,
+  o_event,
+  o_turn_wanted
 };
 
 }  // namespace onceproxy::store

@@ -48,7 +48,7 @@ Reserving::Confirming::Confirming(Loop& loop, Reserving& whose) : Confirmation(l
 
 Reserving::Reserving(Work& work, Channel& channel, const ReserveRequest& request,
                      Call<ReserveResult>& call)
-    : Query(Statement::reserve),
+    : Query(request.event != nullptr ? Statement::accept : Statement::reserve),
       work_(work),
       channel_(channel),
       call_(&call),
@@ -167,10 +167,7 @@ void Reserving::trouble(const Reply& reply) {
   if (failure.retry && tries_ < work_.tuning.retries_max && SteadyClock::now() < deadline &&
       !work_.closing.load()) {
     ++tries_;
-    Counters::add(failure.kind == "conflict"   ? work_.counters.retries_conflict
-                  : failure.kind == "deadlock" ? work_.counters.retries_deadlock
-                  : failure.kind == "shutdown" ? work_.counters.retries_shutdown
-                                               : work_.counters.retries_connection);
+    work_.counters.retry(failure.kind);
     ask_again();
     return;
   }
@@ -188,6 +185,10 @@ void Reserving::doubt() {
 /// Releases what may have been reserved. If a statement may still be executed, not before it is too
 /// late for that.
 void Reserving::undo() {
+  if (statement == Statement::accept) {
+    in_doubt_ = false;
+    return;
+  }
   const auto from = in_doubt_ ? doubt_ends_ : first_sent_;
   const auto lease_ends = std::max(from, first_sent_) + lease_ + renewal_max(lease_);
   work_.retained.undo(fingerprint_, nonce_, from, lease_ends);
@@ -201,7 +202,8 @@ void Reserving::finish(ReserveResult result) {
   stop_waiting();
   const bool waited = waits_ == Waits::outcome;
   const bool got_it = std::holds_alternative<Reserved>(result);
-  const bool repeats = std::holds_alternative<Completed>(result);
+  const bool repeats =
+      std::holds_alternative<Completed>(result) || std::holds_alternative<Accepted>(result);
   if (!asking_) {
     if (in_doubt_ && !got_it) undo();
     leave_queue();

@@ -1,10 +1,12 @@
-// Reserving: one call of reserve(). It looks at what this process knows, asks the database, waits
-// if it has to, and answers the call. It owns itself while it is under way.
+// Reserving: one call of reserve(), also where an event is stored with the reservation. It looks at
+// what this process knows, asks the database, waits if it has to, and answers the call. It owns
+// itself while it is under way.
 //
 // If the connection breaks while its statement is under way, the same statement is sent again on
 // another connection; the nonce shows whether the first one was executed. If there is no time left
 // for that, the call is answered as Unavailable, and what may have been reserved is released as
-// soon as the database answers. That is safe because nothing was forwarded under it.
+// soon as the database answers. That is safe because nothing was forwarded under it. An event that
+// may have been stored is not taken back: it is delivered, and its duplicates are acknowledged.
 //
 // Not thread-safe: to be used on its channel's thread. begin() is called on the thread of the call.
 #pragma once
@@ -53,6 +55,9 @@ class Reserving final : public Query {
   void conclude(const Reply& reply);
   void reserved(const pq::Row& row);
   void completed(const pq::Row& row);
+  void accepted(const pq::Row& row);
+  void note_forward(std::uint64_t fence, std::uint32_t attempt, std::string& bytes) const;
+  void bind_event(pq::Params& params) const;
   void wait_for_outcome(const pq::Row& row);
   void wait_for_turn();
   void wait(Waits what, SteadyClock::time_point until);

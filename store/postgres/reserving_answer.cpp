@@ -86,7 +86,10 @@ void Reserving::conclude(const Reply& reply) {
   const milliseconds left(row.number(o_number));
   switch (row.number(o_code)) {
     case code::reserved:
-      reserved(row);
+      statement == Statement::accept ? accepted(row) : reserved(row);
+      return;
+    case code::events_full:
+      finish(Unavailable{Reason::events});
       return;
     case code::completed:
       completed(row);
@@ -147,22 +150,26 @@ void Reserving::reserved(const pq::Row& row) {
   }
   const auto attempt = static_cast<std::uint32_t>(row.number(o_attempt));
   if (work_.audit != nullptr) {
-    AuditForward entry{
-        work_.clock.now(),    holding.fence,      attempt, fingerprint_, request_->policy,
-        request_->request_id, request_->trace_id, {}};
-    entry.subject.path = request_->path.substr(0, path_bytes_max);
-    if (request_->entity) {
-      entry.subject.entity_type = request_->entity->type.substr(0, entity_type_bytes_max);
-      entry.subject.entity_id = request_->entity->id.substr(0, entity_id_bytes_max);
-    }
     std::string bytes;
-    append(bytes, entry);
+    note_forward(holding.fence, attempt, bytes);
     work_.audit->write(bytes, 1);
   }
   const std::uint64_t fence = holding.fence;
   work_.holdings.add(fingerprint_, std::move(holding));
   queued_.reset();  // the reservation took its place
   finish(Reserved{Permit(work_.permits, fingerprint_, nonce_, fence), attempt});
+}
+
+void Reserving::note_forward(std::uint64_t fence, std::uint32_t attempt, std::string& bytes) const {
+  AuditForward entry{
+      work_.clock.now(),  fence, attempt, fingerprint_, request_->policy, request_->request_id,
+      request_->trace_id, {}};
+  entry.subject.path = request_->path.substr(0, path_bytes_max);
+  if (request_->entity) {
+    entry.subject.entity_type = request_->entity->type.substr(0, entity_type_bytes_max);
+    entry.subject.entity_id = request_->entity->id.substr(0, entity_id_bytes_max);
+  }
+  append(bytes, entry);
 }
 
 void Reserving::completed(const pq::Row& row) {

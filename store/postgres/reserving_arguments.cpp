@@ -1,4 +1,4 @@
-// The arguments of one reserve, in the order in which sql/1_reserve.sql declares them.
+// The arguments of one reserve, in the order in which sql/2_reserve.sql declares them.
 #include <algorithm>
 
 #include "store/gcra.hpp"
@@ -69,6 +69,7 @@ void Reserving::bind(pq::Params& params, const Server& server) const {
   waited_ ? params.nonce(*waited_) : params.null();
   params.number(not_after(server));
   params.flag(work_.quorum());
+  if (request.event != nullptr) bind_event(params);
 }
 
 }  // namespace onceproxy::store

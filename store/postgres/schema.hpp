@@ -19,7 +19,7 @@
 namespace onceproxy::store {
 
 /// The version that this program works with.
-inline constexpr int schema_version_now = 1;
+inline constexpr int schema_version_now = 2;
 
 /// The version that the database has; 0: there is no schema of that name, or it is empty.
 int schema_version(const PostgresOptions& options);

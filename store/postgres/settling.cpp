@@ -194,10 +194,7 @@ void Settling::trouble(const Reply& reply) {
   again_ = true;
   if (failure.retry && ++tries_ <= work_.tuning.retries_max && SteadyClock::now() < deadline &&
       !is_late && !work_.closing.load()) {
-    Counters::add(failure.kind == "conflict"   ? work_.counters.retries_conflict
-                  : failure.kind == "deadlock" ? work_.counters.retries_deadlock
-                  : failure.kind == "shutdown" ? work_.counters.retries_shutdown
-                                               : work_.counters.retries_connection);
+    work_.counters.retry(failure.kind);
     send();
     return;
   }

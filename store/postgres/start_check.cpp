@@ -10,7 +10,7 @@
 
 namespace onceproxy::store {
 
-void check_at_start(const PostgresOptions& options, SharedNotes& notes) {
+void check_at_start(const PostgresOptions& options, NoteTable& notes) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
     throw std::runtime_error(wrong);
   }

@@ -70,6 +70,39 @@ constexpr std::array<Described, statements> all{{
     {"operator_resolve", "SELECT * FROM operator_resolve(@)", "biosbbo"},
     {"operator_forget", "SELECT * FROM operator_forget(@)", "bo"},
     {"operator_open", "SELECT * FROM operator_open(@)", "bo"},
+    {"accept", "SELECT * FROM accept(@)",
+     "bbbblllobbbbbbblllslloloblloblo"
+     "iosbbBbbbbBol"},
+    {"acknowledge", "SELECT * FROM acknowledge(@)", "liosbblo"},
+    {"begin_delivery", "SELECT * FROM begin_delivery(@)", "lbbbBoollo"},
+    {"end_delivery", "SELECT * FROM end_delivery(@)", "lbbsloibolo"},
+    {"leave_delivery", "SELECT * FROM leave_delivery(@)", "lbbo"},
+    {"redrive_delivery", "SELECT * FROM redrive_delivery(@)", "lbbolo"},
+    {"drop_delivery", "SELECT * FROM drop_delivery(@)", "lbboblo"},
+    {"pending_deliveries", "SELECT * FROM pending_deliveries(@)", "bllbBlol"},
+    {"left_over", "SELECT * FROM left_over(@)", "BBblol"},
+    {"find_event",
+     "SELECT e.fingerprint, e.created, e.policy, e.request_id, e.trace, e.entity, e.entity_type, "
+     "e.entity_id, e.method, e.target, p.head, p.body FROM events e JOIN payloads p ON p.event = "
+     "e.number WHERE e.number = $1::bigint",
+     "l"},
+    {"events_of",
+     "SELECT e.number, e.created, e.ended, e.policy, e.request_id, e.trace, e.entity_type, "
+     "e.entity_id, e.method, e.target, e.payload_bytes, e.payload_kept, d.listener, d.state, "
+     "d.attempts, d.last_attempt, d.due, d.held, d.ended, d.status, d.error "
+     "FROM (SELECT * FROM events WHERE fingerprint = $1::bytea ORDER BY number DESC LIMIT "
+     "$2::bigint) e JOIN deliveries d ON d.event = e.number ORDER BY e.number DESC, d.listener",
+     "bl"},
+    {"list_deliveries", "SELECT * FROM list_deliveries(@)", "lbll"},
+    {"list_deliveries_of", "SELECT * FROM list_deliveries_of(@)", "lblb"},
+    {"list_undelivered", "SELECT * FROM list_undelivered(@)", "lbllboo"},
+    {"listener_figures", "SELECT * FROM listener_figures()", ""},
+    {"ledger_totals",
+     "SELECT (SELECT count(*) FROM events WHERE ended IS NULL), "
+     "(SELECT sum(bytes)::bigint FROM payload_bytes)",
+     ""},
+    {"follow_routes", "SELECT follow_routes(@)", "BB"},
+    {"tend_events", "SELECT tend_events(@)", "lll"},
 }};
 
 /// Numbers are sent in 8 bytes, whatever type the function takes.
@@ -95,6 +128,24 @@ std::string_view type(char letter) {
 }
 
 }  // namespace
+
+bool says_time(Statement statement) {
+  switch (statement) {
+    case Statement::reserve:
+    case Statement::complete:
+    case Statement::release:
+    case Statement::mark_unknown:
+    case Statement::accept:
+    case Statement::acknowledge:
+    case Statement::begin_delivery:
+    case Statement::end_delivery:
+    case Statement::redrive_delivery:
+    case Statement::drop_delivery:
+      return true;
+    default:
+      return false;
+  }
+}
 
 const char* name(Statement statement) {
   return all[static_cast<std::size_t>(statement)].name;

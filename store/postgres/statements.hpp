@@ -34,8 +34,26 @@ enum class Statement : std::uint8_t {
   operator_resolve,
   operator_forget,
   operator_open,
+  accept,  ///< reserve an operation and store its event
+  acknowledge,
+  begin_delivery,
+  end_delivery,
+  leave_delivery,  ///< an attempt holds its entity no more, or is given up
+  redrive_delivery,
+  drop_delivery,
+  pending_deliveries,
+  left_over,  ///< listeners with deliveries that nobody attempts
+  find_event,
+  events_of,  ///< of one operation, with their deliveries
+  list_deliveries,
+  list_deliveries_of,
+  list_undelivered,
+  listener_figures,
+  ledger_totals,
+  follow_routes,
+  tend_events,
 };
-inline constexpr std::size_t statements = 24;
+inline constexpr std::size_t statements = 42;
 
 /// The result codes of the functions.
 namespace code {
@@ -43,9 +61,11 @@ inline constexpr int reserved = 1, completed = 2, mismatch = 3, in_flight = 4, h
                      closed = 7, rate_limited = 8, queued = 9, no_turn = 10;
 inline constexpr int done = 1, refused = 2;
 inline constexpr int absent = 2, conflict = 3;
-inline constexpr int too_late = 11, unsafe = 12;
+inline constexpr int too_late = 11, unsafe = 12, events_full = 13, later = 14;
 }  // namespace code
 
+/// Whether it calls a function that returns a code and the server's time in its first two columns.
+bool says_time(Statement statement);
 /// The name under which it is prepared.
 const char* name(Statement statement);
 /// The statement itself; its parameters are $1 and so on, in binary format.

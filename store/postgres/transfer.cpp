@@ -35,6 +35,22 @@ class PostgresTransfer::Session {
     refuse_in_use();
   }
 
+  /// Events stay with the store that has them: they would be lost. What has ended is seen to first,
+  /// so that the records of its events expire when they should.
+  void refuse_undelivered() {
+    const auto retention = std::to_string(options_.ledger.dead_retention.count());
+    // Removes nothing: only an instance that runs does.
+    for (bool more = true; more; more = number("SELECT count(*) FROM looks") > 0) {
+      run("SELECT tend_events(1000, 0, " + retention + ")");
+    }
+    const std::int64_t events = number("SELECT count(*) FROM events WHERE ended IS NULL");
+    if (events == 0) return;
+    throw std::runtime_error("the schema \"" + options_.schema + "\" has " +
+                             std::to_string(events) +
+                             " events that are not delivered to every listener; let onceproxy "
+                             "deliver them, or drop them, before you move it");
+  }
+
   pq::ResultPtr run(const std::string& statement) {
     return store::run(connection_.get(), statement, "the database refused");
   }
@@ -145,6 +161,7 @@ PostgresTransfer::PostgresTransfer(const PostgresOptions& options)
 PostgresTransfer::~PostgresTransfer() = default;
 
 void PostgresTransfer::read_records(const std::function<void(const CarriedRecord&)>& each) {
+  session_->refuse_undelivered();
   session_->read(select_records, [&](const pq::Row& row) {
     CarriedRecord one;
     row.into(0, one.first.bytes);

@@ -56,6 +56,20 @@ struct PostgresTuning {
   std::size_t duplicates_per_beat = 2'048;
   /// Maximum number of records that are read for one page of a list.
   std::size_t scan_max = 20'000;
+  /// How long a delivery is left to the instance that has stored its event, before another attempts
+  /// it.
+  std::chrono::milliseconds others_patience{2'000};
+  /// How long this instance must have reached the database without a break before it takes over
+  /// what another one seems to have left. As long as a sign of life counts: after an outage nobody
+  /// has given one.
+  std::chrono::milliseconds takeover_after{10'000};
+  /// For how long no instance must have had the route of a delivery before it ends as removed.
+  /// Longer than a rollout takes from the last old instance to the first new one.
+  std::chrono::milliseconds orphaned_after{60'000};
+  /// Maximum number of deliveries that have ended, and of events whose time is over, that one
+  /// statement of upkeep deals with.
+  int looks_max = 2'000;
+  int purged_max = 500;
   /// Maximum number of leases that are renewed with one statement.
   std::size_t renewals_max = 500;
 };

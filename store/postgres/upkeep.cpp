@@ -20,8 +20,14 @@ constexpr std::chrono::seconds count_interval{10};
 
 }  // namespace
 
-Upkeep::Upkeep(Work& work, Channel& house, Unwritten& retained, SharedNotes& notes, Flags& flags)
-    : work_(work), house_(house), retained_(retained), notes_(notes), flags_(flags) {}
+Upkeep::Upkeep(Work& work, Channel& house, Unwritten& retained, NoteTable& notes,
+               LedgerUpkeep& ledger, Flags& flags)
+    : work_(work),
+      house_(house),
+      retained_(retained),
+      notes_(notes),
+      ledger_(ledger),
+      flags_(flags) {}
 
 void Upkeep::start() {
   tick();
@@ -51,6 +57,7 @@ void Upkeep::tick() {
     next_retry_ = now + work_.tuning.retained_pause;
     retained_.retry();
   }
+  ledger_.tick(now);
   if (now >= next_beat_ && !work_.circuit.open()) {
     next_beat_ = now + work_.tuning.beat;
     beat();
@@ -136,17 +143,20 @@ void Upkeep::probe() {
 void Upkeep::beat() {
   if (beating_) return;
   beating_ = true;
+  const auto sent = SteadyClock::now();
   OneQuery::send(
       house_, Statement::beat, work_.options.operation_timeout,
       [this](pq::Params& params) { params.nonce(work_.instance); },
-      [this](const Reply& reply) {
+      [this, sent](const Reply& reply) {
         beating_ = false;
+        if (reply.good()) ledger_.alive(sent);
         if (!reply.good() && !reply.lost) {
           work_.failed(failure_of(reply.sqlstate).kind, "upkeep: " + reply.error);
         }
       });
   look();
   sweep();
+  ledger_.beat();
   write_duplicates();
   write_notes();
   if (SteadyClock::now() >= next_count_) {

@@ -10,8 +10,9 @@
 #include <memory>
 #include <mutex>
 
+#include "store/note_table.hpp"
 #include "store/postgres/channel.hpp"
-#include "store/postgres/shared_notes.hpp"
+#include "store/postgres/ledger_upkeep.hpp"
 #include "store/postgres/unwritten.hpp"
 #include "store/postgres/work.hpp"
 #include "store/record_counts.hpp"
@@ -26,7 +27,8 @@ class Upkeep {
     std::atomic<std::uint64_t> table_bytes{0};
     std::atomic<std::uint64_t> records_estimate{0};
   };
-  Upkeep(Work& work, Channel& house, Unwritten& retained, SharedNotes& notes, Flags& flags);
+  Upkeep(Work& work, Channel& house, Unwritten& retained, NoteTable& notes, LedgerUpkeep& ledger,
+         Flags& flags);
 
   void start();
   /// Stops, and notifies the other instances that this one has ended. `done` runs after the
@@ -53,7 +55,8 @@ class Upkeep {
   Work& work_;
   Channel& house_;
   Unwritten& retained_;
-  SharedNotes& notes_;
+  NoteTable& notes_;
+  LedgerUpkeep& ledger_;
   Flags& flags_;
   std::unique_ptr<Timer> timer_;
   bool stopped_ = false;

@@ -18,6 +18,7 @@
 
 namespace onceproxy::store {
 
+class EventWatch;
 class Unwritten;
 
 struct Work {
@@ -39,6 +40,8 @@ struct Work {
   Confirmer& confirmer;
   Unwritten& retained;
   Duplicates& duplicates;
+  /// Who is told of new events.
+  EventWatch& events;
   /// Null: there is no audit log.
   AuditLog* audit;
   /// Whether notifications are received. If not, waiting calls query the database more often.

@@ -32,12 +32,12 @@
 #include "store/audit/log.hpp"
 #include "store/completed_cache.hpp"
 #include "store/duplicates.hpp"
+#include "store/note_table.hpp"
 #include "store/rocksdb/census.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/delivery.hpp"
 #include "store/rocksdb/fences.hpp"
 #include "store/rocksdb/handover.hpp"
-#include "store/rocksdb/kept_notes.hpp"
 #include "store/rocksdb/ledger_claims.hpp"
 #include "store/rocksdb/ledger_writer.hpp"
 #include "store/rocksdb/observer.hpp"
@@ -64,7 +64,7 @@ class Committer {
     Duplicates& duplicates;
     CompletedCache& completed;
     Census& census;
-    KeptNotes& notes;
+    NoteTable& notes;
     LedgerWriter& ledger;
     LedgerClaims& claims;
     PermitOwner& permit_owner;

@@ -1,5 +1,6 @@
 // What the committer does between groups: what is known of time, leases, counts and notes.
 #include "store/rocksdb/committer.hpp"
+#include "store/rocksdb/kept_notes.hpp"
 #include "store/rocksdb/meta.hpp"
 
 namespace onceproxy::store {
@@ -101,13 +102,13 @@ bool Committer::write_duplicates() {
   return status.ok();
 }
 
-/// As little is lost with these as with counts.
+/// Like the counts, notes are written without a sync: little is lost with them.
 void Committer::write_notes() {
   const auto changed = parts_.notes.take();
   if (changed.empty()) return;
   rocksdb::WriteBatch batch;
-  for (const auto& [key, value] : changed) {
-    parts_.database.add(batch, Family::meta, key, value);
+  for (const auto& [name, value] : changed) {
+    parts_.database.add(batch, Family::meta, note_key(name), value);
   }
   const auto status = parts_.database.write(batch, false);
   if (!status.ok()) start_failing("notes", status);

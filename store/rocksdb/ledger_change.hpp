@@ -1,5 +1,6 @@
-// LedgerChange: what one operation changes in the ledger, decided on its caller's thread; the
-// committer numbers what is new, and puts the bytes together. Not thread-safe: one owner at a time.
+// LedgerChange: one change of the ledger. The thread of the caller decides it; the committer
+// assigns the numbers of new events and encodes the rows. Not thread-safe: it has one owner at a
+// time.
 #pragma once
 
 #include <cstddef>
@@ -17,36 +18,37 @@ namespace onceproxy::store {
 struct LedgerChange {
   enum class Kind : std::uint8_t {
     store,        ///< a new event, with the reservation of its operation
-    deliver,      ///< one delivery is in another state
+    deliver,      ///< one delivery gets another state
     acknowledge,  ///< the record of an event gets another answer
   };
   Kind kind = Kind::deliver;
 
-  /// store: without its number and what lies apart in `event`.
+  /// store: the row, without its number and without the parts that are in `event`.
   EventRow row;
   std::string payload;
-  /// store: whole, for LedgerWatch; its number is set with the row's.
+  /// store: the complete event, for LedgerWatch. Its number is set together with the row's.
   std::shared_ptr<Event> event;
-  /// store: what the entity was before it was completed in memory, when the batch was made.
+  /// store: the state of the entity before it was completed in memory, taken when the batch was
+  /// made.
   std::optional<EntityBefore> entity_before;
 
-  /// deliver: which one. store, acknowledge: key.event alone.
+  /// deliver: the delivery. store, acknowledge: only key.event is used.
   DeliveryKey key;
-  /// deliver: what it was.
+  /// deliver: the old state.
   DeliveryState from = DeliveryState::pending;
-  /// deliver: what it is now.
+  /// deliver: the new row.
   DeliveryRow delivery;
-  /// deliver: where it is pending now.
+  /// deliver: the new row of the index of pending deliveries.
   PendingRow pending;
-  /// deliver: an attempt failed, and is counted.
+  /// deliver: an attempt failed and is to be counted.
   bool failed_attempt = false;
 
-  /// acknowledge.
+  /// acknowledge: the new answer.
   StoredAnswer answer;
-  /// Found when the batch was made: the record, or the delivery, is gone.
+  /// Set when the batch is made, if the record or the delivery does not exist any more.
   bool refused = false;
 
-  /// One of these is answered, but of an event that is stored.
+  /// The call to answer. A new event has none: the call of its reservation is answered.
   Call<Settled>* settled = nullptr;
   Call<BeginResult>* begun = nullptr;
   Call<Redriven>* redriven = nullptr;

@@ -1,6 +1,7 @@
-// LedgerClaims: which deliveries somebody has in hand, so that nothing else is decided about one
-// until that is over, and, where something was decided, on disk; and who is told what became
-// pending. Bounded by what the engine and operators have under way. Thread-safe.
+// LedgerClaims: the deliveries that are being attempted or changed, and the watch that is notified
+// of pending deliveries. A claimed delivery cannot be claimed again until the attempt or change is
+// over and its result is on disk. The size is limited by the number of attempts and changes under
+// way. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -17,12 +18,12 @@ namespace onceproxy::store {
 
 class LedgerClaims {
  public:
-  /// False where somebody has it.
+  /// False: the delivery is claimed already.
   bool take(const DeliveryKey& key) {
     const std::lock_guard lock(mutex_);
     return taken_.try_emplace(key).second;
   }
-  /// For whoever has it: what the disk says of it, which only he changes.
+  /// Stores the row on disk for the holder of the claim, who alone changes it.
   void keep(const DeliveryKey& key, const PendingRow& row) {
     const std::lock_guard lock(mutex_);
     taken_[key] = row;
@@ -60,7 +61,7 @@ class LedgerClaims {
 
   mutable std::mutex mutex_;
   std::unordered_map<DeliveryKey, PendingRow, Hash> taken_;
-  /// Held while somebody is told.
+  /// Held during a notification.
   std::mutex watch_mutex_;
   LedgerWatch* watch_ = nullptr;
 };

@@ -1,6 +1,7 @@
-// LedgerCounts: how many deliveries of each listener are in which state, and what the payloads
-// take. The committer changes them with each batch and writes those that changed into it, so that
-// they are exact after a crash without counting anything. Everybody else reads them.
+// LedgerCounts: the number of deliveries of each listener in each state, and the size of the
+// payloads. The committer changes the counts with each batch and writes the changed ones into the
+// same batch. They are therefore exact after a crash, and nothing has to be counted at the start.
+// All other threads only read them.
 //
 // Thread-safe: one mutex, held for a moment.
 #pragma once
@@ -37,7 +38,7 @@ class LedgerCounts {
     EventNumber last_event = 0;
   };
 
-  /// `change` is called with the listener's counts. Noted as changed.
+  /// Calls `change` with the listener's counts, and marks them as changed.
   template <typename Change>
   void change(std::string_view listener, Change&& change) {
     const std::lock_guard lock(mutex_);
@@ -51,23 +52,24 @@ class LedgerCounts {
     change(totals_);
     totals_touched_ = true;
   }
-  /// The rows of what was changed since: key and value.
+  /// The keys and values of all counts that have changed since the last call.
   std::vector<std::pair<std::string, std::string>> take_changed();
 
-  /// What a database that was just opened has: every counts row, in any order.
+  /// To be called for a database that was just opened, before read() is called with every counts
+  /// row, in any order.
   void reset();
-  /// False where the bytes are no counts.
+  /// False: the bytes are not valid counts.
   bool read(std::string_view key, std::string_view value);
 
   Totals totals() const;
   std::vector<std::pair<std::string, OfListener>> listeners() const;
 
-  /// No pending delivery of the listener has a lower number.
+  /// A lower bound of the numbers of the listener's pending deliveries.
   EventNumber first_pending(std::string_view listener) const;
-  /// One may have, from now on.
+  /// From now on, this delivery of the listener may be pending.
   void may_be_pending(std::string_view listener, EventNumber event);
-  /// Whoever read the database from first_pending() on found this to be the first. `generation`: as
-  /// it was before he read.
+  /// A reader that started at first_pending() found this number to be the first pending one.
+  /// `generation`: the value of generation() before the read.
   void found_first(std::string_view listener, EventNumber event, std::uint64_t generation);
   std::uint64_t generation() const;
 
@@ -89,7 +91,7 @@ class LedgerCounts {
   Totals totals_;
   std::set<Listeners::iterator, ByName> touched_;
   bool totals_touched_ = false;
-  /// Raised with each delivery that becomes pending below others.
+  /// Incremented when a delivery becomes pending below the first pending one.
   std::uint64_t generation_ = 0;
 };
 

@@ -1,6 +1,6 @@
-// LedgerReader: what is asked of the ledger: pages of what is pending, events with their payloads,
-// and what operators list. It changes nothing. Thread-safe; runs on its caller's thread, which
-// waits for the disk where a block is in no cache.
+// LedgerReader: the reads of the ledger: pages of pending deliveries, events with their payloads,
+// and the lists for operators. It changes nothing. Thread-safe. It runs on the caller's thread,
+// which waits for the disk if a block is not cached.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ namespace onceproxy::store {
 
 class LedgerReader {
  public:
-  /// All outlive it. `look_max`: deliveries that are looked at for one page.
+  /// The references outlive this object. `look_max`: the maximum number of deliveries that are read
+  /// for one page.
   LedgerReader(const Database& database, LedgerCounts& counts, std::size_t look_max)
       : database_(database), counts_(counts), look_max_(look_max) {}
 
@@ -34,7 +35,7 @@ class LedgerReader {
                                                     std::size_t limit) const;
   LedgerFigures figures() const;
 
-  // Single rows; nothing where there is none, or it cannot be read.
+  // Single rows. Nothing if the row does not exist.
   template <typename Row>
   using Read = std::variant<std::optional<Row>, Unreadable>;
   Read<EventRow> event_row(EventNumber event) const;

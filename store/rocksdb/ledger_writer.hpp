@@ -1,9 +1,10 @@
-// LedgerWriter: what the committer writes of the ledger: new events, what became of deliveries,
-// and, between groups, what is due for an event whose last delivery has ended: the window of its
-// record begins, its payload goes, and in the end everything of it. It knows how many deliveries of
-// the events in hand have not ended, without reading them each time.
+// LedgerWriter: the writes of the ledger, made by the committer: new events and new states of
+// deliveries. Between groups of operations it also processes events whose last delivery has ended:
+// the window of the record begins, the payload is removed, and finally the whole event. For recent
+// events it remembers how many deliveries have not ended, so that these need not be read each time.
 //
-// Not thread-safe: by who may write (Committer). The counts are read from any thread.
+// Not thread-safe: used only by the thread that may write (Committer). The counts may be read from
+// any thread.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -23,13 +24,13 @@
 
 namespace onceproxy::store {
 
-/// An event's record does not expire before its last delivery has ended. The year 2255: what counts
-/// nanoseconds since 1970 in 64 bits ends in 2262.
+/// An event's record does not expire before its last delivery has ended. This is the year 2255;
+/// nanoseconds since 1970 in 64 bits end in 2262.
 inline constexpr WallTime open_event_expiry{std::chrono::milliseconds(9'000'000'000'000)};
 
 class LedgerWriter {
  public:
-  /// All outlive it.
+  /// The references outlive this object.
   LedgerWriter(const Database& database, LedgerCounts& counts, const LedgerOptions& options,
                const Clock& clock, const RocksDbObserver& observer)
       : database_(database),
@@ -38,27 +39,27 @@ class LedgerWriter {
         clock_(clock),
         observer_(observer) {}
 
-  /// From a database that was just opened.
+  /// Reads the counts of a database that was just opened.
   rocksdb::Status load();
 
-  /// Adds the change to the batch; a new event gets its number. A record that it changes is read,
-  /// and its fingerprint added to `records`.
+  /// Adds the change to the batch. A new event gets its number. If the change needs a record, the
+  /// record is read, and its fingerprint is added to `records`.
   void add(rocksdb::WriteBatch& batch, LedgerChange& change, std::vector<Fingerprint>& records);
-  /// Nobody knows whether the event is on disk, and its caller was told that it is not: takes it
-  /// out, whatever is there of it.
+  /// It is not known whether the event is on disk, and its caller got the answer that it is not.
+  /// Adds the removal of everything that may have been written of it.
   void add_undone(rocksdb::WriteBatch& batch, const LedgerChange& change);
-  /// After a failure: whether the change is not on disk yet, and still makes sense.
+  /// After a failure: whether the change is not on disk and still applies.
   bool is_missing(const LedgerChange& change) const;
 
-  /// Something is due for an event.
+  /// Whether an event is due to be processed.
   bool looks_due() const { return next_look_ <= clock_.now(); }
-  /// Does what is due, for at most `events` of them. Records are named as by add(). Before the
-  /// operations of the batch, so that they are the last word.
+  /// Processes at most `events` due events. Fingerprints are added to `records` as by add(). To be
+  /// called before the operations of the batch are added, so that those take precedence.
   void add_looks(rocksdb::WriteBatch& batch, std::size_t events, std::vector<Fingerprint>& records);
 
-  /// Adds the counts that have changed. The last that is done to a batch.
+  /// Adds the counts that have changed. Must be the last addition to a batch.
   void finish(rocksdb::WriteBatch& batch);
-  /// What was added is not known to be on disk: forget() until load().
+  /// The batch is not known to be on disk. Nothing may be added until load() was called again.
   void failed();
 
  private:
@@ -77,10 +78,10 @@ class LedgerWriter {
   void purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row);
   void drop_payload(rocksdb::WriteBatch& batch, EventNumber event, EventRow& row);
   void look_at(rocksdb::WriteBatch& batch, WallTime at, EventNumber event);
-  /// The record gets `expires`, where it is still the event's.
+  /// Sets the expiry of the record, if it still belongs to the event.
   void set_expiry(rocksdb::WriteBatch& batch, const EventRow& row, WallTime expires,
                   std::vector<Fingerprint>& records);
-  /// Nothing where it cannot be read, which is reported.
+  /// Nothing if the row cannot be read. The error has been reported.
   std::optional<EventRow> read_event(EventNumber event, bool* failed = nullptr) const;
   std::optional<Open> open(EventNumber event);
   void report(std::string_view operation, std::string_view detail) const;
@@ -90,15 +91,14 @@ class LedgerWriter {
   const LedgerOptions& options_;
   const Clock& clock_;
   const RocksDbObserver& observer_;
-  /// Some of the events whose deliveries have not all ended, as they are once all batches so far
-  /// are on disk.
+  /// Some of the events with deliveries that have not ended, in the state after all batches so far.
   std::unordered_map<EventNumber, Open> open_;
-  /// By the batch that is being made.
+  /// The events that the current batch purges.
   std::vector<EventNumber> purged_;
-  /// Nothing is due before.
+  /// No event is due before this time.
   WallTime next_look_{};
-  /// Every look that is to come is at or after this time. A scan that began at the first key would
-  /// pass all those that were removed since the last compaction.
+  /// All future times at which an event is due are at or after this one. A scan from the first key
+  /// would have to pass all keys that were removed since the last compaction.
   WallTime looks_from_{};
 };
 

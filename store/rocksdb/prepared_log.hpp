@@ -1,15 +1,17 @@
 // PreparedLogs: the file system through which RocksDB writes and reads its write-ahead log.
 //
-// A log that grows costs each sync, beside its own bytes, a write of what the file system knows
-// about the file: its size, its blocks, perhaps a journal. So where every write is synced, the file
-// is made longer ahead of what is written, with zeros on disk, and written over, past the page
-// cache: a sync is one write then, and takes two thirds of the time. The price is that a log that
-// was not closed ends before its file does. Whoever reads it sees its end where it is
-// (log_end.hpp); the file is not touched for that, since a reader need not hold the database's
-// lock.
+// If a log file grows, each sync writes not only the log's bytes but also what the file system
+// stores about the file: its size, its blocks, perhaps a journal. So if every write is synced, the
+// file is extended in advance with zeros that are on disk, and then overwritten without the page
+// cache. A sync is then a single write and takes two thirds of the time.
 //
-// Each log is noted (log_notes.hpp) when it is made, whenever a further MiB of it is on disk, and
-// when it goes, so that a log which was cut or removed is distinguished from one that ends there.
+// The price is that a log that was not closed ends before the end of its file. Readers find its end
+// by its content (log_end.hpp). They do not change the file, because a reader need not hold the
+// database's lock.
+//
+// A note about each log is written (log_notes.hpp) when it is created, whenever a further MiB of it
+// is on disk, and when it is removed. A log that was cut off or removed can therefore be
+// distinguished from one that ends there.
 #pragma once
 
 #include <rocksdb/file_system.h>

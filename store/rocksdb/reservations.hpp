@@ -1,15 +1,17 @@
-// Reservations: which call in this process holds which fingerprint. It is what makes one of any
-// number of concurrent callers the first, before anything is on disk, and what a permit is checked
-// against.
+// Reservations: which call in this process holds which fingerprint. With it, exactly one of several
+// concurrent calls is the first, before anything is on disk. Permits are checked against it.
 //
-// An entry lives from the claim until nothing in memory may write its record any more: as long as
-// it is there, no other call can claim the fingerprint. Calls that wait for its outcome wait at the
-// entry: when it ends as completed all of them look for themselves; else it does not end but goes
-// over, as a claim, to the one that waited longest, so that none is forgotten and one at a time
-// tries. It does no I/O and knows no clock. Nobody is
-// delivered with a lock held: the calls to deliver are added to `out`.
+// An entry exists from the claim until nothing in memory may write its record any more. As long as
+// it exists, no other call can claim the fingerprint. Calls that wait for the outcome wait at the
+// entry. If the operation completes, all of them continue and look for the record. Otherwise the
+// entry passes, as a claim, to the call that has waited longest, so that none is forgotten and only
+// one at a time tries.
 //
-// Thread-safe: sharded by fingerprint, one mutex a shard, none held while another is taken.
+// This class does no I/O and knows no clock. No call is delivered while a lock is held: calls to
+// deliver are added to `out`.
+//
+// Thread-safe: sharded by fingerprint, with one mutex for each shard. No mutex is held while
+// another is taken.
 #pragma once
 
 #include <atomic>

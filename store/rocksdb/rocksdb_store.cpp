@@ -43,7 +43,7 @@ class OpenStore final : public RocksDbStore {
         meta::keep_digests(database_, options_.path, era_.fences_before, era_.begun);
     era_.earlier_digests_fence = digests.earlier_fence;
     if (digests.earlier_fence != 0) digests_since_ = digests.since;
-    notes_.read(database_);
+    read_notes(database_, notes_);
     if (const auto status = ledger_writer_.load(); !status.ok()) {
       throw std::runtime_error("store " + options_.path.string() +
                                ": the ledger of events cannot be read (" + status.ToString() +
@@ -117,7 +117,7 @@ class OpenStore final : public RocksDbStore {
   Fences fences_;
   Space space_;
   Duplicates duplicates_;
-  KeptNotes notes_;
+  NoteTable notes_;
   LedgerCounts ledger_counts_;
   LedgerWriter ledger_writer_;
   LedgerClaims ledger_claims_;

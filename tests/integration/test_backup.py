@@ -90,7 +90,7 @@ def test_a_backup_under_traffic_knows_all_that_was_answered_before(stage, direct
     shutil.rmtree(proxy.directory / "data")
     result = restore(directory / "backup", proxy.config)
     assert result.returncode == 0, result.stderr
-    assert "Operations that completed after the backup are not known any more" in result.stdout
+    assert "Operations that completed after the backup are forgotten" in result.stdout
     proxy.restart()
     again = Traffic(proxy, "b")
     again.wait_for(20)

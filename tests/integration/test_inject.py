@@ -334,7 +334,7 @@ def test_reviews_are_answered_until_the_endpoint_is_gone(directory, review):
 
 
 @pytest.mark.parametrize("words, code, told", [
-    ([], 1, "--image is needed"),
+    ([], 1, "--image is required"),
     (["--image", "i"], 1, "--certificate and --key are needed"),
     (["--image", "i", "--certificate", "/none.crt", "--key", "/none.key"], 3, "/none.crt"),
     (["--image", "i", "--certificate", "c", "--key", "k", "--listen", "here"], 1, "--listen"),
@@ -363,7 +363,7 @@ def test_the_audit_lists_pods_that_ask_for_the_sidecar_and_lack_it(injector, rev
     assert result.stdout.splitlines() == [
         "shop/bare: no sidecar, though it has the label onceproxy.io/inject",
         "shop/by-annotation: no sidecar, though it has the annotation onceproxy.io/config",
-        "2 pods without the sidecar that they ask for, 1 with it"]
+        "2 pods without the sidecar that they request, 1 with it"]
     path = directory / "pods.json"
     path.write_text(pod_list(guarded, other))
     assert run("inject", "audit", "--file", path).returncode == 0

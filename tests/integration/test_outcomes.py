@@ -239,7 +239,7 @@ def test_where_a_body_cannot_be_asked_a_releasing_status_is_ambiguous(stage, bod
     assert decisions == ["forwarded", done if then == "done" else then]
     if then == "held":
         record = proxy.operator.get("/records")["items"][0]
-        assert record["error"].startswith("a rule of outcome.rules could not be asked: The body")
+        assert record["error"].startswith("a rule of outcome.rules could not be evaluated: The body")
 
 
 def test_a_compressed_answer_is_decoded_for_its_rules(stage):

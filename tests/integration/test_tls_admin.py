@@ -131,7 +131,7 @@ def test_a_new_certificate_is_shown_and_a_bad_one_is_not(stage, upstream, direct
                                            result="loaded") >= 1, "the count")
     put(files[0], authority.issue("stranger").chain)
     told = proxy.stderr.wait_for(
-        lambda line: line.get("message") == "certificates not loaded; those in force stay"
+        lambda line: line.get("message") == "certificates not loaded; the active ones stay in use"
         and "does not fit" in line["error"] and "tls.key" in line["error"], "the reason")
     assert told["key"] == "admin.listen.tls"
     assert shown() == "renewed"
@@ -144,7 +144,7 @@ def test_an_expired_certificate_does_not_take_the_place_of_a_good_one(stage, ups
     proxy = stage.proxy(upstream, admin={"listen": listen(files)})
     authority.issue("old", begins=-9 * DAY, ends=-DAY).write(directory, "tls")
     assert proxy.stderr.wait_for(
-        lambda line: line.get("message") == "certificates not loaded; those in force stay"
+        lambda line: line.get("message") == "certificates not loaded; the active ones stay in use"
         and "expired on" in line["error"], "the reason")
     assert Admin(proxy.admin, context=client_context(authority)).get("/server_info")
 

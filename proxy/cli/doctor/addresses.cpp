@@ -24,7 +24,7 @@ tl::expected<std::vector<SocketAddress>, std::string> unix_address(const std::st
 
 }  // namespace
 
-tl::expected<std::vector<SocketAddress>, std::string> resolve(const config::Address& address,
+tl::expected<std::vector<SocketAddress>, std::string> resolve(const io::Endpoint& address,
                                                               bool to_listen) {
   if (!address.unix_path.empty()) return unix_address(address.unix_path);
   using boost::asio::ip::tcp;

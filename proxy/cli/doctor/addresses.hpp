@@ -21,7 +21,7 @@ struct SocketAddress {
 
 /// All that the name leads to. `to_listen`: as a listener has it, not a client. The error says why
 /// there is none.
-tl::expected<std::vector<SocketAddress>, std::string> resolve(const config::Address& address,
+tl::expected<std::vector<SocketAddress>, std::string> resolve(const io::Endpoint& address,
                                                               bool to_listen);
 
 }  // namespace onceproxy::doctor

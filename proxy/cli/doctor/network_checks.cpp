@@ -70,7 +70,7 @@ void check_unix_port(const std::string& name, const std::string& path, Findings&
   out.ok(name + " can be made at " + path);
 }
 
-void check_port(const std::string& name, const config::Address& address, bool runs, Findings& out) {
+void check_port(const std::string& name, const io::Endpoint& address, bool runs, Findings& out) {
   if (!address.unix_path.empty()) return check_unix_port(name, address.unix_path, out);
   const auto found = resolve(address, true);
   if (!found) {
@@ -112,7 +112,7 @@ void check_upstream_tls(const config::Settings& settings, const tls::ClientOptio
   if (!read.usable()) return;
   auto context = tls::ClientContext::make(options, std::move(read));
   if (!context) return;
-  const config::Address& address = settings.upstream.address;
+  const io::Endpoint& address = settings.upstream.address;
   const auto answer = admin::ask({address.host, address.port, address.unix_path},
                                  {"OPTIONS", "*", "", *std::move(context)}, patience_max);
   if (answer) {

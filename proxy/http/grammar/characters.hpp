@@ -1,5 +1,5 @@
-// Which characters may stand where in a head. Private to this folder; valid_token and
-// valid_field_value, which head.hpp declares, are made of it. Pure; thread-safe.
+// The characters that are allowed in the parts of a head. Private to this folder; valid_token and
+// valid_field_value in head.hpp use it. Pure; thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace onceproxy::http {
 
-/// True at the value of each byte that may stand there.
+/// true at the value of each allowed byte.
 using CharacterTable = std::array<bool, 256>;
 
 /// tchar (RFC 9110 5.6.2).
@@ -33,7 +33,7 @@ inline constexpr CharacterTable value_chars = [] {
   return table;
 }();
 
-/// What may stand in a request target: visible ASCII but '#' and a raw backslash.
+/// The characters of a request target: visible ASCII except '#' and the backslash.
 inline constexpr CharacterTable target_chars = [] {
   CharacterTable table{};
   for (int c = 0x21; c < 0x7F; ++c) table[c] = c != '#' && c != '\\';
@@ -61,7 +61,7 @@ inline bool all_value_chars(std::string_view text) {
   std::uint64_t word = 0;
   while (text.size() >= sizeof word) {
     std::memcpy(&word, text.data(), sizeof word);
-    // A byte whose highest bit is set here is below 0x20, or 0x7F; or one follows such a byte.
+    // A byte whose highest bit is set here is below 0x20 or equal to 0x7F, or follows such a byte.
     const std::uint64_t no_del = word ^ (0x7F * ones);
     const std::uint64_t suspects = ((word - 0x20 * ones) & ~word) | ((no_del - ones) & ~no_del);
     if ((suspects & high_bits) != 0 && !all_of(text.substr(0, sizeof word), value_chars)) {

@@ -1,10 +1,8 @@
-// ChunkedDecoder: the chunked transfer coding (RFC 9112 7.1), taken apart as it streams, strictly
-// and within bounds. Chunk extensions (7.1.1: tokens and quoted strings) and trailers are read,
-// bounded and dropped: no recipient asked for them, and fields smuggled in there must
-// not become headers.
+// ChunkedDecoder: decodes the chunked transfer coding (RFC 9112 7.1) as it arrives, strictly and
+// within limits. Chunk extensions (7.1.1: tokens and quoted strings) and trailers are read, limited
+// and removed, because a field in a trailer must not become a header field.
 //
-// It copies nothing: feed() points at the data inside what it was given.
-// Not thread-safe.
+// It copies nothing: feed() returns views of its input. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +13,14 @@ namespace onceproxy::http {
 
 class ChunkedDecoder {
  public:
-  /// Extensions of one chunk together.
+  /// The total size of the extensions of one chunk.
   static constexpr std::size_t extension_bytes_max = 256;
-  /// Hexadecimal digits of one chunk's size, leading zeros included.
+  /// The number of hexadecimal digits of a chunk's size, including leading zeros.
   static constexpr std::size_t size_digits_max = 15;
 
-  /// Bounds of the trailer section. `lenient`: spaces and tabs around a chunk's size are taken, as
-  /// many as an extension may have bytes. What they stand around is one number to every parser that
-  /// does not refuse it; within a number they are refused.
+  /// The limits of the trailer section. `lenient`: spaces and tabs around a chunk's size are
+  /// accepted, as many as an extension may have bytes. They do not change the number for any parser
+  /// that accepts them. Within a number they are refused.
   ChunkedDecoder(std::size_t trailer_bytes_max, std::size_t trailer_fields_max,
                  bool lenient = false)
       : trailer_bytes_max_(trailer_bytes_max),
@@ -36,7 +34,7 @@ class ChunkedDecoder {
       done,   ///< the last chunk and the trailers are consumed
       error,  ///< malformed or over a bound; `data` is empty
     } kind;
-    /// How much of the input this step used up, `data` included.
+    /// The number of input bytes that this step used, including `data`.
     std::size_t consumed;
     std::string_view data;
   };
@@ -44,8 +42,8 @@ class ChunkedDecoder {
   Step feed(std::string_view input);
   bool done() const { return state_ == State::done; }
 
-  /// Once a step was an error: what is wrong, as a literal without a full stop, and at which byte
-  /// of the coded body, from 0.
+  /// After a step with an error: the error, as a literal without a full stop, and its byte in the
+  /// coded body, from 0.
   std::string_view fault() const { return fault_; }
   std::uint64_t fault_at() const { return fault_at_; }
 
@@ -91,7 +89,7 @@ class ChunkedDecoder {
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_fields_ = 0;
-  /// Used up by the steps before.
+  /// The number of bytes that previous steps used.
   std::uint64_t consumed_ = 0;
   std::string_view fault_;
   std::uint64_t fault_at_ = 0;

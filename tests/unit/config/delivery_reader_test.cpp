@@ -145,11 +145,13 @@ TEST_CASE("one name is one listener in all policies") {
         1);
 }
 
-TEST_CASE("events need the embedded store") {
-  CHECK(problems("store: {postgres: {url: \"postgresql://u@h/d\"}}\n" +
-                 with_policy("delivery: {to: upstream}")) ==
-        Texts{"policies[0].delivery: needs the RocksDB store: events are not kept in PostgreSQL "
-              "yet; remove store.postgres, or this"});
+TEST_CASE("events may be kept in either store") {
+  const Settings settings = loaded(
+      "delivery: {max_bytes: 2MiB}\ndead_letters: {retention: 3h}\n"
+      "store: {postgres: {url: \"postgresql://u@h/d\"}}\n" +
+      with_policy("delivery: {to: upstream}"));
+  CHECK(settings.postgres->ledger.bytes_max == 2u << 20);
+  CHECK(settings.postgres->ledger.dead_retention == 3h);
 }
 
 TEST_CASE("what events may take and for how long the dead are kept are the store's options") {

@@ -92,7 +92,7 @@ TEST_CASE("a log without a request, or one that breaks off, is bad") {
   const Said empty = run({file, "-"});
   CHECK(empty.code == exit_bad);
   CHECK(empty.out.empty());
-  CHECK(empty.err == "onceproxy: -: it holds no request\n");
+  CHECK(empty.err == "onceproxy: -: it contains no request\n");
   const Said cut =
       run({file, "-"}, R"({"log":{"entries":[{"startedDateTime":"2026-01-02T03:04:05Z","request":)"
                        R"({"method":"GET","url":"http://h/"}},)");
@@ -124,7 +124,7 @@ TEST_CASE("with json everything is one object on stdout") {
         std::string::npos);
   const Said bad = run({file, "-", true}, "x\n");
   CHECK(bad.code == exit_bad);
-  CHECK(bad.out.find(R"("complete":false,"error":"it holds no request")") != std::string::npos);
+  CHECK(bad.out.find(R"("complete":false,"error":"it contains no request")") != std::string::npos);
 }
 
 TEST_CASE("the exit code is 2 for a file that cannot be read, and 1 for an invalid configuration") {

@@ -342,9 +342,10 @@ TEST_CASE("An answer shows what it says about the operation, and by which rule")
   CHECK(says(ok + R"({"errors":[1]})") == "200: release by outcome.rules[0]");
   CHECK(says(ok + R"({"errors":[1],"data":{}})") == "200: complete by its status");
   CHECK(says("HTTP/1.1 418\r\nContent-Length: 0\r\n\r\n") == "418: ambiguous by outcome.rules[1]");
-  CHECK(says("HTTP/1.1 503\n\n" + std::string(100, 'x')) ==
-        "503: ambiguous by its status, since a rule could not be asked: The body is larger than "
-        "what is kept of it.");
+  CHECK(
+      says("HTTP/1.1 503\n\n" + std::string(100, 'x')) ==
+      "503: ambiguous by its status, since a rule could not be evaluated: The body is larger than "
+      "what is kept of it.");
   CHECK(says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
              "c\r\n{\"errors\":1}\r\n0\r\n\r\n") == "200: release by outcome.rules[0]");
   const Said rules = answered(ok);

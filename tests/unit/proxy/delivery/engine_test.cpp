@@ -165,6 +165,33 @@ TEST_CASE("What is pending for a closed entity is cancelled and never sent", "[e
   CHECK(a.bodies().empty());
 }
 
+TEST_CASE("What another process may have by now is not sent, and uses no attempt up", "[engine]") {
+  TestListener a;
+  Delivering delivering;
+  delivering.ledger.lapses = true;
+  const auto event = delivering.ledger.add({"a"}, "lapsed");
+  delivering.configure({listener("a", a.port)});
+  delivering.engine.start();
+  CHECK(delivering.reaches(event, "a", DeliveryState::failed));
+  CHECK(a.bodies().empty());
+  CHECK(delivering.ledger.view(event, "a").attempts == 0);
+  delivering.ledger.lapses = false;
+  CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+  CHECK(a.bodies() == Bodies{"lapsed"});
+}
+
+TEST_CASE("What another process has made due later is attempted then", "[engine]") {
+  TestListener a;
+  Delivering delivering;
+  const auto event = delivering.ledger.add({"a"}, "later");
+  delivering.ledger.say_later({event, "a"}, {delivering.clock.now() + milliseconds(300), 2, false});
+  delivering.configure({listener("a", a.port)});
+  const auto begun = std::chrono::steady_clock::now();
+  delivering.engine.start();
+  CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+  CHECK(std::chrono::steady_clock::now() - begun >= milliseconds(290));
+}
+
 TEST_CASE("What is pending for a listener that is removed ends as removed", "[engine]") {
   TestListener a, b([](const std::string&) { return testing::unavailable; });
   Delivering delivering;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,20 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   void close(const store::EntityKey& entity) {
     const std::lock_guard lock(mutex_);
     for (auto& [key, row] : rows_) row.closed = row.closed || row.entity == entity;
+  }
+  /// Another process has ended it.
+  void end_elsewhere(const store::DeliveryKey& key, store::DeliveryState state) {
+    const std::lock_guard lock(mutex_);
+    rows_.at(key).view.state = state;
+  }
+  bool shared() const override { return is_shared; }
+  bool is_shared = false;
+  /// Another process may have what is attempted here.
+  std::atomic<bool> lapses{false};
+  /// What begin_due() says once of a delivery.
+  void say_later(const store::DeliveryKey& key, const store::Later& later) {
+    const std::lock_guard lock(mutex_);
+    later_[key] = later;
   }
   store::DeliveryView view(store::EventNumber event, const std::string& listener) const {
     const std::lock_guard lock(mutex_);
@@ -112,6 +127,18 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
           store::Attempt(*this, key, found->second.view.attempts + 1, std::nullopt));
     }
     return true;
+  }
+  bool begin_due(const store::DeliveryKey& key, store::Call<store::BeginResult>& call) override {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = later_.find(key);
+      if (found != later_.end()) {
+        call.result.emplace(found->second);
+        later_.erase(found);
+        return true;
+      }
+    }
+    return begin(key, call);
   }
   bool end(store::Attempt attempt, const store::AttemptEnd& how,
            store::Call<store::Settled>& call) override {
@@ -175,6 +202,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
 
  private:
   void sent(store::Attempt&) noexcept override {}
+  bool lapsed(const store::Attempt&) const noexcept override { return lapses.load(); }
   void dropped(store::Attempt& attempt) noexcept override {
     const std::lock_guard lock(mutex_);
     rows_.at(attempt.key()).taken = false;
@@ -186,6 +214,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   store::EventNumber last_ = 0;
   std::map<store::EventNumber, std::shared_ptr<const store::Event>> events_;
   std::map<store::DeliveryKey, Row> rows_;
+  std::map<store::DeliveryKey, store::Later> later_;
 };
 
 /// A store that is nothing but its ledger.

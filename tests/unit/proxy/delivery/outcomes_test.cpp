@@ -108,6 +108,27 @@ TEST_CASE("A wait ends when its time is over, and names the states so far", "[ou
   CHECK(waiting.outcomes.waiting() == 0);
 }
 
+TEST_CASE("What another process delivers is found in the ledger, once a second", "[outcomes]") {
+  Waiting waiting({"a", "b"});
+  waiting.ledger.is_shared = true;
+  Waiting::Call call(waiting.loop);
+  waiting.wait(call, {Acknowledge::When::all, 0, milliseconds(10'000)});
+  waiting.note("a", DeliveryState::notified);
+  waiting.ledger.end_elsewhere({waiting.event, "a"}, DeliveryState::notified);
+  waiting.ledger.end_elsewhere({waiting.event, "b"}, DeliveryState::notified);
+  waiting.outcomes.tick(start + milliseconds(999));
+  CHECK(call.answered == 0);
+  SECTION("by itself") {
+    waiting.outcomes.tick(start + milliseconds(1'000));
+  }
+  SECTION("sooner where it is known") {
+    waiting.outcomes.read_again(waiting.event);
+    waiting.outcomes.tick(start + milliseconds(999));
+  }
+  REQUIRE(call.answered == 1);
+  CHECK_THAT(call.result->answer->body, Contains(R"("status":"notified")"));
+}
+
 TEST_CASE("Several who wait for one event are all answered", "[outcomes]") {
   Waiting waiting({"a"});
   Waiting::Call one(waiting.loop), other(waiting.loop);

@@ -18,7 +18,7 @@ TEST_CASE("Without a limit a delivery may begin at any time", "[pace]") {
 }
 
 TEST_CASE("A burst as large as the limit goes at once, and then one each interval", "[pace]") {
-  Pace pace(Rate{4, milliseconds(1'000)});
+  Pace pace(policies::ListenerRate{4, milliseconds(1'000)});
   for (int i = 0; i < 4; ++i) {
     REQUIRE(pace.next(start) <= start);
     pace.take(start);
@@ -29,7 +29,7 @@ TEST_CASE("A burst as large as the limit goes at once, and then one each interva
 }
 
 TEST_CASE("The bucket fills up while nothing is taken, and no further than the limit", "[pace]") {
-  Pace pace(Rate{2, milliseconds(1'000)});
+  Pace pace(policies::ListenerRate{2, milliseconds(1'000)});
   const auto later = start + std::chrono::hours(1);
   pace.take(start);
   for (int i = 0; i < 2; ++i) {

@@ -95,6 +95,20 @@ TEST_CASE("A redriven row is found below what was read", "[queue]") {
   CHECK(queue.after() == 0);
 }
 
+TEST_CASE("What is pending again is read although others are always at hand", "[queue]") {
+  Queue queue;
+  const std::vector rows{row(5), row(6)};
+  queue.add_page(rows, false);
+  queue.reread();
+  CHECK(queue.wants(start) == 0);
+  CHECK(queue.wants(start + milliseconds(1'999)) == 0);
+  CHECK(queue.wants(start + milliseconds(2'000)) == 510);
+  CHECK(queue.after() == 0);
+  const std::vector all{row(3), row(5), row(6)};
+  queue.add_page(all, false);
+  CHECK(take_all(queue, start) == Numbers{3, 5, 6});
+}
+
 TEST_CASE("A queue of an entity that waits is looked past", "[queue]") {
   Queue queue({4, 10, milliseconds(0), milliseconds(0)});
   const std::vector rows{row_of(1, 1), row_of(2, 1), row_of(3, 1), row_of(4, 1)};

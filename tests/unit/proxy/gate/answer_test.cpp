@@ -67,7 +67,7 @@ TEST_CASE("each refusal has its status, its type and its words") {
       {not_replayable(store::NotKept::crowded), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was not kept","status":409,"detail":"This operation was done; )"
-       R"(too many answers were arriving at once to keep its."})"},
+       R"(its answer was not stored, because too many arrived at once."})"},
       {not_replayable(store::NotKept::unwanted), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was not kept","status":409,"detail":"This operation was done )"

@@ -89,7 +89,8 @@ TEST_CASE_METHOD(Fixture, "a rule on the answer's body decides before its status
   CHECK(store.asked[1].verb == "complete");
   CHECK(store.asked[2].verb == "mark_unknown");
   CHECK(store.asked[2].error ==
-        "a rule of outcome.rules could not be asked: The body is larger than what is kept of it.");
+        "a rule of outcome.rules could not be evaluated: The body is larger than what is kept of "
+        "it.");
 }
 
 TEST_CASE_METHOD(Fixture, "an answer that is not whole is remembered without being kept") {

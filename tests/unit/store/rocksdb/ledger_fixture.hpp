@@ -46,12 +46,17 @@ struct EventRequest {
   ReserveRequest request;
 };
 
-struct LedgerFixture : Fixture {
+/// The verbs of the ledger, each waited for. `Base` has a store, a loop, and the store's own verbs.
+template <typename Base>
+struct LedgerVerbs : Base {
+  using Base::loop;
+  using Base::store;
+
   Ledger& ledger() { return *store->ledger(); }
 
   /// The number of the event that must be accepted.
   EventNumber accept(const EventRequest& event) {
-    ReserveResult result = reserve(event.request);
+    ReserveResult result = this->reserve(event.request);
     const auto* const accepted = std::get_if<Accepted>(&result);
     if (accepted == nullptr) {
       throw std::runtime_error("not accepted but answer " + std::to_string(result.index()));
@@ -125,6 +130,44 @@ struct LedgerFixture : Fixture {
       std::this_thread::yield();
     }
     return true;
+  }
+};
+
+using LedgerFixture = LedgerVerbs<Fixture>;
+
+using Words = std::vector<std::string>;
+using Numbers = std::vector<EventNumber>;
+
+inline EntityTerms ride(std::uint64_t number) {
+  EntityTerms out;
+  out.key = entity_key(number);
+  out.type = "ride";
+  out.id = "r";
+  out.turn = std::chrono::seconds(10);
+  return out;
+}
+
+/// A request that closes its entity when it completes.
+inline ReserveRequest closing(std::uint64_t number, std::uint64_t entity) {
+  ReserveRequest out = request(number);
+  out.entity = ride(entity);
+  out.entity->closes = std::chrono::hours(1);
+  return out;
+}
+
+/// Who was told what.
+struct Told final : LedgerWatch {
+  Signal signal;
+  std::vector<std::shared_ptr<const Event>> events;
+  std::vector<DeliveryKey> again;
+  void stored(std::shared_ptr<const Event> event,
+              std::span<const std::string> listeners) noexcept override {
+    signal.change([&] {
+      if (listeners.size() == 3) events.push_back(std::move(event));
+    });
+  }
+  void redriven(const DeliveryKey& key) noexcept override {
+    signal.change([&] { again.push_back(key); });
   }
 };
 

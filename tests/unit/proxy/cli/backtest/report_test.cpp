@@ -96,10 +96,10 @@ TEST_CASE("JSON tells the lines that are no requests, and why it broke off") {
   broken.log = "-";
   broken.bad_lines = 7;
   broken.first_bad_lines = {{3, "it has no \"time\""}};
-  broken.broke_off = "it holds no request";
+  broken.broke_off = "it contains no request";
   const std::string text = json(broken);
   INFO(text);
-  CHECK(text.find(R"("complete":false,"error":"it holds no request")") != std::string::npos);
+  CHECK(text.find(R"("complete":false,"error":"it contains no request")") != std::string::npos);
   CHECK(text.find(R"("from":null,"to":null)") != std::string::npos);
   CHECK(text.find(
             R"("no_requests":{"count":7,"first":[{"line":3,"message":"it has no \"time\""}]})") !=

@@ -1,4 +1,4 @@
-#include "proxy/delivery/exchange.hpp"
+#include "proxy/delivery/attempt_call.hpp"
 
 #include <exception>
 #include <utility>
@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds on_its_way_max{1'000};
 
 }  // namespace
 
-io::Task<void> Exchange::run(io::Stream::Parts parts, std::function<void()> sent) {
+io::Task<void> AttemptCall::run(io::Stream::Parts parts, std::function<void()> sent) {
   sent_ = std::move(sent);
   const io::LoopTimer timeout(loop_, terms_.timeout, [this] {
     timed_out_ = true;
@@ -36,7 +36,7 @@ io::Task<void> Exchange::run(io::Stream::Parts parts, std::function<void()> sent
   if (error) std::rethrow_exception(error);
 }
 
-io::Task<void> Exchange::ask(io::Stream::Parts parts) {
+io::Task<void> AttemptCall::ask(io::Stream::Parts parts) {
   const http::UpstreamCall::Result failure = co_await call_.send(parts);
   if (failure) {
     note(*failure);
@@ -54,7 +54,7 @@ io::Task<void> Exchange::ask(io::Stream::Parts parts) {
   co_await read_body();
 }
 
-io::Task<void> Exchange::send_rest() {
+io::Task<void> AttemptCall::send_rest() {
   const io::IoError error = co_await call_.send_rest();
   if (error == io::IoError::timed_out) {
     call_.give_up();
@@ -63,7 +63,7 @@ io::Task<void> Exchange::send_rest() {
   }
 }
 
-io::Task<bool> Exchange::read_final_head() {
+io::Task<bool> AttemptCall::read_final_head() {
   while (true) {
     const http::UpstreamCall::HeadRead read = co_await call_.read_head();
     if (read.failure) {
@@ -75,7 +75,7 @@ io::Task<bool> Exchange::read_final_head() {
   }
 }
 
-io::Task<void> Exchange::read_body() {
+io::Task<void> AttemptCall::read_body() {
   call_.begin_body();
   std::size_t bytes = 0;
   while (true) {
@@ -100,7 +100,7 @@ io::Task<void> Exchange::read_body() {
   call_.finish();
 }
 
-void Exchange::note(const http::UpstreamCall::Failure& failure) {
+void AttemptCall::note(const http::UpstreamCall::Failure& failure) {
   if (const auto* unknown = std::get_if<gate::Unknown>(&failure)) {
     fail(unknown->detail);
     return;
@@ -121,7 +121,7 @@ void Exchange::note(const http::UpstreamCall::Failure& failure) {
   }
 }
 
-void Exchange::fail(std::string_view error) {
+void AttemptCall::fail(std::string_view error) {
   error_ = timed_out_ || call_.timed_out
                ? "no whole answer within " + std::to_string(terms_.timeout.count()) + " ms"
                : std::string(error);

@@ -1,5 +1,5 @@
-// SharedNotes: the notes of the shared store, in memory and in the table `notes`. Every instance
-// reads them when it starts. If two instances keep a note under the same name, the later one stays.
+// NoteTable: the notes of a store in memory, and which of them have changed since they were last
+// written. The store reads them when it starts, and writes the changes.
 // Thread-safe.
 #pragma once
 
@@ -15,15 +15,16 @@
 
 namespace onceproxy::store {
 
-class SharedNotes final : public Notes {
+class NoteTable final : public Notes {
  public:
-  /// Adds a note that was read from the database; to be called before the object is used.
+  /// Adds a note that was read from the disk or the database. Call it only before the table is
+  /// used.
   void found(std::string name, std::string value);
 
   std::optional<std::string> note(std::string_view name) const override;
   bool keep(std::string_view name, std::string value) override;
 
-  /// The names and values of notes that have changed since the last call.
+  /// The names and values of the notes that have changed since the last call.
   std::vector<std::pair<std::string, std::string>> take();
 
  private:

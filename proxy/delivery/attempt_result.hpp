@@ -7,7 +7,7 @@
 
 namespace onceproxy::delivery {
 
-enum class Verdict {
+enum class AttemptResult {
   notified,  ///< done
   retry,     ///< again later, or dead when the attempts are used up
   dead,      ///< no further attempt will help
@@ -16,9 +16,9 @@ enum class Verdict {
 
 /// For a listener: 2xx is notified, 410 is dead at once, because the listener says that it no
 /// longer exists, and all other statuses are retried.
-constexpr Verdict judge_listener(int status) {
-  if (status >= 200 && status < 300) return Verdict::notified;
-  return status == 410 ? Verdict::dead : Verdict::retry;
+constexpr AttemptResult judge_listener(int status) {
+  if (status >= 200 && status < 300) return AttemptResult::notified;
+  return status == 410 ? AttemptResult::dead : AttemptResult::retry;
 }
 
 /// Whether the status shows that the listener cannot accept deliveries now. The circuit counts
@@ -30,12 +30,12 @@ constexpr bool is_trouble(int status) {
 /// For `to: upstream`: interprets the result of the policy's `outcome`. An answer that completes
 /// the operation ends the delivery, also with an error status. `holds`: whether outcome.unknown is
 /// hold.
-Verdict judge_upstream(policies::Verdict verdict, bool holds);
+AttemptResult judge_upstream(policies::Verdict verdict, bool holds);
 
 /// The request was sent, at least in part, and there was no answer. A listener can recognize a
 /// repeat by its key, so the delivery is always retried.
-constexpr Verdict judge_unanswered(bool to_upstream, bool holds) {
-  return to_upstream && holds ? Verdict::hold : Verdict::retry;
+constexpr AttemptResult judge_unanswered(bool to_upstream, bool holds) {
+  return to_upstream && holds ? AttemptResult::hold : AttemptResult::retry;
 }
 
 }  // namespace onceproxy::delivery

@@ -1,22 +1,22 @@
-#include "store/postgres/shared_notes.hpp"
+#include "store/note_table.hpp"
 
 namespace onceproxy::store {
 
-void SharedNotes::found(std::string name, std::string value) {
+void NoteTable::found(std::string name, std::string value) {
   const std::lock_guard lock(mutex_);
   if (all_.size() < notes_max && value.size() <= note_bytes_max) {
     all_.insert_or_assign(std::move(name), std::move(value));
   }
 }
 
-std::optional<std::string> SharedNotes::note(std::string_view name) const {
+std::optional<std::string> NoteTable::note(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = all_.find(name);
   if (found == all_.end()) return std::nullopt;
   return found->second;
 }
 
-bool SharedNotes::keep(std::string_view name, std::string value) {
+bool NoteTable::keep(std::string_view name, std::string value) {
   const std::lock_guard lock(mutex_);
   const auto found = all_.find(name);
   if (found != all_.end() && found->second == value) return true;
@@ -27,7 +27,7 @@ bool SharedNotes::keep(std::string_view name, std::string value) {
   return true;
 }
 
-std::vector<std::pair<std::string, std::string>> SharedNotes::take() {
+std::vector<std::pair<std::string, std::string>> NoteTable::take() {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<std::string, std::string>> out;
   for (const std::string& name : changed_) out.emplace_back(name, all_.find(name)->second);

@@ -1,17 +1,17 @@
-#include "proxy/delivery/verdict.hpp"
+#include "proxy/delivery/attempt_result.hpp"
 
 namespace onceproxy::delivery {
 
-Verdict judge_upstream(policies::Verdict verdict, bool holds) {
+AttemptResult judge_upstream(policies::Verdict verdict, bool holds) {
   switch (verdict) {
     case policies::Verdict::complete:
-      return Verdict::notified;
+      return AttemptResult::notified;
     case policies::Verdict::release:
-      return Verdict::retry;
+      return AttemptResult::retry;
     case policies::Verdict::ambiguous:
       return judge_unanswered(true, holds);
   }
-  return Verdict::retry;
+  return AttemptResult::retry;
 }
 
 }  // namespace onceproxy::delivery

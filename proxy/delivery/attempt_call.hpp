@@ -1,6 +1,6 @@
-// Exchange: the HTTP part of one attempt. It sends the request to the listener and reads the whole
-// answer, with one timeout from connecting to the end of the answer. It does not interpret the
-// answer. Not thread-safe: used on one event loop.
+// AttemptCall: the HTTP part of one attempt. It sends the request to the listener and reads the
+// whole answer, with one timeout from connecting to the end of the answer. It does not interpret
+// the answer. Not thread-safe: used on one event loop.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 
 namespace onceproxy::delivery {
 
-class Exchange {
+class AttemptCall {
  public:
   struct Terms {
     std::chrono::milliseconds timeout{10'000};
@@ -31,11 +31,14 @@ class Exchange {
   };
 
   /// `pool` and `setup` must outlive the exchange, as for UpstreamCall.
-  Exchange(io::EventLoop& loop, http::UpstreamPool& pool,
-           const std::shared_ptr<const http::Setup>& setup, std::string_view method,
-           io::Slots* turns, const Terms& terms)
+  AttemptCall(io::EventLoop& loop, http::UpstreamPool& pool,
+              const std::shared_ptr<const http::Setup>& setup, std::string_view method,
+              io::Slots* turns, const Terms& terms)
       : loop_(loop), terms_(terms), call_(pool, setup, method, turns) {}
 
+  /// `lapsed` is called right before the first byte is written. If it returns true, nothing is
+  /// sent, and the call ends as busy.
+  void unless(std::function<bool()> lapsed) { call_.unless(std::move(lapsed)); }
   /// Sends the request and reads the answer. `parts` must stay valid until the task has ended.
   /// `sent` is called when the answer has arrived, or one second after the last byte was written;
   /// it may be called more than once.

@@ -1,0 +1,21 @@
+// Asking: sends a statement and blocks the calling thread until it is answered; for operators and
+// for the reads of the ledger. The statement is sent over the store's own channel, so these
+// functions must not be called on that channel's loop. The wait is limited, and ends at once while
+// the database does not answer. Thread-safe.
+#pragma once
+
+#include <string>
+
+#include "store/postgres/channel.hpp"
+#include "store/postgres/one_query.hpp"
+#include "store/postgres/work.hpp"
+
+namespace onceproxy::store {
+
+/// The answer. If there was none, a reply that says `lost`, with the reason.
+Reply ask(const Work& work, Channel& house, Statement statement, OneQuery::Bind bind);
+
+/// Why a reply is not good, for operators.
+std::string why_not(const Reply& reply);
+
+}  // namespace onceproxy::store

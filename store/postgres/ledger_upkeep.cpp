@@ -1,0 +1,194 @@
+#include "store/postgres/ledger_upkeep.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "store/postgres/asking.hpp"
+#include "store/postgres/failure.hpp"
+#include "store/postgres/poll_loop.hpp"
+#include "store/postgres/telling.hpp"
+
+namespace onceproxy::store {
+
+namespace {
+constexpr std::chrono::milliseconds tell_pause_max{8'000};
+}
+
+void wake_turn(const Work& work, Channel& house, const pq::Row& row, int o_queued, int o_entity) {
+  if (!row.flag(o_queued)) return;
+  EntityKey entity;
+  row.into(o_entity, entity.bytes);
+  work.turns.wake(entity.bytes);
+  post(house.loop(),
+       [&work, &house, entity] { tell_others(house, work.options, telling::turn, entity); });
+}
+
+void add_routes(pq::Params& params, const LedgerRoutes::Routes& routes) {
+  std::vector<std::string_view> policies;
+  std::vector<std::string_view> listeners;
+  for (const DeliveryRoute& route : routes) {
+    policies.push_back(route.policy);
+    listeners.push_back(route.listener);
+  }
+  params.array(policies);
+  params.array(listeners);
+}
+
+bool LedgerUpkeep::keep(std::unique_ptr<Deed> end) {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || kept_.size() >= work_.tuning.retained_max) return false;
+  kept_.push_back(std::move(end));
+  return true;
+}
+
+std::size_t LedgerUpkeep::kept() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.size();
+}
+
+void LedgerUpkeep::on_its_way(const DeliveryKey& key, const Nonce& nonce) {
+  const std::lock_guard lock(mutex_);
+  on_its_way_.emplace_back(key, nonce);
+}
+
+void LedgerUpkeep::give_up(const DeliveryKey& key, const Nonce& nonce) {
+  // From then on the loop runs nothing any more, and all claims end with this instance.
+  if (work_.closing.load(std::memory_order_acquire)) return;
+  post(house_.loop(), [this, left = Left{key, nonce}] { leave(left, true); });
+}
+
+void LedgerUpkeep::leave(const Left& left, bool whole) {
+  OneQuery::send(
+      house_, Statement::leave_delivery, work_.options.operation_timeout,
+      [left, whole](pq::Params& params) {
+        params.number(static_cast<std::int64_t>(left.first.event));
+        params.bytes(left.first.listener);
+        params.nonce(left.second);
+        params.flag(whole);
+      },
+      // Where it is lost, the claim ends with the attempt, or is this instance's to take again.
+      [this](const Reply& reply) {
+        if (reply.good() && reply.rows() == 1) wake_turn(work_, house_, reply.row(), 0, 1);
+      });
+}
+
+void LedgerUpkeep::follow(LedgerRoutes::Routes routes) {
+  routes_.set(std::move(routes));
+  const auto all = routes_.all();
+  // Where the database does not answer, no event is stored either, and the next beat says it.
+  static_cast<void>(ask(work_, house_, Statement::follow_routes,
+                        [all](pq::Params& params) { add_routes(params, *all); }));
+}
+
+void LedgerUpkeep::tick(SteadyClock::time_point now) {
+  std::vector<Left> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left.swap(on_its_way_);
+  }
+  for (const Left& one : left) {
+    const auto claim = claims_.find(one.first);
+    // What is being ended holds nothing any more once it has.
+    if (claim && claim->nonce == one.second && !claim->ending) leave(one, false);
+  }
+  if (now < next_retry_) return;
+  next_retry_ = now + work_.tuning.retained_pause;
+  retry();
+}
+
+void LedgerUpkeep::retry() {
+  if (work_.circuit.open()) return;
+  std::vector<std::unique_ptr<Deed>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(kept_);
+  }
+  for (std::unique_ptr<Deed>& deed : all) deed.release()->retry(house_);  // owns itself
+}
+
+void LedgerUpkeep::close() {
+  std::vector<std::unique_ptr<Deed>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    all.swap(kept_);
+  }
+}
+
+void LedgerUpkeep::beat() {
+  const auto routes = routes_.all();
+  if (!following_ && !routes->empty()) {
+    following_ = true;
+    OneQuery::send(
+        house_, Statement::follow_routes, work_.options.operation_timeout,
+        [routes](pq::Params& params) { add_routes(params, *routes); },
+        [this](const Reply&) { following_ = false; });
+  }
+  tend();
+  find_left_over();
+}
+
+/// Goes on at once while there may be more.
+void LedgerUpkeep::tend() {
+  if (std::exchange(tending_, true)) return;
+  OneQuery::send(
+      house_, Statement::tend_events, work_.options.operation_timeout,
+      [this](pq::Params& params) {
+        params.number(work_.tuning.looks_max);
+        params.number(work_.tuning.purged_max);
+        params.number(work_.options.ledger.dead_retention.count());
+      },
+      [this](const Reply& reply) {
+        tending_ = false;
+        if (!reply.good() && !reply.lost) {
+          work_.failed(failure_of(reply.sqlstate).kind, "upkeep of the ledger: " + reply.error);
+        }
+        if (reply.good() && reply.rows() == 1 && reply.row().flag(0) && !work_.closing.load()) {
+          tend();
+        }
+      });
+}
+
+/// Whoever is told reads anew. So nothing depends on a notification.
+void LedgerUpkeep::find_left_over() {
+  if (std::exchange(finding_, true)) return;
+  const auto routes = routes_.all();
+  OneQuery::send(
+      house_, Statement::left_over, work_.options.operation_timeout,
+      [this, routes](pq::Params& params) {
+        add_routes(params, *routes);
+        params.nonce(work_.instance);
+        params.number(work_.tuning.others_patience.count());
+        params.flag(liveness_.may_take_over(SteadyClock::now()));
+        params.number(work_.tuning.orphaned_after.count());
+      },
+      [this](const Reply& reply) {
+        finding_ = false;
+        if (!reply.good()) return;
+        std::vector<std::string> found;
+        for (int i = 0; i < reply.rows(); ++i) {
+          found.push_back(pq::Row(reply.result.get(), i).text(0));
+        }
+        tell(found);
+      });
+}
+
+/// A listener that is down leaves its deliveries for long, and reading them anew finds nothing new:
+/// it is told of less and less often.
+void LedgerUpkeep::tell(const std::vector<std::string>& left_over) {
+  const auto now = SteadyClock::now();
+  std::map<std::string, Told> told;
+  for (const std::string& listener : left_over) {
+    const auto known = told_.find(listener);
+    Told next = known == told_.end() ? Told() : known->second;
+    if (now >= next.next) {
+      watch_.redriven({0, listener});
+      next.pause = std::min(std::max(2 * next.pause, work_.tuning.beat), tell_pause_max);
+      next.next = now + next.pause;
+    }
+    told.emplace(listener, next);
+  }
+  told_ = std::move(told);
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,171 @@
+// The shared ledger when its database fails: nothing that was acknowledged is lost.
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <map>
+#include <thread>
+
+#include "shared_ledger.hpp"
+#include "store/postgres/transfer.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+using State = DeliveryState;
+
+namespace {
+
+/// A server of the test's own, with a standby that commits wait for.
+struct Quorum {
+  PostgresServer server;
+  PostgresLedgerBackend instance;
+
+  Quorum() {
+    instance.options = server.options();
+    server.start_standby();
+    instance.options.durability = Durability::quorum;
+    instance.open();
+  }
+  std::string sql(const std::string& statement) const {
+    return server.sql("SET search_path = " + instance.options.schema + "; " + statement);
+  }
+  void await_waiting() const {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") ==
+           "0") {
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("nothing waits");
+      std::this_thread::yield();
+    }
+  }
+  void cancel_waits() const {
+    server.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("ledger failures: the database restarts under load, and no event is lost") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  PostgresLedgerBackend instance;
+  instance.options = server.options();
+  instance.open();
+  std::atomic<bool> over{false};
+  std::atomic<int> restarts{0};
+  std::map<EventNumber, std::uint64_t> accepted;
+  std::thread restarting([&] {
+    for (int i = 0; i < 3; ++i) {
+      std::this_thread::sleep_for(300ms);
+      server.restart();
+      ++restarts;
+    }
+    over.store(true);
+  });
+  std::uint64_t number = 1;
+  for (; !over.load() || accepted.size() < 50; ++number) {
+    EventRequest request(number, {"a"});
+    request.on_entity(number % 5);
+    const ReserveResult result = instance.reserve(request.request);
+    // What was not acknowledged may be there or not; asked again, it is.
+    if (const auto* const known = std::get_if<Accepted>(&result)) {
+      accepted.emplace(known->event, number);
+    }
+    if (is<Unavailable>(result)) std::this_thread::sleep_for(5ms);
+  }
+  restarting.join();
+  REQUIRE(restarts == 3);
+  CHECK(accepted.size() >= 50);
+  // Everything that was acknowledged is pending, and goes in order.
+  std::vector<EventNumber> pending;
+  for (EventNumber after = 0;;) {
+    const auto page = instance.ledger().pending("a", after, 100);
+    if (std::holds_alternative<Unreadable>(page)) continue;
+    for (const PendingDelivery& one : std::get<PendingPage>(page).items) {
+      pending.push_back(one.event);
+    }
+    if (!std::get<PendingPage>(page).more) break;
+    after = pending.back();
+  }
+  for (const auto& [event, of] : accepted) {
+    CHECK(std::ranges::find(pending, event) != pending.end());
+  }
+  for (const EventNumber event : pending) {
+    std::optional<BeginResult> begun;
+    REQUIRE(instance.comes_true([&] {
+      begun = instance.begin(event, "a");
+      return std::holds_alternative<Attempt>(*begun);
+    }));
+    REQUIRE(instance.end(std::move(std::get<Attempt>(*begun)), {}) == Settled::done);
+  }
+  CHECK(instance.pending("a").empty());
+}
+
+TEST_CASE("ledger failures: what cannot be written is written when the database is back") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  PostgresLedgerBackend instance;
+  instance.options = server.options();
+  instance.options.operation_timeout = 500ms;
+  instance.open();
+  const EventNumber event = instance.accept(EventRequest(1, {"a"}));
+  Attempt attempt = instance.attempt(event, "a");
+  server.stop_primary();
+  CHECK(instance.end(std::move(attempt), {}) == Settled::failed);
+  CHECK(std::holds_alternative<Taken>(instance.begin(event, "a")));
+  CHECK(instance.store->stats().retained == 1);
+  CHECK(std::holds_alternative<Unreadable>(instance.ledger().pending("a", 0, 10)));
+  server.start_primary();
+  REQUIRE(instance.comes_true([&] {
+    const auto found = instance.ledger().events(fingerprint(1), 1);
+    const auto* const events = std::get_if<std::vector<EventView>>(&found);
+    return events != nullptr && events->at(0).deliveries.at(0).state == State::notified;
+  }));
+  CHECK(instance.comes_true([&] { return instance.store->stats().retained == 0; }));
+  CHECK(instance.comes_true(
+      [&] { return std::holds_alternative<NotPending>(instance.begin(event, "a")); }));
+}
+
+TEST_CASE("ledger failures: neither an event nor a claim counts that no standby has") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Quorum quorum;
+  const EventNumber event = quorum.instance.accept(EventRequest(1, {"a"}));
+  quorum.server.stop_standby();
+  std::optional<ReserveResult> stored;
+  std::thread storing([&] { stored = quorum.instance.reserve(EventRequest(2).request); });
+  quorum.await_waiting();
+  quorum.cancel_waits();
+  storing.join();
+  CHECK(is_unavailable(*stored, Unavailable::Reason::failed));
+  std::optional<BeginResult> begun;
+  std::thread beginning([&] { begun = quorum.instance.begin(event, "a"); });
+  quorum.await_waiting();
+  quorum.cancel_waits();
+  beginning.join();
+  CHECK(std::holds_alternative<Unavailable>(*begun));
+  quorum.server.start_standby();
+  // The event is there all the same, and its client's next attempt gets the acknowledgement.
+  CHECK(quorum.instance.comes_true(
+      [&] { return is<Completed>(quorum.instance.reserve(EventRequest(2).request)); }));
+  CHECK(quorum.instance.comes_true(
+      [&] { return std::holds_alternative<Attempt>(quorum.instance.begin(event, "a")); }));
+}
+
+TEST_CASE("ledger failures: store move refuses while an event is not delivered") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresLedgerBackend instance;
+  instance.tuning.beat = 1h;
+  instance.open();
+  const EventNumber event = instance.accept(EventRequest(1, {"a", "b"}));
+  instance.deliver(event, "a");
+  const auto moved = [&] {
+    instance.store->close();
+    std::size_t records = 0;
+    PostgresTransfer transfer(instance.options);
+    transfer.read_records([&](const CarriedRecord&) { ++records; });
+    return records;
+  };
+  CHECK_THROWS_WITH(moved(), Catch::Contains("1 events that are not delivered"));
+  instance.open();
+  instance.deliver(event, "b");
+  CHECK(moved() == 1);
+  CHECK(instance.sql("SELECT count(*) FROM operations WHERE expires = open_event_expiry()") == "0");
+}

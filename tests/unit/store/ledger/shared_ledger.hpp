@@ -1,0 +1,36 @@
+// Two instances on one ledger. The verbs of the fixture are the first one's.
+#pragma once
+
+#include "ledgers.hpp"
+
+namespace onceproxy::store::testing {
+
+#define ONCEPROXY_NEEDS_POSTGRES()                \
+  if (!postgres_installed()) {                    \
+    WARN("skipped: PostgreSQL is not installed"); \
+    return;                                       \
+  }
+
+struct SharedLedger {
+  PostgresLedgerBackend one;
+  PostgresLedgerBackend other;
+
+  SharedLedger() { other.options = one.options; }
+  void open() {
+    one.open();
+    other.open();
+  }
+  std::string sql(const std::string& statement) const { return one.sql(statement); }
+  /// The first instance gives no sign of life any more, and the last one was long ago.
+  void silence_first() const { sql("UPDATE instances SET seen = now_ms() - 60000"); }
+};
+
+/// begin_due(), waited for.
+inline BeginResult begin_due(PostgresLedgerBackend& backend, EventNumber event,
+                             const std::string& listener) {
+  Waiting<BeginResult> call(backend.loop);
+  if (backend.ledger().begin_due({event, listener}, call)) return std::move(*call.result);
+  return std::move(call.wait());
+}
+
+}  // namespace onceproxy::store::testing

@@ -1,0 +1,56 @@
+#include "store/note_table.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace onceproxy::store;
+
+namespace {
+using Changes = std::vector<std::pair<std::string, std::string>>;
+}  // namespace
+
+TEST_CASE("a note that is kept is found, and given out once to be written") {
+  NoteTable notes;
+  CHECK(notes.keep("lease of orders", "1"));
+  CHECK(notes.note("lease of orders") == "1");
+  CHECK_FALSE(notes.note("lease of rides"));
+  CHECK(notes.take() == Changes{{"lease of orders", "1"}});
+  CHECK(notes.take().empty());
+}
+
+TEST_CASE("of several values of a note only the last one is written") {
+  NoteTable notes;
+  notes.keep("a", "1");
+  notes.keep("a", "2");
+  CHECK(notes.take() == Changes{{"a", "2"}});
+}
+
+TEST_CASE("a note that was read, or is kept again unchanged, is not written") {
+  NoteTable notes;
+  notes.found("a", "1");
+  CHECK(notes.note("a") == "1");
+  CHECK(notes.keep("a", "1"));
+  CHECK(notes.take().empty());
+}
+
+TEST_CASE("a note larger than the limit is refused, and the former value stays") {
+  NoteTable notes;
+  notes.keep("a", "1");
+  CHECK_FALSE(notes.keep("a", std::string(note_bytes_max + 1, 'x')));
+  CHECK(notes.keep("b", std::string(note_bytes_max, 'x')));
+  CHECK(notes.note("a") == "1");
+  notes.found("c", std::string(note_bytes_max + 1, 'x'));
+  CHECK_FALSE(notes.note("c"));
+}
+
+TEST_CASE("a full table refuses new notes and keeps the others up to date") {
+  NoteTable notes;
+  for (std::size_t i = 0; i < notes_max; ++i) CHECK(notes.keep(std::to_string(i), "1"));
+  CHECK_FALSE(notes.keep("one more", "1"));
+  notes.found("one more", "1");
+  CHECK_FALSE(notes.note("one more"));
+  CHECK(notes.keep("0", "2"));
+  CHECK(notes.note("0") == "2");
+}
