@@ -86,7 +86,8 @@ class Attempt {
       : owner_(std::exchange(other.owner_, nullptr)),
         key_(std::move(other.key_)),
         number_(other.number_),
-        holds_(std::exchange(other.holds_, std::nullopt)) {}
+        holds_(std::exchange(other.holds_, std::nullopt)),
+        removable_(other.removable_) {}
   Attempt& operator=(Attempt&& other) noexcept {
     if (this != &other) {
       if (owner_ != nullptr) owner_->dropped(*this);
@@ -94,6 +95,7 @@ class Attempt {
       key_ = std::move(other.key_);
       number_ = other.number_;
       holds_ = std::exchange(other.holds_, std::nullopt);
+      removable_ = other.removable_;
     }
     return *this;
   }
@@ -121,8 +123,14 @@ class Attempt {
   /// first byte is written. Always false if the ledger is not shared.
   bool lapsed() const { return owner_ != nullptr && owner_->lapsed(*this); }
 
+  /// Whether the delivery may end as removed if this process does not have its listener. False if
+  /// the ledger is shared and the listener may be in another process's configuration, or in one
+  /// that this process is about to use.
+  bool removable() const { return removable_; }
+
   // For implementations of Ledger.
   void use() { owner_ = nullptr; }
+  void others_may_have_listener() { removable_ = false; }
   std::optional<EntityKey> take_hold() { return std::exchange(holds_, std::nullopt); }
 
  private:
@@ -130,6 +138,7 @@ class Attempt {
   DeliveryKey key_;
   std::uint32_t number_;
   std::optional<EntityKey> holds_;
+  bool removable_ = true;
 };
 
 /// The entity was closed. The delivery has ended as cancelled, durably, and must not be sent.

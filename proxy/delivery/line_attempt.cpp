@@ -87,6 +87,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   const Route* const route = plan->route(event->policy, name_);
   if (route == nullptr || !channel_) {
     circuit_.withdrawn();
+    if (!attempt->removable()) co_return Fate{false, false, now + ask_again_after, row.attempts};
     how.state = DeliveryState::removed;
     note_given_up(*event, how, "the listener was removed");
     Fate fate = co_await end(std::move(*attempt), how, "the listener was removed", row.attempts);

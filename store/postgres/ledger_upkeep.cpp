@@ -46,6 +46,12 @@ std::size_t LedgerUpkeep::kept() const {
   return kept_.size();
 }
 
+std::int64_t orphaned_after(const PostgresTuning& tuning, const Liveness& liveness) {
+  constexpr std::int64_t never = 1'000'000'000'000'000;
+  const bool sure = liveness.unbroken_for(tuning.orphaned_after, Liveness::SteadyClock::now());
+  return sure ? tuning.orphaned_after.count() : never;
+}
+
 void LedgerUpkeep::on_its_way(const DeliveryKey& key, const Nonce& nonce) {
   const std::lock_guard lock(mutex_);
   on_its_way_.emplace_back(key, nonce);
@@ -75,7 +81,7 @@ void LedgerUpkeep::leave(const Left& left, bool whole) {
 void LedgerUpkeep::follow(LedgerRoutes::Routes routes) {
   routes_.set(std::move(routes));
   const auto all = routes_.all();
-  // Where the database does not answer, no event is stored either, and the next beat says it.
+  // If the database does not answer, the next beat repeats it.
   static_cast<void>(ask(work_, house_, Statement::follow_routes,
                         [all](pq::Params& params) { add_routes(params, *all); }));
 }
@@ -134,12 +140,18 @@ void LedgerUpkeep::tend() {
   OneQuery::send(
       house_, Statement::tend_events, work_.options.operation_timeout,
       [this](pq::Params& params) {
-        params.number(work_.tuning.looks_max);
-        params.number(work_.tuning.purged_max);
+        params.number(std::max(work_.tuning.looks_max / tend_divisor_, 1));
+        params.number(std::max(work_.tuning.purged_max / tend_divisor_, 1));
         params.number(work_.options.ledger.dead_retention.count());
       },
       [this](const Reply& reply) {
         tending_ = false;
+        // What was too much for the statement's timeout is tried in smaller parts.
+        if (reply.good()) {
+          tend_divisor_ = std::max(tend_divisor_ / 2, 1);
+        } else if (tend_divisor_ < work_.tuning.looks_max) {
+          tend_divisor_ *= 2;
+        }
         if (!reply.good() && !reply.lost) {
           work_.failed(failure_of(reply.sqlstate).kind, "upkeep of the ledger: " + reply.error);
         }
@@ -160,7 +172,7 @@ void LedgerUpkeep::find_left_over() {
         params.nonce(work_.instance);
         params.number(work_.tuning.others_patience.count());
         params.flag(liveness_.may_take_over(SteadyClock::now()));
-        params.number(work_.tuning.orphaned_after.count());
+        params.number(orphaned_after(work_.tuning, liveness_));
       },
       [this](const Reply& reply) {
         finding_ = false;

@@ -25,6 +25,10 @@
 
 namespace onceproxy::store {
 
+/// For how many milliseconds no instance must have had a route before its deliveries may end as
+/// removed. Practically for ever while this instance does not know whether the others could say so.
+std::int64_t orphaned_after(const PostgresTuning& tuning, const Liveness& liveness);
+
 class LedgerUpkeep {
  public:
   using SteadyClock = std::chrono::steady_clock;
@@ -75,6 +79,8 @@ class LedgerUpkeep {
   Liveness& liveness_;
   SteadyClock::time_point next_retry_{};
   bool tending_ = false;
+  /// By what the batches of tend() are divided.
+  int tend_divisor_ = 1;
   bool finding_ = false;
   bool following_ = false;
   /// The time before which a listener is not reported again, and the current pause between two

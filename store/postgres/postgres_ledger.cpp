@@ -60,7 +60,7 @@ bool PostgresLedger::claim(const DeliveryKey& key, bool early, Call<BeginResult>
     params.array(std::vector<std::string_view>(policies.begin(), policies.end()));
     params.flag(early);
     params.flag(parts_.liveness.may_take_over(SteadyClock::now()));
-    params.number(parts_.work.tuning.orphaned_after.count());
+    params.number(orphaned_after(parts_.work.tuning, parts_.liveness));
   };
   task.done = [this, key, early, &call](const pq::Row& row, SteadyClock::time_point sent) {
     wake_turn(parts_.work, parts_.house, row, Deed::o_queued, Deed::o_entity);
@@ -83,7 +83,9 @@ BeginResult PostgresLedger::begun(const DeliveryKey& key, bool early, const pq::
     std::optional<EntityKey> holds;
     if (!row.null(Deed::o_entity)) row.into(Deed::o_entity, holds.emplace().bytes);
     const auto number = static_cast<std::uint32_t>(row.number(o_attempts)) + 1;
-    return Attempt(*this, key, number, holds);
+    Attempt attempt(*this, key, number, holds);
+    if (!row.flag(o_held)) attempt.others_may_have_listener();
+    return attempt;
   }
   parts_.claims.release(key);
   switch (what) {

@@ -29,7 +29,8 @@ END
 $$;
 
 -- p_policies: those whose events go to the listener in the configuration of this instance. p_early:
--- whatever its due time. 14: o_due says when, and whether it waits for an operator.
+-- whatever its due time. 14: o_due says when, and o_held whether it waits for an operator. 1: o_held says
+-- that no instance has the route.
 CREATE FUNCTION begin_delivery(
   p_event bigint, p_listener bytea, p_nonce bytea, p_holder bytea, p_policies bytea[],
   p_early boolean, p_takeover boolean, p_orphaned bigint, p_not_after bigint, p_quorum boolean,
@@ -60,8 +61,9 @@ BEGIN
       SELECT * INTO d FROM deliveries WHERE event = p_event AND listener = p_listener;
     END IF;
     o_now := now_ms();
-    IF NOT FOUND OR d.state > 2 OR (d.policy <> ALL (p_policies)
-                                    AND NOT is_orphaned(d.policy, p_listener, p_orphaned, o_now)) THEN
+    IF NOT FOUND OR d.state > 2 OR (d.policy <> ALL (p_policies) AND NOT (
+         v.created <= o_now - p_orphaned
+         AND is_orphaned(d.policy, p_listener, p_orphaned, o_now))) THEN
       o_code := 2;
       RETURN;
     END IF;
@@ -97,7 +99,13 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(e.queue_until) AS q(until) WHERE until > o_now) OR EXISTS
        (SELECT FROM operations WHERE fingerprint = e.holder AND nonce = e.holder_nonce
            AND state = 1 AND lease_ends > o_now) THEN
-      PERFORM set_config('synchronous_commit', 'local', true);  -- nothing was changed
+      IF d.claimant = p_holder AND d.holding THEN
+        -- A claim whose answer this instance did not get. The operation waits for it.
+        UPDATE deliveries SET claimant = NULL, nonce = NULL, holding = false
+         WHERE event = p_event AND listener = p_listener;
+      ELSE
+        PERFORM set_config('synchronous_commit', 'local', true);  -- nothing was changed
+      END IF;
       o_code := 3;
       o_attempts := d.attempts;
       RETURN;
@@ -114,6 +122,7 @@ BEGIN
     INSERT INTO looks (event) VALUES (p_event);
   ELSE
     o_code := 1;
+    o_held := d.policy <> ALL (p_policies);
     IF v_holds THEN o_entity := v.entity; END IF;
     UPDATE deliveries SET claimant = p_holder, nonce = p_nonce, holding = v_holds
      WHERE event = p_event AND listener = p_listener;

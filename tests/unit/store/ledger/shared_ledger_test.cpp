@@ -224,6 +224,7 @@ TEST_CASE("shared ledger: a redrive by one instance is delivered by another") {
 TEST_CASE("shared ledger: deliveries are those instances' that have the route") {
   ONCEPROXY_NEEDS_POSTGRES();
   SharedLedger ledger;
+  ledger.other.tuning.orphaned_after = 1s;
   ledger.open();
   ledger.one.ledger().follow({{"dispatch", "a"}});
   ledger.other.ledger().follow({{"another", "a"}});
@@ -236,10 +237,23 @@ TEST_CASE("shared ledger: deliveries are those instances' that have the route") 
   // Nobody has had it for long: it is anybody's, to end as removed.
   ledger.one.ledger().follow({});
   CHECK(ledger.one.pending("a").empty());
-  ledger.sql("UPDATE routes SET seen = seen - 61000");
-  CHECK(ledger.other.pending("a") == Numbers{event});
+  ledger.sql("UPDATE routes SET seen = seen - 601000");
+  HandLoop hands;
+  REQUIRE(hands.run_until([&] { return ledger.other.pending("a") == Numbers{event}; }));
   CHECK(ledger.other.ledger().listeners_with_pending() == Words{"a"});
-  CHECK(std::holds_alternative<Attempt>(ledger.other.begin(event, "a")));
+  REQUIRE(hands.run_until([&] {
+    const BeginResult begun = ledger.other.begin(event, "a");
+    return std::holds_alternative<Attempt>(begun) && std::get<Attempt>(begun).removable();
+  }));
+}
+
+TEST_CASE("shared ledger: an attempt does not end as removed what another instance may have") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  SharedLedger ledger;
+  ledger.open();
+  ledger.one.ledger().follow({{"dispatch", "a"}});
+  const EventNumber event = ledger.one.accept(EventRequest(1, {"a"}));
+  CHECK_FALSE(ledger.one.attempt(event, "a").removable());
 }
 
 TEST_CASE("shared ledger: an entity is not closed by one instance while another attempts") {

@@ -21,6 +21,14 @@ TEST_CASE("liveness: a claim holds for eight seconds after the last sign of life
   CHECK_FALSE(liveness.holds(start, start + milliseconds(11'000)));
 }
 
+TEST_CASE("liveness: a claim from before a gap does not hold again") {
+  Liveness liveness{seconds(10)};
+  liveness.alive(start);
+  liveness.alive(start + seconds(15));
+  CHECK_FALSE(liveness.holds(start, start + seconds(16)));
+  CHECK(liveness.holds(start + seconds(15), start + seconds(16)));
+}
+
 TEST_CASE("liveness: nothing is taken over until signs were given for a while without a gap") {
   Liveness liveness{seconds(10)};
   CHECK_FALSE(liveness.may_take_over(start));
