@@ -91,7 +91,11 @@ void drop_idle_timeout(Json& policy) {
 void drop_idle_delivery(Json& policy) {
   Json* const delivery = json_member(policy, "delivery");
   if (delivery == nullptr || delivery->if_object() == nullptr) return;
-  if (json_member(*delivery, "to") == nullptr) delivery->as_object().stable_erase("attempts");
+  const bool to_upstream = json_member(*delivery, "to") != nullptr;
+  for (const char* const key : {"attempts", "backoff"}) {
+    if (!to_upstream) delivery->as_object().stable_erase(key);
+  }
+  if (to_upstream) delivery->as_object().stable_erase("removed_listeners");
   const Json* const acknowledge = json_member(*delivery, "acknowledge");
   if (acknowledge == nullptr || *acknowledge == Json("stored")) {
     delivery->as_object().stable_erase("acknowledge_timeout");

@@ -1,6 +1,6 @@
 #include "config/load.hpp"
 
-#include "config/delivery_reader.hpp"
+#include "config/listener_reader.hpp"
 #include "config/reading.hpp"
 #include "config/settings_reader.hpp"
 #include "config/yaml.hpp"

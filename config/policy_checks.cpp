@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "config/delivery_reader.hpp"
+#include "config/delivery_checks.hpp"
 #include "config/ends_reader.hpp"
 #include "config/match_reader.hpp"
 #include "config/text.hpp"

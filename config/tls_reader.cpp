@@ -125,19 +125,20 @@ Kind<ListenSettings> listen_address() {
   return kind;
 }
 
-Kind<tls::ClientOptions> upstream_tls() {
+Kind<tls::ClientOptions> client_tls(const PeerWords& peer) {
   using T = tls::ClientOptions;
   return section<T>(
-      {"upstream.tls",
+      {peer.place,
        {key<T>("ca", &T::ca, file_path(),
-               "The authorities that are trusted to issue the upstream's certificate: a file in "
-               "PEM form, or system for those that the operating system trusts."),
+               "The authorities that are trusted to issue " + peer.name +
+                   "'s certificate: a file in PEM form, or system for those that the operating "
+                   "system trusts."),
         key<T>("server_name", &T::server_name, text("a host name", wrong_name),
-               "The host name or IP address that the upstream's certificate must contain. Default: "
-               "the host of upstream.address."),
+               "The host name or IP address that " + peer.name +
+                   "'s certificate must contain. Default: " + peer.host + "."),
         key<T>("certificate", &T::certificate, file_path(),
-               "A file in PEM form: the certificate that onceproxy presents when the upstream asks "
-               "for one. Requires key."),
+               "A file in PEM form: the certificate that onceproxy presents when " + peer.name +
+                   " asks for one. Requires key."),
         key<T>("key", &T::key, file_path(),
                "A file in PEM form: the certificate's private key, "
                "without a password.")}},
@@ -147,6 +148,10 @@ Kind<tls::ClientOptions> upstream_tls() {
         node.problem(certificate ? "`certificate` needs its `key`"
                                  : "`key` needs its `certificate`");
       });
+}
+
+Kind<tls::ClientOptions> upstream_tls() {
+  return client_tls({"upstream.tls", "the upstream", "the host of upstream.address"});
 }
 
 void complete_upstream_tls(const Node& upstream, UpstreamSettings& settings) {

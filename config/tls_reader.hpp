@@ -2,6 +2,8 @@
 // here; proxy/tls reads their contents. Pure; thread-safe.
 #pragma once
 
+#include <string>
+
 #include "config/kind.hpp"
 #include "config/settings.hpp"
 
@@ -10,6 +12,14 @@ namespace onceproxy::config {
 /// An address, or a map of an address and its TLS.
 Kind<ListenSettings> listen_address();
 
+/// TLS towards a peer, and what the descriptions call it.
+struct PeerWords {
+  std::string place;
+  std::string name;
+  /// Where server_name comes from by default.
+  std::string host;
+};
+Kind<tls::ClientOptions> client_tls(const PeerWords& peer);
 Kind<tls::ClientOptions> upstream_tls();
 
 /// Sets the name in the upstream's certificate from its address, if it is not given.

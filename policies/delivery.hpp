@@ -15,6 +15,19 @@
 
 namespace onceproxy::policies {
 
+/// TLS on connections to a listener: names of files in PEM form, and the name in its certificate.
+struct ListenerTls {
+  /// A file, or "system".
+  std::string ca = "system";
+  /// A host name or an IP address; never empty.
+  std::string server_name;
+  /// onceproxy's own, for a listener that requests one. Either both or neither.
+  std::string certificate;
+  std::string key;
+
+  bool operator==(const ListenerTls&) const = default;
+};
+
 /// A field that a listener gets in place of the request's field with that name.
 struct ListenerField {
   std::string name;
@@ -47,8 +60,8 @@ struct ListenerRate {
 
 struct Listener {
   /// 1 to 63 of letters, digits, `-`, `_` and `.`. A name identifies one listener in all policies:
-  /// its address, max_concurrency and rate are the same everywhere, and it has one queue and one
-  /// circuit.
+  /// its address, tls, max_concurrency and rate are the same everywhere, and it has one queue and
+  /// one circuit.
   std::string name;
   io::Endpoint address;
   /// The path of the requests; empty: the target of the event's request.
@@ -63,6 +76,8 @@ struct Listener {
   std::size_t concurrency_max = 16;
   /// Absent: no limit.
   std::optional<ListenerRate> rate;
+  /// Absent: plain HTTP.
+  std::optional<ListenerTls> tls;
 
   bool operator==(const Listener&) const = default;
 };
@@ -84,6 +99,13 @@ struct Acknowledge {
   std::chrono::milliseconds timeout{10'000};
 };
 
+/// What happens to a listener's pending deliveries when the policy, or the whole configuration,
+/// does not name it any more.
+enum class RemovedListeners {
+  remove,  ///< they end as removed
+  finish,  ///< they are delivered with the listener's last configuration
+};
+
 /// `delivery` of a policy.
 struct DeliveryRules {
   /// The listeners in the configuration. With `to_upstream` there is one, with its reserved name,
@@ -95,6 +117,7 @@ struct DeliveryRules {
   /// Events are delivered to the upstream, and `outcome` applies.
   bool to_upstream = false;
   Acknowledge acknowledge;
+  RemovedListeners removed_listeners = RemovedListeners::remove;
   /// Whether dead deliveries are kept for dead_letters.retention.
   bool dead_letter = true;
   /// The file with the key for webhook-signature; empty: events are not signed.

@@ -255,7 +255,7 @@ http::SideListener App::envoy_listener(const http::Options& options) {
 
 int App::serve(MainLoop& loop) {
   if (store_->verbs().ledger() != nullptr) {
-    deliveries_.emplace(store_->verbs(), clock_, metrics_, tracer_.get());
+    deliveries_.emplace(store_->verbs(), clock_, metrics_, tracer_.get(), certificates_);
   }
   const http::Options options =
       http_options(settings_, certificates_.upstream(), certificates_.identify_clients());

@@ -169,6 +169,24 @@ void Certificates::adopt_upstream() {
   if (upstream_) metrics_.speaks(TlsPort::upstream);
 }
 
+std::shared_ptr<const tls::ClientPort> Certificates::listener_port(
+    const std::string& place, const tls::ClientOptions& options) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Upstream> found;
+  std::erase_if(peers_, [](const std::weak_ptr<Upstream>& peer) { return peer.expired(); });
+  for (const std::weak_ptr<Upstream>& each : peers_) {
+    const std::shared_ptr<Upstream> peer = each.lock();
+    if (peer && peer->options == options) found = peer;
+  }
+  if (!found) {
+    found = std::make_shared<Upstream>(TlsPort::delivery, place, options, tickets_);
+    peers_.push_back(found);
+    metrics_.speaks(TlsPort::delivery);
+  }
+  // Who has the port keeps what looks after it.
+  return {found, found->current.get()};
+}
+
 template <typename Entry>
 void Certificates::look_at(Entry& entry) {
   if (const std::optional<bool> loaded = entry.look()) metrics_.reloaded(entry.port, *loaded);
@@ -178,6 +196,9 @@ void Certificates::look() {
   const std::lock_guard lock(mutex_);
   for (const auto& listener : listeners_) look_at(*listener);
   if (upstream_) look_at(*upstream_);
+  for (const std::weak_ptr<Upstream>& each : peers_) {
+    if (const std::shared_ptr<Upstream> peer = each.lock()) look_at(*peer);
+  }
   tell_ends();
 }
 
@@ -191,6 +212,13 @@ void Certificates::tell_ends() {
     if (first) metrics_.certificate(port, *first);
   }
   metrics_.certificate(TlsPort::upstream, upstream_ ? upstream_->expires : Time{});
+  Time first{};
+  for (const std::weak_ptr<Upstream>& each : peers_) {
+    const std::shared_ptr<Upstream> peer = each.lock();
+    if (!peer || peer->options.certificate.empty()) continue;
+    first = first == Time{} ? peer->expires : std::min(first, peer->expires);
+  }
+  metrics_.certificate(TlsPort::delivery, first);
 }
 
 }  // namespace onceproxy

@@ -41,6 +41,12 @@ class Certificates {
   std::shared_ptr<const tls::ClientPort> prepare_upstream(const config::Settings& settings);
   void adopt_upstream();
 
+  /// The port for connections to a listener of events. Equal options get the same port. Its files
+  /// are checked for changes as long as the port is in use. Throws like the constructor; `place` is
+  /// named in the message.
+  std::shared_ptr<const tls::ClientPort> listener_port(const std::string& place,
+                                                       const tls::ClientOptions& options);
+
   /// Whether a listener of the data port requests client certificates.
   bool identify_clients() const;
 
@@ -71,6 +77,8 @@ class Certificates {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::shared_ptr<Upstream> upstream_;
   std::shared_ptr<Upstream> next_upstream_;
+  /// Of the listeners of events.
+  std::vector<std::weak_ptr<Upstream>> peers_;
 };
 
 }  // namespace onceproxy

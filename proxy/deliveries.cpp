@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "proxy/cli/tls_files.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy {
@@ -28,11 +29,13 @@ int number(Circuit::State state) {
 }  // namespace
 
 Deliveries::Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
-                       telemetry::Tracer* tracer)
+                       telemetry::Tracer* tracer, Certificates& certificates)
     : ledger_(*store.ledger()),
       clock_(clock),
       metrics_(metrics),
-      engine_({}, store, clock, metrics, tracer) {}
+      certificates_(certificates),
+      engine_({}, store, clock, metrics, tracer),
+      kept_(store.notes(), ledger_, Clock::now()) {}
 
 void Deliveries::start(const http::UpstreamShare& upstream,
                        const std::shared_ptr<const gate::Rules>& rules,
@@ -52,11 +55,49 @@ void Deliveries::configure(const std::shared_ptr<const gate::Rules>& rules,
   const std::lock_guard lock(mutex_);
   const std::vector<policies::Policy>& policies = rules->policies().policies();
   const delivery::ListenerLists lists = files_.read(policies);
-  engine_.configure(engine_.prepare(rules, lists, options));
+  use(rules, options, lists);
   files_.adopt(policies, lists);
   rules_ = rules;
   options_ = options;
   put_in_force(lists);
+}
+
+void Deliveries::use(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options,
+                     const delivery::ListenerLists& lists) {
+  const std::vector<policies::Policy>& policies = rules->policies().policies();
+  delivery::KeptListeners::Entries kept = kept_.prepare(policies, lists, Clock::now());
+  delivery::Engine::Next next =
+      engine_.prepare({rules, lists, delivery::KeptListeners::finishing(kept), options,
+                       [this](const std::string& name, const policies::ListenerTls& tls) {
+                         return certificates_.listener_port("tls of the listener " + name,
+                                                            cli::client_options(tls));
+                       }});
+  Routes routes;
+  for (const policies::Policy& policy : policies) {
+    if (!policy.delivery) continue;
+    const auto of_file = lists.find(policy.name);
+    const auto& list = of_file != lists.end() ? of_file->second : policy.delivery->listeners;
+    for (const policies::Listener& listener : *list) routes.emplace(policy.name, listener.name);
+  }
+  engine_.configure(std::move(next));
+  tell_removed(routes, kept);
+  routes_ = std::move(routes);
+  kept_.adopt(std::move(kept));
+}
+
+/// An operator who takes a listener away, or renames a policy, learns what that ends.
+void Deliveries::tell_removed(const Routes& now, const delivery::KeptListeners::Entries& kept) {
+  for (const auto& [policy, listener] : routes_) {
+    if (now.contains({policy, listener})) continue;
+    const bool finishes = kept.contains({policy, listener});
+    telemetry::log(
+        telemetry::LogLevel::warn,
+        finishes ? "events of the policy do not go to the listener any more; what is "
+                   "pending is finished"
+                 : "events of the policy do not go to the listener any more; what is "
+                   "pending ends as removed",
+        {{"policy", std::string_view(policy)}, {"listener", std::string_view(listener)}});
+  }
 }
 
 /// The engine knows them: events may be accepted for them.
@@ -69,18 +110,21 @@ void Deliveries::put_in_force(const delivery::ListenerLists& lists) {
 
 void Deliveries::look() {
   const std::lock_guard lock(mutex_);
-  const delivery::ListenerLists lists = files_.look();
-  if (lists.empty()) return;
+  const delivery::ListenerLists changed = files_.look();
+  const bool finished = kept_.look(Clock::now());
+  if (changed.empty() && !finished) return;
+  const delivery::ListenerLists& lists = changed.empty() ? files_.in_force() : changed;
   try {
-    engine_.configure(engine_.prepare(rules_, lists, options_));
+    use(rules_, options_, lists);
   } catch (const std::exception& error) {
     telemetry::log(telemetry::LogLevel::error,
                    "listeners cannot be used; the previous ones stay active",
                    {{"error", error.what()}});
     return;
   }
-  files_.adopt(lists);
-  put_in_force(lists);
+  if (changed.empty()) return;
+  files_.adopt(changed);
+  put_in_force(changed);
   telemetry::log(telemetry::LogLevel::info, "listeners changed", {});
 }
 

@@ -8,8 +8,13 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
+#include <utility>
 
+#include "proxy/certificates.hpp"
 #include "proxy/delivery/engine.hpp"
+#include "proxy/delivery/kept_listeners.hpp"
 #include "proxy/gate/rules.hpp"
 #include "proxy/http/server.hpp"
 #include "proxy/listener_files.hpp"
@@ -24,7 +29,7 @@ class Deliveries {
  public:
   /// All arguments must outlive it; `store` must have a ledger.
   Deliveries(store::Store& store, const store::Clock& clock, telemetry::Metrics& metrics,
-             telemetry::Tracer* tracer);
+             telemetry::Tracer* tracer, Certificates& certificates);
   ~Deliveries();
 
   /// For the data port.
@@ -54,15 +59,26 @@ class Deliveries {
   telemetry::DeliveryGauges figures() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
+  /// By the names of policy and listener.
+  using Routes = std::set<std::pair<std::string, std::string>>;
+
+  /// Has the engine deliver as these say, with `lists` in place of what the files said before.
+  void use(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options,
+           const delivery::ListenerLists& lists);
   void put_in_force(const delivery::ListenerLists& lists);
+  void tell_removed(const Routes& now, const delivery::KeptListeners::Entries& kept);
 
   store::Ledger& ledger_;
   const store::Clock& clock_;
   telemetry::Metrics& metrics_;
+  Certificates& certificates_;
   delivery::Engine engine_;
   /// Serializes reloads and checks.
   std::mutex mutex_;
   ListenerFiles files_;
+  delivery::KeptListeners kept_;
+  Routes routes_;
   /// The active configuration.
   std::shared_ptr<const gate::Rules> rules_;
   http::Options options_;

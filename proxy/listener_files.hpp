@@ -26,6 +26,7 @@ class ListenerFiles {
   delivery::ListenerLists look();
   /// Activates the result of look().
   void adopt(const delivery::ListenerLists& lists) { lists_ = lists; }
+  const delivery::ListenerLists& in_force() const { return lists_; }
 
  private:
   struct File {

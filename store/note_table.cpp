@@ -4,6 +4,7 @@ namespace onceproxy::store {
 
 void NoteTable::found(std::string name, std::string value) {
   const std::lock_guard lock(mutex_);
+  if (value.empty()) return;
   if (all_.size() < notes_max && value.size() <= note_bytes_max) {
     all_.insert_or_assign(std::move(name), std::move(value));
   }
@@ -27,10 +28,31 @@ bool NoteTable::keep(std::string_view name, std::string value) {
   return true;
 }
 
-std::vector<std::pair<std::string, std::string>> NoteTable::take() {
+void NoteTable::forget(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = all_.find(name);
+  if (found == all_.end()) return;
+  changed_.emplace(name);
+  all_.erase(found);
+}
+
+std::vector<std::pair<std::string, std::string>> NoteTable::notes(std::string_view prefix) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<std::string, std::string>> out;
-  for (const std::string& name : changed_) out.emplace_back(name, all_.find(name)->second);
+  for (auto it = all_.lower_bound(prefix); it != all_.end() && it->first.starts_with(prefix);
+       ++it) {
+    out.emplace_back(*it);
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::optional<std::string>>> NoteTable::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, std::optional<std::string>>> out;
+  for (const std::string& name : changed_) {
+    const auto found = all_.find(name);
+    out.emplace_back(name, found == all_.end() ? std::nullopt : std::optional(found->second));
+  }
   changed_.clear();
   return out;
 }

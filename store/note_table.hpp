@@ -17,15 +17,18 @@ namespace onceproxy::store {
 
 class NoteTable final : public Notes {
  public:
-  /// Adds a note that was read from the disk or the database. Call it only before the table is
-  /// used.
+  /// Adds a note that was read from the disk or the database; an empty value is no note. Call it
+  /// only before the table is used.
   void found(std::string name, std::string value);
 
   std::optional<std::string> note(std::string_view name) const override;
   bool keep(std::string_view name, std::string value) override;
+  void forget(std::string_view name) override;
+  std::vector<std::pair<std::string, std::string>> notes(std::string_view prefix) const override;
 
-  /// The names and values of the notes that have changed since the last call.
-  std::vector<std::pair<std::string, std::string>> take();
+  /// The notes that have changed since the last call: name and value; no value if the note was
+  /// removed.
+  std::vector<std::pair<std::string, std::optional<std::string>>> take();
 
  private:
   mutable std::mutex mutex_;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace onceproxy::store {
 
@@ -17,12 +19,16 @@ class Notes {
   /// Keeps a value; it is on disk about a second later. Returns false and keeps nothing if it is
   /// larger than note_bytes_max, or if there are notes_max others.
   virtual bool keep(std::string_view name, std::string value) = 0;
+  /// Removes the note; it is off the disk about a second later.
+  virtual void forget(std::string_view name) = 0;
+  /// The notes whose names begin with `prefix`: name and value, in the order of their names.
+  virtual std::vector<std::pair<std::string, std::string>> notes(std::string_view prefix) const = 0;
 
  protected:
   ~Notes() = default;
 };
 
-inline constexpr std::size_t note_bytes_max = 4'096;
+inline constexpr std::size_t note_bytes_max = 16'384;
 inline constexpr std::size_t notes_max = 4'096;
 
 }  // namespace onceproxy::store

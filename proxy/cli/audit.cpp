@@ -13,8 +13,8 @@ namespace {
 using policies::JsonTree;
 
 /// What became of a forward, or would have been decided, or how an operator's request was answered.
-std::string outcome_text(const JsonTree& tree, JsonTree::Index item) {
-  std::string text = field_text(tree, item, "outcome");
+std::string outcome_text(const JsonTree& tree, JsonTree::Index item, std::string_view outcome) {
+  std::string text = field_text(tree, item, outcome);
   const std::string status = field_text(tree, item, "status");
   if (!status.empty()) text.append(text.empty() ? "" : " ").append(status);
   const std::string shadow = field_text(tree, item, "shadow");
@@ -23,8 +23,8 @@ std::string outcome_text(const JsonTree& tree, JsonTree::Index item) {
 }
 
 /// Why, or what an operator did.
-std::string detail_text(const JsonTree& tree, JsonTree::Index item) {
-  std::string text = field_text(tree, item, "action");
+std::string detail_text(const JsonTree& tree, JsonTree::Index item, std::string_view action) {
+  std::string text = field_text(tree, item, action);
   for (const std::string_view name : {"target", "detail", "error"}) {
     const std::string more = field_text(tree, item, name);
     if (!more.empty()) text.append(text.empty() ? "" : " ").append(more);
@@ -33,16 +33,14 @@ std::string detail_text(const JsonTree& tree, JsonTree::Index item) {
 }
 
 constexpr std::array<Column, 8> columns{{
-    {"TIME",
-     [](const JsonTree& t, JsonTree::Index i) { return short_time(field_text(t, i, "time")); }},
-    {"DECISION", [](const JsonTree& t, JsonTree::Index i) { return field_text(t, i, "decision"); }},
-    {"OUTCOME", outcome_text},
-    {"POLICY", [](const JsonTree& t, JsonTree::Index i) { return field_text(t, i, "policy"); }},
-    {"ENTITY", [](const JsonTree& t, JsonTree::Index i) { return field_text(t, i, "entity"); }},
-    {"PATH", [](const JsonTree& t, JsonTree::Index i) { return field_text(t, i, "path"); }},
-    {"REQUEST ID",
-     [](const JsonTree& t, JsonTree::Index i) { return field_text(t, i, "request_id"); }},
-    {"DETAIL", detail_text},
+    {"TIME", "time", short_time_text},
+    {"DECISION", "decision"},
+    {"OUTCOME", "outcome", outcome_text},
+    {"POLICY", "policy"},
+    {"ENTITY", "entity"},
+    {"PATH", "path"},
+    {"REQUEST ID", "request_id"},
+    {"DETAIL", "action", detail_text},
 }};
 
 }  // namespace

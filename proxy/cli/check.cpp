@@ -40,7 +40,9 @@ int check(const std::string& given, bool json, const Streams& streams) {
   if (settings) {
     found = check_tls_files(*settings, path);
     std::ranges::move(check_password_file(*settings, path), std::back_inserter(found.problems));
-    std::ranges::move(check_listener_files(*settings, path), std::back_inserter(found.problems));
+    TlsFindings listeners = check_listener_files(*settings, path);
+    std::ranges::move(listeners.problems, std::back_inserter(found.problems));
+    std::ranges::move(listeners.notes, std::back_inserter(found.notes));
   } else {
     found.problems = settings.error();
   }

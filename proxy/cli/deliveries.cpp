@@ -17,45 +17,36 @@ using policies::JsonTree;
 /// What the admin port changes in one request.
 constexpr std::size_t batch_max = 100;
 
-std::string state_text(const JsonTree& tree, JsonTree::Index item) {
+std::string state_text(const JsonTree& tree, JsonTree::Index item, std::string_view state) {
   const bool held = field_text(tree, item, "held") == "true";
-  return held ? "HELD" : field_text(tree, item, "state");
+  return held ? "HELD" : field_text(tree, item, state);
 }
 
-std::string why_text(const JsonTree& tree, JsonTree::Index item) {
-  std::string text = field_text(tree, item, "status");
+std::string why_text(const JsonTree& tree, JsonTree::Index item, std::string_view status) {
+  std::string text = field_text(tree, item, status);
   const std::string error = field_text(tree, item, "error");
   if (!error.empty()) text.append(text.empty() ? "" : " ").append(error);
   return text;
 }
 
-template <const char* name>
-std::string text_of(const JsonTree& tree, JsonTree::Index item) {
-  return field_text(tree, item, name);
-}
-constexpr char delivery_name[] = "delivery";
-constexpr char policy_name[] = "policy";
-constexpr char attempts_name[] = "attempts";
-constexpr char event_name[] = "event";
-
 constexpr std::array<Column, 7> columns{{
-    {"DELIVERY", text_of<delivery_name>},
-    {"STATE", state_text},
-    {"ATTEMPTS", text_of<attempts_name>},
-    {"CREATED",
-     [](const JsonTree& t, JsonTree::Index i) { return short_time(field_text(t, i, "created")); }},
-    {"POLICY", text_of<policy_name>},
-    {"EVENT", text_of<event_name>},
-    {"WHY", why_text},
+    {"DELIVERY", "delivery"},
+    {"STATE", "state", state_text},
+    {"ATTEMPTS", "attempts"},
+    {"CREATED", "created", short_time_text},
+    {"POLICY", "policy"},
+    {"EVENT", "event"},
+    {"WHY", "status", why_text},
 }};
 
 /// "Billing DEAD after 8: 503".
 std::string told(const JsonTree& tree, JsonTree::Index delivery) {
-  std::string text = field_text(tree, delivery, "listener") + " " + state_text(tree, delivery);
+  std::string text =
+      field_text(tree, delivery, "listener") + " " + state_text(tree, delivery, "state");
   if (field_text(tree, delivery, "state") == "NOTIFIED") return text;
   const std::string attempts = field_text(tree, delivery, "attempts");
   if (attempts != "0") text.append(" after ").append(attempts);
-  const std::string why = why_text(tree, delivery);
+  const std::string why = why_text(tree, delivery, "status");
   if (!why.empty()) text.append(": ").append(why);
   return text;
 }

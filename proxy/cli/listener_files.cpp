@@ -9,9 +9,8 @@
 
 namespace onceproxy::cli {
 
-std::vector<config::Problem> check_listener_files(const config::Settings& settings,
-                                                  const std::string& config_file) {
-  std::vector<config::Problem> problems;
+TlsFindings check_listener_files(const config::Settings& settings, const std::string& config_file) {
+  TlsFindings found;
   std::set<std::string> known;
   for (std::size_t i = 0; i < settings.policies.size(); ++i) {
     const auto& delivery = settings.policies[i].delivery;
@@ -21,14 +20,19 @@ std::vector<config::Problem> check_listener_files(const config::Settings& settin
     const auto text = read_file(path);
     if (!text) {
       const std::string place = "policies[" + std::to_string(i) + "].delivery.listeners_file";
-      problems.push_back({config_file, 0, 0, place, text.error(), ""});
+      found.problems.push_back({config_file, 0, 0, place, text.error(), ""});
       continue;
     }
     auto listeners = config::load_listeners(*text, path, config::process_environment());
-    if (listeners) continue;
-    std::ranges::move(listeners.error(), std::back_inserter(problems));
+    if (!listeners) {
+      std::ranges::move(listeners.error(), std::back_inserter(found.problems));
+      continue;
+    }
+    TlsFindings of_tls = check_listener_tls(*listeners, "", path);
+    std::ranges::move(of_tls.problems, std::back_inserter(found.problems));
+    std::ranges::move(of_tls.notes, std::back_inserter(found.notes));
   }
-  return problems;
+  return found;
 }
 
 }  // namespace onceproxy::cli

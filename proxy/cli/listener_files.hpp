@@ -2,15 +2,14 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "config/load.hpp"
 #include "config/settings.hpp"
+#include "proxy/cli/tls_files.hpp"
 
 namespace onceproxy::cli {
 
-/// What is wrong with them: one that cannot be read, and what is in it. Each file once.
-std::vector<config::Problem> check_listener_files(const config::Settings& settings,
-                                                  const std::string& config_file);
+/// What is wrong with them: one that cannot be read, what is in it, and the TLS files that it
+/// names. Each file once.
+TlsFindings check_listener_files(const config::Settings& settings, const std::string& config_file);
 
 }  // namespace onceproxy::cli

@@ -19,43 +19,30 @@ using policies::JsonTree;
 /// What the admin port takes.
 constexpr std::size_t body_bytes_max = std::size_t{64} << 10;
 
-std::string state_text(const JsonTree& tree, JsonTree::Index record) {
+std::string state_text(const JsonTree& tree, JsonTree::Index record, std::string_view field) {
   const bool held = field_text(tree, record, "held") == "true";
-  return field_text(tree, record, "state") + (held ? " (held)" : "");
+  return field_text(tree, record, field) + (held ? " (held)" : "");
 }
 
-std::string outcome_text(const JsonTree& tree, JsonTree::Index record) {
-  for (const std::string_view name : {"status", "error", "not_kept"}) {
+std::string outcome_text(const JsonTree& tree, JsonTree::Index record, std::string_view status) {
+  for (const std::string_view name :
+       {status, std::string_view("error"), std::string_view("not_kept")}) {
     if (std::string text = field_text(tree, record, name); !text.empty()) return text;
   }
   return "";
 }
 
-template <const char* name>
-std::string text_of(const JsonTree& tree, JsonTree::Index record) {
-  return field_text(tree, record, name);
-}
-
-constexpr char fingerprint_name[] = "fingerprint";
-constexpr char policy_name[] = "policy";
-constexpr char entity_name[] = "entity";
-constexpr char path_name[] = "path";
-constexpr char attempts_name[] = "attempts";
-constexpr char duplicates_name[] = "duplicates";
-
 constexpr std::array<Column, 10> columns{{
-    {"FINGERPRINT", text_of<fingerprint_name>},
-    {"STATE", state_text},
-    {"POLICY", text_of<policy_name>},
-    {"ENTITY", text_of<entity_name>},
-    {"CREATED",
-     [](const JsonTree& t, JsonTree::Index r) { return short_time(field_text(t, r, "created")); }},
-    {"EXPIRES",
-     [](const JsonTree& t, JsonTree::Index r) { return short_time(field_text(t, r, "expires")); }},
-    {"ATTEMPTS", text_of<attempts_name>},
-    {"DUPLICATES", text_of<duplicates_name>},
-    {"OUTCOME", outcome_text},
-    {"PATH", text_of<path_name>},
+    {"FINGERPRINT", "fingerprint"},
+    {"STATE", "state", state_text},
+    {"POLICY", "policy"},
+    {"ENTITY", "entity"},
+    {"CREATED", "created", short_time_text},
+    {"EXPIRES", "expires", short_time_text},
+    {"ATTEMPTS", "attempts"},
+    {"DUPLICATES", "duplicates"},
+    {"OUTCOME", "status", outcome_text},
+    {"PATH", "path"},
 }};
 
 /// The order that an operator reads a record in.

@@ -63,6 +63,10 @@ std::string short_time(std::string time) {
   return time;
 }
 
+std::string short_time_text(const JsonTree& tree, JsonTree::Index item, std::string_view field) {
+  return short_time(field_text(tree, item, field));
+}
+
 void print_fields(const JsonTree& tree, JsonTree::Index object,
                   std::span<const std::string_view> order, std::ostream& out) {
   if (tree.kind(object) != JsonTree::Kind::object) return;
@@ -81,7 +85,9 @@ void print_fields(const JsonTree& tree, JsonTree::Index object,
 
 void Table::add(const JsonTree& tree, JsonTree::Index item) {
   std::vector<std::string> row;
-  for (const Column& column : columns_) row.push_back(column.text(tree, item));
+  for (const Column& column : columns_) {
+    row.push_back((column.text != nullptr ? column.text : field_text)(tree, item, column.field));
+  }
   rows_.push_back(std::move(row));
   if (rows_.size() == rows_max) print();
 }

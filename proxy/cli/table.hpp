@@ -29,8 +29,16 @@ void print_fields(const policies::JsonTree& tree, policies::JsonTree::Index obje
 
 struct Column {
   std::string_view title;
-  std::string (*text)(const policies::JsonTree& tree, policies::JsonTree::Index item);
+  /// The member of the item that stands there.
+  std::string_view field;
+  /// How; nullptr: as field_text() has it.
+  std::string (*text)(const policies::JsonTree& tree, policies::JsonTree::Index item,
+                      std::string_view field) = nullptr;
 };
+
+/// For columns of times.
+std::string short_time_text(const policies::JsonTree& tree, policies::JsonTree::Index item,
+                            std::string_view field);
 
 /// Rows of a table whose columns fit what stands in them. Rows are printed a thousand at a time, so
 /// that millions take no memory; each thousand has its own widths.

@@ -1,6 +1,8 @@
 #include "proxy/cli/tls_files.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "config/load.hpp"
 #include "proxy/tls/credentials.hpp"
@@ -27,6 +29,11 @@ class Checker {
     }
   }
 
+  void add(TlsFindings more) {
+    std::ranges::move(more.problems, std::back_inserter(found.problems));
+    std::ranges::move(more.notes, std::back_inserter(found.notes));
+  }
+
   TlsFindings found;
 
  private:
@@ -38,6 +45,20 @@ class Checker {
 std::string tls_place(const config::Settings& settings, std::size_t listener) {
   if (settings.listen.size() == 1) return "listen.tls";
   return "listen[" + std::to_string(listener) + "].tls";
+}
+
+tls::ClientOptions client_options(const policies::ListenerTls& tls) {
+  return {tls.ca, tls.server_name, tls.certificate, tls.key};
+}
+
+TlsFindings check_listener_tls(const policies::ListenerList& listeners, const std::string& place,
+                               const std::string& file) {
+  Checker checker(file);
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    if (!listeners[i].tls) continue;
+    checker.check(place + "[" + std::to_string(i) + "].tls", client_options(*listeners[i].tls));
+  }
+  return std::move(checker.found);
 }
 
 TlsFindings check_tls_files(const config::Settings& settings, const std::string& config_file) {
@@ -54,6 +75,12 @@ TlsFindings check_tls_files(const config::Settings& settings, const std::string&
   }
   if (settings.envoy && settings.envoy->tls) {
     checker.check("envoy.listen.tls", *settings.envoy->tls);
+  }
+  for (std::size_t i = 0; i < settings.policies.size(); ++i) {
+    const auto& delivery = settings.policies[i].delivery;
+    if (!delivery) continue;
+    const std::string place = "policies[" + std::to_string(i) + "].delivery.listeners";
+    checker.add(check_listener_tls(*delivery->listeners, place, config_file));
   }
   return std::move(checker.found);
 }

@@ -107,6 +107,10 @@ void AttemptCall::note(const http::UpstreamCall::Failure& failure) {
   }
   using Reason = gate::NotSent::Reason;
   not_sent_ = true;
+  if (!call_.tls_failure.empty()) {
+    error_ = "no TLS: " + call_.tls_failure;
+    return;
+  }
   switch (std::get<gate::NotSent>(failure).reason) {
     case Reason::unreachable:
       error_ = "no connection";

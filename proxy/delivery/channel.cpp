@@ -8,6 +8,7 @@ std::shared_ptr<const http::Setup> setup_of(const policies::Listener& listener) 
   http::Options options;
   http::UpstreamOptions& upstream = options.upstream;
   upstream.endpoint = listener.address;
+  upstream.tls_port = telemetry::TlsPort::delivery;
   // The timeout of the whole attempt limits all of its parts.
   upstream.connect_timeout = listener.timeout;
   upstream.response_timeout = listener.timeout;

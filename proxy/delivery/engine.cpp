@@ -46,32 +46,57 @@ Engine::~Engine() {
   drain(std::chrono::milliseconds(0));
 }
 
-Engine::Next Engine::prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
-                             const http::Options& options) {
+Engine::Next Engine::prepare(Wanted wanted) {
   Next next;
-  next.plan = std::make_shared<const Plan>(rules, lists);
-  for (const auto& [name, listener] : next.plan->listeners()) {
-    if (name == policies::upstream_listener) continue;
-    const auto known = addresses_.find(name);
-    const http::Endpoint& endpoint = listener.address;
-    // An unchanged address keeps its connections and its resolved names.
-    next.addresses[name] = known != addresses_.end() && known->second->place().endpoint == endpoint
-                               ? known->second
-                               : std::make_shared<http::UpstreamAddress>(
-                                     endpoint, [this] { metrics_.upstream_lookup_failed(); });
+  std::vector<Plan::Finishing> finishing;
+  for (KeptListener& kept : wanted.finishing) {
+    std::string unusable = why_unusable(kept.listener, wanted);
+    finishing.push_back({std::move(kept), std::move(unusable)});
   }
-  const http::Endpoint& upstream = options.upstream.endpoint;
-  http::Options to_upstream = options;
+  next.plan = std::make_shared<const Plan>(wanted.rules, wanted.lists, finishing);
+  for (const auto& [name, of] : next.plan->listeners()) {
+    if (name != policies::upstream_listener)
+      next.destinations[name] = destination(name, of, wanted);
+  }
+  const http::Endpoint& upstream = wanted.options.upstream.endpoint;
+  http::Options to_upstream = wanted.options;
   // A worker that waits for a connection could not close one that is kept here.
   to_upstream.upstream.keepalive_timeout = std::chrono::milliseconds(0);
   next.upstream = std::make_shared<const http::Setup>(http::Setup{
-      std::move(to_upstream), std::move(rules),
+      std::move(to_upstream), std::move(wanted.rules),
       upstream.unix_path.empty() ? upstream.text() : "localhost", http::GuardedFields({})});
   return next;
 }
 
+/// Files of a removed listener that cannot be used are not a reason to refuse a configuration.
+std::string Engine::why_unusable(const policies::Listener& listener, const Wanted& wanted) {
+  if (!listener.tls || !wanted.tls) return {};
+  try {
+    wanted.tls(listener.name, *listener.tls);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// An unchanged listener keeps its connections and its resolved names.
+Engine::Next::Destination Engine::destination(const std::string& name, const Plan::Of& of,
+                                              const Wanted& wanted) {
+  Next::Destination made;
+  const auto& tls = of.listener.tls;
+  if (tls && wanted.tls && of.unusable.empty()) made.tls = wanted.tls(name, *tls);
+  const http::Endpoint& endpoint = of.listener.address;
+  const auto known = destinations_.find(name);
+  const bool stays = known != destinations_.end() && known->second.tls == made.tls &&
+                     known->second.address->place().endpoint == endpoint;
+  made.address = stays ? known->second.address
+                       : std::make_shared<http::UpstreamAddress>(
+                             endpoint, [this] { metrics_.upstream_lookup_failed(); }, made.tls);
+  return made;
+}
+
 void Engine::configure(Next next) {
-  addresses_ = next.addresses;
+  destinations_ = next.destinations;
   parts_.ledger.follow(next.plan->routes());
   if (!thread_.joinable()) {
     adopt(next);
@@ -91,12 +116,12 @@ void Engine::configure(Next next) {
 
 void Engine::adopt(const Next& next) {
   parts_.plan = next.plan;
-  for (const auto& [name, listener] : next.plan->listeners()) {
+  for (const auto& [name, of] : next.plan->listeners()) {
     Line& each = line(name);
     if (name == policies::upstream_listener) {
-      each.follow(listener, nullptr, &*upstream_, next.upstream);
+      each.follow(of, nullptr, &*upstream_, next.upstream);
     } else {
-      each.follow(listener, next.addresses.at(name), nullptr, nullptr);
+      each.follow(of, next.destinations.at(name).address, nullptr, nullptr);
     }
   }
   for (const auto& [name, each] : lines_) {

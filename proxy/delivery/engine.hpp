@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,17 +60,34 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   /// before the first configure().
   void share(const http::UpstreamShare& upstream) { upstream_.emplace(upstream); }
 
-  /// Prepares the deliveries of a configuration without activating it. Throws an exception with a
-  /// message for the operator if an address or a key file cannot be used.
+  /// The deliveries of one configuration.
+  struct Wanted {
+    std::shared_ptr<const gate::Rules> rules;
+    ListenerLists lists = {};
+    /// Routes that the configuration does not name any more, but that still have deliveries.
+    std::vector<KeptListener> finishing = {};
+    http::Options options = {};
+    /// Returns the port for connections to a listener with `tls`; called with its name. May throw.
+    std::function<std::shared_ptr<const tls::ClientPort>(const std::string&,
+                                                         const policies::ListenerTls&)>
+        tls = {};
+  };
+  /// A configuration that is ready to be activated.
   struct Next {
+    struct Destination {
+      std::shared_ptr<http::UpstreamAddress> address;
+      std::shared_ptr<const tls::ClientPort> tls;
+    };
     std::shared_ptr<const Plan> plan;
-    std::map<std::string, std::shared_ptr<http::UpstreamAddress>, std::less<>> addresses;
+    std::map<std::string, Destination, std::less<>> destinations;
     std::shared_ptr<const http::Setup> upstream;
   };
-  Next prepare(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
-               const http::Options& options);
+  /// Prepares the deliveries of a configuration without activating it. Throws an exception with a
+  /// message for the operator if an address, a certificate or a key file cannot be used. For a
+  /// listener in `finishing` this is no error; its deliveries end as dead.
+  Next prepare(Wanted wanted);
   /// Activates a configuration. When it returns, new events of that configuration find their
-  /// listeners. For a listener that is no longer configured only attempts under way continue.
+  /// listeners. For a listener that it does not contain only attempts under way continue.
   void configure(Next next);
 
   void start();
@@ -113,6 +131,8 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   void run();
   void tick();
   void take_told();
+  static std::string why_unusable(const policies::Listener& listener, const Wanted& wanted);
+  Next::Destination destination(const std::string& name, const Plan::Of& of, const Wanted& wanted);
   void adopt(const Next& next);
   Line& line(const std::string& name);
   void stop_when_drained();
@@ -126,8 +146,8 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   io::Waker told_waker_;
   LineParts parts_;
   std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_;
-  /// The addresses in the active configuration; used on the thread that calls configure().
-  std::map<std::string, std::shared_ptr<http::UpstreamAddress>, std::less<>> addresses_;
+  /// The destinations in the active configuration; used on the thread that calls configure().
+  std::map<std::string, Next::Destination, std::less<>> destinations_;
 
   std::mutex told_mutex_;
   Told told_;

@@ -22,11 +22,11 @@ constexpr milliseconds ask_again_after{1'000};
 }  // namespace
 
 Line::Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts)
-    : parts_(parts), name_(std::move(name)), counts_(std::move(counts)) {}
+    : parts_(parts), name_(std::move(name)), counts_(std::move(counts)), removals_(name_) {}
 
-void Line::follow(const policies::Listener& listener,
-                  std::shared_ptr<http::UpstreamAddress> address, const http::UpstreamShare* share,
-                  std::shared_ptr<const http::Setup> setup) {
+void Line::follow(const Plan::Of& of, std::shared_ptr<http::UpstreamAddress> address,
+                  const http::UpstreamShare* share, std::shared_ptr<const http::Setup> setup) {
+  const policies::Listener& listener = of.listener;
   if (channel_ && channel_->leads_to(address)) {
     channel_->follow(listener, std::move(setup));
   } else if (share != nullptr) {
@@ -35,7 +35,7 @@ void Line::follow(const policies::Listener& listener,
     channel_ = std::make_shared<Channel>(parts_.channel, std::move(address), listener);
   }
   channel_in_plan_ = true;
-  counts_->configured = true;
+  counts_->configured = of.configured;
   concurrency_max_ = listener.concurrency_max;
   pace_.set(listener.rate);
   pump_later();
@@ -107,8 +107,9 @@ bool Line::may_begin(Queue::Time now) {
 
 void Line::pump() {
   counts_->connections = channel_ ? channel_->connections() : 0;
-  if (parts_.draining) return;
   const Queue::Time now = parts_.channel.loop.now();
+  removals_.tell(now);
+  if (parts_.draining) return;
   read_pages(now);
   while (may_begin(now)) {
     const std::optional<Queue::Row> row = queue_.take(now);

@@ -21,6 +21,7 @@
 #include "proxy/delivery/pace.hpp"
 #include "proxy/delivery/plan.hpp"
 #include "proxy/delivery/queue.hpp"
+#include "proxy/delivery/removals.hpp"
 #include "proxy/io/event_loop.hpp"
 #include "proxy/telemetry/tracer.hpp"
 #include "store/audit/pad.hpp"
@@ -59,11 +60,11 @@ class Line final : io::EventLoop::Deferred {
 
   const std::string& name() const { return name_; }
 
-  /// The configuration names this listener. `address` is nullptr for the upstream; in this case
-  /// `share` and `setup` are the upstream's.
-  void follow(const policies::Listener& listener, std::shared_ptr<http::UpstreamAddress> address,
+  /// The plan contains this listener. `address` is nullptr for the upstream; in this case `share`
+  /// and `setup` are the upstream's.
+  void follow(const Plan::Of& of, std::shared_ptr<http::UpstreamAddress> address,
               const http::UpstreamShare* share, std::shared_ptr<const http::Setup> setup);
-  /// The configuration no longer names this listener: its pending deliveries end as removed.
+  /// The plan no longer contains this listener: its pending deliveries end as removed.
   void leave();
 
   void add_new(const store::Event& event);
@@ -75,7 +76,7 @@ class Line final : io::EventLoop::Deferred {
   /// Calls pump() when the current events of the loop have been handled.
   void pump_later() { parts_.channel.loop.defer(*this); }
 
-  bool idle() const { return quiet() && queue_.idle() && !channel_in_plan_; }
+  bool idle() const { return quiet() && queue_.idle() && !channel_in_plan_ && removals_.told(); }
   /// No attempt is under way, and no turn is held for an abandoned request.
   bool quiet() const {
     return in_flight_ == 0 && (channel_ == nullptr || channel_->pool().abandoned() == 0);
@@ -123,6 +124,7 @@ class Line final : io::EventLoop::Deferred {
   Queue queue_;
   Circuit circuit_;
   Pace pace_;
+  Removals removals_;
   /// Until this time no delivery begins, because the listener has sent Retry-After.
   Queue::Time paused_until_{};
   /// An attempt keeps the channel with which it began.

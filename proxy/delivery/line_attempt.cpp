@@ -85,12 +85,17 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   // The active plan may change before this has ended.
   const std::shared_ptr<const Plan> plan = parts_.plan;
   const Route* const route = plan->route(event->policy, name_);
-  if (route == nullptr || !channel_) {
+  if (route == nullptr || !channel_ || !route->unusable.empty()) {
     circuit_.withdrawn();
-    if (!attempt->removable()) co_return Fate{false, false, now + ask_again_after, row.attempts};
-    how.state = DeliveryState::removed;
-    note_given_up(*event, how, "the listener was removed");
-    Fate fate = co_await end(std::move(*attempt), how, "the listener was removed", row.attempts);
+    const bool removed = route == nullptr || !channel_;
+    if (removed && !attempt->removable()) {
+      co_return Fate{false, false, now + ask_again_after, row.attempts};
+    }
+    how.state = removed ? DeliveryState::removed : DeliveryState::dead;
+    std::string why = removed ? "the listener was removed" : route->unusable;
+    if (removed) removals_.note(event->policy);
+    note_given_up(*event, how, why);
+    Fate fate = co_await end(std::move(*attempt), how, std::move(why), row.attempts);
     co_return fate;
   }
   Fate fate = co_await send(std::move(*attempt), std::move(event), *route);

@@ -32,20 +32,22 @@ std::shared_ptr<const SigningKeys> read_keys(const std::string& path) {
 
 }  // namespace
 
-Plan::Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists)
+Plan::Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
+           const std::vector<Finishing>& finishing)
     : rules_(std::move(rules)) {
   for (const policies::Policy& policy : rules_->policies().policies()) {
     if (!policy.delivery) continue;
     const auto given = lists.find(policy.name);
     add(policy, given != lists.end() ? given->second : rules_->listeners(policy));
   }
+  for (const Finishing& each : finishing) add(each);
 }
 
 void Plan::add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list) {
   const std::shared_ptr<const SigningKeys> keys = read_keys(policy.delivery->signing_key_file);
   for (const policies::Listener& listener : *list) {
     routes_.insert_or_assign({policy.name, listener.name}, Route{&policy, &listener, keys});
-    listeners_.insert_or_assign(listener.name, listener);
+    listeners_.insert_or_assign(listener.name, Of{listener, true, {}});
   }
   lists_.push_back(std::move(list));
 }
@@ -55,6 +57,26 @@ std::vector<store::DeliveryRoute> Plan::routes() const {
   out.reserve(routes_.size());
   for (const auto& [names, route] : routes_) out.push_back({names.first, names.second});
   return out;
+}
+
+/// If the configuration has a listener with the same name, that one is used.
+void Plan::add(const Finishing& finishing) {
+  const KeptListener& kept = finishing.kept;
+  auto& [policy, listener] = finishing_.emplace_back();
+  policy.name = kept.policy;
+  policies::DeliveryRules rules;
+  rules.signing_key_file = kept.signing_key_file;
+  policy.delivery = std::make_shared<const policies::DeliveryRules>(std::move(rules));
+  listener = kept.listener;
+  const Of& of =
+      listeners_.emplace(listener.name, Of{listener, false, finishing.unusable}).first->second;
+  Route route{&policy, &listener, nullptr, of.unusable};
+  try {
+    route.keys = read_keys(kept.signing_key_file);
+  } catch (const std::exception& error) {
+    route.unusable = error.what();
+  }
+  routes_.emplace(std::pair(policy.name, listener.name), std::move(route));
 }
 
 const Route* Plan::route(std::string_view policy, std::string_view listener) const {

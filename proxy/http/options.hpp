@@ -8,6 +8,7 @@
 #include "proxy/http/limits.hpp"
 #include "proxy/io/endpoint.hpp"
 #include "proxy/telemetry/access_format.hpp"
+#include "proxy/telemetry/tls_metrics.hpp"
 #include "proxy/tls/port.hpp"
 
 namespace onceproxy::http {
@@ -27,6 +28,8 @@ struct UpstreamOptions : UpstreamLimits {
   Endpoint endpoint;
   /// TLS for connections to it; nullptr: no TLS.
   std::shared_ptr<const tls::ClientPort> tls;
+  /// What its handshakes are counted as.
+  telemetry::TlsPort tls_port = telemetry::TlsPort::upstream;
 };
 
 struct Options {

@@ -197,6 +197,11 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
       address_.prefer(connection.destination.address);
   }
   if (error != io::IoError::none) {
+    if (acquired.connection->tls() != nullptr) {
+      acquired.tls_failure = error == io::IoError::timed_out
+                                 ? "the handshake took too long"
+                                 : acquired.connection->tls()->failure().message;
+    }
     acquired.error = error == io::IoError::timed_out
                          ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
                      : acquired.connection->tls() != nullptr
@@ -210,18 +215,18 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
 }
 
 Task<io::IoError> UpstreamPool::secure(UpstreamConnection& connection) {
-  using telemetry::TlsPort;
+  const telemetry::TlsPort port = options().tls_port;
   // It was closed in the round in which it was connected: the worker ends.
   if (!connection.open()) co_return io::IoError::broken;
   connection.speak_tls(connection.destination.tls->context());
   const io::IoError error = co_await connection.handshake();
   if (error == io::IoError::none) {
-    tls_metrics_.handshake(TlsPort::upstream, connection.tls()->resumed());
+    tls_metrics_.handshake(port, connection.tls()->resumed());
   } else if (error == io::IoError::timed_out) {
-    tls_metrics_.failed(TlsPort::upstream, {}, "timeout", "the handshake took too long");
+    tls_metrics_.failed(port, {}, "timeout", "the handshake took too long");
   } else {
     const tls::Failure& failure = connection.tls()->failure();
-    tls_metrics_.failed(TlsPort::upstream, {}, failure.reason, failure.message);
+    tls_metrics_.failed(port, {}, failure.reason, failure.message);
   }
   co_return error;
 }

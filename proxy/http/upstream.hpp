@@ -14,6 +14,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "proxy/gate/gate.hpp"
@@ -52,6 +53,8 @@ class UpstreamPool final : private UpstreamConnection::Owner {
     /// If nullptr, `error` is the reason, and nothing was sent.
     Lease connection;
     gate::NotSent error{};
+    /// What the handshake failed with; empty: it was not that.
+    std::string tls_failure{};
   };
   /// Returns an idle connection or, within connect_timeout, a new one. `bytes`: the memory of the
   /// request if it has to wait.

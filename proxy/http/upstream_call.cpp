@@ -77,7 +77,10 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     connection = upstream_.take_idle();
     if (!connection) {
       UpstreamPool::Acquired acquired = co_await upstream_.acquire(bytes);
-      if (!acquired.connection) co_return Failure(not_sent(acquired.error));
+      if (!acquired.connection) {
+        tls_failure = std::move(acquired.tls_failure);
+        co_return Failure(not_sent(acquired.error));
+      }
       connection = std::move(acquired.connection);
     }
     if (cut_ || (lapsed_ && lapsed_())) {

@@ -108,6 +108,8 @@ class UpstreamCall {
   /// The error in a malformed body, with its position; valid as long as the call.
   std::string_view body_error = "The answer's body is malformed.";
   bool timed_out = false;
+  /// Why there is no connection, where TLS is the reason; empty where it is not.
+  std::string tls_failure;
 
  private:
   const UpstreamOptions& options() const { return setup_->options.upstream; }

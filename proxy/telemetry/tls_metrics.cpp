@@ -29,8 +29,9 @@ void TlsMetrics::failed(TlsPort port, std::string_view peer, std::string_view re
                         std::string_view message) {
   at(port).failures[index_of(reason)].fetch_add(1, relaxed);
   // Any client can cause a failed handshake, so that is logged as info; a failed handshake with the
-  // upstream is a warning.
-  const LogLevel level = port == TlsPort::upstream ? LogLevel::warn : LogLevel::info;
+  // upstream, or with a listener of events, is a warning.
+  const bool ours = port == TlsPort::upstream || port == TlsPort::delivery;
+  const LogLevel level = ours ? LogLevel::warn : LogLevel::info;
   log(level, "TLS handshake failed",
       {{"listener", tls_ports[static_cast<std::size_t>(port)]},
        {"peer", peer},

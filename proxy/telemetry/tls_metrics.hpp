@@ -15,9 +15,10 @@ struct MetricFamily;
 
 namespace onceproxy::telemetry {
 
-enum class TlsPort { data, admin, telemetry, upstream, envoy };
-inline constexpr std::array<std::string_view, 5> tls_ports{"data", "admin", "telemetry", "upstream",
-                                                           "envoy"};
+/// `delivery`: towards the listeners of events, all together.
+enum class TlsPort { data, admin, telemetry, upstream, envoy, delivery };
+inline constexpr std::array<std::string_view, 6> tls_ports{"data",     "admin", "telemetry",
+                                                           "upstream", "envoy", "delivery"};
 
 /// The reasons why a handshake can fail. Other reasons count as the last one.
 inline constexpr std::array<std::string_view, 11> tls_failures{

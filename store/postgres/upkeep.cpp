@@ -255,7 +255,8 @@ void Upkeep::write_duplicates() {
 void Upkeep::write_notes() {
   for (const auto& [name, value] : notes_.take()) {
     OneQuery::send(house_, Statement::keep_note, work_.options.operation_timeout,
-                   [name = name, value = value](pq::Params& params) {
+                   // A row with an empty value stands for a note that was removed.
+                   [name = name, value = value.value_or(std::string())](pq::Params& params) {
                      params.bytes(name);
                      params.bytes(value);
                    });

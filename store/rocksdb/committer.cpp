@@ -77,7 +77,7 @@ void Committer::work() {
     if (failing()) return;
   }
   // Who pushed last may be gone without a nudge.
-  const bool at_once = finishing_.load(std::memory_order_acquire) || parts_.ledger.looks_due();
+  const bool at_once = finishing_.load(std::memory_order_acquire) || looks_waited();
   queue_.wait(at_once ? SteadyClock::now() : next_upkeep_);
   const std::lock_guard lock(writing_);
   if (put_back_) {
@@ -100,9 +100,19 @@ void Committer::commit_all(OperationList pending) {
   }
 }
 
-/// What is due for events goes with a group, and by itself where there is none.
+/// What is due for events waits for a group to go with, for a while: a batch of its own costs more.
+bool Committer::looks_waited() {
+  if (!parts_.ledger.looks_due()) {
+    looks_due_since_.reset();
+    return false;
+  }
+  const Time now = SteadyClock::now();
+  if (!looks_due_since_) looks_due_since_ = now;
+  return now - *looks_due_since_ >= parts_.tuning.looks_wait;
+}
+
 void Committer::look_at_events() {
-  if (failing() || !parts_.ledger.looks_due()) return;
+  if (failing() || !looks_waited()) return;
   OperationList nothing(nullptr);
   std::size_t operations = 0;
   const rocksdb::Status status = write(nothing, operations, true);

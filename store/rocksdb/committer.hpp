@@ -138,6 +138,7 @@ class Committer {
   void add(rocksdb::WriteBatch& batch, Operation& operation);
   void add_event(rocksdb::WriteBatch& batch, Operation& operation);
   void undo_entity(Operation& operation);
+  bool looks_waited();
   void look_at_events();
   void answer(LedgerChange& change, bool done);
   void add_outcome(rocksdb::WriteBatch& batch, const Operation& operation);
@@ -190,6 +191,8 @@ class Committer {
   /// As it was last put into a batch.
   std::optional<ClockMemory> kept_time_;
   Time next_upkeep_{};
+  /// Since when something is due for an event.
+  std::optional<Time> looks_due_since_;
   Time next_attempt_{};
   std::chrono::milliseconds reopen_pause_{};
   std::thread thread_;

@@ -111,6 +111,7 @@ void Committer::write_notes() {
     parts_.database.add(batch, Family::meta, note_key(name), value);
   }
   const auto status = parts_.database.write(batch, false);
+  parts_.notes.written(status.ok());
   if (!status.ok()) start_failing("notes", status);
 }
 

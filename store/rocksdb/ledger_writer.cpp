@@ -81,7 +81,7 @@ std::optional<LedgerWriter::Open> LedgerWriter::open(EventNumber event) {
         const auto delivery = decode_delivery_row(value);
         if (!delivery || is_pending(delivery->state)) return true;
         if (open.pending > 0) --open.pending;
-        open.dead = open.dead || delivery->state == DeliveryState::dead;
+        if (delivery->state == DeliveryState::dead) ++open.dead;
         return true;
       },
       behind(prefix));
@@ -128,7 +128,7 @@ void LedgerWriter::add_event(rocksdb::WriteBatch& batch, LedgerChange& change) {
     database_.add(batch, Family::deliveries, pending_key(listener, event), bytes);
     counts_.change(listener, [](LedgerCounts::OfListener& counts) { ++counts.pending; });
   }
-  open_[event] = {static_cast<std::uint32_t>(row.listeners.size()), false};
+  open_[event] = {static_cast<std::uint32_t>(row.listeners.size()), 0};
 }
 
 void LedgerWriter::add_undone(rocksdb::WriteBatch& batch, const LedgerChange& change) {
@@ -140,7 +140,7 @@ void LedgerWriter::add_undone(rocksdb::WriteBatch& batch, const LedgerChange& ch
     database_.add(batch, Family::deliveries, pending_key(listener, event), std::nullopt);
     counts_.change(listener, [](LedgerCounts::OfListener& counts) { --counts.pending; });
   }
-  purge(batch, event, *row);
+  purge(batch, event, *row, false);
 }
 
 void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change) {
@@ -151,16 +151,16 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change
   const DeliveryState now = change.delivery.state;
   const bool was_pending = is_pending(change.from);
   const bool pending = is_pending(now);
+  const bool was_dead = change.from == DeliveryState::dead;
+  const bool dead = now == DeliveryState::dead;
   // Before anything of it is in the batch.
-  auto open = was_pending != pending ? this->open(event) : std::nullopt;
+  auto open = was_pending != pending || was_dead != dead ? this->open(event) : std::nullopt;
   database_.add(batch, Family::deliveries, delivery_key(event, listener), encode(change.delivery));
   if (pending) {
     database_.add(batch, Family::deliveries, pending_key(listener, event), encode(change.pending));
   } else if (was_pending) {
     database_.add(batch, Family::deliveries, pending_key(listener, event), std::nullopt);
   }
-  const bool was_dead = change.from == DeliveryState::dead;
-  const bool dead = now == DeliveryState::dead;
   if (dead != was_dead) {
     database_.add(batch, Family::deliveries, dead_key(listener, event),
                   dead ? std::optional(std::string()) : std::nullopt);
@@ -179,6 +179,8 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change
   const WallTime at = clock_.now();
   if (was_dead && !pending) look_at(batch, at, event);  // its payload may be needed no more
   if (!open) return;
+  if (dead) ++open->dead;
+  if (was_dead && open->dead > 0) --open->dead;
   if (pending) {
     counts_.may_be_pending(listener, event);
     if (open->pending++ == 0) {
@@ -186,12 +188,9 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change
       reopen(batch, event);
       look_at(batch, at, event);
     }
-  } else {
-    open->dead = open->dead || dead;
-    if (open->pending > 0 && --open->pending == 0) {
-      counts_.change_totals([](LedgerCounts::Totals& totals) { --totals.events_open; });
-      look_at(batch, at, event);
-    }
+  } else if (was_pending && open->pending > 0 && --open->pending == 0) {
+    counts_.change_totals([](LedgerCounts::Totals& totals) { --totals.events_open; });
+    look_at(batch, at, event);
   }
   // One that has ended stays for the rest of the batch, whose rows cannot be read yet.
   open_[event] = *open;
@@ -294,9 +293,8 @@ void LedgerWriter::add_look(rocksdb::WriteBatch& batch, EventNumber event, WallT
   auto row = read_event(event, &failed);
   if (failed) look_at(batch, clock_.now() + look_again, event);
   if (!row) return;
-  // Not what is in hand: a dead one may have been dropped since.
-  open_.erase(event);
   const auto open = this->open(event);
+  open_.erase(event);
   if (!open) return look_at(batch, clock_.now() + look_again, event);
   if (open->pending > 0) {
     // It was redriven.
@@ -306,13 +304,14 @@ void LedgerWriter::add_look(rocksdb::WriteBatch& batch, EventNumber event, WallT
   const bool first = !row->ended;
   if (first) row->ended = at;
   const WallTime window_ends = *row->ended + row->window;
-  const bool kept = open->dead && row->keep_dead;
+  const bool dead = open->dead > 0;
+  const bool kept = dead && row->keep_dead;
   const WallTime purged =
       kept ? std::max(window_ends, *row->ended + options_.dead_retention) : window_ends;
   const WallTime now = clock_.now();
-  if (purged <= now && clock_.may_purge()) return purge(batch, event, *row);
+  if (purged <= now && clock_.may_purge()) return purge(batch, event, *row, dead);
   if (first) set_expiry(batch, *row, window_ends, records);
-  if (!open->dead && row->payload_kept) drop_payload(batch, event, *row);
+  if (!dead && row->payload_kept) drop_payload(batch, event, *row);
   database_.add(batch, Family::deliveries, event_key(event), encode(*row));
   // While the clock is in doubt nothing is purged.
   look_at(batch, purged <= now ? now + look_again : purged, event);
@@ -325,17 +324,19 @@ void LedgerWriter::drop_payload(rocksdb::WriteBatch& batch, EventNumber event, E
       [&](LedgerCounts::Totals& totals) { totals.payload_bytes -= row.payload_bytes; });
 }
 
-/// None of its deliveries is pending.
-void LedgerWriter::purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row) {
+/// None of its deliveries is pending. `dead`: some may be.
+void LedgerWriter::purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row,
+                         bool dead) {
   EventRow gone = row;
   if (gone.payload_kept) drop_payload(batch, event, gone);
   for (const std::string& listener : row.listeners) {
     database_.add(batch, Family::deliveries, delivery_key(event, listener), std::nullopt);
-    const std::string dead = dead_key(listener, event);
+    if (!dead) continue;
+    const std::string letter = dead_key(listener, event);
     Database::Found found;
-    database_.get(Family::deliveries, dead, found);
+    database_.get(Family::deliveries, letter, found);
     if (!found.present()) continue;
-    database_.add(batch, Family::deliveries, dead, std::nullopt);
+    database_.add(batch, Family::deliveries, letter, std::nullopt);
     counts_.change(listener, [](LedgerCounts::OfListener& counts) { --counts.dead; });
   }
   database_.add(batch, Family::deliveries, fingerprint_key(row.fingerprint, event), std::nullopt);

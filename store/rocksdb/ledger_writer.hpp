@@ -65,7 +65,7 @@ class LedgerWriter {
  private:
   struct Open {
     std::uint32_t pending = 0;
-    bool dead = false;
+    std::uint32_t dead = 0;
   };
 
   void add_event(rocksdb::WriteBatch& batch, LedgerChange& change);
@@ -75,7 +75,7 @@ class LedgerWriter {
                   std::vector<Fingerprint>& records);
   void add_look(rocksdb::WriteBatch& batch, EventNumber event, WallTime at,
                 std::vector<Fingerprint>& records);
-  void purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row);
+  void purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row, bool dead);
   void drop_payload(rocksdb::WriteBatch& batch, EventNumber event, EventRow& row);
   void look_at(rocksdb::WriteBatch& batch, WallTime at, EventNumber event);
   /// Sets the expiry of the record, if it still belongs to the event.

@@ -1,13 +1,20 @@
-"""Sends events as fast as they are acknowledged: event_load.py http|redis PORT EVENTS CONNECTIONS < BODY"""
+"""Sends events as fast as they are acknowledged:
+
+    event_load.py http|redis PORT EVENTS CONNECTIONS [PREFIX] < BODY
+
+PREFIX is what the events' keys begin with.
+"""
 
 import asyncio
 import sys
 
+PREFIX = sys.argv[5].encode() if len(sys.argv) > 5 else b"e"
+
 
 async def http(reader, writer, number, body):
-    writer.write(b"POST /events HTTP/1.1\r\nHost: a\r\nIdempotency-Key: e%d\r\n"
+    writer.write(b"POST /events HTTP/1.1\r\nHost: a\r\nIdempotency-Key: %s%d\r\n"
                  b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                 % (number, len(body), body))
+                 % (PREFIX, number, len(body), body))
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 202"), head
     length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]

@@ -5,56 +5,15 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 
 import pytest
 
-from harness import Client, crowd, eventually, policy, request
+from harness import Client, eventually, policy, request
 from harness.client import once
 from harness.collector import Collector
-from harness.listeners import FAILING, at_random, out_of_order
+from harness.fan_out import QUICK, dispatch, event, pending, send, states, wait_for_states
+from harness.listeners import at_random, out_of_order
 from harness.process import run
-
-QUICK = {"initial": "50ms", "max": "400ms"}
-
-
-def dispatch(listeners, delivery=(), **changes):
-    """A policy that delivers POST /rides/{ride}/dispatch to these listeners."""
-    settings = [each if isinstance(each, dict) else each.settings(backoff=QUICK, timeout="5s")
-                for each in listeners]
-    return {
-        "name": "dispatch",
-        "match": {"methods": ["POST"], "path": "/rides/{ride}/dispatch"},
-        "fingerprint": [{"path": "ride"}, {"body": "/number"}],
-        "scope": "shared",
-        "entity": {"type": "ride", "id": [{"path": "ride"}]},
-        "delivery": {"listeners": settings, **dict(delivery)},
-        **changes,
-    }
-
-
-def event(ride, number=1, **body):
-    return request(target=f"/rides/{ride}/dispatch", body={"ride": ride, "number": number, **body})
-
-
-def send(proxy, *args, **kwargs):
-    answer = once(proxy.data, event(*args, **kwargs))
-    assert (answer.status, answer.decision) == (202, "accepted"), answer
-    return answer.json["event"]
-
-
-def states(proxy, fingerprint):
-    """{listener: state} of the newest event."""
-    found = proxy.operator.get(f"/deliveries/{fingerprint}")["items"][0]
-    return {each["listener"]: each["state"] for each in found["deliveries"]}
-
-
-def wait_for_states(proxy, fingerprint, expected):
-    eventually(lambda: states(proxy, fingerprint) == expected, f"{expected}")
-
-
-def pending(proxy):
-    return proxy.metrics().sum("onceproxy_deliveries_pending")
 
 
 def test_every_listener_gets_the_event_with_a_key_of_its_own(stage, listeners, upstream):
@@ -97,26 +56,6 @@ def test_a_delivery_is_signed_as_standard_webhooks_says(stage, listeners, upstre
     signed = f"{got['webhook-id']}.{got['webhook-timestamp']}.".encode() + got.body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert got["webhook-signature"] == f"v1,{expected}"
-
-
-def test_the_failure_of_one_listener_is_surfaced_and_misses_no_other(stage, listeners, upstream):
-    """The incident: those after the failing listener never heard, and nobody learnt of it."""
-    before, broken, after = (listeners.add(name, mood) for name, mood in
-                             (("before", "ok"), ("broken", "error"), ("later", "ok")))
-    settings = [before.settings(), broken.settings(backoff=QUICK, attempts=3), after.settings()]
-    proxy = stage.proxy(upstream, [dispatch(settings)])
-    fingerprint = send(proxy, "r1")
-    wait_for_states(proxy, fingerprint, {"before": "NOTIFIED", "broken": "DEAD", "later": "NOTIFIED"})
-    assert len(broken.all()) == 3
-    assert {each.key for each in broken.all()} == {broken.all()[0].key}
-    told = run("deliveries", "show", fingerprint, "--admin", "%s:%d" % proxy.admin)
-    assert "before NOTIFIED · broken DEAD after 3: 500 · later NOTIFIED" in told.stdout
-    listed = run("dead-letters", "list", "--admin", "%s:%d" % proxy.admin)
-    assert "/broken" in listed.stdout and "500" in listed.stdout
-    assert any(line.get("message") == "delivery is dead" for line in proxy.stderr.json())
-    metrics = proxy.metrics()
-    assert metrics.sum("onceproxy_dead_letters", listener="broken") == 1
-    assert metrics.sum("onceproxy_deliveries_total", listener="broken", result="dead") == 1
 
 
 def test_410_is_dead_at_once(stage, listeners, upstream):
@@ -225,40 +164,6 @@ def test_the_wait_for_listeners_is_bounded(stage, listeners, upstream):
     assert answer.json["listeners"][0]["status"] == 500
 
 
-def test_listeners_come_and_go_while_events_are_delivered(stage, listeners, upstream):
-    """The incident: the list of listeners changed while it was iterated."""
-    crew = [listeners.add(f"l{number}") for number in range(8)]
-    proxy = stage.proxy(upstream, [dispatch(crew)])
-    sent = []
-    over = threading.Event()
-
-    def load():
-        with Client(proxy.data) as client:
-            while not over.is_set():
-                answer = client.exchange(event(f"r{len(sent)}"))
-                assert answer.status == 202
-                sent.append(answer.json["event"])
-
-    thread = threading.Thread(target=load)
-    thread.start()
-    try:
-        for change in range(20):
-            names = crew[:4] + crew[5 + change % 3:]
-            proxy.configure({**proxy.settings, "policies": [dispatch(names)]})
-            assert proxy.operator.post("/reload")[0] == 200
-    finally:
-        over.set()
-        thread.join()
-    assert sent
-    eventually(lambda: pending(proxy) == 0, "nothing pending")
-    for listener in crew[:4]:
-        listener.wait_for(len(sent))
-    for fingerprint in sent:
-        found = states(proxy, fingerprint)
-        assert {found[each.name] for each in crew[:4]} == {"NOTIFIED"}
-        assert set(found.values()) <= {"NOTIFIED", "REMOVED"}
-
-
 def test_what_was_pending_is_delivered_after_a_crash(stage, listeners, upstream):
     a = listeners.add("a")
     a.refuse()
@@ -270,64 +175,6 @@ def test_what_was_pending_is_delivered_after_a_crash(stage, listeners, upstream)
     a.wait_for(50)
     eventually(lambda: pending(proxy) == 0, "nothing pending")
     assert {states(proxy, each)["a"] for each in sent} == {"NOTIFIED"}
-
-
-def test_many_listeners_failing_and_kill_9_in_between_miss_nothing(stage, listeners, upstream):
-    crew = [listeners.add(f"l{number}", at_random(number, 0.3, FAILING) if number < 4 else "ok")
-            for number in range(16)]
-    settings = [each.settings(backoff=QUICK, attempts=50, timeout="1s") for each in crew]
-    proxy = stage.proxy(upstream, [dispatch(settings)])
-    sent = {}
-    for round_number in range(4):
-        with Client(proxy.data) as client:
-            for number in range(30):
-                ride = f"r{number % 10}"
-                sequence = round_number * 30 + number
-                answer = client.exchange(event(ride, sequence))
-                assert answer.status == 202
-                sent[answer.json["event"]] = (ride, sequence)
-        proxy.kill9()
-        proxy.restart()
-    eventually(lambda: pending(proxy) == 0, "nothing pending", within=120)
-    for fingerprint in sent:
-        found = states(proxy, fingerprint)
-        assert set(found) == {each.name for each in crew}
-        assert set(found.values()) <= {"NOTIFIED", "DEAD"}, found
-    for listener in crew:
-        bodies = [json.loads(body) for body in listener.bodies()]
-        assert not out_of_order(bodies, lambda b: b["ride"], lambda b: b["number"]), listener.name
-        if listener.name not in {f"l{number}" for number in range(4)}:
-            assert len(bodies) == len(sent)
-
-
-def test_no_event_is_sent_after_its_decline_was_answered(stage, listeners, upstream):
-    a = listeners.add("a")
-    policies = [
-        dispatch([a.settings(backoff=QUICK)],
-                 entity={"type": "ride", "id": [{"path": "ride"}], "unless_closed": True}),
-        {
-            "name": "decline",
-            "match": {"methods": ["POST"], "path": "/rides/{ride}/decline"},
-            "fingerprint": [{"path": "ride"}],
-            "scope": "shared",
-            "entity": {"type": "ride", "id": [{"path": "ride"}], "closes": "1h"},
-        },
-    ]
-    proxy = stage.proxy(upstream, policies)
-    rides = [f"r{number}" for number in range(100)]
-    answered = {}
-    for begin in range(0, len(rides), 20):
-        group = rides[begin:begin + 20]
-        requests = [event(ride, number) for ride in group for number in range(3)]
-        declines = [request(target=f"/rides/{ride}/decline", body={}) for ride in group]
-        delays = [0] * len(requests) + [0.001 * (number % 10) for number in range(len(declines))]
-        answers = crowd(proxy.data, requests + declines, delays)
-        for ride, answer in zip(group, answers[len(requests):]):
-            assert answer.status == 200, answer
-            answered[ride] = answer.at
-    eventually(lambda: pending(proxy) == 0, "nothing pending")
-    late = [each for each in a.all() if each.at > answered[json.loads(each.body)["ride"]]]
-    assert not late
 
 
 def test_a_single_service_that_is_down_gets_its_request_later(stage):

@@ -141,6 +141,11 @@ bool Backtest::add_covered(Moment now, const Policy& policy, const RequestView& 
     return true;
   }
   const Policy& effective = *operation->policy;
+  if (effective.delivery) {
+    // It is stored and acknowledged at once, whatever the service answered then.
+    return simulation_.arrive(now, {*std::move(operation), policies::Verdict::complete,
+                                    std::chrono::microseconds(0), true});
+  }
   const bool replayable =
       !request.response_bytes || *request.response_bytes <= effective.replay.body_bytes_max;
   const policies::Verdict ending = ending_of(effective, request);

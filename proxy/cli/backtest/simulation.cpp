@@ -138,7 +138,8 @@ void Simulation::proceed(Moment now, const Fingerprint& fingerprint) {
     decide_(*arrival.operation.policy, *decision);
     return leave(now, fingerprint);
   }
-  decide_(*arrival.operation.policy, Decision::forwarded);
+  const Policy& policy = *arrival.operation.policy;
+  decide_(policy, policy.delivery ? Decision::accepted : Decision::forwarded);
   records_.at(fingerprint).claim->forwarded = true;
   events_.add({now + arrival.duration, Event::Kind::settle, fingerprint.bytes});
 }

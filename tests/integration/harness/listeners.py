@@ -2,7 +2,6 @@
 mood says, and remembers what it received."""
 
 import asyncio
-import collections
 import random
 import socket
 import struct
@@ -67,11 +66,13 @@ class Received:
 class Listener:
     """One listener; `mood(received)` names what becomes of each attempt. Made by Listeners.add()."""
 
-    def __init__(self, crew, name, mood):
+    def __init__(self, crew, name, mood, tls=None):
         self.crew = crew
         self.name = name
+        self.tls = tls  # an ssl.SSLContext: it speaks HTTPS
         self.mood = mood if callable(mood) else lambda _: mood
         self.received = []
+        self.closings = []  # when it began to refuse: (from, until) its connections were closed
         self.late_by = 0.2  # seconds that "late" takes
         self.held = crew.run(_event())
         self.under_way = 0
@@ -99,12 +100,14 @@ class Listener:
 
     def refuse(self):
         """Closes the port and all connections: connections are refused from now on."""
+        began = time.monotonic()
         self.crew.run(self._close())
+        self.closings.append((began, time.monotonic()))
 
     async def _open(self):
         if self.server is None:
             self.server = await asyncio.start_server(self._serve, sock=self.socket.dup(),
-                                                     backlog=1024)
+                                                     backlog=1024, ssl=self.tls)
 
     async def _close(self):
         server, self.server = self.server, None
@@ -146,6 +149,8 @@ class Listener:
     async def _answer(self, request, writer):
         received = Received(request, None)
         received.mood = self.mood(received)
+        if writer.transport.is_closing():
+            received.mood = "reset"  # its answer would go nowhere
         with self.lock:
             self.received.append(received)
         self.under_way += 1
@@ -183,9 +188,13 @@ class Listener:
         return list(dict.fromkeys(each.body for each in self.taken()))
 
     def repeats(self):
-        """How often it took an event again that it had taken."""
-        counts = collections.Counter(each.key for each in self.taken())
-        return sum(count - 1 for count in counts.values())
+        """Where it took an event again that it had taken: [(before, again)]."""
+        before, found = {}, []
+        for each in self.taken():
+            if each.key in before:
+                found.append((before[each.key], each))
+            before[each.key] = each
+        return found
 
     def wait_for(self, count, within=PATIENCE):
         """Waits until it has taken so many different events."""
@@ -217,8 +226,8 @@ class Listeners:
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
 
-    def add(self, name, mood="ok", is_open=True):
-        listener = Listener(self, name, mood)
+    def add(self, name, mood="ok", is_open=True, tls=None):
+        listener = Listener(self, name, mood, tls)
         self.by_name[name] = listener
         return listener.open() if is_open else listener
 
@@ -246,6 +255,31 @@ class Listeners:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Flapping:
+    """Listeners that refuse connections for a moment, one after the other, until it is stopped."""
+
+    def __init__(self, listeners, seed):
+        self.listeners = listeners
+        self.generator = random.Random(seed)
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(PATIENCE)
+
+    def _run(self):
+        while not self.over.wait(self.generator.uniform(0.05, 0.3)):
+            listener = self.generator.choice(self.listeners)
+            listener.refuse()
+            self.over.wait(self.generator.uniform(0.1, 0.5))
+            listener.open()
+
+
 def out_of_order(bodies, entity_of, number_of):
     """The events of an entity that came after one with a higher number: [(entity, number, before)]."""
     highest, wrong = {}, []
@@ -257,4 +291,4 @@ def out_of_order(bodies, entity_of, number_of):
     return wrong
 
 
-__all__ = ["FAILING", "MOODS", "Listener", "Listeners", "Received", "at_random", "out_of_order"]
+__all__ = ["FAILING", "Flapping", "MOODS", "Listener", "Listeners", "Received", "at_random", "out_of_order"]

@@ -1,6 +1,7 @@
 #include "store/note_table.hpp"
 
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,7 +9,8 @@
 using namespace onceproxy::store;
 
 namespace {
-using Changes = std::vector<std::pair<std::string, std::string>>;
+using All = std::vector<std::pair<std::string, std::string>>;
+using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
 }  // namespace
 
 TEST_CASE("a note that is kept is found, and given out once to be written") {
@@ -33,6 +35,28 @@ TEST_CASE("a note that was read, or is kept again unchanged, is not written") {
   CHECK(notes.note("a") == "1");
   CHECK(notes.keep("a", "1"));
   CHECK(notes.take().empty());
+}
+
+TEST_CASE("a note that is forgotten is given out without a value, once") {
+  NoteTable notes;
+  notes.found("a", "1");
+  notes.forget("a");
+  notes.forget("b");
+  CHECK_FALSE(notes.note("a"));
+  CHECK(notes.take() == Changes{{"a", std::nullopt}});
+  CHECK(notes.take().empty());
+}
+
+TEST_CASE("notes are listed by the beginning of their names") {
+  NoteTable notes;
+  notes.found("b", "4");
+  notes.found("ab", "2");
+  notes.found("a", "1");
+  notes.found("empty", "");
+  notes.keep("abc", "3");
+  CHECK(notes.notes("a") == All{{"a", "1"}, {"ab", "2"}, {"abc", "3"}});
+  CHECK(notes.notes("") == All{{"a", "1"}, {"ab", "2"}, {"abc", "3"}, {"b", "4"}});
+  CHECK(notes.notes("c").empty());
 }
 
 TEST_CASE("a note larger than the limit is refused, and the former value stays") {

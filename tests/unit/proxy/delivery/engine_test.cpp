@@ -55,20 +55,24 @@ struct Delivering {
   io::Slots turns{0};
   std::atomic<std::size_t> waiting_bytes = 0;
   Engine engine{{}, store, clock, metrics};
+  /// What is configured no more, with the next configuration.
+  std::vector<KeptListener> finishing;
 
   Delivering() { engine.share({address, connections, turns, waiting_bytes}); }
 
-  void configure(policies::ListenerList listeners, policies::Acknowledge acknowledge = {}) {
+  void configure(policies::ListenerList listeners, policies::Acknowledge acknowledge = {},
+                 const std::string& name = "orders") {
     policies::Policy policy;
-    policy.name = "orders";
+    policy.name = name;
     policies::DeliveryRules rules;
     rules.listeners = std::make_shared<const policies::ListenerList>(std::move(listeners));
     rules.acknowledge = acknowledge;
     policy.delivery = std::make_shared<const policies::DeliveryRules>(rules);
     std::vector<policies::Policy> policies;
     policies.push_back(std::move(policy));
-    engine.configure(engine.prepare(
-        std::make_shared<const gate::Rules>(std::move(policies), metrics), {}, http::Options{}));
+    engine.configure(
+        engine.prepare({.rules = std::make_shared<const gate::Rules>(std::move(policies), metrics),
+                        .finishing = finishing}));
   }
   bool reaches(store::EventNumber event, const std::string& name, DeliveryState state) {
     return eventually([&] { return ledger.view(event, name).state == state; });
@@ -205,6 +209,43 @@ TEST_CASE("What is pending for a listener that is removed ends as removed", "[en
   CHECK(delivering.reaches(event, "b", DeliveryState::removed));
   CHECK(delivering.ledger.view(event, "b").attempts == 1);
   CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+}
+
+TEST_CASE("What is pending for a listener that is being finished is delivered", "[engine]") {
+  std::atomic<bool> works = false;
+  TestListener a;
+  TestListener b([&](const std::string&) { return works ? testing::ok : testing::unavailable; });
+  Delivering delivering;
+  policies::Listener patient = listener("b", b.port);
+  patient.attempts = 1'000;
+  delivering.configure({listener("a", a.port), patient});
+  delivering.engine.start();
+  const auto event = delivering.ledger.add({"a", "b"}, "one");
+  REQUIRE(b.wait_for(1));
+  delivering.finishing = {{"orders", patient, ""}};
+  delivering.configure({listener("a", a.port)});
+  const auto counts = delivering.engine.listeners();
+  CHECK(std::ranges::count_if(
+            counts, [](const auto& each) { return each.second->configured.load(); }) == 1);
+  works = true;
+  CHECK(delivering.reaches(event, "b", DeliveryState::notified));
+}
+
+TEST_CASE(
+    "What is pending for a listener of a policy that is gone is delivered, or dead where that "
+    "cannot be",
+    "[engine]") {
+  TestListener a;
+  Delivering delivering;
+  const auto event = delivering.ledger.add({"a", "b"}, "one");
+  delivering.finishing = {{"orders", listener("a", a.port), ""},
+                          {"orders", listener("b", a.port), "/nowhere/key"}};
+  delivering.configure({}, {}, "other");
+  delivering.engine.start();
+  CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+  CHECK(delivering.reaches(event, "b", DeliveryState::dead));
+  CHECK(delivering.ledger.view(event, "b").error ==
+        "delivery.signing.key_file: cannot read /nowhere/key");
 }
 
 TEST_CASE("A listener that moves gets what is pending at its new address", "[engine]") {

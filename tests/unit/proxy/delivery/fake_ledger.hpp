@@ -194,7 +194,19 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
       std::size_t) override {
     return store::DeliveryPage{};
   }
-  store::LedgerFigures figures() const override { return {}; }
+  store::LedgerFigures figures() const override {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, store::ListenerFigures> figures;
+    for (const auto& [key, row] : rows_) {
+      store::ListenerFigures& of = figures[key.listener];
+      of.listener = key.listener;
+      of.pending += is_ended(row.view.state) ? 0 : 1;
+      of.dead += row.view.state == store::DeliveryState::dead ? 1 : 0;
+    }
+    store::LedgerFigures out;
+    for (const auto& [name, of] : figures) out.listeners.push_back(of);
+    return out;
+  }
   void watch(store::LedgerWatch* watch) override {
     const std::lock_guard lock(watch_mutex_);
     watch_ = watch;

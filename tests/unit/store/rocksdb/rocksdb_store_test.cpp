@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "store/lasting_notes.hpp"
 #include "store/lease.hpp"
-#include "store/notes.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -293,6 +293,7 @@ TEST_CASE("notes are kept across a restart, each as it was last handed in") {
   CHECK(notes.keep("a", std::string("se\0cond", 7)));
   CHECK(notes.keep("b", ""));
   CHECK_FALSE(notes.keep("c", std::string(note_bytes_max + 1, 'x')));
+  CHECK(dynamic_cast<LastingNotes&>(notes).flush(std::chrono::seconds(30)));
   fixture.open();
   Notes& again = *fixture.store->notes();
   CHECK(again.note("a") == std::string("se\0cond", 7));
@@ -300,6 +301,14 @@ TEST_CASE("notes are kept across a restart, each as it was last handed in") {
   CHECK_FALSE(again.note("c"));
   // Beside them stands what the store knows of itself.
   CHECK(again.keep("a", "third"));
+  CHECK(again.keep("ab", "fourth"));
+  again.forget("b");
+  CHECK_FALSE(again.note("b"));
   fixture.open();
-  CHECK(fixture.store->notes()->note("a") == "third");
+  Notes& last = *fixture.store->notes();
+  CHECK(last.note("a") == "third");
+  CHECK_FALSE(last.note("b"));
+  using All = std::vector<std::pair<std::string, std::string>>;
+  CHECK(last.notes("a") == All{{"a", "third"}, {"ab", "fourth"}});
+  CHECK(last.notes("ab") == All{{"ab", "fourth"}});
 }

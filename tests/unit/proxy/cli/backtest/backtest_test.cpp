@@ -64,6 +64,16 @@ TEST_CASE("the policies decide as they would have") {
   CHECK(moment_text(*report.to) == "1970-01-01T00:00:05.000Z");
 }
 
+TEST_CASE("a policy with delivery accepts, whatever the service answered then") {
+  const Report report =
+      run(settings(orders + "    delivery: {listeners: [{name: a, address: \"127.0.0.1:1\"}]}\n"),
+          {post(1, R"("status":503,"duration_ms":9000,"headers":{"idempotency-key":"k"})"), post(2),
+           post(3, R"("headers":{"idempotency-key":"other"})")});
+  CHECK(count(report, Decision::accepted) == 2);
+  CHECK(count(report, Decision::replayed) == 1);
+  CHECK(count(report, Decision::forwarded) == 0);
+}
+
 TEST_CASE("the status in the log says what became of the operation") {
   const std::string key = R"("headers":{"idempotency-key":"k"},"status":)";
   const Report released =

@@ -1,0 +1,19 @@
+// The listeners of a policy with `delivery`, which stand in the configuration or in a file of their
+// own (`listeners_file`), and what `to: upstream` shares with them. Pure; thread-safe.
+#pragma once
+
+#include <cstdint>
+
+#include "config/kind.hpp"
+#include "policies/delivery.hpp"
+
+namespace onceproxy::config {
+
+/// One listener and more, each with a name of its own.
+Kind<policies::ListenerList> listener_list();
+
+/// How often a delivery is attempted, and the pauses between.
+Kind<std::uint32_t> attempts();
+Kind<policies::Backoff> backoff();
+
+}  // namespace onceproxy::config
