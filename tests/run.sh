@@ -25,15 +25,15 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the previous commit), all tests in the presets debug and asan, and
-the unit tests in the preset tsan.
+since ONCEPROXY_TIDY_BASE (default: the previous commit), and all tests in the presets debug and
+asan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" races="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -58,7 +58,7 @@ if [ "$fuzz" = only ] || [ "$tidy" = only ]; then
 elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
   if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
-  if [ -n "$long" ]; then presets=(debug asan tsan release); else races=$sources; fi
+  [ -z "$long" ] || presets=(debug asan tsan release)
 fi
 [ -n "$unit$integration$fuzz$tidy" ] || { usage >&2; exit 2; }
 
@@ -241,7 +241,6 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
-if [ -n "$races" ] && build tsan --target unit_tests; then unit_tests tsan; fi
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then
