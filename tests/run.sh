@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
 # the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
-# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
+# debug build and under AddressSanitizer and UBSan.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
