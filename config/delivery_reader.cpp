@@ -27,10 +27,10 @@ struct First {
 Kind<Acknowledge> acknowledge() {
   using When = Acknowledge::When;
   const Kind<When> words = word<When>({{"stored", When::stored}, {"all", When::all}});
-  const Kind<First> first =
-      section<First>({"acknowledge",
-                      {key<First>("first", &First::count, as<std::uint32_t>(integer(1, 1'024)),
-                                  "So many listeners must have been notified.", Need::required)}});
+  const Kind<First> first = section<First>(
+      {"acknowledge",
+       {key<First>("first", &First::count, as<std::uint32_t>(integer(1, 1'024)),
+                   "The number of deliveries that must have succeeded.", Need::required)}});
   Kind<Acknowledge> kind;
   kind.names = first.names;
   kind.read = [words, first](const Node& node) -> std::optional<Acknowledge> {
@@ -143,20 +143,22 @@ Kind<std::shared_ptr<const DeliveryRules>> delivery() {
   const Kind<D> draft = section<D>(
       {"delivery",
        {key<D>("listeners", &D::listeners, listener_list(),
-               "To whom each event goes, independently of each other."),
+               "The listeners that get each event, independently of each other."),
         key<D>("listeners_file", &D::listeners_file, text("a file", not_a_file),
-               "A file with that list, read anew whenever it changes."),
+               "A file with this list, which is read again when it changes."),
         key<D>("acknowledge", &D::acknowledge, acknowledge(),
-               "When the client gets its 202. stored: once the event is durable. all: once every "
-               "listener was notified, or its delivery has ended. {first: n}: once n were."),
+               "When the client gets its 202. stored: when the event is durable. all: when each "
+               "delivery has succeeded or ended. {first: n}: when n deliveries have succeeded."),
         key<D>("acknowledge_timeout", &D::acknowledge_timeout, timeout(),
-               "With all and first: how long the client waits at most. It is acknowledged then, "
-               "and the deliveries go on."),
-        key<D>("to", &D::to_upstream, word<bool>({{"upstream", true}}),
-               "Instead of listeners: the upstream, which is asked again until it has answered. "
-               "`outcome` says what its answers mean."),
+               "With all and first: how long the client waits at most. It is then acknowledged, "
+               "and the deliveries continue."),
+        key<D>(
+            "to", &D::to_upstream, word<bool>({{"upstream", true}}),
+            "Instead of listeners: the upstream, with retries. `outcome` defines what its answers "
+            "mean."),
         key<D>("attempts", &D::attempts, attempts(),
-               "With to: upstream. So many attempts are made; then the delivery is a dead letter."),
+               "With to: upstream: the number of attempts after which the delivery becomes a dead "
+               "letter."),
         key<D>("backoff", &D::backoff, backoff(),
                "With to: upstream. The pauses between attempts."),
         key<D>("removed_listeners", &D::removed_listeners,
@@ -165,18 +167,20 @@ Kind<std::shared_ptr<const DeliveryRules>> delivery() {
                "What becomes of the deliveries that are pending for a listener when it is taken "
                "out of the list, or the policy is removed or renamed. remove: they end as REMOVED. "
                "finish: they are delivered as the listener was configured last."),
-        key<D>("dead_letter", &D::dead_letter, flag(),
-               "Whether what was given up is kept for dead_letters.retention, to be redriven. "
-               "false: as long as the window."),
-        key<D>("signing", &D::signing,
-               section<Signing>(
-                   {"delivery.signing",
-                    {key<Signing>("key_file", &Signing::key_file, text("a file", not_a_file),
-                                  "A file with the key, as the Standard Webhooks specification "
-                                  "writes it: whsec_ and base64.",
-                                  Need::required)}}),
-               "Events carry webhook-signature, so that a listener knows who sent them. Left out: "
-               "they do not.")}},
+        key<D>(
+            "dead_letter", &D::dead_letter, flag(),
+            "Whether a delivery whose attempts have all failed is kept for dead_letters.retention, "
+            "so that it can be redriven. false: it is kept as long as the window."),
+        key<D>(
+            "signing", &D::signing,
+            section<Signing>(
+                {"delivery.signing",
+                 {key<Signing>("key_file", &Signing::key_file, text("a file", not_a_file),
+                               "A file with the key, as the Standard Webhooks specification "
+                               "writes it: whsec_ and base64.",
+                               Need::required)}}),
+            "Events have a webhook-signature, by which a listener can verify the sender. Left out: "
+            "they have none.")}},
       check_draft);
   Kind<std::shared_ptr<const DeliveryRules>> kind;
   kind.names = draft.names;

@@ -154,26 +154,29 @@ Kind<Listener> listener() {
   return section<L>(
       {"a listener",
        {key<L>("name", &L::name, listener_name(),
-               "Names the listener in the ledger, in metrics and for operators. One name is one "
-               "listener, whichever policies name it.",
+               "The name of the listener in the store, in metrics and for operators. Policies with "
+               "the "
+               "same name share the listener.",
                Need::required),
         key<L>("address", &L::address, address(PortZero::refused),
-               "Where the listener is: host:port or unix:/path.", Need::required),
+               "The address of the listener: host:port or unix:/path.", Need::required),
         key<L>("path", &L::path, listener_path(),
-               "Where events go. Default: the path and query of the event's request."),
-        key<L>("headers", &L::headers, listener_fields(),
-               "Fields that the listener gets in place of the request's: a value, or {header: "
-               "NAME} for what the request has there. Authorization and Cookie of the request go "
-               "to no listener that does not name them so."),
+               "The path to which events are sent. Default: the path and query of the event's "
+               "request."),
+        key<L>(
+            "headers", &L::headers, listener_fields(),
+            "Fields that replace those of the request: a value, or {header: NAME} for the value of "
+            "this field of the request. A listener gets Authorization and Cookie of the request "
+            "only if they are named in this way."),
         key<L>("timeout", &L::timeout, timeout(),
                "How long an attempt may take, from connecting to the end of the answer."),
         key<L>("attempts", &L::attempts, attempts(),
-               "So many attempts are made; then the delivery is a dead letter."),
+               "The number of attempts after which the delivery becomes a dead letter."),
         key<L>("backoff", &L::backoff, backoff(), "The pauses between attempts."),
         key<L>("max_concurrency", &L::concurrency_max, integer(1, 10'000),
-               "Attempts under way at once."),
+               "The largest number of attempts under way at once."),
         key<L>("rate", &L::rate, listener_rate(),
-               "How often attempts are made (GCRA). Left out: as often as they come."),
+               "The limit of the rate of attempts (GCRA). Left out: no limit."),
         key<L>("tls", &L::tls, listener_tls(),
                "The listener is reached by HTTPS. An empty map, {}, is enough where the system's "
                "authorities issued its certificate. Left out: plain HTTP.")}},
@@ -185,11 +188,12 @@ Kind<Listener> listener() {
 Kind<Backoff> backoff() {
   return section<Backoff>(
       {"backoff",
-       {key<Backoff>("initial", &Backoff::initial, duration(10ms, 24h),
-                     "Before the second attempt; doubled before each further one."),
-        key<Backoff>("max", &Backoff::max, duration(10ms, 24h), "No pause is longer."),
+       {key<Backoff>(
+            "initial", &Backoff::initial, duration(10ms, 24h),
+            "The pause before the second attempt. It is doubled before each further attempt."),
+        key<Backoff>("max", &Backoff::max, duration(10ms, 24h), "The longest pause."),
         key<Backoff>("jitter", &Backoff::jitter, share(),
-                     "Up to this share of a pause is taken off it at random.")}},
+                     "Each pause is shortened by a random part, up to this share of it.")}},
       [](const Node& node, const Backoff& backoff) {
         if (backoff.initial <= backoff.max) return;
         const auto max = node.get("max");

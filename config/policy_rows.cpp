@@ -110,10 +110,10 @@ Key<PolicyDraft> delivery_row() {
   };
   row.schema = [kind] {
     Json schema = kind.schema();
-    set_member(schema, "description",
-               "Requests are not forwarded while the client waits. They are stored as events and "
-               "acknowledged with 202, and delivered to every listener, again and again until it "
-               "has taken them.");
+    set_member(
+        schema, "description",
+        "Requests are stored as events, acknowledged with 202 and delivered to each listener, "
+        "with retries until it accepts them. They are not forwarded while the client waits.");
     set_member(schema, "$comment", "absent by default");
     return schema;
   };
@@ -163,10 +163,9 @@ Kind<std::string> name_text(std::string what) {
 
 std::vector<Key<PolicyDraft>> naming_rows() {
   return {
-      key<PolicyDraft>(
-          "name", in(&Policy::name), name_text("a policy's name"),
-          "The name of the policy in headers, logs and metrics. Each policy needs another name.",
-          Need::required),
+      key<PolicyDraft>("name", in(&Policy::name), name_text("a policy's name"),
+                       "The name of the policy in headers, logs and metrics. It must be unique.",
+                       Need::required),
       key<PolicyDraft>("preset", &PolicyDraft::preset, preset(),
                        "Sets the keys that fit a known sender. A key that is set in the policy "
                        "itself takes precedence."),

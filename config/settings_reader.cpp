@@ -163,8 +163,9 @@ Keys<Settings> top_level() {
        key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
        key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
        key<S>("delivery", &S::events, event_settings(),
-              "Limits of what policies with `delivery` store."),
-       key<S>("dead_letters", &S::dead_letters, dead_letters(), "Deliveries that were given up."),
+              "Limits of the events that policies with `delivery` store."),
+       key<S>("dead_letters", &S::dead_letters, dead_letters(),
+              "Deliveries whose attempts have all failed."),
        key<S>("cors", &S::cors, cors(),
               "Which web pages of other origins may read the answers that onceproxy itself gives. "
               "A policy may have rules of its own. If this key is absent, no such page may."),
