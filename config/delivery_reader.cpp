@@ -200,10 +200,6 @@ Kind<std::shared_ptr<const DeliveryRules>> delivery() {
   return kind;
 }
 
-}
-}
-}
-
 Kind<DeadLetterSettings> dead_letters() {
   using D = DeadLetterSettings;
   return section<D>({"dead_letters",

@@ -25,6 +25,7 @@ bool NoteTable::keep(std::string_view name, std::string value) {
   if (found == all_.end() && all_.size() == notes_max) return false;
   all_.insert_or_assign(std::string(name), std::move(value));
   changed_.emplace(name);
+  ++changes_;
   return true;
 }
 
@@ -33,7 +34,14 @@ void NoteTable::forget(std::string_view name) {
   const auto found = all_.find(name);
   if (found == all_.end()) return;
   changed_.emplace(name);
+  ++changes_;
   all_.erase(found);
+}
+
+bool NoteTable::flush(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t wanted = changes_;
+  return written_.wait_for(lock, patience, [&] { return changes_written_ >= wanted; });
 }
 
 std::vector<std::pair<std::string, std::string>> NoteTable::notes(std::string_view prefix) const {
@@ -53,8 +61,21 @@ std::vector<std::pair<std::string, std::optional<std::string>>> NoteTable::take(
     const auto found = all_.find(name);
     out.emplace_back(name, found == all_.end() ? std::nullopt : std::optional(found->second));
   }
-  changed_.clear();
+  // A name may be left from a take() that was not written.
+  taken_.merge(std::exchange(changed_, {}));
+  changes_taken_ = changes_;
   return out;
+}
+
+void NoteTable::written(bool good) {
+  const std::lock_guard lock(mutex_);
+  if (good) {
+    changes_written_ = changes_taken_;
+    written_.notify_all();
+  } else {
+    changed_.merge(taken_);
+  }
+  taken_.clear();
 }
 
 }  // namespace onceproxy::store

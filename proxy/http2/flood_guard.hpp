@@ -3,9 +3,10 @@
 // window updates, frames of unknown types, and the frames and bytes of a header block. In addition,
 // nghttp2 limits the acknowledgements that wait to be sent and the entries of one SETTINGS frame.
 //
-// Each kind has a bucket of tokens that is refilled over time. Frames that carry useful data also
-// refill some buckets: a client that sends or receives data needs PING frames to measure its round
-// trip time, and window updates. A client that was answered may reset the stream.
+// Each kind has a bucket of tokens that is refilled as time passes. Frames that do the peer's work
+// refill some of them: who sends or receives data may ask for its round trip time and must open
+// windows, as often as the data needs it; and who was answered may reset what is left of the
+// stream.
 //
 // Time is passed in. Not thread-safe.
 #pragma once
@@ -54,7 +55,7 @@ class FloodGuard {
   std::optional<Flood> reset_sent(Clock::time_point now);
   /// The server has sent a DATA frame that was not empty.
   void data_sent();
-  /// The server has sent the end of an answer.
+  /// We have sent the head of an answer.
   void answer_sent();
 
   /// Whether a header block has begun and not ended.

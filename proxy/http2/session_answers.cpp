@@ -103,8 +103,10 @@ void Session::frame_sent(const nghttp2_frame& frame) {
     return;
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
+  if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_RESPONSE) {
+    guard_.answer_sent();
+  }
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
-  guard_.answer_sent();
   Exchange* const exchange = exchange_of(frame.hd.stream_id);
   if (exchange != nullptr && !exchange->request_ended_) exchange->answered_ = now_;
 }

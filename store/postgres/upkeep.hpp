@@ -56,6 +56,8 @@ class Upkeep {
   Channel& house_;
   Unwritten& retained_;
   NoteTable& notes_;
+  std::size_t notes_under_way_ = 0;
+  bool notes_good_ = true;
   LedgerUpkeep& ledger_;
   Flags& flags_;
   std::unique_ptr<Timer> timer_;

@@ -47,6 +47,16 @@ def test_what_no_policy_covers_passes_untouched(door):
     door.proxy.decided("passed", policy="")
 
 
+def test_thousands_of_requests_are_asked_about_on_one_connection(door):
+    """Envoy resets each of its calls once it has what it asked for, which is no flood."""
+    door.open()
+    with Client(door.data) as client:
+        for _ in range(1000):
+            assert client.call("GET", "/other").status == 200
+            assert client.call(key="a").status == 200
+    assert door.envoy.stat("cluster.onceproxy.upstream_cx_total") <= 2
+
+
 def test_of_a_hundred_at_once_one_is_forwarded(door):
     finish = threading.Event()
     door.open(executed_after(finish), [policy(in_flight=WAIT)])

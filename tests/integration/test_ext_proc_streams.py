@@ -10,7 +10,7 @@ from harness.process import PRESET
 
 STREAMS, WAITING, CONNECTIONS = 10_000, 1_000, 20
 # What one may take in memory, the record of its operation in the store included.
-BYTES_EACH = 48 * 1024
+BYTES_EACH = 32 * 1024
 WITHIN = 600
 
 

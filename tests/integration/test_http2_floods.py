@@ -162,6 +162,17 @@ def test_streams_that_were_reset_are_no_way_to_more_handlers():
         assert metrics_of(echo.place).sum("onceproxy_http2_streams") <= 11
 
 
+def test_streams_whose_answer_has_begun_may_be_reset():
+    """Envoy resets each of its calls once it has what it asked for."""
+    with Echo(resets="10/1") as echo, Peer(echo.place) as peer:
+        fields = peer.fields("/test.Echo/Wait", content_type="application/grpc")
+        for _ in range(50):
+            stream = peer.open(fields)
+            assert peer.until(HEADERS)[2] == stream
+            peer.send(frame(RST_STREAM, 0, stream, number(8)))
+        assert peer.request(body=b"still")[1] == b"still"
+
+
 def test_data_that_no_handler_takes_is_bounded_by_the_windows():
     with Echo(stream_window=65_535, connection_window=131_072) as echo, Peer(echo.place) as peer:
         fields = peer.fields("/test.Echo/Wait", content_type="application/grpc")
