@@ -103,7 +103,8 @@ def test_what_ends_as_removed_is_told(stage, listeners, upstream):
     assert proxy.metrics().sum("onceproxy_deliveries_total", listener="b", result="removed") == 5
     eventually(lambda: sum(each["deliveries"] for each in said(proxy, "deliveries ended as removed"))
                == 5, "five in the log")
-    assert len(proxy.operator.get("/audit?decision=removed")["items"]) == 5
+    eventually(lambda: len(proxy.operator.get("/audit?decision=removed")["items"]) == 5,
+               "five in the audit log")
     # The operation itself is remembered as before.
     assert once(proxy.data, event("r0")).decision == "replayed"
 
