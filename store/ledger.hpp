@@ -78,16 +78,16 @@ class AttemptOwner {
 class Attempt {
  public:
   /// For implementations of Ledger. `holds`: the key of the entity that must not be closed before
-  /// sent().
+  /// sent(). `orphaned`: see there.
   Attempt(AttemptOwner& owner, DeliveryKey key, std::uint32_t number,
-          std::optional<EntityKey> holds)
-      : owner_(&owner), key_(std::move(key)), number_(number), holds_(holds) {}
+          std::optional<EntityKey> holds, bool orphaned = false)
+      : owner_(&owner), key_(std::move(key)), number_(number), holds_(holds), orphaned_(orphaned) {}
   Attempt(Attempt&& other) noexcept
       : owner_(std::exchange(other.owner_, nullptr)),
         key_(std::move(other.key_)),
         number_(other.number_),
         holds_(std::exchange(other.holds_, std::nullopt)),
-        removable_(other.removable_) {}
+        orphaned_(other.orphaned_) {}
   Attempt& operator=(Attempt&& other) noexcept {
     if (this != &other) {
       if (owner_ != nullptr) owner_->dropped(*this);
@@ -95,7 +95,7 @@ class Attempt {
       key_ = std::move(other.key_);
       number_ = other.number_;
       holds_ = std::exchange(other.holds_, std::nullopt);
-      removable_ = other.removable_;
+      orphaned_ = other.orphaned_;
     }
     return *this;
   }
@@ -123,14 +123,13 @@ class Attempt {
   /// first byte is written. Always false if the ledger is not shared.
   bool lapsed() const { return owner_ != nullptr && owner_->lapsed(*this); }
 
-  /// Whether the delivery may end as removed if this process does not have its listener. False if
-  /// the ledger is shared and the listener may be in another process's configuration, or in one
-  /// that this process is about to use.
-  bool removable() const { return removable_; }
+  /// Whether no process has had the route of the delivery for a while, so that it may end as
+  /// removed. Only for shared ledgers: a process that does not have the route itself must not
+  /// decide that.
+  bool orphaned() const { return orphaned_; }
 
   // For implementations of Ledger.
   void use() { owner_ = nullptr; }
-  void others_may_have_listener() { removable_ = false; }
   std::optional<EntityKey> take_hold() { return std::exchange(holds_, std::nullopt); }
 
  private:
@@ -138,7 +137,7 @@ class Attempt {
   DeliveryKey key_;
   std::uint32_t number_;
   std::optional<EntityKey> holds_;
-  bool removable_ = true;
+  bool orphaned_;
 };
 
 /// The entity was closed. The delivery has ended as cancelled, durably, and must not be sent.
@@ -163,6 +162,8 @@ using BeginResult = std::variant<Attempt, Cancelled, NotPending, Taken, Later, U
 struct DeliveryRoute {
   std::string policy;
   std::string listener;
+
+  friend bool operator==(const DeliveryRoute&, const DeliveryRoute&) = default;
 };
 
 /// The result of an attempt.

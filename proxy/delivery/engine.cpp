@@ -97,11 +97,20 @@ Engine::Next::Destination Engine::destination(const std::string& name, const Pla
 
 void Engine::configure(Next next) {
   destinations_ = next.destinations;
-  parts_.ledger.follow(next.plan->routes());
+  std::vector<store::DeliveryRoute> routes = next.plan->routes();
   if (!thread_.joinable()) {
+    parts_.ledger.follow(routes);
+    routes_ = std::move(routes);
     adopt(next);
     return;
   }
+  // Until the lines have the new plan, what is attempted must be in both: a delivery whose route
+  // the plan does not have would end as removed.
+  std::vector<store::DeliveryRoute> both;
+  for (const store::DeliveryRoute& route : routes) {
+    if (std::ranges::find(routes_, route) != routes_.end()) both.push_back(route);
+  }
+  parts_.ledger.follow(std::move(both));
   const auto adopted = std::make_shared<std::promise<void>>();
   std::future<void> done = adopted->get_future();
   loop_.post([this, next = std::move(next), adopted] {
@@ -112,6 +121,8 @@ void Engine::configure(Next next) {
     telemetry::log(telemetry::LogLevel::warn,
                    "deliveries have not taken the new configuration yet");
   }
+  parts_.ledger.follow(routes);
+  routes_ = std::move(routes);
 }
 
 void Engine::adopt(const Next& next) {

@@ -146,8 +146,10 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   io::Waker told_waker_;
   LineParts parts_;
   std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_;
-  /// The destinations in the active configuration; used on the thread that calls configure().
+  /// The destinations and routes in the active configuration; used on the thread that calls
+  /// configure().
   std::map<std::string, Next::Destination, std::less<>> destinations_;
+  std::vector<store::DeliveryRoute> routes_;
 
   std::mutex told_mutex_;
   Told told_;

@@ -85,12 +85,14 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   // The active plan may change before this has ended.
   const std::shared_ptr<const Plan> plan = parts_.plan;
   const Route* const route = plan->route(event->policy, name_);
+  if (route == nullptr && parts_.ledger.shared() && !attempt->orphaned()) {
+    // Another process may have the route, or this one is about to have it.
+    circuit_.withdrawn();
+    co_return Fate{false, false, now + ask_again_after, row.attempts};
+  }
   if (route == nullptr || !channel_ || !route->unusable.empty()) {
     circuit_.withdrawn();
     const bool removed = route == nullptr || !channel_;
-    if (removed && !attempt->removable()) {
-      co_return Fate{false, false, now + ask_again_after, row.attempts};
-    }
     how.state = removed ? DeliveryState::removed : DeliveryState::dead;
     std::string why = removed ? "the listener was removed" : route->unusable;
     if (removed) removals_.note(event->policy);

@@ -129,7 +129,7 @@ std::variant<PendingPage, Unreadable> PostgresLedger::pending(std::string_view l
             params.array(std::vector<std::string_view>(policies.begin(), policies.end()));
             params.number(parts_.work.tuning.others_patience.count());
             params.flag(parts_.liveness.may_take_over(SteadyClock::now()));
-            params.number(orphaned_after(parts_.work.tuning, parts_.liveness));
+            params.number(parts_.upkeep.orphaned_after().count());
           });
   if (!reply.good()) return Unreadable{why_not(reply)};
   // Due times are told by the clock of this machine, which may be another than the database's.
@@ -158,7 +158,7 @@ std::vector<std::string> PostgresLedger::listeners_with_pending() const {
         params.nonce(parts_.work.instance);
         params.null();
         params.flag(false);
-        params.number(orphaned_after(parts_.work.tuning, parts_.liveness));
+        params.number(parts_.upkeep.orphaned_after().count());
       });
   std::vector<std::string> out;
   // Where the database does not answer now, upkeep finds them later.

@@ -46,12 +46,6 @@ std::size_t LedgerUpkeep::kept() const {
   return kept_.size();
 }
 
-std::int64_t orphaned_after(const PostgresTuning& tuning, const Liveness& liveness) {
-  constexpr std::int64_t never = 1'000'000'000'000'000;
-  const bool sure = liveness.unbroken_for(tuning.orphaned_after, Liveness::SteadyClock::now());
-  return sure ? tuning.orphaned_after.count() : never;
-}
-
 void LedgerUpkeep::on_its_way(const DeliveryKey& key, const Nonce& nonce) {
   const std::lock_guard lock(mutex_);
   on_its_way_.emplace_back(key, nonce);
@@ -78,12 +72,21 @@ void LedgerUpkeep::leave(const Left& left, bool whole) {
       });
 }
 
+std::chrono::milliseconds LedgerUpkeep::orphaned_after() const {
+  // After an outage nobody has said which routes it has, and a new process has not heard of any.
+  constexpr std::chrono::milliseconds never{std::int64_t{9'000'000'000'000}};
+  const auto after = work_.tuning.orphaned_after;
+  return liveness_.unbroken(SteadyClock::now()) >= after ? after : never;
+}
+
 void LedgerUpkeep::follow(LedgerRoutes::Routes routes) {
   routes_.set(std::move(routes));
   const auto all = routes_.all();
-  // If the database does not answer, the next beat repeats it.
-  static_cast<void>(ask(work_, house_, Statement::follow_routes,
-                        [all](pq::Params& params) { add_routes(params, *all); }));
+  // Where it cannot be said now, the next beat says it. Young events are never orphaned.
+  static_cast<void>(ask(work_, house_, Statement::follow_routes, [this, all](pq::Params& params) {
+    params.nonce(work_.instance);
+    add_routes(params, *all);
+  }));
 }
 
 void LedgerUpkeep::tick(SteadyClock::time_point now) {
@@ -123,42 +126,60 @@ void LedgerUpkeep::close() {
 
 void LedgerUpkeep::beat() {
   const auto routes = routes_.all();
-  if (!following_ && !routes->empty()) {
+  if (!following_) {
     following_ = true;
     OneQuery::send(
         house_, Statement::follow_routes, work_.options.operation_timeout,
-        [routes](pq::Params& params) { add_routes(params, *routes); },
+        [this, routes](pq::Params& params) {
+          params.nonce(work_.instance);
+          add_routes(params, *routes);
+        },
         [this](const Reply&) { following_ = false; });
   }
   tend();
   find_left_over();
 }
 
-/// Goes on at once while there may be more.
+/// First what has ended, then what is over. Goes on at once while there may be more. What was too
+/// much for the time of one statement is tried in smaller parts.
 void LedgerUpkeep::tend() {
   if (std::exchange(tending_, true)) return;
+  looks_ = looks_ == 0 ? work_.tuning.looks_max : looks_;
+  purged_ = purged_ == 0 ? work_.tuning.purged_max : purged_;
+  const auto looked = [this](const Reply& looks) {
+    tended(looks, looks_, work_.tuning.looks_max);
+    tend_part(0, purged_, [this, more = says_more(looks)](const Reply& purge) {
+      tended(purge, purged_, work_.tuning.purged_max);
+      tending_ = false;
+      if ((more || says_more(purge)) && !work_.closing.load()) tend();
+    });
+  };
+  tend_part(looks_, 0, looked);
+}
+
+void LedgerUpkeep::tend_part(int looks, int events, OneQuery::Done done) {
   OneQuery::send(
       house_, Statement::tend_events, work_.options.operation_timeout,
-      [this](pq::Params& params) {
-        params.number(std::max(work_.tuning.looks_max / tend_divisor_, 1));
-        params.number(std::max(work_.tuning.purged_max / tend_divisor_, 1));
+      [this, looks, events](pq::Params& params) {
+        params.number(looks);
+        params.number(events);
         params.number(work_.options.ledger.dead_retention.count());
       },
-      [this](const Reply& reply) {
-        tending_ = false;
-        // What was too much for the statement's timeout is tried in smaller parts.
-        if (reply.good()) {
-          tend_divisor_ = std::max(tend_divisor_ / 2, 1);
-        } else if (tend_divisor_ < work_.tuning.looks_max) {
-          tend_divisor_ *= 2;
-        }
-        if (!reply.good() && !reply.lost) {
-          work_.failed(failure_of(reply.sqlstate).kind, "upkeep of the ledger: " + reply.error);
-        }
-        if (reply.good() && reply.rows() == 1 && reply.row().flag(0) && !work_.closing.load()) {
-          tend();
-        }
-      });
+      std::move(done));
+}
+
+bool LedgerUpkeep::says_more(const Reply& reply) {
+  return reply.good() && reply.rows() == 1 && reply.row().flag(0);
+}
+
+void LedgerUpkeep::tended(const Reply& reply, int& size, int size_max) {
+  if (reply.good()) {
+    size = std::min(2 * size, size_max);
+    return;
+  }
+  if (reply.lost) return;
+  size = std::max(size / 2, 1);
+  work_.failed(failure_of(reply.sqlstate).kind, "upkeep of the ledger: " + reply.error);
 }
 
 /// Whoever is told reads anew. So nothing depends on a notification.
@@ -172,7 +193,7 @@ void LedgerUpkeep::find_left_over() {
         params.nonce(work_.instance);
         params.number(work_.tuning.others_patience.count());
         params.flag(liveness_.may_take_over(SteadyClock::now()));
-        params.number(orphaned_after(work_.tuning, liveness_));
+        params.number(orphaned_after().count());
       },
       [this](const Reply& reply) {
         finding_ = false;

@@ -21,13 +21,10 @@
 #include "store/postgres/event_watch.hpp"
 #include "store/postgres/ledger_routes.hpp"
 #include "store/postgres/liveness.hpp"
+#include "store/postgres/one_query.hpp"
 #include "store/postgres/work.hpp"
 
 namespace onceproxy::store {
-
-/// For how many milliseconds no instance must have had a route before its deliveries may end as
-/// removed. Practically for ever while this instance does not know whether the others could say so.
-std::int64_t orphaned_after(const PostgresTuning& tuning, const Liveness& liveness);
 
 class LedgerUpkeep {
  public:
@@ -51,6 +48,8 @@ class LedgerUpkeep {
   /// The attempt was dropped: its delivery can be claimed again.
   void give_up(const DeliveryKey& key, const Nonce& nonce);
   void follow(LedgerRoutes::Routes routes);
+  /// How long nobody must have had a route for its deliveries to end as removed. From any thread.
+  std::chrono::milliseconds orphaned_after() const;
 
   void tick(SteadyClock::time_point now);
   /// To be called about once a second, while the database answers.
@@ -68,6 +67,9 @@ class LedgerUpkeep {
 
   void leave(const Left& left, bool whole);
   void tend();
+  void tend_part(int looks, int events, OneQuery::Done done);
+  static bool says_more(const Reply& reply);
+  void tended(const Reply& reply, int& size, int size_max);
   void find_left_over();
   void tell(const std::vector<std::string>& left_over);
 
@@ -79,8 +81,9 @@ class LedgerUpkeep {
   Liveness& liveness_;
   SteadyClock::time_point next_retry_{};
   bool tending_ = false;
-  /// By what the batches of tend() are divided.
-  int tend_divisor_ = 1;
+  /// How much one statement is asked to deal with; 0: not asked yet.
+  int looks_ = 0;
+  int purged_ = 0;
   bool finding_ = false;
   bool following_ = false;
   /// The time before which a listener is not reported again, and the current pause between two

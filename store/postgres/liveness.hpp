@@ -23,20 +23,24 @@ class Liveness {
     seen_.store(sent);
   }
   /// Whether a claim that was sent at `sent` is still valid. One from before a gap is not, because
-  /// others may have taken the delivery over, or closed the entity, during the gap.
+  /// others may have taken the delivery over during the gap.
   bool holds(Time sent, Time now) const {
-    const Time seen = seen_.load();  // first, because alive() writes it last
-    return (sent >= since_.load() && now < seen + trusted) || now < sent + trusted_without_sign;
-  }
-  /// Whether this instance has given signs of life for so long without a gap. Otherwise it does not
-  /// know whether the others could give any.
-  bool unbroken_for(std::chrono::milliseconds time, Time now) const {
+    // In this order: alive() begins anew before it notes the sign.
     const Time seen = seen_.load();
-    return seen != Time() && now - seen < gap_max && now - since_.load() >= time;
+    return (now < seen + trusted && sent >= since_.load()) || now < sent + trusted_without_sign;
+  }
+  /// For how long signs have been given without a gap.
+  std::chrono::milliseconds unbroken(Time now) const {
+    const Time seen = seen_.load();
+    if (seen == Time() || now - seen >= gap_max) return std::chrono::milliseconds(0);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now - since_.load());
   }
   /// Whether this instance may conclude that an instance without a sign of life is gone. After an
   /// outage of the database no instance has given one, so all of them first get some time.
-  bool may_take_over(Time now) const { return unbroken_for(takeover_after_, now); }
+  bool may_take_over(Time now) const {
+    const Time seen = seen_.load();
+    return seen != Time() && now - seen < gap_max && now - since_.load() >= takeover_after_;
+  }
 
  private:
   static constexpr std::chrono::milliseconds gap_max{5'000};

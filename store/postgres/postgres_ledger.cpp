@@ -14,7 +14,7 @@ using Reason = Unavailable::Reason;
 namespace {
 
 /// The columns of begin_delivery() behind those that all deeds have.
-enum Column { o_attempts = Deed::o_first, o_due, o_held };
+enum Column { o_attempts = Deed::o_first, o_due, o_held, o_orphaned };
 /// The one of acknowledge().
 constexpr int o_fingerprint = Deed::o_first;
 
@@ -60,7 +60,7 @@ bool PostgresLedger::claim(const DeliveryKey& key, bool early, Call<BeginResult>
     params.array(std::vector<std::string_view>(policies.begin(), policies.end()));
     params.flag(early);
     params.flag(parts_.liveness.may_take_over(SteadyClock::now()));
-    params.number(orphaned_after(parts_.work.tuning, parts_.liveness));
+    params.number(parts_.upkeep.orphaned_after().count());
   };
   task.done = [this, key, early, &call](const pq::Row& row, SteadyClock::time_point sent) {
     wake_turn(parts_.work, parts_.house, row, Deed::o_queued, Deed::o_entity);
@@ -83,9 +83,7 @@ BeginResult PostgresLedger::begun(const DeliveryKey& key, bool early, const pq::
     std::optional<EntityKey> holds;
     if (!row.null(Deed::o_entity)) row.into(Deed::o_entity, holds.emplace().bytes);
     const auto number = static_cast<std::uint32_t>(row.number(o_attempts)) + 1;
-    Attempt attempt(*this, key, number, holds);
-    if (!row.flag(o_held)) attempt.others_may_have_listener();
-    return attempt;
+    return Attempt(*this, key, number, holds, row.flag(o_orphaned));
   }
   parts_.claims.release(key);
   switch (what) {

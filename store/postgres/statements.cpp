@@ -101,7 +101,7 @@ constexpr std::array<Described, statements> all{{
      "SELECT (SELECT count(*) FROM events WHERE ended IS NULL), "
      "(SELECT sum(bytes)::bigint FROM payload_bytes)",
      ""},
-    {"follow_routes", "SELECT follow_routes(@)", "BB"},
+    {"follow_routes", "SELECT follow_routes(@)", "bBB"},
     {"tend_events", "SELECT tend_events(@)", "lll"},
 }};
 

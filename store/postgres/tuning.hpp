@@ -65,7 +65,7 @@ struct PostgresTuning {
   std::chrono::milliseconds takeover_after{10'000};
   /// For how long no instance must have had the route of a delivery before it ends as removed.
   /// Longer than a rollout takes from the last old instance to the first new one.
-  std::chrono::milliseconds orphaned_after{600'000};
+  std::chrono::milliseconds orphaned_after{60'000};
   /// Maximum number of deliveries that have ended, and of events whose time is over, that one
   /// statement of upkeep deals with.
   int looks_max = 2'000;

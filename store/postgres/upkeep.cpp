@@ -258,16 +258,17 @@ void Upkeep::write_notes() {
   notes_under_way_ = changed.size();
   notes_good_ = true;
   for (const auto& [name, value] : changed) {
-    OneQuery::send(house_, Statement::keep_note, work_.options.operation_timeout,
-                   // A row with an empty value stands for a note that was removed.
-                   [name = name, value = value.value_or(std::string())](pq::Params& params) {
-                     params.bytes(name);
-                     params.bytes(value);
-                   },
-                   [this](const Reply& reply) {
-                     notes_good_ = notes_good_ && reply.good();
-                     if (--notes_under_way_ == 0) notes_.written(notes_good_);
-                   });
+    OneQuery::send(
+        house_, Statement::keep_note, work_.options.operation_timeout,
+        // A row with an empty value stands for a note that was removed.
+        [name = name, value = value.value_or(std::string())](pq::Params& params) {
+          params.bytes(name);
+          params.bytes(value);
+        },
+        [this](const Reply& reply) {
+          notes_good_ = notes_good_ && reply.good();
+          if (--notes_under_way_ == 0) notes_.written(notes_good_);
+        });
   }
 }
 

@@ -32,6 +32,20 @@ BEGIN
   o_queued := false;
   o_now := now_ms();
   IF NOT EXISTS (SELECT FROM operations WHERE fingerprint = p_fingerprint AND expires > o_now) THEN
+    -- Its record may have been ended meanwhile by another operation.
+    SELECT number INTO o_event FROM events WHERE fingerprint = p_fingerprint AND nonce = p_nonce;
+    IF FOUND THEN
+      o_code := 1;
+      o_number := 0;
+      o_attempt := 1;
+      IF p_quorum THEN
+        o_lsn := pg_current_wal_flush_lsn();
+        o_confirmed := coalesce(o_lsn <= confirmed_lsn(), false);
+      ELSE
+        o_confirmed := true;
+      END IF;
+      RETURN;
+    END IF;
     -- What is being stored at this moment is not counted yet.
     IF (SELECT sum(bytes) FROM payload_bytes) + v_bytes > p_bytes_max THEN
       o_code := 13;

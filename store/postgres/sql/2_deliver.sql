@@ -18,24 +18,29 @@ BEGIN
 END
 $$;
 
--- Whether no instance has had the route for so long: what is pending is to end as removed.
-CREATE FUNCTION is_orphaned(p_policy bytea, p_listener bytea, p_orphaned bigint, p_now bigint)
+-- Whether no instance has had the route for so long: what is pending is to end as removed. One that is
+-- down without having given the route up has it for another day. An event that is younger is not
+-- orphaned: its instance may not have said yet that it has the route.
+CREATE FUNCTION is_orphaned(
+  p_event bigint, p_policy bytea, p_listener bytea, p_orphaned bigint, p_now bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   RETURN NOT EXISTS
-    (SELECT FROM routes
-      WHERE policy = p_policy AND listener = p_listener AND seen > p_now - p_orphaned);
+      (SELECT FROM routes
+        WHERE policy = p_policy AND listener = p_listener
+          AND (seen > p_now - p_orphaned OR (kept AND seen > p_now - 86400000)))
+    AND EXISTS (SELECT FROM events WHERE number = p_event AND created <= p_now - p_orphaned);
 END
 $$;
 
 -- p_policies: those whose events go to the listener in the configuration of this instance. p_early:
--- whatever its due time. 14: o_due says when, and o_held whether it waits for an operator. 1: o_held says
--- that no instance has the route.
+-- whatever its due time. 14: o_due says when, and whether it waits for an operator.
 CREATE FUNCTION begin_delivery(
   p_event bigint, p_listener bytea, p_nonce bytea, p_holder bytea, p_policies bytea[],
   p_early boolean, p_takeover boolean, p_orphaned bigint, p_not_after bigint, p_quorum boolean,
   OUT o_code smallint, OUT o_now bigint, OUT o_queued boolean, OUT o_entity bytea, OUT o_lsn pg_lsn,
-  OUT o_confirmed boolean, OUT o_attempts integer, OUT o_due bigint, OUT o_held boolean)
+  OUT o_confirmed boolean, OUT o_attempts integer, OUT o_due bigint, OUT o_held boolean,
+  OUT o_orphaned boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
   v events%ROWTYPE;
@@ -61,9 +66,12 @@ BEGIN
       SELECT * INTO d FROM deliveries WHERE event = p_event AND listener = p_listener;
     END IF;
     o_now := now_ms();
-    IF NOT FOUND OR d.state > 2 OR (d.policy <> ALL (p_policies) AND NOT (
-         v.created <= o_now - p_orphaned
-         AND is_orphaned(d.policy, p_listener, p_orphaned, o_now))) THEN
+    IF NOT FOUND OR d.state > 2 THEN
+      o_code := 2;
+      RETURN;
+    END IF;
+    o_orphaned := d.policy <> ALL (p_policies);
+    IF o_orphaned AND NOT is_orphaned(p_event, d.policy, p_listener, p_orphaned, o_now) THEN
       o_code := 2;
       RETURN;
     END IF;
@@ -99,12 +107,14 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(e.queue_until) AS q(until) WHERE until > o_now) OR EXISTS
        (SELECT FROM operations WHERE fingerprint = e.holder AND nonce = e.holder_nonce
            AND state = 1 AND lease_ends > o_now) THEN
-      IF d.claimant = p_holder AND d.holding THEN
-        -- A claim whose answer this instance did not get. The operation waits for it.
-        UPDATE deliveries SET claimant = NULL, nonce = NULL, holding = false
-         WHERE event = p_event AND listener = p_listener;
-      ELSE
-        PERFORM set_config('synchronous_commit', 'local', true);  -- nothing was changed
+      -- A claim of this instance whose answer was lost must not keep that operation waiting, which
+      -- would wait for this call, and this call for it. Lost with a failover it is done again.
+      PERFORM set_config('synchronous_commit', 'local', true);
+      UPDATE deliveries SET claimant = NULL, nonce = NULL, holding = false
+       WHERE event = p_event AND listener = p_listener AND claimant = p_holder AND holding;
+      IF FOUND THEN
+        o_queued := true;
+        o_entity := v.entity;
       END IF;
       o_code := 3;
       o_attempts := d.attempts;
@@ -122,7 +132,6 @@ BEGIN
     INSERT INTO looks (event) VALUES (p_event);
   ELSE
     o_code := 1;
-    o_held := d.policy <> ALL (p_policies);
     IF v_holds THEN o_entity := v.entity; END IF;
     UPDATE deliveries SET claimant = p_holder, nonce = p_nonce, holding = v_holds
      WHERE event = p_event AND listener = p_listener;

@@ -105,13 +105,15 @@ CREATE TABLE listeners (
   name bytea PRIMARY KEY
 );
 
--- Which policy's events go to which listener in the configuration of some instance, and when one said
--- so last.
+-- Which policy's events go to which listener in the configuration of each instance, and when it said so
+-- last; kept: it has not said otherwise since, so it may only be down.
 CREATE TABLE routes (
   policy   bytea NOT NULL,
   listener bytea NOT NULL,
+  instance bytea NOT NULL,
   seen     bigint NOT NULL,
-  PRIMARY KEY (policy, listener)
+  kept     boolean NOT NULL DEFAULT true,
+  PRIMARY KEY (policy, listener, instance)
 ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 -- What the payloads take is the sum of these. A single row would let one event be stored at a time,

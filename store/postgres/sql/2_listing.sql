@@ -27,7 +27,7 @@ BEGIN
        AND (d.state = 2 OR d.due <= v_now - p_patience OR p_patience <= 0
             OR EXISTS (SELECT FROM events AS e WHERE e.number = d.event AND e.origin = p_holder))
        AND (d.policy = ANY (p_policies)
-            OR is_orphaned(d.policy, d.listener, p_orphaned, v_now))
+            OR is_orphaned(d.event, d.policy, d.listener, p_orphaned, v_now))
      ORDER BY d.event
      LIMIT p_limit;
 END
@@ -47,7 +47,7 @@ BEGIN
     SELECT l.name FROM listeners AS l
      WHERE EXISTS (
        SELECT FROM (
-         SELECT d.policy, d.held, d.due, d.claimant FROM deliveries AS d
+         SELECT d.event, d.policy, d.held, d.due, d.claimant FROM deliveries AS d
           WHERE d.listener = l.name AND d.state <= 2
           ORDER BY d.event LIMIT 1000) AS first
         WHERE (p_wait IS NULL OR
@@ -57,7 +57,7 @@ BEGIN
                   NOT is_claimed(first.claimant, p_holder, p_takeover, v_now)))))
           AND (EXISTS (SELECT FROM unnest(p_policies, p_listeners) AS r(policy, listener)
                         WHERE r.policy = first.policy AND r.listener = l.name)
-               OR is_orphaned(first.policy, l.name, p_orphaned, v_now)));
+               OR is_orphaned(first.event, first.policy, l.name, p_orphaned, v_now)));
 END
 $$;
 

@@ -1,22 +1,36 @@
 -- Version 2: what instances do for the ledger beside the requests. All of it waits for no standby: lost
 -- with a failover, it is done again.
 
--- The configuration of an instance has these routes. Called by every instance once a second; the rows
--- are written when they are five seconds old.
-CREATE FUNCTION follow_routes(p_policies bytea[], p_listeners bytea[]) RETURNS void
+-- The configuration of an instance has these routes and no others. Called by every instance once a
+-- second; the rows are written when they are five seconds old.
+CREATE FUNCTION follow_routes(p_instance bytea, p_policies bytea[], p_listeners bytea[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   v_now bigint := now_ms();
 BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
-  INSERT INTO routes (policy, listener, seen)
-  SELECT p, l, v_now FROM unnest(p_policies, p_listeners) AS u(p, l)
+  INSERT INTO routes (policy, listener, instance, seen)
+  SELECT p, l, p_instance, v_now FROM unnest(p_policies, p_listeners) AS u(p, l)
    WHERE NOT EXISTS
-     (SELECT FROM routes WHERE policy = p AND listener = l AND seen BETWEEN v_now - 5000 AND v_now)
+     (SELECT FROM routes WHERE policy = p AND listener = l AND instance = p_instance AND kept
+         AND seen BETWEEN v_now - 5000 AND v_now)
    ORDER BY p, l
-  ON CONFLICT (policy, listener) DO UPDATE SET seen = excluded.seen;
+  ON CONFLICT (policy, listener, instance) DO UPDATE SET seen = excluded.seen, kept = true;
+  UPDATE routes SET kept = false, seen = v_now
+   WHERE instance = p_instance AND kept AND NOT EXISTS
+     (SELECT FROM unnest(p_policies, p_listeners) AS u(p, l) WHERE p = policy AND l = listener);
   DELETE FROM routes WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM routes WHERE seen < v_now - 3600000 LIMIT 1000 FOR UPDATE SKIP LOCKED));
+    SELECT ctid FROM routes WHERE seen < v_now - CASE WHEN kept THEN 90000000 ELSE 3600000 END
+     LIMIT 1000 FOR UPDATE SKIP LOCKED));
+END
+$$;
+
+-- An instance ends in good order: it has no route any more.
+CREATE OR REPLACE FUNCTION leave(p_instance bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'local', true);
+  DELETE FROM instances WHERE id = p_instance;
+  UPDATE routes SET kept = false, seen = now_ms() WHERE instance = p_instance AND kept;
 END
 $$;
 
@@ -84,6 +98,6 @@ BEGIN
     DELETE FROM events WHERE number = ANY (v_gone);
   END IF;
   IF v_bytes > 0 THEN PERFORM add_payload_bytes(-v_bytes); END IF;
-  RETURN v_ends >= p_looks OR cardinality(v_gone) >= p_events;
+  RETURN (p_looks > 0 AND v_ends >= p_looks) OR (p_events > 0 AND cardinality(v_gone) >= p_events);
 END
 $$;

@@ -248,6 +248,18 @@ TEST_CASE(
         "delivery.signing.key_file: cannot read /nowhere/key");
 }
 
+TEST_CASE("What another process may have ends as removed only when nobody has it", "[engine]") {
+  Delivering delivering;
+  delivering.ledger.is_shared = true;
+  const auto event = delivering.ledger.add({"gone"}, "body");
+  delivering.configure({listener("a", 1)});
+  delivering.engine.start();
+  std::this_thread::sleep_for(milliseconds(300));
+  CHECK(delivering.ledger.view(event, "gone").state == DeliveryState::pending);
+  delivering.ledger.orphans = true;
+  CHECK(delivering.reaches(event, "gone", DeliveryState::removed));
+}
+
 TEST_CASE("A listener that moves gets what is pending at its new address", "[engine]") {
   TestListener before([](const std::string&) { return testing::unavailable; });
   TestListener after;

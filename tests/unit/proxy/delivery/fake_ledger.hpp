@@ -65,6 +65,8 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   }
   bool shared() const override { return is_shared; }
   bool is_shared = false;
+  /// What is begun is nobody's.
+  std::atomic<bool> orphans{false};
   /// Another process may have what is attempted here.
   std::atomic<bool> lapses{false};
   /// What begin_due() says once of a delivery.
@@ -124,7 +126,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
     } else {
       found->second.taken = true;
       call.result.emplace(
-          store::Attempt(*this, key, found->second.view.attempts + 1, std::nullopt));
+          store::Attempt(*this, key, found->second.view.attempts + 1, std::nullopt, orphans));
     }
     return true;
   }

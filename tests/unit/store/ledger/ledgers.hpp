@@ -54,6 +54,11 @@ struct PostgresBase {
   PostgresStore& open() {
     if (store) store->close();
     store = open_tuned(options, 1, tuning, clock, {});
+    std::vector<DeliveryRoute> routes;
+    for (const char* const listener : {"a", "b", "c", "ab", "gone", "left"}) {
+      routes.push_back({"dispatch", listener});
+    }
+    store->ledger()->follow(std::move(routes));
     return *store;
   }
   LedgerOptions& limits() { return options.ledger; }

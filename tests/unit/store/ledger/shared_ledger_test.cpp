@@ -224,36 +224,55 @@ TEST_CASE("shared ledger: a redrive by one instance is delivered by another") {
 TEST_CASE("shared ledger: deliveries are those instances' that have the route") {
   ONCEPROXY_NEEDS_POSTGRES();
   SharedLedger ledger;
-  ledger.other.tuning.orphaned_after = 1s;
+  ledger.other.tuning.orphaned_after = 300ms;
   ledger.open();
   ledger.one.ledger().follow({{"dispatch", "a"}});
   ledger.other.ledger().follow({{"another", "a"}});
   const EventNumber event = ledger.one.accept(EventRequest(1, {"a"}));
+  const auto is_left_alone = [&] {
+    return ledger.other.pending("a").empty() &&
+           ledger.other.ledger().listeners_with_pending().empty() &&
+           std::holds_alternative<NotPending>(ledger.other.begin(event, "a")) &&
+           std::holds_alternative<NotPending>(begin_due(ledger.other, event, "a"));
+  };
   CHECK(ledger.one.pending("a") == Numbers{event});
-  CHECK(ledger.other.pending("a").empty());
-  CHECK(ledger.other.ledger().listeners_with_pending().empty());
-  CHECK(std::holds_alternative<NotPending>(ledger.other.begin(event, "a")));
-  CHECK(std::holds_alternative<NotPending>(begin_due(ledger.other, event, "a")));
-  // Nobody has had it for long: it is anybody's, to end as removed.
-  ledger.one.ledger().follow({});
-  CHECK(ledger.one.pending("a").empty());
-  ledger.sql("UPDATE routes SET seen = seen - 601000");
-  HandLoop hands;
-  REQUIRE(hands.run_until([&] { return ledger.other.pending("a") == Numbers{event}; }));
+  CHECK(is_left_alone());
+  SECTION("one that has the route may be down") {
+    ledger.one.store->close();
+    // As if it had been killed, an hour ago.
+    ledger.sql("UPDATE routes SET kept = true, seen = seen - 3600000 WHERE policy = 'dispatch'");
+    ledger.one.advance(1h);
+    const auto end = std::chrono::steady_clock::now() + 1s;
+    while (std::chrono::steady_clock::now() < end) REQUIRE(is_left_alone());
+    // A day later it is over.
+    ledger.sql("UPDATE routes SET seen = seen - 86400000 WHERE policy = 'dispatch'");
+  }
+  SECTION("one that had it has it no more") {
+    ledger.one.ledger().follow({});
+  }
+  SECTION("one that had it has ended") {
+    ledger.one.store->close();
+  }
+  REQUIRE(ledger.other.comes_true([&] { return ledger.other.pending("a") == Numbers{event}; }));
   CHECK(ledger.other.ledger().listeners_with_pending() == Words{"a"});
-  REQUIRE(hands.run_until([&] {
-    const BeginResult begun = ledger.other.begin(event, "a");
-    return std::holds_alternative<Attempt>(begun) && std::get<Attempt>(begun).removable();
-  }));
+  const BeginResult begun = ledger.other.begin(event, "a");
+  REQUIRE(std::holds_alternative<Attempt>(begun));
+  CHECK(std::get<Attempt>(begun).orphaned());
 }
 
-TEST_CASE("shared ledger: an attempt does not end as removed what another instance may have") {
+TEST_CASE("shared ledger: an instance that was away ends nothing for want of its route") {
   ONCEPROXY_NEEDS_POSTGRES();
   SharedLedger ledger;
+  ledger.other.tuning.orphaned_after = 1h;
   ledger.open();
-  ledger.one.ledger().follow({{"dispatch", "a"}});
   const EventNumber event = ledger.one.accept(EventRequest(1, {"a"}));
-  CHECK_FALSE(ledger.one.attempt(event, "a").removable());
+  ledger.other.ledger().follow({{"another", "a"}});
+  // Nobody has had the route for a day, but this instance has not been there for long itself.
+  ledger.one.store->close();
+  ledger.one.advance(48h);
+  ledger.sql("DELETE FROM routes");
+  CHECK(ledger.other.pending("a").empty());
+  CHECK(std::holds_alternative<NotPending>(ledger.other.begin(event, "a")));
 }
 
 TEST_CASE("shared ledger: an entity is not closed by one instance while another attempts") {

@@ -16,17 +16,20 @@ TEST_CASE("liveness: a claim holds for eight seconds after the last sign of life
   // Before the first sign it holds for a while by itself.
   CHECK(liveness.holds(start, start + milliseconds(3'999)));
   CHECK_FALSE(liveness.holds(start, start + milliseconds(4'000)));
+  liveness.alive(start - seconds(1));
   liveness.alive(start + seconds(3));
   CHECK(liveness.holds(start, start + milliseconds(10'999)));
   CHECK_FALSE(liveness.holds(start, start + milliseconds(11'000)));
 }
 
-TEST_CASE("liveness: a claim from before a gap does not hold again") {
+TEST_CASE("liveness: a claim from before a gap does not come alive again") {
   Liveness liveness{seconds(10)};
   liveness.alive(start);
+  CHECK(liveness.holds(start, start + seconds(7)));
   liveness.alive(start + seconds(15));
   CHECK_FALSE(liveness.holds(start, start + seconds(16)));
-  CHECK(liveness.holds(start + seconds(15), start + seconds(16)));
+  CHECK(liveness.holds(start + seconds(15), start + seconds(22)));
+  CHECK(liveness.unbroken(start + seconds(16)) == seconds(1));
 }
 
 TEST_CASE("liveness: nothing is taken over until signs were given for a while without a gap") {
