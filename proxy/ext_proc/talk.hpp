@@ -36,8 +36,9 @@ class Talk {
 
   /// An empty reply, which is valid until the next hear(). Only after a message was heard.
   ProcessingResponse& reply() { return arena_.make<ProcessingResponse>(); }
-  /// Returns false if Envoy is gone; it is then unknown whether it got the reply. After an immediate
-  /// answer, and after the reply to the end of an answer, the stream ends in the same write.
+  /// Returns false if Envoy is gone; it is then unknown whether it got the reply. After an
+  /// immediate answer, and after the reply to the end of an answer, the stream ends in the same
+  /// write.
   io::Task<bool> say(const ProcessingResponse& reply);
   /// Sends the reply that lets the last message pass unchanged.
   io::Task<bool> let_go_on();

@@ -315,8 +315,8 @@ class Stream : public Deadline,
   bool tcp_ = false;
   /// The kernel tells with each read whether that was all.
   bool tells_left_ = false;
-  /// The kernel reported that nothing was left. It also does so if a reset arrived together with the
-  /// bytes, and does not report the reset again.
+  /// The kernel reported that nothing was left. It also does so if a reset arrived together with
+  /// the bytes, and does not report the reset again.
   bool may_be_reset_ = false;
   /// A call other than a read got the error of a reset. The kernel reports this error once, so the
   /// next read would look like an orderly end.
