@@ -24,6 +24,11 @@ constexpr milliseconds ask_again_after{1'000};
 Line::Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts)
     : parts_(parts), name_(std::move(name)), counts_(std::move(counts)), removals_(name_) {}
 
+/// The counts outlive the line, and its connections end with it.
+Line::~Line() {
+  counts_->connections = 0;
+}
+
 void Line::follow(const Plan::Of& of, std::shared_ptr<http::UpstreamAddress> address,
                   const http::UpstreamShare* share, std::shared_ptr<const http::Setup> setup) {
   const policies::Listener& listener = of.listener;

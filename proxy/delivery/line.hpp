@@ -57,6 +57,7 @@ struct LineParts {
 class Line final : io::EventLoop::Deferred {
  public:
   Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts);
+  ~Line();
 
   const std::string& name() const { return name_; }
 

@@ -335,7 +335,7 @@ def test_reviews_are_answered_until_the_endpoint_is_gone(directory, review):
 
 @pytest.mark.parametrize("words, code, told", [
     ([], 1, "--image is required"),
-    (["--image", "i"], 1, "--certificate and --key are needed"),
+    (["--image", "i"], 1, "--certificate and --key are required"),
     (["--image", "i", "--certificate", "/none.crt", "--key", "/none.key"], 3, "/none.crt"),
     (["--image", "i", "--certificate", "c", "--key", "k", "--listen", "here"], 1, "--listen"),
     (["--image", "i", "--certificate", "c", "--key", "k", "--sidecar-grace", "5"], 1,
