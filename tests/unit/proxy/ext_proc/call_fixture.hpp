@@ -86,9 +86,14 @@ struct Fixture : gate::testing::Fixture {
   TestLoop test_loop;
   gate::Gate call_gate{store, test_loop, clock, worker};
   http::HttpDate date;
-  telemetry::AccessLog::Options log_options{[] {
+  /// Outlives the thread that writes the access log.
+  struct Nowhere {
+    const int descriptor = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ~Nowhere() { ::close(descriptor); }
+  } nowhere;
+  telemetry::AccessLog::Options log_options{[this] {
     telemetry::AccessLog::Options options;
-    options.descriptor = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    options.descriptor = nowhere.descriptor;
     return options;
   }()};
   telemetry::AccessLog access_log{log_options, [](std::uint64_t) {}};
@@ -110,7 +115,6 @@ struct Fixture : gate::testing::Fixture {
     store.at_once = true;
     if (store.somebody_waits()) store.answer_now();
     if (call && !over) envoy.reset();
-    ::close(log_options.descriptor);
   }
 
   static io::Task<void> serve(Call& call, bool& over) {
