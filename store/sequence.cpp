@@ -1,10 +1,9 @@
 #include "store/sequence.hpp"
 
-#include <array>
 #include <chrono>
-#include <cstdio>
 
 #include "store/hex.hpp"
+#include "store/utc_text.hpp"
 
 namespace onceproxy::store {
 namespace {
@@ -14,16 +13,8 @@ void drop_zeros_at_end(std::string& text) {
 }
 
 std::string text_of_time(const Sequence& sequence) {
-  const std::chrono::sys_seconds moment{std::chrono::seconds(sequence.high)};
-  const auto day = std::chrono::floor<std::chrono::days>(moment);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(moment - day);
-  std::array<char, 64> buffer;
-  const int size = std::snprintf(
-      buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-      unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(time.hours().count()),
-      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
-  std::string out(buffer.data(), static_cast<std::size_t>(size));
+  std::string out = utc_text(std::chrono::sys_seconds{std::chrono::seconds(sequence.high)});
+  out.pop_back();  // the Z, which comes after the fraction
   if (sequence.low != 0) {
     const std::string digits = std::to_string(sequence.low);
     out += '.' + std::string(18 - digits.size(), '0') + digits;

@@ -10,6 +10,7 @@
 
 #include "store/codec.hpp"
 #include "store/hex.hpp"
+#include "store/utc_text.hpp"
 
 namespace onceproxy::store {
 
@@ -58,14 +59,8 @@ WallTime floor_to_wall(Nanos time) {
   return WallTime(std::chrono::floor<Millis>(time));
 }
 
-/// "2026-11-27T08:42:25Z".
 std::string text(WallTime time) {
-  const std::time_t seconds =
-      std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  std::tm parts{};
-  std::array<char, 64> out{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "beyond any date";
-  return {out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+  return utc_text(std::chrono::floor<std::chrono::seconds>(time));
 }
 
 /// "3653 days", "2 hours", rounded down to the unit but to the nearest second; without its sign.

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "policies/entity.hpp"
+#include "policies/timestamp.hpp"
 #include "proxy/gate/decision.hpp"
 
 namespace onceproxy::admin {
@@ -39,32 +40,13 @@ std::optional<milliseconds> age_of(std::string_view text) {
   return std::nullopt;
 }
 
-/// RFC 3339, section 5.6, in UTC alone.
+/// RFC 3339, section 5.6, in UTC alone, not before 1970; rounded down to milliseconds.
 std::optional<WallTime> date_time(std::string_view text) {
-  const auto part = [&](std::size_t begin, std::size_t size) {
-    const auto value = whole<std::uint16_t>(text.substr(begin, size));
-    return value ? int{*value} : -1;
-  };
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
-      text[16] != ':' || text.back() != 'Z') {
-    return std::nullopt;
-  }
-  using namespace std::chrono;
-  const year_month_day date{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))),
-                            day(static_cast<unsigned>(part(8, 2)))};
-  const int hour = part(11, 2), minute = part(14, 2), second = part(17, 2);
-  int millis = 0;
-  if (const auto rest = text.substr(19, text.size() - 20); !rest.empty()) {
-    if (rest.front() != '.' || rest.size() < 2 || rest.size() > 4) return std::nullopt;
-    millis = part(20, rest.size() - 1);
-    for (std::size_t digits = rest.size() - 1; digits < 3; ++digits) millis *= 10;
-  }
-  if (part(0, 4) < 1970 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-      second < 0 || second > 60 || millis < 0) {
-    return std::nullopt;
-  }
-  return WallTime(sys_days(date).time_since_epoch() + hours(hour) + minutes(minute) +
-                  seconds(second) + milliseconds(millis));
+  const auto time = policies::parse_timestamp(text);
+  if (!time || time->seconds < 0 || !text.ends_with('Z')) return std::nullopt;
+  constexpr std::uint64_t attoseconds_in_millisecond = 1'000'000'000'000'000;
+  return WallTime(std::chrono::seconds(time->seconds) +
+                  milliseconds(time->attoseconds / attoseconds_in_millisecond));
 }
 
 bool is_decision(std::string_view word) {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "policies/decode.hpp"
+#include "store/base64.hpp"
 
 namespace onceproxy::delivery {
 
@@ -24,13 +25,6 @@ std::string_view trimmed(std::string_view line) {
   const std::size_t first = line.find_first_not_of(space);
   if (first == std::string_view::npos) return {};
   return line.substr(first, line.find_last_not_of(space) - first + 1);
-}
-
-void append_base64(const std::array<unsigned char, digest_bytes>& bytes, std::string& out) {
-  // Base64 has four characters for three bytes, and OpenSSL adds a terminator.
-  std::array<unsigned char, (digest_bytes + 2) / 3 * 4 + 1> text{};
-  const int size = ::EVP_EncodeBlock(text.data(), bytes.data(), digest_bytes);
-  out.append(text.begin(), text.begin() + size);
 }
 
 }  // namespace
@@ -76,7 +70,7 @@ std::string SigningKeys::sign(std::string_view id, std::int64_t timestamp,
     }
     if (!out.empty()) out += ' ';
     out += "v1,";
-    append_base64(digest, out);
+    store::append_base64(out, {reinterpret_cast<const char*>(digest.data()), digest.size()});
   }
   return out;
 }

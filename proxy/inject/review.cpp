@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "policies/json.hpp"
-#include "proxy/inject/base64.hpp"
 #include "proxy/inject/patch.hpp"
 #include "proxy/inject/pod.hpp"
 #include "proxy/telemetry/json.hpp"
+#include "store/base64.hpp"
 
 namespace onceproxy::inject {
 
@@ -43,7 +43,7 @@ JsonObject denied(std::string_view uid, const std::string& why) {
 JsonObject patched(std::string_view uid, const Patched& patch) {
   JsonObject response = allowed(uid);
   response["patchType"] = "JSONPatch";
-  response["patch"] = encode_base64(telemetry::json_text(patch.operations));
+  response["patch"] = store::base64(telemetry::json_text(patch.operations));
   if (patch.warnings.empty()) return response;
   JsonArray warnings;
   for (const std::string& warning : patch.warnings) warnings.emplace_back(warning);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "store/base64.hpp"
+
 namespace onceproxy::telemetry {
 namespace {
 
@@ -10,22 +12,6 @@ bool same_name(std::string_view name, std::string_view lower) {
   return std::ranges::equal(name, lower, [](char a, char b) {
     return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
   });
-}
-
-/// RFC 4648, section 4.
-void append_base64(std::string& out, std::string_view bytes) {
-  static constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view group = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      bits = bits << 8 | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      out += j <= group.size() ? digits[(bits >> (18 - 6 * j)) & 63] : '=';
-    }
-  }
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view text) {
@@ -68,7 +54,7 @@ void append_body(std::string& out, const CapturedRequest& request) {
   });
   if (!encoded && is_utf8(*request.body)) return append_member(out, "body", *request.body);
   out += ",\"body_base64\":\"";
-  append_base64(out, *request.body);
+  store::append_base64(out, *request.body);
   out += '"';
 }
 

@@ -3,7 +3,10 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <chrono>
 #include <ctime>
+
+#include "store/utc_text.hpp"
 
 namespace onceproxy::tls {
 namespace {
@@ -74,11 +77,7 @@ system_clock::time_point not_after(const X509& certificate) {
 }
 
 std::string text_of(system_clock::time_point time) {
-  const std::time_t seconds = system_clock::to_time_t(time);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
+  return store::utc_text(std::chrono::floor<std::chrono::seconds>(time));
 }
 
 std::optional<std::string> broken_chain(const std::vector<Certificate>& chain) {

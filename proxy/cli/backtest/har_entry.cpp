@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "policies/decode.hpp"
 #include "policies/percent.hpp"
 #include "policies/request_view.hpp"
-#include "proxy/cli/backtest/base64.hpp"
 #include "proxy/cli/backtest/json_fields.hpp"
 
 namespace onceproxy::backtest {
@@ -88,7 +88,7 @@ Read read_body(const JsonObject& request, LoggedRequest& out) {
     out.body = *text;
     return {};
   }
-  auto bytes = decode_base64(*text);
+  auto bytes = policies::decode_base64(*text);
   if (!bytes) return fail("its request's body is not valid base64");
   out.body = *std::move(bytes);
   out.body_is_decoded = false;

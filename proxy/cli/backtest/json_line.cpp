@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "policies/canonical.hpp"
-#include "proxy/cli/backtest/base64.hpp"
+#include "policies/decode.hpp"
 #include "proxy/cli/backtest/json_fields.hpp"
 
 namespace onceproxy::backtest {
@@ -54,7 +54,8 @@ Read read_body(const JsonObject& line, LoggedRequest& out) {
     return {};
   }
   const auto text = line.string("body_base64");
-  auto bytes = text ? decode_base64(*text) : std::nullopt;
+  if (!text) return fail("its \"body_base64\" is not text");
+  auto bytes = policies::decode_base64(*text);
   if (!bytes) return fail("its \"body_base64\" is not valid base64");
   out.body = *std::move(bytes);
   out.body_is_decoded = false;

@@ -33,6 +33,7 @@ TEST_CASE("A moment is an age, seconds since 1970, or a time") {
   CHECK(parse_moment("2026-01-02T03:04:05Z", now) == at(1'767'323'045'000));
   CHECK(parse_moment("2026-01-02T03:04:05.6Z", now) == at(1'767'323'045'600));
   CHECK(parse_moment("2026-01-02T03:04:05.678Z", now) == now);
+  CHECK(parse_moment("2026-01-02T03:04:05.6789Z", now) == now);
 }
 
 TEST_CASE("Text that is not a time is refused") {
@@ -40,8 +41,7 @@ TEST_CASE("Text that is not a time is refused") {
        {"", "h", "-1h", "1 h", "1w", "yesterday", "2026-01-02", "2026-01-02T03:04:05",
         "2026-01-02T03:04:05+01:00", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z",
         "2026-01-02T24:00:00Z", "2026-01-02T03:60:00Z", "2026-01-02T03:04:05.Z",
-        "2026-01-02T03:04:05.6789Z", "2026-01-02T03:04:05x6Z", "1969-12-31T23:59:59Z",
-        "99999999999", "2026-0a-02T03:04:05Z"}) {
+        "2026-01-02T03:04:05x6Z", "1969-12-31T23:59:59Z", "99999999999", "2026-0a-02T03:04:05Z"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_moment(bad, now));
   }

@@ -1,14 +1,13 @@
-#include "proxy/inject/base64.hpp"
+#include "store/base64.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
-namespace onceproxy::inject {
+namespace onceproxy::store {
 
-std::string encode_base64(std::string_view bytes) {
+void append_base64(std::string& out, std::string_view bytes) {
   static constexpr std::string_view digits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
     const std::string_view group = bytes.substr(at, 3);
     std::uint32_t bits = 0;
@@ -19,7 +18,13 @@ std::string encode_base64(std::string_view bytes) {
       out += i <= group.size() ? digits[bits >> (18 - 6 * i) & 63] : '=';
     }
   }
+}
+
+std::string base64(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  append_base64(out, bytes);
   return out;
 }
 
-}  // namespace onceproxy::inject
+}  // namespace onceproxy::store
