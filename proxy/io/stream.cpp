@@ -354,6 +354,7 @@ void Stream::interrupt_reading(IoError error) {
 
 void Stream::interrupt_writing(IoError error) {
   if (!writer_.waits()) return;
+  if (error != IoError::peer_spoke) write_abandoned_ = true;
   writing_->result_.error = error;
   writer_.done = true;
   loop_.defer(*this);

@@ -113,7 +113,8 @@ class Stream : public Deadline,
 
   static constexpr std::size_t parts_max = 4;
   using Parts = std::array<std::string_view, parts_max>;
-  /// co_await write(parts): writes all of it; gives an IoResult.
+  /// co_await write(parts): writes all of it; gives an IoResult. Once a write has timed out or was
+  /// cancelled, all later ones end as `broken`.
   auto write(const Parts& parts) { return WriteAwaiter(*this, parts, false, false); }
   auto write(std::string_view bytes) { return write(Parts{bytes}); }
   /// The same, and then what is in the pipe.
@@ -200,7 +201,8 @@ class Stream : public Deadline,
                  Piped* piped = nullptr)
         : stream_(stream), parts_(parts), piped_(piped), listens_(listens), if_quiet_(if_quiet) {}
     bool await_ready() {
-      const bool refused = stream_.refuse_second(stream_.writer_, "write");
+      const bool refused =
+          stream_.refuse_second(stream_.writer_, "write") || stream_.write_abandoned_;
       if (refused) result_.error = IoError::broken;
       return refused;
     }
@@ -340,6 +342,9 @@ class Stream : public Deadline,
     Stream& stream_;
   };
   std::optional<WriteGuard> guard_;
+  /// A write was cut short, and part of it may have left. Bytes behind it would be taken for its
+  /// rest, so all further writes are refused.
+  bool write_abandoned_ = false;
 
   Waiter connector_;
   std::unique_ptr<Connecting> connecting_;

@@ -92,7 +92,11 @@ bool Stream::read_through_tls() {
 
 /// As quiet(): session tickets do not wake the reader.
 bool Stream::tls_is_quiet() {
-  if (!tls_->quiet()) return false;
+  if (!tls_->quiet()) {
+    // The bytes may have left the socket already, and the kernel reports them no more.
+    readable_ = true;
+    return false;
+  }
   expect_more();
   return true;
 }

@@ -289,6 +289,21 @@ TEST_CASE("a write that makes no progress ends by itself, and takes no read with
                }});
 }
 
+TEST_CASE("nothing is written behind a write that was cut short") {
+  Fixture fixture;
+  std::optional<IoError> first;
+  std::optional<IoError> second;
+  start(write(*fixture.stream, too_much, first));
+  const auto after_a_while = [&] {
+    fixture.loop.deadlines().run(std::chrono::steady_clock::now() + std::chrono::minutes(2));
+  };
+  fixture.run({after_a_while, [&] {
+                 CHECK(first == IoError::timed_out);
+                 start(write(*fixture.stream, "more", second));
+                 CHECK(second == IoError::broken);
+               }});
+}
+
 TEST_CASE("a read that was given no deadline ends when nothing moves on the stream") {
   Fixture fixture;
   std::optional<IoError> reading;
