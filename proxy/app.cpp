@@ -147,6 +147,8 @@ void App::apply(const config::Settings& settings) {
                                              certificates_.identify_clients());
   // The deliveries come before the data port: an event that it accepts must find its listeners.
   if (deliveries_) deliveries_->configure(next, options);
+  // Nothing fails from here on.
+  next->take_effect();
   server_->configure(options, next);
   if (envoy_) envoy_->configure(options, *next);
   certificates_.adopt_upstream();

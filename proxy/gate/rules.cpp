@@ -143,16 +143,26 @@ std::shared_ptr<LeaseEstimate> Rules::Estimates::of(const Policy& policy,
 std::vector<std::shared_ptr<io::Slots>> Rules::Turns::of(const std::vector<Policy>& policies) {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<io::Slots>> all;
-  std::set<std::string_view> limited;
   for (const Policy& policy : policies) {
     std::shared_ptr<io::Slots>& turns = all.emplace_back();
     if (policy.concurrency_max == 0) continue;
+    std::weak_ptr<io::Slots>& known = by_name_[policy.name];
+    turns = known.lock();
+    if (!turns) known = turns = std::make_shared<io::Slots>(policy.concurrency_max);
+  }
+  return all;
+}
+
+void Rules::Turns::limit(const std::vector<Policy>& policies) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string_view> limited;
+  for (const Policy& policy : policies) {
+    if (policy.concurrency_max == 0) continue;
     limited.insert(policy.name);
-    turns = by_name_[policy.name].lock();
-    if (turns) {
+    const auto known = by_name_.find(policy.name);
+    if (known == by_name_.end()) continue;
+    if (const std::shared_ptr<io::Slots> turns = known->second.lock()) {
       turns->set_limit(policy.concurrency_max);
-    } else {
-      by_name_[policy.name] = turns = std::make_shared<io::Slots>(policy.concurrency_max);
     }
   }
   std::erase_if(by_name_, [&](const auto& entry) {
@@ -162,7 +172,6 @@ std::vector<std::shared_ptr<io::Slots>> Rules::Turns::of(const std::vector<Polic
     if (turns) turns->set_limit(0);
     return turns == nullptr;
   });
-  return all;
 }
 
 std::size_t Rules::Turns::in_use() {

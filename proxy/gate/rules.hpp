@@ -27,11 +27,16 @@ namespace onceproxy::gate {
 
 class Rules {
  public:
-  /// `before`: the previous Rules. A policy keeps its turns under its name, with the new limit.
+  /// `before`: the previous Rules. A policy keeps its turns under its name; its new limit applies
+  /// from take_effect() on.
   /// Changes by an operator are not kept. `notes`: where observations of forwards are kept across
   /// restarts; nullptr: they are not kept.
   Rules(std::vector<policies::Policy> policies, telemetry::Metrics& metrics,
         const Rules* before = nullptr, const store::Notes* notes = nullptr);
+
+  /// These Rules are in force from now on: the limits of requests under way, which all Rules share,
+  /// become theirs. Rules that are never put in force change nothing for others.
+  void take_effect() const { turns_->limit(policies_.policies()); }
 
   const policies::PolicySet& policies() const { return policies_; }
   /// How long the store may keep a record of any of these policies.
@@ -75,9 +80,11 @@ class Rules {
   /// again.
   class Turns {
    public:
-    /// One limit for each policy, in order; nullptr if it has no limit. Forgets names that no
-    /// policy uses any more, and removes the limit of policies that no longer have one.
+    /// The turns of each policy, in order; nullptr if it has no limit. Existing turns keep their
+    /// limit.
     std::vector<std::shared_ptr<io::Slots>> of(const std::vector<policies::Policy>& policies);
+    /// Sets the limit of each policy, and removes the limit of policies that no longer have one.
+    void limit(const std::vector<policies::Policy>& policies);
     std::size_t in_use();
 
    private:

@@ -279,6 +279,32 @@ def test_a_limit_that_grows_lets_waiting_requests_continue(stage, single, severa
         assert first.read("POST").status == second.read("POST").status == 200
 
 
+def test_a_reload_that_fails_late_leaves_the_limits_as_they_are(stage, directory):
+    answer_now = threading.Event()
+
+    def slow_on_orders(exchange):
+        if exchange.request.target != "/other":
+            answer_now.wait()
+        executed(exchange)
+
+    upstream = stage.upstream(slow_on_orders)
+    proxy = stage.proxy(upstream, policies=[policy(max_concurrency=1)], workers=1)
+    with Client(proxy.data) as first, Client(proxy.data) as second, Client(proxy.data) as third:
+        first.send(request(key="k-1"))
+        upstream.wait_for_requests(1)
+        # A file that is opened when the new policies have been made already.
+        rename_over(proxy.config, changed(
+            proxy, [policy()], log={"capture": {"path": str(directory / "missing" / "file")}}))
+        assert ask(proxy, "POST", "/reload")[0] == 500
+        second.send(request(key="k-2"))
+        # Two rounds of the one worker, so that it has read the second request.
+        for _ in range(2):
+            assert third.exchange(request(target="/other")).status == 200
+        assert [one["idempotency-key"] for one in upstream.requests if one.target != "/other"] == ["k-1"]
+        answer_now.set()
+        assert first.read("POST").status == second.read("POST").status == 200
+
+
 def test_a_limit_that_shrinks_holds_once_those_under_way_have_ended(stage):
     answer_now = threading.Event()
     upstream = stage.upstream(executed_after(answer_now))

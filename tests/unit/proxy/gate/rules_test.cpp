@@ -88,6 +88,7 @@ TEST_CASE("a policy's turns go on under its name, wherever it stands, with the n
   const Rules next({named("other", 1), named("single", 2)}, metrics, &rules);
   CHECK(next.turns(policy(next, 1)) == &turns);
   CHECK(next.turns(policy(next, 0)) != &turns);
+  next.take_effect();
   CHECK(waiter.resumed);
   CHECK_FALSE(turns.try_take());
 }
@@ -103,11 +104,22 @@ TEST_CASE("a limit that is taken away lets go whoever waits, and counts on if it
 
   const Rules without({named("single")}, metrics, &rules);
   CHECK(without.turns(policy(without, 0)) == nullptr);
+  without.take_effect();
   CHECK(waiter.resumed);
 
   const Rules again({named("single", 2)}, metrics, &without);
   REQUIRE(again.turns(policy(again, 0)) == &turns);
+  again.take_effect();
   CHECK_FALSE(turns.try_take());
+}
+
+TEST_CASE("Rules that are never put in force leave the limits as they are") {
+  telemetry::Metrics metrics("test");
+  const Rules rules({named("single", 1)}, metrics);
+  io::Slots& turns = *rules.turns(policy(rules, 0));
+  { const Rules refused({named("single", 2)}, metrics, &rules); }
+  { const Rules refused({named("single")}, metrics, &rules); }
+  CHECK(turns.limit() == 1);
 }
 
 TEST_CASE("the turns of a policy that is gone end with the last of the Rules that knew it") {
