@@ -11,9 +11,14 @@ namespace onceproxy {
 
 namespace {
 
+using std::chrono::steady_clock;
 using std::chrono::system_clock;
 using telemetry::LogLevel;
 using telemetry::TlsPort;
+
+/// Files that were refused may be accepted later without a change: a certificate that is not valid
+/// yet, or a read that failed.
+constexpr std::chrono::seconds refused_interval{10};
 
 std::vector<std::string> files_of(const tls::ServerOptions& options) {
   return {options.certificate, options.key, options.client_ca};
@@ -58,7 +63,7 @@ struct Certificates::Watched {
 
   tls::Credentials read_now() const { return tls::read_credentials(options, system_clock::now()); }
 
-  /// Nothing: nothing is to be done. Else whether the new files are in force.
+  /// Nothing: nothing is new. Else whether the new files are in force.
   std::optional<bool> look() {
     bool changed = false;
     for (FileWatch& watch : watches) {
@@ -66,10 +71,12 @@ struct Certificates::Watched {
       changed = changed || seen == FileWatch::Seen::changed;
       if (seen == FileWatch::Seen::gone) tell("a file is missing or cannot be watched");
     }
-    if (!changed) return std::nullopt;
+    const bool again = refused_until && steady_clock::now() >= *refused_until;
+    if (!changed && !again) return std::nullopt;
     tls::Credentials read = read_now();
-    if (read.digest == last_read) return std::nullopt;
+    if (read.digest == last_read && !again) return std::nullopt;
     last_read = read.digest;
+    refused_until.reset();
     if (read.digest == in_force) {
       telemetry::log(LogLevel::info, "the files of certificates contain the active ones again",
                      {{"key", place}});
@@ -86,28 +93,44 @@ struct Certificates::Watched {
   Time expires;
 
  private:
-  bool put_in_force(tls::Credentials read) {
+  std::optional<bool> put_in_force(tls::Credentials read) {
     const Time end = read.expires;
     const std::string digest = read.digest;
-    if (const std::string complaint = read.complaint(); !complaint.empty()) return tell(complaint);
+    if (const std::string complaint = read.complaint(); !complaint.empty()) {
+      return refuse(digest, complaint);
+    }
     auto context = made(port, options, std::move(read), tickets);
-    if (!context) return tell(context.error());
+    if (!context) return refuse(digest, context.error());
     current->put(*std::move(context));
+    refused.clear();
     expires = end;
     in_force = digest;
     telemetry::log(LogLevel::info, "certificates loaded", {{"key", place}});
     return true;
   }
 
-  bool tell(const std::string& error) const {
+  /// The same files with the same fault are reported once.
+  std::optional<bool> refuse(const std::string& digest, const std::string& error) {
+    refused_until = steady_clock::now() + refused_interval;
+    std::string now_refused = digest + error;
+    if (now_refused == refused) return std::nullopt;
+    refused = std::move(now_refused);
+    tell(error);
+    return false;
+  }
+
+  void tell(const std::string& error) const {
     telemetry::log(LogLevel::error, "certificates not loaded; the active ones stay in use",
                    {{"key", place}, {"error", error}});
-    return false;
   }
 
   std::vector<FileWatch> watches;
   std::string in_force;
   std::string last_read;
+  /// What was refused last and why; empty if it was accepted since.
+  std::string refused;
+  /// When refused files are read again.
+  std::optional<steady_clock::time_point> refused_until;
 };
 
 Certificates::Certificates(const config::Settings& settings, telemetry::TlsMetrics& metrics)

@@ -148,7 +148,8 @@ Reloaded Configuration::reload(std::string_view trigger) {
 void Configuration::look() {
   switch (watch_.look()) {
     case FileWatch::Seen::nothing:
-      return;
+      if (!unread_) return;
+      break;
     case FileWatch::Seen::gone:
       telemetry::log(LogLevel::warn,
                      "the configuration file is missing or cannot be watched; the configuration in "
@@ -161,8 +162,9 @@ void Configuration::look() {
   }
   const std::lock_guard lock(mutex_);
   tl::expected<std::string, std::string> text = read();
+  const bool was_unread = std::exchange(unread_, !text);
   if (!text) {
-    tell(refused(text.error()), "file");
+    if (!was_unread) tell(refused(text.error()), "file");
   } else if (*text != last_read_) {
     reload_text(*std::move(text), "file");
   } else if (gone_) {

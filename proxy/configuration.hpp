@@ -90,6 +90,8 @@ class Configuration {
   // Used only by look().
   FileWatch watch_;
   bool gone_ = false;
+  /// The file has changed and could not be read yet.
+  bool unread_ = false;
 
   mutable std::mutex mutex_;
   /// The active configuration.

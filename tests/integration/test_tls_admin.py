@@ -1,5 +1,6 @@
 """TLS on the admin and telemetry ports, and how `check` reports problems of the files."""
 
+import datetime
 import json
 import socket
 import ssl
@@ -135,8 +136,26 @@ def test_a_new_certificate_is_shown_and_a_bad_one_is_not(stage, upstream, direct
         and "does not fit" in line["error"] and "tls.key" in line["error"], "the reason")
     assert told["key"] == "admin.listen.tls"
     assert shown() == "renewed"
-    assert proxy.metrics().sum("onceproxy_tls_reloads_total", listener="admin",
-                               result="failed") >= 1
+    eventually(lambda: proxy.metrics().sum("onceproxy_tls_reloads_total", listener="admin",
+                                           result="failed") >= 1, "the count")
+
+
+def test_a_certificate_that_is_not_valid_yet_is_loaded_once_it_is(stage, upstream, directory, authority,
+                                                                  files):
+    proxy = stage.proxy(upstream, admin={"listen": listen(files)})
+
+    def shown():
+        return ssl.get_server_certificate(proxy.admin)
+
+    def early():
+        return [line for line in proxy.stderr.json() if "is not valid before" in line.get("error", "")]
+
+    before = shown()
+    authority.issue(begins=datetime.timedelta(seconds=4)).write(directory, "tls")
+    eventually(early, "the new certificate refused")
+    assert shown() == before
+    eventually(lambda: shown() != before, "the new certificate shown")
+    assert len(early()) == 1, "the same fault is reported once"
 
 
 def test_an_expired_certificate_does_not_take_the_place_of_a_good_one(stage, upstream, directory,
