@@ -21,6 +21,9 @@ constexpr std::chrono::seconds abort_time{5};
 /// The loop runs a posted task in far less time.
 constexpr std::chrono::seconds adopt_time{5};
 
+/// How long a configuration waits for the names of all its new listeners together.
+constexpr std::chrono::milliseconds lookups_time{1'000};
+
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, store::Store& store, const store::Clock& clock,
@@ -54,9 +57,10 @@ Engine::Next Engine::prepare(Wanted wanted) {
     finishing.push_back({std::move(kept), std::move(unusable)});
   }
   next.plan = std::make_shared<const Plan>(wanted.rules, wanted.lists, finishing);
+  const auto lookups_end = std::chrono::steady_clock::now() + lookups_time;
   for (const auto& [name, of] : next.plan->listeners()) {
     if (name != policies::upstream_listener)
-      next.destinations[name] = destination(name, of, wanted);
+      next.destinations[name] = destination(name, of, wanted, lookups_end);
   }
   const http::Endpoint& upstream = wanted.options.upstream.endpoint;
   http::Options to_upstream = wanted.options;
@@ -79,9 +83,11 @@ std::string Engine::why_unusable(const policies::Listener& listener, const Wante
   return {};
 }
 
-/// An unchanged listener keeps its connections and its resolved names.
+/// An unchanged listener keeps its connections and its resolved names. The names of others are
+/// looked up; those that are not found by `lookups_end` are found later.
 Engine::Next::Destination Engine::destination(const std::string& name, const Plan::Of& of,
-                                              const Wanted& wanted) {
+                                              const Wanted& wanted,
+                                              std::chrono::steady_clock::time_point lookups_end) {
   Next::Destination made;
   const auto& tls = of.listener.tls;
   if (tls && wanted.tls && of.unusable.empty()) made.tls = wanted.tls(name, *tls);
@@ -89,9 +95,15 @@ Engine::Next::Destination Engine::destination(const std::string& name, const Pla
   const auto known = destinations_.find(name);
   const bool stays = known != destinations_.end() && known->second.tls == made.tls &&
                      known->second.address->place().endpoint == endpoint;
-  made.address = stays ? known->second.address
-                       : std::make_shared<http::UpstreamAddress>(
-                             endpoint, [this] { metrics_.upstream_lookup_failed(); }, made.tls);
+  if (stays) {
+    made.address = known->second.address;
+    return made;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      lookups_end - std::chrono::steady_clock::now());
+  made.address = std::make_shared<http::UpstreamAddress>(
+      endpoint, [this] { metrics_.upstream_lookup_failed(); }, made.tls,
+      http::UpstreamAddress::Lookups{std::max(left, std::chrono::milliseconds(0)), {}});
   return made;
 }
 

@@ -132,7 +132,8 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   void tick();
   void take_told();
   static std::string why_unusable(const policies::Listener& listener, const Wanted& wanted);
-  Next::Destination destination(const std::string& name, const Plan::Of& of, const Wanted& wanted);
+  Next::Destination destination(const std::string& name, const Plan::Of& of, const Wanted& wanted,
+                                std::chrono::steady_clock::time_point lookups_end);
   void adopt(const Next& next);
   Line& line(const std::string& name);
   void stop_when_drained();

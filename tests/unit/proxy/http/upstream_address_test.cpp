@@ -1,9 +1,13 @@
 #include "proxy/http/upstream_address.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
+#include <future>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace onceproxy::http {
 namespace {
@@ -73,6 +77,53 @@ TEST_CASE("a unix path that the kernel does not take changes nothing") {
 
 io::SocketAddress ip(const char* address) {
   return io::asio::ip::tcp::endpoint(io::asio::ip::make_address(address), 80);
+}
+
+TEST_CASE("a resolver that does not answer keeps neither a move nor the end waiting") {
+  // Shared with the thread that is inside the resolver when the test has ended.
+  const auto answer = std::make_shared<std::promise<void>>();
+  const auto asked = std::make_shared<std::promise<void>>();
+  {
+    UpstreamAddress address(
+        here, {}, nullptr,
+        {std::chrono::milliseconds(0),
+         [answer, asked, once = false](const Endpoint&, io::ErrorCode& error) mutable {
+           if (!std::exchange(once, true)) asked->set_value();
+           answer->get_future().wait();
+           error = io::asio::error::host_not_found;
+           return std::vector<io::SocketAddress>();
+         }});
+    address.move(nowhere);
+    CHECK(address.place().found == "127.0.0.1:8081");
+    asked->get_future().wait();
+  }
+  answer->set_value();
+}
+
+TEST_CASE("an answer for a name that is not wanted any more is not used") {
+  const auto asked = std::make_shared<std::promise<void>>();
+  const auto answer = std::make_shared<std::promise<void>>();
+  UpstreamAddress address(
+      here, {}, nullptr,
+      {std::chrono::milliseconds(0), [asked, answer](const Endpoint& endpoint, io::ErrorCode&) {
+         if (endpoint == nowhere) {
+           asked->set_value();
+           answer->get_future().wait();
+         }
+         return std::vector{ip("192.0.2.1")};
+       }});
+  address.move(nowhere);
+  asked->get_future().wait();
+  address.move(there);
+  answer->set_value();
+  // The thread answers the next name only when it is done with the first one.
+  UpstreamAddress::Place place;
+  address.move(Endpoint{"other.invalid", 80, ""});
+  do {
+    place = address.place();
+    CHECK((place.found == "[::1]:8082" || place.endpoint.host == "other.invalid"));
+  } while (place.found == "[::1]:8082");
+  CHECK(place.found == "192.0.2.1:80");
 }
 
 TEST_CASE("the families take turns, and the resolver's first leads") {
