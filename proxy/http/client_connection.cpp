@@ -28,7 +28,8 @@ ClientConnection::ClientConnection(const Parts& parts, io::Socket socket, std::s
 
 void ClientConnection::drain() {
   client_.end_soon();
-  if (idle_) client_.cancel();
+  // Not cancelled: a request that has arrived but was not read yet is answered.
+  if (idle_) client_.expire_after(milliseconds(0));
 }
 
 Task<void> ClientConnection::serve() {
@@ -79,9 +80,11 @@ void ClientConnection::count_handshake(io::IoError error, bool crowded) {
   } else if (crowded) {
     metrics.failed(TlsPort::data, client_.address(), "crowded",
                    "too many handshakes at once, and this one was the oldest");
+  } else if (client_.ends_soon()) {
+    // A drain ended it.
   } else if (error == io::IoError::timed_out) {
     metrics.failed(TlsPort::data, client_.address(), "timeout", "the handshake took too long");
-  } else if (!client_.ends_soon()) {
+  } else {
     const tls::Failure& failure = client_.tls()->failure();
     metrics.failed(TlsPort::data, client_.address(), failure.reason, failure.message);
   }

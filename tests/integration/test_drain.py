@@ -10,7 +10,7 @@ import pytest
 
 from harness import Client, eventually, policy, request
 from harness.client import BrokenOff, once
-from harness.threads import WAIT_ALL, halt
+from harness.threads import WAIT_ALL, halt, named, resume
 from harness.upstream import executed
 
 
@@ -63,6 +63,22 @@ def test_a_request_under_way_finishes(held_up, target):
     proxy.restart()
     if target == "/orders":
         assert once(proxy.data, request(key="a")).decision == "replayed"
+
+
+def test_a_request_that_has_arrived_on_an_idle_connection_is_answered(stage, upstream):
+    proxy = stage.proxy(upstream, workers=1)
+    with Client(proxy.data) as client:
+        assert client.call(key="a").status == 200
+        worker = named(proxy.process.pid, "worker")[0]
+        halt(worker)
+        # The kernel has the request, and the worker hears of the drain first or together with it.
+        proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.stderr.wait_for(lambda line: line.get("message") == "draining", "draining")
+        client.send(request(key="b"))
+        resume(worker)
+        answer = client.read("POST")
+        assert answer.status == 200 and answer.closes
+    assert proxy.wait() == 0
 
 
 def test_a_drain_with_nothing_under_way_is_quick(proxy):
