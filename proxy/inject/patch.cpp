@@ -117,6 +117,10 @@ std::optional<Denied> obstacle(const Pod& pod, const Wish& wish) {
   if (pod.operating_system() == "windows") {
     return Denied{"onceproxy runs on Linux, and the pod asks for windows"};
   }
+  if (pod.has_named_container()) {
+    return Denied{std::string("the pod has a container named ") + container_name +
+                  " that does not run the sidecar; rename it"};
+  }
   if (auto denied = taken(pod, wish.port, port_annotation)) return denied;
   if (wish.telemetry_port) {
     if (auto denied = taken(pod, *wish.telemetry_port, telemetry_annotation)) return denied;

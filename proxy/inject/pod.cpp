@@ -1,5 +1,6 @@
 #include "proxy/inject/pod.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -109,14 +110,31 @@ bool Pod::has_volume_group() const {
   return member(spec("securityContext"), "fsGroup").has_value();
 }
 
-bool Pod::has_sidecar() const {
+bool Pod::has_named_container() const {
   const auto is_it = [&](Tree::Index container) {
     return text(member(container, "name")) == container_name;
   };
-  for (const std::string_view list : container_lists) {
-    if (any(spec(list), is_it)) return true;
-  }
-  return false;
+  return std::ranges::any_of(container_lists,
+                             [&](std::string_view list) { return any(spec(list), is_it); });
+}
+
+bool Pod::has_sidecar() const {
+  const auto is_native = [&](Tree::Index container) {
+    return text(member(container, "name")) == container_name &&
+           text(member(container, "restartPolicy")) == "Always" && runs(container);
+  };
+  const auto is_ordinary = [&](Tree::Index container) {
+    return text(member(container, "name")) == container_name && runs(container);
+  };
+  return any(spec("initContainers"), is_native) || any(spec("containers"), is_ordinary);
+}
+
+/// The image's own command is `run`.
+bool Pod::runs(Tree::Index container) const {
+  const auto is_run = [&](Tree::Index word) { return text(word) == "run"; };
+  const Place command = member(container, "command");
+  const Place arguments = member(container, "args");
+  return (!command && !arguments) || any(command, is_run) || any(arguments, is_run);
 }
 
 std::string_view Pod::container_with_port(std::uint16_t port) const {

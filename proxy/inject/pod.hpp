@@ -41,7 +41,11 @@ class Pod {
   bool has_claimed_volume(std::string_view name) const;
   /// Whether securityContext has a group for volumes.
   bool has_volume_group() const;
-  /// Whether it has a container with the sidecar's name, native or ordinary.
+  /// Whether it has a container with the sidecar's name, of any kind.
+  bool has_named_container() const;
+  /// Whether it has the sidecar: a container with its name that is native (an init container that
+  /// is always restarted) or ordinary, and that runs the proxy. An init container that only checks
+  /// the configuration is not one.
   bool has_sidecar() const;
   /// The container that declares the port; empty if there is none.
   std::string_view container_with_port(std::uint16_t port) const;
@@ -49,6 +53,7 @@ class Pod {
  private:
   std::optional<Tree::Index> member(std::optional<Tree::Index> object, std::string_view name) const;
   std::string_view text(std::optional<Tree::Index> value) const;
+  bool runs(Tree::Index container) const;
   std::optional<Tree::Index> spec(std::string_view name) const;
   std::string_view metadata(std::string_view map, std::string_view name) const;
   /// Calls `visit` with each object of a list until it returns true. Returns whether it did.

@@ -237,6 +237,15 @@ def a_claim(review, **pod):
     annotated(store_volume="kept")(review)
 
 
+def a_check_of_that_name(review):
+    pod_of(review)["spec"]["initContainers"] = [
+        {"name": "onceproxy", "image": "onceproxy", "command": ["onceproxy", "check", "-c", "f"]}]
+
+
+def an_unstarted_sidecar(review):
+    pod_of(review)["spec"]["initContainers"] = [{"name": "onceproxy", "image": "onceproxy"}]
+
+
 def windows(review):
     pod_of(review)["spec"]["os"] = {"name": "windows"}
 
@@ -256,6 +265,8 @@ def windows(review):
     (annotated(store_volume="none"), 'the pod has no volume "none"'),
     (a_claim, 'could not write to volume "kept"; set the pod\'s securityContext.fsGroup'),
     (a_volume_of_that_name, "a volume named onceproxy-config"),
+    (a_check_of_that_name, "a container named onceproxy that does not run the sidecar; rename it"),
+    (an_unstarted_sidecar, "a container named onceproxy that does not run the sidecar; rename it"),
     (windows, "the pod asks for windows"),
 ])
 def test_a_pod_that_cannot_be_protected_is_denied_with_the_reason(injector, review, change, told):
