@@ -19,10 +19,13 @@ struct Names {
   std::vector<std::string> hosts;
 };
 
-/// The type says IA5String; a certificate may hold any byte in it. What could end a header field,
-/// or be read as another name, counts as no name at all.
+/// The type says IA5String; a certificate may hold any byte in it. What could end a header field or
+/// a quoted value, or be read as another name, counts as no name at all. No URI (RFC 3986) and no
+/// host name has these characters.
 bool is_clean(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > ' ' && c <= '~' && c != '"' && c != '\\';
+  });
 }
 
 void add(std::vector<std::string>& out, const ASN1_IA5STRING* value) {
@@ -54,18 +57,10 @@ std::string sha256_of(const X509* certificate) {
   return out;
 }
 
-std::string in_quotes(std::string_view value) {
-  std::string out = "\"";
-  for (const char c : value) {
-    if (c == '"') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
-/// Envoy: a value with a comma, a semicolon or an equals sign stands in quotes.
+/// Envoy: a value with a comma, a semicolon or an equals sign is quoted. It has no quotes of its
+/// own; see is_clean().
 std::string value_of(const std::string& value) {
-  return value.find_first_of(",;=\"") == std::string::npos ? value : in_quotes(value);
+  return value.find_first_of(",;=") == std::string::npos ? value : '"' + value + '"';
 }
 
 std::string forwarded_text(const Peer& peer, const Names& own) {

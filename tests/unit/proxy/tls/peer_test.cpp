@@ -17,6 +17,14 @@ TEST_CASE("a name that could end a header field or start another one is no name"
   CHECK(peer.sha256.size() == 64);
 }
 
+TEST_CASE("a name with a quote or a backslash is no name") {
+  const Issued certificate =
+      Issued::make({.names = "URI:x\\;URI=spiffe://admin,URI:a\"b,DNS:good.example"});
+  const Peer peer = identity_of(*certificate.certificate);
+  CHECK(peer.uris.empty());
+  CHECK(peer.hosts == std::vector<std::string>{"good.example"});
+}
+
 TEST_CASE("a subject beyond ASCII is escaped") {
   const Issued certificate = Issued::make({.name = "Zo\xc3\xab \"Q\", Ltd"});
   CHECK(identity_of(*certificate.certificate).subject == "CN=Zo\\C3\\AB \\\"Q\\\"\\, Ltd");
