@@ -42,6 +42,15 @@ def analyze(*arguments):
     return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=PATIENCE)
 
 
+def test_a_start_is_tried_again_until_it_succeeds():
+    lines = UNIT.read_text().splitlines()
+    assert "Restart=on-failure" in lines
+    # A database that is away for an hour must not need somebody who starts the service afterwards.
+    assert "StartLimitIntervalSec=0" in lines
+    # A wrong configuration is not one that a later start finds right.
+    assert "RestartPreventExitStatus=1" in lines
+
+
 def test_systemd_knows_every_key_of_the_unit(unit):
     verify = analyze("verify", "--man=no", "--recursive-errors=yes", unit)
     assert (verify.returncode, verify.stdout, verify.stderr) == (0, "", "")
