@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """One listener is down for long, and a million deliveries wait for it: what the others notice of that, what
 memory it takes, and how the listener catches up.
 

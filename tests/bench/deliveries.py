@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Events that fan out: deliveries a second, and CPU a delivery, of onceproxy with 1, 10 and 127 listeners,
 beside Redis streams with a consumer a listener, which is what one would build instead: with consumers in
 Python, and with the same ones in C, which nobody would write and which cost as little as consumers can.

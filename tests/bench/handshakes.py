@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """TLS handshakes a second, and CPU time a handshake, of onceproxy beside nginx and HAProxy.
 
 All have one worker on core 0 and the same certificate (ECDSA, P-256); `openssl s_time` makes one

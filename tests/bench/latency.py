@@ -4,8 +4,8 @@
     tests/bench/latency.py PROGRAM [--rounds N] [--seconds N]
 
 In every round: the service alone, a sync of the disk (fdatasync of 200 bytes that are written over),
-and the service through onceproxy: uncovered, with `sync: none`, with `sync: all`, and replays.
-Nothing is pinned. Exit code 1 where `sync: none` adds more than 50 µs to the service alone, or
+the service through nginx and HAProxy as plain proxies, and through onceproxy: uncovered, with
+`sync: none`, with `sync: all`, and replays. Nothing is pinned. Exit code 1 where `sync: none` adds more than 50 µs to the service alone, or
 `sync: all` more than two syncs and 60 µs; both are compared within each round.
 """
 
@@ -28,6 +28,8 @@ ALL_ADDED_MAX = 60
 
 # Title: (contender, kind of load).
 WORKLOADS = {
+    "nginx": ("nginx-proxy", "unique"),
+    "HAProxy": ("haproxy-http", "unique"),
     "uncovered": ("onceproxy-pass", "unique"),
     "sync: none": ("onceproxy-none", "unique"),
     "sync: all": ("onceproxy-all", "unique"),

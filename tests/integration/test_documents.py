@@ -1,5 +1,6 @@
 """The documents: links are valid, and the commands of the README work."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -39,6 +40,15 @@ def test_every_link_leads_to_a_file_and_a_heading(document):
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_commands_in_the_documents_can_be_executed():
+    commands = {word for document in DOCUMENTS
+                for word in re.findall(r"(?:^    |`)((?:tests|deploy)/[\w/-]+\.(?:sh|py))(?: [\w-]|\n)",
+                                       document.read_text(), re.M)}
+    assert "tests/bench/backlog.py" in commands
+    for word in commands:
+        assert os.access(ROOT / word, os.X_OK), word
 
 
 def test_the_readme_is_short():

@@ -50,8 +50,17 @@ struct Submitting {
     reserve(1'000'000);
     fixture.store->submit(fixture.loop);
     CHECK(is<Reserved>(calls.back()->wait()));
+    // The store's thread answers before it is done, and until then writes what is submitted.
+    for (std::uint64_t number = 1'000'001; waits_for_the_thread(); ++number) {
+      reserve(number);
+      fixture.store->submit(fixture.loop);
+      CHECK(is<Reserved>(calls.back()->wait()));
+    }
     calls.clear();
     loop.threads.clear();
+  }
+  bool waits_for_the_thread() const {
+    return fixture.options.sync == Sync::none && loop.threads.back() != std::this_thread::get_id();
   }
 };
 
