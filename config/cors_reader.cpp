@@ -35,7 +35,8 @@ std::optional<std::string> wrong_origin(std::string_view origin) {
     return "is not an origin; write origins: any instead of the list";
   }
   if (origin == "null") {
-    return "stands for every sandboxed page and every local file; no page is meant by it alone";
+    return "is the origin of every sandboxed page and every local file, so it does not identify a "
+           "page";
   }
   const std::size_t scheme = origin.find("://");
   if (scheme == std::string_view::npos || scheme == 0) {
