@@ -64,7 +64,7 @@ std::string text(WallTime time) {
       std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   std::tm parts{};
   std::array<char, 64> out{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "beyond any date";
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "(not a valid date)";
   return {out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
@@ -101,8 +101,8 @@ std::string say_start(const std::optional<ClockMemory>& kept, const ClockStart& 
   if (start.doubted) {
     return "clock in doubt: " + clocks +
            (apart > Millis(0) ? " (more than store.clock_ahead_max)" : "") +
-           "; the store goes on with its own time and purges nothing until the wall clock is set "
-           "right; if it is right, start once with --accept-clock";
+           "; the store continues with its own time and removes no expired records until the wall "
+           "clock is corrected; if it is right, start once with --accept-clock";
   }
   if (kept && trust.accept) {
     return "clock: accepted by --accept-clock; the store's time goes from " + text(kept->time) +

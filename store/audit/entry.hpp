@@ -77,7 +77,7 @@ struct AuditAction {
   Subject subject = {};
 };
 
-/// A process opened the log. What it finds open belongs to one that is no more.
+/// A process opened the log. Forwards without an outcome belong to a process that has ended.
 struct AuditStart {
   WallTime time{};
 };

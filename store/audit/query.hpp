@@ -4,9 +4,9 @@
 // The order is that of the times shown, whoever wrote an item down and when. Where two happened in
 // one millisecond, what was refused comes before what was forwarded or done, as the newer.
 //
-// A page keeps no more in memory than the files that hold what is due next, two as a rule, and what
-// ties forwards to their endings, whatever the log holds. It reads the log once at most, which
-// takes a second for a gigabyte: not for a request's thread.
+// The memory for a page is limited to the files with the next entries (usually two) and the table
+// that joins forwards with their outcomes, regardless of the size of the log. It reads the log once
+// at most, which takes a second for a gigabyte: not for a request's thread.
 //
 // find() is thread-safe: the log may be written to meanwhile.
 #pragma once

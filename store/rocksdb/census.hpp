@@ -1,9 +1,9 @@
-// Census: how many records are in which state, for gauges. A thread of its own walks over all of
-// them, again and again, so many at a time with a pause between: nothing is counted where requests
-// go, and a reservation that nobody holds becomes unknown without a write.
-// Fingerprints are digests, so what is not looked at yet is like what is: counts are estimates
-// until everything was, and as old as a walk takes (10,000 records: 10 s; ten million: an hour and
-// a half; the first walk takes a tenth of that).
+// Census: the number of records in each state, for gauges. A separate thread reads all records
+// repeatedly, in small parts with pauses. Counting in the requests would not be enough, because a
+// reservation that no call holds becomes unknown without a write. Fingerprints are uniformly
+// distributed, so the counts are estimated from the part that was read. They are as old as one pass
+// takes (10,000 records: 10 s; ten million: an hour and a half; the first pass takes a tenth of
+// that).
 //
 // Records whose outcome is unknown wait for somebody, so they are counted sooner: where one becomes
 // known or unknown, the part of the records that it belongs to is looked at again within a second

@@ -110,9 +110,10 @@ void Committer::add_outcome(rocksdb::WriteBatch& batch, const Operation& operati
   for (const Fingerprint& ended : operation.ends) add_end(batch, ended);
 }
 
-/// Whoever is under way was told (Reservations::end_memory) and has its outcome dealt with by
-/// itself; or it was reserved since, and is another. What is on disk of one that is not under way
-/// nobody else can be writing: a claim that still looks writes behind this batch.
+/// An operation that is under way was marked (Reservations::end_memory), and its own completion
+/// handles it; or it was reserved since, and is a new one. The record of an operation that is not
+/// under way is written by nobody else, because a call that is still reading writes after this
+/// batch.
 void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint) {
   if (parts_.reservations.is_under_way(fingerprint)) return;
   std::optional<Record> record;

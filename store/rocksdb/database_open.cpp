@@ -151,7 +151,7 @@ void Database::explain(const rocksdb::Status& status) const {
            "restore the directory from a copy, or move it away to start empty: every operation "
            "may then run again");
   }
-  refuse(path, "cannot be opened (" + reason + ")", "see the reason given");
+  refuse(path, "cannot be opened (" + reason + ")", "correct the problem that RocksDB reports");
 }
 
 rocksdb::Status Database::open_checked(bool create) {

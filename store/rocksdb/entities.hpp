@@ -48,9 +48,9 @@ class Entities {
   /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
   void abandon(const EntityKey& key, WallTime lease_end);
 
-  /// How a wish to keep the entity from being closed ended. Holds go beside each other, and turns
-  /// do not begin beside them. A turn that queues goes before holds that come later, and holds that
-  /// waited for it go before the next.
+  /// The result of hold(), which prevents the entity from being closed. Several holds may exist at
+  /// once, and no turn begins while one exists. A queued turn precedes later holds, and holds that
+  /// waited for a turn precede the next turn.
   enum class Held {
     yes,      ///< a user, until end_hold()
     closed,   ///< it is closed: not a user

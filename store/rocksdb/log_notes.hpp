@@ -2,8 +2,8 @@
 // from them. A log that was cut, or removed, looks like one that ends there: only a reader that
 // knows how long it was can tell.
 //
-// A note is made after what it says is on disk, and taken back before it stops being true. So a
-// power cut between the two leaves a note that says too little, never too much.
+// A note is made after what it says is on disk, and taken back before it stops being true. After a
+// power failure between the two writes, the note therefore states less than is on disk, never more.
 //
 // The file LOGS, sectors of 512 bytes, each written whole and synced, in place:
 //

@@ -117,8 +117,8 @@ Reserver::Step Reserver::go_on(ReserveAttempt& attempt, WaiterPtr& waiter) {
   }
 }
 
-/// Nothing can be promised. But what is under way here is known without the disk, and its duplicate
-/// is told so: a policy that forwards without the store would have it done twice.
+/// The store has failed. Duplicates of operations that are under way in this process are still
+/// answered as in flight, because otherwise `on_store_error: forward` would execute them twice.
 Reserver::Stop Reserver::go_on_failing(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   if (!attempt.claim) {
@@ -129,7 +129,7 @@ Reserver::Stop Reserver::go_on_failing(ReserveAttempt& attempt, WaiterPtr& waite
   return refuse(attempt, Unavailable{Reason::failed});
 }
 
-/// Without a stop and without the claim: whoever was in the way has gone, so once more.
+/// No result and no claim: the conflicting call has ended in the meantime, so try again.
 Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
   const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);

@@ -286,7 +286,7 @@ RocksDbStats OpenStore::stats() const {
 /// While nobody writes, so that nothing comes between two families' tables.
 void OpenStore::snapshot(const std::filesystem::path& to) {
   if (const auto status = database_.flush(); !status.ok()) {
-    throw std::runtime_error("the store cannot be written down: " + status.ToString());
+    throw std::runtime_error("the memtables cannot be flushed: " + status.ToString());
   }
   std::string why = "the store fails, or is closing";
   const bool ran = committer_->pause([&] {
