@@ -41,7 +41,8 @@ void add_port_options(CLI::App& command, AdminArguments& arguments);
 void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
                        std::function<int()> run);
 
-/// Why a command ends, and with which code. Without a reason: it was told already.
+/// The reason why a command ends, and its exit code. If the reason is empty, it was already
+/// printed.
 struct Ending {
   int code;
   std::string why;

@@ -33,9 +33,9 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-/// `onceproxy check FILE`, or `-` for `in`: every problem to `err`, or one line to `out`; what is
-/// wrong with the TLS files that it names is one, what may be meant about them a note that changes
-/// nothing. With `json`, one JSON object to `out` either way,
+/// `onceproxy check FILE`, or `-` for `in`: prints every problem to `err`, or one line to `out`. An
+/// error in a TLS file is a problem; a doubtful setting in one is a note, which does not change the
+/// exit code. With `json`, it prints one JSON object to `out` in both cases,
 /// {"file":…,"valid":…,"problems":[…]}, for editors and CI.
 int check(const std::string& path, bool json, const Streams& streams);
 

@@ -36,7 +36,8 @@ tl::expected<Standing, Ending> standing(const AdminPort& port) {
   if (!body) return tl::unexpected(body.error());
   const auto tree = JsonTree::parse(*body);
   if (!tree || tree->kind(0) != JsonTree::Kind::object || tree->member(0, "drained") == nullptr) {
-    return tl::unexpected(Ending{exit_bad, "the admin port does not say how far the drain is"});
+    return tl::unexpected(Ending{
+        exit_bad, "the answer of the admin port does not contain the progress of the drain"});
   }
   return Standing{field_text(*tree, 0, "drained") == "true", field_text(*tree, 0, "connections")};
 }
@@ -114,9 +115,9 @@ void add_drain(CLI::App& app, const Streams& streams, int& exit_code) {
       "It fails /ready, waits for --grace, stops accepting connections, and waits for what is "
       "under "
       "way.\n"
-      "The program goes on running until SIGTERM, and /live stays 200. Of the file of -c only "
+      "The program runs until SIGTERM, and /live stays 200. From the file given with -c only "
       "`admin`\n"
-      "is looked at.\n"
+      "is read.\n"
       "Exit code 0: drained; 1: not in time, or, after --grace, the admin port cannot be reached.");
   command->callback([arguments, streams, &exit_code] { exit_code = drain(*arguments, streams); });
 }

@@ -77,7 +77,7 @@ void add_health(CLI::App& app, const Streams& streams, int& exit_code) {
       "With -c the telemetry port is asked, or the admin port where there is no other; nothing "
       "else\n"
       "of the file is looked at. A liveness probe should name the port by --telemetry: a changed\n"
-      "file must not end a program that works.\n"
+      "file must not cause a restart of a working program.\n"
       "Exit code 0: ready; 1: not ready, or no answer in time.");
   command->callback([arguments, streams, &exit_code] { exit_code = health(*arguments, streams); });
 }

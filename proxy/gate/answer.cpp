@@ -171,7 +171,8 @@ Answer not_replayable(store::NotKept why) {
                   "there is no answer to give again.");
   }
   return done("The answer was too large to keep",
-              "This operation was done; its answer cannot be given again.");
+              "This operation was executed; its answer was too large to store and cannot be "
+              "replayed.");
 }
 
 Answer busy(std::string_view detail) {

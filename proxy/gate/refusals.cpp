@@ -92,7 +92,7 @@ Reply refuse(const Policy& policy, const store::RateLimited& limited) {
 }
 
 Reply refuse(const Policy& policy, store::NoTurn) {
-  return refused(policy, Refusal::busy, busy("The entity was not free in time."));
+  return refused(policy, Refusal::busy, busy("The request did not get its entity's turn in time."));
 }
 
 Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {

@@ -206,7 +206,7 @@ std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_vi
   limits.lenient = true;
   ResponseHead other;
   if (!parse_response_head(bytes, limits, method_, other)) {
-    malformed_ += " upstream.http: lenient takes it.";
+    malformed_ += " upstream.http: lenient accepts it.";
   }
   return malformed_;
 }

@@ -1,6 +1,7 @@
-// Slots: so many at once, across all workers. Bounds connections, and the requests under way of the
-// upstream and of a policy. A caller that finds none free waits, in order of arrival, until a
-// time it names. The limit may change at any time: what is taken beyond a smaller one stays taken.
+// Slots: a limit of concurrent uses, shared by all workers. It limits connections, and the requests
+// under way to the upstream and of a policy. A caller that finds none free waits, in order of
+// arrival, until a time it names. The limit may change at any time: what is taken beyond a smaller
+// one stays taken.
 //
 // Thread-safe. A slot taken is an obligation to call release() once: Taken keeps it.
 #pragma once

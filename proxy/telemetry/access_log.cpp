@@ -177,7 +177,7 @@ void AccessLog::State::write(Output& output, Batch& batch, std::uint64_t missing
   const auto lost = static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
   const std::lock_guard lock(mutex);
   queued_bytes -= batch_size;
-  // What is said is said even if the lines behind it are lost in turn.
+  // The count is reported even if the following lines are lost too.
   if (written >= prefix.size()) unsaid -= missing;
   if (!done) lose(std::min(lost, batch.lines));
   writing_lines = 0;

@@ -120,7 +120,7 @@ std::optional<BadHead> read_connection(Head& head, Facts& facts) {
       } else if (equals_ignoring_case(option, "keep-alive")) {
         facts.keep_alive = true;
       } else if (protected_field(option)) {
-        error = bad("connection", "Connection names a field that is for every recipient.");
+        error = bad("connection", "Connection names an end-to-end field.");
       } else {
         if (!head.has_named) head.named_by_connection.assign(head.fields.size(), false);
         head.has_named = true;
