@@ -16,7 +16,7 @@ using policies::Cors;
 /// A day; browsers remember no longer than that, and some only two hours.
 constexpr milliseconds max_age_most = std::chrono::hours(24);
 
-/// What a browser would send for the same origin; nothing where the text is one already.
+/// What a browser would send for the same origin; nothing if the text is one already.
 std::string as_browsers_write(std::string_view origin) {
   std::string out(origin);
   for (char& c : out) {

@@ -86,7 +86,7 @@ void drop_idle_timeout(Json& policy) {
   if (action == nullptr || *action != Json("wait")) in_flight->as_object().stable_erase("timeout");
 }
 
-/// What says nothing where the client does not wait, or there is more than the upstream
+/// What says nothing if the client does not wait, or there is more than the upstream
 /// (delivery_reader.cpp).
 void drop_idle_delivery(Json& policy) {
   Json* const delivery = json_member(policy, "delivery");

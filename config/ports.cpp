@@ -69,7 +69,7 @@ tl::expected<Ports, std::vector<Problem>> load_ports(std::string_view text, std:
   if (root) {
     if (const Node document(whole, *root, ""); has_ports(document)) return read(document);
   }
-  // Also where it seems to have none: yaml-cpp takes a quote that is not closed for the rest of the
+  // Also if it seems to have none: yaml-cpp takes a quote that is not closed for the rest of the
   // file.
   const std::string sections = sections_of_ports(text);
   Reading parts(sections, file, {});

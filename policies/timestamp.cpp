@@ -23,7 +23,7 @@ std::optional<std::uint64_t> take_fraction(Scanner& scanner) {
   return value;
 }
 
-/// `Z`, `+01:00`, `-0530`. Nothing where it is none of them.
+/// `Z`, `+01:00`, `-0530`. Nothing if it is none of them.
 std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
   const char sign = scanner.any_of("Zz+-");
   if (sign == 0) return std::nullopt;

@@ -79,7 +79,7 @@ class AdminPort {
   std::chrono::milliseconds patience_{30'000};
 };
 
-/// `&name=value`, encoded; nothing where the value is empty.
+/// `&name=value`, encoded; nothing if the value is empty.
 std::string argument(const std::string& name, const std::string& value);
 
 /// Says why a command ended, where it did not end well; returns its exit code.

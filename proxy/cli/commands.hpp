@@ -80,7 +80,7 @@ struct DoctorArguments {
 
 /// `onceproxy doctor -c CONFIG`: whether the program can start here and do its work, as
 /// doctor/README.md tells; with `envoy`, whether an Envoy in front of it undermines what it
-/// promises. `exit_bad` where a check fails; warnings change nothing.
+/// promises. `exit_bad` if a check fails; warnings change nothing.
 int doctor(const DoctorArguments& arguments, const Streams& streams);
 
 struct BacktestArguments {
@@ -93,7 +93,7 @@ struct BacktestArguments {
 };
 
 /// `onceproxy backtest -c CONFIG LOG`: what each policy would have done with the requests of a log.
-/// The table, or with `json` one JSON object, goes to `out`. `exit_bad` where the log holds no
+/// The table, or with `json` one JSON object, goes to `out`. `exit_bad` if the log holds no
 /// request, breaks off, or needs more memory than allowed: what was found up to there is printed.
 int backtest(const BacktestArguments& arguments, const Streams& streams);
 

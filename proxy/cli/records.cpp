@@ -177,7 +177,7 @@ class Records {
     }
   }
 
-  /// The body of the answer that duplicates are to get; empty where none is given.
+  /// The body of the answer that duplicates are to get; empty if none is given.
   tl::expected<std::string, Ending> answer_body() {
     const bool given = !arguments_.body.empty() || !arguments_.headers.empty();
     if (given && arguments_.status == 0) {

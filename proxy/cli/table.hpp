@@ -16,7 +16,7 @@ namespace onceproxy::cli {
 std::string json_text(const policies::JsonTree& tree, policies::JsonTree::Index value);
 
 /// A member of an object as a person reads it: control characters escaped, so that a request id
-/// moves no cursor. Empty where there is none.
+/// moves no cursor. Empty if there is none.
 std::string field_text(const policies::JsonTree& tree, policies::JsonTree::Index object,
                        std::string_view name);
 

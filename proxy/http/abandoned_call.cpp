@@ -41,7 +41,7 @@ Task<AbandonedCall::End> AbandonedCall::run(const UpstreamOptions& options) {
   rest_.connection->expire_after(options.abandoned_timeout);
   const auto end = std::chrono::steady_clock::now() + options.abandoned_timeout;
   while (!take(limits)) {
-    // The connection's deadline ends a wait, and there is none where more has always come already.
+    // The connection's deadline ends a wait, and there is none if more has always come already.
     if (std::chrono::steady_clock::now() > end) co_return End::timed_out;
     const std::size_t bytes_max = rest_.body ? body_buffer_bytes : limits.bytes;
     const io::IoError error = co_await rest_.connection->fill(bytes_max);

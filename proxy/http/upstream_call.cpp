@@ -99,7 +99,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     }
     if (written.error == io::IoError::none) co_return std::nullopt;
     if (!written.nothing_left() && written.error != io::IoError::timed_out) {
-      // Also where the upstream closed: what it said before is still to be read.
+      // Also if the upstream closed: what it said before is still to be read.
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }

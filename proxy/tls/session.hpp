@@ -47,7 +47,7 @@ class Session {
   /// Nothing will be sent any more, not even close_notify.
   void give_up() { failed_ = true; }
 
-  /// Sends close_notify; nothing may be written any more. Done also where nothing can be sent.
+  /// Sends close_notify; nothing may be written any more. Done also if nothing can be sent.
   Result finish();
 
   /// Nothing has come that is for the owner: neither bytes nor an end. Session tickets, which a

@@ -49,7 +49,7 @@ struct AuditEnding {
 /// unprotected.
 struct AuditRefusal {
   WallTime time{};
-  /// Absent where the request has none: a selected field was missing.
+  /// Absent if the request has none: a selected field was missing.
   std::optional<Fingerprint> fingerprint;
   std::string_view decision;
   /// What would have been decided, where the policy only watches.
@@ -117,10 +117,10 @@ struct AuditFrame {
   bool is_of(const Fingerprint& fingerprint) const;
 };
 
-/// The entry that `bytes` begin with; nothing where that is none, or not all of one.
+/// The entry that `bytes` begin with; nothing if that is none, or not all of one.
 std::optional<AuditFrame> frame(std::string_view bytes);
 
-/// Checks the sum, then reads. Nothing where a bit is wrong.
+/// Checks the sum, then reads. Nothing if a bit is wrong.
 std::optional<AuditEntry> decode(const AuditFrame& frame);
 
 }  // namespace onceproxy::store

@@ -103,7 +103,7 @@ struct AuditQuery {
   AuditCursor cursor;
 };
 
-/// Calls `show` for each item, newest first. Returns where the next page begins; nothing where
+/// Calls `show` for each item, newest first. Returns where the next page begins; nothing if
 /// there is no more. A page may be empty and not the last.
 std::optional<AuditCursor> find(const AuditLog& log, const AuditQuery& query,
                                 const std::function<void(const AuditItem&)>& show);

@@ -110,7 +110,7 @@ class Committer {
     return records_estimate_.load(std::memory_order_relaxed);
   }
 
-  /// Runs `task` between two groups, while nothing is written. False where it did not, because the
+  /// Runs `task` between two groups, while nothing is written. False if it did not, because the
   /// database fails or the committer ends. Not from a thread that writes; `task` must not throw.
   bool pause(const std::function<void()>& task);
 
@@ -156,7 +156,7 @@ class Committer {
 
   void upkeep();
   void extend_leases();
-  /// So many a call. False where there is nothing to write, or it failed.
+  /// So many a call. False if there is nothing to write, or it failed.
   bool write_duplicates();
   void write_notes();
 

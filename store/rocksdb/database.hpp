@@ -94,7 +94,7 @@ class Database {
   /// new database: one that is not there any more may come back. While missing() says something it
   /// does nothing but fail.
   rocksdb::Status reopen();
-  /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing where something is
+  /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing if something is
   /// missing.
   void close();
 

@@ -42,7 +42,7 @@ int try_to_write(const std::filesystem::path& directory) {
   return 0;
 }
 
-/// What the directory has and this program does not know, as a later version makes it; empty where
+/// What the directory has and this program does not know, as a later version makes it; empty if
 /// there is nothing, or nobody can say.
 std::string unknown_families(const rocksdb::Options& options, const std::filesystem::path& path,
                              const std::vector<rocksdb::ColumnFamilyDescriptor>& known) {

@@ -41,7 +41,7 @@ class Entities {
   };
   /// `waiter` waits where it must; may be null. It stays the caller's unless it is queued.
   Entered enter(const EntityTerms& terms, WallTime now, Waiter* waiter);
-  /// Ends a wait. False where it is over already: the waiter is being delivered, with the turn.
+  /// Ends a wait. False if it is over already: the waiter is being delivered, with the turn.
   bool give_up(const EntityKey& key, Waiter& waiter);
   /// A user goes; `turn` it had goes to the call that has waited longest.
   void leave(const EntityKey& key, bool turn, Delivery& out);
@@ -62,7 +62,7 @@ class Entities {
   Held hold(const EntityKey& key, WallTime now, HoldWaiter& waiter);
   /// For whoever waited and has the hold now.
   bool is_closed(const EntityKey& key, WallTime now) const;
-  /// `held`: false where the waiter was delivered without it.
+  /// `held`: false if the waiter was delivered without it.
   void end_hold(const EntityKey& key, bool held, Delivery& out);
 
   // For users only:
@@ -76,7 +76,7 @@ class Entities {
   std::string encoded(const EntityKey& key) const;
 
   /// The lease of the reservation that has the turn can now be over then at the latest: what is to
-  /// be written. Nothing where the entity is not in use any more.
+  /// be written. Nothing if the entity is not in use any more.
   std::optional<std::string> extended(const EntityKey& key, WallTime lease_end);
   /// Gives on the turns of dead processes whose leases are over.
   void end_dead_turns(WallTime now, Delivery& out);

@@ -42,7 +42,7 @@ struct Header {
   bool ends_record() const { return type == full || type == last; }
 };
 
-/// Nothing where no header can be, or none that fits its block.
+/// Nothing if no header can be, or none that fits its block.
 std::optional<Header> header_at(std::string_view log, std::size_t at) {
   if (at + header_bytes > log.size()) return std::nullopt;
   const Header header{static_cast<std::uint32_t>(little_endian(log.substr(at, 4))),
@@ -52,7 +52,7 @@ std::optional<Header> header_at(std::string_view log, std::size_t at) {
   return known && fits ? std::optional(header) : std::nullopt;
 }
 
-/// The fragment at `at`, header included; empty where no intact one is.
+/// The fragment at `at`, header included; empty if no intact one is.
 std::string_view fragment_at(std::string_view log, std::size_t at) {
   const auto header = header_at(log, at);
   if (!header || at + header_bytes + header->size > log.size()) return {};

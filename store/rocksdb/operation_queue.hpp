@@ -31,7 +31,7 @@ class OperationQueue {
   /// One thread: waits for a nudge() since the last take(), for `until`, or for wake().
   void wait(std::chrono::steady_clock::time_point until);
 
-  /// The taker: everything pushed so far, oldest first. Empty where there is nothing, also after a
+  /// The taker: everything pushed so far, oldest first. Empty if there is nothing, also after a
   /// nudge for what went with an earlier take().
   OperationList take();
 
@@ -42,7 +42,7 @@ class OperationQueue {
   /// Any thread: ends the wait, the next one if there is none now.
   void wake();
 
-  /// The taker: from now on push() gives everything back. False where there is still something.
+  /// The taker: from now on push() gives everything back. False if there is still something.
   bool seal();
 
  private:

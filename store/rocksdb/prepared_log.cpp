@@ -48,7 +48,7 @@ class PageBuffer {
  public:
   char* data() const { return bytes_.get(); }
 
-  /// Keeps the first `kept` bytes; all behind them may be anything. False where there is no memory.
+  /// Keeps the first `kept` bytes; all behind them may be anything. False if there is no memory.
   bool make_room(std::size_t size, std::size_t kept) {
     return size <= capacity_ || replace(std::max<std::size_t>(up(size), 2 * capacity_), kept);
   }

@@ -56,7 +56,7 @@ class Rates {
   Table table_;
 };
 
-/// The value under a rate limit's key; its grammar stands in rates.cpp. Nothing where the bytes are
+/// The value under a rate limit's key; its grammar stands in rates.cpp. Nothing if the bytes are
 /// none.
 std::string encode_rate(RateTime arrival);
 std::optional<RateTime> decode_rate(std::string_view bytes);

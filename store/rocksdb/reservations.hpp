@@ -63,7 +63,7 @@ class Reservations {
   /// Waits at the entry, whichever call has it.
   Parked park(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
               Waiter& waiter);
-  /// Ends a wait. False where it is over already: the waiter is being delivered.
+  /// Ends a wait. False if it is over already: the waiter is being delivered.
   bool give_up(const Fingerprint& fingerprint, Waiter& waiter);
   /// From now on no call may wait. Those that do are delivered.
   void stop_waiting(Delivery& out);
@@ -81,7 +81,7 @@ class Reservations {
   struct Settling : Holding {
     const HeldResources* resources = nullptr;  ///< valid until end(); null where it has none
   };
-  /// The permit with `nonce` is used up. Nothing where it no longer holds the reservation. The
+  /// The permit with `nonce` is used up. Nothing if it no longer holds the reservation. The
   /// entry stays until end(), so that no call is let in before the outcome is written. `done`: the
   /// operation happened.
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
@@ -95,7 +95,7 @@ class Reservations {
   /// Somebody holds the reservation, or is making or settling it: the record is not to be touched.
   bool is_under_way(const Fingerprint& fingerprint) const;
 
-  /// As settling(), without the permit, which holds nothing any more. Nothing where nobody holds
+  /// As settling(), without the permit, which holds nothing any more. Nothing if nobody holds
   /// the reservation, or it is on its way from one state to another.
   std::optional<Settling> revoke(const Fingerprint& fingerprint);
   /// Somebody holds the reservation with that nonce, or is making or settling it.
@@ -113,7 +113,7 @@ class Reservations {
     std::unique_ptr<const HeldResources> resources;
     WallTime lease_end{};  ///< when it can be over at the latest
   };
-  /// The permit was dropped: the record is left to its lease. Nothing where it held nothing.
+  /// The permit was dropped: the record is left to its lease. Nothing if it held nothing.
   std::optional<Dropped> drop(const Fingerprint& fingerprint, const Nonce& nonce, Delivery& out);
 
   struct Extension {

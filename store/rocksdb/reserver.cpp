@@ -152,7 +152,7 @@ Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallT
 }
 
 /// For a caller that got no claim since another is still looking, or since there is no room: it
-/// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
+/// may be told what the disk says, but gets nothing itself. Nothing if it should try again.
 std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& request,
                                                           WallTime now, bool at_limit) {
   Looked looked = parts_.records.look(request, now, false);

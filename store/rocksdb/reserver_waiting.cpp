@@ -7,7 +7,7 @@ namespace onceproxy::store {
 
 using SteadyClock = std::chrono::steady_clock;
 
-/// Makes sure of a waiter, with a timer for `time`. False where there is no room, or no timer: then
+/// Makes sure of a waiter, with a timer for `time`. False if there is no room, or no timer: then
 /// the call's time counts as over.
 bool Reserver::prepare(const ReserveAttempt& attempt, WaiterPtr& waiter,
                        std::chrono::milliseconds time, void (Reserver::*expired)(Waiter&)) {
@@ -25,7 +25,7 @@ bool Reserver::prepare(const ReserveAttempt& attempt, WaiterPtr& waiter,
   return waiter->timer != nullptr;
 }
 
-/// Another has the fingerprint. Nothing where it has gone meanwhile.
+/// Another has the fingerprint. Nothing if it has gone meanwhile.
 Reserver::Stop Reserver::wait_for_outcome(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   const auto in_flight = [&] {

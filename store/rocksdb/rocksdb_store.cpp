@@ -163,7 +163,7 @@ std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settle
   return settling;
 }
 
-/// Its entry in the audit log; nothing where there is no log.
+/// Its entry in the audit log; nothing if there is no log.
 std::string OpenStore::ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                               std::string_view error) const {
   std::string entry;

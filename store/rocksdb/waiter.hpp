@@ -70,7 +70,7 @@ class WaiterList {
     waiters_.pop_front();
     return &waiter;
   }
-  /// False where it is in no list (any more).
+  /// False if it is in no list (any more).
   bool remove(Waiter& waiter) {
     if (!waits(waiter)) return false;
     waiters_.erase(waiters_.iterator_to(waiter));

@@ -15,7 +15,7 @@ std::string progress_text(std::uint64_t bytes, std::optional<std::uint64_t> tota
 
 class Progress {
  public:
-  /// Nothing is ever written where `terminal` is false.
+  /// Nothing is ever written if `terminal` is false.
   Progress(std::ostream& out, bool terminal, std::optional<std::uint64_t> total)
       : out_(out), terminal_(terminal), total_(total) {}
   /// Takes the line away.
