@@ -26,7 +26,7 @@ std::shared_ptr<const YamlValue> with_presets(Reading& reading, const YamlItem& 
   return out;
 }
 
-/// Where the schema leaves a choice, the one that is of the value's kind; itself otherwise.
+/// If the schema leaves a choice, the one that is of the value's kind; itself otherwise.
 const Json* schema_for(const Json& value, const Json& schema) {
   const Json* const choices = json_member(schema, "anyOf");
   if (choices == nullptr || json_member(schema, "properties") != nullptr) return &schema;

@@ -200,7 +200,7 @@ std::vector<std::string_view> segments_of(std::string_view path) {
   return out;
 }
 
-/// `?name=value` behind the path, where it is no router's mark of an optional segment.
+/// `?name=value` behind the path, if it is no router's mark of an optional segment.
 std::size_t query_begin(std::string_view path) {
   const std::size_t mark = path.find('?');
   if (mark == std::string_view::npos) return mark;

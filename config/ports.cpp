@@ -35,7 +35,7 @@ bool has_ports(const Node& document) {
   return document.get("admin") || document.get("telemetry");
 }
 
-/// Problems where one of the two sections is given and has no address that can be read.
+/// Problems if one of the two sections is given and has no address that can be read.
 tl::expected<Ports, std::vector<Problem>> read(const Node& document) {
   Ports ports;
   bool good = true;

@@ -249,7 +249,7 @@ bool is_absent_by_default(const Json& schema) {
   return false;
 }
 
-/// The defaults of the keys of a map that another section describes, where they differ from those
+/// The defaults of the keys of a map that another section describes, if they differ from those
 /// that it gives.
 std::string other_defaults(const Json& map, const Section& section) {
   Json differing = JsonObject();

@@ -96,7 +96,7 @@ config::Settings settings_of(const Arguments& arguments, const io::Endpoint& add
   return settings;
 }
 
-/// Until SIGTERM. Throws where it cannot start.
+/// Until SIGTERM. Throws if it cannot start.
 void serve(const Arguments& arguments, const io::Endpoint& address, milliseconds drain_time) {
   MainLoop loop;
   ::signal(SIGPIPE, SIG_IGN);

@@ -82,7 +82,7 @@ class AdminPort {
 /// `&name=value`, encoded; nothing if the value is empty.
 std::string argument(const std::string& name, const std::string& value);
 
-/// Says why a command ended, where it did not end well; returns its exit code.
+/// Says why a command ended, if it did not end well; returns its exit code.
 int finish(const tl::expected<void, Ending>& ended, const Streams& streams);
 
 }  // namespace onceproxy::cli

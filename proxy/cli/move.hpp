@@ -1,6 +1,6 @@
 // Carrying live records from one store to another: the order of the steps, and what makes it safe
 // to repeat. `From` and `To` are RocksDbTransfer and PostgresTransfer, either way round; a test has
-// its own. Errors are the transfers', and std::runtime_error where the destination holds something
+// its own. Errors are the transfers', and std::runtime_error if the destination holds something
 // else.
 //
 // A destination may hold what an earlier move brought, and nothing else: a record that the source

@@ -68,7 +68,7 @@ struct RequestInputs {
   std::optional<policies::ClientCertificate> certificate() const;
 };
 
-/// Where that fails, the reason goes to `streams.err` (but see RequestArguments::json), and the
+/// If that fails, the reason goes to `streams.err` (but see RequestArguments::json), and the
 /// exit code is returned.
 tl::expected<RequestInputs, int> read_inputs(const RequestArguments& arguments,
                                              const Streams& streams);

@@ -44,7 +44,7 @@ std::string short_time_text(const policies::JsonTree& tree, policies::JsonTree::
 /// that millions take no memory; each thousand has its own widths.
 class Table {
  public:
-  /// `columns` outlive it. `nothing` is printed where there are no rows.
+  /// `columns` outlive it. `nothing` is printed if there are no rows.
   Table(std::ostream& out, std::span<const Column> columns, std::string_view nothing)
       : out_(out), columns_(columns), nothing_(nothing) {}
   void add(const policies::JsonTree& tree, policies::JsonTree::Index item);

@@ -68,7 +68,7 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
   return answer;
 }
 
-// Where the client makes the key, the titles of in-flight, key-reused and missing-key are those of
+// If the client makes the key, the titles of in-flight, key-reused and missing-key are those of
 // the IETF draft draft-ietf-httpapi-idempotency-key-header, section 2.7, with the header that the
 // policy names. Who sent no key must not be told of one.
 

@@ -16,7 +16,7 @@ struct End {
   std::string_view code_details;
 };
 
-/// The forward ended without an answer. Where nothing was sent, the words are those of Envoy's
+/// The forward ended without an answer. If nothing was sent, the words are those of Envoy's
 /// connection pool.
 End end_of(ForwardFault fault) {
   switch (fault) {

@@ -57,7 +57,7 @@ Task<void> Passing::run() {
   } catch (...) {
     error = std::current_exception();
   }
-  // Where it still runs, the request was answered before it was sent: what is left of it concerns
+  // If it still runs, the request was answered before it was sent: what is left of it concerns
   // nobody.
   if (sending_.running()) exchange_.close_behind();
   co_await end_upload();

@@ -29,7 +29,7 @@ UpstreamCall::UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const S
                            std::string_view method, Slots* policy_turns)
     : upstream_(upstream), setup_(setup), method_(method), policy_turns_(policy_turns) {}
 
-/// Where the upstream has ended the connection, it is not.
+/// If the upstream has ended the connection, it is not.
 bool UpstreamCall::upstream_may_be_at_work() const {
   const bool holds_turns = turn_.has_value() || policy_turn_.has_value();
   return holds_turns && unfinished_ && !unsent_ && !spoiled && connection && connection->open();
@@ -196,7 +196,7 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   }
 }
 
-/// The refusal in words. Where the other way of reading would have taken the head, that is told.
+/// The refusal in words. If the other way of reading would have taken the head, that is told.
 std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_view bytes) {
   malformed_ = "The answer's head is malformed";
   if (bad.line > 0) malformed_.append(" in line ").append(std::to_string(bad.line));

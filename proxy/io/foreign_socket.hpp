@@ -17,7 +17,7 @@ namespace onceproxy::io {
 
 class ForeignSocket final : public store::SocketWatch {
  public:
-  /// Throws boost::system::system_error where the kernel refuses to watch it.
+  /// Throws boost::system::system_error if the kernel refuses to watch it.
   ForeignSocket(EventLoop& loop, int descriptor, std::function<void()> ready)
       : state_(std::make_shared<State>(loop, descriptor, std::move(ready))) {
     state_->wait_readable(state_);

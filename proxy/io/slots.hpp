@@ -19,7 +19,7 @@ namespace onceproxy::io {
 
 class Slots {
  public:
-  /// `limit` 0: no limit. `waiting`, where given, is called (on the waiter's thread, without the
+  /// `limit` 0: no limit. `waiting`, if given, is called (on the waiter's thread, without the
   /// lock) whenever a caller has to wait, so that idle holders can release theirs.
   explicit Slots(std::size_t limit, std::function<void()> waiting = nullptr)
       : limit_(limit), on_wait_(std::move(waiting)) {}

@@ -30,7 +30,7 @@ namespace onceproxy::store {
 //
 //   time     := i64
 //   fence    := u64
-//   fingerprint := 32 bytes     only where present is 1
+//   fingerprint := 32 bytes     only if present is 1
 //   present  := u8        0 | 1
 //   attempt  := u32       from 1
 //   how      := u8        1 completed, 2 released, 3 unknown

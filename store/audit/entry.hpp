@@ -52,7 +52,7 @@ struct AuditRefusal {
   /// Absent if the request has none: a selected field was missing.
   std::optional<Fingerprint> fingerprint;
   std::string_view decision;
-  /// What would have been decided, where the policy only watches.
+  /// What would have been decided, if the policy only watches.
   std::string_view shadow;
   std::string_view policy;
   std::string_view request_id;

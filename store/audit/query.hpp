@@ -1,7 +1,7 @@
 // Reading the audit log: what matches, newest first, a page at a time. A forward is shown as one
 // item with what became of it, though the log says the two apart.
 //
-// The order is that of the times shown, whoever wrote an item down and when. Where two happened in
+// The order is that of the times shown, whoever wrote an item down and when. If two happened in
 // one millisecond, what was refused comes before what was forwarded or done, as the newer.
 //
 // The memory for a page is limited to the files with the next entries (usually two) and the table

@@ -86,7 +86,7 @@ BackupContents make(const std::filesystem::path& store, const std::filesystem::p
                     const std::atomic<bool>& stop,
                     const std::function<void(const std::filesystem::path& to)>& snapshot);
 
-/// One file, durable, 0600; a hard link where that is wanted and possible.
+/// One file, durable, 0600; a hard link if that is wanted and possible.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
                std::uint64_t bytes, const std::atomic<bool>& stop);
 bool link_file(const std::filesystem::path& from, const std::filesystem::path& to);

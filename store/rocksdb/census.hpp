@@ -5,7 +5,7 @@
 // takes (10,000 records: 10 s; ten million: an hour and a half; the first pass takes a tenth of
 // that).
 //
-// Records whose outcome is unknown wait for somebody, so they are counted sooner: where one becomes
+// Records whose outcome is unknown wait for somebody, so they are counted sooner: if one becomes
 // known or unknown, the part of the records that it belongs to is looked at again within a second
 // or so. Of them it is also known whose they are, and for how long.
 //

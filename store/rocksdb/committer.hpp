@@ -2,7 +2,7 @@
 // group is one batch, one sync, and one wake for each loop that waits for results. On the same
 // thread, between groups: leases are extended and the directory is measured, so that neither can
 // get in the way of a settlement's order. What is known of time goes with a batch about each
-// second, and by itself once a minute where nothing else is written.
+// second, and by itself once a minute if nothing else is written.
 //
 // A failed write leaves open what is on disk. From then on it promises nothing, reopens the
 // database until that works, reads back what was in doubt, writes what was retained, and only then
@@ -81,8 +81,8 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  /// Takes an operation and answers its call later. Gives it back where the committer has ended.
-  /// Begins it at submit() where `later`, else at once.
+  /// Takes an operation and answers its call later. Gives it back if the committer has ended.
+  /// Begins it at submit() if `later`, else at once.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation, bool later) {
     operation = queue_.push(std::move(operation));
     if (!later && operation == nullptr) queue_.nudge();
@@ -102,7 +102,7 @@ class Committer {
   /// Why; empty while it does not fail.
   std::string failure() const;
 
-  /// While failing: keeps a settlement for later instead of pushing it. Gives it back where the
+  /// While failing: keeps a settlement for later instead of pushing it. Gives it back if the
   /// database works again meanwhile; takes it for good otherwise.
   std::unique_ptr<Operation> retain(std::unique_ptr<Operation> operation);
 
@@ -147,7 +147,7 @@ class Committer {
   void end(const Operation& operation);
   void add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const;
 
-  /// Puts what is known of time into the batch where what is on disk is older than `age`, or than
+  /// Puts what is known of time into the batch if what is on disk is older than `age`, or than
   /// the batch may leave it.
   void keep_time(rocksdb::WriteBatch& batch, std::chrono::milliseconds age);
   void keep_time(rocksdb::WriteBatch& batch) { keep_time(batch, ClockMemory::lag_max / 2); }

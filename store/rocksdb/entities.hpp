@@ -32,14 +32,14 @@ class Entities {
       : database_(database), observer_(observer), era_(era), queue_max_(queue_max) {}
 
   enum class Entered {
-    yes,     ///< a user, with the turn where the terms ask for one
+    yes,     ///< a user, with the turn if the terms ask for one
     busy,    ///< another has the turn, and there was nobody to wait
     queued,  ///< the waiter is a user, and is delivered when it has the turn
     full,    ///< too many wait
     failed,  ///< the disk cannot be read
     corrupt,
   };
-  /// `waiter` waits where it must; may be null. It stays the caller's unless it is queued.
+  /// `waiter` waits if it must; may be null. It stays the caller's unless it is queued.
   Entered enter(const EntityTerms& terms, WallTime now, Waiter* waiter);
   /// Ends a wait. False if it is over already: the waiter is being delivered, with the turn.
   bool give_up(const EntityKey& key, Waiter& waiter);

@@ -3,7 +3,7 @@
 // itself has them open, goes on writing to what has no name any more, and finds out at the next
 // start.
 //
-// Where the path leads to another directory than the one that was opened, nothing is changed there:
+// If the path leads to another directory than the one that was opened, nothing is changed there:
 // RocksDB works by path, and would overwrite and remove the files of whatever has come in its
 // place.
 //

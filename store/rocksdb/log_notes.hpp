@@ -47,11 +47,11 @@ class LogNotes {
   };
 
   /// Forgets what it knows and reads the file; without one there are no notes, as an earlier
-  /// version leaves it. Throws std::system_error where the file is there and cannot be read.
+  /// version leaves it. Throws std::system_error if the file is there and cannot be read.
   void read();
   void close();
 
-  /// Durable when it returns without an error. Makes the file where there is none. Above 4,096 logs
+  /// Durable when it returns without an error. Makes the file if there is none. Above 4,096 logs
   /// no more are noted.
   std::error_code note(std::uint64_t log, Note note);
   /// The same for a log whose file was just made: its name is on disk too when this returns.
@@ -61,7 +61,7 @@ class LogNotes {
   std::optional<Note> find(std::uint64_t log) const;
   std::map<std::uint64_t, Note> all() const;
 
-  /// What is wrong where the file that is written to is no longer the one that the next start will
+  /// What is wrong if the file that is written to is no longer the one that the next start will
   /// read.
   std::optional<std::string> problem() const;
 

@@ -50,7 +50,7 @@ struct DigestsMemory {
 std::string encode(const DigestsMemory& memory);
 std::optional<DigestsMemory> decode_digests(std::string_view bytes);
 
-/// At startup, with what prepare() said and the store's time: what is kept of the digests. Where
+/// At startup, with what prepare() said and the store's time: what is kept of the digests. If
 /// another version wrote last, that is from `now` on, and is written. Throws as prepare() does.
 DigestsMemory keep_digests(Database& database, const std::filesystem::path& path,
                            std::uint64_t fences_before, WallTime now);

@@ -21,11 +21,11 @@ class OperationQueue {
   OperationQueue& operator=(const OperationQueue&) = delete;
   ~OperationQueue();
 
-  /// Any thread. Gives the operation back where the queue is sealed. It is to be taken
+  /// Any thread. Gives the operation back if the queue is sealed. It is to be taken
   /// at the next nudge(), or when the wait is over.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
 
-  /// Any thread: what was pushed is to be taken now. Cheap where that is nothing.
+  /// Any thread: what was pushed is to be taken now. Cheap if that is nothing.
   void nudge();
 
   /// One thread: waits for a nudge() since the last take(), for `until`, or for wake().
@@ -36,7 +36,7 @@ class OperationQueue {
   OperationList take();
 
   /// The taker: the newest of what take() would give; the others are found by `next`, the next
-  /// newest first. Valid until take(). Null where there is nothing.
+  /// newest first. Valid until take(). Null if there is nothing.
   const Operation* peek() const;
 
   /// Any thread: ends the wait, the next one if there is none now.

@@ -21,7 +21,7 @@ enum class Sync {
 
 /// How the write-ahead log is written if every write of it is synced (`Sync::all`).
 enum class PreparedLog {
-  automatic,  ///< over prepared space, where the library and the file system allow it
+  automatic,  ///< over prepared space, if the library and the file system allow it
   off,        ///< as RocksDB does it: the file grows with each write
 };
 

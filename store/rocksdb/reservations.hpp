@@ -79,7 +79,7 @@ class Reservations {
     Terms terms;
   };
   struct Settling : Holding {
-    const HeldResources* resources = nullptr;  ///< valid until end(); null where it has none
+    const HeldResources* resources = nullptr;  ///< valid until end(); null if it has none
   };
   /// The permit with `nonce` is used up. Nothing if it no longer holds the reservation. The
   /// entry stays until end(), so that no call is let in before the outcome is written. `done`: the
@@ -104,7 +104,7 @@ class Reservations {
   /// The record of an operation that completed, with its answer; asked under a lock.
   using OutcomeOf = std::function<std::shared_ptr<const Record>()>;
   /// A claim is given back, or a reservation is over; its resources are for the caller to undo.
-  /// Delivers all that waited where the disk has the answer (`completed`), else the one that has
+  /// Delivers all that waited if the disk has the answer (`completed`), else the one that has
   /// the claim now. Of one that was ended all are delivered, and those that waited before that get
   /// its `outcome`, since the disk will not have it.
   std::unique_ptr<const HeldResources> end(const Fingerprint& fingerprint, bool completed,

@@ -1,6 +1,6 @@
 // Reserver: the way of a reserve to its answer or to the committer: claim the fingerprint, look on
-// disk, take the entity's turn, ask what limits it, make the reservation. Where it has to wait it
-// becomes a Waiter, and goes on with it on its loop's thread; where nothing makes it wait it
+// disk, take the entity's turn, ask what limits it, make the reservation. If it has to wait it
+// becomes a Waiter, and goes on with it on its loop's thread; if nothing makes it wait it
 // allocates nothing but the operation.
 //
 // It does not write, and does not end reservations: what it has in hand when it refuses, it gives

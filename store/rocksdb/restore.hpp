@@ -19,7 +19,7 @@ inline constexpr const char* restored_name = "RESTORED";
 BackupContents restore(const std::filesystem::path& from, const std::filesystem::path& store,
                        bool replace);
 
-/// Above which fence a store begins that was restored, where its backup says `ceiling`: above those
+/// Above which fence a store begins that was restored, if its backup says `ceiling`: above those
 /// that were given out after the backup, also by an earlier store that the same backup was restored
 /// to. `now`: milliseconds since 1970.
 std::uint64_t fence_after_restore(std::uint64_t ceiling, std::uint64_t now);

@@ -150,7 +150,7 @@ void OpenStore::start_clock() {
   era_.begun = clock_.now();
 }
 
-/// Uses up the permit; answers the call where it holds nothing, or the store is closing.
+/// Uses up the permit; answers the call if it holds nothing, or the store is closing.
 std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settled>& call,
                                                      bool done) {
   permit.use();

@@ -22,7 +22,7 @@ class RocksDbTransfer {
  public:
   enum class Opening {
     existing,  ///< refuses a directory that holds no store
-    create,    ///< makes one where there is none
+    create,    ///< makes one if there is none
   };
   /// `clock` outlives it. Refuses a store whose clock is in doubt: its times could not be told in
   /// another's.

@@ -63,7 +63,7 @@ class WaiterList {
   std::size_t size() const { return waiters_.size(); }
 
   void push_back(Waiter& waiter) { waiters_.push_back(waiter); }
-  /// Null where it is empty.
+  /// Null if it is empty.
   Waiter* pop_front() {
     if (waiters_.empty()) return nullptr;
     Waiter& waiter = waiters_.front();

@@ -9,7 +9,7 @@
 
 namespace onceproxy::backtest {
 
-/// The line, without what moves the cursor: a bar and a percentage where the whole is known.
+/// The line, without what moves the cursor: a bar and a percentage if the whole is known.
 std::string progress_text(std::uint64_t bytes, std::optional<std::uint64_t> total,
                           std::uint64_t requests);
 
