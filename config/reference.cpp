@@ -80,7 +80,7 @@ struct Section {
   std::string path;
   std::string description;
   Json schema;
-  /// The keys of its own, and those that another section describes.
+  /// The keys that this section describes, and those that another one describes.
   std::vector<Documented> own;
   struct Shared {
     std::size_t section;

@@ -53,7 +53,7 @@ class AdminPort {
   /// Reads what the arguments name; asks nothing yet.
   static tl::expected<AdminPort, Ending> open(const AdminArguments& arguments);
 
-  /// How long each question may take; 30 s unless told.
+  /// The timeout of each request; 30 s by default.
   void patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
   /// Whatever the port answers; no answer ends the command.

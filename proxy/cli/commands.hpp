@@ -29,7 +29,7 @@ struct Streams {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  /// Somebody watches `err`: what takes long may say how far it has come.
+  /// `err` is a terminal: long commands may show their progress.
   bool err_is_terminal = false;
 };
 

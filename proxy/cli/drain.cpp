@@ -79,7 +79,8 @@ tl::expected<void, Ending> run(const DrainArguments& arguments, const Streams& s
   const auto timeout = duration("--timeout", arguments.timeout);
   if (!timeout) return tl::unexpected(timeout.error());
   const auto port = begin(arguments, streams);
-  // Also if nobody could be told: SIGTERM follows this command, and clients still come.
+  // Also if the admin port was not reached: SIGTERM follows this command, and clients still
+  // connect.
   std::this_thread::sleep_for(*grace);
   if (!port) return tl::unexpected(port.error());
   if (const auto stopped = port->ask("POST", "/drain_listeners"); !stopped) {

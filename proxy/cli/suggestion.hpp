@@ -1,4 +1,4 @@
-// What somebody meant who misspelt a command or an option. Pure.
+// A suggestion for a misspelt command or option. Pure.
 #pragma once
 
 #include <span>

@@ -70,7 +70,7 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
 
 // If the client makes the key, the titles of in-flight, key-reused and missing-key are those of
 // the IETF draft draft-ietf-httpapi-idempotency-key-header, section 2.7, with the header that the
-// policy names. Who sent no key must not be told of one.
+// policy names. An answer to a request without a key must not mention one.
 
 Answer in_flight(std::string_view key_header) {
   return problem_of(

@@ -48,7 +48,7 @@ Task<AbandonedCall::End> AbandonedCall::run(const UpstreamOptions& options) {
     if (error == io::IoError::none) continue;
     if (stopped_) co_return End::stopped;
     if (error == io::IoError::timed_out) co_return End::timed_out;
-    // A head that is too large is an answer too, if one that nobody could have used.
+    // A head that is too large is an answer too, although it could not have been used.
     if (error == io::IoError::no_room) co_return End::answered;
     co_return rest_.body&& rest_.body->whole_at_eof() ? End::answered : End::closed;
   }

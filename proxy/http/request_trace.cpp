@@ -129,7 +129,7 @@ void RequestTrace::begin_forward() {
 }
 
 TraceFields RequestTrace::fields() const {
-  // A trace that is not sampled and was not begun here goes on as it came.
+  // A trace that is not sampled and was not begun here is forwarded unchanged.
   if (recorder_ == nullptr || (parent_ != 0 && !sampled())) return {};
   return {{text_.data(), text_.size()}, parent_ != 0};
 }

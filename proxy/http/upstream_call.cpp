@@ -43,7 +43,8 @@ UpstreamCall::~UpstreamCall() {
         method_, std::move(body_)};
     upstream_.abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
-    // The turns were given back while unwinding: less is kept to than should be, and all go on.
+    // The turns were released while unwinding: the limit is exceeded for a while, and all calls
+    // continue.
   }
 }
 
@@ -196,7 +197,7 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   }
 }
 
-/// The refusal in words. If the other way of reading would have taken the head, that is told.
+/// The text of the refusal. It says so if the lenient parser would have accepted the head.
 std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_view bytes) {
   malformed_ = "The answer's head is malformed";
   if (bad.line > 0) malformed_.append(" in line ").append(std::to_string(bad.line));
@@ -230,13 +231,13 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
   return std::nullopt;
 }
 
-/// A read failed. Whether the upstream may still be at work on the request.
+/// A read failed. Notes whether the upstream may still be processing the request.
 void UpstreamCall::note_end(io::IoError error) {
   fault_ = error == io::IoError::timed_out ? ForwardFault::timed_out
            : error == io::IoError::no_room ? ForwardFault::malformed
                                            : ForwardFault::broken;
   if (error == io::IoError::timed_out) return;
-  // What was cancelled here goes on there.
+  // If the read was cancelled here, the upstream continues.
   if (error == io::IoError::broken && connection->quiet(true)) return;
   unfinished_ = false;
 }

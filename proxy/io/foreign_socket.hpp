@@ -56,7 +56,7 @@ class ForeignSocket final : public store::SocketWatch {
         if (self->tell(error) && self->wants_write) self->wait_writable(self);
       });
     }
-    /// False: nobody is there to be told any more.
+    /// False: the owner is gone and must not be called.
     bool tell(ErrorCode error) {
       if (!ready || error == asio::error::operation_aborted) return false;
       const auto told = ready;  // it may destroy the watch

@@ -35,7 +35,7 @@ class ServerContext {
 
   /// A new connection's state; nullptr if memory is short.
   Connection accept() const;
-  /// For code that speaks TLS through a library of its own.
+  /// For code that uses TLS through another library.
   SSL_CTX* native() const { return context_.get(); }
   bool asks_for_certificates() const { return asks_; }
 

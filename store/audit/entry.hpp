@@ -34,7 +34,7 @@ struct AuditEnding {
   enum class How : std::uint8_t {
     completed = 1,  ///< it happened
     released = 2,   ///< it did not happen: the fingerprint was free again
-    unknown = 3,    ///< nobody knows
+    unknown = 3,    ///< it is unknown whether it happened
   };
   WallTime time{};
   std::uint64_t fence = 0;

@@ -1,7 +1,7 @@
 // Reading the audit log: what matches, newest first, a page at a time. A forward is shown as one
 // item with what became of it, though the log says the two apart.
 //
-// The order is that of the times shown, whoever wrote an item down and when. If two happened in
+// The order is that of the times shown, regardless of when an item was written. If two happened in
 // one millisecond, what was refused comes before what was forwarded or done, as the newer.
 //
 // The memory for a page is limited to the files with the next entries (usually two) and the table
@@ -32,7 +32,7 @@ enum class AuditOutcome : std::uint8_t {
   completed,  ///< it happened
   released,   ///< an answer says that it did not happen
   failed,     ///< it was never sent
-  unknown,    ///< sent, and nobody knows whether it happened
+  unknown,    ///< sent, and it is unknown whether it happened
 };
 
 /// As users read it. Never empty.

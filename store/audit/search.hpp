@@ -32,7 +32,7 @@ class AuditSearch {
   WallTime time() const;
   AuditItem item() const;
   void pop();
-  /// Where to go on.
+  /// Where to continue.
   AuditCursor::Place place() const;
 
  private:

@@ -76,7 +76,7 @@ BackupContents read(const std::filesystem::path& directory);
 
 /// Its time says when a backup of the store was last made. In the store's directory.
 inline constexpr const char* success_name = ".last-backup";
-/// When a backup of this store was last made; nothing if none was, or nobody knows.
+/// When a backup of this store was last made; nothing if none was, or if it is not known.
 std::optional<std::chrono::system_clock::time_point> last_success(
     const std::filesystem::path& store);
 

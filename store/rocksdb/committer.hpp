@@ -185,8 +185,8 @@ class Committer {
   rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
-  /// Whose records the batch changes though nobody has the claim: another operation ended them, or
-  /// their events have ended.
+  /// The records that the batch changes although no call has the claim: another operation ended
+  /// them, or their events have ended.
   std::vector<Fingerprint> ended_;
   /// As it was last put into a batch.
   std::optional<ClockMemory> kept_time_;

@@ -124,7 +124,7 @@ void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerpri
     if (!found.present()) return;
     record = decode(found.value());
   }
-  // The service may still be at work on it, and its lease keeps others out.
+  // The service may still be processing it, and its lease blocks new reservations.
   if (record && record->state != Record::State::completed &&
       lease_end(*record, parts_.era) > parts_.clock.now()) {
     return;
@@ -146,8 +146,7 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
   if (operation.resources == nullptr) return;
   const auto& [entity, rate] = *operation.resources;
   const auto kind = operation.kind;
-  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
-  // the record says.
+  // A release has not changed the entity; the record shows that the turn is over.
   if (entity &&
       (kind == Operation::Kind::complete || kind == Operation::Kind::accept ||
        kind == Operation::Kind::entity || (kind == Operation::Kind::reserve && entity->turn))) {

@@ -43,7 +43,7 @@ int try_to_write(const std::filesystem::path& directory) {
 }
 
 /// What the directory has and this program does not know, as a later version makes it; empty if
-/// there is nothing, or nobody can say.
+/// there is nothing, or if this cannot be read.
 std::string unknown_families(const rocksdb::Options& options, const std::filesystem::path& path,
                              const std::vector<rocksdb::ColumnFamilyDescriptor>& known) {
   std::vector<std::string> names;

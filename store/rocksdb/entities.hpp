@@ -1,7 +1,7 @@
 // Entities: which call has the turn of which entity, which calls wait for it, and what is known of
-// it. An entity is read from disk when a reserve first asks for it and stays in memory while
-// anybody uses it (has the turn, waits for it, or holds a reservation on it); so long the memory is
-// what counts, and the committer writes from it. A turn that the disk gives to a reservation of a
+// it. An entity is read from disk when a reserve first asks for it and stays in memory while a call
+// uses it (has the turn, waits for it, or holds a reservation on it). During this time the state in
+// memory counts, and the committer writes from it. A turn that the disk gives to a reservation of a
 // process that died is taken until that reservation's lease ends.
 //
 // Thread-safe: sharded by key. A first use waits for the disk with its shard locked. Nothing is
@@ -33,7 +33,7 @@ class Entities {
 
   enum class Entered {
     yes,     ///< a user, with the turn if the terms ask for one
-    busy,    ///< another has the turn, and there was nobody to wait
+    busy,    ///< another call has the turn, and there was no waiter
     queued,  ///< the waiter is a user, and is delivered when it has the turn
     full,    ///< too many wait
     failed,  ///< the disk cannot be read
@@ -55,12 +55,12 @@ class Entities {
     yes,      ///< a user, until end_hold()
     closed,   ///< it is closed: not a user
     waits,    ///< another has the turn: the waiter is a user, and is delivered when that is over
-    stopped,  ///< nobody waits any more
+    stopped,  ///< the store lets no call wait any more
     failed,   ///< the disk cannot be read
     corrupt,
   };
   Held hold(const EntityKey& key, WallTime now, HoldWaiter& waiter);
-  /// For whoever waited and has the hold now.
+  /// For the call that waited and has the hold now.
   bool is_closed(const EntityKey& key, WallTime now) const;
   /// `held`: false if the waiter was delivered without it.
   void end_hold(const EntityKey& key, bool held, Delivery& out);

@@ -40,7 +40,7 @@ class LogNotes {
   LogNotes& operator=(const LogNotes&) = delete;
 
   struct Note {
-    /// The file is so long at least, and up to there is on disk.
+    /// The file has at least this length, and it is on disk up to there.
     std::uint64_t bytes = 0;
     /// Every write of it is on disk before the next begins.
     bool strict = false;

@@ -37,7 +37,7 @@ class Reservations {
   enum class Claim {
     mine,       ///< the caller now has the entry, and must look on disk
     looking,    ///< another caller has it and is still looking on disk
-    in_flight,  ///< somebody holds the reservation
+    in_flight,  ///< a call holds the reservation
     mismatch,   ///< the same, with another payload
     full,       ///< no more entries are allowed
   };
@@ -57,7 +57,7 @@ class Reservations {
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
   enum class Parked {
     yes,       ///< the waiter is handed out by whatever ends the entry
-    gone,      ///< there is no entry (any more), or nobody waits any more: claim again
+    gone,      ///< there is no entry (any more), or no call waits any more: claim again
     mismatch,  ///< the entry has another payload
   };
   /// Waits at the entry, whichever call has it.
@@ -87,18 +87,19 @@ class Reservations {
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
                                    bool done = false);
 
-  /// Another operation ends this one: if it is under way, it will not be remembered. From now on
-  /// whoever asks for it asks for a new one.
+  /// Another operation ends this one: if it is under way, it will not be remembered. From now on a
+  /// request for it is a new operation.
   void end_memory(const Fingerprint& fingerprint);
-  /// The same, asked by whoever writes its outcome.
+  /// Whether end_memory() was called for it; asked by the thread that writes its outcome.
   bool is_ended(const Fingerprint& fingerprint) const;
-  /// Somebody holds the reservation, or is making or settling it: the record is not to be touched.
+  /// Whether a call holds the reservation, or is making or settling it: the record must not be
+  /// changed.
   bool is_under_way(const Fingerprint& fingerprint) const;
 
-  /// As settling(), without the permit, which holds nothing any more. Nothing if nobody holds
-  /// the reservation, or it is on its way from one state to another.
+  /// As settling(), without the permit, which holds nothing any more. Nothing if no call holds the
+  /// reservation, or it is changing its state.
   std::optional<Settling> revoke(const Fingerprint& fingerprint);
-  /// Somebody holds the reservation with that nonce, or is making or settling it.
+  /// Whether a call holds the reservation with that nonce, or is making or settling it.
   bool is_held(const Fingerprint& fingerprint, const Nonce& nonce) const;
 
   /// The record of an operation that completed, with its answer; asked under a lock.

@@ -151,8 +151,8 @@ Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallT
   return refuse(attempt, std::move(*result));
 }
 
-/// For a caller that got no claim since another is still looking, or since there is no room: it
-/// may be told what the disk says, but gets nothing itself. Nothing if it should try again.
+/// For a caller that got no claim, because another one is still reading, or because there is no
+/// room: it may get the result that is on disk, but no reservation. Nothing if it should try again.
 std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& request,
                                                           WallTime now, bool at_limit) {
   Looked looked = parts_.records.look(request, now, false);
@@ -172,8 +172,8 @@ std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& 
   }
   if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
   if (const auto* const held = std::get_if<Held>(&looked)) {
-    // It may be the record of a reservation that is over by now. Who can wait gets it from whoever
-    // looks with the claim.
+    // It may be the record of a reservation that is over by now. A call that can wait gets it from
+    // the call that reads with the claim.
     if (glance.present && request.wait > 0ms) return InFlight{};
     return *held;
   }

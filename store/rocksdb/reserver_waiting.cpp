@@ -1,4 +1,5 @@
-// The Reserver where a reserve cannot go on now: waiting for another's outcome, and for a turn.
+// The part of Reserver for calls that cannot continue now: they wait for the outcome of another
+// call, or for a turn.
 #include <utility>
 
 #include "store/rocksdb/reserver.hpp"
@@ -89,7 +90,7 @@ Reserver::Step Reserver::repeat_outcome(ReserveAttempt& attempt, const Record& r
 void Reserver::outcome_time_over(Waiter& waiter) {
   waiter.time_over = true;
   if (!parts_.reservations.give_up(waiter.request.fingerprint, waiter)) return;
-  WaiterPtr owned(&waiter);  // it waits no more, and nobody else has it
+  WaiterPtr owned(&waiter);  // it is in no list, and nothing else owns it
   Call<ReserveResult>& call = waiter.call;
   refuse(waiter, InFlight{});
   owned.reset();

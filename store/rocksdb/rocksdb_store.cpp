@@ -283,7 +283,7 @@ RocksDbStats OpenStore::stats() const {
   return out;
 }
 
-/// While nobody writes, so that nothing comes between two families' tables.
+/// Runs while there are no writes, so that nothing is written between the tables of two families.
 void OpenStore::snapshot(const std::filesystem::path& to) {
   if (const auto status = database_.flush(); !status.ok()) {
     throw std::runtime_error("the memtables cannot be flushed: " + status.ToString());
