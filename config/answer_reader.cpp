@@ -18,7 +18,7 @@ FixedAnswer suppressed() {
   return json_answer(200, R"({"status":"suppressed","reason":"duplicate"})");
 }
 
-/// What a map under `respond` has for a refusal where it says nothing else. The detail of a problem
+/// What a map under `respond` has for a refusal if it says nothing else. The detail of a problem
 /// (RFC 9457) is not for a fixed answer, so what stands in is as short as for the others.
 FixedAnswer standard_answer(Refusal refusal) {
   const policies::StandardRefusal& standard = policies::standard(refusal);

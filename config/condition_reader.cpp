@@ -85,7 +85,7 @@ void check_of_answer(const Node& node, const Selector& selector) {
   }
 }
 
-/// An expression that any of the statuses matches; nullptr where one could not be read.
+/// An expression that any of the statuses matches; nullptr if one could not be read.
 policies::Regex statuses_of(const Node& node) {
   std::string pattern;
   const std::vector<Node> several = node.items();

@@ -16,7 +16,7 @@ using policies::Cors;
 /// A day; browsers remember no longer than that, and some only two hours.
 constexpr milliseconds max_age_most = std::chrono::hours(24);
 
-/// What a browser would send for the same origin; nothing where the text is one already.
+/// What a browser would send for the same origin; nothing if the text is one already.
 std::string as_browsers_write(std::string_view origin) {
   std::string out(origin);
   for (char& c : out) {
@@ -35,7 +35,8 @@ std::optional<std::string> wrong_origin(std::string_view origin) {
     return "is not an origin; write origins: any instead of the list";
   }
   if (origin == "null") {
-    return "stands for every sandboxed page and every local file; no page is meant by it alone";
+    return "is the origin of every sandboxed page and every local file, so it does not identify a "
+           "page";
   }
   const std::size_t scheme = origin.find("://");
   if (scheme == std::string_view::npos || scheme == 0) {

@@ -35,8 +35,8 @@ void check_delivery(const Node& node, const Policy& policy) {
   const auto on_store_error = node.get("on_store_error");
   if (on_store_error && policy.on_store_error == policies::OnStoreError::forward) {
     on_store_error->problem(
-        "forward cannot be with `delivery`: what is not stored is delivered to nobody; "
-        "leave it out");
+        "forward cannot be combined with `delivery`, because an event that is not stored cannot be "
+        "delivered; leave it out");
   }
 }
 

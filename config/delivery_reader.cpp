@@ -213,14 +213,15 @@ Kind<DeadLetterSettings> dead_letters() {
 
 Kind<EventSettings> event_settings() {
   using E = EventSettings;
-  return section<E>({"delivery at the top level",
-                     {key<E>("max_bytes", &E::bytes_max, as<std::uint64_t>(size(mib, tib)),
-                             "What the heads and bodies of events may take that are not delivered "
-                             "everywhere, or are dead letters; with store.postgres those of all "
-                             "instances. Above it new events get 503.")},
-                     {},
-                     {},
-                     "max_bytes"});
+  return section<E>(
+      {"delivery at the top level",
+       {key<E>("max_bytes", &E::bytes_max, as<std::uint64_t>(size(mib, tib)),
+               "Maximum size of the heads and bodies of all events that are not delivered "
+               "everywhere yet, or are dead letters; with store.postgres the events of all "
+               "instances count. Above it new events get 503.")},
+       {},
+       {},
+       "max_bytes"});
 }
 
 }  // namespace onceproxy::config

@@ -26,7 +26,7 @@ std::shared_ptr<const YamlValue> with_presets(Reading& reading, const YamlItem& 
   return out;
 }
 
-/// Where the schema leaves a choice, the one that is of the value's kind; itself otherwise.
+/// If the schema leaves a choice, the one that is of the value's kind; itself otherwise.
 const Json* schema_for(const Json& value, const Json& schema) {
   const Json* const choices = json_member(schema, "anyOf");
   if (choices == nullptr || json_member(schema, "properties") != nullptr) return &schema;
@@ -86,7 +86,7 @@ void drop_idle_timeout(Json& policy) {
   if (action == nullptr || *action != Json("wait")) in_flight->as_object().stable_erase("timeout");
 }
 
-/// What says nothing where the client does not wait, or there is more than the upstream
+/// What says nothing if the client does not wait, or there is more than the upstream
 /// (delivery_reader.cpp).
 void drop_idle_delivery(Json& policy) {
   Json* const delivery = json_member(policy, "delivery");

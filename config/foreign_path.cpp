@@ -11,7 +11,7 @@ constexpr std::string_view one_segment = "[^/]+";
 
 /// One segment, as it would stand in a template and in an expression.
 struct Segment {
-  /// Empty where a template cannot say it.
+  /// Empty if a template cannot say it.
   std::string in_template;
   std::string in_expression;
   /// The syntax is another router's.
@@ -200,7 +200,7 @@ std::vector<std::string_view> segments_of(std::string_view path) {
   return out;
 }
 
-/// `?name=value` behind the path, where it is no router's mark of an optional segment.
+/// `?name=value` behind the path, if it is no router's mark of an optional segment.
 std::size_t query_begin(std::string_view path) {
   const std::size_t mark = path.find('?');
   if (mark == std::string_view::npos) return mark;
@@ -217,7 +217,7 @@ std::string query_advice(std::string_view path, std::size_t mark) {
          std::string(pair.substr(equals + 1)) + "\"}]";
 }
 
-/// A template and an expression that say the same; the template is empty where none can.
+/// A template and an expression that say the same; the template is empty if none can.
 struct Spelling {
   std::string as_template;
   std::string as_expression;

@@ -62,7 +62,7 @@ std::uint64_t factor_of(std::string_view name, std::span<const Unit> units) {
   return 0;
 }
 
-/// A number and a unit off the front; a unit alone is one of it. Nothing where it is neither.
+/// A number and a unit off the front; a unit alone is one of it. Nothing if it is neither.
 std::optional<std::uint64_t> take_amount(std::string_view& text, std::span<const Unit> units) {
   std::uint64_t number = 1;
   const char* const end = text.data() + text.size();

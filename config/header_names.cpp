@@ -64,7 +64,7 @@ std::optional<std::string> wrong_request_field(std::string_view name) {
     return "is removed from every request: services may take it for " + with_dashes;
   }
   if (is_framing_field(name) || is_one_of(name, written_anew)) {
-    return "never reaches the service as it came, so no operation can be known by it; select "
+    return "never reaches the service unchanged, so it cannot identify an operation; select "
            "another field";
   }
   return std::nullopt;
@@ -84,7 +84,8 @@ std::optional<std::string> wrong_asked_field(std::string_view name) {
   if (!is_token(name)) return "is not a valid header name";
   if (is_own(name)) return "is removed from every answer: the service cannot send it";
   if (is_framing_field(name)) {
-    return "belongs to the connection and is not known of an answer; ask another field";
+    return "is a field of the connection, which cannot be read from an answer; select another "
+           "field";
   }
   return std::nullopt;
 }

@@ -18,7 +18,7 @@ struct LeaseMap {
 void check_bounds(const Node& node, const AdaptiveLease& bounds) {
   if (bounds.min <= bounds.max) return;
   const auto max = node.get("max");
-  (max ? *max : node).problem("max is below min; the lease cannot be between them");
+  (max ? *max : node).problem("max is less than min");
 }
 
 Kind<LeaseMap> lease_map() {

@@ -9,7 +9,7 @@
 
 namespace onceproxy::config {
 
-/// One listener and more, each with a name of its own.
+/// A list of at least one listener, each with a different name.
 Kind<policies::ListenerList> listener_list();
 
 /// How often a delivery is attempted, and the pauses between.

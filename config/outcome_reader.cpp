@@ -164,7 +164,7 @@ Kind<OutcomeDraft> outcome() {
                    "after the lease. hold: it gets 409 until the window ends or an operator "
                    "resolves the operation.")}},
       [](const Node& node, const Draft& value) {
-        // Where both are given, one report is enough.
+        // If both are given, one report is enough.
         check_overlap(node, "release", "ambiguous",
                       node.get("ambiguous") ? StatusSet() : set_of(value.ambiguous));
         check_overlap(node, "ambiguous", "release", set_of(value.release));

@@ -120,7 +120,7 @@ bool says_replay(const Node& answer) {
   return answer.is_scalar() && answer.text() == "replay";
 }
 
-/// What replays although the policy may not say so itself; nothing where nothing does.
+/// What replays although the policy may not say so itself; nothing if nothing does.
 std::optional<Node> replaying(const Node& node, const Policy& policy) {
   const auto answer = node.get("on_duplicate");
   if (!policy.on_duplicate && (!answer || says_replay(*answer))) return node;

@@ -35,7 +35,7 @@ bool has_ports(const Node& document) {
   return document.get("admin") || document.get("telemetry");
 }
 
-/// Problems where one of the two sections is given and has no address that can be read.
+/// Problems if one of the two sections is given and has no address that can be read.
 tl::expected<Ports, std::vector<Problem>> read(const Node& document) {
   Ports ports;
   bool good = true;
@@ -69,7 +69,7 @@ tl::expected<Ports, std::vector<Problem>> load_ports(std::string_view text, std:
   if (root) {
     if (const Node document(whole, *root, ""); has_ports(document)) return read(document);
   }
-  // Also where it seems to have none: yaml-cpp takes a quote that is not closed for the rest of the
+  // Also if it seems to have none: yaml-cpp takes a quote that is not closed for the rest of the
   // file.
   const std::string sections = sections_of_ports(text);
   Reading parts(sections, file, {});

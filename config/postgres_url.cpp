@@ -84,7 +84,7 @@ bool are_digits(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// host, host:port, [v6] or [v6]:port; the port, or "" where there is none.
+/// host, host:port, [v6] or [v6]:port; the port, or "" if there is none.
 std::string_view port_of(std::string_view host) {
   const std::size_t colon = host.rfind(':');
   if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos) return {};

@@ -38,7 +38,7 @@ respond:
 struct Preset {
   std::string_view name;
   std::string_view keys;
-  /// What the version before selected, where that was something else (presets.hpp).
+  /// What the version before selected, if that was something else (presets.hpp).
   std::string_view earlier = {};
   std::string_view common = keys_of_all;
 };
@@ -120,7 +120,7 @@ window: 1h
   - {header: x-webhook-id, otherwise: {body: /event/id}}
 window: 24h
 )"},
-    // Google's: in headers where the payload is unwrapped, else in the body. What is not
+    // Google's: in headers if the payload is unwrapped, else in the body. What is not
     // acknowledged comes again for as long as the subscription keeps it, seven days by default.
     {"pubsub-push", R"(fingerprint:
   - target: normal
@@ -143,7 +143,7 @@ window: 1h
   - header: x-shopify-webhook-id
 window: 24h
 )"},
-    // The Events API: three retries within minutes, or for a day where delayed events are on. What
+    // The Events API: three retries within minutes, or for a day if delayed events are on. What
     // has no event_id (the verification of the address, commands, buttons) is not retried, and
     // passes.
     {"slack", R"(fingerprint:

@@ -80,7 +80,7 @@ struct Section {
   std::string path;
   std::string description;
   Json schema;
-  /// The keys of its own, and those that another section describes.
+  /// The keys that this section describes, and those that another one describes.
   std::vector<Documented> own;
   struct Shared {
     std::size_t section;
@@ -249,7 +249,7 @@ bool is_absent_by_default(const Json& schema) {
   return false;
 }
 
-/// The defaults of the keys of a map that another section describes, where they differ from those
+/// The defaults of the keys of a map that another section describes, if they differ from those
 /// that it gives.
 std::string other_defaults(const Json& map, const Section& section) {
   Json differing = JsonObject();

@@ -148,8 +148,8 @@ Keys<Settings> top_level() {
        key<S>("envoy", &S::envoy,
               listener("envoy",
                        "The address at which the ext_proc filter of an Envoy asks, by gRPC. For a "
-                       "sidecar use 127.0.0.1 or unix:/path: anybody who reaches the port can have "
-                       "requests decided."),
+                       "sidecar use 127.0.0.1 or unix:/path: every client of this port gets "
+                       "decisions and stored answers."),
               "The port for Envoy's filter ext_proc. Envoy forwards the requests itself and asks "
               "this port about each request and its answer. The policies and records are those of "
               "the data port. If this key is absent, there is no such port."),
@@ -161,7 +161,8 @@ Keys<Settings> top_level() {
               "were refused, and actions of operators. It is stored beside the store and shown by "
               "GET /audit."),
        key<S>("limits", &S::limits, limits(), "Limits on clients and their requests."),
-       key<S>("log", &S::log, log(), "Logs on stderr, the access log on stdout."),
+       key<S>("log", &S::log, log(),
+              "The log on standard error, and the access log on standard output."),
        key<S>("delivery", &S::events, event_settings(),
               "Limits of the events that policies with `delivery` store."),
        key<S>("dead_letters", &S::dead_letters, dead_letters(),

@@ -49,7 +49,9 @@ Kind<tls::ServerOptions> listener_tls() {
       [](const Node& node, T& value) {
         const auto mode = node.get("client_certificate");
         if (!mode || !value.client_ca.empty() || node.get("client_ca")) return;
-        mode->problem("does nothing without client_ca, the file that says whose certificates");
+        mode->problem(
+            "has no effect without client_ca, the file with the authorities that issue client "
+            "certificates");
       });
 }
 

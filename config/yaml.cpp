@@ -206,7 +206,7 @@ class Builder : public YAML::EventHandler {
   std::shared_ptr<const YamlItem> root_;
 };
 
-/// The message for an operator where yaml-cpp cannot parse the document.
+/// The message for an operator if yaml-cpp cannot parse the document.
 void report(const YAML::Exception& error, std::size_t text_size, const Builder& builder,
             Reading& reading) {
   Place place = place_of(error.mark);

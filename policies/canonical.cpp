@@ -17,7 +17,7 @@ void append_number(const Selector& selector, std::string_view text, std::string&
   append_decimal(*number, out);
 }
 
-/// `quoted` is the string as it is written, empty where that is not its canonical form.
+/// `quoted` is the string as it is written, empty if that is not its canonical form.
 void append_string(std::string_view quoted, std::string_view text, std::string& out) {
   if (quoted.empty()) return append_unescaped_json_string(text, out);
   out.append(quoted);

@@ -9,7 +9,7 @@ bool matches(const re2::RE2& regex, std::string_view text) {
   return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), regex);
 }
 
-/// The field's value; `scratch` holds it where it came in pieces.
+/// The field's value; `scratch` holds it if it came in pieces.
 std::string_view joined(const RequestView& request, std::string_view name, const Field& first,
                         std::string& scratch) {
   for (const Field* field = &first + 1; field != request.headers.data() + request.headers.size();

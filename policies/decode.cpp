@@ -20,7 +20,7 @@ constexpr int base64_value(char c) {
   return c == '/' || c == '_' ? 63 : -1;
 }
 
-/// How many '=' fill up a last group of so many characters.
+/// The number of '=' that complete a last group of `characters` characters.
 constexpr std::size_t padding_of(std::size_t characters) {
   return (4 - characters % 4) % 4;
 }

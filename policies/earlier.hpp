@@ -3,7 +3,7 @@
 // long as such a record may exist (store::Store::digests_since).
 //
 // Version 1 (store::digests_version) read bodies by what they are and not by what they say:
-//   content: JSON in canonical form where the body is JSON, whatever its Content-Type; its bytes
+//   content: JSON in canonical form if the body is JSON, whatever its Content-Type; its bytes
 //            otherwise, also of forms;
 //   form:    of application/x-www-form-urlencoded alone.
 // And presets selected what Policy::earlier says.

@@ -41,7 +41,7 @@ Found append_body(const Selector& selector, Document& body, std::string& out) {
   return tree == nullptr ? no_field(body.unreadable_json()) : append_member(selector, *tree, out);
 }
 
-/// A body is compared as what it says that it is, and as JSON where it says nothing and is JSON.
+/// A body is compared as what it says that it is, and as JSON if it says nothing and is JSON.
 /// Text whose bytes happen to spell JSON is text: 1.10 and 1.1 are two.
 bool counts_as_json(const Subject& subject) {
   if (subject.reading == Reading::earlier_digest) return true;
@@ -115,7 +115,7 @@ Found append_form_field(const Selector& selector, const Subject& subject, std::s
   return append_texts(selector, values, out);
 }
 
-/// What overrides the method is part of it where the policy minds: a POST and a POST that stands
+/// What overrides the method is part of it if the policy minds: a POST and a POST that stands
 /// for a DELETE must not be one.
 Found append_method(const Selector& selector, const Subject& subject, std::string& out) {
   if (!subject.match.method_override) return append_text(selector, subject.request.method, out);

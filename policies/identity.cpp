@@ -6,13 +6,13 @@
 namespace onceproxy::policies {
 namespace {
 
-// A new number makes every key a new one, which no change needs that gives what it changes a type
-// of its own (README.md).
+// A new number makes every key a new one. It is not needed if the changed values get a new type
+// (README.md).
 constexpr std::string_view fingerprint_tag = "onceproxy/fingerprint/1\n";
 constexpr std::string_view payload_tag = "onceproxy/payload/1\n";
 
 /// The answer to HEAD has no body, so it must not be given to another method, nor the other way
-/// round: HEAD is an operation of its own, whatever the selectors say.
+/// round: HEAD is a separate operation, whatever the selectors say.
 constexpr std::string_view head_method = "HEAD";
 
 }  // namespace

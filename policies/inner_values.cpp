@@ -27,7 +27,7 @@ enum class Origin {
   fallback,  ///< a default: those behind `capture`
 };
 
-/// Elements of an array, as a set where they are to be one.
+/// Elements of an array, as a set if they are to be one.
 void append_array(std::vector<std::string>& elements, bool as_set, std::string& out) {
   if (as_set) {
     std::sort(elements.begin(), elements.end());
@@ -71,7 +71,7 @@ struct Modifying {
   Found captured(std::string_view text, std::string& out) const;
 };
 
-/// What a pointer names: with `*` an array, as a set where `sorts`.
+/// What a pointer names: with `*` an array, as a set if `sorts`.
 Found Modifying::pointed(const JsonTree& tree, Index from, Pointer pointer, Origin origin,
                          bool sorts, std::string& out) const {
   const auto star = std::find(pointer.begin(), pointer.end(), "*");
@@ -133,7 +133,7 @@ Found Modifying::taken(const JsonTree& tree, Index value, std::string& out) cons
 }
 
 /// An array of what the rest of the pointer names in each element, so that `*` twice yields arrays
-/// in an array. Not there where it meets something other than an array, or an element that lacks
+/// in an array. Not there if it meets something other than an array, or an element that lacks
 /// the rest: leaving one out would make requests equal that are not.
 Found Modifying::every(const JsonTree& tree, Index from, Pointer pointer, Origin origin,
                        std::string& out) const {

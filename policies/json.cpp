@@ -77,7 +77,7 @@ class JsonReader {
     Index index;
     /// Where its name is written.
     std::uint32_t name_at;
-    /// The beginning of its name, by which most names are told apart.
+    /// The beginning of its name, which distinguishes most names.
     std::uint64_t prefix;
   };
 

@@ -92,7 +92,7 @@ class Walk {
     return true;
   }
 
-  /// Over a value and the comma behind it; false where the container ends.
+  /// Over a value and the comma behind it; false if the container ends.
   bool skip_to_next() {
     skip_space();
     skip_value();

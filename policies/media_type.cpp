@@ -58,7 +58,7 @@ std::size_t find_unquoted(std::string_view text, char mark) {
   return text.size();
 }
 
-/// A token, or what a quoted string holds; nothing where it is neither.
+/// A token, or what a quoted string holds; nothing if it is neither.
 std::optional<std::string> parameter_value(std::string_view text) {
   if (is_token(text)) return std::string(text);
   if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::nullopt;

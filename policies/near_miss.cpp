@@ -15,7 +15,7 @@ namespace {
 
 enum class Likeness { same, near, other };
 
-/// Methods that only read (RFC 9110 9.2.1, RFC 3253, 4918, 5323): where others are protected, they
+/// Methods that only read (RFC 9110 9.2.1, RFC 3253, 4918, 5323): if others are protected, they
 /// are left out on purpose.
 bool only_reads(std::string_view method) {
   static constexpr std::array<std::string_view, 8> names{"GET",   "HEAD",     "OPTIONS", "TRACE",

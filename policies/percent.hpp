@@ -1,5 +1,6 @@
-// Percent-encoding (RFC 3986 2.1): the only place that encodes and decodes it, for paths, forms,
-// encoded fields, and the targets of the admin port. Pure.
+// Percent-encoding (RFC 3986 2.1): the place that encodes and decodes it for paths, forms, encoded
+// fields, and the targets of the admin port. (The status message of gRPC has its own encoding, in
+// proxy/grpc/wire.) Pure.
 #pragma once
 
 #include <optional>

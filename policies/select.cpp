@@ -41,7 +41,7 @@ tl::expected<void, SelectError> add_ends(const Policy& policy, const Subject& su
   return {};
 }
 
-/// A bucket is one of a namespace's, and another where the limit is another: the tokens of the old
+/// A bucket is one of a namespace's, and another if the limit is another: the tokens of the old
 /// one mean nothing under the new.
 tl::expected<void, SelectError> append_bucket(const std::string& name_space, const RateLimit& rate,
                                               const store::Fingerprint& fingerprint,

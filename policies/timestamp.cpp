@@ -7,7 +7,7 @@
 namespace onceproxy::policies {
 namespace {
 
-/// A dot and digits, or nothing. Nothing at all where a dot has no digits, or too many that count.
+/// A dot and digits, or nothing. Nothing at all if a dot has no digits, or too many that count.
 std::optional<std::uint64_t> take_fraction(Scanner& scanner) {
   constexpr std::size_t places = 18;
   if (scanner.any_of(".") == 0) return 0;
@@ -23,7 +23,7 @@ std::optional<std::uint64_t> take_fraction(Scanner& scanner) {
   return value;
 }
 
-/// `Z`, `+01:00`, `-0530`. Nothing where it is none of them.
+/// `Z`, `+01:00`, `-0530`. Nothing if it is none of them.
 std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
   const char sign = scanner.any_of("Zz+-");
   if (sign == 0) return std::nullopt;

@@ -18,7 +18,7 @@ struct Token {
   bool compares() const {
     return is("=") || is("!=") || is("<") || is("<=") || is(">") || is(">=");
   }
-  /// Whether a path can go on behind it.
+  /// Whether a path can continue after it.
   bool ends_step() const {
     return kind == Kind::name || is("*") || is(".") || is("..") || is(")") || is("]");
   }

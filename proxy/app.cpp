@@ -215,7 +215,8 @@ void App::ping() {
   if (alive != was_alive_) {
     telemetry::log(alive ? LogLevel::info : LogLevel::error,
                    alive ? "every worker is alive again"
-                         : "a worker hangs; the watchdog is not told that the program is alive");
+                         : "a worker hangs; the watchdog is not notified, so systemd will restart "
+                           "the program unless the worker continues");
   }
   was_alive_ = alive;
 }

@@ -96,7 +96,7 @@ config::Settings settings_of(const Arguments& arguments, const io::Endpoint& add
   return settings;
 }
 
-/// Until SIGTERM. Throws where it cannot start.
+/// Until SIGTERM. Throws if it cannot start.
 void serve(const Arguments& arguments, const io::Endpoint& address, milliseconds drain_time) {
   MainLoop loop;
   ::signal(SIGPIPE, SIG_IGN);
@@ -131,7 +131,8 @@ void serve(const Arguments& arguments, const io::Endpoint& address, milliseconds
   telemetry::log(LogLevel::info, "draining",
                  {{"drain_time_ms", static_cast<std::int64_t>(drain_time.count())}});
   draining = true;
-  // The API server goes on asking until the endpoint is gone, and a pod is not made without us.
+  // The API server continues to call the webhook until the endpoint is gone, and creates no pod
+  // without it.
   std::this_thread::sleep_for(drain_time);
   server.stop();
   telemetry::log(LogLevel::info, "stopped");

@@ -19,7 +19,7 @@ using telemetry::LogLevel;
 /// A file can have a problem in every line; the log need not.
 constexpr std::size_t problems_logged_max = 50;
 
-/// What the file asks for, as far as it can be told of a file that is refused.
+/// The settings of the file, as far as they can be read from a file that is refused.
 bool asks_for_text(std::string_view config_text) {
   const telemetry::Json said = config::redacted(config_text, config::process_environment());
   const telemetry::Json* const log = telemetry::json_member(said, "log");
@@ -33,7 +33,7 @@ bool as_text(std::string_view config_text) {
   return ::isatty(STDERR_FILENO) == 1 || asks_for_text(config_text);
 }
 
-/// To the journal, each line is an entry of its own.
+/// For the journal, each line is a separate entry.
 void tell(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {

@@ -26,7 +26,7 @@ class BlockingLoop final : public Loop {
   void finish() {
     const std::lock_guard lock(mutex_);
     delivered_ = true;
-    changed_.notify_all();  // under the lock: whoever waits may end this object at once
+    changed_.notify_all();  // under the lock: the waiting thread may destroy this object at once
   }
   void wait() {
     std::unique_lock lock(mutex_);

@@ -10,7 +10,7 @@ namespace onceproxy::store {
 // (signed 64 bits):
 //
 //   entity         := version expires sequence_until closed_until flags [highest] [holder] type id
-//   version        := u8         1, or 2 where the highest sequence is no integer
+//   version        := u8         1, or 2 if the highest sequence is no integer
 //   expires        := i64        second, so that compaction reads nine bytes
 //   sequence_until, closed_until := i64
 //   flags          := u8         1 highest present | 2 holder present

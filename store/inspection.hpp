@@ -23,7 +23,7 @@ namespace onceproxy::store {
 
 /// A record for an operator: everything except its answer.
 struct RecordView {
-  /// A reservation that nobody holds is shown as unknown when its lease has ended.
+  /// A reservation that no call holds is shown as unknown when its lease has ended.
   enum class State { reserved, completed, unknown };
 
   Fingerprint fingerprint;
@@ -37,7 +37,7 @@ struct RecordView {
   /// The reason why the outcome is unknown.
   std::string error;
   WallTime created{};
-  /// The end of the lease of a reservation that nobody holds, or of an unknown outcome.
+  /// The end of the lease of a reservation that no call holds, or of an unknown outcome.
   WallTime lease_ends{};
   WallTime expires{};
   std::uint32_t attempts = 1;

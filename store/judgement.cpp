@@ -22,7 +22,7 @@ std::variant<Free, Mismatch, Held, Completed> judge(std::optional<Record> record
   if (record->state == Record::State::completed) {
     return Completed{std::move(record->answer), record->settled, std::move(record->trace)};
   }
-  // Where time does not free it, a duplicate does not get the lease's end as Retry-After.
+  // If time does not free it, a duplicate does not get the lease's end as Retry-After.
   if (request.terms.unknown == OnUnknown::hold) return Held{};
   if (const WallTime end = lease_end(*record, era); end > now) return Held{end - now};
   return Free{std::move(record)};

@@ -1,4 +1,4 @@
-// Verdict: what a record on disk means for a request with its fingerprint now. Pure.
+// Judgement: what a stored record means for a request with the same fingerprint at this time. Pure.
 #pragma once
 
 #include <optional>

@@ -46,14 +46,14 @@ void start_lease(Record& record, const Terms& terms, WallTime now);
 /// version wrote it, or if its outcome is unknown.
 WallTime lease_end_max(const Record& record);
 
-/// When the lease of a record ends that nobody in the process holds.
+/// When the lease of a record ends that no call of the process holds.
 WallTime lease_end(const Record& record, const Era& era);
 
-/// When a record that nobody in the process holds counts as absent.
+/// When a record that no call of the process holds counts as absent.
 WallTime expiry(const Record& record, const Era& era);
 
 /// The state of the record at `now`: a reservation whose lease has ended has an unknown outcome.
-/// `held`: somebody in the process has it.
+/// `held`: a call of the process holds it.
 Record::State state_at(const Record& record, const Era& era, WallTime now, bool held);
 
 }  // namespace onceproxy::store

@@ -34,7 +34,7 @@ bool may_lie_beside(const std::string& name) {
   return name.starts_with('.') || name == "audit" || name == "lost+found";
 }
 
-/// The first name that is not the store's; empty where there is none.
+/// The first name that is not the store's; empty if there is none.
 std::string tighten_files(const std::filesystem::path& directory,
                           const PrivateFilesReport& report) {
   std::string foreign;

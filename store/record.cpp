@@ -23,7 +23,7 @@ namespace onceproxy::store {
 //   trace      := u8 length, bytes      from version 2 on
 //   about      := not_kept path entity_type entity_id      from version 3 on
 //   not_kept   := u8          why it is not replayable: 0 too large, 1 a stream, 2 crowded,
-//                             3 unwanted, 4 resolved; 0 where it is
+//                             3 unwanted, 4 resolved; 0 if it is
 //   path, entity_type, entity_id := u8 length, bytes
 //   answer     := u32 length, bytes (head); u32 length, bytes (body)
 //
@@ -52,7 +52,7 @@ bool known(Record::State state) {
          state == Record::State::unknown;
 }
 
-/// False where it cannot be that.
+/// False if it cannot be that.
 bool read_about(std::uint8_t version, Reader& in, Record& record) {
   StoredAnswer& answer = record.answer;
   if (version < version_now) {

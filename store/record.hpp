@@ -19,7 +19,7 @@ struct Record {
   enum class State : std::uint8_t {
     reserved = 1,   ///< forwarded or about to be; nothing is known of the outcome yet
     completed = 2,  ///< done; `answer` says what it answered
-    unknown = 3,    ///< forwarded, and nobody knows whether it happened
+    unknown = 3,    ///< forwarded, and it is unknown whether it happened
   };
 
   State state = State::reserved;

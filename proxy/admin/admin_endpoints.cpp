@@ -130,8 +130,7 @@ void add_reading(Server& server, const telemetry::Metrics& metrics,
   server.add("GET", "/live", "200 while the process serves",
              [](const Request&) { return liveness_response(); });
   if (hooks->state)
-    server.add("GET", "/server_info",
-               "version, state, uptime, options and how far a drain has come",
+    server.add("GET", "/server_info", "version, state, uptime, options and progress of a drain",
                [hooks](const Request&) { return json(200, server_info(*hooks)); });
   if (hooks->listeners)
     server.add("GET", "/listeners", "?format=: names and addresses of the listeners",

@@ -49,7 +49,7 @@ Response begin(const Request& request, const BackupHooks& hooks) {
   }
   if (!directory->second.starts_with('/')) return refusal(400, "directory: not an absolute path");
   if (!hooks.begin(directory->second)) {
-    return refusal(409, "a backup is being made already; GET /backup tells of it");
+    return refusal(409, "another backup is in progress; GET /backup shows its state");
   }
   return state_response(hooks.state(), 202);
 }

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t token_bytes_max = 4'096;
 constexpr std::string_view scheme = "bearer ";
 
-/// What stands in the file, without white space at its end; empty where there is none.
+/// What stands in the file, without white space at its end; empty if there is none.
 std::string token_in(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<char, token_bytes_max> bytes;

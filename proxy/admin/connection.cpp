@@ -40,7 +40,7 @@ struct Manner {
   bool head_only = false;
 };
 
-/// The status that answers a request which could not be read; 0 where no answer is expected.
+/// The status that answers a request which could not be read; 0 if no answer is expected.
 int status_of(const error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
   if (error == http::error::body_limit) return 413;

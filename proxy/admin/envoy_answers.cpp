@@ -67,7 +67,7 @@ std::vector<HostStatistic> host_statistics(const UpstreamState& upstream,
                                  {"rq_success", counts.total - counts.failed, false},
                                  {"rq_total", counts.total, false},
                                  {"cx_active", upstream.connections, true}};
-  // Only where their number is limited is it known.
+  // Only if their number is limited is it known.
   if (upstream.turns_max > 0) all.push_back({"rq_active", upstream.turns, true});
   all.push_back({"rq_pending_active", upstream.waiting, true});
   return all;

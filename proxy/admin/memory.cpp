@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <fstream>
 
-/// jemalloc's, where the program is linked with it.
+/// jemalloc's, if the program is linked with it.
 extern "C" int mallctl(const char* name, void* old, std::size_t* old_size, void* fresh,
                        std::size_t fresh_size) __attribute__((weak));
 

@@ -175,7 +175,7 @@ Response show(const Endpoints& endpoints, const Request& request) {
   return json(200, json_of(*record));
 }
 
-/// What an operator can do, and why it is refused where the state forbids it.
+/// What an operator can do, and why it is refused if the state forbids it.
 struct Action {
   std::string_view name;
   Changed (*change)(Inspection&, const Fingerprint&, const std::optional<StoredAnswer>&);
@@ -211,7 +211,7 @@ Response changed(Changed result, std::string_view absent, std::string_view confl
   return refusal(503, "the store cannot confirm the change; check whether it happened");
 }
 
-/// What the record is about, before it may be gone. Nothing where it cannot be read.
+/// What the record is about, before it may be gone. Nothing if it cannot be read.
 Touched touched_by(Inspection& inspection, const Fingerprint& fingerprint) {
   Touched touched;
   const auto found = inspection.record(fingerprint);

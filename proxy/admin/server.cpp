@@ -152,7 +152,7 @@ void Server::State::run() {
       context.run();
       return;
     } catch (const std::exception& error) {
-      // Thrown inside an operation of Beast's; its connection is gone, the others go on.
+      // Thrown inside an operation of Beast; its connection is closed, and the others continue.
       telemetry::log(telemetry::LogLevel::error, "admin server failed",
                      {{"error", std::string_view(error.what())}});
     }

@@ -40,7 +40,7 @@ tl::expected<std::shared_ptr<const tls::ClientContext>, Ending> read_tls(
   return *std::move(context);
 }
 
-/// What the admin port says is wrong; or its status, where it says nothing.
+/// What the admin port says is wrong; or its status, if it says nothing.
 std::string complaint(const admin::ClientResponse& response) {
   const auto tree = JsonTree::parse(response.body);
   const JsonTree::Index* error = nullptr;

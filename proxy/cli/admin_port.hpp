@@ -41,7 +41,8 @@ void add_port_options(CLI::App& command, AdminArguments& arguments);
 void add_admin_options(CLI::App& command, AdminArguments& arguments, int& exit_code,
                        std::function<int()> run);
 
-/// Why a command ends, and with which code. Without a reason: it was told already.
+/// The reason why a command ends, and its exit code. If the reason is empty, it was already
+/// printed.
 struct Ending {
   int code;
   std::string why;
@@ -52,7 +53,7 @@ class AdminPort {
   /// Reads what the arguments name; asks nothing yet.
   static tl::expected<AdminPort, Ending> open(const AdminArguments& arguments);
 
-  /// How long each question may take; 30 s unless told.
+  /// The timeout of each request; 30 s by default.
   void patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
   /// Whatever the port answers; no answer ends the command.
@@ -78,10 +79,10 @@ class AdminPort {
   std::chrono::milliseconds patience_{30'000};
 };
 
-/// `&name=value`, encoded; nothing where the value is empty.
+/// `&name=value`, encoded; nothing if the value is empty.
 std::string argument(const std::string& name, const std::string& value);
 
-/// Says why a command ended, where it did not end well; returns its exit code.
+/// Says why a command ended, if it did not end well; returns its exit code.
 int finish(const tl::expected<void, Ending>& ended, const Streams& streams);
 
 }  // namespace onceproxy::cli

@@ -28,7 +28,7 @@ struct AuditArguments : AdminArguments {
 /// A table to `out`; with `json` the admin API's JSON, one item a line. Exit codes as records().
 int audit(const AuditArguments& arguments, const Streams& streams);
 
-/// The same on a port that is open. Nothing is said where there is nothing.
+/// The same on a port that is open. Nothing is said if there is nothing.
 tl::expected<void, Ending> print_audit(const AdminPort& port, const AuditArguments& arguments,
                                        const Streams& streams);
 

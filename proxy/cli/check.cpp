@@ -35,7 +35,7 @@ int check(const std::string& given, bool json, const Streams& streams) {
   }
   const std::string path = given == "-" ? standard_input : given;
   const auto settings = config::load(*text, path, config::process_environment());
-  // Files are worth reading where it is known which.
+  // Files are worth reading if it is known which.
   TlsFindings found;
   if (settings) {
     found = check_tls_files(*settings, path);

@@ -29,13 +29,13 @@ struct Streams {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  /// Somebody watches `err`: what takes long may say how far it has come.
+  /// `err` is a terminal: long commands may show their progress.
   bool err_is_terminal = false;
 };
 
-/// `onceproxy check FILE`, or `-` for `in`: every problem to `err`, or one line to `out`; what is
-/// wrong with the TLS files that it names is one, what may be meant about them a note that changes
-/// nothing. With `json`, one JSON object to `out` either way,
+/// `onceproxy check FILE`, or `-` for `in`: prints every problem to `err`, or one line to `out`. An
+/// error in a TLS file is a problem; a doubtful setting in one is a note, which does not change the
+/// exit code. With `json`, it prints one JSON object to `out` in both cases,
 /// {"file":…,"valid":…,"problems":[…]}, for editors and CI.
 int check(const std::string& path, bool json, const Streams& streams);
 
@@ -80,7 +80,7 @@ struct DoctorArguments {
 
 /// `onceproxy doctor -c CONFIG`: whether the program can start here and do its work, as
 /// doctor/README.md tells; with `envoy`, whether an Envoy in front of it undermines what it
-/// promises. `exit_bad` where a check fails; warnings change nothing.
+/// promises. `exit_bad` if a check fails; warnings change nothing.
 int doctor(const DoctorArguments& arguments, const Streams& streams);
 
 struct BacktestArguments {
@@ -93,7 +93,7 @@ struct BacktestArguments {
 };
 
 /// `onceproxy backtest -c CONFIG LOG`: what each policy would have done with the requests of a log.
-/// The table, or with `json` one JSON object, goes to `out`. `exit_bad` where the log holds no
+/// The table, or with `json` one JSON object, goes to `out`. `exit_bad` if the log holds no
 /// request, breaks off, or needs more memory than allowed: what was found up to there is printed.
 int backtest(const BacktestArguments& arguments, const Streams& streams);
 

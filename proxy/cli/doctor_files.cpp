@@ -39,7 +39,7 @@ void check_tls(const config::Settings& settings, const std::string& config_file,
     out.fail(problem.path + ": " + problem.message, "correct the file, or name another");
   }
   for (const std::string& note : found.notes) {
-    out.warn(note, "look whether that is meant");
+    out.warn(note, "check whether this is intended");
   }
 }
 
@@ -75,13 +75,14 @@ std::vector<doctor::Finding> check_policies(const config::Settings& settings) {
   using Mode = policies::Enforcement::Mode;
   doctor::Findings out("policies");
   if (settings.policies.empty()) {
-    out.warn("there are none: every request passes unprotected", "write `policies`");
+    out.warn("no policies are configured, so every request is forwarded unprotected",
+             "write `policies`");
   }
   for (const policies::Policy& policy : settings.policies) {
     const auto& [mode, percent] = policy.enforcement;
     if (mode == Mode::enforce && percent == 100) continue;
     const std::string how = mode == Mode::off      ? "is off"
-                            : mode == Mode::shadow ? "watches only"
+                            : mode == Mode::shadow ? "is in shadow mode"
                                                    : "holds for " + std::to_string(percent) + "%";
     out.warn(policy.name + " " + how,
              "once its metrics are as expected, write enforcement: "
@@ -99,7 +100,7 @@ std::vector<doctor::Finding> check_files(const config::Settings& settings,
   check_tls(settings, config_file, out);
   check_password(settings, config_file, out);
   check_capture(settings, out);
-  if (out.empty()) out.ok("tokens, certificates and keys are as they should be");
+  if (out.empty()) out.ok("tokens, certificates and keys are valid");
   return out.take();
 }
 

@@ -36,7 +36,8 @@ tl::expected<Standing, Ending> standing(const AdminPort& port) {
   if (!body) return tl::unexpected(body.error());
   const auto tree = JsonTree::parse(*body);
   if (!tree || tree->kind(0) != JsonTree::Kind::object || tree->member(0, "drained") == nullptr) {
-    return tl::unexpected(Ending{exit_bad, "the admin port does not say how far the drain is"});
+    return tl::unexpected(Ending{
+        exit_bad, "the answer of the admin port does not contain the progress of the drain"});
   }
   return Standing{field_text(*tree, 0, "drained") == "true", field_text(*tree, 0, "connections")};
 }
@@ -78,7 +79,8 @@ tl::expected<void, Ending> run(const DrainArguments& arguments, const Streams& s
   const auto timeout = duration("--timeout", arguments.timeout);
   if (!timeout) return tl::unexpected(timeout.error());
   const auto port = begin(arguments, streams);
-  // Also where nobody could be told: SIGTERM follows this command, and clients still come.
+  // Also if the admin port was not reached: SIGTERM follows this command, and clients still
+  // connect.
   std::this_thread::sleep_for(*grace);
   if (!port) return tl::unexpected(port.error());
   if (const auto stopped = port->ask("POST", "/drain_listeners"); !stopped) {
@@ -114,9 +116,9 @@ void add_drain(CLI::App& app, const Streams& streams, int& exit_code) {
       "It fails /ready, waits for --grace, stops accepting connections, and waits for what is "
       "under "
       "way.\n"
-      "The program goes on running until SIGTERM, and /live stays 200. Of the file of -c only "
+      "The program runs until SIGTERM, and /live stays 200. From the file given with -c only "
       "`admin`\n"
-      "is looked at.\n"
+      "is read.\n"
       "Exit code 0: drained; 1: not in time, or, after --grace, the admin port cannot be reached.");
   command->callback([arguments, streams, &exit_code] { exit_code = drain(*arguments, streams); });
 }

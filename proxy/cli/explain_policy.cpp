@@ -120,7 +120,7 @@ class Explanation {
     }
   }
 
-  /// What answers say by rules; what they say by their status is told of one answer.
+  /// The rules about answers; the lists of statuses are explained only for a given answer.
   void outcome_rules(const Policy& effective) const {
     const auto& rules = effective.outcome.rules;
     for (std::size_t i = 0; i < rules.size(); ++i) {

@@ -10,7 +10,7 @@
 
 namespace onceproxy::cli {
 
-/// The policy, what it selects, and the terms that hold for this request; last, where it cannot be
+/// The policy, what it selects, and the terms that hold for this request; last, if it cannot be
 /// named, what it gets. `answer`: what it says about the operation; nullptr: none is given.
 void explain_policy(Sheet& sheet, const policies::Policy& policy,
                     const policies::RequestView& request, policies::Document& body,

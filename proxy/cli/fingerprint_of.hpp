@@ -7,7 +7,7 @@
 
 namespace onceproxy::cli {
 
-/// Where the request names none, the reason goes to `streams.err`, and the exit code is returned.
+/// If the request names none, the reason goes to `streams.err`, and the exit code is returned.
 tl::expected<store::Fingerprint, int> fingerprint_of(const RequestArguments& arguments,
                                                      const Streams& streams);
 

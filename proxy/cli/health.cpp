@@ -74,10 +74,10 @@ void add_health(CLI::App& app, const Streams& streams, int& exit_code) {
   command->add_option("--timeout", arguments->timeout, "How long the answer may take (default 1s)")
       ->type_name("DURATION");
   command->footer(
-      "With -c the telemetry port is asked, or the admin port where there is no other; nothing "
+      "With -c the telemetry port is asked, or the admin port if there is no other; nothing "
       "else\n"
-      "of the file is looked at. A liveness probe should name the port by --telemetry: a changed\n"
-      "file must not end a program that works.\n"
+      "of the file is read. A liveness probe should name the port by --telemetry: a changed\n"
+      "file must not cause a restart of a working program.\n"
       "Exit code 0: ready; 1: not ready, or no answer in time.");
   command->callback([arguments, streams, &exit_code] { exit_code = health(*arguments, streams); });
 }

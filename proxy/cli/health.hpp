@@ -15,7 +15,7 @@ struct HealthArguments : BesideArguments {
   std::string timeout = "1s";
 };
 
-/// `exit_good` where the answer is 200; the answer goes to `out`. Every other answer, none within
+/// `exit_good` if the answer is 200; the answer goes to `out`. Every other answer, none within
 /// the timeout, and bad arguments are `exit_bad`, with the reason to `err`.
 int health(const HealthArguments& arguments, const Streams& streams);
 

@@ -1,6 +1,6 @@
 // Carrying live records from one store to another: the order of the steps, and what makes it safe
 // to repeat. `From` and `To` are RocksDbTransfer and PostgresTransfer, either way round; a test has
-// its own. Errors are the transfers', and std::runtime_error where the destination holds something
+// its own. Errors are the transfers', and std::runtime_error if the destination holds something
 // else.
 //
 // A destination may hold what an earlier move brought, and nothing else: a record that the source
@@ -56,8 +56,8 @@ struct StateOf {
   bool operator==(const StateOf&) const = default;
 };
 
-/// The same for an entity. Its times are told in another clock after a move, so they may differ by
-/// as much as two clocks drift apart meanwhile.
+/// The same for an entity. After a move its times are in another clock, so they may differ by the
+/// drift of the two clocks in the meantime.
 inline bool same_state(const store::Entity& a, const store::Entity& b) {
   constexpr std::chrono::milliseconds drift{5'000};
   const auto apart = a.closed_until - b.closed_until;

@@ -10,7 +10,7 @@
 namespace onceproxy::cli {
 
 /// What a start would stumble over: the file cannot be read, or its first line is empty. Nothing
-/// where the configuration names none.
+/// if the configuration names none.
 std::vector<config::Problem> check_password_file(const config::Settings& settings,
                                                  const std::string& config_file);
 

@@ -1,4 +1,4 @@
-// Whole files into memory, with the system's own reason where that fails.
+// Whole files into memory, with the system's own reason if that fails.
 #pragma once
 
 #include <iosfwd>
@@ -10,7 +10,7 @@ namespace onceproxy::cli {
 /// What a message calls the standard input.
 inline constexpr const char* standard_input = "<stdin>";
 
-/// A file, or what `in` still holds where the path is `-`.
+/// A file, or what `in` still holds if the path is `-`.
 tl::expected<std::string, std::string> read_file(const std::string& path, std::istream& in);
 
 /// The error is a sentence that names the file.

@@ -177,7 +177,7 @@ class Records {
     }
   }
 
-  /// The body of the answer that duplicates are to get; empty where none is given.
+  /// The body of the answer that duplicates are to get; empty if none is given.
   tl::expected<std::string, Ending> answer_body() {
     const bool given = !arguments_.body.empty() || !arguments_.headers.empty();
     if (given && arguments_.status == 0) {
@@ -194,7 +194,7 @@ class Records {
     return *std::move(body);
   }
 
-  /// What the admin port is told of the answer that is given.
+  /// The arguments for the admin port that describe the given answer.
   std::string answer_query() const {
     if (arguments_.status == 0) return "";
     std::string query = "?status=" + std::to_string(arguments_.status);

@@ -46,8 +46,8 @@ struct RecordsArguments : AdminArguments {
 };
 
 /// A table, or the record's fields line by line, to `out`; with `json` the admin API's JSON, for
-/// `list` one record a line. `exit_bad` where the admin port refuses (no such record, a state that
-/// forbids it, a bad argument), `exit_unreadable` where it cannot be asked.
+/// `list` one record a line. `exit_bad` if the admin port refuses (no such record, a state that
+/// forbids it, a bad argument), `exit_unreadable` if it cannot be asked.
 int records(const RecordsArguments& arguments, const Streams& streams);
 
 /// Adds `records` and its subcommands; as add_commands().

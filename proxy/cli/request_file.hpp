@@ -30,7 +30,7 @@ class RequestFile {
 
   const policies::RequestView& view() const { return view_; }
   policies::Document& document() { return *document_; }
-  /// The policy that the request comes to; nullptr where none covers it.
+  /// The policy that the request comes to; nullptr if none covers it.
   tl::expected<const policies::Policy*, Refused> policy(const policies::PolicySet& policies);
 
  private:
@@ -64,11 +64,11 @@ struct RequestInputs {
   config::Settings settings;
   std::string request;
   std::optional<tls::Peer> peer;
-  /// Views `peer`; nothing where the client shows no certificate.
+  /// Views `peer`; nothing if the client shows no certificate.
   std::optional<policies::ClientCertificate> certificate() const;
 };
 
-/// Where that fails, the reason goes to `streams.err` (but see RequestArguments::json), and the
+/// If that fails, the reason goes to `streams.err` (but see RequestArguments::json), and the
 /// exit code is returned.
 tl::expected<RequestInputs, int> read_inputs(const RequestArguments& arguments,
                                              const Streams& streams);

@@ -16,7 +16,7 @@ std::string printable(std::string_view text);
 class Sheet {
  public:
   virtual ~Sheet() = default;
-  /// `text` may be empty where fields follow.
+  /// `text` may be empty if fields follow.
   virtual void line(std::string_view label, std::string_view text) = 0;
   // What belongs to the last line; texts as the request has them.
   virtual void field(std::string_view selector, std::string_view value) = 0;

@@ -15,7 +15,7 @@ struct StoreMigrateArguments {
 };
 
 /// Brings the schema of `store.postgres` to what this program works with. A store that has no
-/// schema needs none: that is no error. `exit_bad` where the database refuses.
+/// schema needs none: that is no error. `exit_bad` if the database refuses.
 int store_migrate(const StoreMigrateArguments& arguments, const Streams& streams);
 
 struct StoreMoveArguments {
@@ -27,7 +27,7 @@ struct StoreMoveArguments {
 };
 
 /// Carries what has not expired from the store of the one configuration to that of the other, and
-/// prints how much. The source stays as it is. `exit_bad` where a store cannot be opened, is in
+/// prints how much. The source stays as it is. `exit_bad` if a store cannot be opened, is in
 /// use, or holds something else than the source.
 int store_move(const StoreMoveArguments& arguments, const Streams& streams);
 

@@ -11,7 +11,7 @@
 
 namespace onceproxy::cli {
 
-/// Or the exit code, when every problem has been told to `streams.err`.
+/// Or the exit code, after every problem was printed to `streams.err`.
 inline tl::expected<config::Settings, int> read_settings(const std::string& file,
                                                          const Streams& streams) {
   const auto text = read_file(file, streams.in);

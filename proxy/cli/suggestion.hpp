@@ -1,4 +1,4 @@
-// What somebody meant who misspelt a command or an option. Pure.
+// A suggestion for a misspelt command or option. Pure.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@ class App;
 namespace onceproxy::cli {
 
 /// The command or option of `app` that the first unknown word of the command line is most likely a
-/// misspelling of; empty where there is none. `words`: without the program's name.
+/// misspelling of; empty if there is none. `words`: without the program's name.
 std::string suggestion(const CLI::App& app, std::span<const char* const> words);
 
 }  // namespace onceproxy::cli

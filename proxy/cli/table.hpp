@@ -16,7 +16,7 @@ namespace onceproxy::cli {
 std::string json_text(const policies::JsonTree& tree, policies::JsonTree::Index value);
 
 /// A member of an object as a person reads it: control characters escaped, so that a request id
-/// moves no cursor. Empty where there is none.
+/// moves no cursor. Empty if there is none.
 std::string field_text(const policies::JsonTree& tree, policies::JsonTree::Index object,
                        std::string_view name);
 
@@ -44,7 +44,7 @@ std::string short_time_text(const policies::JsonTree& tree, policies::JsonTree::
 /// that millions take no memory; each thousand has its own widths.
 class Table {
  public:
-  /// `columns` outlive it. `nothing` is printed where there are no rows.
+  /// `columns` outlive it. `nothing` is printed if there are no rows.
   Table(std::ostream& out, std::span<const Column> columns, std::string_view nothing)
       : out_(out), columns_(columns), nothing_(nothing) {}
   void add(const policies::JsonTree& tree, policies::JsonTree::Index item);

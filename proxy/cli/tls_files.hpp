@@ -13,7 +13,7 @@
 
 namespace onceproxy::cli {
 
-/// "listen[1].tls", or "listen.tls" where there is one address.
+/// "listen[1].tls", or "listen.tls" if there is one address.
 std::string tls_place(const config::Settings& settings, std::size_t listener);
 
 struct TlsFindings {

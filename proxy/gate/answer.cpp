@@ -68,9 +68,9 @@ Answer problem(int status, std::string_view name, std::string_view title, std::s
   return answer;
 }
 
-// Where the client makes the key, the titles of in-flight, key-reused and missing-key are those of
+// If the client makes the key, the titles of in-flight, key-reused and missing-key are those of
 // the IETF draft draft-ietf-httpapi-idempotency-key-header, section 2.7, with the header that the
-// policy names. Who sent no key must not be told of one.
+// policy names. An answer to a request without a key must not mention one.
 
 Answer in_flight(std::string_view key_header) {
   return problem_of(
@@ -171,7 +171,8 @@ Answer not_replayable(store::NotKept why) {
                   "there is no answer to give again.");
   }
   return done("The answer was too large to keep",
-              "This operation was done; its answer cannot be given again.");
+              "This operation was executed; its answer was too large to store and cannot be "
+              "replayed.");
 }
 
 Answer busy(std::string_view detail) {

@@ -110,7 +110,7 @@ io::Task<store::Settled> Gate::mark_unknown(store::Permit permit, std::string_vi
   co_return settled;
 }
 
-/// Tells how long the service took; where it was given up, it took that long at least.
+/// Tells how long the service took; if it was given up, it took that long at least.
 void Gate::observe(const Rules& rules, const Forward& forward, const Outcome& outcome) {
   LeaseEstimate* const estimate = rules.estimate(*forward.policy);
   if (estimate == nullptr) return;

@@ -43,7 +43,7 @@ std::string_view header_name(std::string_view name) {
   return policies::equals_ignoring_case(name, draft) ? draft : name;
 }
 
-/// The header that the policy takes the client's key from; empty where it takes none.
+/// The header that the policy takes the client's key from; empty if it takes none.
 std::string_view key_header(const Policy& policy) {
   for (const policies::Selector& selector : policy.fingerprint) {
     if (selector.source == policies::Source::client_key) return header_name(selector.name);
@@ -92,7 +92,7 @@ Reply refuse(const Policy& policy, const store::RateLimited& limited) {
 }
 
 Reply refuse(const Policy& policy, store::NoTurn) {
-  return refused(policy, Refusal::busy, busy("The entity was not free in time."));
+  return refused(policy, Refusal::busy, busy("The request did not get its entity's turn in time."));
 }
 
 Reply refuse(const Policy& policy, const store::Unavailable& unavailable) {

@@ -78,7 +78,7 @@ bool may_be_decoded(int status, const std::vector<Field>& fields) {
   });
 }
 
-/// `wanted`: also where the request names the coding.
+/// `wanted`: also if the request names the coding.
 void decode(Answer& answer, const RequestView& request, bool wanted) {
   if (answer.body.empty()) return;
   const std::vector<Field> fields = fields_of(answer.head);
@@ -98,7 +98,7 @@ void decode(Answer& answer, const RequestView& request, bool wanted) {
   if (!varies_by(answer.head, "Accept-Encoding")) answer.head += "Vary: Accept-Encoding\r\n";
 }
 
-/// The field as JSON; nothing where the request has none, or none that JSON could hold.
+/// The field as JSON; nothing if the request has none, or none that JSON could hold.
 std::optional<std::string> own_value(const policies::Selector& from,
                                      const policies::Subject& asking) {
   std::string text;

@@ -15,7 +15,7 @@ inline constexpr std::size_t replay_decoded_bytes_max = std::size_t{16} << 20;
 
 /// The stored answer, marked as a replay:
 /// - without the first one's x-request-id, and without fields of CORS that are for another origin;
-/// - where its content coding is not named in Accept-Encoding, decoded (gzip, deflate). One that
+/// - if its content coding is not named in Accept-Encoding, decoded (gzip, deflate). One that
 ///   cannot be decoded, or says `no-transform` (RFC 9110 7.7), goes out as it is stored: there is
 ///   no other, and 406 would hide that the operation was done. Nothing else of Vary is minded,
 ///   since one answer is all there is;

@@ -41,14 +41,14 @@ Task<AbandonedCall::End> AbandonedCall::run(const UpstreamOptions& options) {
   rest_.connection->expire_after(options.abandoned_timeout);
   const auto end = std::chrono::steady_clock::now() + options.abandoned_timeout;
   while (!take(limits)) {
-    // The connection's deadline ends a wait, and there is none where more has always come already.
+    // The connection's deadline ends a wait, and there is none if more has always come already.
     if (std::chrono::steady_clock::now() > end) co_return End::timed_out;
     const std::size_t bytes_max = rest_.body ? body_buffer_bytes : limits.bytes;
     const io::IoError error = co_await rest_.connection->fill(bytes_max);
     if (error == io::IoError::none) continue;
     if (stopped_) co_return End::stopped;
     if (error == io::IoError::timed_out) co_return End::timed_out;
-    // A head that is too large is an answer too, if one that nobody could have used.
+    // A head that is too large is an answer too, although it could not have been used.
     if (error == io::IoError::no_room) co_return End::answered;
     co_return rest_.body&& rest_.body->whole_at_eof() ? End::answered : End::closed;
   }

@@ -1,6 +1,6 @@
-// AbandonedCall: a request to the upstream that nobody waits for any more. The client has its 504
-// or has disconnected, and the upstream still works on the request. If the number of requests under
-// way is limited, its turns stay taken meanwhile. Closing the connection would not stop the
+// AbandonedCall: a request to the upstream whose result is not needed any more. The client has its
+// 504 or has disconnected, and the upstream still works on the request. If the number of requests
+// under way is limited, its turns stay taken meanwhile. Closing the connection would not stop the
 // upstream, and the next request would run at the same time.
 //
 // The late answer is parsed, so that its end is found, and discarded. The outcome was recorded as

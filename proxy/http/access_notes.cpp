@@ -16,7 +16,7 @@ struct End {
   std::string_view code_details;
 };
 
-/// The forward ended without an answer. Where nothing was sent, the words are those of Envoy's
+/// The forward ended without an answer. If nothing was sent, the words are those of Envoy's
 /// connection pool.
 End end_of(ForwardFault fault) {
   switch (fault) {
@@ -94,7 +94,7 @@ telemetry::AccessDetails AccessNotes::details(const telemetry::AccessRecord& rec
   End end = answered_here ? end_here(record, forward.fault) : end_of_answer(forward.fault);
   if (client_left) {
     end.flag = AccessFlag::client_left;
-    // What was decided says more than that nobody heard it.
+    // The decision is more informative than the fact that the client had left.
     if (!answered_here) end.code_details = "downstream_remote_disconnect";
   }
   details.flag = end.flag;

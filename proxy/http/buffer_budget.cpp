@@ -10,8 +10,8 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-/// After so long what has come counts half. Between two reads of a slow but steady client lie
-/// fractions of a second.
+/// After this time the bytes that arrived count half. Between two reads of a slow but steady client
+/// lie fractions of a second.
 constexpr Seconds half_life{1.0};
 
 }  // namespace

@@ -88,7 +88,7 @@ class BufferBudget {
     /// The value in the metrics; used by its worker only.
     std::size_t counted_ = 0;
     double arrived_ = 0;
-    /// The same, where each byte counts half as much after each half-life.
+    /// The same, if each byte counts half as much after each half-life.
     double recent_ = 0;
     Time at_{};
     /// The value in the budget's sum.

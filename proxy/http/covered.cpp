@@ -29,7 +29,7 @@ std::size_t first_step(std::uint64_t length) {
 
 }  // namespace
 
-/// The request goes on though it would be refused before its operation is known.
+/// The request continues although it would be refused before its operation is known.
 void Covered::watch_unread() {
   const policies::Policy& first = coverage_.first();
   exchange_.covered_by(first);

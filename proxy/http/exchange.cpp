@@ -98,7 +98,7 @@ Task<void> Exchange::fail(const gate::Unknown& unknown) {
 
 Task<void> Exchange::refuse(const BadHead& why) {
   keep_alive_ = false;
-  // What was sent of a request that proved malformed is not told as a forward.
+  // The part that was sent of a malformed request is not reported as a forward.
   forward_ = {};
   reports_.refused(why.reason);
   gate::Answer refusal = gate::bad_request(why.status, why.detail);

@@ -57,8 +57,7 @@ Task<void> Passing::run() {
   } catch (...) {
     error = std::current_exception();
   }
-  // Where it still runs, the request was answered before it was sent: what is left of it concerns
-  // nobody.
+  // If it still runs, the request was answered before it was sent: the rest of it is not needed.
   if (sending_.running()) exchange_.close_behind();
   co_await end_upload();
   if (error) std::rethrow_exception(error);
@@ -108,7 +107,7 @@ io::Stream::Parts Passing::first_parts() {
                                exchange_.setup()->upstream_name, client_.out);
     return {client_.out, *body_};
   }
-  // Whoever read the body has asked for it already.
+  // The code that read the body has asked for it already.
   const bool expect = request_.head().expects_continue && !body_ && !begun_;
   ConnectionFields kept{websocket_, expect, request_.certificate_field()};
   if (!exchange_.options().upstream.forwards_covered_only) {

@@ -30,7 +30,7 @@ class Passing {
 
  private:
   enum class Upload {
-    pending,  ///< more is to come, and nobody reads it yet
+    pending,  ///< more is to come, and it is not read yet
     running,
     done,
     client_failed,

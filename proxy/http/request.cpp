@@ -35,7 +35,7 @@ void Request::show_head() {
                          : std::string_view(made_id_);
 }
 
-/// What a client says of its certificate goes no further where certificates are verified here, and
+/// What a client says of its certificate goes no further if certificates are verified here, and
 /// what the service does not get no policy reads.
 void Request::hide_certificate_claims() {
   if (std::ranges::count(head_.known, Known::client_certificate) == 0) return;

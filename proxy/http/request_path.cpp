@@ -23,7 +23,7 @@ std::optional<BadHead> read_path(const RequestHead& head, bool pass_encoded_slas
   }
   return BadHead{400, "encoded-delimiter",
                  "The path holds an encoded slash, backslash or NUL; limits.encoded_slashes: pass "
-                 "takes slashes and backslashes."};
+                 "allows slashes and backslashes."};
 }
 
 }  // namespace onceproxy::http

@@ -32,7 +32,7 @@ std::chrono::system_clock::time_point wall(RequestTrace::Clock::time_point time,
 }
 
 /// The path as the policy's author wrote it, which is what many requests have in common; empty
-/// where it is an expression.
+/// if it is an expression.
 std::string route_of(const policies::Match& match) {
   using Kind = policies::PathSegment::Kind;
   std::string route;
@@ -129,7 +129,7 @@ void RequestTrace::begin_forward() {
 }
 
 TraceFields RequestTrace::fields() const {
-  // A trace that is not sampled and was not begun here goes on as it came.
+  // A trace that is not sampled and was not begun here is forwarded unchanged.
   if (recorder_ == nullptr || (parent_ != 0 && !sampled())) return {};
   return {{text_.data(), text_.size()}, parent_ != 0};
 }

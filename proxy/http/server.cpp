@@ -99,7 +99,7 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
   shared_.turns.set_limit(options.upstream.concurrency_max);
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
-  // Its own, since a worker may come to it when nobody waits any more.
+  // Owned by the callbacks, because a worker may run one after the waiting thread has left.
   const auto adopted = std::make_shared<std::vector<bool>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->adopt(setup, [this, adopted, i] {

@@ -202,13 +202,13 @@ Task<UpstreamPool::Acquired> UpstreamPool::acquire(std::size_t bytes) {
                                  ? "the handshake took too long"
                                  : acquired.connection->tls()->failure().message;
     }
-    acquired.error = error == io::IoError::timed_out
-                         ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
-                     : acquired.connection->tls() != nullptr
-                         ? gate::NotSent{Reason::unreachable, "No TLS with the upstream."}
-                     : found
-                         ? gate::NotSent{Reason::unreachable, "The upstream refuses connections."}
-                         : gate::NotSent{Reason::unreachable, "The upstream's name is unknown."};
+    acquired.error =
+        error == io::IoError::timed_out
+            ? gate::NotSent{Reason::timeout, "Connecting to the upstream timed out."}
+        : acquired.connection->tls() != nullptr
+            ? gate::NotSent{Reason::unreachable, "The TLS handshake with the upstream failed."}
+        : found ? gate::NotSent{Reason::unreachable, "The upstream refuses connections."}
+                : gate::NotSent{Reason::unreachable, "The upstream's name is unknown."};
     acquired.connection.reset();
   }
   co_return acquired;
@@ -294,9 +294,10 @@ Task<void> UpstreamPool::end_abandoned(AbandonedCall& call) {
   metrics_.abandoned(-1);
   metrics_.abandoned_ended(end);
   if (end == telemetry::AbandonedEnd::timed_out) {
-    telemetry::log(telemetry::LogLevel::warn,
-                   "upstream.abandoned_timeout is over: a turn is given on though the upstream has "
-                   "neither answered nor closed the connection");
+    telemetry::log(
+        telemetry::LogLevel::warn,
+        "upstream.abandoned_timeout has passed: a turn is released although the upstream "
+        "has neither answered nor closed the connection");
   }
   std::erase_if(abandoned_, [&](const auto& each) { return each.get() == &call; });
 }

@@ -29,7 +29,7 @@ UpstreamCall::UpstreamCall(UpstreamPool& upstream, const std::shared_ptr<const S
                            std::string_view method, Slots* policy_turns)
     : upstream_(upstream), setup_(setup), method_(method), policy_turns_(policy_turns) {}
 
-/// Where the upstream has ended the connection, it is not.
+/// If the upstream has ended the connection, it is not.
 bool UpstreamCall::upstream_may_be_at_work() const {
   const bool holds_turns = turn_.has_value() || policy_turn_.has_value();
   return holds_turns && unfinished_ && !unsent_ && !spoiled && connection && connection->open();
@@ -43,7 +43,8 @@ UpstreamCall::~UpstreamCall() {
         method_, std::move(body_)};
     upstream_.abandon(std::make_unique<AbandonedCall>(std::move(rest)));
   } catch (const std::bad_alloc&) {
-    // The turns were given back while unwinding: less is kept to than should be, and all go on.
+    // The turns were released while unwinding: the limit is exceeded for a while, and all calls
+    // continue.
   }
 }
 
@@ -99,7 +100,7 @@ Task<UpstreamCall::Result> UpstreamCall::send(io::Stream::Parts parts) {
     }
     if (written.error == io::IoError::none) co_return std::nullopt;
     if (!written.nothing_left() && written.error != io::IoError::timed_out) {
-      // Also where the upstream closed: what it said before is still to be read.
+      // Also if the upstream closed: what it said before is still to be read.
       keep_rest(parts, written.bytes);
       co_return std::nullopt;
     }
@@ -196,7 +197,7 @@ Task<UpstreamCall::HeadRead> UpstreamCall::read_head() {
   }
 }
 
-/// The refusal in words. Where the other way of reading would have taken the head, that is told.
+/// The text of the refusal. It says so if the lenient parser would have accepted the head.
 std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_view bytes) {
   malformed_ = "The answer's head is malformed";
   if (bad.line > 0) malformed_.append(" in line ").append(std::to_string(bad.line));
@@ -206,7 +207,7 @@ std::string_view UpstreamCall::malformed_head(const BadHead& bad, std::string_vi
   limits.lenient = true;
   ResponseHead other;
   if (!parse_response_head(bytes, limits, method_, other)) {
-    malformed_ += " upstream.http: lenient takes it.";
+    malformed_ += " upstream.http: lenient accepts it.";
   }
   return malformed_;
 }
@@ -230,13 +231,13 @@ std::optional<Unknown> UpstreamCall::check_head(std::string_view bytes) {
   return std::nullopt;
 }
 
-/// A read failed. Whether the upstream may still be at work on the request.
+/// A read failed. Notes whether the upstream may still be processing the request.
 void UpstreamCall::note_end(io::IoError error) {
   fault_ = error == io::IoError::timed_out ? ForwardFault::timed_out
            : error == io::IoError::no_room ? ForwardFault::malformed
                                            : ForwardFault::broken;
   if (error == io::IoError::timed_out) return;
-  // What was cancelled here goes on there.
+  // If the read was cancelled here, the upstream continues.
   if (error == io::IoError::broken && connection->quiet(true)) return;
   unfinished_ = false;
 }

@@ -108,7 +108,7 @@ class UpstreamCall {
   /// The error in a malformed body, with its position; valid as long as the call.
   std::string_view body_error = "The answer's body is malformed.";
   bool timed_out = false;
-  /// Why there is no connection, where TLS is the reason; empty where it is not.
+  /// Why there is no connection, if TLS is the reason; empty if it is not.
   std::string tls_failure;
 
  private:

@@ -58,7 +58,7 @@ void Worker::run() {
   shared_.store.leave(calls_);
 }
 
-/// What was told of requests leaves this thread.
+/// Hands over what this thread has collected about requests.
 void Worker::flush() {
   reports_.flush();
   gate_.hand_over_audit();
@@ -200,7 +200,8 @@ void Worker::forget(ClientConnection& connection) {
 void Worker::stop_when_drained() {
   if (!draining_ || !connections_.empty() || (side_port_ && !side_port_->idle())) return;
   upstream_.close_idle();
-  // Nobody is left who could take their turns. They end a little later; the next tick looks again.
+  // No request is left that could take their turns. They end a little later; the next tick looks
+  // again.
   upstream_.stop_abandoned();
   if (upstream_.abandoned() > 0) return;
   loop_.stop();

@@ -17,7 +17,7 @@ namespace onceproxy::io {
 
 class ForeignSocket final : public store::SocketWatch {
  public:
-  /// Throws boost::system::system_error where the kernel refuses to watch it.
+  /// Throws boost::system::system_error if the kernel refuses to watch it.
   ForeignSocket(EventLoop& loop, int descriptor, std::function<void()> ready)
       : state_(std::make_shared<State>(loop, descriptor, std::move(ready))) {
     state_->wait_readable(state_);
@@ -56,7 +56,7 @@ class ForeignSocket final : public store::SocketWatch {
         if (self->tell(error) && self->wants_write) self->wait_writable(self);
       });
     }
-    /// False: nobody is there to be told any more.
+    /// False: the owner is gone and must not be called.
     bool tell(ErrorCode error) {
       if (!ready || error == asio::error::operation_aborted) return false;
       const auto told = ready;  // it may destroy the watch

@@ -84,8 +84,8 @@ std::uint16_t port_of(const SocketAddress& address) {
   return family == AF_INET || family == AF_INET6 ? ip_of(address).port() : std::uint16_t{0};
 }
 
-/// Removes a socket that nobody listens on any more; one that somebody does, or another file, is an
-/// error that binding tells.
+/// Removes a socket on which no process listens any more. If a process does, or the file is not a
+/// socket, binding reports the error.
 void remove_stale(const Endpoint& endpoint, const local::endpoint& at) {
   struct stat found {};
   if (::lstat(endpoint.unix_path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;

@@ -37,7 +37,7 @@ class Pipes {
     int entry = -1;
   };
 
-  /// An empty one, which is asked for no bytes; none where the bound is reached or the kernel gives
+  /// An empty one, which is asked for no bytes; none if the bound is reached or the kernel gives
   /// none.
   Ends take();
   void give_back(Ends ends, bool empty);

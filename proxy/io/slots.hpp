@@ -1,6 +1,7 @@
-// Slots: so many at once, across all workers. Bounds connections, and the requests under way of the
-// upstream and of a policy. A caller that finds none free waits, in order of arrival, until a
-// time it names. The limit may change at any time: what is taken beyond a smaller one stays taken.
+// Slots: a limit of concurrent uses, shared by all workers. It limits connections, and the requests
+// under way to the upstream and of a policy. A caller that finds none free waits, in order of
+// arrival, until a time it names. The limit may change at any time: what is taken beyond a smaller
+// one stays taken.
 //
 // Thread-safe. A slot taken is an obligation to call release() once: Taken keeps it.
 #pragma once
@@ -18,7 +19,7 @@ namespace onceproxy::io {
 
 class Slots {
  public:
-  /// `limit` 0: no limit. `waiting`, where given, is called (on the waiter's thread, without the
+  /// `limit` 0: no limit. `waiting`, if given, is called (on the waiter's thread, without the
   /// lock) whenever a caller has to wait, so that idle holders can release theirs.
   explicit Slots(std::size_t limit, std::function<void()> waiting = nullptr)
       : limit_(limit), on_wait_(std::move(waiting)) {}

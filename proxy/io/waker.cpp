@@ -31,7 +31,7 @@ Waker::~Waker() {
 }
 
 void Waker::wake() noexcept {
-  // Where there is no room, the loop has bytes to read, and will be woken by those.
+  // If there is no room, the loop has bytes to read, and will be woken by those.
   static_cast<void>(::send(entry_, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 

@@ -17,7 +17,7 @@ namespace onceproxy::io {
 class Waker final : private Watch::Owner {
  public:
   /// `woken` is called soon after each wake(), once for several that come together. Throws
-  /// std::system_error where the kernel has no descriptors left.
+  /// std::system_error if the kernel has no descriptors left.
   Waker(EventLoop& loop, std::function<void()> woken);
   ~Waker();
   Waker(const Waker&) = delete;

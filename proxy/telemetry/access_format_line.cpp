@@ -78,7 +78,7 @@ std::optional<std::string_view> field_of(std::string_view head, std::string_view
 }
 
 Found request_field(const Request& request, std::string_view name) {
-  // Where the client sent none, the upstream got the one that was made.
+  // If the client sent none, the upstream got the one that was made.
   if (name == "x-request-id") return found(request.record.request_id);
   if (request.details.request == nullptr) return {};
   return found(request.details.request->find(name));

@@ -51,7 +51,7 @@ struct Batch {
   std::uint64_t lines = 0;
 };
 
-/// Text has colours where it goes to a terminal.
+/// Text has colours if it goes to a terminal.
 AccessLog::Options fitting(AccessLog::Options options) {
   options.format = format_for(options.format, options.descriptor);
   return options;
@@ -76,7 +76,7 @@ struct AccessLog::State {
   void hand_over(std::string& buffer, std::uint64_t lines);
   /// The writer thread.
   void run();
-  /// Stops the thread, or leaves it behind where a write does not come back.
+  /// Stops the thread, or leaves it behind if a write does not come back.
   void stop();
 
   const Options options;
@@ -177,7 +177,7 @@ void AccessLog::State::write(Output& output, Batch& batch, std::uint64_t missing
   const auto lost = static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
   const std::lock_guard lock(mutex);
   queued_bytes -= batch_size;
-  // What is said is said even if the lines behind it are lost in turn.
+  // The count is reported even if the following lines are lost too.
   if (written >= prefix.size()) unsaid -= missing;
   if (!done) lose(std::min(lost, batch.lines));
   writing_lines = 0;

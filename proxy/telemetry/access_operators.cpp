@@ -48,7 +48,7 @@ constexpr std::array known{
 };
 
 struct Foreign {
-  /// The name, or how it begins where it ends in '*'.
+  /// The name, or how it begins if it ends in '*'.
   std::string_view name;
   std::string_view why;
 };

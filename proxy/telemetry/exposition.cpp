@@ -191,7 +191,7 @@ void append_connections(std::vector<MetricFamily>& families, const Snapshot& sna
     slots.move_to(families);
   }
 
-  // The word for what has no word of its own; so the metric shows from the start.
+  // The label value for everything else; so the metric exists from the start.
   std::map<std::string_view, std::uint64_t> reasons{{"other", 0}};
   for (const WorkerCounters* worker : snapshot.workers)
     worker->bad_requests.each(

@@ -76,8 +76,8 @@ struct Metrics::State final : prometheus::Collectable {
   std::vector<std::string> policy_names{""};
   std::map<std::string, PolicyId, std::less<>> policy_numbers{{"", no_policy}};
   std::vector<std::unique_ptr<WorkerMetrics>> workers;
-  /// The words that the store uses while somebody may scrape stand here from the start: to an alert
-  /// a series that begins at 1 does not rise, and the first failure would go unnoticed.
+  /// The label values that the store uses exist here from the start: for an alert, a series that
+  /// begins at 1 is not an increase, and the first failure would go unnoticed.
   std::map<std::string, std::uint64_t> store_errors{{"audit", 0},
                                                     {"background", 0},
                                                     {"backup", 0},

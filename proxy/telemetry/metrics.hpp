@@ -43,7 +43,7 @@ enum class Ending {
   completed,  ///< done, and remembered
   released,   ///< answered as not done: free again at once
   not_sent,   ///< nothing reached the upstream: free again at once
-  unknown,    ///< sent, and nobody knows: left to its lease
+  unknown,    ///< sent, and the outcome is unknown: left to its lease
   unsaved,    ///< done, but that could not be remembered: left to its lease
 };
 
@@ -74,7 +74,7 @@ enum class Buffered {
 
 /// How an abandoned request ended, whose turn was kept.
 enum class AbandonedEnd {
-  answered,   ///< the upstream answered after all; nobody got that answer
+  answered,   ///< the upstream answered after all; no client got that answer
   closed,     ///< the upstream ended the connection
   timed_out,  ///< upstream.abandoned_timeout is over: its turn is another's, whatever it does
   stopped,    ///< this process ends

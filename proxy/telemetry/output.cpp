@@ -16,7 +16,7 @@ Output::Output(int descriptor) : descriptor_(descriptor), socket_(false) {
   const bool known = fstat(descriptor, &status) == 0;
   socket_ = known && S_ISSOCK(status.st_mode);
   // A pipe polls as writable when it takes PIPE_BUF bytes. A file is always writable, and a
-  // socket can be told not to wait.
+  // socket can be written without waiting.
   const bool any_size = known && (S_ISREG(status.st_mode) || socket_);
   chunk_bytes_max_ = any_size ? std::size_t{1} << 20 : PIPE_BUF;
 }

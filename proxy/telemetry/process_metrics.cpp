@@ -48,7 +48,7 @@ std::optional<ProcessStat> read_stat() {
                      static_cast<double>(resident_pages) * page};
 }
 
-/// Read once: it never changes, and /proc/stat is long where there are many cores.
+/// Read once: it never changes, and /proc/stat is long if there are many cores.
 std::optional<double> boot_time() {
   static const std::optional<double> time = []() -> std::optional<double> {
     std::ifstream file("/proc/stat");

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint8_t flag_sampled = 1;
 constexpr std::uint8_t flag_random = 2;
 
-/// Takes `count` digits off `text`; false where one of them is none.
+/// Takes `count` digits off `text`; false if one of them is none.
 bool take_hex(std::string_view& text, std::size_t count, std::uint64_t& value) {
   value = 0;
   for (const char c : text.substr(0, count)) {

@@ -9,7 +9,7 @@ namespace onceproxy::tls {
 /// nullptr: no memory.
 Context common_context(const SSL_METHOD* method);
 
-/// These return false where OpenSSL refuses; last_error() says why.
+/// These return false if OpenSSL refuses; last_error() says why.
 bool use_own(SSL_CTX* context, const Credentials& credentials);
 bool trust(SSL_CTX* context, const Credentials& credentials);
 

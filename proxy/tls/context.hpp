@@ -33,9 +33,9 @@ class ServerContext {
       const ServerOptions& options, Credentials credentials, TicketKeys& tickets,
       Protocols protocols = Protocols::http1);
 
-  /// A new connection's state; nullptr where memory is short.
+  /// A new connection's state; nullptr if memory is short.
   Connection accept() const;
-  /// For code that speaks TLS through a library of its own.
+  /// For code that uses TLS through another library.
   SSL_CTX* native() const { return context_.get(); }
   bool asks_for_certificates() const { return asks_; }
 
@@ -51,7 +51,7 @@ class ClientContext {
   static tl::expected<std::shared_ptr<const ClientContext>, std::string> make(
       const ClientOptions& options, Credentials credentials);
 
-  /// A new connection's state, with the session that the server gave last; nullptr where there is
+  /// A new connection's state, with the session that the server gave last; nullptr if there is
   /// no memory. The context must outlive it.
   Connection connect() const;
   SSL_CTX* native() const { return context_.get(); }
@@ -61,7 +61,7 @@ class ClientContext {
   static int keep(SSL* ssl, SSL_SESSION* session);
 
   const Context context_;
-  /// What is sent as the server's name; empty where it is an address (RFC 6066, section 3).
+  /// What is sent as the server's name; empty if it is an address (RFC 6066, section 3).
   std::string sent_name_;
   mutable std::mutex mutex_;
   /// OpenSSL changes a session that is in use, so each connection gets a copy.

@@ -24,10 +24,10 @@ struct Fault {
 };
 
 struct Credentials {
-  /// The own certificate first; empty where there is none.
+  /// The own certificate first; empty if there is none.
   std::vector<Certificate> chain;
   Key key;
-  /// The trusted authorities; empty where peers are not asked for certificates, or the system's
+  /// The trusted authorities; empty if peers are not asked for certificates, or the system's
   /// store is trusted.
   std::vector<Certificate> trusted;
   /// The first of the chain's ends.
@@ -40,7 +40,7 @@ struct Credentials {
   bool good() const;
   /// A handshake can be made with it.
   bool usable() const;
-  /// The faults that are not notes, in one line; empty where there is none.
+  /// The faults that are not notes, in one line; empty if there is none.
   std::string complaint() const;
 };
 

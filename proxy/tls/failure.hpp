@@ -18,7 +18,7 @@ struct Failure {
 
 /// Of the operation on `ssl` that has just failed on this thread.
 Failure failure_of(const SSL* ssl);
-/// The same, where OpenSSL's error `code` has been taken already; 0: there was none.
+/// The same, if OpenSSL's error `code` has been taken already; 0: there was none.
 Failure failure_of(const SSL* ssl, unsigned long code);
 
 }  // namespace onceproxy::tls

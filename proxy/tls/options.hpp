@@ -22,7 +22,7 @@ struct ServerOptions {
   bool operator==(const ServerOptions&) const = default;
 };
 
-/// ClientOptions::ca where the system's own store is trusted.
+/// ClientOptions::ca if the system's own store is trusted.
 inline constexpr const char* system_ca = "system";
 
 struct ClientOptions {
@@ -31,7 +31,7 @@ struct ClientOptions {
   /// What the server's certificate must be for: a host name, which is also sent (SNI), or an IP
   /// address. Never empty: a peer whose name is not checked could be anyone.
   std::string server_name;
-  /// Ours, where the server asks for one; both or neither.
+  /// Ours, if the server asks for one; both or neither.
   std::string certificate;
   std::string key;
 

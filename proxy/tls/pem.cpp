@@ -23,7 +23,7 @@ bool is_der(const std::string& text) {
   return text.size() > 2 && text[0] == '\x30' && text[1] == '\x82';
 }
 
-/// "is not in PEM form", with the remedy where it is known.
+/// "is not in PEM form", with the remedy if it is known.
 std::string no_pem(const std::string& text, const char* what, const char* command) {
   std::string out = std::string("holds no ") + what + " in PEM form";
   if (text.empty()) return "is empty";

@@ -16,8 +16,8 @@ tl::expected<std::string, std::string> read_file(const std::string& path);
 /// Every certificate in a file's text, at least one.
 tl::expected<std::vector<Certificate>, std::string> certificates_in(const std::string& text);
 
-/// The private key in a file's text. One that needs a password is an error: nobody can be asked to
-/// type it.
+/// The private key in a file's text. One that needs a password is an error, because the program
+/// cannot ask for it.
 tl::expected<Key, std::string> key_in(const std::string& text);
 
 }  // namespace onceproxy::tls

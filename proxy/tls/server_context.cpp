@@ -31,7 +31,7 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-/// A session may be resumed only where the same question was asked about the client: not past a
+/// A session may be resumed only if the same question was asked about the client: not past a
 /// change of who is trusted. The name of that question is a digest of what it is.
 bool name_sessions(SSL_CTX* context, const ServerOptions& options, const Credentials& credentials) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;

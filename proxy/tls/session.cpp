@@ -18,7 +18,7 @@ namespace {
 /// The most that one record holds (RFC 8446, section 5.1).
 constexpr std::size_t record_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
 
-/// What stands at the front of `parts`, contiguous: the first part itself where it fills a record
+/// What stands at the front of `parts`, contiguous: the first part itself if it fills a record
 /// or is the last one, else as many as fit into `scratch`.
 std::string_view front_of(std::span<std::string_view> parts,
                           std::array<char, record_bytes>& scratch) {

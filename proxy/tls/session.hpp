@@ -37,17 +37,17 @@ class Session {
   /// Why the handshake failed.
   const Failure& failure() const { return failure_; }
 
-  /// At least one byte where it is done; `got` says how many.
+  /// At least one byte if it is done; `got` says how many.
   Result read(char* to, std::size_t size, std::size_t& got);
 
-  /// Writes from the front of `parts`, in full records where there is enough, and takes off what
+  /// Writes from the front of `parts`, in full records if there is enough, and takes off what
   /// it wrote; `taken` grows by as much. Done: all of it.
   Result write(std::span<std::string_view> parts, std::size_t& taken);
 
   /// Nothing will be sent any more, not even close_notify.
   void give_up() { failed_ = true; }
 
-  /// Sends close_notify; nothing may be written any more. Done also where nothing can be sent.
+  /// Sends close_notify; nothing may be written any more. Done also if nothing can be sent.
   Result finish();
 
   /// Nothing has come that is for the owner: neither bytes nor an end. Session tickets, which a

@@ -19,7 +19,7 @@ class TicketKeys {
  public:
   static constexpr std::chrono::minutes sealing_time{60};
 
-  /// Throws std::runtime_error where the kernel has no random numbers.
+  /// Throws std::runtime_error if the kernel has no random numbers.
   TicketKeys();
   ~TicketKeys();
   TicketKeys(const TicketKeys&) = delete;

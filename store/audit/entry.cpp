@@ -15,7 +15,7 @@ namespace onceproxy::store {
 //   size     := u16       bytes of the content
 //   kind     := u8        2 ending, 5 start, 6 forward, 7 refusal, 8 action, 9 file;
 //                         earlier versions wrote 1 forward, 3 refusal, 4 action
-//   check    := u8        of size and kind, so that a damaged length leads nobody astray
+//   check    := u8        of size and kind, so that a damaged length is detected
 //   sum      := u32       of size, kind, check and content
 //
 //   forward  := time fence fingerprint attempt policy request_id trace_id [subject]
@@ -30,7 +30,7 @@ namespace onceproxy::store {
 //
 //   time     := i64
 //   fence    := u64
-//   fingerprint := 32 bytes     only where present is 1
+//   fingerprint := 32 bytes     only if present is 1
 //   present  := u8        0 | 1
 //   attempt  := u32       from 1
 //   how      := u8        1 completed, 2 released, 3 unknown

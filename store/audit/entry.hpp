@@ -34,7 +34,7 @@ struct AuditEnding {
   enum class How : std::uint8_t {
     completed = 1,  ///< it happened
     released = 2,   ///< it did not happen: the fingerprint was free again
-    unknown = 3,    ///< nobody knows
+    unknown = 3,    ///< it is unknown whether it happened
   };
   WallTime time{};
   std::uint64_t fence = 0;
@@ -49,10 +49,10 @@ struct AuditEnding {
 /// unprotected.
 struct AuditRefusal {
   WallTime time{};
-  /// Absent where the request has none: a selected field was missing.
+  /// Absent if the request has none: a selected field was missing.
   std::optional<Fingerprint> fingerprint;
   std::string_view decision;
-  /// What would have been decided, where the policy only watches.
+  /// What would have been decided, if the policy only watches.
   std::string_view shadow;
   std::string_view policy;
   std::string_view request_id;
@@ -77,7 +77,7 @@ struct AuditAction {
   Subject subject = {};
 };
 
-/// A process opened the log. What it finds open belongs to one that is no more.
+/// A process opened the log. Forwards without an outcome belong to a process that has ended.
 struct AuditStart {
   WallTime time{};
 };
@@ -117,10 +117,10 @@ struct AuditFrame {
   bool is_of(const Fingerprint& fingerprint) const;
 };
 
-/// The entry that `bytes` begin with; nothing where that is none, or not all of one.
+/// The entry that `bytes` begin with; nothing if that is none, or not all of one.
 std::optional<AuditFrame> frame(std::string_view bytes);
 
-/// Checks the sum, then reads. Nothing where a bit is wrong.
+/// Checks the sum, then reads. Nothing if a bit is wrong.
 std::optional<AuditEntry> decode(const AuditFrame& frame);
 
 }  // namespace onceproxy::store

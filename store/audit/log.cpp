@@ -115,7 +115,7 @@ void AuditLog::put(Outlet& outlet, std::string_view entries, std::size_t count) 
   report(*problem);
 }
 
-/// A thread of its own: a sync takes milliseconds, which no operation should wait for.
+/// A separate thread: a sync takes milliseconds, and no operation should wait for it.
 void AuditLog::run() {
   pthread_setname_np(pthread_self(), "store-audit");
   auto next = SteadyClock::now() + housekeeping;
@@ -143,8 +143,8 @@ void AuditLog::write_waiting(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
-/// Of files that an earlier process wrote, the wall clock tells the age; and none is told while the
-/// clock is in doubt. Their room is bounded all the same.
+/// The age of files that an earlier process wrote is taken from the wall clock, and is unknown
+/// while the clock is in doubt. Their size is limited in any case.
 bool AuditLog::knows_ages() const {
   const auto apart = std::chrono::abs(clock_.standing().wall_ahead);
   return clock_.may_purge() && apart <= options_.retention / 8;

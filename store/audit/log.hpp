@@ -45,7 +45,7 @@ class AuditLog {
   /// about a second later.
   void write(std::string_view entries, std::size_t count);
 
-  /// Refusals, encoded. Written soon; dropped where too many wait.
+  /// Refusals, encoded. Written soon; dropped if too many wait.
   void hand_over(std::string entries, std::size_t count);
 
   /// An operator's action, now. Written soon.

@@ -1,12 +1,12 @@
 // Reading the audit log: what matches, newest first, a page at a time. A forward is shown as one
 // item with what became of it, though the log says the two apart.
 //
-// The order is that of the times shown, whoever wrote an item down and when. Where two happened in
+// The order is that of the times shown, regardless of when an item was written. If two happened in
 // one millisecond, what was refused comes before what was forwarded or done, as the newer.
 //
-// A page keeps no more in memory than the files that hold what is due next, two as a rule, and what
-// ties forwards to their endings, whatever the log holds. It reads the log once at most, which
-// takes a second for a gigabyte: not for a request's thread.
+// The memory for a page is limited to the files with the next entries (usually two) and the table
+// that joins forwards with their outcomes, regardless of the size of the log. It reads the log once
+// at most, which takes a second for a gigabyte: not for a request's thread.
 //
 // find() is thread-safe: the log may be written to meanwhile.
 #pragma once
@@ -32,7 +32,7 @@ enum class AuditOutcome : std::uint8_t {
   completed,  ///< it happened
   released,   ///< an answer says that it did not happen
   failed,     ///< it was never sent
-  unknown,    ///< sent, and nobody knows whether it happened
+  unknown,    ///< sent, and it is unknown whether it happened
 };
 
 /// As users read it. Never empty.
@@ -103,7 +103,7 @@ struct AuditQuery {
   AuditCursor cursor;
 };
 
-/// Calls `show` for each item, newest first. Returns where the next page begins; nothing where
+/// Calls `show` for each item, newest first. Returns where the next page begins; nothing if
 /// there is no more. A page may be empty and not the last.
 std::optional<AuditCursor> find(const AuditLog& log, const AuditQuery& query,
                                 const std::function<void(const AuditItem&)>& show);

@@ -179,7 +179,7 @@ bool AuditSearch::asks_for(const AuditEntry& entry) const {
   return !query_.fingerprint;
 }
 
-/// Notes what is asked for and was not shown yet, where it is `wanted`, and ties endings to
+/// Notes what is asked for and was not shown yet, if it is `wanted`, and ties endings to
 /// forwards in all of it.
 void AuditSearch::read(std::uint64_t file, const Bytes& bytes, bool wanted, Reading& reading) {
   AuditWalk walk(*bytes);

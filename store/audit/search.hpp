@@ -24,7 +24,7 @@ class AuditSearch {
   AuditSearch(const AuditSeries& series, const AuditQuery& query, WallTime oldest,
               const AuditCursor::Place& from, std::uint64_t& bytes_left);
 
-  /// Looks for the next item. False where there is none, or no more may be read: see exhausted().
+  /// Looks for the next item. False if there is none, or no more may be read: see exhausted().
   bool seek();
   /// There is nothing more to be found.
   bool exhausted() const { return matches_.empty() && left_ == 0; }
@@ -32,7 +32,7 @@ class AuditSearch {
   WallTime time() const;
   AuditItem item() const;
   void pop();
-  /// Where to go on.
+  /// Where to continue.
   AuditCursor::Place place() const;
 
  private:

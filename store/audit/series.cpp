@@ -138,7 +138,7 @@ std::optional<std::string> AuditSeries::open_last() {
 }
 
 /// Only where it was: in what has come in the place of a volume that is gone, it would hide the
-/// loss. False where there is none now.
+/// loss. False if there is none now.
 bool AuditSeries::make_directory_again() const {
   if (identity(directory_)) return true;
   const bool same = parent_ && identity(directory_.parent_path()) == parent_;

@@ -71,7 +71,7 @@ class AuditSeries {
   };
   /// Oldest first.
   std::vector<File> files() const;
-  /// Its bytes; nothing where it is gone or cannot be read.
+  /// Its bytes; nothing if it is gone or cannot be read.
   std::optional<std::string> read(std::uint64_t number) const;
   std::uint64_t bytes() const;
 

@@ -19,8 +19,8 @@ class AuditWalk {
   std::optional<AuditFrame> next();
   /// Of the frame that next() gave last.
   std::size_t offset() const { return offset_; }
-  /// Reads that entry. Nothing where its sum is wrong: next() goes on behind its first byte then,
-  /// since its length may have been wrong too.
+  /// Reads that entry. Nothing if its sum is wrong: next() then continues after its first byte,
+  /// because its length may be wrong too.
   std::optional<AuditEntry> entry();
 
  private:

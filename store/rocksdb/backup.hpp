@@ -76,7 +76,7 @@ BackupContents read(const std::filesystem::path& directory);
 
 /// Its time says when a backup of the store was last made. In the store's directory.
 inline constexpr const char* success_name = ".last-backup";
-/// When a backup of this store was last made; nothing where none was, or nobody knows.
+/// When a backup of this store was last made; nothing if none was, or if it is not known.
 std::optional<std::chrono::system_clock::time_point> last_success(
     const std::filesystem::path& store);
 
@@ -86,7 +86,7 @@ BackupContents make(const std::filesystem::path& store, const std::filesystem::p
                     const std::atomic<bool>& stop,
                     const std::function<void(const std::filesystem::path& to)>& snapshot);
 
-/// One file, durable, 0600; a hard link where that is wanted and possible.
+/// One file, durable, 0600; a hard link if that is wanted and possible.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
                std::uint64_t bytes, const std::atomic<bool>& stop);
 bool link_file(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -106,8 +106,8 @@ void Census::add_unknown(Slice& slice, const Record& record, WallTime since) {
   slice.unknown_by_policy.push_back({record.policy, record.hold, 1, since});
 }
 
-/// Whole slices from `first` on, at least one, until so many records were looked at or there are no
-/// more. Empty where the database cannot be read now.
+/// Whole slices from `first` on, at least one, until `records_max` records were read or there are
+/// no more. Empty if the database cannot be read now.
 std::vector<Census::Slice> Census::count(std::size_t first, std::size_t records_max,
                                          std::size_t& looked_at) const {
   const WallTime now = parts_.clock.now();

@@ -1,13 +1,13 @@
-// Census: how many records are in which state, for gauges. A thread of its own walks over all of
-// them, again and again, so many at a time with a pause between: nothing is counted where requests
-// go, and a reservation that nobody holds becomes unknown without a write.
-// Fingerprints are digests, so what is not looked at yet is like what is: counts are estimates
-// until everything was, and as old as a walk takes (10,000 records: 10 s; ten million: an hour and
-// a half; the first walk takes a tenth of that).
+// Census: the number of records in each state, for gauges. A separate thread reads all records
+// repeatedly, in small parts with pauses. Counting in the requests would not be enough, because a
+// reservation that no call holds becomes unknown without a write. Fingerprints are uniformly
+// distributed, so the counts are estimated from the part that was read. They are as old as one pass
+// takes (10,000 records: 10 s; ten million: an hour and a half; the first pass takes a tenth of
+// that).
 //
-// Records whose outcome is unknown wait for somebody, so they are counted sooner: where one becomes
-// known or unknown, the part of the records that it belongs to is looked at again within a second
-// or so. Of them it is also known whose they are, and for how long.
+// Records whose outcome is unknown wait for an operator, so they are counted sooner: if one becomes
+// known or unknown, the part of the records that it belongs to is read again within a second or so.
+// Of them it is also known whose they are, and for how long.
 //
 // counts(), look_again() and stop() are thread-safe.
 #pragma once
@@ -67,7 +67,7 @@ class Census {
     std::uint32_t completed = 0;
     std::uint32_t unknown = 0;
     std::vector<Unknown> unknown_by_policy;
-    /// From then on another count is right, though nobody wrote anything.
+    /// After this time the counts change without a write.
     WallTime until = WallTime::max();
   };
 
@@ -87,7 +87,7 @@ class Census {
   /// How many of them were counted since the start, from the first.
   std::size_t known_ = 0;
   std::array<std::atomic<bool>, slices> changed_since_{};
-  /// The thread's own: where it goes on, and where it goes on looking at what has changed.
+  /// Only for the thread: where it continues, and where it continues to read what has changed.
   std::size_t next_ = 0;
   std::size_t next_changed_ = 0;
   std::thread thread_;

@@ -100,7 +100,7 @@ void Committer::commit_all(OperationList pending) {
   }
 }
 
-/// What is due for events waits for a group to go with, for a while: a batch of its own costs more.
+/// The work for events waits a while for a group, because a separate batch costs more.
 bool Committer::looks_waited() {
   if (!parts_.ledger.looks_due()) {
     looks_due_since_.reset();

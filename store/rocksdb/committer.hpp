@@ -2,7 +2,7 @@
 // group is one batch, one sync, and one wake for each loop that waits for results. On the same
 // thread, between groups: leases are extended and the directory is measured, so that neither can
 // get in the way of a settlement's order. What is known of time goes with a batch about each
-// second, and by itself once a minute where nothing else is written.
+// second, and by itself once a minute if nothing else is written.
 //
 // A failed write leaves open what is on disk. From then on it promises nothing, reopens the
 // database until that works, reads back what was in doubt, writes what was retained, and only then
@@ -81,8 +81,8 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  /// Takes an operation and answers its call later. Gives it back where the committer has ended.
-  /// Begins it at submit() where `later`, else at once.
+  /// Takes an operation and answers its call later. Gives it back if the committer has ended.
+  /// Begins it at submit() if `later`, else at once.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation, bool later) {
     operation = queue_.push(std::move(operation));
     if (!later && operation == nullptr) queue_.nudge();
@@ -102,7 +102,7 @@ class Committer {
   /// Why; empty while it does not fail.
   std::string failure() const;
 
-  /// While failing: keeps a settlement for later instead of pushing it. Gives it back where the
+  /// While failing: keeps a settlement for later instead of pushing it. Gives it back if the
   /// database works again meanwhile; takes it for good otherwise.
   std::unique_ptr<Operation> retain(std::unique_ptr<Operation> operation);
 
@@ -110,7 +110,7 @@ class Committer {
     return records_estimate_.load(std::memory_order_relaxed);
   }
 
-  /// Runs `task` between two groups, while nothing is written. False where it did not, because the
+  /// Runs `task` between two groups, while nothing is written. False if it did not, because the
   /// database fails or the committer ends. Not from a thread that writes; `task` must not throw.
   bool pause(const std::function<void()>& task);
 
@@ -147,7 +147,7 @@ class Committer {
   void end(const Operation& operation);
   void add_ties(rocksdb::WriteBatch& batch, const Operation& operation) const;
 
-  /// Puts what is known of time into the batch where what is on disk is older than `age`, or than
+  /// Puts what is known of time into the batch if what is on disk is older than `age`, or than
   /// the batch may leave it.
   void keep_time(rocksdb::WriteBatch& batch, std::chrono::milliseconds age);
   void keep_time(rocksdb::WriteBatch& batch) { keep_time(batch, ClockMemory::lag_max / 2); }
@@ -156,7 +156,7 @@ class Committer {
 
   void upkeep();
   void extend_leases();
-  /// So many a call. False where there is nothing to write, or it failed.
+  /// So many a call. False if there is nothing to write, or it failed.
   bool write_duplicates();
   void write_notes();
 
@@ -185,8 +185,8 @@ class Committer {
   rocksdb::WriteBatch batch_;
   std::string audit_;
   std::size_t audit_count_ = 0;
-  /// Whose records the batch changes though nobody has the claim: another operation ended them, or
-  /// their events have ended.
+  /// The records that the batch changes although no call has the claim: another operation ended
+  /// them, or their events have ended.
   std::vector<Fingerprint> ended_;
   /// As it was last put into a batch.
   std::optional<ClockMemory> kept_time_;

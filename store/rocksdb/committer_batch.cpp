@@ -110,9 +110,10 @@ void Committer::add_outcome(rocksdb::WriteBatch& batch, const Operation& operati
   for (const Fingerprint& ended : operation.ends) add_end(batch, ended);
 }
 
-/// Whoever is under way was told (Reservations::end_memory) and has its outcome dealt with by
-/// itself; or it was reserved since, and is another. What is on disk of one that is not under way
-/// nobody else can be writing: a claim that still looks writes behind this batch.
+/// An operation that is under way was marked (Reservations::end_memory), and its own completion
+/// handles it; or it was reserved since, and is a new one. The record of an operation that is not
+/// under way is written by nobody else, because a call that is still reading writes after this
+/// batch.
 void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerprint) {
   if (parts_.reservations.is_under_way(fingerprint)) return;
   std::optional<Record> record;
@@ -123,7 +124,7 @@ void Committer::add_end(rocksdb::WriteBatch& batch, const Fingerprint& fingerpri
     if (!found.present()) return;
     record = decode(found.value());
   }
-  // The service may still be at work on it, and its lease keeps others out.
+  // The service may still be processing it, and its lease blocks new reservations.
   if (record && record->state != Record::State::completed &&
       lease_end(*record, parts_.era) > parts_.clock.now()) {
     return;
@@ -145,8 +146,7 @@ void Committer::add_ties(rocksdb::WriteBatch& batch, const Operation& operation)
   if (operation.resources == nullptr) return;
   const auto& [entity, rate] = *operation.resources;
   const auto kind = operation.kind;
-  // Whoever only releases or gives up has changed nothing of the entity: that its turn is over,
-  // the record says.
+  // A release has not changed the entity; the record shows that the turn is over.
   if (entity &&
       (kind == Operation::Kind::complete || kind == Operation::Kind::accept ||
        kind == Operation::Kind::entity || (kind == Operation::Kind::reserve && entity->turn))) {

@@ -9,7 +9,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
-/// More than these are worth the switch to the thread, which writes while the caller goes on.
+/// If there are more than these, it is quicker to switch to the thread, which writes while the
+/// caller continues.
 constexpr std::size_t quick_operations_max = 8;
 constexpr std::size_t quick_bytes_max = 64 * 1024;
 

@@ -12,7 +12,7 @@ namespace onceproxy::store {
 using SteadyClock = std::chrono::steady_clock;
 
 void Committer::start_failing(std::string_view operation, const rocksdb::Status& status) {
-  kept_time_.reset();  // nobody knows whether it is on disk
+  kept_time_.reset();  // it is unknown whether it is on disk
   reopen_pause_ = parts_.tuning.reopen_first;
   next_attempt_ = SteadyClock::now();
   // After these: the committer's thread may recover from here on, and looks at them.
@@ -56,7 +56,7 @@ bool Committer::try_recover() {
     return false;
   }
   std::size_t written = 0;
-  // Callers go on adding outcomes until finish() finds none: then the failure is over.
+  // Callers continue to add outcomes until finish() finds none: then the failure is over.
   do {
     std::vector<std::unique_ptr<Operation>> operations = retained_.take();
     rocksdb::WriteBatch batch;

@@ -5,8 +5,8 @@
 
 namespace onceproxy::store {
 namespace {
-/// Where nothing else is written: so much less a start knows of how long it was idle. Not each
-/// second, which would keep a disk awake.
+/// The interval if nothing else is written. After a crash, a start may underestimate the idle time
+/// by this much. Writing each second would keep a disk from sleeping.
 constexpr std::chrono::milliseconds time_age_idle{60'000};
 }  // namespace
 

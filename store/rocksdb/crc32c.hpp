@@ -1,5 +1,5 @@
 // CRC-32C, Castagnoli's (RFC 3720, appendix B.4), which RocksDB's log is written with. Uses the
-// processor's own instruction where there is one: a restart reads all of the log. Pure.
+// processor's own instruction if there is one: a restart reads all of the log. Pure.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ class Database {
   /// True when open() had to drop a part of the write-ahead log.
   bool lost_wal() const { return lost_wal_; }
 
-  /// The log is written over prepared space, where the file system can.
+  /// The log is written over prepared space, if the file system can.
   bool prepares_log() const { return internals_.prepared_log; }
 
   /// What was read, pinned: while it lives the database cannot be closed. Keep it short.
@@ -62,13 +62,13 @@ class Database {
     rocksdb::PinnableSlice value_;
     rocksdb::Status status_;
   };
-  /// Fills `found`. Failed where the database is closed.
+  /// Fills `found`. Failed if the database is closed.
   void get(Family family, std::string_view key, Found& found) const;
 
   /// Calls `visit` with key and value of what lies behind `after` (empty: from the first), in order
   /// of keys, until it says false. The database cannot be closed meanwhile. The first call sorts
-  /// what is in memory: tens of milliseconds where that is much.
-  /// Only what lies before `until`, where that is given.
+  /// what is in memory: tens of milliseconds if that is much.
+  /// Only what lies before `until`, if that is given.
   rocksdb::Status scan(
       Family family, std::string_view after,
       const std::function<bool(std::string_view key, std::string_view value)>& visit,
@@ -78,7 +78,7 @@ class Database {
            const std::optional<std::string>& value) const;
   /// With `sync: all` always synced: prepared_log.hpp builds on that. An error leaves it open
   /// whether the batch is on disk.
-  /// Where it may not wait, and would have to, for compactions: nothing is written, and the status
+  /// If it may not wait, and would have to, for compactions: nothing is written, and the status
   /// is Incomplete.
   rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync, bool may_wait = true);
 
@@ -94,7 +94,7 @@ class Database {
   /// new database: one that is not there any more may come back. While missing() says something it
   /// does nothing but fail.
   rocksdb::Status reopen();
-  /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing where something is
+  /// Syncs the log, writes the memtables, closes. Idempotent. Writes nothing if something is
   /// missing.
   void close();
 

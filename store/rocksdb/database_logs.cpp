@@ -46,7 +46,7 @@ void Database::forget_missing_logs() {
 }
 
 /// The number that the manifest gives, read without changing anything, whatever the logs are like.
-/// Nothing where the database cannot be opened even so.
+/// Nothing if the database cannot be opened even so.
 std::optional<std::uint64_t> Database::oldest_log_needed() const {
   rocksdb::Options options = database_options_;
   options.create_if_missing = false;

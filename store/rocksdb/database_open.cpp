@@ -42,8 +42,8 @@ int try_to_write(const std::filesystem::path& directory) {
   return 0;
 }
 
-/// What the directory has and this program does not know, as a later version makes it; empty where
-/// there is nothing, or nobody can say.
+/// What the directory has and this program does not know, as a later version makes it; empty if
+/// there is nothing, or if this cannot be read.
 std::string unknown_families(const rocksdb::Options& options, const std::filesystem::path& path,
                              const std::vector<rocksdb::ColumnFamilyDescriptor>& known) {
   std::vector<std::string> names;
@@ -151,7 +151,7 @@ void Database::explain(const rocksdb::Status& status) const {
            "restore the directory from a copy, or move it away to start empty: every operation "
            "may then run again");
   }
-  refuse(path, "cannot be opened (" + reason + ")", "see the reason given");
+  refuse(path, "cannot be opened (" + reason + ")", "correct the problem that RocksDB reports");
 }
 
 rocksdb::Status Database::open_checked(bool create) {

@@ -155,8 +155,8 @@ rocksdb::ColumnFamilyOptions deliveries_family(const RocksDbOptions& options,
   out.write_buffer_size = 32 * mebibyte;
   out.max_write_buffer_number = 3;
   out.bottommost_compression = best_of({rocksdb::kLZ4Compression});
-  // A queue leaves a deletion behind for each of its rows, and whoever looks for its first row
-  // passes all of them: tables with many are merged at once.
+  // A queue leaves a deletion marker for each removed row, and a search for its first row skips all
+  // of them: tables with many are merged at once.
   constexpr std::size_t window = 4'096;
   constexpr std::size_t deletions = 1'024;
   out.table_properties_collector_factories.push_back(
@@ -198,7 +198,7 @@ rocksdb::Options database_options(const RocksDbOptions& options, rocksdb::Env& e
   out.paranoid_checks = true;
   // False alarms in this version. LogNotes does what it is for.
   out.track_and_verify_wals_in_manifest = false;
-  // After a failed write nobody knows what is on disk. RocksDB must not carry on by itself: the
+  // After a failed write it is unknown what is on disk. RocksDB must not continue by itself: the
   // store reopens the database and reads back.
   out.max_bgerror_resume_count = 0;
   // The hash memtable takes one writer; there is one.

@@ -15,7 +15,7 @@ class Delivery {
   void add(Call<Result>& call) {
     add(call, call.loop);
   }
-  /// It goes on where its call's result is awaited.
+  /// It continues on the loop that waits for the result of its call.
   void add(Waiter& waiter) { add(waiter, waiter.call.loop); }
   void add(HoldWaiter& waiter) { add(waiter, waiter.loop); }
 

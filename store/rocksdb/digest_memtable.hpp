@@ -1,8 +1,8 @@
-// The memtable of families whose keys are digests: RocksDB's hash table of linked lists, with an
-// order of its own making. A flush and a scan want all keys in order, for which that table inserts
-// them one by one into a skip list, each comparison two misses of the cache; here their first eight
-// bytes are put beside each other and sorted. Where keys are as good as random these decide nearly
-// every comparison.
+// The memtable of families whose keys are digests: RocksDB's hash table of linked lists, with its
+// own order. A flush and a scan want all keys in order, for which that table inserts them one by
+// one into a skip list, each comparison two misses of the cache; here their first eight bytes are
+// put beside each other and sorted. If keys are as good as random these decide nearly every
+// comparison.
 //
 // Not thread-safe beyond what RocksDB asks of a memtable: one writer, any number of readers.
 #pragma once

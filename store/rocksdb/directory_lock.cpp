@@ -16,7 +16,7 @@
 namespace onceproxy::store {
 namespace {
 
-/// The process that holds a lock of this kind on the file, by /proc/locks; 0 where that does not
+/// The process that holds a lock of this kind on the file, by /proc/locks; 0 if that does not
 /// say. Asking the file itself would need a descriptor of LOCK, and closing one gives up the lock
 /// that this process may have on it.
 pid_t holder_of(dev_t device, ino_t inode) {

@@ -2,7 +2,7 @@
 //
 // RocksDB locks a file in the directory, LOCK. Removing that file takes the lock away with
 // it, and a second process could lock the new one. This lock is on the directory itself (flock(2)
-// on its own descriptor): nothing that is done to the files in it lets anybody else in. Where a
+// on its own descriptor): nothing that is done to the files in it lets anybody else in. If a
 // file system knows no such lock (some network file systems), RocksDB's is the only one.
 //
 // take() and give_back() belong to one thread; problem() is thread-safe between them.
@@ -29,12 +29,12 @@ class DirectoryLock {
     bool is_this_process = false;
   };
   /// Opens and locks the directory. Returns who else has it, and then holds nothing. Throws
-  /// std::system_error where it cannot be opened.
+  /// std::system_error if it cannot be opened.
   std::optional<Holder> take();
   /// Idempotent.
   void give_back();
 
-  /// What is wrong where the path no longer leads to the directory that was taken: it was removed,
+  /// What is wrong if the path no longer leads to the directory that was taken: it was removed,
   /// replaced, or cannot be reached. Nothing while no directory is taken.
   std::optional<std::string> problem() const;
 

@@ -1,7 +1,7 @@
 // Entities: which call has the turn of which entity, which calls wait for it, and what is known of
-// it. An entity is read from disk when a reserve first asks for it and stays in memory while
-// anybody uses it (has the turn, waits for it, or holds a reservation on it); so long the memory is
-// what counts, and the committer writes from it. A turn that the disk gives to a reservation of a
+// it. An entity is read from disk when a reserve first asks for it and stays in memory while a call
+// uses it (has the turn, waits for it, or holds a reservation on it). During this time the state in
+// memory counts, and the committer writes from it. A turn that the disk gives to a reservation of a
 // process that died is taken until that reservation's lease ends.
 //
 // Thread-safe: sharded by key. A first use waits for the disk with its shard locked. Nothing is
@@ -32,37 +32,37 @@ class Entities {
       : database_(database), observer_(observer), era_(era), queue_max_(queue_max) {}
 
   enum class Entered {
-    yes,     ///< a user, with the turn where the terms ask for one
-    busy,    ///< another has the turn, and there was nobody to wait
+    yes,     ///< a user, with the turn if the terms ask for one
+    busy,    ///< another call has the turn, and there was no waiter
     queued,  ///< the waiter is a user, and is delivered when it has the turn
     full,    ///< too many wait
     failed,  ///< the disk cannot be read
     corrupt,
   };
-  /// `waiter` waits where it must; may be null. It stays the caller's unless it is queued.
+  /// `waiter` waits if it must; may be null. It stays the caller's unless it is queued.
   Entered enter(const EntityTerms& terms, WallTime now, Waiter* waiter);
-  /// Ends a wait. False where it is over already: the waiter is being delivered, with the turn.
+  /// Ends a wait. False if it is over already: the waiter is being delivered, with the turn.
   bool give_up(const EntityKey& key, Waiter& waiter);
   /// A user goes; `turn` it had goes to the call that has waited longest.
   void leave(const EntityKey& key, bool turn, Delivery& out);
   /// A user goes and leaves its turn to its reservation's lease, as a process that dies does.
   void abandon(const EntityKey& key, WallTime lease_end);
 
-  /// How a wish to keep the entity from being closed ended. Holds go beside each other, and turns
-  /// do not begin beside them. A turn that queues goes before holds that come later, and holds that
-  /// waited for it go before the next.
+  /// The result of hold(), which prevents the entity from being closed. Several holds may exist at
+  /// once, and no turn begins while one exists. A queued turn precedes later holds, and holds that
+  /// waited for a turn precede the next turn.
   enum class Held {
     yes,      ///< a user, until end_hold()
     closed,   ///< it is closed: not a user
     waits,    ///< another has the turn: the waiter is a user, and is delivered when that is over
-    stopped,  ///< nobody waits any more
+    stopped,  ///< the store lets no call wait any more
     failed,   ///< the disk cannot be read
     corrupt,
   };
   Held hold(const EntityKey& key, WallTime now, HoldWaiter& waiter);
-  /// For whoever waited and has the hold now.
+  /// For the call that waited and has the hold now.
   bool is_closed(const EntityKey& key, WallTime now) const;
-  /// `held`: false where the waiter was delivered without it.
+  /// `held`: false if the waiter was delivered without it.
   void end_hold(const EntityKey& key, bool held, Delivery& out);
 
   // For users only:
@@ -76,7 +76,7 @@ class Entities {
   std::string encoded(const EntityKey& key) const;
 
   /// The lease of the reservation that has the turn can now be over then at the latest: what is to
-  /// be written. Nothing where the entity is not in use any more.
+  /// be written. Nothing if the entity is not in use any more.
   std::optional<std::string> extended(const EntityKey& key, WallTime lease_end);
   /// Gives on the turns of dead processes whose leases are over.
   void end_dead_turns(WallTime now, Delivery& out);

@@ -33,7 +33,7 @@ class ExpiryFilter final : public rocksdb::CompactionFilter {
   }
 
  private:
-  /// kRemove leaves a deletion behind where an older version may lie below, so that an old record
+  /// kRemove leaves a deletion behind if an older version may lie below, so that an old record
   /// never shines through.
   Decision decide(std::optional<WallTime> expires) const {
     return expires && *expires < purge_before_ ? Decision::kRemove : Decision::kKeep;

@@ -16,7 +16,7 @@
 
 namespace onceproxy::store {
 
-/// Reads the expiry out of one key and value; nothing where it cannot: then the entry is kept.
+/// Reads the expiry out of one key and value; nothing if it cannot: then the entry is kept.
 using ExpiryOf = std::optional<WallTime> (*)(std::string_view key, std::string_view value);
 
 /// `expiry_in_key`: the key alone is enough, so blobs are judged without being read.

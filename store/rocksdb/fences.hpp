@@ -1,8 +1,8 @@
 // Fences: numbers that only rise, across restarts too. Which were used is not written each time;
-// a ceiling ahead of them is, and a restart goes on above it. No number above the ceiling on disk
+// a ceiling ahead of them is, and a restart continues above it. No number above the ceiling on disk
 // may be answered: the committer puts a new ceiling into the very batch that holds the first
-// reservation above the old one, and that batch is synced.
-// take() is thread-safe; the rest belongs to the committer's thread.
+// reservation above the old one, and that batch is synced. take() is thread-safe; the rest belongs
+// to the committer's thread.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ namespace onceproxy::store {
 
 class Fences {
  public:
-  /// A restart skips at most so many numbers.
+  /// A restart skips at most this many numbers.
   static constexpr std::uint64_t block = std::uint64_t{1} << 20;
 
   /// Before the first take(): every number up to `ceiling` may have been used.

@@ -1,9 +1,9 @@
 // GuardedFiles: the file system through which RocksDB changes the store's directory. It knows which
 // files RocksDB relies on there, and tells when one of them vanished or was replaced: RocksDB
-// itself has them open, goes on writing to what has no name any more, and finds out at the next
+// itself has them open, continues to write to files without a name, and notices it at the next
 // start.
 //
-// Where the path leads to another directory than the one that was opened, nothing is changed there:
+// If the path leads to another directory than the one that was opened, nothing is changed there:
 // RocksDB works by path, and would overwrite and remove the files of whatever has come in its
 // place.
 //

@@ -18,7 +18,7 @@ class Handover {
   /// `completed`: its answer is on disk, or `outcome` has it for those who wait.
   void end(const Fingerprint& fingerprint, bool completed, Delivery& out,
            const Reservations::OutcomeOf& outcome = nullptr);
-  /// At once, where deliveries are not collected.
+  /// At once, if deliveries are not collected.
   void end(const Fingerprint& fingerprint, bool completed);
   /// The reservation is left to its lease, and so is its turn.
   void drop(const Fingerprint& fingerprint, const Nonce& nonce);

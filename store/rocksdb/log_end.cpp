@@ -42,7 +42,7 @@ struct Header {
   bool ends_record() const { return type == full || type == last; }
 };
 
-/// Nothing where no header can be, or none that fits its block.
+/// Nothing if no header can be, or none that fits its block.
 std::optional<Header> header_at(std::string_view log, std::size_t at) {
   if (at + header_bytes > log.size()) return std::nullopt;
   const Header header{static_cast<std::uint32_t>(little_endian(log.substr(at, 4))),
@@ -52,7 +52,7 @@ std::optional<Header> header_at(std::string_view log, std::size_t at) {
   return known && fits ? std::optional(header) : std::nullopt;
 }
 
-/// The fragment at `at`, header included; empty where no intact one is.
+/// The fragment at `at`, header included; empty if no intact one is.
 std::string_view fragment_at(std::string_view log, std::size_t at) {
   const auto header = header_at(log, at);
   if (!header || at + header_bytes + header->size > log.size()) return {};
@@ -89,9 +89,9 @@ bool is_interrupted(std::string_view log, std::size_t at) {
   return end > log.size() || has_empty_sector(log, header_end, end);
 }
 
-/// Whether a record of a later write begins at `at` or behind it. Asked at every byte, since nobody
-/// knows where fragments begin there. What a client sent may look like a record, but hardly with a
-/// sequence number that is about to be used.
+/// Whether a record of a later write begins at `at` or behind it. Checked at every byte, because it
+/// is unknown where fragments begin there. What a client sent may look like a record, but hardly
+/// with a sequence number that is about to be used.
 bool record_follows(std::string_view log, std::size_t at, std::uint64_t sequence) {
   for (; at + header_bytes <= log.size(); ++at) {
     const auto type = static_cast<std::uint8_t>(log[at + 6]);
@@ -114,7 +114,8 @@ std::size_t past_filler(std::size_t at) {
 namespace {
 
 /// Reads fragments up to the first place where none is intact. `interrupted` says of that place
-/// whether it may be the trace of an interrupted write; `seen` is told of each record's begin.
+/// whether it may be the trace of an interrupted write; `seen` is called with the beginning of each
+/// record.
 template <typename Seen, typename Interrupted>
 LogEnd find_end(std::string_view log, Seen seen, Interrupted interrupted) {
   LogEnd end;

@@ -1,11 +1,11 @@
 // Where a write-ahead log ends that was written over prepared space (prepared_log.hpp). Its file
-// goes on behind the end: with zeros, or with what there is of a write that a power cut
+// continues after the end: with zeros, or with what there is of a write that a power cut
 // interrupted.
 //
 // The format is RocksDB's own ("Write Ahead Log File Format" in its documentation): blocks of 32
-// KiB, in them fragments of a checksum (4 bytes), a length (2), a type (1) and so many bytes; a
-// record is one whole fragment, or a first, middle ones and a last. Each is a WriteBatch, which
-// begins with its sequence number (8 bytes). Pure.
+// KiB, in them fragments of a checksum (4 bytes), a length (2), a type (1) and as many bytes as the
+// length says; a record is one whole fragment, or a first, middle ones and a last. Each is a
+// WriteBatch, which begins with its sequence number (8 bytes). Pure.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct LogEnd {
 
 /// `log` is the whole file. Without `synced`, every write to it was on disk before the next began:
 /// no more than the last can be interrupted, and of that any sector may have been written or not.
-/// With `synced`, this holds for everything behind so many bytes, however many writes it were;
-/// those were on disk.
+/// With `synced`, this holds for everything after the first `synced` bytes, regardless of the
+/// number of writes; those were on disk.
 LogEnd end_of_log(std::string_view log, std::optional<std::uint64_t> synced = std::nullopt);
 
 /// The same for a MANIFEST, which has the log's format and grows. RocksDB syncs it after each

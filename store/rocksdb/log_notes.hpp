@@ -2,8 +2,8 @@
 // from them. A log that was cut, or removed, looks like one that ends there: only a reader that
 // knows how long it was can tell.
 //
-// A note is made after what it says is on disk, and taken back before it stops being true. So a
-// power cut between the two leaves a note that says too little, never too much.
+// A note is made after what it says is on disk, and taken back before it stops being true. After a
+// power failure between the two writes, the note therefore states less than is on disk, never more.
 //
 // The file LOGS, sectors of 512 bytes, each written whole and synced, in place:
 //
@@ -40,18 +40,18 @@ class LogNotes {
   LogNotes& operator=(const LogNotes&) = delete;
 
   struct Note {
-    /// The file is so long at least, and up to there is on disk.
+    /// The file has at least this length, and it is on disk up to there.
     std::uint64_t bytes = 0;
     /// Every write of it is on disk before the next begins.
     bool strict = false;
   };
 
   /// Forgets what it knows and reads the file; without one there are no notes, as an earlier
-  /// version leaves it. Throws std::system_error where the file is there and cannot be read.
+  /// version leaves it. Throws std::system_error if the file is there and cannot be read.
   void read();
   void close();
 
-  /// Durable when it returns without an error. Makes the file where there is none. Above 4,096 logs
+  /// Durable when it returns without an error. Makes the file if there is none. Above 4,096 logs
   /// no more are noted.
   std::error_code note(std::uint64_t log, Note note);
   /// The same for a log whose file was just made: its name is on disk too when this returns.
@@ -61,7 +61,7 @@ class LogNotes {
   std::optional<Note> find(std::uint64_t log) const;
   std::map<std::uint64_t, Note> all() const;
 
-  /// What is wrong where the file that is written to is no longer the one that the next start will
+  /// What is wrong if the file that is written to is no longer the one that the next start will
   /// read.
   std::optional<std::string> problem() const;
 

@@ -17,7 +17,7 @@ namespace {
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-/// RocksDB passes over zeros without a word: where the log is damaged, it gets to see it.
+/// RocksDB passes over zeros without a word: if the log is damaged, it gets to see it.
 class LogView final : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
   LogView(std::unique_ptr<rocksdb::FSSequentialFile> file, LogEnd end)

@@ -1,5 +1,5 @@
 // A write-ahead log or a MANIFEST as RocksDB is to read it: up to its end (log_end.hpp), which may
-// lie before its file's; or, where it is damaged, whole, and in a way that RocksDB sees too.
+// lie before its file's; or, if it is damaged, whole, and in a way that RocksDB sees too.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -11,7 +11,7 @@
 
 namespace onceproxy::store {
 
-/// `file` is the one of that name, opened. `synced` as end_of_log() has it. Gives `file` back where
+/// `file` is the one of that name, opened. `synced` as end_of_log() has it. Gives `file` back if
 /// the log cannot be read, which the next reader reports better.
 std::unique_ptr<rocksdb::FSSequentialFile> view_of_log(
     std::unique_ptr<rocksdb::FSSequentialFile> file, const std::string& name,

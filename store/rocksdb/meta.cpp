@@ -49,7 +49,7 @@ void mark_new(Database& database, const std::filesystem::path& path) {
   write(database, path, batch);
 }
 
-/// 0 where there is none.
+/// 0 if there is none.
 std::uint64_t read(const Database& database, const std::filesystem::path& path,
                    std::string_view key) {
   Database::Found found;

@@ -50,7 +50,7 @@ struct DigestsMemory {
 std::string encode(const DigestsMemory& memory);
 std::optional<DigestsMemory> decode_digests(std::string_view bytes);
 
-/// At startup, with what prepare() said and the store's time: what is kept of the digests. Where
+/// At startup, with what prepare() said and the store's time: what is kept of the digests. If
 /// another version wrote last, that is from `now` on, and is written. Throws as prepare() does.
 DigestsMemory keep_digests(Database& database, const std::filesystem::path& path,
                            std::uint64_t fences_before, WallTime now);
@@ -58,7 +58,7 @@ DigestsMemory keep_digests(Database& database, const std::filesystem::path& path
 /// Adds a new fence ceiling to a batch.
 void add_fence_ceiling(const Database& database, rocksdb::WriteBatch& batch, std::uint64_t ceiling);
 
-/// At startup: what was kept of time; nothing where it never was. Throws as prepare() does.
+/// At startup: what was kept of time; nothing if it never was. Throws as prepare() does.
 std::optional<ClockMemory> kept_clock(const Database& database, const std::filesystem::path& path);
 void keep_clock(Database& database, const std::filesystem::path& path, const ClockMemory& memory);
 

@@ -1,5 +1,5 @@
 // What a write-ahead log says to the notes (log_notes.hpp), and the log that grows as RocksDB has
-// it: where not every write is synced, and where a file system has no direct I/O.
+// it: if not every write is synced, and if a file system has no direct I/O.
 #pragma once
 
 #include <rocksdb/file_system.h>

@@ -62,7 +62,7 @@ struct Operation {
   std::vector<Fingerprint> ends;
   /// The entry of the audit log, once the operation is written.
   std::string audit;
-  /// The reservation's, which outlives the operation; null where it has none. What is written of
+  /// The reservation's, which outlives the operation; null if it has none. What is written of
   /// its entity and its rate limit is what is known of them when the group is put together, so
   /// that nothing older ever lands on something newer.
   const HeldResources* resources = nullptr;
@@ -74,7 +74,7 @@ struct Operation {
   Call<ReserveResult>* reserve_call = nullptr;
   std::uint64_t fence = 0;
   std::uint32_t attempt = 1;
-  /// The record this one takes over from, to put back where the write's fate is unknown.
+  /// The record this one takes over from, to put back if the write's fate is unknown.
   std::optional<std::string> previous;
 
   /// All other kinds but Kind::ledger, whose change has the call.

@@ -22,11 +22,11 @@ class OperationList {
   }
 
   bool empty() const { return first_ == nullptr; }
-  /// Null where it is empty; the others are found by `next`.
+  /// Null if it is empty; the others are found by `next`.
   const Operation* front() const { return first_; }
   Operation* front() { return first_; }
 
-  /// Null where it is empty.
+  /// Null if it is empty.
   std::unique_ptr<Operation> pop_front() {
     std::unique_ptr<Operation> operation(first_);
     if (operation != nullptr) first_ = std::exchange(operation->next, nullptr);

@@ -21,28 +21,28 @@ class OperationQueue {
   OperationQueue& operator=(const OperationQueue&) = delete;
   ~OperationQueue();
 
-  /// Any thread. Gives the operation back where the queue is sealed. It is to be taken
+  /// Any thread. Gives the operation back if the queue is sealed. It is to be taken
   /// at the next nudge(), or when the wait is over.
   std::unique_ptr<Operation> push(std::unique_ptr<Operation> operation);
 
-  /// Any thread: what was pushed is to be taken now. Cheap where that is nothing.
+  /// Any thread: what was pushed is to be taken now. Cheap if that is nothing.
   void nudge();
 
   /// One thread: waits for a nudge() since the last take(), for `until`, or for wake().
   void wait(std::chrono::steady_clock::time_point until);
 
-  /// The taker: everything pushed so far, oldest first. Empty where there is nothing, also after a
+  /// The taker: everything pushed so far, oldest first. Empty if there is nothing, also after a
   /// nudge for what went with an earlier take().
   OperationList take();
 
   /// The taker: the newest of what take() would give; the others are found by `next`, the next
-  /// newest first. Valid until take(). Null where there is nothing.
+  /// newest first. Valid until take(). Null if there is nothing.
   const Operation* peek() const;
 
   /// Any thread: ends the wait, the next one if there is none now.
   void wake();
 
-  /// The taker: from now on push() gives everything back. False where there is still something.
+  /// The taker: from now on push() gives everything back. False if there is still something.
   bool seal();
 
  private:

@@ -19,9 +19,9 @@ enum class Sync {
   none,          ///< everything survives a process crash, not power loss
 };
 
-/// How the write-ahead log is written where every write of it is synced (`Sync::all`).
+/// How the write-ahead log is written if every write of it is synced (`Sync::all`).
 enum class PreparedLog {
-  automatic,  ///< over prepared space, where the library and the file system allow it
+  automatic,  ///< over prepared space, if the library and the file system allow it
   off,        ///< as RocksDB does it: the file grows with each write
 };
 

@@ -7,7 +7,7 @@
 namespace onceproxy::store {
 
 /// At its end, gives what root owns in the directory to the directory's own owner and group. Does
-/// nothing for other users, and where the directory is root's. Follows no symbolic links. What
+/// nothing for other users, and if the directory is root's. Follows no symbolic links. What
 /// cannot be given away stays root's: the program then says at its start what it cannot open.
 class GivenToOwner {
  public:

@@ -23,7 +23,7 @@ namespace {
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-/// What direct I/O is aligned to. Where sectors are larger the first write fails, and the log is
+/// What direct I/O is aligned to. If sectors are larger the first write fails, and the log is
 /// written as RocksDB does it.
 constexpr std::size_t page = 4096;
 /// A buffer that a large group made larger than this is given back.
@@ -48,11 +48,11 @@ class PageBuffer {
  public:
   char* data() const { return bytes_.get(); }
 
-  /// Keeps the first `kept` bytes; all behind them may be anything. False where there is no memory.
+  /// Keeps the first `kept` bytes; all behind them may be anything. False if there is no memory.
   bool make_room(std::size_t size, std::size_t kept) {
     return size <= capacity_ || replace(std::max<std::size_t>(up(size), 2 * capacity_), kept);
   }
-  /// Less than a page is kept. Where there is no memory for less, all of it stays.
+  /// Less than a page is kept. If there is no memory for less, all of it stays.
   void give_back(std::size_t kept) {
     if (capacity_ > buffer_kept) replace(page, kept);
   }
@@ -122,7 +122,7 @@ class PreparedLog final : public rocksdb::FSWritableFile {
     const std::lock_guard lock(mutex_);
     return size_;
   }
-  /// In one stretch, where the file system has one. No more than a wish.
+  /// In one stretch, if the file system has one. No more than a wish.
   IOStatus Allocate(std::uint64_t offset, std::uint64_t size, const rocksdb::IOOptions&,
                     rocksdb::IODebugContext*) override {
     if (::fallocate(file_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
@@ -172,7 +172,7 @@ class PreparedLog final : public rocksdb::FSWritableFile {
       written = ::pwritev(file_, parts, static_cast<int>(count), static_cast<off_t>(start_));
     } while (written < 0 && errno == EINTR);
     if (written < 0) return log_failure("writing the log", errno);
-    // A direct write ends early where the disk does.
+    // A direct write is short if the disk is full.
     if (static_cast<std::size_t>(written) != bytes) return log_failure("writing the log", ENOSPC);
     return IOStatus::OK();
   }

@@ -25,7 +25,7 @@ namespace onceproxy::store {
 
 class PreparedLogs final : public rocksdb::FileSystemWrapper {
  public:
-  /// All but the log goes to `target`, and the log too where the file system has no direct I/O.
+  /// All but the log goes to `target`, and the log too if the file system has no direct I/O.
   /// `prepare`: every write of the log is synced before the next; what is appended to one is this
   /// process's alone until it is synced or closed. `find_ends`: logs and manifests are read up to
   /// the end that log_end.hpp finds; otherwise as RocksDB reads them. `notes` must outlive it;

@@ -1,6 +1,6 @@
 // Rates: how much of which rate limit is used. A limit's state is read from disk when a reservation
-// first asks for it and stays in memory while one that took a token is held; so long the memory is
-// what counts, and the committer writes from it. It does not know the callers.
+// first asks for it and stays in memory while one that took a token is held. During this time the
+// state in memory counts, and the committer writes from it. It does not know the callers.
 //
 // Thread-safe: sharded by key. A first use waits for the disk with its shard locked.
 #pragma once
@@ -56,7 +56,7 @@ class Rates {
   Table table_;
 };
 
-/// The value under a rate limit's key; its grammar stands in rates.cpp. Nothing where the bytes are
+/// The value under a rate limit's key; its grammar stands in rates.cpp. Nothing if the bytes are
 /// none.
 std::string encode_rate(RateTime arrival);
 std::optional<RateTime> decode_rate(std::string_view bytes);

@@ -13,7 +13,7 @@ Looked RecordReader::look(const ReserveRequest& request, WallTime now, bool clai
       request.earlier->fingerprint == request.fingerprint) {
     return looked;
   }
-  // Without a claim: but for operators, nobody changes what an earlier version wrote there.
+  // Without a claim: only operators change what an earlier version wrote there.
   Looked earlier = look_at(request.earlier->fingerprint, request, now, false);
   // One that may be tried again is no attempt before one under the new fingerprint: it stays.
   if (std::holds_alternative<Free>(earlier)) return looked;

@@ -1,6 +1,6 @@
 // RecordReader: looks a fingerprint up on disk and says what that means for a request. A completed
 // record that is asked for again is answered from memory. Thread-safe; runs on its caller's thread,
-// which waits for the disk where the block is in no cache.
+// which waits for the disk if the block is in no cache.
 #pragma once
 
 #include <string_view>
@@ -24,7 +24,7 @@ class RecordReader {
   /// What the disk says, whether or not the reservation is held. A read that failed and a record
   /// that cannot be read are reported to the observer. `claimed`: the caller has the claim on the
   /// fingerprint, so that what is found to be completed can be kept in memory.
-  /// Where nothing is found, the record of an earlier version under the request's earlier
+  /// If nothing is found, the record of an earlier version under the request's earlier
   /// fingerprint decides, if there is one.
   Looked look(const ReserveRequest& request, WallTime now, bool claimed) const;
 

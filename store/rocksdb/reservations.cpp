@@ -166,7 +166,7 @@ bool Reservations::is_held(const Fingerprint& fingerprint, const Nonce& nonce) c
          found->second.holding.record.nonce == nonce;
 }
 
-/// Each of them goes on by itself; those with an outcome are answered with it.
+/// Each of them continues by itself; those with an outcome are answered with it.
 void Reservations::hand_out(Entry& entry, const OutcomeOf& outcome, Delivery& out) {
   std::shared_ptr<const Record> record;
   while (Waiter* const waiter = entry.waiters.pop_front()) {

@@ -37,7 +37,7 @@ class Reservations {
   enum class Claim {
     mine,       ///< the caller now has the entry, and must look on disk
     looking,    ///< another caller has it and is still looking on disk
-    in_flight,  ///< somebody holds the reservation
+    in_flight,  ///< a call holds the reservation
     mismatch,   ///< the same, with another payload
     full,       ///< no more entries are allowed
   };
@@ -57,13 +57,13 @@ class Reservations {
   Glance glance(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const;
   enum class Parked {
     yes,       ///< the waiter is handed out by whatever ends the entry
-    gone,      ///< there is no entry (any more), or nobody waits any more: claim again
+    gone,      ///< there is no entry (any more), or no call waits any more: claim again
     mismatch,  ///< the entry has another payload
   };
   /// Waits at the entry, whichever call has it.
   Parked park(const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
               Waiter& waiter);
-  /// Ends a wait. False where it is over already: the waiter is being delivered.
+  /// Ends a wait. False if it is over already: the waiter is being delivered.
   bool give_up(const Fingerprint& fingerprint, Waiter& waiter);
   /// From now on no call may wait. Those that do are delivered.
   void stop_waiting(Delivery& out);
@@ -79,32 +79,33 @@ class Reservations {
     Terms terms;
   };
   struct Settling : Holding {
-    const HeldResources* resources = nullptr;  ///< valid until end(); null where it has none
+    const HeldResources* resources = nullptr;  ///< valid until end(); null if it has none
   };
-  /// The permit with `nonce` is used up. Nothing where it no longer holds the reservation. The
+  /// The permit with `nonce` is used up. Nothing if it no longer holds the reservation. The
   /// entry stays until end(), so that no call is let in before the outcome is written. `done`: the
   /// operation happened.
   std::optional<Settling> settling(const Fingerprint& fingerprint, const Nonce& nonce,
                                    bool done = false);
 
-  /// Another operation ends this one: if it is under way, it will not be remembered. From now on
-  /// whoever asks for it asks for a new one.
+  /// Another operation ends this one: if it is under way, it will not be remembered. From now on a
+  /// request for it is a new operation.
   void end_memory(const Fingerprint& fingerprint);
-  /// The same, asked by whoever writes its outcome.
+  /// Whether end_memory() was called for it; asked by the thread that writes its outcome.
   bool is_ended(const Fingerprint& fingerprint) const;
-  /// Somebody holds the reservation, or is making or settling it: the record is not to be touched.
+  /// Whether a call holds the reservation, or is making or settling it: the record must not be
+  /// changed.
   bool is_under_way(const Fingerprint& fingerprint) const;
 
-  /// As settling(), without the permit, which holds nothing any more. Nothing where nobody holds
-  /// the reservation, or it is on its way from one state to another.
+  /// As settling(), without the permit, which holds nothing any more. Nothing if no call holds the
+  /// reservation, or it is changing its state.
   std::optional<Settling> revoke(const Fingerprint& fingerprint);
-  /// Somebody holds the reservation with that nonce, or is making or settling it.
+  /// Whether a call holds the reservation with that nonce, or is making or settling it.
   bool is_held(const Fingerprint& fingerprint, const Nonce& nonce) const;
 
   /// The record of an operation that completed, with its answer; asked under a lock.
   using OutcomeOf = std::function<std::shared_ptr<const Record>()>;
   /// A claim is given back, or a reservation is over; its resources are for the caller to undo.
-  /// Delivers all that waited where the disk has the answer (`completed`), else the one that has
+  /// Delivers all that waited if the disk has the answer (`completed`), else the one that has
   /// the claim now. Of one that was ended all are delivered, and those that waited before that get
   /// its `outcome`, since the disk will not have it.
   std::unique_ptr<const HeldResources> end(const Fingerprint& fingerprint, bool completed,
@@ -113,7 +114,7 @@ class Reservations {
     std::unique_ptr<const HeldResources> resources;
     WallTime lease_end{};  ///< when it can be over at the latest
   };
-  /// The permit was dropped: the record is left to its lease. Nothing where it held nothing.
+  /// The permit was dropped: the record is left to its lease. Nothing if it held nothing.
   std::optional<Dropped> drop(const Fingerprint& fingerprint, const Nonce& nonce, Delivery& out);
 
   struct Extension {

@@ -117,8 +117,8 @@ Reserver::Step Reserver::go_on(ReserveAttempt& attempt, WaiterPtr& waiter) {
   }
 }
 
-/// Nothing can be promised. But what is under way here is known without the disk, and its duplicate
-/// is told so: a policy that forwards without the store would have it done twice.
+/// The store has failed. Duplicates of operations that are under way in this process are still
+/// answered as in flight, because otherwise `on_store_error: forward` would execute them twice.
 Reserver::Stop Reserver::go_on_failing(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   if (!attempt.claim) {
@@ -129,7 +129,7 @@ Reserver::Stop Reserver::go_on_failing(ReserveAttempt& attempt, WaiterPtr& waite
   return refuse(attempt, Unavailable{Reason::failed});
 }
 
-/// Without a stop and without the claim: whoever was in the way has gone, so once more.
+/// No result and no claim: the conflicting call has ended in the meantime, so try again.
 Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallTime now) {
   const ReserveRequest& request = attempt.request;
   const auto claim = parts_.reservations.claim(request.fingerprint, request.payload);
@@ -151,8 +151,8 @@ Reserver::Stop Reserver::claim(ReserveAttempt& attempt, WaiterPtr& waiter, WallT
   return refuse(attempt, std::move(*result));
 }
 
-/// For a caller that got no claim since another is still looking, or since there is no room: it
-/// may be told what the disk says, but gets nothing itself. Nothing where it should try again.
+/// For a caller that got no claim, because another one is still reading, or because there is no
+/// room: it may get the result that is on disk, but no reservation. Nothing if it should try again.
 std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& request,
                                                           WallTime now, bool at_limit) {
   Looked looked = parts_.records.look(request, now, false);
@@ -172,8 +172,8 @@ std::optional<ReserveResult> Reserver::look_without_claim(const ReserveRequest& 
   }
   if (std::holds_alternative<Mismatch>(looked)) return Mismatch{};
   if (const auto* const held = std::get_if<Held>(&looked)) {
-    // It may be the record of a reservation that is over by now. Who can wait gets it from whoever
-    // looks with the claim.
+    // It may be the record of a reservation that is over by now. A call that can wait gets it from
+    // the call that reads with the claim.
     if (glance.present && request.wait > 0ms) return InFlight{};
     return *held;
   }

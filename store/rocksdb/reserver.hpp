@@ -1,7 +1,7 @@
 // Reserver: the way of a reserve to its answer or to the committer: claim the fingerprint, look on
-// disk, take the entity's turn, ask what limits it, make the reservation. Where it has to wait it
-// becomes a Waiter, and goes on with it on its loop's thread; where nothing makes it wait it
-// allocates nothing but the operation.
+// disk, take the entity's turn, ask what limits it, make the reservation. If it has to wait it
+// becomes a Waiter, and continues on its loop's thread. If it need not wait, it allocates only the
+// operation.
 //
 // It does not write, and does not end reservations: what it has in hand when it refuses, it gives
 // back by Handover.
@@ -51,7 +51,7 @@ class Reserver {
   /// Answered: the result is set, and nothing is pending any more. Otherwise its present holder
   /// answers.
   enum class Step { answered, sent, waits };
-  /// Nothing: go on.
+  /// Nothing: continue.
   using Stop = std::optional<Step>;
   using WaiterPtr = std::unique_ptr<Waiter>;
 

@@ -1,4 +1,5 @@
-// The Reserver where a reserve cannot go on now: waiting for another's outcome, and for a turn.
+// The part of Reserver for calls that cannot continue now: they wait for the outcome of another
+// call, or for a turn.
 #include <utility>
 
 #include "store/rocksdb/reserver.hpp"
@@ -7,7 +8,7 @@ namespace onceproxy::store {
 
 using SteadyClock = std::chrono::steady_clock;
 
-/// Makes sure of a waiter, with a timer for `time`. False where there is no room, or no timer: then
+/// Makes sure of a waiter, with a timer for `time`. False if there is no room, or no timer: then
 /// the call's time counts as over.
 bool Reserver::prepare(const ReserveAttempt& attempt, WaiterPtr& waiter,
                        std::chrono::milliseconds time, void (Reserver::*expired)(Waiter&)) {
@@ -25,7 +26,7 @@ bool Reserver::prepare(const ReserveAttempt& attempt, WaiterPtr& waiter,
   return waiter->timer != nullptr;
 }
 
-/// Another has the fingerprint. Nothing where it has gone meanwhile.
+/// Another has the fingerprint. Nothing if it has gone meanwhile.
 Reserver::Stop Reserver::wait_for_outcome(ReserveAttempt& attempt, WaiterPtr& waiter) {
   const ReserveRequest& request = attempt.request;
   const auto in_flight = [&] {
@@ -89,7 +90,7 @@ Reserver::Step Reserver::repeat_outcome(ReserveAttempt& attempt, const Record& r
 void Reserver::outcome_time_over(Waiter& waiter) {
   waiter.time_over = true;
   if (!parts_.reservations.give_up(waiter.request.fingerprint, waiter)) return;
-  WaiterPtr owned(&waiter);  // it waits no more, and nobody else has it
+  WaiterPtr owned(&waiter);  // it is in no list, and nothing else owns it
   Call<ReserveResult>& call = waiter.call;
   refuse(waiter, InFlight{});
   owned.reset();

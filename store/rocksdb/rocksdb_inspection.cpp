@@ -38,7 +38,7 @@ bool RocksDbInspection::stopped() const {
   return parts_.closing.load(std::memory_order_acquire) || parts_.committer.failing();
 }
 
-/// The record as it lives now; nothing where there is none or it has expired.
+/// The record as it lives now; nothing if there is none or it has expired.
 std::variant<std::optional<Record>, Unreadable> RocksDbInspection::read(
     const Fingerprint& fingerprint) const {
   Database::Found found;

@@ -150,7 +150,7 @@ void OpenStore::start_clock() {
   era_.begun = clock_.now();
 }
 
-/// Uses up the permit; answers the call where it holds nothing, or the store is closing.
+/// Uses up the permit; answers the call if it holds nothing, or the store is closing.
 std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settled>& call,
                                                      bool done) {
   permit.use();
@@ -163,7 +163,7 @@ std::optional<Reservations::Settling> OpenStore::use(Permit& permit, Call<Settle
   return settling;
 }
 
-/// Its entry in the audit log; nothing where there is no log.
+/// Its entry in the audit log; nothing if there is no log.
 std::string OpenStore::ending(const Record& record, WallTime now, AuditEnding::How how, int status,
                               std::string_view error) const {
   std::string entry;
@@ -283,10 +283,10 @@ RocksDbStats OpenStore::stats() const {
   return out;
 }
 
-/// While nobody writes, so that nothing comes between two families' tables.
+/// Runs while there are no writes, so that nothing is written between the tables of two families.
 void OpenStore::snapshot(const std::filesystem::path& to) {
   if (const auto status = database_.flush(); !status.ok()) {
-    throw std::runtime_error("the store cannot be written down: " + status.ToString());
+    throw std::runtime_error("the memtables cannot be flushed: " + status.ToString());
   }
   std::string why = "the store fails, or is closing";
   const bool ran = committer_->pause([&] {

@@ -22,10 +22,10 @@ class RocksDbTransfer {
  public:
   enum class Opening {
     existing,  ///< refuses a directory that holds no store
-    create,    ///< makes one where there is none
+    create,    ///< makes one if there is none
   };
-  /// `clock` outlives it. Refuses a store whose clock is in doubt: its times could not be told in
-  /// another's.
+  /// `clock` outlives it. Refuses a store whose clock is in doubt: its times could not be converted
+  /// to those of another store.
   RocksDbTransfer(const RocksDbOptions& options, Clock& clock, Opening opening);
   ~RocksDbTransfer();
   RocksDbTransfer(const RocksDbTransfer&) = delete;

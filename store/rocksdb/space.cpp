@@ -53,7 +53,7 @@ void Space::start_reclaiming() {
   next_reclaiming_ = now + tuning_.reclaim_pause;
   stop_.store(false);
   running_.store(true);
-  // A thread of its own: it takes minutes, and the committer must not.
+  // A separate thread: it takes minutes, and the committer must not wait.
   reclaiming_ = std::thread([this] {
     const rocksdb::Status status = database_.reclaim(stop_);
     if (status.ok() && observer_.event) observer_.event("compaction: expired records reclaimed");

@@ -14,7 +14,7 @@ struct RocksDbStats : StoreStats {
   /// The size above which no new operation is accepted (RocksDbOptions::bytes_max).
   std::uint64_t bytes_max = 0;
   ClockStanding clock = {};
-  /// The write-ahead log is written over preallocated space, where the file system can.
+  /// The write-ahead log is written over preallocated space, if the file system can.
   bool prepared_log = false;
 };
 

@@ -24,7 +24,7 @@ struct Tuning {
   std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> over;
   /// How often leases are extended and the directory is measured.
   std::chrono::milliseconds tick{1'000};
-  /// For so long what is due for an event that has ended waits for a group that it can go with.
+  /// The time for which the work for an event that has ended waits for a group.
   std::chrono::milliseconds looks_wait{200};
   /// Between two attempts to reopen the database after a failure; doubles from first to last.
   std::chrono::milliseconds reopen_first{50};

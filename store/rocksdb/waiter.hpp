@@ -1,9 +1,8 @@
-// Waiter: a reserve that waits, for what becomes of another's reservation or for its entity's turn.
-// While it waits it owns itself. It stands in a list of the table it waits at, whose mutex guards
-// the list, the waiter's link in it and what the table hands it; everything else belongs to the
-// thread of the call's loop. The caller that takes it out of its list delivers it to that loop,
-// where `resume` takes ownership and goes on with the reserve.
-// Not thread-safe but for that.
+// Waiter: a call of reserve that waits for the outcome of another reservation or for its entity's
+// turn. While it waits it owns itself. It stands in a list of the table it waits at, whose mutex
+// guards the list, the waiter's link in it and what the table hands it; everything else belongs to
+// the thread of the call's loop. The caller that takes it out of its list delivers it to that loop,
+// where `resume` takes ownership and continues the call. A Waiter is otherwise not thread-safe.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -64,14 +63,14 @@ class WaiterList {
   std::size_t size() const { return waiters_.size(); }
 
   void push_back(Waiter& waiter) { waiters_.push_back(waiter); }
-  /// Null where it is empty.
+  /// Null if it is empty.
   Waiter* pop_front() {
     if (waiters_.empty()) return nullptr;
     Waiter& waiter = waiters_.front();
     waiters_.pop_front();
     return &waiter;
   }
-  /// False where it is in no list (any more).
+  /// False if it is in no list (any more).
   bool remove(Waiter& waiter) {
     if (!waits(waiter)) return false;
     waiters_.erase(waiters_.iterator_to(waiter));

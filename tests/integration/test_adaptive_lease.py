@@ -98,4 +98,4 @@ def test_bounds_that_cannot_be_are_refused(stage, upstream, directory):
     proxy = stage.proxy(upstream, [policy(lease={"adaptive": {"min": "1m", "max": "5s"}})],
                         start=False)
     told = run("check", str(proxy.config))
-    assert told.returncode == 1 and "max is below min" in told.stderr
+    assert told.returncode == 1 and "max is less than min" in told.stderr

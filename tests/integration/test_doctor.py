@@ -111,7 +111,7 @@ def test_tokens_and_policies_that_protect_nothing(report):
 
     found = report(change)
     assert "chmod 600" in found["files"][0]["remedy"]
-    assert "watches only" in found["policies"][0]["message"]
+    assert "is in shadow mode" in found["policies"][0]["message"]
     token.write_text("")
     assert failed(report()) == {"files"}
 

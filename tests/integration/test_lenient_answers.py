@@ -114,7 +114,7 @@ def test_a_strict_refusal_says_what_was_malformed_and_where(stage, name):
     assert (answer.status, answer.decision) == (502, "upstream-error")
     detail = answer.json["detail"]
     assert "malformed in line" in detail or "malformed at byte" in detail
-    assert ("upstream.http: lenient takes it" in detail) == ("in line" in detail)
+    assert ("upstream.http: lenient accepts it" in detail) == ("in line" in detail)
     assert proxy.access_log(1)[0]["error"] == detail
     uncovered = send(proxy, target="/uncovered")
     assert (uncovered.status, uncovered.json["detail"]) == (502, detail)
@@ -141,7 +141,7 @@ def test_both_ways_of_reading_name_the_place(stage, mode, place):
         wanted = "line 3: Content-Length is repeated with another value."
     assert wanted in answer.json["detail"]
     assert proxy.access_log(1)[0]["error"] == answer.json["detail"]
-    assert "lenient takes it" not in answer.json["detail"]
+    assert "lenient accepts it" not in answer.json["detail"]
 
 
 def test_a_reload_changes_how_answers_are_read(stage):

@@ -1,5 +1,5 @@
 // Backtest: past requests through the policies of a configuration, and what each policy would have
-// done with them. Every policy counts as enforced for all of its requests, also where the
+// done with them. Every policy counts as enforced for all of its requests, also if the
 // configuration says `shadow` or a percentage: the question is what it would do. One that is off
 // passes everything, as it says.
 //

@@ -35,7 +35,7 @@ tl::expected<std::size_t, std::string_view> Gunzip::feed(std::string_view& input
                                                          std::span<char> out) {
   z_stream& stream = state_->stream;
   if (state_->between) {
-    // gzip pads with zeros where it writes to blocks, and ignores what else may follow.
+    // gzip pads with zeros if it writes to blocks, and ignores what else may follow.
     if (!input.starts_with('\x1f')) {
       input = {};
       return 0;

@@ -19,7 +19,7 @@ class Gunzip {
   ~Gunzip();
 
   /// Takes what it can off the front of `input`, and returns how many bytes of `out` it filled:
-  /// none where it needs more. It may hold some of what it took: with no input it gives that. The
+  /// none if it needs more. It may hold some of what it took: with no input it gives that. The
   /// error says what is wrong.
   tl::expected<std::size_t, std::string_view> feed(std::string_view& input, std::span<char> out);
   /// Whether the file may end here.

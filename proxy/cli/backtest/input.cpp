@@ -43,7 +43,7 @@ tl::expected<std::string_view, std::string> Input::read(std::span<char> buffer) 
 tl::expected<std::string_view, std::string> Input::read_gzip(std::span<char> buffer) {
   const std::string name = path_.empty() ? "the standard input" : path_;
   std::size_t filled = 0;
-  // The format of the log is told from a first piece that is as large as can be.
+  // The format of the log is detected from the first piece, so this is made as large as possible.
   while (filled < buffer.size()) {
     const auto size = gunzip_->feed(rest_, buffer.subspan(filled));
     if (!size) return tl::unexpected("cannot read " + name + ": " + std::string(size.error()));

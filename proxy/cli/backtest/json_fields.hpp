@@ -24,7 +24,7 @@ class JsonObject {
 
   const JsonTree& tree() const { return tree_; }
   std::optional<JsonTree::Index> find(std::string_view name) const;
-  /// Nothing too where the member is of another type.
+  /// Nothing too if the member is of another type.
   std::optional<JsonObject> object(std::string_view name) const;
   std::optional<std::string_view> string(std::string_view name) const;
   /// A string's or a number's text.
@@ -42,7 +42,7 @@ std::optional<std::string_view> scalar_text(const JsonTree& tree, JsonTree::Inde
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 /// `{"name": "value"}` (the value may be a list of them), `[["name", "value"]]`, or
-/// `[{"name": "…", "value": "…"}]`. False where it is none of them. HTTP/2's `:method` and the like
+/// `[{"name": "…", "value": "…"}]`. False if it is none of them. HTTP/2's `:method` and the like
 /// are left out.
 bool read_headers(const JsonTree& tree, JsonTree::Index value, HeaderList& out);
 

@@ -27,16 +27,16 @@ struct LoggedRequest {
   bool body_left_out = false;
   /// False: nothing of it reached the service.
   bool sent = true;
-  /// Of its answer: 0 where none came, nothing where the log does not tell.
+  /// Of its answer: 0 if none came, nothing if the log does not tell.
   std::optional<int> status;
-  /// From arrival to answer; 0 where the log does not tell.
+  /// From arrival to answer; 0 if the log does not tell.
   std::chrono::microseconds duration{0};
-  /// The answer's body; nothing where the log does not tell.
+  /// The answer's body; nothing if the log does not tell.
   std::optional<std::uint64_t> response_bytes;
 };
 
 /// Path and query of `url`, which may be absolute or a path already; a fragment is dropped. Empty
-/// where it is neither.
+/// if it is neither.
 std::string target_of(std::string_view url);
 
 }  // namespace onceproxy::backtest

@@ -28,7 +28,7 @@ std::int64_t fraction(std::string_view digits, int places) {
   return value;
 }
 
-/// A dot and digits, or nothing. False where a dot has no digits.
+/// A dot and digits, or nothing. False if a dot has no digits.
 bool take_fraction(Scanner& scanner, std::string_view& digits) {
   if (scanner.any_of(".") == 0) return true;
   digits = scanner.all_digits();

@@ -15,7 +15,7 @@ using Moment = std::chrono::sys_time<std::chrono::microseconds>;
 std::optional<Moment> parse_moment(std::string_view text);
 
 /// Digits with an optional fraction: seconds, milliseconds, microseconds or nanoseconds since 1970,
-/// told apart by size: below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds.
+/// distinguished by size: below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds.
 std::optional<Moment> parse_epoch(std::string_view text);
 
 /// UTC as RFC 3339 writes it, to the millisecond.

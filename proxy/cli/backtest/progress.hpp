@@ -9,13 +9,13 @@
 
 namespace onceproxy::backtest {
 
-/// The line, without what moves the cursor: a bar and a percentage where the whole is known.
+/// The line, without what moves the cursor: a bar and a percentage if the whole is known.
 std::string progress_text(std::uint64_t bytes, std::optional<std::uint64_t> total,
                           std::uint64_t requests);
 
 class Progress {
  public:
-  /// Nothing is ever written where `terminal` is false.
+  /// Nothing is ever written if `terminal` is false.
   Progress(std::ostream& out, bool terminal, std::optional<std::uint64_t> total)
       : out_(out), terminal_(terminal), total_(total) {}
   /// Takes the line away.

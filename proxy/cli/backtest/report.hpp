@@ -57,7 +57,7 @@ struct Report {
   std::uint64_t bad_lines = 0;
   /// The first few of them.
   std::vector<BadLine> first_bad_lines;
-  /// Why it ended before the log did; empty where it did not.
+  /// Why it ended before the log did; empty if it did not.
   std::string broke_off;
 };
 

@@ -258,7 +258,7 @@ void Simulation::leave(Moment now, const Fingerprint& fingerprint) {
 void Simulation::take_over(Moment now, const Fingerprint& fingerprint) {
   const auto found = waiting_.find(fingerprint);
   if (found == waiting_.end()) return;
-  // Once one of them claims it, the others go on waiting.
+  // Once one of them claims it, the others continue to wait.
   while (!found->second.empty() && !records_[fingerprint].claim) {
     Waiting first = std::move(found->second.front());
     found->second.pop_front();

@@ -1,6 +1,6 @@
 // Simulation: the rules of store/store.hpp, in memory and in the log's time: which request is let
-// through, which is refused, which waits. What has expired is forgotten as time goes on. A request
-// that waits is decided later than one that arrived after it.
+// through, which is refused, which waits. Expired operations are removed as time advances. A
+// request that waits is decided later than one that arrived after it.
 //
 // It keeps no answer, knows no failures of a store, and none of the limits that protect a process
 // (reservations under way, calls that wait, connections).
@@ -47,7 +47,7 @@ class Simulation {
  private:
   using Fingerprint = store::Fingerprint;
 
-  /// Whoever holds a fingerprint, from the claim until it is settled.
+  /// The holder of a fingerprint, from the claim until it is settled.
   struct Claim {
     explicit Claim(Arrival made_by) : arrival(std::move(made_by)) {}
     Arrival arrival;
@@ -104,7 +104,7 @@ class Simulation {
   void complete(Moment now, Record& record);
   void end(Moment now, const Fingerprint& fingerprint);
   void give_back_token(const policies::Operation& operation);
-  /// The claim is over: the turn and the fingerprint go on.
+  /// Ends the claim: the turn and the fingerprint go to waiting requests.
   void leave(Moment now, const Fingerprint& fingerprint);
   void take_over(Moment now, const Fingerprint& fingerprint);
   void next_turn(Moment now, const store::EntityKey& key);

@@ -110,7 +110,7 @@ void EntrySplitter::outside(char c) {
 }
 
 void EntrySplitter::feed(std::string_view chunk, const TakePiece& take) {
-  // Where the current entry goes on or begins in this chunk.
+  // The position at which the current entry continues or begins in this chunk.
   std::size_t from = 0;
   const auto keep = [&](std::size_t to) {
     if (entry_.size() <= bytes_max_) entry_.append(chunk.substr(from, to - from));

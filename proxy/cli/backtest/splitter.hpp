@@ -27,7 +27,7 @@ class Splitter {
  public:
   virtual ~Splitter() = default;
   virtual void feed(std::string_view chunk, const TakePiece& take) = 0;
-  /// The log has ended. What is wrong with it as a whole, in words; nothing where it is whole.
+  /// The log has ended. What is wrong with it as a whole, in words; nothing if it is whole.
   virtual std::optional<std::string> end(const TakePiece& take) = 0;
 };
 

@@ -1,4 +1,4 @@
-// Addresses of a configuration as the kernel takes them. Not thread-safe where names are looked up
+// Addresses of a configuration as the kernel takes them. Not thread-safe if names are looked up
 // by a C library that is not.
 #pragma once
 

@@ -1,5 +1,5 @@
 // Few: findings of an Envoy's configuration, which may have thousands of routes: of each kind only
-// the first are told one by one, and the rest are counted. Not thread-safe.
+// the first are reported, and the rest are counted. Not thread-safe.
 #pragma once
 
 #include <cstddef>

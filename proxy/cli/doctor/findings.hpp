@@ -19,7 +19,7 @@ struct Finding {
   std::string check;
   /// What was found.
   std::string message;
-  /// What to do; empty where nothing is to be done.
+  /// What to do; empty if nothing is to be done.
   std::string remedy;
 };
 

@@ -25,8 +25,8 @@ std::vector<Finding> check_clock() {
   timex clock{};
   const int state = ::adjtimex(&clock);
   if (state == TIME_ERROR || (clock.status & STA_UNSYNC) != 0) {
-    out.warn("the kernel says that no NTP client keeps the wall clock right",
-             "run chrony or systemd-timesyncd on the machine; windows count in its time");
+    out.warn("the kernel reports that no NTP client synchronizes the wall clock",
+             "run chrony or systemd-timesyncd on the machine; windows are measured with its clock");
   } else {
     out.ok("an NTP client keeps it right, to " + std::to_string(clock.maxerror / 1000) + " ms");
   }

@@ -108,7 +108,7 @@ int try_to_connect(const SocketAddress& address, std::chrono::milliseconds patie
 void check_upstream_tls(const config::Settings& settings, const tls::ClientOptions& options,
                         Findings& out) {
   tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
-  // What is wrong with the files is told with the files.
+  // Errors in the files are reported by the check `files`.
   if (!read.usable()) return;
   auto context = tls::ClientContext::make(options, std::move(read));
   if (!context) return;

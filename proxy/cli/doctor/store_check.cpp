@@ -65,8 +65,8 @@ void check_permissions(const fs::path& path, Findings& out) {
   if (::stat(path.c_str(), &status) != 0) {
     const fs::path above = nearest_existing(path);
     if (::access(above.c_str(), W_OK | X_OK) != 0) {
-      return out.fail(path.string() + " is not there and cannot be made: " + above.string() + ": " +
-                          reason(errno),
+      return out.fail(path.string() + " does not exist and cannot be created: " + above.string() +
+                          ": " + reason(errno),
                       "mkdir -p it and " + whose(path));
     }
     return out.ok(path.string() + " is not there yet and can be made");
@@ -78,10 +78,11 @@ void check_permissions(const fs::path& path, Findings& out) {
     return out.fail(path.string() + " cannot be written: " + reason(errno), whose(path));
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return out.warn(path.string() + " can be entered by other users, and answers are kept there",
-                    "chmod 700 " + path.string());
+    return out.warn(
+        path.string() + " can be accessed by other users, and it contains stored answers",
+        "chmod 700 " + path.string());
   }
-  out.ok(path.string() + " can be written, by this user alone");
+  out.ok(path.string() + " is writable, and only by this user");
 }
 
 /// The store locks its directory (store/rocksdb/directory_lock.hpp); closing the descriptor gives

@@ -1,6 +1,6 @@
 // The store's directory: whether this user may write there, who has it, what it lies on, and how
-// much room there is; or the database, where there is one. Opens no store; takes the directory's
-// lock for a moment, where it is free.
+// much room there is; or the database, if there is one. Opens no store; takes the directory's
+// lock for a moment, if it is free.
 #pragma once
 
 #include <vector>

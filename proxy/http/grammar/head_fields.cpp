@@ -59,7 +59,7 @@ std::optional<BadHead> read_length(std::string_view value, Facts& facts) {
   return std::nullopt;
 }
 
-/// The same where one length may be said several times. What says it again is dropped.
+/// The same if one length may be said several times. What says it again is dropped.
 std::optional<BadHead> read_lengths(std::string_view& value, Known& known, Head& head,
                                     Facts& facts) {
   const std::string_view written = value;
@@ -85,7 +85,7 @@ std::optional<BadHead> read_transfer_encoding(std::string_view value, Facts& fac
   return std::nullopt;
 }
 
-/// The same where the coding that is none may be named. It goes no further.
+/// The same if the coding that is none may be named. It goes no further.
 std::optional<BadHead> read_lenient_transfer_encoding(std::string_view value, Known& known,
                                                       Facts& facts) {
   if (facts.transfer_encoding || facts.identity || !equals_ignoring_case(value, "identity")) {
@@ -120,7 +120,7 @@ std::optional<BadHead> read_connection(Head& head, Facts& facts) {
       } else if (equals_ignoring_case(option, "keep-alive")) {
         facts.keep_alive = true;
       } else if (protected_field(option)) {
-        error = bad("connection", "Connection names a field that is for every recipient.");
+        error = bad("connection", "Connection names an end-to-end field.");
       } else {
         if (!head.has_named) head.named_by_connection.assign(head.fields.size(), false);
         head.has_named = true;

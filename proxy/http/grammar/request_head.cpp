@@ -84,8 +84,7 @@ std::optional<BadHead> parse_request_line(std::string_view line, RequestHead& he
     return bad("target", "The request target contains a character that is not allowed there.");
   }
   if (head.method == "TRACE") return bad("method", "TRACE is not allowed.", 405);
-  if (head.method == "CONNECT")
-    return bad("method", "CONNECT is refused: onceproxy opens no tunnels to other hosts.", 501);
+  if (head.method == "CONNECT") return bad("method", "CONNECT is not supported.", 501);
   if (head.target[0] != '/' && !(head.target == "*" && head.method == "OPTIONS")) {
     if (auto error = read_absolute_form(head, authority)) return error;
   }

@@ -13,7 +13,7 @@ using policies::equals_ignoring_case;
 
 constexpr std::string_view white_space = " \t";
 
-/// The parameter `timeout` in a Keep-Alive field's value; nothing where it is not a number of
+/// The parameter `timeout` in a Keep-Alive field's value; nothing if it is not a number of
 /// seconds.
 std::optional<std::chrono::seconds> timeout_in(std::string_view value) {
   constexpr std::string_view parameter = "timeout=";

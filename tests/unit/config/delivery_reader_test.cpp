@@ -76,9 +76,10 @@ TEST_CASE("an acknowledgement that never comes, or a time that says nothing, is 
         Texts{"delivery.acknowledge_timeout: has an effect only with acknowledge: all, or first; "
               "leave it out"});
   CHECK(wrong("{listeners: [" + one + "], acknowledge: some}").size() == 1);
-  CHECK(policy_problems("delivery: {to: upstream}\non_store_error: forward") ==
-        Texts{"on_store_error: forward cannot be with `delivery`: what is not stored is delivered "
-              "to nobody; leave it out"});
+  CHECK(
+      policy_problems("delivery: {to: upstream}\non_store_error: forward") ==
+      Texts{"on_store_error: forward cannot be combined with `delivery`, because an event that is "
+            "not stored cannot be delivered; leave it out"});
 }
 
 TEST_CASE("events may be kept in either store") {

@@ -198,7 +198,7 @@ TEST_CASE("Names that no request can contain are refused") {
         "Content-Length", "Transfer-Encoding", "X-Envoy-Expected-Rq-Timeout-Ms"}) {
     CHECK(wrong("{header: " + std::string(name) + "}") ==
           Texts{"fingerprint[0].header: \"" + std::string(name) +
-                "\" never reaches the service as it came, so no operation can be known by it; "
+                "\" never reaches the service unchanged, so it cannot identify an operation; "
                 "select another field"});
   }
   CHECK(wrong("{cookie: \"a;b\"}") ==

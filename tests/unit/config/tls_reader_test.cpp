@@ -46,8 +46,8 @@ TEST_CASE("Missing and useless keys of a listener's TLS are reported") {
   CHECK(wrong("{tls: {certificate: c, key: k}}") == Texts{"listen: `address` is missing"});
   CHECK(
       wrong("[{address: \"a:1\", tls: {certificate: c, key: k, client_certificate: optional}}]") ==
-      Texts{"listen[0].tls.client_certificate: does nothing without client_ca, the file that "
-            "says whose certificates"});
+      Texts{"listen[0].tls.client_certificate: has no effect without client_ca, the file with the "
+            "authorities that issue client certificates"});
   CHECK(wrong("{address: \"a:443\", tls: {certificate: \"\", key: k}}").size() == 1);
   CHECK(wrong("{address: \"a:443\", tls: {certificate: c, key: k, min_version: \"1.1\"}}") ==
         Texts{"listen.tls.min_version: expected 1.2 or 1.3, found \"1.1\"; did you mean "

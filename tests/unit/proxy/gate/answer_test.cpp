@@ -59,7 +59,8 @@ TEST_CASE("each refusal has its status, its type and its words") {
       {not_replayable(store::NotKept::too_large), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was too large to keep","status":409,)"
-       R"("detail":"This operation was done; its answer cannot be given again."})"},
+       R"("detail":"This operation was executed; its answer was too large to store and cannot )"
+       R"(be replayed."})"},
       {not_replayable(store::NotKept::stream), 409, "",
        R"({"type":"urn:onceproxy:problem:not-replayable",)"
        R"("title":"The answer was not kept","status":409,)"
