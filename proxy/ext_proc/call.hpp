@@ -60,10 +60,13 @@ class Call {
   bool wants_websocket() const;
 
   // Before the gate.
+  Task<void> serve_without_head();
+  bool only_watches() const;
   std::optional<http::BadHead> read_head();
   Task<void> may_be_covered(const Candidates& candidates);
   bool served_as_configured(const http::Coverage& coverage);
   Task<bool> collect_body(const http::Coverage& coverage);
+  Task<void> answered_before_body(const http::Coverage& coverage);
   Task<void> decide(const http::Coverage& coverage);
   Task<gate::Admission> ask_gate(policies::Document& document, const gate::Asking& asking,
                                  bool& turns);

@@ -256,6 +256,70 @@ TEST_CASE_METHOD(Fixture, "an answer whose request never came by goes on") {
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "a filter that sends no heads of requests is refused") {
+  SECTION("the body comes first") {
+    begin();
+    envoy.tell(request_body("{}"));
+  }
+  SECTION("the trailers come first") {
+    begin();
+    ProcessingRequest trailers;
+    trailers.mutable_request_trailers();
+    envoy.tell(trailers);
+  }
+  CHECK(envoy.said.empty());
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::failed_precondition);
+  CHECK(over);
+  CHECK(uncovered("bad-request") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "without heads, policies in shadow mode let everything pass") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  envoy.tell(request_body("{}"));
+  CHECK(last().has_request_body());
+  envoy.end();
+  CHECK(over);
+  CHECK(refused("envoy-configuration") == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer of the service to a request that was not seen is reported") {
+  begin();
+  envoy.tell(response_head("200"));
+  CHECK(last().has_response_headers());
+  envoy.end();
+  CHECK(over);
+  CHECK(uncovered("passed") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision is reported as passed") {
+  begin();
+  envoy.tell(request_head(false));
+  // Envoy does not allow mode_override, so its next message is the service's answer.
+  envoy.tell(response_head("200"));
+  REQUIRE(last().has_response_headers());
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "passed");
+  envoy.end();
+  CHECK(over);
+  CHECK(requests("passed") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer of Envoy's own instead of the body is a refused request") {
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(response_head("413", true, "request_payload_too_large"));
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "bad-request");
+  CHECK(over);
+  CHECK(requests("bad-request") == 1);
+  CHECK(refused("envoy-configuration") == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "a client that leaves within its body reserves nothing") {
   begin();
   envoy.tell(request_head(false));
