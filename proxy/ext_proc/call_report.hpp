@@ -71,8 +71,8 @@ class CallReport {
   }
   gate::Decided decided(gate::Decision decision) const { return {decision, shadow_}; }
 
-  /// Reports the request; called once. If it is never called, the request is reported as `passed`
-  /// with an error.
+  /// Reports the request; only the first call has an effect. It is not called if an unexpected
+  /// exception ends the stream, which the gRPC server logs and counts.
   void finish(gate::Decision decision, int status, std::string_view error = "");
   bool finished() const { return finished_; }
 

@@ -142,6 +142,32 @@ def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
     record(proxy, "completed")
 
 
+def test_duplicates_that_wait_for_nobody_leave_room_for_others(stage):
+    """More than a connection may have streams: each waits until its time is over."""
+    proxy = stage.proxy(stage.upstream(), [policy(in_flight={"action": "wait", "timeout": "5m"})],
+                        envoy={"listen": "127.0.0.1:0"})
+    with Peer(proxy.listeners["envoy"]) as peer:
+        fields = fields_of_a_call(peer)
+        head = message(request_head().SerializeToString())
+        first = peer.open(fields)
+        peer.send(frame(DATA, 0, first, head))
+        record(proxy, "reserved")
+        for _ in range(3):
+            waiting = [peer.open(fields) for _ in range(500)]
+            peer.send(b"".join(frame(DATA, 0, stream, head) for stream in waiting))
+            assert peer.synchronize()
+            peer.send(b"".join(frame(RST_STREAM, 0, stream, number(CANCEL)) for stream in waiting))
+            assert peer.synchronize()
+        other = peer.open(fields)
+        peer.send(frame(DATA, END_STREAM, other, message(request_head(path="/other").SerializeToString())))
+        answered, _, trailers = peer.answer(other)
+        assert (trailers or answered)["grpc-status"] == "0"
+        peer.send(frame(DATA, END_STREAM, first, message(response_head(204).SerializeToString())))
+        answered, _, trailers = peer.answer(first)
+        assert (trailers or answered)["grpc-status"] == "0"
+    proxy.decided("replayed", 1500)
+
+
 def test_the_access_log_has_the_format_of_the_configuration(stage):
     proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
                         log={"access_format": "%REQ(:METHOD)% %REQ(:PATH)% %REQ(X-A)% %RESPONSE_CODE_DETAILS%"})
