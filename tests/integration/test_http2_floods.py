@@ -34,6 +34,24 @@ def provoked_reset(peer):
             return
 
 
+def invalid_field(peer):
+    """The same by a field whose name is not valid, which nghttp2 itself would leave out."""
+    head = peer.encoder.encode(peer.fields()) + b"\0\3x y\1z"
+    for first in range(1, TIMES, 2000):
+        if peer.flood(b"".join(frame(HEADERS, END_HEADERS, stream, head)
+                               for stream in range(first, first + 2000, 2)), 1):
+            return
+
+
+def large_trailers(peer):
+    """The same by trailers that are too large, of requests whose handlers run."""
+    trailers = b"\0\1x\1y" * 250
+    for _ in range(TIMES // 10):
+        stream = peer.open(peer.fields("/test.Echo/Bidi", content_type="application/grpc"))
+        if peer.flood(frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers), 1):
+            return
+
+
 def many(data):
     return lambda peer: peer.flood(data * 100, TIMES // 100)
 
@@ -41,6 +59,12 @@ def many(data):
 def empty_data(peer):
     """CVE-2019-9518."""
     peer.flood(frame(DATA, 0, peer.open()) * 100, TIMES // 100)
+
+
+def empty_ends(peer):
+    """The same with END_STREAM, for a stream that has ended."""
+    peer.request(body=b"")
+    peer.flood(frame(DATA, END_STREAM, 1) * 100, TIMES // 100)
 
 
 def window_updates(peer):
@@ -74,11 +98,14 @@ def ignored_continuations(peer):
 FLOODS = {
     "rapid reset": (rapid_reset, "resets"),
     "provoked reset": (provoked_reset, "resets"),
+    "invalid field": (invalid_field, "resets"),
+    "large trailers": (large_trailers, "resets"),
     "ping": (many(frame(PING, payload=b"12345678")), "pings"),
     "ping acknowledged": (many(frame(PING, ACK, payload=b"12345678")), "pings"),
     "settings": (many(settings(s4=65535)), "settings"),
     "settings acknowledged": (many(frame(SETTINGS, ACK)), None),
     "empty data": (empty_data, "empty-frames"),
+    "empty ends": (empty_ends, "empty-frames"),
     "priority": (many(frame(PRIORITY, 0, 1, number(0) + b"\x10")), "priorities"),
     "priority update": (many(frame(16, payload=number(1) + b"u=1")), "priorities"),
     "window updates": (window_updates, "window-updates"),
@@ -114,7 +141,7 @@ def test_a_flood_ends_the_connection_and_nothing_else(echo, name):
         assert other.request(body=b"hello")[1] == b"hello"
         after = eventually(lambda: ended(metrics_of(echo.place), before, ends), "the connection has ended")
     # The server's own resets are too many, or too many of them wait to be sent.
-    reasons = {reason, "unread"} if name == "provoked reset" else {reason}
+    reasons = {reason, "unread"} if name in ("provoked reset", "invalid field") else {reason}
     if reason:
         floods = [sum(metrics.sum("onceproxy_http2_floods_total", of=each) for each in reasons)
                   for metrics in (before, after)]
