@@ -68,11 +68,12 @@ void check_timeouts(const Json& filter, const EnvoyNeeds& needs, const std::stri
                       ": a disk that is busy takes longer, and Envoy then refuses the request",
                   "set message_timeout: 5s");
   }
-  if (timeout.count() > 0 && std::max(timeout, extended) < needs.wait) {
+  if (timeout.count() > 0 && timeout < needs.wait && extended < needs.extension) {
     findings.warn(where,
                   "neither message_timeout nor max_message_timeout lets a request wait for " +
                       text_of(needs.wait) + ", as in_flight or entity.wait allow",
-                  "set max_message_timeout above that");
+                  "set max_message_timeout to at least " + text_of(needs.extension) +
+                      ", which onceproxy requests");
   }
 }
 

@@ -118,11 +118,26 @@ TEST_CASE_METHOD(Fixture, "Envoy's patience is asked for while a request waits")
   REQUIRE(envoy.said.size() == 1);
   test_loop.expire();
   REQUIRE(envoy.said.size() == 2);
-  CHECK(last().override_message_timeout().seconds() >= 7);
+  // With the time for the reply itself, and for a turn.
+  CHECK(last().override_message_timeout().seconds() == 7 + 10 + 1);
   CHECK(last().response_case() == ProcessingResponse::RESPONSE_NOT_SET);
   store.answer_now();
   REQUIRE(envoy.said.size() == 3);
   CHECK(last().has_request_body());
+}
+
+TEST_CASE_METHOD(Fixture, "the longest wait of a policy's overrides counts, up to Envoy's limit") {
+  const std::chrono::milliseconds wait = GENERATE(30s, 2h);
+  policies::Policy longer = policy;
+  longer.in_flight = {policies::InFlightRule::Action::wait, wait};
+  policies::Override& one = policy.overrides.emplace_back();
+  one.policy = std::make_shared<const policies::Policy>(longer);
+  store.at_once = false;
+  begin();
+  envoy.tell(request_head(true));
+  test_loop.expire();
+  CHECK(last().override_message_timeout().seconds() == (wait == 30s ? 30 + 10 + 1 : 3600));
+  store.answer_now();
 }
 
 TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is released") {

@@ -173,7 +173,11 @@ TEST_CASE("Envoy has to wait as long as a disk and a duplicate may take") {
   CHECK(one(with(R"(,"message_timeout":"9.9s")"),
             "listener in, filter ext: neither message_timeout nor max_message_timeout lets a "
             "request wait for 10000 ms"));
-  CHECK(one(with(R"(,"max_message_timeout":"10s")"),
+  // Envoy ignores the request for more time if it is not allowed in full.
+  const std::string wait = R"(,"message_timeout":"5s","max_message_timeout":)";
+  CHECK(with(wait + R"("21s")").empty());
+  CHECK(one(with(wait + R"("20.9s")"), "listener in, filter ext: neither message_timeout nor"));
+  CHECK(one(with(R"(,"max_message_timeout":"21s")"),
             "listener in, filter ext: message_timeout is 200 ms"));
   CHECK(with("").size() == 2);
 }
