@@ -70,6 +70,12 @@ Task<void> Call::run() {
   const std::optional<BadHead> bad = read_head();
   report_.emplace(head_, setup_, parts_.reports);
   report_->came_from(talk_.attributes().client());
+  if (bad && talk_.only_watching()) {
+    // Envoy forwards it without waiting for a reply.
+    report_->refused(bad->reason);
+    co_await let_the_rest_go_on(Decision::passed);
+    co_return;
+  }
   if (bad) {
     co_await refuse(nullptr, *bad);
     co_return;

@@ -239,6 +239,25 @@ TEST_CASE_METHOD(Fixture, "a policy in shadow mode watches what Envoy lets see")
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "a malformed head that Envoy forwards anyway is reported, and no defect") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  ProcessingRequest message = request_head(true);
+  message.mutable_request_headers()->mutable_headers()->mutable_headers(1)->set_raw_value("/a%2fb");
+  message.set_observability_mode(true);
+  envoy.tell(message);
+  CHECK_FALSE(over);
+  ProcessingRequest answer = response_head("200", true);
+  answer.set_observability_mode(true);
+  envoy.tell(answer);
+  envoy.end();
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::ok);
+  CHECK(over);
+  CHECK(refused("encoded-delimiter") == 1);
+  CHECK(uncovered("passed") == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "what is no message of this service ends the stream with an error") {
   begin();
   SECTION("no protobuf") {
@@ -254,6 +273,16 @@ TEST_CASE_METHOD(Fixture, "what is no message of this service ends the stream wi
   REQUIRE(envoy.finished);
   CHECK(envoy.finished->code == StatusCode::invalid_argument);
   CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "an attribute need not be UTF-8") {
+  begin();
+  ProcessingRequest message = request_head(false);
+  AttributesEntry& told = *message.add_attributes();
+  told.set_key("envoy.filters.http.ext_proc");
+  attribute(told, "request.path").set_string_value("/\xff");
+  envoy.tell(message);
+  CHECK(last().has_request_headers());
 }
 
 TEST_CASE_METHOD(Fixture, "fields that are not known are skipped") {
