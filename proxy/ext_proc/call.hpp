@@ -67,6 +67,7 @@ class Call {
   bool served_as_configured(const http::Coverage& coverage);
   Task<bool> collect_body(const http::Coverage& coverage);
   Task<void> answered_before_body(const http::Coverage& coverage);
+  void drop_body();
   Task<void> decide(const http::Coverage& coverage);
   Task<gate::Admission> ask_gate(policies::Document& document, const gate::Asking& asking,
                                  bool& turns);

@@ -2,6 +2,7 @@
 // or to send an answer.
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -67,11 +68,21 @@ Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::A
   co_return std::move(*admission);
 }
 
+/// Frees the body, which is no longer needed. The answer may take long.
+void Call::drop_body() {
+  if (parts_.reports.wants_bodies()) return;
+  report_->drop_body();
+  std::string().swap(body_);
+}
+
 Task<void> Call::decide(const http::Coverage& coverage) {
   report_->request_body_is(body_);
-  policies::Document document(view_, body_, options().limits.body_bytes);
-  const policies::Policy* const covering = coverage.covering(view_, document);
+  std::optional<policies::Document> document;
+  document.emplace(view_, body_, options().limits.body_bytes);
+  const policies::Policy* const covering = coverage.covering(view_, *document);
   if (covering == nullptr) {
+    document.reset();
+    drop_body();
     co_await pass(Decision::passed);
     co_return;
   }
@@ -84,7 +95,9 @@ Task<void> Call::decide(const http::Coverage& coverage) {
       parts_.date.text()};
   trace.mark(http::TraceMark::reserve_begins);
   bool turns = true;
-  gate::Admission admission = co_await ask_gate(document, asking, turns);
+  gate::Admission admission = co_await ask_gate(*document, asking, turns);
+  document.reset();
+  drop_body();
   trace.mark(http::TraceMark::reserve_ends);
   report_->admitted(admission);
   if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {

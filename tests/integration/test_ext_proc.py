@@ -168,6 +168,24 @@ def test_duplicates_that_wait_for_nobody_leave_room_for_others(stage):
     proxy.decided("replayed", 1500)
 
 
+def test_the_body_of_a_request_is_kept_no_longer_than_until_its_decision(proxy, channel):
+    """The service may take long to answer. JSON, so that it is parsed, too."""
+    count, body = 200, b'["%s"]' % (b"x" * 60_000)
+
+    def allocated():
+        return int(proxy.operator.get("/memory")["allocated"])
+
+    before = allocated()
+    calls = [Call(channel).say(request_head(key=f"k{n}", end_of_stream=False)) for n in range(count)]
+    for call in calls:
+        call.hear()
+        assert call.say(request_body(body)).hear().HasField("request_body")
+    assert allocated() - before < count * len(body) / 2
+    for call in calls:
+        call.say(response_head(204)).hear()
+        assert call.finish().status() == Status.OK
+
+
 def test_the_access_log_has_the_format_of_the_configuration(stage):
     proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
                         log={"access_format": "%REQ(:METHOD)% %REQ(:PATH)% %REQ(X-A)% %RESPONSE_CODE_DETAILS%"})
