@@ -18,6 +18,7 @@
 #include "proxy/ext_proc/answers_kept.hpp"
 #include "proxy/ext_proc/arenas.hpp"
 #include "proxy/ext_proc/call_report.hpp"
+#include "proxy/ext_proc/lease_cut.hpp"
 #include "proxy/ext_proc/talk.hpp"
 #include "proxy/gate/gate.hpp"
 #include "proxy/grpc/stream.hpp"
@@ -100,6 +101,9 @@ class Call {
   std::string body_;
   /// Whether Envoy sends the answer.
   bool asked_ = false;
+  /// Watches the reservation's lease until it is settled; nullptr if it cannot end, or if the
+  /// policy is in shadow mode.
+  std::shared_ptr<LeaseCut> lease_;
   std::optional<http::UpstreamPool::Turn> policy_turn_;
   std::optional<http::UpstreamPool::Turn> turn_;
 };

@@ -58,6 +58,11 @@ Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::A
         co_await parts_.gate.admit(report_->rules(), *report_->policy(), view_, document, asking);
     admission.emplace(std::move(admitted));
     if (const auto* reservation = std::get_if<gate::Forward>(&admission->verdict)) {
+      // In shadow mode nothing ends a request.
+      if (!reservation->watched && parts_.gate.leases_may_end()) {
+        lease_ = std::make_shared<LeaseCut>(talk_);
+        parts_.gate.watch_lease(*reservation, lease_);
+      }
       turns = co_await take_turns(*reservation);
     }
   } catch (...) {
@@ -147,6 +152,7 @@ Task<bool> Call::take_turns(const gate::Forward& reservation) {
 Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome,
                          std::string_view error) {
   const bool watched = reservation.watched;
+  lease_.reset();
   gate::Settlement settlement =
       co_await parts_.gate.settle(report_->rules(), std::move(reservation), outcome);
   if (watched || !settlement.answer) {
@@ -157,10 +163,15 @@ Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome
 }
 
 Task<void> Call::forward(gate::Forward reservation) {
-  if (talk_.stream().gone()) {
+  const bool lease_ended = lease_ && lease_->ended();
+  if (talk_.stream().gone() || lease_ended) {
     // Envoy was not told to forward the request.
     const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
-                                 "Envoy cancelled the request before it was forwarded."};
+                                 lease_ended
+                                     ? "The reservation's lease ended before the request was "
+                                       "forwarded."
+                                     : "Envoy cancelled the request before it was forwarded."};
+    lease_.reset();
     gate::Settlement settlement =
         co_await parts_.gate.settle(report_->rules(), std::move(reservation), not_sent);
     talk_.end();
@@ -175,7 +186,7 @@ Task<void> Call::forward(gate::Forward reservation) {
   write_fields(&reservation, reply);
   if (!reservation.watched) report_->answer_as(*reservation.policy);
   AnswerPhase phase({parts_.gate, parts_.loop, parts_.date, parts_.answers}, talk_, *report_,
-                    std::move(reservation));
+                    std::move(reservation), std::move(lease_));
   co_await talk_.say(reply);
   co_await phase.run();
 }

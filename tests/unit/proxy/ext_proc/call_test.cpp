@@ -153,6 +153,26 @@ TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is 
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "Envoy is not told to forward under a lease that has ended") {
+  store.leases_ended = true;
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  CHECK(envoy.said.size() == 1);
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::unavailable);
+  CHECK(last_verb() == "release");
+  CHECK(over);
+  CHECK(requests("upstream-error") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "in shadow mode a lease that has ended ends no request") {
+  store.leases_ended = true;
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  forward();
+  CHECK_FALSE(envoy.finished);
+}
+
 TEST_CASE_METHOD(Fixture, "a path that could walk round a policy is refused") {
   begin();
   ProcessingRequest message = request_head(false);
