@@ -168,6 +168,25 @@ def test_duplicates_that_wait_for_nobody_leave_room_for_others(stage):
     proxy.decided("replayed", 1500)
 
 
+def test_a_drain_ends_waits_and_streams_in_time(stage):
+    proxy = stage.proxy(stage.upstream(), [policy(in_flight={"action": "wait", "timeout": "5m"})],
+                        envoy={"listen": "127.0.0.1:0"}, arguments=["--drain-time-s", "1"])
+    with connect(proxy.listeners["envoy"]) as channel:
+        first = Call(channel).say(request_head())
+        assert first.hear().HasField("request_headers")
+        waiting = Call(channel).say(request_head())
+        assert waiting.hear().HasField("override_message_timeout")
+        within_body = Call(channel).say(request_head(key="b", end_of_stream=False))
+        within_body.hear()
+        eventually(lambda: proxy.metrics().sum("onceproxy_http2_streams", listener="envoy") == 3, "three streams")
+        proxy.begin_drain()
+        assert proxy.wait() == 0
+        for call in (first, waiting, within_body):
+            call.cancel()
+    decisions = sorted(line["decision"] for line in proxy.access_log(3))
+    assert decisions == ["bad-request", "in-flight", "upstream-error"], decisions
+
+
 def test_the_body_of_a_request_is_kept_no_longer_than_until_its_decision(proxy, channel):
     """The service may take long to answer. JSON, so that it is parsed, too."""
     count, body = 200, b'["%s"]' % (b"x" * 60_000)
