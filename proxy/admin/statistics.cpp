@@ -42,6 +42,8 @@ void each_sample(std::string_view exposition, Read read) {
 
 double number(std::string_view text) {
   double value = 0;
+  // std::from_chars does not read the plus sign of "+Inf".
+  if (text.starts_with('+')) text.remove_prefix(1);
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
@@ -100,7 +102,8 @@ void Statistics::each(std::string_view exposition, const NameFilter& filter, Sho
       show(sample.name, sample.value);
       return;
     }
-    std::array<char, 32> digits;
+    // Enough for every double in this format.
+    std::array<char, 512> digits;
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
                                    number(sample.value) - before->second, std::chars_format::fixed)
                          .ptr;

@@ -24,18 +24,6 @@ constexpr std::chrono::milliseconds settle_max{30'000};
 constexpr std::string_view out_of_phase =
     "Envoy sent a message that is not expected in this phase.";
 
-/// When the lease has ended, the permit can no longer settle anything, so the request is given up.
-class LeaseCut final : public store::LeaseWatch {
- public:
-  explicit LeaseCut(Talk& talk) : talk_(talk) {}
-  void lease_ended() override {
-    talk_.fail(StatusCode::unavailable, "The reservation's lease ended.");
-  }
-
- private:
-  Talk& talk_;
-};
-
 /// Whether the answer is not stored: an event stream has no end to wait for, and the gRPC status is
 /// in trailers, which are not replayed.
 bool endless(const http::ResponseHead& head) {
@@ -54,19 +42,16 @@ bool endless(const http::ResponseHead& head) {
 }  // namespace
 
 AnswerPhase::AnswerPhase(const Parts& parts, Talk& talk, CallReport& report,
-                         gate::Forward reservation)
+                         gate::Forward reservation, std::shared_ptr<LeaseCut> lease)
     : parts_(parts),
       talk_(talk),
       report_(report),
       reservation_(std::move(reservation)),
       policy_(*reservation_->policy),
-      watched_(reservation_->watched) {}
+      watched_(reservation_->watched),
+      lease_(std::move(lease)) {}
 
 Task<void> AnswerPhase::run() {
-  if (parts_.gate.leases_may_end()) {
-    cut_ = std::make_shared<LeaseCut>(talk_);
-    parts_.gate.watch_lease(*reservation_, cut_);
-  }
   while (true) {
     const Talk::Heard heard = co_await talk_.hear();
     if (heard == Talk::Heard::end) {
@@ -106,7 +91,7 @@ gate::Answered AnswerPhase::answered(bool whole, NotKept why) {
 }
 
 Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
-  cut_.reset();
+  lease_.reset();
   report_.trace().mark(http::TraceMark::settle_begins);
   MoreTime more(talk_, parts_.loop, settle_max);
   std::optional<gate::Settlement> settlement;

@@ -11,10 +11,10 @@
 
 #include "proxy/ext_proc/answers_kept.hpp"
 #include "proxy/ext_proc/call_report.hpp"
+#include "proxy/ext_proc/lease_cut.hpp"
 #include "proxy/ext_proc/talk.hpp"
 #include "proxy/gate/gate.hpp"
 #include "proxy/http/http_date.hpp"
-#include "store/lease_watch.hpp"
 
 namespace onceproxy::ext_proc {
 
@@ -28,8 +28,10 @@ class AnswerPhase {
     const http::HttpDate& date;
     AnswersKept& answers;
   };
-  /// All members must outlive the object.
-  AnswerPhase(const Parts& parts, Talk& talk, CallReport& report, gate::Forward reservation);
+  /// All members must outlive the object. `lease`: watches the reservation's lease, or
+  /// nullptr.
+  AnswerPhase(const Parts& parts, Talk& talk, CallReport& report, gate::Forward reservation,
+              std::shared_ptr<LeaseCut> lease);
 
   /// Runs until the stream is over; the request has then been reported. Called once.
   Task<void> run();
@@ -71,8 +73,8 @@ class AnswerPhase {
   std::string body_;
   store::NotKept why_not_kept_ = store::NotKept::too_large;
   std::optional<AnswersKept::Part> part_;
-  /// Watches the reservation's lease until it is settled.
-  std::shared_ptr<store::LeaseWatch> cut_;
+  /// Watches until the reservation is settled.
+  std::shared_ptr<LeaseCut> lease_;
 };
 
 }  // namespace onceproxy::ext_proc

@@ -21,12 +21,16 @@ std::string_view without_port(std::string_view address) {
   return host;
 }
 
-/// Whether Envoy answered before it had chosen a connection for the request.
+/// Whether Envoy answered where it makes no attempt before and none afterwards.
 bool before_any_attempt(std::string_view details) {
-  static constexpr std::string_view known[] = {"no_healthy_upstream", "cluster_not_found",
-                                               "route_not_found",     via_route,
-                                               "maintenance_mode",    "no_cluster_found"};
+  static constexpr std::string_view known[] = {"cluster_not_found", "route_not_found", via_route,
+                                               "maintenance_mode", "no_cluster_found"};
   return std::ranges::find(known, details) != std::end(known);
+}
+
+/// Whether this attempt found no host. It may be a retry.
+bool found_no_host(std::string_view details) {
+  return details == "no_healthy_upstream";
 }
 
 /// Whether REASON in "upstream_reset_before_response_started{REASON|transport failure}" means that
@@ -69,6 +73,10 @@ void AttributesTold::take(const ProcessingRequest& message) {
   }
 }
 
+bool AttributesTold::told_by_service() const {
+  return details_ == via_service;
+}
+
 bool AttributesTold::told_by_route() const {
   return details_ == via_route;
 }
@@ -77,8 +85,10 @@ Origin AttributesTold::origin(const http::ResponseHead& head) const {
   if (details_.empty()) return tells_service_time(head) ? Origin::service : Origin::unknown;
   if (details_ == via_service) return Origin::service;
   if (before_any_attempt(details_) && attempts_.value_or(0) <= 1) return Origin::not_sent;
-  // An earlier attempt may have reached the service.
-  if (connection_failed(details_) && attempts_ && *attempts_ <= 1) return Origin::not_sent;
+  // An earlier attempt may have reached the service. Without the attribute it is not known whether
+  // there was one.
+  const bool attempt_failed = found_no_host(details_) || connection_failed(details_);
+  if (attempt_failed && attempts_ && *attempts_ <= 1) return Origin::not_sent;
   return timed_out(details_) ? Origin::timeout : Origin::unknown;
 }
 

@@ -18,6 +18,7 @@
 #include "proxy/ext_proc/answers_kept.hpp"
 #include "proxy/ext_proc/arenas.hpp"
 #include "proxy/ext_proc/call_report.hpp"
+#include "proxy/ext_proc/lease_cut.hpp"
 #include "proxy/ext_proc/talk.hpp"
 #include "proxy/gate/gate.hpp"
 #include "proxy/grpc/stream.hpp"
@@ -60,10 +61,14 @@ class Call {
   bool wants_websocket() const;
 
   // Before the gate.
+  Task<void> serve_without_head();
+  bool only_watches() const;
   std::optional<http::BadHead> read_head();
   Task<void> may_be_covered(const Candidates& candidates);
   bool served_as_configured(const http::Coverage& coverage);
   Task<bool> collect_body(const http::Coverage& coverage);
+  Task<void> answered_before_body(const http::Coverage& coverage);
+  void drop_body();
   Task<void> decide(const http::Coverage& coverage);
   Task<gate::Admission> ask_gate(policies::Document& document, const gate::Asking& asking,
                                  bool& turns);
@@ -96,6 +101,9 @@ class Call {
   std::string body_;
   /// Whether Envoy sends the answer.
   bool asked_ = false;
+  /// Watches the reservation's lease until it is settled; nullptr if it cannot end, or if the
+  /// policy is in shadow mode.
+  std::shared_ptr<LeaseCut> lease_;
   std::optional<http::UpstreamPool::Turn> policy_turn_;
   std::optional<http::UpstreamPool::Turn> turn_;
 };

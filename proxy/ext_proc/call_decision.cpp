@@ -1,6 +1,8 @@
 // The decision about a complete request: it asks the gate, and tells Envoy to forward the request
 // or to send an answer.
+#include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -16,23 +18,33 @@ namespace {
 
 using gate::Decision;
 
-/// How much longer than the wait itself the reply may take.
+/// How much longer than the wait itself the reply may take. `onceproxy doctor` (envoy_needs.cpp)
+/// checks that Envoy allows it.
 constexpr std::chrono::milliseconds reply_slack{10'000};
+
+std::chrono::milliseconds wait_of(const policies::Policy& policy) {
+  std::chrono::milliseconds wait{0};
+  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
+    wait += policy.in_flight.timeout;
+  }
+  if (policy.entity) wait += policy.entity->wait;
+  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
+    wait += policy.delivery->acknowledge.timeout;
+  }
+  return wait;
+}
 
 }  // namespace
 
-/// The longest time that the request may have to wait; Envoy's timeout is extended by it.
+/// The longest time that the request may have to wait; Envoy's timeout is extended to it. Which
+/// override applies is not known yet.
 std::chrono::milliseconds Call::wait_max() const {
   const policies::Policy& policy = *report_->policy();
-  std::chrono::milliseconds longest = reply_slack;
-  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
-    longest += policy.in_flight.timeout;
+  std::chrono::milliseconds longest = wait_of(policy);
+  for (const policies::Override& one : policy.overrides) {
+    longest = std::max(longest, wait_of(*one.policy));
   }
-  if (policy.entity) longest += policy.entity->wait;
-  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
-    longest += policy.delivery->acknowledge.timeout;
-  }
-  return longest + options().upstream.connect_timeout;
+  return longest + reply_slack + options().upstream.connect_timeout;
 }
 
 /// Asks the gate and takes the turns for a forward. Envoy's timeout is extended meanwhile.
@@ -46,6 +58,11 @@ Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::A
         co_await parts_.gate.admit(report_->rules(), *report_->policy(), view_, document, asking);
     admission.emplace(std::move(admitted));
     if (const auto* reservation = std::get_if<gate::Forward>(&admission->verdict)) {
+      // In shadow mode nothing ends a request.
+      if (!reservation->watched && parts_.gate.leases_may_end()) {
+        lease_ = std::make_shared<LeaseCut>(talk_);
+        parts_.gate.watch_lease(*reservation, lease_);
+      }
       turns = co_await take_turns(*reservation);
     }
   } catch (...) {
@@ -56,11 +73,21 @@ Task<gate::Admission> Call::ask_gate(policies::Document& document, const gate::A
   co_return std::move(*admission);
 }
 
+/// Frees the body, which is no longer needed. The answer may take long.
+void Call::drop_body() {
+  if (parts_.reports.wants_bodies()) return;
+  report_->drop_body();
+  std::string().swap(body_);
+}
+
 Task<void> Call::decide(const http::Coverage& coverage) {
   report_->request_body_is(body_);
-  policies::Document document(view_, body_, options().limits.body_bytes);
-  const policies::Policy* const covering = coverage.covering(view_, document);
+  std::optional<policies::Document> document;
+  document.emplace(view_, body_, options().limits.body_bytes);
+  const policies::Policy* const covering = coverage.covering(view_, *document);
   if (covering == nullptr) {
+    document.reset();
+    drop_body();
     co_await pass(Decision::passed);
     co_return;
   }
@@ -73,7 +100,9 @@ Task<void> Call::decide(const http::Coverage& coverage) {
       parts_.date.text()};
   trace.mark(http::TraceMark::reserve_begins);
   bool turns = true;
-  gate::Admission admission = co_await ask_gate(document, asking, turns);
+  gate::Admission admission = co_await ask_gate(*document, asking, turns);
+  document.reset();
+  drop_body();
   trace.mark(http::TraceMark::reserve_ends);
   report_->admitted(admission);
   if (auto* accepted = std::get_if<gate::Accepted>(&admission.verdict)) {
@@ -123,6 +152,7 @@ Task<bool> Call::take_turns(const gate::Forward& reservation) {
 Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome,
                          std::string_view error) {
   const bool watched = reservation.watched;
+  lease_.reset();
   gate::Settlement settlement =
       co_await parts_.gate.settle(report_->rules(), std::move(reservation), outcome);
   if (watched || !settlement.answer) {
@@ -133,10 +163,15 @@ Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome
 }
 
 Task<void> Call::forward(gate::Forward reservation) {
-  if (talk_.stream().gone()) {
+  const bool lease_ended = lease_ && lease_->ended();
+  if (talk_.stream().gone() || lease_ended) {
     // Envoy was not told to forward the request.
     const gate::NotSent not_sent{gate::NotSent::Reason::unreachable,
-                                 "Envoy cancelled the request before it was forwarded."};
+                                 lease_ended
+                                     ? "The reservation's lease ended before the request was "
+                                       "forwarded."
+                                     : "Envoy cancelled the request before it was forwarded."};
+    lease_.reset();
     gate::Settlement settlement =
         co_await parts_.gate.settle(report_->rules(), std::move(reservation), not_sent);
     talk_.end();
@@ -151,7 +186,7 @@ Task<void> Call::forward(gate::Forward reservation) {
   write_fields(&reservation, reply);
   if (!reservation.watched) report_->answer_as(*reservation.policy);
   AnswerPhase phase({parts_.gate, parts_.loop, parts_.date, parts_.answers}, talk_, *report_,
-                    std::move(reservation));
+                    std::move(reservation), std::move(lease_));
   co_await talk_.say(reply);
   co_await phase.run();
 }

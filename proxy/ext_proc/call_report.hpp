@@ -50,8 +50,10 @@ class CallReport {
   const policies::Policy* words() const { return words_; }
   void would_decide(gate::Decision decision) { shadow_ = decision; }
   void admitted(gate::Admission& admission);
-  /// `body` must stay valid as long as the report.
+  /// `body` must stay valid as long as the report, or until drop_body().
   void request_body_is(std::string_view body);
+  /// The report does without the body, except for its size.
+  void drop_body() { body_.reset(); }
   void came_from(std::string_view client) { client_ = client; }
   /// Envoy's description of where the answer was made; for log.access_format.
   void code_details(std::string_view details) { code_details_ = details; }
@@ -71,8 +73,8 @@ class CallReport {
   }
   gate::Decided decided(gate::Decision decision) const { return {decision, shadow_}; }
 
-  /// Reports the request; called once. If it is never called, the request is reported as `passed`
-  /// with an error.
+  /// Reports the request; only the first call has an effect. It is not called if an unexpected
+  /// exception ends the stream, which the gRPC server logs and counts.
   void finish(gate::Decision decision, int status, std::string_view error = "");
   bool finished() const { return finished_; }
 

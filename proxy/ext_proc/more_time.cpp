@@ -1,10 +1,12 @@
 #include "proxy/ext_proc/more_time.hpp"
 
+#include <algorithm>
+
 namespace onceproxy::ext_proc {
 
 MoreTime::MoreTime(Talk& talk, store::Loop& loop, std::chrono::milliseconds up_to)
     : talk_(talk),
-      up_to_(up_to),
+      up_to_(std::min<std::chrono::milliseconds>(up_to, up_to_max)),
       timer_(loop.timer(asked_after, [this] { asking_.begin(ask()); })) {}
 
 io::Task<void> MoreTime::ask() {

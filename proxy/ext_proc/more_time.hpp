@@ -1,6 +1,6 @@
 // MoreTime: during a long wait (for a duplicate, a turn, or a slow disk) it tells Envoy that the
-// reply will take longer than message_timeout. Envoy accepts this once per message, and only up to
-// its max_message_timeout. Not thread-safe: used on its worker's loop.
+// reply will take longer than message_timeout. Envoy accepts this once per message, and ignores it
+// if the time is longer than its max_message_timeout. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -16,9 +16,11 @@ class MoreTime {
  public:
   /// Half of Envoy's default message_timeout.
   static constexpr std::chrono::milliseconds asked_after{100};
+  /// The largest max_message_timeout that Envoy accepts.
+  static constexpr std::chrono::seconds up_to_max{3'600};
 
-  /// Requests `up_to` more time unless stop() is called first. All arguments must outlive the
-  /// object.
+  /// Requests `up_to` more time, or up_to_max if that is less, unless stop() is called first. All
+  /// arguments must outlive the object.
   MoreTime(Talk& talk, store::Loop& loop, std::chrono::milliseconds up_to);
   MoreTime(const MoreTime&) = delete;
   MoreTime& operator=(const MoreTime&) = delete;

@@ -27,7 +27,7 @@ void RequestReports::ended(const RequestReport& report) {
   } else {
     access_log_->write(record);
   }
-  if (capture_ != nullptr && capture_->on()) capture(report);
+  if (wants_bodies()) capture(report);
   if (report.trace.sampled()) {
     report.trace.record({record, report.forward, report.setup, report.head, report.secure,
                          report.policy, report.began, report.ended,

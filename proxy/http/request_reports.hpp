@@ -58,6 +58,8 @@ class RequestReports {
   void forwarded(telemetry::PolicyId id, int status, std::chrono::nanoseconds duration) {
     metrics_.upstream(id, status, duration);
   }
+  /// Whether ended() uses the bodies of requests. A reload may change it.
+  bool wants_bodies() const { return capture_ != nullptr && capture_->on(); }
   /// A request has ended.
   void ended(const RequestReport& report);
   /// A connection was refused before a request was read.

@@ -215,6 +215,7 @@ class Exchange final : public boost::intrusive_ref_counter<Exchange, boost::thre
   bool responded_ = false;
   /// Whether the server has ended the answer or reset the stream.
   bool ended_ = false;
+  /// Whether the handler or the session has reset it, and not because of invalid frames.
   bool reset_ = false;
   /// Whether the answer ends with the write under way.
   bool last_ = false;

@@ -73,16 +73,24 @@ std::optional<Flood> FloodGuard::header_block(const FrameHead& head) {
   return std::nullopt;
 }
 
+std::optional<Flood> FloodGuard::data(const FrameHead& head, Clock::time_point now) {
+  if (head.length > 0) {
+    give(Flood::pings, pings_each_data);
+    return std::nullopt;
+  }
+  if ((head.flags & flag_end_stream) != 0 && streams_to_end_ > 0) {
+    --streams_to_end_;
+    return std::nullopt;
+  }
+  return take(Flood::empty_frames, now);
+}
+
 std::optional<Flood> FloodGuard::received(const FrameHead& head, Clock::time_point now) {
   switch (static_cast<FrameType>(head.type)) {
     case FrameType::data:
-      if (head.length > 0) {
-        give(Flood::pings, pings_each_data);
-        return std::nullopt;
-      }
-      if ((head.flags & flag_end_stream) != 0) return std::nullopt;
-      return take(Flood::empty_frames, now);
+      return data(head, now);
     case FrameType::headers:
+      if ((head.flags & flag_end_stream) == 0) ++streams_to_end_;
       give(Flood::priorities, priorities_each_stream);
       give(Flood::window_updates, window_updates_each_stream);
       [[fallthrough]];

@@ -73,6 +73,7 @@ class FloodGuard {
   std::optional<Flood> take(Flood which, Clock::time_point now);
   void give(Flood which, std::uint32_t tokens);
   std::optional<Flood> header_block(const FrameHead& head);
+  std::optional<Flood> data(const FrameHead& head, Clock::time_point now);
 
   const std::size_t block_bytes_max_;
   const std::uint32_t continuations_max_;
@@ -81,6 +82,8 @@ class FloodGuard {
   std::uint64_t blocks_ = 0;
   std::size_t block_bytes_ = 0;
   std::uint32_t continuations_ = 0;
+  /// How many streams may yet be ended by an empty DATA frame.
+  std::uint64_t streams_to_end_ = 0;
 };
 
 }  // namespace onceproxy::http2

@@ -16,9 +16,12 @@ struct Rate {
 };
 
 struct Limits {
-  /// The number of open streams and running handlers of one connection. A stream that was reset
-  /// counts until its handler has ended.
+  /// The number of open streams of one connection.
   std::uint32_t streams = 1'000;
+  /// The number of running handlers of one connection, including handlers of streams that were
+  /// reset. Above it, new streams are refused. 0: the same as `streams`.
+  std::uint32_t handlers = 0;
+  std::uint32_t handlers_max() const { return handlers > 0 ? handlers : streams; }
 
   /// The size of all fields of a request, or of its trailers: names, values, and 32 bytes for each
   /// (RFC 9113, section 6.5.2). Larger requests get 431.
@@ -53,7 +56,7 @@ struct Limits {
   Rate pings{1'000, 50};
   /// SETTINGS, including acknowledgements (CVE-2019-9515).
   Rate settings{100, 5};
-  /// DATA frames without data and END_STREAM, and empty parts of header blocks (CVE-2019-9518).
+  /// DATA frames without data that end no stream, and empty parts of header blocks (CVE-2019-9518).
   Rate empty_frames{200, 20};
   /// PRIORITY and PRIORITY_UPDATE (CVE-2019-9513).
   Rate priorities{1'000, 50};

@@ -94,10 +94,10 @@ void Session::frame_sent(const nghttp2_frame& frame) {
     }
   }
   if (frame.hd.type == NGHTTP2_RST_STREAM) {
-    const std::uint32_t error = frame.rst_stream.error_code;
-    // These errors are of the server; all others were caused by the client.
-    const bool own = error == no_error || error == cancel_error || error == internal_error;
     counters_.reset(telemetry::Http2Reset::sent);
+    const Exchange* const exchange = exchange_of(frame.hd.stream_id);
+    // All other resets were caused by the client.
+    const bool own = exchange != nullptr && exchange->reset_;
     if (own) return;
     if (const auto flood = guard_.reset_sent(now_)) flooded(*flood);
     return;

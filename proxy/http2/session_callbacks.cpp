@@ -37,9 +37,10 @@ struct Session::Callbacks {
     return 0;
   }
   /// A head that cannot be sent, because it is too large.
-  static int frame_not_sent(nghttp2_session* native, const nghttp2_frame* frame, int, void*) {
-    if (frame->hd.type == NGHTTP2_HEADERS) {
-      nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, frame->hd.stream_id, internal_error);
+  static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* data) {
+    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+    if (Exchange* const exchange = self(data).exchange_of(frame->hd.stream_id)) {
+      exchange->reset(internal_error);
     }
     return 0;
   }

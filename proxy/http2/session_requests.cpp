@@ -95,7 +95,7 @@ void Session::head_complete(Exchange& exchange, bool ends) {
   if (exchange.fields_too_large_) {
     counters_.refused(telemetry::Http2Refusal::headers);
     turn_away(exchange, too_large);
-  } else if (origin_->handlers >= limits_.streams) {
+  } else if (origin_->handlers >= limits_.handlers_max()) {
     // Streams that were reset and whose handlers have not returned yet.
     counters_.refused(telemetry::Http2Refusal::streams);
     exchange.ended_ = exchange.handled_ = true;

@@ -8,6 +8,7 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
@@ -21,6 +22,11 @@ using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executo
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
 /// An address to connect to.
 using SocketAddress = asio::generic::stream_protocol::endpoint;
+
+/// Whether a call on a socket that does not block must be repeated, at once or later.
+inline bool would_block(const ErrorCode& error) {
+  return error == asio::error::would_block || error == asio::error::interrupted;
+}
 
 /// A socket option that is switched on; what set_option() takes.
 template <int option_level, int option_name>

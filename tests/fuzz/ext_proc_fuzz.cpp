@@ -88,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                     world.answers, world.arenas, nullptr};
   ext_proc::Call call(parts, world.setup, envoy);
   bool over = false;
+  bool head_came_by = false;
   io::start(serve(call, over));
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   while (rest.size() >= 2 && !over) {
@@ -105,6 +106,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       continue;
     }
     claim(is_one && matches(message, envoy.said.back()), "a reply is of its message's kind");
+    head_came_by = head_came_by || message.has_request_headers();
+    claim(head_came_by || !(message.has_request_body() || message.has_request_trailers()),
+          "nothing of a request passes without its head");
   }
   if (!over) envoy.reset();
   claim(over, "the end of the stream is the end of the call");

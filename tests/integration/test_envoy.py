@@ -154,6 +154,32 @@ def test_a_filter_that_could_enforce_nothing_is_refused(door):
     assert door.upstream.executions == {"/other": 1}
 
 
+def test_a_filter_that_sends_no_heads_of_requests_is_refused(door):
+    def change(config):
+        find(config, "ExternalProcessor")["processing_mode"].update(request_header_mode="SKIP",
+                                                                    request_body_mode="BUFFERED")
+
+    door.open(change=change)
+    assert door.ask(key="a", body="x").status == 500
+    assert not door.upstream.requests
+    assert door.proxy.metrics().sum("onceproxy_bad_requests_total", reason="envoy-configuration") == 1
+
+
+def test_a_request_that_is_forwarded_without_a_decision_is_reported(door):
+    def change(config):
+        processor = find(config, "ExternalProcessor")
+        processor["allow_mode_override"] = False
+        del processor["allowed_override_modes"]
+        processor["processing_mode"]["response_header_mode"] = "SEND"
+
+    door.open(change=change)
+    answer = door.ask(key="a", body="x")
+    assert (answer.status, answer.decision) == (200, "passed")
+    line, = door.proxy.access_log(1)
+    assert line["policy"] == "orders" and "allow_mode_override" in line["error"]
+    assert door.proxy.metrics().sum("onceproxy_bad_requests_total", reason="envoy-configuration") == 1
+
+
 def test_observability_mode_watches_for_policies_in_shadow_mode(door):
     def change(config):
         processor = find(config, "ExternalProcessor")

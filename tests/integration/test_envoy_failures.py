@@ -51,6 +51,18 @@ def test_a_service_that_cannot_be_reached_frees_the_key(door):
     assert door.ask(key="a").decision == "forwarded"
 
 
+def test_a_service_without_hosts_frees_the_key(door):
+    def change(config):
+        config["static_resources"]["clusters"][0]["load_assignment"]["endpoints"] = []
+
+    door.open(change=change)
+    door.fails(door.ask(key="a"), 502, "upstream-unreachable", envoys=503)
+    if door.told:
+        eventually(lambda: not door.records(), "the key is free")
+    else:
+        door.record("unknown")
+
+
 def test_a_service_that_takes_too_long(door):
     finish = threading.Event()
     door.open(executed_after(finish), change=lambda config: route_of(config).update(timeout="0.5s"))
@@ -126,6 +138,14 @@ def test_what_envoys_router_sends_again_is_one_admitted_request(door):
     assert door.ask(key="a").json == {"execution": 2}
     assert door.ask(key="a").decision == "replayed"
     assert door.upstream.executions == {"a": 2}
+
+
+def test_a_client_cannot_have_its_request_sent_again(door):
+    """Envoy's router reads these fields behind onceproxy's decision."""
+    door.open(lambda exchange: exchange.answer(503))
+    fields = {"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "3", "x-envoy-retry-grpc-on": "unavailable"}
+    assert door.ask(key="a", headers=fields).status == 503
+    assert len(door.upstream.requests) == 1
 
 
 def test_a_connection_failure_after_a_retry_frees_nothing(door):

@@ -50,16 +50,19 @@ def test_a_request_from_its_head_to_the_end_of_its_answer(proxy, channel):
     assert again.status() == Status.OK
 
 
-@pytest.mark.parametrize("said", [b"\xff\xff\xff", Request(), request_body(b"x"), response_body(b"x")],
-                         ids=["no protobuf", "nothing", "a body first", "an answer's body first"])
-def test_what_is_no_first_message(channel, said):
-    call = Call(channel).say(said)
-    if isinstance(said, Request) and said.ByteSize():
-        # It is none of a request that came by here, and goes on.
-        call.hear()
-        assert call.finish().status() == Status.OK
-    else:
-        assert call.status() == Status.INVALID_ARGUMENT
+@pytest.mark.parametrize("said, status", [
+    (b"\xff\xff\xff", Status.INVALID_ARGUMENT), (Request(), Status.INVALID_ARGUMENT),
+    # Envoy would forward a request whose head onceproxy has not seen.
+    (request_body(b"x"), Status.FAILED_PRECONDITION),
+], ids=["no protobuf", "nothing", "a body first"])
+def test_what_is_no_first_message(channel, said, status):
+    assert Call(channel).say(said).status() == status
+
+
+def test_an_answer_to_a_request_that_never_came_by_goes_on(channel):
+    call = Call(channel).say(response_body(b"x"))
+    call.hear()
+    assert call.finish().status() == Status.OK
 
 
 def test_a_message_out_of_phase_leaves_the_outcome_unknown(proxy, channel):
@@ -137,6 +140,69 @@ def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
         head, _, trailers = peer.answer(neighbour)
         assert (trailers or head)["grpc-status"] == "0"
     record(proxy, "completed")
+
+
+def test_duplicates_that_wait_for_nobody_leave_room_for_others(stage):
+    """More than a connection may have streams: each waits until its time is over."""
+    proxy = stage.proxy(stage.upstream(), [policy(in_flight={"action": "wait", "timeout": "5m"})],
+                        envoy={"listen": "127.0.0.1:0"})
+    with Peer(proxy.listeners["envoy"]) as peer:
+        fields = fields_of_a_call(peer)
+        head = message(request_head().SerializeToString())
+        first = peer.open(fields)
+        peer.send(frame(DATA, 0, first, head))
+        record(proxy, "reserved")
+        for _ in range(3):
+            waiting = [peer.open(fields) for _ in range(500)]
+            peer.send(b"".join(frame(DATA, 0, stream, head) for stream in waiting))
+            assert peer.synchronize()
+            peer.send(b"".join(frame(RST_STREAM, 0, stream, number(CANCEL)) for stream in waiting))
+            assert peer.synchronize()
+        other = peer.open(fields)
+        peer.send(frame(DATA, END_STREAM, other, message(request_head(path="/other").SerializeToString())))
+        answered, _, trailers = peer.answer(other)
+        assert (trailers or answered)["grpc-status"] == "0"
+        peer.send(frame(DATA, END_STREAM, first, message(response_head(204).SerializeToString())))
+        answered, _, trailers = peer.answer(first)
+        assert (trailers or answered)["grpc-status"] == "0"
+    proxy.decided("replayed", 1500)
+
+
+def test_a_drain_ends_waits_and_streams_in_time(stage):
+    proxy = stage.proxy(stage.upstream(), [policy(in_flight={"action": "wait", "timeout": "5m"})],
+                        envoy={"listen": "127.0.0.1:0"}, arguments=["--drain-time-s", "1"])
+    with connect(proxy.listeners["envoy"]) as channel:
+        first = Call(channel).say(request_head())
+        assert first.hear().HasField("request_headers")
+        waiting = Call(channel).say(request_head())
+        assert waiting.hear().HasField("override_message_timeout")
+        within_body = Call(channel).say(request_head(key="b", end_of_stream=False))
+        within_body.hear()
+        eventually(lambda: proxy.metrics().sum("onceproxy_http2_streams", listener="envoy") == 3, "three streams")
+        proxy.begin_drain()
+        assert proxy.wait() == 0
+        for call in (first, waiting, within_body):
+            call.cancel()
+    decisions = sorted(line["decision"] for line in proxy.access_log(3))
+    assert decisions == ["bad-request", "in-flight", "upstream-error"], decisions
+
+
+def test_the_body_of_a_request_is_kept_no_longer_than_until_its_decision(proxy, channel):
+    """The service may take long to answer. JSON, so that it is parsed, too."""
+    count, body = 200, b'["%s"]' % (b"x" * 60_000)
+
+    def allocated():
+        return int(proxy.operator.get("/memory")["allocated"])
+
+    before = allocated()
+    calls = [Call(channel).say(request_head(key=f"k{n}", end_of_stream=False)) for n in range(count)]
+    for call in calls:
+        call.hear()
+        assert call.say(request_body(body)).hear().HasField("request_body")
+    assert allocated() - before < count * len(body) / 2
+    for call in calls:
+        call.say(response_head(204)).hear()
+        assert call.finish().status() == Status.OK
 
 
 def test_the_access_log_has_the_format_of_the_configuration(stage):

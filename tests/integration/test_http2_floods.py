@@ -34,6 +34,27 @@ def provoked_reset(peer):
             return
 
 
+def invalid_field(peer):
+    """The same by a field whose name is not valid, which nghttp2 itself would leave out."""
+    head = peer.encoder.encode(peer.fields()) + b"\0\3x y\1z"
+    for first in range(1, TIMES, 1000):
+        if peer.flood(b"".join(frame(HEADERS, END_HEADERS, stream, head)
+                               for stream in range(first, first + 1000, 2)), 1):
+            return
+        # The resets are sent before too many of them wait.
+        if not peer.synchronize():
+            return
+
+
+def large_trailers(peer):
+    """The same by trailers that are too large, of requests whose handlers run."""
+    trailers = b"\0\1x\1y" * 250
+    for _ in range(TIMES // 10):
+        stream = peer.open(peer.fields("/test.Echo/Bidi", content_type="application/grpc"))
+        if peer.flood(frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers), 1):
+            return
+
+
 def many(data):
     return lambda peer: peer.flood(data * 100, TIMES // 100)
 
@@ -41,6 +62,12 @@ def many(data):
 def empty_data(peer):
     """CVE-2019-9518."""
     peer.flood(frame(DATA, 0, peer.open()) * 100, TIMES // 100)
+
+
+def empty_ends(peer):
+    """The same with END_STREAM, for a stream that has ended."""
+    peer.request(body=b"")
+    peer.flood(frame(DATA, END_STREAM, 1) * 100, TIMES // 100)
 
 
 def window_updates(peer):
@@ -74,11 +101,14 @@ def ignored_continuations(peer):
 FLOODS = {
     "rapid reset": (rapid_reset, "resets"),
     "provoked reset": (provoked_reset, "resets"),
+    "invalid field": (invalid_field, "resets"),
+    "large trailers": (large_trailers, "resets"),
     "ping": (many(frame(PING, payload=b"12345678")), "pings"),
     "ping acknowledged": (many(frame(PING, ACK, payload=b"12345678")), "pings"),
     "settings": (many(settings(s4=65535)), "settings"),
     "settings acknowledged": (many(frame(SETTINGS, ACK)), None),
     "empty data": (empty_data, "empty-frames"),
+    "empty ends": (empty_ends, "empty-frames"),
     "priority": (many(frame(PRIORITY, 0, 1, number(0) + b"\x10")), "priorities"),
     "priority update": (many(frame(16, payload=number(1) + b"u=1")), "priorities"),
     "window updates": (window_updates, "window-updates"),

@@ -17,8 +17,8 @@ namespace {
 std::vector<std::string> own_clusters(const EnvoyDump& dump, const config::Settings& settings) {
   std::vector<std::string> all;
   for (const config::ListenSettings& listen : settings.listen) {
-    if (listen.port == 0) continue;
-    for (std::string& name : dump.clusters_on(listen.port)) all.push_back(std::move(name));
+    if (listen.port == 0 && listen.unix_path.empty()) continue;
+    for (std::string& name : dump.clusters_at(listen)) all.push_back(std::move(name));
   }
   return all;
 }
@@ -30,8 +30,9 @@ bool leads_to(const EnvoyRoute& route, const std::vector<std::string>& clusters)
 }
 
 /// How requests of the manager come to onceproxy. False: none do.
-bool check_manager(const EnvoyManager& manager, const std::vector<std::string>& clusters,
-                   const EnvoyNeeds& needs, Few& findings) {
+bool check_manager(const EnvoyDump& dump, const EnvoyManager& manager,
+                   const std::vector<std::string>& clusters, const EnvoyNeeds& needs,
+                   Few& findings) {
   std::size_t asking = 0;
   for (const EnvoyFilter& filter : manager.filters) {
     if (type_of(*filter.configuration) != "ExternalProcessor") continue;
@@ -40,20 +41,24 @@ bool check_manager(const EnvoyManager& manager, const std::vector<std::string>& 
                 filter.name);
     check_ext_proc(manager, filter, needs, findings);
     for (const EnvoyRoute& route : manager.routes) {
-      check_asking_route(manager, filter, route, needs, findings);
+      check_asking_route(dump, manager, filter, route, needs, findings);
     }
   }
   std::size_t forwarding = 0;
   for (const EnvoyRoute& route : manager.routes) {
     if (!leads_to(route, clusters)) continue;
     ++forwarding;
-    check_forwarding_route(manager, route, needs, findings);
+    check_forwarding_route(dump, manager, route, needs, findings);
   }
   if (forwarding > 0) {
     findings.ok("listener " + manager.listener + " forwards to onceproxy on " +
                 std::to_string(forwarding) + (forwarding == 1 ? " route" : " routes"));
   }
   if (asking + forwarding == 0) return false;
+  if (telemetry::json_member(*manager.manager, "scoped_routes") != nullptr) {
+    findings.warn("listener " + manager.listener, "scoped_routes are not checked",
+                  "check retries and timeouts of these routes by hand");
+  }
   check_buffers(manager, needs, findings);
   return true;
 }
@@ -79,7 +84,7 @@ std::vector<Finding> check_envoy(const std::string& dump, const config::Settings
   Few findings;
   bool any = false;
   for (const EnvoyManager& manager : envoy.managers()) {
-    any = check_manager(manager, clusters, needs, findings) || any;
+    any = check_manager(envoy, manager, clusters, needs, findings) || any;
   }
   if (!any) {
     findings.warn("Envoy",

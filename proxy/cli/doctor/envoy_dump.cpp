@@ -1,6 +1,8 @@
 #include "proxy/cli/doctor/envoy_dump.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace onceproxy::doctor {
 
@@ -52,7 +54,11 @@ std::optional<std::chrono::milliseconds> duration_of(const Json* value) {
   double seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (error != std::errc() || unit != "s") return std::nullopt;
+  // Envoy's own durations end at 10,000 years.
+  constexpr double seconds_max = 315'576'000'000;
+  if (error != std::errc() || unit != "s" || !(std::abs(seconds) <= seconds_max)) {
+    return std::nullopt;
+  }
   return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(seconds));
 }
@@ -171,7 +177,8 @@ void EnvoyDump::read_listener(const Json& listener) {
       manager.manager = configuration;
       for (const Json* each : items_of(json_member(*configuration, "http_filters"))) {
         if (const Json* const typed = json_member(*each, "typed_config")) {
-          manager.filters.push_back({json_member_text(*each, "name"), typed});
+          manager.filters.push_back({json_member_text(*each, "name"), typed,
+                                     is_true(json_member(*each, "disabled"))});
         }
       }
       read_routes(manager);
@@ -205,26 +212,48 @@ const Json* EnvoyDump::routes_named(std::string_view name) const {
   return nullptr;
 }
 
-std::vector<std::string> EnvoyDump::clusters_on(std::uint16_t port) const {
-  std::vector<std::string> out;
-  const auto look = [&](const Json* cluster) {
-    if (cluster == nullptr) return;
-    for (const Json* endpoints : items_of(member_at(*cluster, {"load_assignment", "endpoints"}))) {
-      for (const Json* each : items_of(json_member(*endpoints, "lb_endpoints"))) {
-        const Json* const found =
-            member_at(*each, {"endpoint", "address", "socket_address", "port_value"});
-        if (number_of(found) != port) continue;
-        out.push_back(json_member_text(*cluster, "name"));
-        return;
-      }
-    }
-  };
-  for (const Json* clusters : configurations("ClustersConfigDump")) {
+std::vector<const Json*> EnvoyDump::clusters() const {
+  std::vector<const Json*> out;
+  for (const Json* dumped : configurations("ClustersConfigDump")) {
     for (const char* kind : {"static_clusters", "dynamic_active_clusters"}) {
-      for (const Json* each : items_of(json_member(*clusters, kind))) {
-        look(json_member(*each, "cluster"));
+      for (const Json* each : items_of(json_member(*dumped, kind))) {
+        if (const Json* const cluster = json_member(*each, "cluster")) out.push_back(cluster);
       }
     }
+  }
+  return out;
+}
+
+std::vector<std::string> EnvoyDump::clusters_at(const io::Endpoint& listen) const {
+  const auto leads_there = [&](const Json* endpoint) {
+    const Json* const address = member_at(*endpoint, {"endpoint", "address"});
+    if (address == nullptr) return false;
+    if (!listen.unix_path.empty()) {
+      const Json* const pipe = json_member(*address, "pipe");
+      return pipe != nullptr && json_member_text(*pipe, "path") == listen.unix_path;
+    }
+    return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
+  };
+  std::vector<std::string> out;
+  for (const Json* cluster : clusters()) {
+    const auto groups = items_of(member_at(*cluster, {"load_assignment", "endpoints"}));
+    const bool found = std::ranges::any_of(groups, [&](const Json* group) {
+      return std::ranges::any_of(items_of(json_member(*group, "lb_endpoints")), leads_there);
+    });
+    if (found) out.push_back(json_member_text(*cluster, "name"));
+  }
+  return out;
+}
+
+std::vector<const Json*> EnvoyDump::cluster_options(const EnvoyRoute& route) const {
+  const std::vector<std::string> names = route.clusters();
+  std::vector<const Json*> out;
+  for (const Json* cluster : clusters()) {
+    if (std::ranges::find(names, json_member_text(*cluster, "name")) == names.end()) continue;
+    const Json* const options =
+        member_at(*cluster, {"typed_extension_protocol_options",
+                             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
+    if (options != nullptr) out.push_back(options);
   }
   return out;
 }

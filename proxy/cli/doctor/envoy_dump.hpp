@@ -1,7 +1,7 @@
 // EnvoyDump: what an Envoy's /config_dump says about the ways of its requests: listeners, their
 // HTTP connection managers, the filters in them, the routes, and where clusters lead. Of what it
-// does not know (routes in a matcher's tree, filters that are discovered by name alone) it says
-// nothing. Pure; thread-safe. Pointers are into the dump, which must stay.
+// does not know (scoped routes, routes in a matcher's tree, filters that are discovered by name
+// alone) it says nothing. Pure; thread-safe. Pointers are into the dump, which must stay.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/io/endpoint.hpp"
 #include "proxy/telemetry/json.hpp"
 
 namespace onceproxy::doctor {
@@ -49,6 +50,8 @@ struct EnvoyRoute {
 struct EnvoyFilter {
   std::string name;
   const Json* configuration;
+  /// It is used only on routes that enable it.
+  bool disabled = false;
 };
 
 struct EnvoyManager {
@@ -66,11 +69,14 @@ class EnvoyDump {
   explicit EnvoyDump(const Json& dump);
 
   const std::vector<EnvoyManager>& managers() const { return managers_; }
-  /// Clusters with an endpoint on that port.
-  std::vector<std::string> clusters_on(std::uint16_t port) const;
+  /// The names of clusters with an endpoint on the port, or at the unix socket, of `listen`.
+  std::vector<std::string> clusters_at(const io::Endpoint& listen) const;
+  /// The HTTP options of the clusters of a route.
+  std::vector<const Json*> cluster_options(const EnvoyRoute& route) const;
 
  private:
   std::vector<const Json*> configurations(std::string_view type) const;
+  std::vector<const Json*> clusters() const;
   void read_listener(const Json& listener);
   void read_routes(EnvoyManager& manager) const;
   const Json* routes_named(std::string_view name) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace onceproxy::doctor {
 
@@ -68,28 +69,72 @@ void check_timeouts(const Json& filter, const EnvoyNeeds& needs, const std::stri
                       ": a disk that is busy takes longer, and Envoy then refuses the request",
                   "set message_timeout: 5s");
   }
-  if (timeout.count() > 0 && std::max(timeout, extended) < needs.wait) {
+  if (timeout.count() > 0 && timeout < needs.wait && extended < needs.extension) {
     findings.warn(where,
                   "neither message_timeout nor max_message_timeout lets a request wait for " +
                       text_of(needs.wait) + ", as in_flight or entity.wait allow",
-                  "set max_message_timeout above that");
+                  "set max_message_timeout to at least " + text_of(needs.extension) +
+                      ", which onceproxy requests");
   }
 }
 
-/// Without it an answer of Envoy's own cannot be told from the service's.
 void check_attributes(const Json& filter, const std::string& where, Few& findings) {
+  const std::string remedy =
+      "set response_attributes: [response.code_details, upstream.request_attempt_count]";
   const auto attributes = items_of(json_member(filter, "response_attributes"));
-  const bool details = std::ranges::any_of(attributes, [](const Json* each) {
-    return each->is_string() && each->get_string() == "response.code_details";
-  });
-  if (details) return;
-  findings.warn(where,
-                "response_attributes has no response.code_details: the service's answers cannot be "
-                "told from Envoy's own for certain",
-                "set response_attributes: [response.code_details, upstream.request_attempt_count]");
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(attributes, [&](const Json* each) {
+      return each->is_string() && std::string_view(each->get_string()) == name;
+    });
+  };
+  if (!has("response.code_details")) {
+    findings.warn(where,
+                  "response_attributes has no response.code_details: the service's answers cannot "
+                  "be told from Envoy's own for certain",
+                  remedy);
+  } else if (!has("upstream.request_attempt_count")) {
+    findings.warn(where,
+                  "response_attributes has no upstream.request_attempt_count: no key is released "
+                  "when the service cannot be reached",
+                  remedy);
+  }
+}
+
+/// Rules that keep fields of requests from onceproxy, or its own fields from the service.
+void check_rules(const Json& filter, const std::string& where, Few& findings) {
+  if (json_member(filter, "forward_rules") != nullptr) {
+    findings.warn(where,
+                  "forward_rules keeps fields of requests from onceproxy, which policies find "
+                  "missing",
+                  "leave it out");
+  }
+  if (is_true(member_at(filter, {"mutation_rules", "disallow_all"}))) {
+    findings.warn(where,
+                  "mutation_rules.disallow_all is true: the service gets no Onceproxy-Fence, and "
+                  "clients can forge one",
+                  "leave it out, or allow onceproxy-* and x-request-id");
+  }
 }
 
 }  // namespace
+
+void check_processing_mode(const Json* mode, const std::string& where, Few& findings) {
+  if (mode == nullptr) return;
+  if (json_member_text(*mode, "request_header_mode") == "SKIP") {
+    findings.warn(where,
+                  "processing_mode.request_header_mode is SKIP: requests go past onceproxy, or are "
+                  "refused if their bodies are sent",
+                  "set request_header_mode: SEND");
+  }
+  // NONE is the default, which a dump leaves out.
+  const std::string body = json_member_text(*mode, "request_body_mode");
+  if (!body.empty() && body != "NONE" && body != "BUFFERED") {
+    findings.warn(where,
+                  "processing_mode.request_body_mode is " + body +
+                      ": onceproxy refuses covered requests",
+                  "set request_body_mode: NONE");
+  }
+}
 
 void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, const EnvoyNeeds& needs,
                     Few& findings) {
@@ -114,6 +159,16 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
                   "that onceproxy asks for, and onceproxy refuses covered requests",
                   "leave it out");
   }
+  if (filter.disabled) {
+    findings.warn(where, "disabled is true: requests go past onceproxy",
+                  "no action needed if every route that policies cover enables the filter");
+  }
+  const Json* const mode = json_member(configuration, "processing_mode");
+  // Policies in shadow mode need the body in pieces then.
+  if (!is_true(json_member(configuration, "observability_mode"))) {
+    check_processing_mode(mode, where, findings);
+  }
+  check_rules(configuration, where, findings);
   check_modes(configuration, where, findings);
   check_timeouts(configuration, needs, where, findings);
   check_attributes(configuration, where, findings);

@@ -6,14 +6,28 @@ namespace onceproxy::doctor {
 
 namespace {
 
+using std::chrono::milliseconds;
+
+/// As in proxy/ext_proc (call_decision.cpp, more_time.hpp).
+constexpr milliseconds reply_slack{10'000};
+constexpr milliseconds extension_max{3'600'000};
+
+milliseconds wait_of(const policies::Policy& policy) {
+  milliseconds wait{0};
+  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
+    wait += policy.in_flight.timeout;
+  }
+  if (policy.entity) wait += policy.entity->wait;
+  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
+    wait += policy.delivery->acknowledge.timeout;
+  }
+  return wait;
+}
+
 void add(const policies::Policy& policy, EnvoyNeeds& needs) {
   using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
   needs.lease = std::max(needs.lease, duration_cast<milliseconds>(policy.terms.lease));
-  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
-    needs.wait = std::max(needs.wait, policy.in_flight.timeout);
-  }
-  if (policy.entity) needs.wait = std::max(needs.wait, policy.entity->wait);
+  needs.wait = std::max(needs.wait, wait_of(policy));
 }
 
 }  // namespace
@@ -25,6 +39,10 @@ EnvoyNeeds envoy_needs(const config::Settings& settings) {
   for (const policies::Policy& policy : settings.policies) {
     add(policy, needs);
     for (const policies::Override& one : policy.overrides) add(*one.policy, needs);
+  }
+  if (needs.wait.count() > 0) {
+    needs.extension =
+        std::min(needs.wait + reply_slack + settings.upstream.connect_timeout, extension_max);
   }
   return needs;
 }

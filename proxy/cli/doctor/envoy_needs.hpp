@@ -15,6 +15,9 @@ struct EnvoyNeeds {
   std::chrono::milliseconds response{0};
   /// How long a duplicate, or a request whose turn has not come, may wait for its answer.
   std::chrono::milliseconds wait{0};
+  /// The time that onceproxy requests of Envoy's filter for such a wait; Envoy ignores the request
+  /// if it does not allow so long a time.
+  std::chrono::milliseconds extension{0};
   std::uint64_t body_bytes = 0;
 };
 

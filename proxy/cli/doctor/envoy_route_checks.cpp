@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/cli/doctor/envoy_filter_checks.hpp"
+
 namespace onceproxy::doctor {
 
 namespace {
@@ -10,8 +12,9 @@ using std::chrono::milliseconds;
 using telemetry::json_member;
 using telemetry::json_member_text;
 
-/// Envoy's own, where a route says nothing.
+// Envoy's own, where nothing is said.
 constexpr milliseconds route_timeout_default{15'000};
+constexpr milliseconds stream_idle_timeout_default{300'000};
 
 std::string place(const EnvoyManager& manager, const EnvoyRoute& route) {
   return "listener " + manager.listener + ", " + route.name();
@@ -40,16 +43,26 @@ std::string harmful_conditions(const Json& policy) {
   return harmful;
 }
 
-void check_retries(const EnvoyRoute& route, const std::string& where, Few& findings) {
-  if (const Json* const policy = route.nearest("retry_policy")) {
-    const std::string harmful = harmful_conditions(*policy);
-    if (!harmful.empty()) {
-      findings.warn(
-          where,
-          "retry_policy repeats a request that was let through once (retry_on: " + harmful + ")",
-          "leave connect-failure, refused-stream and reset-before-request alone, and let "
-          "clients retry the rest");
-    }
+void check_retry_policy(const Json* policy, const std::string& where, const std::string& of,
+                        Few& findings) {
+  const std::string harmful = policy == nullptr ? "" : harmful_conditions(*policy);
+  if (harmful.empty()) return;
+  findings.warn(
+      where,
+      of + " repeats a request that was let through once (retry_on: " + harmful + ")",
+      "leave connect-failure, refused-stream and reset-before-request alone, and let "
+      "clients retry the rest");
+}
+
+void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
+                   Few& findings) {
+  check_retry_policy(route.nearest("retry_policy"), where, "retry_policy", findings);
+  check_retry_policy(route.nearest("retry_policy_typed_config"), where,
+                     "retry_policy_typed_config", findings);
+  // It takes precedence over the route's.
+  for (const Json* options : dump.cluster_options(route)) {
+    check_retry_policy(json_member(*options, "retry_policy"), where, "retry_policy of the cluster",
+                       findings);
   }
   if (const Json* const hedging = route.nearest("hedge_policy")) {
     if (is_true(json_member(*hedging, "hedge_on_per_try_timeout"))) {
@@ -64,29 +77,48 @@ void check_retries(const EnvoyRoute& route, const std::string& where, Few& findi
   }
 }
 
-void check_mirrors(const EnvoyRoute& route, const std::string& where, Few& findings) {
-  if (items_of(route.nearest("request_mirror_policies")).empty()) return;
+void check_mirrors(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
+                   Few& findings) {
+  constexpr const char* name = "request_mirror_policies";
+  const auto options = dump.cluster_options(route);
+  const bool of_cluster = std::ranges::any_of(
+      options, [](const Json* each) { return !items_of(json_member(*each, name)).empty(); });
+  if (items_of(route.nearest(name)).empty() && !of_cluster) return;
   findings.warn(where, "request_mirror_policies sends copies that onceproxy does not see",
                 "mirror only to a service that has no effects");
 }
 
 void check_timeout(const EnvoyManager& manager, const EnvoyRoute& route, milliseconds needed,
                    const std::string& limit, const std::string& where, Few& findings) {
-  const milliseconds timeout =
-      duration_of(route.nearest("timeout")).value_or(route_timeout_default);
-  const std::string rest = ", before " + limit + " (" + std::to_string(needed.count()) +
-                           " ms) is over: the client gets an error while the operation may be done";
-  if (timeout.count() > 0 && timeout < needed) {
-    findings.warn(where,
-                  "timeout ends a request after " + std::to_string(timeout.count()) + " ms" + rest,
-                  "raise the route's timeout, or lower " + limit);
+  const auto check = [&](const std::string& of, milliseconds timeout, const std::string& name) {
+    if (timeout.count() <= 0 || timeout >= needed) return;
+    findings.warn(of,
+                  name + " ends a request after " + std::to_string(timeout.count()) +
+                      " ms, before " + limit + " (" + std::to_string(needed.count()) +
+                      " ms) is over: the client gets an error while the operation may be done",
+                  "raise it, or lower " + limit);
+  };
+  const std::string listener = "listener " + manager.listener;
+  check(where, duration_of(route.nearest("timeout")).value_or(route_timeout_default), "timeout");
+  if (const auto idle = duration_of(route.nearest("idle_timeout"))) {
+    check(where, *idle, "idle_timeout");
+  } else {
+    check(listener,
+          duration_of(json_member(*manager.manager, "stream_idle_timeout"))
+              .value_or(stream_idle_timeout_default),
+          "stream_idle_timeout");
   }
-  const auto idle = duration_of(json_member(*manager.manager, "stream_idle_timeout"));
-  if (idle && idle->count() > 0 && *idle < needed) {
-    findings.warn(
-        "listener " + manager.listener,
-        "stream_idle_timeout ends a request after " + std::to_string(idle->count()) + " ms" + rest,
-        "raise it, or lower " + limit);
+  const Json* const longest = route.nearest("max_stream_duration");
+  if (longest != nullptr) {
+    check(where,
+          duration_of(json_member(*longest, "max_stream_duration")).value_or(milliseconds(0)),
+          "max_stream_duration");
+  } else {
+    check(listener,
+          duration_of(member_at(*manager.manager,
+                                {"common_http_protocol_options", "max_stream_duration"}))
+              .value_or(milliseconds(0)),
+          "max_stream_duration");
   }
 }
 
@@ -107,6 +139,8 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
                       "it cannot be asked",
                       "leave the override out");
       }
+      check_processing_mode(member_at(*configuration, {"overrides", "processing_mode"}), where,
+                            findings);
     }
     if (disabled) {
       findings.warn(where, "filter " + filter.name + " is off: requests go past onceproxy",
@@ -117,13 +151,14 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
 
 }  // namespace
 
-void check_asking_route(const EnvoyManager& manager, const EnvoyFilter& filter,
-                        const EnvoyRoute& route, const EnvoyNeeds& needs, Few& findings) {
+void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
+                        const EnvoyFilter& filter, const EnvoyRoute& route, const EnvoyNeeds& needs,
+                        Few& findings) {
   const std::string where = place(manager, route);
   check_filter_on_route(filter, route, where, findings);
   if (route.action() == nullptr) return;
-  check_retries(route, where, findings);
-  check_mirrors(route, where, findings);
+  check_retries(dump, route, where, findings);
+  check_mirrors(dump, route, where, findings);
   check_timeout(manager, route, needs.lease, "the longest lease", where, findings);
   // The second took the place of the first.
   for (const char* limit : {"per_request_buffer_limit_bytes", "request_body_buffer_limit"}) {
@@ -137,11 +172,11 @@ void check_asking_route(const EnvoyManager& manager, const EnvoyFilter& filter,
   }
 }
 
-void check_forwarding_route(const EnvoyManager& manager, const EnvoyRoute& route,
-                            const EnvoyNeeds& needs, Few& findings) {
+void check_forwarding_route(const EnvoyDump& dump, const EnvoyManager& manager,
+                            const EnvoyRoute& route, const EnvoyNeeds& needs, Few& findings) {
   const std::string where = place(manager, route);
   // A retry is a duplicate that onceproxy knows, so it does no harm.
-  check_mirrors(route, where, findings);
+  check_mirrors(dump, route, where, findings);
   check_timeout(manager, route, std::max(needs.response, needs.wait),
                 needs.response < needs.wait ? "the longest wait" : "upstream.response_timeout",
                 where, findings);

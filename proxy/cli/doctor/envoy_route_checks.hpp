@@ -9,12 +9,13 @@
 namespace onceproxy::doctor {
 
 /// Envoy asks onceproxy through `filter` and forwards by itself.
-void check_asking_route(const EnvoyManager& manager, const EnvoyFilter& filter,
-                        const EnvoyRoute& route, const EnvoyNeeds& needs, Few& findings);
+void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
+                        const EnvoyFilter& filter, const EnvoyRoute& route, const EnvoyNeeds& needs,
+                        Few& findings);
 
 /// Envoy forwards to onceproxy.
-void check_forwarding_route(const EnvoyManager& manager, const EnvoyRoute& route,
-                            const EnvoyNeeds& needs, Few& findings);
+void check_forwarding_route(const EnvoyDump& dump, const EnvoyManager& manager,
+                            const EnvoyRoute& route, const EnvoyNeeds& needs, Few& findings);
 
 /// Of filters of the manager that stand before either.
 void check_buffers(const EnvoyManager& manager, const EnvoyNeeds& needs, Few& findings);

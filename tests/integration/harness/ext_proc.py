@@ -91,7 +91,7 @@ def response_head(status=200, end_of_stream=True, details="via_upstream"):
     head.end_of_stream = end_of_stream
     head.headers.headers.add(key=":status", raw_value=str(status).encode())
     told = message.attributes.add(key="envoy.filters.http.ext_proc").value
-    told.fields.add(key="response.code_details").value.string_value = details
+    told.fields.add(key="response.code_details").value.string_value = details.encode()
     return message
 
 

@@ -139,6 +139,7 @@ TEST_CASE_METHOD(Fixture, "answers of Envoy's own do not count as the service's"
   };
   const auto row = GENERATE(
       Row{"no_healthy_upstream", 0, "release", 502},
+      Row{"no_healthy_upstream", 2, "mark_unknown", 502},
       Row{"upstream_reset_before_response_started{connection_failure|delayed_connect_error:_111}",
           1, "release", 502},
       Row{"upstream_reset_before_response_started{remote_connection_failure|x}", 1, "release", 502},
@@ -153,6 +154,25 @@ TEST_CASE_METHOD(Fixture, "answers of Envoy's own do not count as the service's"
   CHECK(last_verb() == row.verb);
   CHECK(immediate().status().code() == row.status);
   CHECK(set_to(immediate().headers(), "onceproxy-decision") == "upstream-error");
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "without the number of attempts, one of them may have been sent") {
+  struct Row {
+    std::string details;
+    std::string verb;
+  };
+  const auto row = GENERATE(
+      // A retry that finds no host says the same as a first attempt.
+      Row{"no_healthy_upstream", "mark_unknown"},
+      Row{"upstream_reset_before_response_started{connection_failure}", "mark_unknown"},
+      Row{"route_not_found", "release"});
+  CAPTURE(row.details);
+  forward();
+  ProcessingRequest head = response_head("503", false, row.details);
+  head.mutable_attributes(0)->mutable_value()->mutable_fields()->RemoveLast();
+  envoy.tell(head);
+  CHECK(last_verb() == row.verb);
   CHECK(over);
 }
 

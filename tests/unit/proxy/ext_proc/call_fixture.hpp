@@ -196,11 +196,18 @@ struct Fixture : gate::testing::Fixture {
     return last().immediate_response();
   }
   std::string last_verb() { return store.asked.empty() ? "" : store.asked.back().verb; }
+  double value(const std::string& sample) {
+    return telemetry::Exposition(metrics.exposition()).at(sample).value_or(0);
+  }
   double requests(const std::string& decision) {
-    const telemetry::Exposition exposition(metrics.exposition());
-    return exposition
-        .at("onceproxy_requests_total{policy=\"dispatch\",decision=\"" + decision + "\"}")
-        .value_or(0);
+    return value("onceproxy_requests_total{policy=\"dispatch\",decision=\"" + decision + "\"}");
+  }
+  /// Requests that no policy covers.
+  double uncovered(const std::string& decision) {
+    return value("onceproxy_requests_total{policy=\"\",decision=\"" + decision + "\"}");
+  }
+  double refused(const std::string& reason) {
+    return value("onceproxy_bad_requests_total{reason=\"" + reason + "\"}");
   }
 };
 

@@ -118,11 +118,26 @@ TEST_CASE_METHOD(Fixture, "Envoy's patience is asked for while a request waits")
   REQUIRE(envoy.said.size() == 1);
   test_loop.expire();
   REQUIRE(envoy.said.size() == 2);
-  CHECK(last().override_message_timeout().seconds() >= 7);
+  // With the time for the reply itself, and for a turn.
+  CHECK(last().override_message_timeout().seconds() == 7 + 10 + 1);
   CHECK(last().response_case() == ProcessingResponse::RESPONSE_NOT_SET);
   store.answer_now();
   REQUIRE(envoy.said.size() == 3);
   CHECK(last().has_request_body());
+}
+
+TEST_CASE_METHOD(Fixture, "the longest wait of a policy's overrides counts, up to Envoy's limit") {
+  const std::chrono::milliseconds wait = GENERATE(30s, 2h);
+  policies::Policy longer = policy;
+  longer.in_flight = {policies::InFlightRule::Action::wait, wait};
+  policies::Override& one = policy.overrides.emplace_back();
+  one.policy = std::make_shared<const policies::Policy>(longer);
+  store.at_once = false;
+  begin();
+  envoy.tell(request_head(true));
+  test_loop.expire();
+  CHECK(last().override_message_timeout().seconds() == (wait == 30s ? 30 + 10 + 1 : 3600));
+  store.answer_now();
 }
 
 TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is released") {
@@ -136,6 +151,26 @@ TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is 
   store.answer_now();
   CHECK(last_verb() == "release");
   CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "Envoy is not told to forward under a lease that has ended") {
+  store.leases_ended = true;
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(request_body("{}"));
+  CHECK(envoy.said.size() == 1);
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::unavailable);
+  CHECK(last_verb() == "release");
+  CHECK(over);
+  CHECK(requests("upstream-error") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "in shadow mode a lease that has ended ends no request") {
+  store.leases_ended = true;
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  forward();
+  CHECK_FALSE(envoy.finished);
 }
 
 TEST_CASE_METHOD(Fixture, "a path that could walk round a policy is refused") {
@@ -224,6 +259,25 @@ TEST_CASE_METHOD(Fixture, "a policy in shadow mode watches what Envoy lets see")
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "a malformed head that Envoy forwards anyway is reported, and no defect") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  ProcessingRequest message = request_head(true);
+  message.mutable_request_headers()->mutable_headers()->mutable_headers(1)->set_raw_value("/a%2fb");
+  message.set_observability_mode(true);
+  envoy.tell(message);
+  CHECK_FALSE(over);
+  ProcessingRequest answer = response_head("200", true);
+  answer.set_observability_mode(true);
+  envoy.tell(answer);
+  envoy.end();
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::ok);
+  CHECK(over);
+  CHECK(refused("encoded-delimiter") == 1);
+  CHECK(uncovered("passed") == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "what is no message of this service ends the stream with an error") {
   begin();
   SECTION("no protobuf") {
@@ -241,6 +295,16 @@ TEST_CASE_METHOD(Fixture, "what is no message of this service ends the stream wi
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture, "an attribute need not be UTF-8") {
+  begin();
+  ProcessingRequest message = request_head(false);
+  AttributesEntry& told = *message.add_attributes();
+  told.set_key("envoy.filters.http.ext_proc");
+  attribute(told, "request.path").set_string_value("/\xff");
+  envoy.tell(message);
+  CHECK(last().has_request_headers());
+}
+
 TEST_CASE_METHOD(Fixture, "fields that are not known are skipped") {
   begin();
   // Field 20, a varint.
@@ -254,6 +318,70 @@ TEST_CASE_METHOD(Fixture, "an answer whose request never came by goes on") {
   REQUIRE(last().has_response_headers());
   envoy.end();
   CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a filter that sends no heads of requests is refused") {
+  SECTION("the body comes first") {
+    begin();
+    envoy.tell(request_body("{}"));
+  }
+  SECTION("the trailers come first") {
+    begin();
+    ProcessingRequest trailers;
+    trailers.mutable_request_trailers();
+    envoy.tell(trailers);
+  }
+  CHECK(envoy.said.empty());
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::failed_precondition);
+  CHECK(over);
+  CHECK(uncovered("bad-request") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "without heads, policies in shadow mode let everything pass") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  envoy.tell(request_body("{}"));
+  CHECK(last().has_request_body());
+  envoy.end();
+  CHECK(over);
+  CHECK(refused("envoy-configuration") == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer of the service to a request that was not seen is reported") {
+  begin();
+  envoy.tell(response_head("200"));
+  CHECK(last().has_response_headers());
+  envoy.end();
+  CHECK(over);
+  CHECK(uncovered("passed") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision is reported as passed") {
+  begin();
+  envoy.tell(request_head(false));
+  // Envoy does not allow mode_override, so its next message is the service's answer.
+  envoy.tell(response_head("200"));
+  REQUIRE(last().has_response_headers());
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "passed");
+  envoy.end();
+  CHECK(over);
+  CHECK(requests("passed") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer of Envoy's own instead of the body is a refused request") {
+  begin();
+  envoy.tell(request_head(false));
+  envoy.tell(response_head("413", true, "request_payload_too_large"));
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "bad-request");
+  CHECK(over);
+  CHECK(requests("bad-request") == 1);
+  CHECK(refused("envoy-configuration") == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "a client that leaves within its body reserves nothing") {

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "store/lease_watch.hpp"
 #include "store/store.hpp"
 
 namespace onceproxy::gate::testing {
@@ -59,6 +61,9 @@ class FakeStore final : public store::Store {
 
   std::optional<store::WallTime> since;
 
+  /// Whether each lease has ended when it is first watched.
+  bool leases_ended = false;
+
   std::vector<Asked> asked;
   int permits_dropped = 0;
 
@@ -68,6 +73,12 @@ class FakeStore final : public store::Store {
     loop_->deliver(call);
   }
   bool somebody_waits() const { return waiting_ != nullptr; }
+
+  bool leases_may_end() const override { return leases_ended; }
+  void watch_lease(const store::Permit&, store::Loop&,
+                   std::weak_ptr<store::LeaseWatch> watch) override {
+    if (const auto there = watch.lock()) there->lease_ended();
+  }
 
   store::Permit permit(const store::Fingerprint& fingerprint) {
     return store::Permit(*this, fingerprint, {1, 2, 3}, 42);

@@ -80,8 +80,21 @@ TEST_CASE("what the peer provokes counts with its own resets") {
 TEST_CASE("data, and the end of a stream, may come in any number") {
   FloodGuard guard(Limits(), start);
   CHECK(taken(guard, head(FrameType::data, 1), start) == 100'000);
-  CHECK(taken(guard, head(FrameType::data, 0, flag_end_stream), start) == 100'000);
   CHECK(taken(guard, head(FrameType::headers, 9, flag_end_headers), start) == 100'000);
+  CHECK(taken(guard, head(FrameType::data, 0, flag_end_stream), start) == 100'000);
+}
+
+TEST_CASE("a stream ends once, and further empty ends are empty frames") {
+  Limits limits;
+  limits.empty_frames = {3, 1};
+  FloodGuard guard(limits, start);
+  CHECK_FALSE(guard.received(head(FrameType::headers, 9, flag_end_headers), start));
+  // This one ends with its head.
+  CHECK_FALSE(
+      guard.received(head(FrameType::headers, 9, flag_end_headers | flag_end_stream), start));
+  std::optional<Flood> why;
+  CHECK(taken(guard, head(FrameType::data, 0, flag_end_stream), start, &why) == 1 + 3);
+  CHECK(why == Flood::empty_frames);
 }
 
 TEST_CASE("data allows pings and windows, and does not save them up without end") {

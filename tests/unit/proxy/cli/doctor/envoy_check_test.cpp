@@ -32,6 +32,8 @@ struct Dump {
   std::string routes = "";
   std::string host = "";
   std::string cluster_port = "9900";
+  /// Members of the cluster `service`.
+  std::string service = "";
 
   std::string text() const {
     return R"({"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"},)"
@@ -40,7 +42,8 @@ struct Dump {
            R"("endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":)"
            R"({"address":"127.0.0.1","port_value":)" +
            cluster_port +
-           R"(}}}}]}]}}},{"cluster":{"name":"service"}}]},)"
+           R"(}}}}]}]}}},{"cluster":{"name":"service")" +
+           service + R"(}}]},)" +
            R"({"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",)"
            R"("dynamic_listeners":[{"name":"in","active_state":{"listener":{"name":"in",)" +
            listener +
@@ -58,7 +61,7 @@ struct Dump {
 
 const std::string sound_filter_members =
     R"("allow_mode_override":true,"message_timeout":"5s","max_message_timeout":"60s",)"
-    R"("response_attributes":["response.code_details"])";
+    R"("response_attributes":["response.code_details","upstream.request_attempt_count"])";
 
 std::string ext_proc(const std::string& members) {
   return R"({"name":"ext","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.)"
@@ -159,28 +162,86 @@ TEST_CASE("Modes have to be those that onceproxy asks for") {
   CHECK(one(with(R"({"request_body_mode":"BUFFERED"})"),
             "listener in, filter ext: allowed_override_modes does not admit"));
   CHECK(one(of_filter(R"("message_timeout":"5s","max_message_timeout":"60s",)"
-                      R"("response_attributes":["response.code_details"])"),
+                      R"("response_attributes":["response.code_details","upstream.request_attempt_count"])"),
             "listener in, filter ext: allow_mode_override is not true"));
 }
 
 TEST_CASE("Envoy has to wait as long as a disk and a duplicate may take") {
   const auto with = [](const std::string& timeouts) {
     return of_filter(
-        R"("allow_mode_override":true,"response_attributes":["response.code_details"])" + timeouts);
+        R"("allow_mode_override":true,"response_attributes":["response.code_details",)"
+        R"("upstream.request_attempt_count"])" +
+        timeouts);
   };
   CHECK(with(R"(,"message_timeout":"10s")").empty());
   CHECK(with(R"(,"message_timeout":"0s")").empty());
   CHECK(one(with(R"(,"message_timeout":"9.9s")"),
             "listener in, filter ext: neither message_timeout nor max_message_timeout lets a "
             "request wait for 10000 ms"));
-  CHECK(one(with(R"(,"max_message_timeout":"10s")"),
+  // Envoy ignores the request for more time if it is not allowed in full.
+  const std::string wait = R"(,"message_timeout":"5s","max_message_timeout":)";
+  CHECK(with(wait + R"("21s")").empty());
+  CHECK(one(with(wait + R"("20.9s")"), "listener in, filter ext: neither message_timeout nor"));
+  CHECK(one(with(R"(,"max_message_timeout":"21s")"),
             "listener in, filter ext: message_timeout is 200 ms"));
   CHECK(with("").size() == 2);
+}
+
+TEST_CASE("Envoy has to send the heads of requests, and no bodies that are not asked for") {
+  const std::string in_filter = "listener in, filter ext: processing_mode.";
+  const auto with = [&](const std::string& mode) {
+    return of_filter(sound_filter_members + R"(,"processing_mode":{)" + mode + "}");
+  };
+  CHECK(with(R"("request_header_mode":"SEND","response_header_mode":"SKIP")").empty());
+  CHECK(with(R"("request_body_mode":"BUFFERED")").empty());
+  CHECK(one(with(R"("request_header_mode":"SKIP")"), in_filter + "request_header_mode is SKIP"));
+  CHECK(one(with(R"("request_body_mode":"STREAMED")"), in_filter + "request_body_mode is STREAMED"));
+  // onceproxy watches then.
+  CHECK(one(of_filter(sound_filter_members + R"(,"observability_mode":true,"processing_mode":)"
+                                             R"({"request_body_mode":"STREAMED"})"),
+            "listener in, filter ext: observability_mode is true"));
+}
+
+TEST_CASE("A filter that is off, or keeps fields from either side, is a warning") {
+  const std::string in_filter = "listener in, filter ext: ";
+  CHECK(one(of_filter(sound_filter_members + R"(,"forward_rules":{"allowed_headers":{}})"),
+            in_filter + "forward_rules"));
+  CHECK(one(of_filter(sound_filter_members + R"(,"mutation_rules":{"disallow_all":true})"),
+            in_filter + "mutation_rules.disallow_all"));
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.filters.insert(1, R"("disabled":true,)");
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  CHECK(one(warnings(dump), in_filter + "disabled is true"));
+}
+
+TEST_CASE("Routes that are not looked at are told") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.manager = R"("scoped_routes":{},)";
+  CHECK(one(warnings(dump), "listener in: scoped_routes are not checked"));
+}
+
+TEST_CASE("A unix socket leads to onceproxy as a port does") {
+  auto loaded = settings();
+  loaded.listen.front() = {};
+  loaded.listen.front().unix_path = "/run/onceproxy.sock";
+  Dump dump;
+  dump.service =
+      R"(,"load_assignment":{"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"pipe":)"
+      R"({"path":"/run/onceproxy.sock"}}}}]}]})";
+  dump.routes = route(R"("cluster":"service","timeout":"30s")");
+  const auto findings = check_envoy(dump.text(), loaded);
+  REQUIRE(findings.size() == 1);
+  CHECK(findings.front().message == "listener in forwards to onceproxy on 1 route");
 }
 
 TEST_CASE("An answer of the service has to be told from one of Envoy's own") {
   CHECK(one(of_filter(R"("allow_mode_override":true,"message_timeout":"10s")"),
             "listener in, filter ext: response_attributes has no response.code_details"));
+  CHECK(one(of_filter(R"("allow_mode_override":true,"message_timeout":"10s",)"
+                      R"("response_attributes":["response.code_details"])"),
+            "listener in, filter ext: response_attributes has no upstream.request_attempt_count"));
 }
 
 TEST_CASE("Retries behind the decision are a warning, unless nothing was sent") {
@@ -202,6 +263,24 @@ TEST_CASE("Retries behind the decision are a warning, unless nothing was sent") 
   by_host.host = R"("retry_policy":{"retry_on":"5xx"},)";
   by_host.routes = route(action);
   CHECK(one(warnings(by_host), "listener in, route v /a: retry_policy"));
+}
+
+TEST_CASE("A cluster may have retries and copies, too") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  const auto with = [&](const std::string& options) {
+    dump.service =
+        R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
+        R"(HttpProtocolOptions":{)" +
+        options + "}}";
+    return warnings(dump);
+  };
+  CHECK(with("").empty());
+  CHECK(one(with(R"("retry_policy":{"retry_on":"5xx"})"),
+            "listener in, route v /a: retry_policy of the cluster repeats a request"));
+  CHECK(one(with(R"("request_mirror_policies":[{"cluster":"other"}])"),
+            "listener in, route v /a: request_mirror_policies"));
 }
 
 TEST_CASE("Retries towards onceproxy do no harm") {
@@ -233,6 +312,27 @@ TEST_CASE("A route that ends before the lease or the response timeout is a warni
   idle.manager = R"("stream_idle_timeout":"5s",)";
   idle.routes = route(R"("cluster":"service","timeout":"0s")");
   CHECK(one(warnings(idle), "listener in: stream_idle_timeout ends a request after 5000 ms"));
+  idle.routes = route(R"("cluster":"service","timeout":"0s","idle_timeout":"60s")");
+  CHECK(warnings(idle).empty());
+  CHECK(one(of_asking_route(route(R"("cluster":"service","timeout":"0s","idle_timeout":"6s")")),
+            "listener in, route v /a: idle_timeout ends a request after 6000 ms"));
+  CHECK(one(of_asking_route(route(R"("cluster":"service","timeout":"0s",)"
+                                  R"("max_stream_duration":{"max_stream_duration":"7s"})")),
+            "listener in, route v /a: max_stream_duration ends a request after 7000 ms"));
+  Dump longest;
+  longest.filters = ext_proc(sound_filter_members);
+  longest.manager = R"("common_http_protocol_options":{"max_stream_duration":"8s"},)";
+  longest.routes = route(R"("cluster":"service","timeout":"0s")");
+  CHECK(one(warnings(longest), "listener in: max_stream_duration ends a request after 8000 ms"));
+}
+
+TEST_CASE("Durations that are none, or have no end, count as absent") {
+  for (const char* text : {"1e300s", "infs", "nans", "1", "s", ""}) {
+    CAPTURE(text);
+    CHECK(one(of_asking_route(
+                  route(R"("cluster":"service","timeout":")" + std::string(text) + '"')),
+              "listener in, route v /a: timeout ends a request after 15000 ms"));
+  }
 }
 
 TEST_CASE("Limits of bodies below ours are a warning") {
@@ -267,6 +367,9 @@ TEST_CASE("What is configured for the filter on a route is looked at") {
                  R"("overrides":{"failure_mode_allow":true}}})"),
             "listener in, route v /a: failure_mode_allow"));
   CHECK(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"failure_mode_allow":false}})").empty());
+  CHECK(one(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"processing_mode":)"
+                 R"({"request_header_mode":"SKIP"}}})"),
+            "listener in, route v /a: processing_mode.request_header_mode is SKIP"));
 }
 
 TEST_CASE("Of thousands of routes with one fault a few are told, and the rest counted") {
