@@ -2,101 +2,21 @@
 #include "store/postgres/postgres_store.hpp"
 
 #include <catch2/catch.hpp>
-#include <future>
 #include <thread>
 
-#include "../contract/backends.hpp"
-#include "store/postgres/poll_loop.hpp"
 #include "store/postgres/schema.hpp"
+#include "store_run.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
-
 namespace {
-
-PostgresTuning quick() {
-  PostgresTuning out;
-  out.tick = 20ms;
-  out.beat = 100ms;
-  out.probe = 50ms;
-  out.poll = 300ms;
-  out.retained_pause = 100ms;
-  out.reconnect_last = 200ms;
-  return out;
-}
 
 class Cut final : public LeaseWatch {
  public:
   void lease_ended() override { ended = true; }
   std::atomic<bool> ended{false};
 };
-
-/// Operations that are reserved and completed on one loop, many at once.
-class Run {
- public:
-  Run(Store& store, Loop& loop) : store_(store), loop_(loop) {}
-
-  void begin(std::uint64_t number) {
-    One& one = *all_.emplace_back(std::make_unique<One>(*this, number));
-    static_cast<void>(store_.reserve(one.asked, one.reserving));
-  }
-
-  Signal signal;
-  std::uint64_t done = 0;
-
- private:
-  struct One {
-    struct Reserving : Call<ReserveResult> {
-      Reserving(Loop& home, One& whose) : Call<ReserveResult>(home), one(whose) {}
-      One& one;
-    };
-    struct Ending : Call<Settled> {
-      Ending(Loop& home, Run& whose) : Call<Settled>(home), run(whose) {}
-      Run& run;
-    };
-    One(Run& whose, std::uint64_t number)
-        : run(whose),
-          asked(request(number)),
-          reserving(whose.loop_, *this),
-          ending(whose.loop_, whose) {
-      reserving.resume = [](CallBase& base) {
-        One& self = static_cast<Reserving&>(base).one;
-        auto* const reserved = std::get_if<Reserved>(&*self.reserving.result);
-        if (reserved == nullptr) return;
-        static_cast<void>(
-            self.run.store_.complete(std::move(reserved->permit), answer(200, "x"), self.ending));
-      };
-      ending.resume = [](CallBase& base) {
-        Run& run = static_cast<Ending&>(base).run;
-        run.signal.change([&] { ++run.done; });
-      };
-    }
-    Run& run;
-    const ReserveRequest asked;
-    Reserving reserving;
-    Ending ending;
-  };
-
-  Store& store_;
-  Loop& loop_;
-  std::vector<std::unique_ptr<One>> all_;
-};
-
-template <typename Condition>
-bool within(std::chrono::seconds time, Condition&& condition) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -275,14 +195,8 @@ TEST_CASE("postgres: calls of a loop that watches sockets have connections of th
     for (std::uint64_t number = 1; number <= requests; ++number) run.begin(number);
   });
   CHECK(run.signal.wait([&] { return run.done == requests; }));
-  const auto left = std::make_shared<std::promise<void>>();
-  post(loop, [&, left] {
-    store->leave(loop);
-    left->set_value();
-  });
-  left->get_future().wait();
   CHECK(store->stats().round_trips >= 2 * requests);
-  loop.stop();
+  leave(*store, loop);
   store->close();
 }
 
