@@ -122,7 +122,7 @@ void Channel::broken(Connection& connection, const std::string& why) {
   broken_.push_back(std::move(*found));
   connections_.erase(found);
   if (closed_) return;
-  parts_.trouble(trouble::lost, why);
+  parts_.trouble(trouble::lost, why, connection.in_flight() > 0);
   if (wanted_ == 0) want_one();
   // Not destroyed here, because one of its functions or send() may be running.
   post(loop_, [this, alive = alive_] {
@@ -186,7 +186,7 @@ void Channel::tell_late() {
       silent.push_back(connection.get());
     }
   }
-  if (any) parts_.trouble(trouble::timeout, "the database did not answer in time");
+  if (any) parts_.trouble(trouble::timeout, "the database did not answer in time", true);
   // They were never sent.
   while (!over.empty()) {
     Query& query = over.front();

@@ -30,8 +30,9 @@ class Channel final : public Connection::Owner {
     Connector& connector;
     Counters& counters;
     Circuit& circuit;
-    /// A connection broke, or an answer did not come in time. Called from any thread.
-    std::function<void(std::string_view kind, const std::string& detail)> trouble;
+    /// A connection broke, or an answer did not come in time. `failed`: a statement was under way,
+    /// so the circuit counts it. Called from any thread.
+    std::function<void(std::string_view kind, const std::string& detail, bool failed)> trouble;
     /// A notification of another instance arrived.
     std::function<void(std::string_view text)> notified;
   };

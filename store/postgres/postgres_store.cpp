@@ -56,7 +56,9 @@ class OpenPostgres final : public PostgresStore {
         *connector_,
         counters_,
         circuit_,
-        [this](std::string_view kind, const std::string& detail) { trouble(kind, detail); },
+        [this](std::string_view kind, const std::string& detail, bool failed) {
+          failed ? trouble(kind, detail) : tell(kind, detail);
+        },
         [this](std::string_view text) { heard(text); }};
     // The store's own channel, for upkeep and notifications. If no loop watches sockets, it carries
     // everything.
@@ -125,6 +127,7 @@ class OpenPostgres final : public PostgresStore {
   bool settle(Statement verb, Settling::What what, Call<Settled>& call);
   void failed(std::string_view kind, std::string_view detail);
   void trouble(std::string_view kind, std::string_view detail);
+  void tell(std::string_view kind, std::string_view detail);
   void no_connection(const ConnectError& error);
   void heard(std::string_view text);
   void run_in_house(const std::function<void()>& task);
@@ -178,9 +181,13 @@ void OpenPostgres::failed(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
 }
 
+void OpenPostgres::tell(std::string_view kind, std::string_view detail) {
+  if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
+}
+
 /// The database did not answer, or not in time.
 void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
-  if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
+  tell(kind, detail);
   if (circuit_.failed() && observer_.event) {
     observer_.event("the database does not answer; operations are refused until it does");
   }
@@ -191,8 +198,8 @@ void OpenPostgres::no_connection(const ConnectError& error) {
   const std::string_view kind = failure_of(error.state).kind;
   if (Counters::get(counters_.connections) == 0) {
     trouble(kind, error.message);
-  } else if (observer_.trouble && troubles_.first(kind)) {
-    observer_.trouble(kind, error.message);
+  } else {
+    tell(kind, error.message);
   }
 }
 

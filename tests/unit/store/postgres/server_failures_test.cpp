@@ -33,3 +33,43 @@ TEST_CASE("postgres: expired rows are removed in parts that fit into the time of
   CHECK(within(20s, [&] { return sql("SELECT count(*) FROM " + schema + "operations") == "0"; }));
   store->close();
 }
+
+TEST_CASE("postgres: sessions that the server ends while nothing is asked are no failure") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  server.sql("ALTER ROLE owner SET idle_session_timeout = '200ms'");
+  StoreClock clock;
+  std::atomic<int> events{0};
+  PostgresObserver observer;
+  observer.event = [&](std::string_view) { ++events; };
+  const auto store = open_tuned(server.options(), 1, quick(), clock, observer);
+  PollLoop loop;
+  Together together(*store, loop);
+  std::uint64_t number = 0;
+  const auto ask = [&] {
+    std::vector<ReserveRequest> asked;
+    for (int i = 0; i < 50; ++i) {
+      asked.push_back(request(++number));
+      asked.back().wait = 1ms;  // each has a statement of its own
+    }
+    for (const ReserveResult& result : together.reserve(asked)) CHECK(is<Reserved>(result));
+  };
+  CHECK(within(10s, [&] {
+    ask();
+    return store->stats().connections > 4;
+  }));
+  // The setting of the role does not apply to them.
+  const std::uint64_t connects = store->stats().connects;
+  std::this_thread::sleep_for(600ms);
+  CHECK(store->stats().connects == connects);
+  for (std::uint64_t round = 0; round < 4; ++round) {
+    const std::uint64_t before = store->stats().connects;
+    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+               "'onceproxy' AND state = 'idle'");
+    CHECK(within(5s, [&] { return store->stats().connects > before; }));
+  }
+  CHECK(events == 0);
+  ask();
+  leave(*store, loop);
+  store->close();
+}
