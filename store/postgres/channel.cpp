@@ -42,6 +42,9 @@ void Channel::want_one() {
 
 void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen) {
   --wanted_;
+  leave_earlier_server();
+  // It was made to find out about the server, which is still the same one.
+  if (!listen && connections_.size() >= connections_max_) return;
   connections_.push_back(std::make_unique<Connection>(loop_, std::move(session), server, *this));
   Counters::add(parts_.counters.connections);
   if (listen) {
@@ -158,10 +161,37 @@ void Channel::wait_for_tick() {
 
 void Channel::tick() {
   tell_late();
+  leave_earlier_server();
   pump();
   const bool deaf = listens_ && listener_ == nullptr;
-  if (wanted_ == 0 && (connections_.empty() || deaf)) want_one();
+  if (wanted_ == 0 && (connections_.empty() || deaf || looks_elsewhere())) want_one();
   wait_for_tick();
+}
+
+/// Whether it is time to make a session although there are some, because none of them answers.
+bool Channel::looks_elsewhere() {
+  const auto now = Query::SteadyClock::now();
+  if (ready() || now < next_look_) return false;
+  next_look_ = now + parts_.tuning.look_elsewhere;
+  return true;
+}
+
+/// A server that does not answer, while a newer session is one of another server or of a later run,
+/// has lost its place. Its sessions would otherwise keep their statements for minutes.
+void Channel::leave_earlier_server() {
+  const std::int64_t current = parts_.connector.epoch();
+  std::vector<Connection*> earlier;
+  for (const auto& connection : connections_) {
+    const bool silent = std::any_of(
+        connections_.begin(), connections_.end(),
+        [&](const auto& one) { return one->stuck() && one->epoch() == connection->epoch(); });
+    if (silent && connection->epoch() != current) earlier.push_back(connection.get());
+  }
+  leave(earlier, "another server, or a later run of it, has taken over");
+}
+
+void Channel::leave(const std::vector<Connection*>& connections, const std::string& why) {
+  for (Connection* const connection : connections) broken(*connection, why);
 }
 
 void Channel::tell_late() {
@@ -199,7 +229,7 @@ void Channel::tell_late() {
     reply.error = "no connection to the database was free in time";
     query.replied(std::move(reply));
   }
-  for (Connection* const connection : silent) broken(*connection, "the server is silent");
+  leave(silent, "the server is silent");
 }
 
 bool Channel::idle() const {

@@ -58,6 +58,9 @@ class Channel final : public Connection::Owner {
 
  private:
   void broken(Connection& connection, const std::string& why) override;
+  void leave(const std::vector<Connection*>& connections, const std::string& why);
+  void leave_earlier_server();
+  bool looks_elsewhere();
   void notified(std::string_view text) override { parts_.notified(text); }
 
   void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
@@ -85,6 +88,7 @@ class Channel final : public Connection::Owner {
   QueryList waiting_;
   std::size_t waiting_count_ = 0;
   std::unique_ptr<Timer> ticker_;
+  Query::SteadyClock::time_point next_look_{};
   bool closed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -23,6 +23,9 @@ struct PostgresTuning {
   /// How long a session may owe answers before it is closed. This is long because its server
   /// process may go on waiting for a standby even if the session is closed.
   std::chrono::milliseconds silence_max{600'000};
+  /// How often another session is made while none of a channel's sessions answers, to find out
+  /// whether another server has taken over.
+  std::chrono::milliseconds look_elsewhere{2'000};
   /// Maximum number of unanswered statements of one session; further ones wait.
   std::size_t pipeline_max = 64;
   /// How long an answer may wait until the standbys have the row that it repeats.

@@ -224,3 +224,31 @@ def test_a_standby_in_the_place_of_the_primary_is_not_written_to(stage, upstream
             assert once(proxy.data, request(key="a")).decision == "replayed"
     finally:
         postgres.close()
+
+
+def test_a_primary_that_does_not_answer_is_left_when_its_standby_is_promoted(stage, upstream, directory):
+    """Its connections stay, so nothing but the new primary shows that it is over."""
+    postgres = Postgres(standby=True)
+    try:
+        database = postgres.database().migrate(directory)
+        store = database.store(durability="primary")
+        proxies = [stage.proxy(upstream, rules(), store=store, workers=1) for _ in range(2)]
+        threads = [threading.Thread(target=once, args=(proxies[n % 2].data, request(key=f"a-{n}")))
+                   for n in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        postgres.primary.pause()
+        postgres.link.cut()
+        postgres.primary, postgres.standby = postgres.standby, None
+        postgres.primary.control("promote")
+        postgres.primary.set("synchronous_standby_names", "")
+        for number, proxy in enumerate(proxies):
+            eventually(lambda p=proxy, n=number: once(p.data, request(key=f"b-{n}")).decision
+                       in ("forwarded", "replayed"), "it uses the new primary")
+        for proxy in proxies:
+            eventually(lambda p=proxy: p.metrics().sum("onceproxy_store_healthy") == 1, "it is healthy")
+        assert max(upstream.executions.values()) == 1
+    finally:
+        postgres.close()
