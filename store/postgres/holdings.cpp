@@ -41,11 +41,12 @@ void Holdings::add(const Fingerprint& fingerprint, Holding holding) {
 }
 
 std::optional<Holdings::Glance> Holdings::glance(
-    const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const {
+    const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
+    Holding::Time now) const {
   const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
-  if (found == home.entries.end()) return std::nullopt;
+  if (found == home.entries.end() || found->second.lease_ends <= now) return std::nullopt;
   return Glance{differ(found->second.payload, payload)};
 }
 

@@ -56,9 +56,11 @@ class Holdings {
     /// It has another payload than the one asked about.
     bool differs = false;
   };
-  /// What is held under that fingerprint now.
+  /// What is held under that fingerprint at `now`. Nothing if the lease has ended, even if an
+  /// outcome is still being written.
   std::optional<Glance> glance(const Fingerprint& fingerprint,
-                               const std::optional<PayloadDigest>& payload) const;
+                               const std::optional<PayloadDigest>& payload,
+                               Holding::Time now) const;
 
   /// Begins to settle the holding of the permit with `nonce`. Nothing if that permit does not hold
   /// it any more. The entry stays until end(), without its watch.
