@@ -36,6 +36,9 @@ struct Holding {
   Time lease_ends{};
   /// When the lease is to be renewed.
   Time renew{};
+  /// An earlier statement of the same reserve, whose reply was lost, may still be executed until
+  /// then.
+  Time doubt_ends{};
   /// The answer may be replayed from memory.
   bool cached = true;
   /// It is being settled: complete, release or mark_unknown is under way.

@@ -140,6 +140,7 @@ void Reserving::reserved(const pq::Row& row) {
   const auto since = found ? doubt_began_ : first_sent_;
   holding.lease_ends = since + lease_;
   holding.renew = since + renewed_after(lease_);
+  if (in_doubt_) holding.doubt_ends = doubt_ends_;
   holding.cached = !request_->may_be_ended;
   if (request_->trace.size() <= trace_bytes_max) holding.trace = request_->trace;
   if (holding.lease_ends <= SteadyClock::now()) {

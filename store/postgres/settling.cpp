@@ -206,6 +206,7 @@ void Settling::done(const pq::Row& row) {
   const bool completes = statement == Statement::complete;
   work_.holdings.end(what_.fingerprint, what_.nonce);
   if (completes) remember(row);
+  if (statement == Statement::release) release_again();
   for (const Fingerprint& ended : what_.ends) work_.recent.forget(ended);
   if (!what_.undo) write_down();
   work_.outcomes.wake(what_.fingerprint.bytes);
@@ -220,6 +221,15 @@ void Settling::done(const pq::Row& row) {
   }
   answer(Settled::done);
   delete this;
+}
+
+/// A statement of the reserve that was lost may still find no record, and reserve once more for
+/// nobody.
+void Settling::release_again() const {
+  const auto from = what_.holding.doubt_ends;
+  if (what_.undo || from <= SteadyClock::now()) return;
+  const milliseconds lease = what_.holding.terms.lease;
+  work_.retained.undo(what_.fingerprint, what_.nonce, from, from + lease + renewal_max(lease));
 }
 
 /// A duplicate within the next second is answered from memory.

@@ -70,6 +70,7 @@ class Settling final : public Query {
   void confirmed();
   void done(const pq::Row& row);
   void remember(const pq::Row& row);
+  void release_again() const;
   void write_down();
   void answer(Settled settled);
   void keep();

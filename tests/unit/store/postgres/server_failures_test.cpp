@@ -88,3 +88,31 @@ TEST_CASE("postgres: the owner of a schema migrates it without being allowed to 
   CHECK_THROWS_WITH(migrate(options, false, [](std::string_view) {}),
                     Catch::Contains("permission denied"));
 }
+
+TEST_CASE("postgres: a reserve that was lost does not reserve again after the release") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  PostgresOptions options = PostgresServer::shared().options();
+  options.operation_timeout = 3'000ms;
+  PostgresTuning tuning = quick();
+  tuning.silence_max = 300ms;
+  const auto sql = [](const std::string& text) { return PostgresServer::shared().sql(text); };
+  const std::string schema = options.schema + ".";
+  // The first statement is executed a second after its session was given up.
+  sql("CREATE SEQUENCE " + schema + "inserts");
+  sql("CREATE FUNCTION " + schema +
+      "late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('inserts') = 1 THEN "
+      "PERFORM pg_sleep(1.3); END IF; RETURN NEW; END $$");
+  sql("CREATE TRIGGER late BEFORE INSERT ON " + schema +
+      "operations FOR EACH ROW EXECUTE FUNCTION " + schema + "late()");
+  const auto store = open_tuned(options, 1, tuning, clock, {});
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 60s;
+  CHECK(verbs.release(verbs.permit(asked)) == Settled::done);
+  const auto rows = [&] { return sql("SELECT count(*) FROM " + schema + "operations"); };
+  CHECK(rows() == "0");
+  CHECK(within(5s, [&] { return rows() == "1"; }));
+  CHECK(within(10s, [&] { return rows() == "0"; }));
+  store->close();
+}
