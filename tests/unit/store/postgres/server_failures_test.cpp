@@ -116,3 +116,93 @@ TEST_CASE("postgres: a reserve that was lost does not reserve again after the re
   CHECK(within(10s, [&] { return rows() == "0"; }));
   store->close();
 }
+
+namespace {
+
+/// Lets the next `times` inserts of operations fail with that SQLSTATE.
+void fail_inserts(const PostgresServer& server, const std::string& schema, const std::string& state,
+                  int times) {
+  server.sql("DROP SEQUENCE IF EXISTS " + schema + ".inserts");
+  server.sql("CREATE SEQUENCE " + schema + ".inserts");
+  server.sql("CREATE OR REPLACE FUNCTION " + schema +
+             ".fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('inserts') <= " +
+             std::to_string(times) + " THEN RAISE EXCEPTION 'made to fail' USING ERRCODE = '" +
+             state + "'; END IF; RETURN NEW; END $$");
+  server.sql("CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON " + schema +
+             ".operations FOR EACH ROW EXECUTE FUNCTION " + schema + ".fails()");
+}
+
+}  // namespace
+
+TEST_CASE("postgres: conflicts and deadlocks are tried again, other errors are reported by kind") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  struct Case {
+    const char* state;
+    const char* kind;
+    bool repeated;
+  };
+  const Case which = GENERATE(
+      Case{"40001", "conflict", true}, Case{"40P01", "deadlock", true},
+      Case{"57P01", "shutdown", true}, Case{"53100", "disk_full", false},
+      Case{"53200", "resources", false}, Case{"25006", "read_only", false},
+      Case{"57014", "statement_timeout", false}, Case{"42501", "permission", false},
+      Case{"58030", "other", false});
+  CAPTURE(which.state);
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  const PostgresOptions options = server.options();
+  std::mutex mutex;
+  std::vector<std::string> kinds;
+  PostgresObserver observer;
+  observer.failed = [&](std::string_view kind) {
+    const std::lock_guard lock(mutex);
+    kinds.emplace_back(kind);
+  };
+  const auto store = open_tuned(options, 1, quick(), clock, observer);
+  Verbs verbs(*store);
+  fail_inserts(server, options.schema, which.state, which.repeated ? 2 : 1);
+  ReserveResult first = verbs.reserve(request(1));
+  {
+    const std::lock_guard lock(mutex);
+    CHECK(std::count(kinds.begin(), kinds.end(), which.kind) == (which.repeated ? 2 : 1));
+  }
+  if (!which.repeated) {
+    CHECK(is_unavailable(first, Unavailable::Reason::failed));
+    first = verbs.until<Reserved>(request(1));
+  }
+  REQUIRE(is<Reserved>(first));
+  CHECK(std::get<Reserved>(first).attempt == 1);
+  CHECK(verbs.complete(std::move(std::get<Reserved>(first).permit), answer(200, "x")) ==
+        Settled::done);
+  CHECK(store->failure().empty());
+  store->close();
+}
+
+TEST_CASE("postgres: operations that no session has room for are refused by their own kind") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.connections = 1;
+  options.queue_max = 2;
+  PostgresTuning tuning = quick();
+  tuning.pipeline_max = 2;
+  std::atomic<int> refused{0};
+  PostgresObserver observer;
+  observer.failed = [&](std::string_view kind) { refused += kind == "pool_full" ? 1 : 0; };
+  const auto store = open_tuned(options, 1, tuning, clock, observer);
+  PollLoop loop;
+  Run run(*store, loop);
+  CHECK(run.finishes(1));
+  const pq::ConnectionPtr session(PQconnectdb(server.url().c_str()));
+  onceproxy::store::run(session.get(), "BEGIN", "begin");
+  onceproxy::store::run(session.get(), "LOCK TABLE " + options.schema + ".operations", "lock");
+  post(loop, [&] {
+    for (std::uint64_t number = 2; number < 10; ++number) run.begin(number);
+  });
+  CHECK(within(5s, [&] { return refused >= 4; }));
+  onceproxy::store::run(session.get(), "COMMIT", "commit");
+  CHECK(run.signal.wait([&] { return run.done == 9 - static_cast<std::uint64_t>(refused); }));
+  leave(*store, loop);
+  store->close();
+}
