@@ -41,6 +41,8 @@ struct Holding {
   Time doubt_ends{};
   /// The answer may be replayed from memory.
   bool cached = true;
+  /// Its completion changes nothing but its record.
+  bool alone = false;
   /// It is being settled: complete, release or mark_unknown is under way.
   bool settling = false;
   /// ReserveRequest::trace.

@@ -112,6 +112,7 @@ class OpenPostgres final : public PostgresStore {
   void watch_lease(const Permit& permit, Loop& loop, std::weak_ptr<LeaseWatch> watch) override {
     holdings_.watch(permit.fingerprint(), permit.nonce(), loop, std::move(watch));
   }
+  void submit(Loop& loop) override { channels_->submit(loop); }
   void leave(Loop& loop) override { channels_->leave(loop); }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
   Ledger* ledger() override { return &*ledger_; }

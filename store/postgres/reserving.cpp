@@ -153,6 +153,12 @@ void Reserving::replied(Reply reply) {
   decide(std::move(reply));
 }
 
+/// Only if it locks and writes nothing but its record, and commits as all others.
+bool Reserving::shares() const {
+  return statement == Statement::reserve && call_ != nullptr && tries_ == 0 && !in_doubt_ &&
+         waits_ == Waits::nothing && !request_->entity && !request_->rate;
+}
+
 void Reserving::late() {
   if (call_ == nullptr) return;
   Counters::add(work_.counters.timeouts);

@@ -180,6 +180,12 @@ void Settling::confirmed() {
   keep();
 }
 
+bool Settling::shares() const {
+  return statement == Statement::complete && call_ != nullptr && !again_ && what_.ends.empty() &&
+         what_.holding.alone &&
+         what_.answer.head.size() + what_.answer.body.size() <= work_.tuning.batched_bytes_max;
+}
+
 void Settling::late() {
   if (call_ == nullptr) return;
   Counters::add(work_.counters.timeouts);

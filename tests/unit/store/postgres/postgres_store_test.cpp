@@ -195,7 +195,7 @@ TEST_CASE("postgres: calls of a loop that watches sockets have connections of th
     for (std::uint64_t number = 1; number <= requests; ++number) run.begin(number);
   });
   CHECK(run.signal.wait([&] { return run.done == requests; }));
-  CHECK(store->stats().round_trips >= 2 * requests);
+  CHECK(store->stats().connections >= 2);
   leave(*store, loop);
   store->close();
 }

@@ -50,7 +50,7 @@ TEST_CASE("postgres: sessions that the server ends while nothing is asked are no
     std::vector<ReserveRequest> asked;
     for (int i = 0; i < 50; ++i) {
       asked.push_back(request(++number));
-      asked.back().wait = 1ms;  // each has a statement of its own
+      asked.back().rate.emplace().key = rate_key(number);  // each has a statement of its own
     }
     for (const ReserveResult& result : together.reserve(asked)) CHECK(is<Reserved>(result));
   };
