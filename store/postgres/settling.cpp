@@ -243,7 +243,7 @@ void Settling::remember(const pq::Row& row) {
   if (!what_.holding.cached || row.flag(o_flag)) return;
   RecentAnswer recent;
   if (!row.null(o_payload)) row.into(o_payload, recent.payload.emplace().bytes);
-  recent.answer = what_.answer;
+  recent.answer = std::move(what_.answer);  // only the status is used after this
   recent.completed_at = WallTime(milliseconds(row.number(o_settled)));
   recent.trace = what_.holding.trace;
   const milliseconds left(row.number(o_expires) - row.number(o_now));
