@@ -50,6 +50,15 @@ std::optional<Holdings::Glance> Holdings::glance(
   return Glance{differ(found->second.payload, payload)};
 }
 
+bool Holdings::holds(const Fingerprint& fingerprint, const Nonce& nonce,
+                     Holding::Time now) const {
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found != home.entries.end() && found->second.nonce == nonce &&
+         found->second.lease_ends > now;
+}
+
 std::optional<Holding> Holdings::settling(const Fingerprint& fingerprint, const Nonce& nonce) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);

@@ -67,6 +67,9 @@ class Holdings {
                                const std::optional<PayloadDigest>& payload,
                                Holding::Time now) const;
 
+  /// Whether the permit with `nonce` holds the reservation at `now`.
+  bool holds(const Fingerprint& fingerprint, const Nonce& nonce, Holding::Time now) const;
+
   /// Begins to settle the holding of the permit with `nonce`. Nothing if that permit does not hold
   /// it any more. The entry stays until end(), without its watch.
   std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);

@@ -43,6 +43,16 @@ TEST_CASE("holdings: only the nonce's holder settles, once") {
   CHECK(holdings.size() == 0);
 }
 
+TEST_CASE("holdings: a permit holds its reservation until the lease ends, and no other one") {
+  Holdings holdings;
+  const Holding::Time now{};
+  holdings.add(fingerprint(1), held(now, 1s));
+  CHECK(holdings.holds(fingerprint(1), mine, now + 999ms));
+  CHECK_FALSE(holdings.holds(fingerprint(1), mine, now + 1s));
+  CHECK_FALSE(holdings.holds(fingerprint(1), another, now));
+  CHECK_FALSE(holdings.holds(fingerprint(2), mine, now));
+}
+
 TEST_CASE("holdings: a duplicate finds what is held, and whether it differs") {
   Holdings holdings;
   const Holding::Time now{};
