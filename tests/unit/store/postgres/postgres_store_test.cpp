@@ -142,6 +142,34 @@ TEST_CASE("postgres: a replay within a second asks nobody, and forgetting is see
   other->close();
 }
 
+TEST_CASE("postgres: an operation costs two round trips, a replay one, and from memory none") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  // Upkeep would add some; it has run once before the first operation is done.
+  PostgresTuning tuning = quick();
+  tuning.tick = tuning.beat = 1h;
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto one = open_tuned(options, 1, tuning, clock, {});
+  const auto other = open_tuned(options, 1, tuning, clock, {});
+  Verbs verbs(*one);
+  Verbs others(*other);
+  CHECK(is<Reserved>(verbs.reserve(request(1))));
+  CHECK(is<Reserved>(others.reserve(request(2))));
+  const auto costs = [](PostgresStore& store, const std::function<void()>& what) {
+    const std::uint64_t before = store.stats().round_trips;
+    what();
+    return store.stats().round_trips - before;
+  };
+  CHECK(costs(*one, [&] {
+          CHECK(verbs.complete(verbs.permit(request(3)), answer(200, "x")) == Settled::done);
+        }) == 2);
+  const auto replay = [&] { CHECK(is<Completed>(others.reserve(request(3)))); };
+  CHECK(costs(*other, replay) == 1);
+  CHECK(costs(*other, replay) == 0);
+  one->close();
+  other->close();
+}
+
 TEST_CASE("postgres: what has expired is removed") {
   ONCEPROXY_NEEDS_POSTGRES();
   StoreClock clock;
