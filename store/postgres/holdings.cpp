@@ -83,7 +83,11 @@ void Holdings::end(const Fingerprint& fingerprint, const Nonce& nonce) {
 void Holdings::revoke(const Fingerprint& fingerprint) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
-  if (home.entries.erase(fingerprint) > 0) size_.fetch_sub(1, std::memory_order_relaxed);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end()) return;
+  tell_watch(found->second);
+  home.entries.erase(found);
+  size_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Holdings::doubt(const Fingerprint& fingerprint) {

@@ -75,7 +75,7 @@ class Holdings {
   std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);
   /// Removes the holding: the reservation is over, or may belong to somebody else.
   void end(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// Removes the holding because an operator has ended the reservation.
+  /// Removes the holding because an operator has ended the reservation. Calls the watch.
   void revoke(const Fingerprint& fingerprint);
   /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);

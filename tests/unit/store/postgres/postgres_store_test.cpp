@@ -142,6 +142,28 @@ TEST_CASE("postgres: a replay within a second asks nobody, and forgetting is see
   other->close();
 }
 
+TEST_CASE("postgres: a request is cut off when an operator releases its operation") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto one = open_tuned(options, 1, quick(), clock, {});
+  const auto other = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*one);
+  DirectLoop loop;
+  for (PostgresStore* const asked : {one.get(), other.get()}) {
+    Permit permit = verbs.permit(request(1));
+    const auto cut = std::make_shared<Cut>();
+    one->watch_lease(permit, loop, cut);
+    CHECK(one->holds(permit));
+    CHECK(asked->inspection().release(fingerprint(1)) == Changed::done);
+    CHECK(within(5s, [&] { return cut->ended.load(); }));
+    CHECK_FALSE(one->holds(permit));
+    CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::refused);
+  }
+  one->close();
+  other->close();
+}
+
 TEST_CASE("postgres: an operation costs two round trips, a replay one, and from memory none") {
   ONCEPROXY_NEEDS_POSTGRES();
   // Upkeep would add some; it has run once before the first operation is done.
