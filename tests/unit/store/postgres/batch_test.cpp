@@ -1,8 +1,11 @@
 // Operations that share a statement: each gets its own answer, and none fails because of another.
 #include "store/postgres/batch.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <random>
 #include <set>
+#include <thread>
 
 #include "store/postgres/postgres_store.hpp"
 #include "store_run.hpp"
@@ -116,6 +119,61 @@ TEST_CASE("batch: of equal operations at once one is reserved") {
   CHECK(reserved.size() == 3);
   CHECK(completed == 30);
   CHECK(mismatches == 15);
+}
+
+TEST_CASE("batch: two instances that ask for the same operations get each of them once") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  std::atomic<int> deadlocks{0};
+  PostgresObserver observer;
+  observer.failed = [&](std::string_view kind) { deadlocks += kind == "deadlock" ? 1 : 0; };
+  constexpr std::uint64_t number = 400;
+  struct Instance {
+    Instance(const PostgresOptions& options, const Clock& clock, const PostgresObserver& observer)
+        : store(open_tuned(options, 1, quick(), clock, observer)), together(*store, loop) {}
+    std::unique_ptr<PostgresStore> store;
+    PollLoop loop;
+    Together together;
+  };
+  Instance one(options, clock, observer);
+  Instance other(options, clock, observer);
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    std::vector<std::vector<ReserveResult>> results(2);
+    const auto ask = [&](Instance& instance, std::size_t which) {
+      std::vector<ReserveRequest> asked = requests(round * number, number);
+      std::shuffle(asked.begin(), asked.end(), std::minstd_rand(static_cast<unsigned>(which)));
+      results[which] = instance.together.reserve(asked);
+    };
+    std::thread second([&] { ask(other, 1); });
+    ask(one, 0);
+    second.join();
+    std::set<Fingerprint> reserved;
+    for (std::size_t which = 0; which < 2; ++which) {
+      std::vector<Permit> all;
+      for (ReserveResult& result : results[which]) {
+        auto* const got = std::get_if<Reserved>(&result);
+        if (got == nullptr) {
+          // Upkeep may not have shown yet that the other instance lives.
+          CHECK((is<InFlight>(result) || is<Held>(result)));
+          continue;
+        }
+        CHECK(reserved.insert(got->permit.fingerprint()).second);
+        all.push_back(std::move(got->permit));
+      }
+      Instance& instance = which == 0 ? one : other;
+      for (const Settled settled : instance.together.complete(
+               std::move(all), [](std::size_t) { return answer(200, "x"); })) {
+        CHECK(settled == Settled::done);
+      }
+    }
+    CHECK(reserved.size() == number);
+  }
+  CHECK(deadlocks == 0);
+  leave(*one.store, one.loop);
+  leave(*other.store, other.loop);
+  one.store->close();
+  other.store->close();
 }
 
 TEST_CASE("batch: an operation that fails in the database leaves the others alone") {
