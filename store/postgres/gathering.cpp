@@ -41,7 +41,8 @@ bool Gathering::send_batch(Kind& kind) {
   kind.count -= members.size();
   size_ -= members.size();
   ++kind.under_way;
-  auto batch = std::make_unique<Batch>(*this, std::move(members));
+  Batch::Owner& owner = *this;
+  auto batch = std::make_unique<Batch>(owner, std::move(members));
   if (sender_.send_now(*batch)) {
     static_cast<void>(batch.release());  // owns itself
     return true;

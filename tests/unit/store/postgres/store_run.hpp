@@ -127,12 +127,16 @@ class Together {
     for (std::size_t i = 0; i < number; ++i) {
       calls.push_back(std::make_unique<One<Result>>(loop_, signal, answered));
     }
+    bool begun = false;
     post(loop_, [&] {
       for (std::size_t i = 0; i < number; ++i) {
         if (begin(i, *calls[i])) calls[i]->done();
       }
+      signal.change([&] { begun = true; });
     });
-    if (!signal.wait([&] { return answered == number; })) throw std::runtime_error("not in time");
+    if (!signal.wait([&] { return begun && answered == number; })) {
+      throw std::runtime_error("not in time");
+    }
     std::vector<Result> out;
     for (const auto& call : calls) out.push_back(std::move(*call->result));
     return out;
