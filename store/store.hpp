@@ -69,6 +69,10 @@ class Store : public PermitOwner {
   virtual void watch_lease([[maybe_unused]] const Permit& permit, [[maybe_unused]] Loop& loop,
                            [[maybe_unused]] std::weak_ptr<LeaseWatch> watch) {}
 
+  /// Whether `permit` still holds its reservation. To be asked right before an operation begins: a
+  /// watch may be notified late, for example after the process was stopped for a while.
+  virtual bool holds([[maybe_unused]] const Permit& permit) const { return true; }
+
   /// Begins the calls that were made on `loop`, if the loop submits itself. Cheap if there are
   /// none.
   virtual void submit([[maybe_unused]] Loop& loop) {}

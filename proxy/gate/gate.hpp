@@ -152,6 +152,9 @@ class Gate {
   void watch_lease(const Forward& forward, std::weak_ptr<store::LeaseWatch> watch) {
     store_.watch_lease(forward.permit, loop_, std::move(watch));
   }
+  /// Whether the reservation still belongs to this process. To be asked right before the request is
+  /// sent.
+  bool holds(const Forward& forward) const { return store_.holds(forward.permit); }
 
   /// Ends the reservation according to the outcome. When the task has ended, the completion is
   /// durable and the client may be answered; otherwise the settlement contains another answer.

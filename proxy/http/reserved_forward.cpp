@@ -73,6 +73,7 @@ Task<void> ReservedForward::forward_by(UpstreamCall& call, gate::Forward reserva
   if (parts_.gate.leases_may_end()) {
     cut = std::make_shared<LeaseCut>(call);
     parts_.gate.watch_lease(reservation, cut);
+    call.unless([this, &reservation] { return !parts_.gate.holds(reservation); });
   }
   const gate::Outcome outcome = co_await ask_upstream(call, relay);
   cut.reset();

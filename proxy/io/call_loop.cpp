@@ -12,9 +12,6 @@ namespace {
 /// Much less than a sync takes to become durable.
 constexpr std::chrono::microseconds calls_held_max{500};
 
-/// The loop whose thread this is, while the store begins its calls.
-thread_local const void* submitting = nullptr;
-
 }  // namespace
 
 CallLoop::CallLoop(EventLoop& loop, std::function<void(store::Loop&)> submit)
@@ -30,8 +27,11 @@ void CallLoop::deliver(store::CallBase* first) noexcept {
     (wake ? first_ : last_->next) = first;
     last_ = last;
   }
-  // What is answered within submit() is looked at when that returns.
-  if (wake && submitting != this) waker_.wake();
+  if (thread_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+    delivered_here_ = true;  // the round will end
+  } else if (wake) {
+    waker_.wake();
+  }
 }
 
 bool CallLoop::submits() {
@@ -43,15 +43,16 @@ bool CallLoop::submits() {
 /// The store's writer takes what was called for when there is nothing else to do here, or has been
 /// enough: the more it takes at once, the less each costs.
 bool CallLoop::end_round(bool quiet) {
-  if (!holds_calls_) return true;
+  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (std::exchange(delivered_here_, false)) run_delivered();
+  if (!holds_calls_) return !delivered_here_;
   if (!quiet && loop_.now() - held_since_ < calls_held_max) return false;
   holds_calls_ = false;
-  submitting = this;
   submit_(*this);
-  submitting = nullptr;
+  delivered_here_ = false;
   run_delivered();
   // What goes on may have called again.
-  return !holds_calls_;
+  return !holds_calls_ && !delivered_here_;
 }
 
 std::unique_ptr<store::Timer> CallLoop::timer(std::chrono::milliseconds after,

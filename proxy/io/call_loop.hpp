@@ -1,13 +1,16 @@
 // CallLoop: an event loop as a store sees it. What the store answers runs on the loop's thread, and
 // the calls of a round are begun together when it is over, so that they become one group on disk.
+// What is answered on the loop's own thread runs at the end of the round, without a system call.
 //
 // Thread-safety: deliver() from any thread; everything else on the loop's thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "proxy/io/event_loop.hpp"
 #include "proxy/io/waker.hpp"
@@ -37,10 +40,15 @@ class CallLoop final : public store::Loop {
   const std::function<void(store::Loop&)> submit_;
   Waker waker_;
 
-  // What other threads bring.
+  // What was delivered, by any thread.
   std::mutex mutex_;
   store::CallBase* first_ = nullptr;
   store::CallBase* last_ = nullptr;
+
+  /// The loop's thread, known after its first round.
+  std::atomic<std::thread::id> thread_{};
+  /// Something was delivered on it since the last round.
+  bool delivered_here_ = false;
 
   /// The store was called, and not woken yet.
   bool holds_calls_ = false;

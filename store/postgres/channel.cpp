@@ -16,7 +16,8 @@ Channel::Channel(const Parts& parts, Loop& loop, std::size_t connections_max, bo
     : parts_(parts),
       loop_(loop),
       connections_max_(std::max<std::size_t>(connections_max, 1)),
-      listens_(listens) {
+      listens_(listens),
+      gathering_(*this, parts_.tuning) {
   want_one();
   wait_for_tick();
 }
@@ -42,6 +43,9 @@ void Channel::want_one() {
 
 void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen) {
   --wanted_;
+  leave_earlier_server();
+  // It was made to find out about the server, which is still the same one.
+  if (!listen && connections_.size() >= connections_max_) return;
   connections_.push_back(std::make_unique<Connection>(loop_, std::move(session), server, *this));
   Counters::add(parts_.counters.connections);
   if (listen) {
@@ -49,10 +53,11 @@ void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen
     hears_ = true;
   }
   pump();
+  submit();
 }
 
 /// The connection with the fewest unanswered statements; null if none has room.
-Connection* Channel::choose() {
+Connection* Channel::choose() const {
   Connection* best = nullptr;
   for (const auto& connection : connections_) {
     if (!connection->usable() || connection->stuck()) continue;
@@ -63,7 +68,7 @@ Connection* Channel::choose() {
   return best;
 }
 
-bool Channel::pass_on(Query& query) {
+bool Channel::send_now(Query& query) {
   while (Connection* const connection = choose()) {
     if (!connection->send(query)) continue;  // it is broken now
     connection->flush();
@@ -76,7 +81,37 @@ bool Channel::pass_on(Query& query) {
 bool Channel::send(Query& query) {
   query.is_late = false;
   if (closed_) return false;
-  if (waiting_.empty() && pass_on(query)) {
+  if (!query.shares() || !parts_.circuit.steady()) return send_or_wait(query);
+  if (waiting_count_ + gathering_.size() >= parts_.options.queue_max) return false;
+  gather(query);
+  return true;
+}
+
+void Channel::gather(Query& query) {
+  gathering_.add(query);
+  if (loop_.submits() || std::exchange(submits_, true)) return;
+  post(loop_, [this, alive = alive_] {
+    if (*alive) submit();
+  });
+}
+
+void Channel::submit() {
+  submits_ = false;
+  if (gathering_.size() == 0) return;
+  parts_.circuit.steady() ? gathering_.send() : gathering_.send_each_alone();
+  grow();
+}
+
+void Channel::send_alone(Query& query) {
+  if (!closed_ && send_or_wait(query)) return;
+  Reply reply;
+  reply.lost = reply.unsent = true;
+  reply.error = "too many operations wait for the database";
+  query.replied(std::move(reply));
+}
+
+bool Channel::send_or_wait(Query& query) {
+  if (waiting_.empty() && send_now(query)) {
     grow();
     return true;
   }
@@ -101,7 +136,7 @@ void Channel::pump() {
   while (!waiting_.empty()) {
     Query& query = waiting_.front();
     waiting_.pop_front();
-    if (!pass_on(query)) {
+    if (!send_now(query)) {
       waiting_.push_front(query);
       return;
     }
@@ -122,7 +157,7 @@ void Channel::broken(Connection& connection, const std::string& why) {
   broken_.push_back(std::move(*found));
   connections_.erase(found);
   if (closed_) return;
-  parts_.trouble(trouble::lost, why);
+  parts_.trouble(trouble::lost, why, connection.in_flight() > 0);
   if (wanted_ == 0) want_one();
   // Not destroyed here, because one of its functions or send() may be running.
   post(loop_, [this, alive = alive_] {
@@ -158,10 +193,38 @@ void Channel::wait_for_tick() {
 
 void Channel::tick() {
   tell_late();
+  leave_earlier_server();
   pump();
+  submit();
   const bool deaf = listens_ && listener_ == nullptr;
-  if (wanted_ == 0 && (connections_.empty() || deaf)) want_one();
+  if (wanted_ == 0 && (connections_.empty() || deaf || looks_elsewhere())) want_one();
   wait_for_tick();
+}
+
+/// Whether it is time to make a session although there are some, because none of them answers.
+bool Channel::looks_elsewhere() {
+  const auto now = Query::SteadyClock::now();
+  if (ready() || now < next_look_) return false;
+  next_look_ = now + parts_.tuning.look_elsewhere;
+  return true;
+}
+
+/// A server that does not answer, while a newer session is one of another server or of a later run,
+/// has lost its place. Its sessions would otherwise keep their statements for minutes.
+void Channel::leave_earlier_server() {
+  const std::int64_t current = parts_.connector.epoch();
+  std::vector<Connection*> earlier;
+  for (const auto& connection : connections_) {
+    const bool silent = std::any_of(
+        connections_.begin(), connections_.end(),
+        [&](const auto& one) { return one->stuck() && one->epoch() == connection->epoch(); });
+    if (silent && connection->epoch() != current) earlier.push_back(connection.get());
+  }
+  leave(earlier, "another server, or a later run of it, has taken over");
+}
+
+void Channel::leave(const std::vector<Connection*>& connections, const std::string& why) {
+  for (Connection* const connection : connections) broken(*connection, why);
 }
 
 void Channel::tell_late() {
@@ -178,6 +241,8 @@ void Channel::tell_late() {
     parts_.counters.queued.fetch_sub(1, std::memory_order_relaxed);
     over.push_back(query);
   }
+  QueryList gathered = gathering_.take_overdue(now);
+  over.splice(over.end(), gathered);
   bool any = !over.empty();
   std::vector<Connection*> silent;
   for (const auto& connection : connections_) {
@@ -186,7 +251,7 @@ void Channel::tell_late() {
       silent.push_back(connection.get());
     }
   }
-  if (any) parts_.trouble(trouble::timeout, "the database did not answer in time");
+  if (any) parts_.trouble(trouble::timeout, "the database did not answer in time", true);
   // They were never sent.
   while (!over.empty()) {
     Query& query = over.front();
@@ -199,11 +264,11 @@ void Channel::tell_late() {
     reply.error = "no connection to the database was free in time";
     query.replied(std::move(reply));
   }
-  for (Connection* const connection : silent) broken(*connection, "the server is silent");
+  leave(silent, "the server is silent");
 }
 
 bool Channel::idle() const {
-  return waiting_.empty() && broken_.empty() &&
+  return waiting_.empty() && gathering_.size() == 0 && broken_.empty() &&
          std::all_of(connections_.begin(), connections_.end(),
                      [](const auto& connection) { return connection->in_flight() == 0; });
 }
@@ -221,6 +286,8 @@ void Channel::close() {
   ticker_.reset();
   QueryList lost;
   lost.swap(waiting_);
+  QueryList gathered = gathering_.take_all();
+  lost.splice(lost.end(), gathered);
   for (const auto& connection : connections_) {
     QueryList of_one = connection->take_all();
     lost.splice(lost.end(), of_one);

@@ -2,6 +2,10 @@
 // statement is sent on the connection with the fewest unanswered statements; if none is ready it
 // waits for one. Connections are opened when they are needed, up to the channel's share.
 //
+// Operations that may share a statement are gathered until the loop has handled its events. While
+// the database does not answer in time, each is sent by itself, so that one which waits for a standby
+// does not delay another that need not.
+//
 // Not thread-safe: to be used on the loop's thread, unless a member says otherwise.
 #pragma once
 
@@ -16,12 +20,13 @@
 #include "store/postgres/connection.hpp"
 #include "store/postgres/connector.hpp"
 #include "store/postgres/counters.hpp"
+#include "store/postgres/gathering.hpp"
 #include "store/postgres/options.hpp"
 #include "store/postgres/tuning.hpp"
 
 namespace onceproxy::store {
 
-class Channel final : public Connection::Owner {
+class Channel final : public Connection::Owner, private Gathering::Sender {
  public:
   /// All of it outlives the channel.
   struct Parts {
@@ -30,8 +35,9 @@ class Channel final : public Connection::Owner {
     Connector& connector;
     Counters& counters;
     Circuit& circuit;
-    /// A connection broke, or an answer did not come in time. Called from any thread.
-    std::function<void(std::string_view kind, const std::string& detail)> trouble;
+    /// A connection broke, or an answer did not come in time. `failed`: a statement was under way,
+    /// so the circuit counts it. Called from any thread.
+    std::function<void(std::string_view kind, const std::string& detail, bool failed)> trouble;
     /// A notification of another instance arrived.
     std::function<void(std::string_view text)> notified;
   };
@@ -46,6 +52,8 @@ class Channel final : public Connection::Owner {
   /// Takes the query. Its replied() is then called once, never within this call. False: too many
   /// statements wait, or the channel is closed; nothing is called.
   bool send(Query& query);
+  /// Sends what was gathered. Called when the loop has handled its events, if it submits().
+  void submit();
   /// Closes all connections. Queries under way get a reply that says `lost`. Idempotent.
   void close();
 
@@ -57,11 +65,18 @@ class Channel final : public Connection::Owner {
 
  private:
   void broken(Connection& connection, const std::string& why) override;
+  void leave(const std::vector<Connection*>& connections, const std::string& why);
+  void leave_earlier_server();
+  bool looks_elsewhere();
   void notified(std::string_view text) override { parts_.notified(text); }
 
   void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
-  Connection* choose();
-  bool pass_on(Query& query);
+  Connection* choose() const;
+  bool has_room() const override { return waiting_.empty() && choose() != nullptr; }
+  bool send_now(Query& query) override;
+  void send_alone(Query& query) override;
+  bool send_or_wait(Query& query);
+  void gather(Query& query);
   void pump();
   void grow();
   void want_one();
@@ -83,7 +98,11 @@ class Channel final : public Connection::Owner {
   std::size_t wanted_ = 0;
   QueryList waiting_;
   std::size_t waiting_count_ = 0;
+  Gathering gathering_;
+  /// submit() will be called.
+  bool submits_ = false;
   std::unique_ptr<Timer> ticker_;
+  Query::SteadyClock::time_point next_look_{};
   bool closed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

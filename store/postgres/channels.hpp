@@ -38,6 +38,18 @@ class Channels {
     return {*channels_.back().second, true};
   }
 
+  /// As Store::submit().
+  void submit(Loop& loop) {
+    Channel* found = nullptr;
+    {
+      const std::shared_lock lock(mutex_);
+      for (const auto& [owner, channel] : channels_) {
+        if (owner == &loop) found = channel.get();
+      }
+    }
+    if (found != nullptr) found->submit();
+  }
+
   /// On the loop's thread.
   void leave(Loop& loop) {
     std::unique_ptr<Channel> gone;

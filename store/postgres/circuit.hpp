@@ -12,6 +12,8 @@ class Circuit {
   explicit Circuit(unsigned failures_max) : failures_max_(failures_max) {}
 
   bool open() const { return open_.load(std::memory_order_relaxed); }
+  /// Whether the last thing that is known of the database is that it works.
+  bool steady() const { return !open() && failures_.load(std::memory_order_relaxed) == 0; }
 
   /// The database has committed a transaction.
   void answered() {

@@ -14,11 +14,22 @@ namespace {
 /// milliseconds.
 constexpr std::chrono::milliseconds clock_tolerance{10};
 
+/// The first columns of the answers that contain the server's time.
+enum Column { o_code, o_now };
+
 std::int64_t since_epoch(Query::SteadyClock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
 }  // namespace
+
+void retry_if_in_time(const Query& query, Reply& reply) {
+  if (!reply.good() || reply.rows() != 1 || reply.row().number(o_code) != code::too_late) return;
+  if (query.deadline <= Query::SteadyClock::now() + clock_tolerance) return;
+  reply.result.reset();
+  reply.sqlstate = "40001";
+  reply.error = "the clock of the database's server was set; the statement is sent again";
+}
 
 Connection::Connection(Loop& loop, pq::ConnectionPtr session, const Server& server, Owner& owner)
     : loop_(loop), session_(std::move(session)), server_(server), owner_(owner) {
@@ -130,23 +141,16 @@ void Connection::take(pq::ResultPtr result) {
 }
 
 /// If an answer contains the server's time, that time was read between the sending and now. With it
-/// the offset is corrected, so the server's clock may be set and this machine may be suspended. A
-/// statement that was refused as too late because of a wrong offset has done nothing, and is
-/// retried.
+/// the offset is corrected, so the server's clock may be set and this machine may be suspended.
 void Connection::follow_clock(const Query& query, Reply& reply) {
-  if (!says_time(query.statement) || !reply.good() || reply.rows() != 1) return;
-  constexpr int o_code = 0;
-  constexpr int o_now = 1;
+  if (!says_time(query.statement) || !reply.good() || reply.rows() == 0) return;
   const pq::Row row = reply.row();
   if (row.null(o_now)) return;
-  const auto now = Query::SteadyClock::now();
   const std::int64_t there = row.number(o_now);
-  server_.clock_offset = std::clamp(server_.clock_offset, there - since_epoch(now) - 1,
-                                    there - since_epoch(query.sent) + 1);
-  if (row.number(o_code) != code::too_late || query.deadline <= now + clock_tolerance) return;
-  reply.result.reset();
-  reply.sqlstate = "40001";
-  reply.error = "the clock of the database's server was set; the statement is sent again";
+  server_.clock_offset =
+      std::clamp(server_.clock_offset, there - since_epoch(Query::SteadyClock::now()) - 1,
+                 there - since_epoch(query.sent) + 1);
+  retry_if_in_time(query, reply);
 }
 
 /// The transaction has ended, so its answer counts.
@@ -175,12 +179,7 @@ void Connection::fail(const std::string& why) {
 
 bool Connection::tell_late(Query::SteadyClock::time_point now) {
   bool any = false;
-  for (Query& query : queries_) {
-    if (query.is_late || query.deadline > now) continue;
-    query.is_late = true;
-    any = true;
-    query.late();
-  }
+  for (Query& query : queries_) any = query.tell_late(now) || any;
   return any;
 }
 

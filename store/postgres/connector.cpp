@@ -86,6 +86,7 @@ void Connector::attempt(std::unique_lock<std::mutex>& lock) {
     return;
   }
   Counters::add(counters_.connects);
+  epoch_.store(server.epoch, std::memory_order_relaxed);
   lock.lock();
   failure_.clear();
   pause_ = tuning_.reconnect_first;

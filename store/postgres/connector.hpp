@@ -40,6 +40,8 @@ class Connector {
   void forget(const void* owner);
   /// Why the last attempt failed; empty if it succeeded.
   std::string failure() const;
+  /// Server::epoch of the last connection that was made; 0 before the first.
+  std::int64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
   /// Ends the thread. Idempotent.
   void stop();
 
@@ -64,6 +66,7 @@ class Connector {
   std::chrono::milliseconds pause_;
   /// Which of the URL's hosts was reached last. Used on the connector's thread only.
   std::size_t first_host_ = 0;
+  std::atomic<std::int64_t> epoch_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -41,12 +41,22 @@ void Holdings::add(const Fingerprint& fingerprint, Holding holding) {
 }
 
 std::optional<Holdings::Glance> Holdings::glance(
-    const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload) const {
+    const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
+    Holding::Time now) const {
   const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
-  if (found == home.entries.end()) return std::nullopt;
+  if (found == home.entries.end() || found->second.lease_ends <= now) return std::nullopt;
   return Glance{differ(found->second.payload, payload)};
+}
+
+bool Holdings::holds(const Fingerprint& fingerprint, const Nonce& nonce,
+                     Holding::Time now) const {
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  return found != home.entries.end() && found->second.nonce == nonce &&
+         found->second.lease_ends > now;
 }
 
 std::optional<Holding> Holdings::settling(const Fingerprint& fingerprint, const Nonce& nonce) {
@@ -73,7 +83,11 @@ void Holdings::end(const Fingerprint& fingerprint, const Nonce& nonce) {
 void Holdings::revoke(const Fingerprint& fingerprint) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
-  if (home.entries.erase(fingerprint) > 0) size_.fetch_sub(1, std::memory_order_relaxed);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end()) return;
+  tell_watch(found->second);
+  home.entries.erase(found);
+  size_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Holdings::doubt(const Fingerprint& fingerprint) {

@@ -36,8 +36,13 @@ struct Holding {
   Time lease_ends{};
   /// When the lease is to be renewed.
   Time renew{};
+  /// An earlier statement of the same reserve, whose reply was lost, may still be executed until
+  /// then.
+  Time doubt_ends{};
   /// The answer may be replayed from memory.
   bool cached = true;
+  /// Its completion changes nothing but its record.
+  bool alone = false;
   /// It is being settled: complete, release or mark_unknown is under way.
   bool settling = false;
   /// ReserveRequest::trace.
@@ -56,16 +61,21 @@ class Holdings {
     /// It has another payload than the one asked about.
     bool differs = false;
   };
-  /// What is held under that fingerprint now.
+  /// What is held under that fingerprint at `now`. Nothing if the lease has ended, even if an
+  /// outcome is still being written.
   std::optional<Glance> glance(const Fingerprint& fingerprint,
-                               const std::optional<PayloadDigest>& payload) const;
+                               const std::optional<PayloadDigest>& payload,
+                               Holding::Time now) const;
+
+  /// Whether the permit with `nonce` holds the reservation at `now`.
+  bool holds(const Fingerprint& fingerprint, const Nonce& nonce, Holding::Time now) const;
 
   /// Begins to settle the holding of the permit with `nonce`. Nothing if that permit does not hold
   /// it any more. The entry stays until end(), without its watch.
   std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);
   /// Removes the holding: the reservation is over, or may belong to somebody else.
   void end(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// Removes the holding because an operator has ended the reservation.
+  /// Removes the holding because an operator has ended the reservation. Calls the watch.
   void revoke(const Fingerprint& fingerprint);
   /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);

@@ -56,7 +56,9 @@ class OpenPostgres final : public PostgresStore {
         *connector_,
         counters_,
         circuit_,
-        [this](std::string_view kind, const std::string& detail) { trouble(kind, detail); },
+        [this](std::string_view kind, const std::string& detail, bool failed) {
+          failed ? trouble(kind, detail) : tell(kind, detail);
+        },
         [this](std::string_view text) { heard(text); }};
     // The store's own channel, for upkeep and notifications. If no loop watches sockets, it carries
     // everything.
@@ -107,9 +109,13 @@ class OpenPostgres final : public PostgresStore {
   bool release(Permit permit, const NotDone& why, Call<Settled>& call) override;
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   bool leases_may_end() const override { return true; }
+  bool holds(const Permit& permit) const override {
+    return holdings_.holds(permit.fingerprint(), permit.nonce(), std::chrono::steady_clock::now());
+  }
   void watch_lease(const Permit& permit, Loop& loop, std::weak_ptr<LeaseWatch> watch) override {
     holdings_.watch(permit.fingerprint(), permit.nonce(), loop, std::move(watch));
   }
+  void submit(Loop& loop) override { channels_->submit(loop); }
   void leave(Loop& loop) override { channels_->leave(loop); }
   AuditLog* audit() override { return audit_ ? &*audit_ : nullptr; }
   Ledger* ledger() override { return &*ledger_; }
@@ -125,6 +131,7 @@ class OpenPostgres final : public PostgresStore {
   bool settle(Statement verb, Settling::What what, Call<Settled>& call);
   void failed(std::string_view kind, std::string_view detail);
   void trouble(std::string_view kind, std::string_view detail);
+  void tell(std::string_view kind, std::string_view detail);
   void no_connection(const ConnectError& error);
   void heard(std::string_view text);
   void run_in_house(const std::function<void()>& task);
@@ -178,9 +185,13 @@ void OpenPostgres::failed(std::string_view kind, std::string_view detail) {
   if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
 }
 
+void OpenPostgres::tell(std::string_view kind, std::string_view detail) {
+  if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
+}
+
 /// The database did not answer, or not in time.
 void OpenPostgres::trouble(std::string_view kind, std::string_view detail) {
-  if (observer_.trouble && troubles_.first(kind)) observer_.trouble(kind, detail);
+  tell(kind, detail);
   if (circuit_.failed() && observer_.event) {
     observer_.event("the database does not answer; operations are refused until it does");
   }
@@ -191,8 +202,8 @@ void OpenPostgres::no_connection(const ConnectError& error) {
   const std::string_view kind = failure_of(error.state).kind;
   if (Counters::get(counters_.connections) == 0) {
     trouble(kind, error.message);
-  } else if (observer_.trouble && troubles_.first(kind)) {
-    observer_.trouble(kind, error.message);
+  } else {
+    tell(kind, error.message);
   }
 }
 

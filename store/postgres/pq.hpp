@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/fingerprint.hpp"
@@ -40,6 +41,41 @@ inline std::string trimmed(const char* message) {
   while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
   return out;
 }
+
+/// A one-dimensional array in binary format, element by element.
+class Array {
+ public:
+  static constexpr std::uint32_t oid_boolean = 16, oid_bytea = 17, oid_bigint = 20;
+
+  Array(std::uint32_t oid, std::size_t size) {
+    append(size == 0 ? 0 : 1, 4);  // dimensions
+    append(0, 4);                  // whether an element is null
+    append(oid, 4);
+    if (size == 0) return;
+    append(size, 4);
+    append(1, 4);  // the index of the first one
+  }
+  void add(std::string_view element) {
+    append(element.size(), 4);
+    bytes_.append(element);
+  }
+  void add(std::int64_t element) {
+    append(8, 4);
+    append(static_cast<std::uint64_t>(element), 8);
+  }
+  void add_null() {
+    constexpr std::size_t flags_end = 8;
+    bytes_[flags_end - 1] = 1;
+    append(~std::uint64_t{0}, 4);
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  void append(std::uint64_t value, int size) {
+    for (int i = size; i-- > 0;) bytes_.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+  }
+  std::string bytes_;
+};
 
 /// The parameters of one statement. Bytes are not copied and must live until the statement was
 /// sent.
@@ -72,26 +108,26 @@ class Params {
   void nonce(const Nonce& value) {
     bytes({reinterpret_cast<const char*>(value.data()), value.size()});
   }
-  /// One-dimensional arrays.
   void array(const std::vector<std::string_view>& elements) {
-    constexpr std::uint32_t oid_bytea = 17;
-    std::string out = array_head(elements.size(), oid_bytea);
-    for (const std::string_view element : elements) {
-      append(out, element.size(), 4);
-      out.append(element);
-    }
-    own(std::move(out));
+    Array out(Array::oid_bytea, elements.size());
+    for (const std::string_view element : elements) out.add(element);
+    own(out.take());
   }
   void array(const std::vector<std::int64_t>& elements) {
-    constexpr std::uint32_t oid_bigint = 20;
-    std::string out = array_head(elements.size(), oid_bigint);
-    for (const std::int64_t element : elements) {
-      append(out, 8, 4);
-      append(out, static_cast<std::uint64_t>(element), 8);
-    }
-    own(std::move(out));
+    Array out(Array::oid_bigint, elements.size());
+    for (const std::int64_t element : elements) out.add(element);
+    own(out.take());
+  }
+  /// Bytes that are kept here.
+  void own(std::string value) {
+    owned_.push_back(std::move(value));
+    bytes(owned_.back());
   }
 
+  bool is_null(std::size_t at) const { return values_[at] == nullptr; }
+  std::string_view value(std::size_t at) const {
+    return {values_[at], static_cast<std::size_t>(lengths_[at])};
+  }
   int count() const { return static_cast<int>(values_.size()); }
   const char* const* values() const { return values_.data(); }
   const int* lengths() const { return lengths_.data(); }
@@ -106,28 +142,8 @@ class Params {
     values_.push_back(value);
     lengths_.push_back(static_cast<int>(length));
   }
-  void own(std::string value) {
-    owned_.push_back(std::move(value));
-    bytes(owned_.back());
-  }
   static void put(char* out, std::uint64_t value, int size) {
     for (int i = size; i-- > 0; value >>= 8) out[i] = static_cast<char>(value & 0xff);
-  }
-  static void append(std::string& out, std::uint64_t value, int size) {
-    std::array<char, 8> bytes;
-    put(bytes.data(), value, size);
-    out.append(bytes.data(), static_cast<std::size_t>(size));
-  }
-  static std::string array_head(std::size_t size, std::uint32_t oid) {
-    std::string out;
-    append(out, size == 0 ? 0 : 1, 4);  // dimensions
-    append(out, 0, 4);                  // no element is null
-    append(out, oid, 4);
-    if (size > 0) {
-      append(out, size, 4);
-      append(out, 1, 4);  // the first one's index
-    }
-    return out;
   }
 
   std::vector<const char*> values_;

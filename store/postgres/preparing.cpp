@@ -23,7 +23,7 @@ std::string settings(PGconn* connection, const PostgresOptions& options) {
          ", pg_temp; SET default_transaction_isolation = 'read committed'; "
          "SET statement_timeout = " +
          timeout + "; SET idle_in_transaction_session_timeout = " + timeout +
-         "; SET enable_seqscan = off; SET jit = off; SET default_transaction_read_only = off; "
+         "; SET idle_session_timeout = 0; SET enable_seqscan = off; SET jit = off; SET default_transaction_read_only = off; "
          "SET client_min_messages = warning";
 }
 

@@ -2,10 +2,13 @@
 // replied() is called exactly once, on the thread of its channel.
 #pragma once
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/pq.hpp"
@@ -14,8 +17,10 @@
 namespace onceproxy::store {
 
 struct Reply {
-  /// The rows; null if there was an error.
-  pq::ResultPtr result;
+  /// The rows; null if there was an error. Replies to one statement may share it (batch.hpp).
+  std::shared_ptr<PGresult> result;
+  /// The row that this reply consists of; below zero: all of them.
+  int only = -1;
   /// Empty: the transaction is committed.
   std::string sqlstate;
   std::string error;
@@ -30,8 +35,8 @@ struct Reply {
   std::int64_t epoch = 0;
 
   bool good() const { return !lost && sqlstate.empty(); }
-  pq::Row row() const { return {result.get(), 0}; }
-  int rows() const { return PQntuples(result.get()); }
+  pq::Row row() const { return {result.get(), std::max(only, 0)}; }
+  int rows() const { return only < 0 ? PQntuples(result.get()) : 1; }
 };
 
 class Query : public boost::intrusive::list_base_hook<> {
@@ -51,6 +56,17 @@ class Query : public boost::intrusive::list_base_hook<> {
   /// The deadline has passed; replied() still follows, perhaps much later. Must not destroy the
   /// query.
   virtual void late() = 0;
+  /// Calls late() if the deadline has passed and it was not called yet. True: it was called.
+  virtual bool tell_late(SteadyClock::time_point now) {
+    if (is_late || deadline > now) return false;
+    is_late = true;
+    late();
+    return true;
+  }
+  /// Whether it may share a statement and its transaction with others (batch.hpp).
+  virtual bool shares() const { return false; }
+  /// The record that it locks. Statements lock records in the order of their fingerprints.
+  virtual std::string_view locks() const { return {}; }
 
   const Statement statement;
   SteadyClock::time_point deadline{};
@@ -68,5 +84,9 @@ class Query : public boost::intrusive::list_base_hook<> {
 };
 
 using QueryList = boost::intrusive::list<Query>;
+
+/// A statement that was refused as too late although its deadline has not passed has done nothing:
+/// the offset to the server's clock was wrong. The reply then says that it is to be sent again.
+void retry_if_in_time(const Query& query, Reply& reply);
 
 }  // namespace onceproxy::store

@@ -24,7 +24,10 @@ void RecentAnswers::add(const Fingerprint& fingerprint, RecentAnswer answer,
   auto kept = std::make_shared<const RecentAnswer>(std::move(answer));
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
-  if (home.entries.contains(fingerprint)) drop(home, fingerprint);
+  if (const auto found = home.entries.find(fingerprint); found != home.entries.end()) {
+    if (found->second.answer->until > kept->until) return;
+    drop(home, fingerprint);
+  }
   while (!home.order.empty() && (home.bytes + bytes > shard_bytes_max_ ||
                                  home.entries.at(home.order.front()).answer->until <= now)) {
     drop(home, Fingerprint(home.order.front()));

@@ -64,15 +64,16 @@ Reserving::Reserving(Work& work, Channel& channel, const ReserveRequest& request
 /// is under way here, or a store that has failed.
 std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequest& request) {
   if (work.closing.load(std::memory_order_acquire)) return Unavailable{Reason::closing};
+  const auto now = SteadyClock::now();
   if (!request.may_be_ended) {
-    if (const auto recent = work.recent.find(request.fingerprint, SteadyClock::now())) {
+    if (const auto recent = work.recent.find(request.fingerprint, now)) {
       Counters::add(work.counters.cache_hits);
       if (differ(recent->payload, request.payload)) return Mismatch{};
       return Completed{recent->answer, recent->completed_at, recent->trace};
     }
   }
   const bool failing = work.circuit.open();
-  if (const auto held = work.holdings.glance(request.fingerprint, request.payload)) {
+  if (const auto held = work.holdings.glance(request.fingerprint, request.payload, now)) {
     // This is checked also while the database does not answer. Otherwise a policy that forwards
     // without the store would execute the operation twice.
     if (held->differs) return Mismatch{};
@@ -150,6 +151,12 @@ void Reserving::replied(Reply reply) {
     if (work_.observer.committed) work_.observer.committed(SteadyClock::now() - sent);
   }
   decide(std::move(reply));
+}
+
+/// Only if it locks and writes nothing but its record, and commits as all others.
+bool Reserving::shares() const {
+  return statement == Statement::reserve && call_ != nullptr && tries_ == 0 && !in_doubt_ &&
+         waits_ == Waits::nothing && !request_->entity && !request_->rate;
 }
 
 void Reserving::late() {

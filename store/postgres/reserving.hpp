@@ -31,6 +31,8 @@ class Reserving final : public Query {
   void bind(pq::Params& params, const Server& server) const override;
   void replied(Reply reply) override;
   void late() override;
+  bool shares() const override;
+  std::string_view locks() const override { return fingerprint_.view(); }
 
  private:
   enum class Waits { nothing, outcome, turn };

@@ -33,7 +33,7 @@ bool stands_on_row(int what, const pq::Row& row) {
 void Reserving::decide(Reply reply) {
   const pq::Row row = reply.row();
   const auto what = static_cast<int>(row.number(o_code));
-  if (what == code::reserved && reply.unconfirmed) {
+  if (reply.unconfirmed && (what == code::reserved || stands_on_row(what, row))) {
     work_.failed(trouble::unconfirmed, "a commit did not wait for its standby");
     confirm(std::move(reply), 0);
   } else if (work_.quorum() && stands_on_row(what, row) && !row.flag(o_confirmed)) {
@@ -140,7 +140,9 @@ void Reserving::reserved(const pq::Row& row) {
   const auto since = found ? doubt_began_ : first_sent_;
   holding.lease_ends = since + lease_;
   holding.renew = since + renewed_after(lease_);
+  if (in_doubt_) holding.doubt_ends = doubt_ends_;
   holding.cached = !request_->may_be_ended;
+  holding.alone = !request_->entity;
   if (request_->trace.size() <= trace_bytes_max) holding.trace = request_->trace;
   if (holding.lease_ends <= SteadyClock::now()) {
     // The call took longer than the lease.

@@ -48,10 +48,21 @@ int version_of(PGconn* connection, const PostgresOptions& options) {
   return std::stoi(PQgetvalue(found.get(), 0, 0));
 }
 
-std::string statements_for(int version, const std::string& schema) {
+/// A role that owns the schema needs no permission to create schemas, which CREATE SCHEMA IF NOT
+/// EXISTS would demand.
+bool has_schema(PGconn* connection, const PostgresOptions& options) {
+  const auto found = run(connection,
+                         "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = " +
+                             literal(connection, options.schema) + ")",
+                         "the schemas cannot be looked at");
+  return PQgetvalue(found.get(), 0, 0)[0] == 't';
+}
+
+std::string statements_for(int version, PGconn* connection, const PostgresOptions& options) {
+  const std::string schema = quoted(connection, options.schema);
   std::string out;
-  if (version == 1) {
-    out += "CREATE SCHEMA IF NOT EXISTS " + schema + ";\n";
+  if (version == 1 && !has_schema(connection, options)) {
+    out += "CREATE SCHEMA " + schema + ";\n";
   }
   out += "SET LOCAL search_path = " + schema + ", pg_temp;\n";
   if (version == 1) {
@@ -78,7 +89,7 @@ void step(PGconn* connection, const PostgresOptions& options, int to, const Migr
       return;
     }
     const std::string what = "migration to version " + std::to_string(to) + " failed";
-    run(connection, statements_for(to, quoted(connection, options.schema)), what);
+    run(connection, statements_for(to, connection, options), what);
     run(connection, "COMMIT", what);
   } catch (const std::runtime_error&) {
     PQclear(PQexec(connection, "ROLLBACK"));
@@ -106,7 +117,7 @@ int migrate(const PostgresOptions& options, bool dry_run, const MigrationSink& s
   for (int to = before + 1; to <= schema_version_now; ++to) {
     if (dry_run) {
       sink("-- to version " + std::to_string(to) + ", in one transaction:");
-      sink(statements_for(to, quoted(connection.get(), options.schema)));
+      sink(statements_for(to, connection.get(), options));
     } else {
       step(connection.get(), options, to, sink);
     }

@@ -180,6 +180,12 @@ void Settling::confirmed() {
   keep();
 }
 
+bool Settling::shares() const {
+  return statement == Statement::complete && call_ != nullptr && !again_ && what_.ends.empty() &&
+         what_.holding.alone &&
+         what_.answer.head.size() + what_.answer.body.size() <= work_.tuning.batched_bytes_max;
+}
+
 void Settling::late() {
   if (call_ == nullptr) return;
   Counters::add(work_.counters.timeouts);
@@ -206,6 +212,7 @@ void Settling::done(const pq::Row& row) {
   const bool completes = statement == Statement::complete;
   work_.holdings.end(what_.fingerprint, what_.nonce);
   if (completes) remember(row);
+  if (statement == Statement::release) release_again();
   for (const Fingerprint& ended : what_.ends) work_.recent.forget(ended);
   if (!what_.undo) write_down();
   work_.outcomes.wake(what_.fingerprint.bytes);
@@ -222,12 +229,21 @@ void Settling::done(const pq::Row& row) {
   delete this;
 }
 
+/// A statement of the reserve that was lost may still find no record, and reserve once more for
+/// nobody.
+void Settling::release_again() const {
+  const auto from = what_.holding.doubt_ends;
+  if (what_.undo || from <= SteadyClock::now()) return;
+  const milliseconds lease = what_.holding.terms.lease;
+  work_.retained.undo(what_.fingerprint, what_.nonce, from, from + lease + renewal_max(lease));
+}
+
 /// A duplicate within the next second is answered from memory.
 void Settling::remember(const pq::Row& row) {
   if (!what_.holding.cached || row.flag(o_flag)) return;
   RecentAnswer recent;
   if (!row.null(o_payload)) row.into(o_payload, recent.payload.emplace().bytes);
-  recent.answer = what_.answer;
+  recent.answer = std::move(what_.answer);  // only the status is used after this
   recent.completed_at = WallTime(milliseconds(row.number(o_settled)));
   recent.trace = what_.holding.trace;
   const milliseconds left(row.number(o_expires) - row.number(o_now));

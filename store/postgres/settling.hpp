@@ -56,6 +56,8 @@ class Settling final : public Query {
   void bind(pq::Params& params, const Server& server) const override;
   void replied(Reply reply) override;
   void late() override;
+  bool shares() const override;
+  std::string_view locks() const override { return what_.fingerprint.view(); }
 
  private:
   struct Confirming final : Confirmation {
@@ -70,6 +72,7 @@ class Settling final : public Query {
   void confirmed();
   void done(const pq::Row& row);
   void remember(const pq::Row& row);
+  void release_again() const;
   void write_down();
   void answer(Settled settled);
   void keep();

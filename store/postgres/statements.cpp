@@ -103,7 +103,17 @@ constexpr std::array<Described, statements> all{{
      ""},
     {"follow_routes", "SELECT follow_routes(@)", "bBB"},
     {"tend_events", "SELECT tend_events(@)", "lll"},
+    {"reserve_many", "", ""},
+    {"complete_many", "", ""},
 }};
+
+/// Those of an operation without an entity, a rate limit or ended operations, which does not wait yet.
+constexpr std::string_view reserve_from = "aasaaaaaaaaa0000ss000s0s000s0as";
+constexpr std::string_view complete_from = "aaaaaaaa0aas";
+
+const Described& described(Statement statement) {
+  return all[static_cast<std::size_t>(statement)];
+}
 
 /// Numbers are sent in 8 bytes, whatever type the function takes.
 std::string_view type(char letter) {
@@ -127,7 +137,45 @@ std::string_view type(char letter) {
   }
 }
 
+std::string_view array_type(char letter) {
+  return letter == 'b' ? "::bytea[]" : letter == 'o' ? "::boolean[]" : "::bigint[]";
+}
+
+/// The functions are called one after the other, in the order of the arrays, because each call
+/// depends on its row of the arrays.
+std::string text_of_many(Statement one) {
+  const ManyCalls calls = many(one);
+  int number = 0;
+  std::string arrays;
+  std::string columns;
+  for (std::size_t i = 0; i < calls.types.size(); ++i) {
+    if (calls.from[i] != 'a') continue;
+    arrays += (number > 0 ? ", $" : "$") + std::to_string(number + 1);
+    arrays += array_type(calls.types[i]);
+    columns += 'c' + std::to_string(++number) + ", ";
+  }
+  std::string arguments;
+  for (std::size_t i = 0, column = 0; i < calls.types.size(); ++i) {
+    if (i > 0) arguments += ", ";
+    if (calls.from[i] == '0') {
+      arguments += "NULL";
+      continue;
+    }
+    arguments += calls.from[i] == 'a' ? "u.c" + std::to_string(++column)
+                                      : '$' + std::to_string(++number);
+    arguments += type(calls.types[i]);
+  }
+  return "SELECT r.*, u.number FROM unnest(" + arrays + ") WITH ORDINALITY AS u(" + columns +
+         "number), LATERAL " + name(one) + "(" + arguments + ") AS r";
+}
+
 }  // namespace
+
+ManyCalls many(Statement one) {
+  const bool reserves = one == Statement::reserve;
+  return {reserves ? Statement::reserve_many : Statement::complete_many, described(one).types,
+          reserves ? reserve_from : complete_from};
+}
 
 bool says_time(Statement statement) {
   switch (statement) {
@@ -141,6 +189,8 @@ bool says_time(Statement statement) {
     case Statement::end_delivery:
     case Statement::redrive_delivery:
     case Statement::drop_delivery:
+    case Statement::reserve_many:
+    case Statement::complete_many:
       return true;
     default:
       return false;
@@ -148,11 +198,13 @@ bool says_time(Statement statement) {
 }
 
 const char* name(Statement statement) {
-  return all[static_cast<std::size_t>(statement)].name;
+  return described(statement).name;
 }
 
 std::string text(Statement statement) {
-  const Described& described = all[static_cast<std::size_t>(statement)];
+  if (statement == Statement::reserve_many) return text_of_many(Statement::reserve);
+  if (statement == Statement::complete_many) return text_of_many(Statement::complete);
+  const Described& described = store::described(statement);
   std::string out = described.text;
   const auto at = out.find('@');
   if (at == std::string::npos) return out;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace onceproxy::store {
 
@@ -52,8 +53,10 @@ enum class Statement : std::uint8_t {
   ledger_totals,
   follow_routes,
   tend_events,
+  reserve_many,  ///< the same as reserve and complete, for several operations (batch.hpp)
+  complete_many,
 };
-inline constexpr std::size_t statements = 42;
+inline constexpr std::size_t statements = 44;
 
 /// The result codes of the functions.
 namespace code {
@@ -66,6 +69,19 @@ inline constexpr int too_late = 11, unsafe = 12, events_full = 13, later = 14;
 
 /// Whether it calls a function that returns a code and the server's time in its first two columns.
 bool says_time(Statement statement);
+/// How several calls of a function are made by one statement.
+struct ManyCalls {
+  Statement statement;
+  /// The types of the function's parameters (statements.cpp), and where each comes from: 'a' an array
+  /// with a value for each call, 's' the same for all calls, '0' NULL. The statement's parameters are
+  /// the arrays in this order, followed by the others.
+  std::string_view types;
+  std::string_view from;
+};
+/// For reserve and complete. The statement returns a row for each call, in any order, whose last
+/// column is the number of the call, from 1.
+ManyCalls many(Statement one);
+
 /// The name under which it is prepared.
 const char* name(Statement statement);
 /// The statement itself; its parameters are $1 and so on, in binary format.

@@ -23,8 +23,18 @@ struct PostgresTuning {
   /// How long a session may owe answers before it is closed. This is long because its server
   /// process may go on waiting for a standby even if the session is closed.
   std::chrono::milliseconds silence_max{600'000};
+  /// How often another session is made while none of a channel's sessions answers, to find out
+  /// whether another server has taken over.
+  std::chrono::milliseconds look_elsewhere{2'000};
   /// Maximum number of unanswered statements of one session; further ones wait.
   std::size_t pipeline_max = 64;
+  /// Maximum number of operations that one statement carries, and of such statements under way on a
+  /// channel for each kind of operation. While there are so many, further operations are gathered for
+  /// the next one.
+  std::size_t batch_max = 128;
+  std::size_t batches_max = 2;
+  /// Answers that are larger are written by a statement of their own.
+  std::size_t batched_bytes_max = std::size_t{16} << 10;
   /// How long an answer may wait until the standbys have the row that it repeats.
   std::chrono::milliseconds confirm_max{1'000};
   /// A commit that took longer counts only after a look at the positions of the standbys. The

@@ -18,6 +18,9 @@ namespace {
 /// How often the counts of the last sweep are read.
 constexpr std::chrono::seconds count_interval{10};
 
+/// The SQLSTATE of a statement that took too long.
+constexpr std::string_view query_canceled = "57014";
+
 }  // namespace
 
 Upkeep::Upkeep(Work& work, Channel& house, Unwritten& retained, NoteTable& notes,
@@ -27,7 +30,8 @@ Upkeep::Upkeep(Work& work, Channel& house, Unwritten& retained, NoteTable& notes
       retained_(retained),
       notes_(notes),
       ledger_(ledger),
-      flags_(flags) {}
+      flags_(flags),
+      sweep_pages_(work.tuning.sweep_pages) {}
 
 void Upkeep::start() {
   tick();
@@ -186,9 +190,13 @@ void Upkeep::sweep() {
   sweeping_ = true;
   OneQuery::send(
       house_, Statement::sweep, work_.options.operation_timeout,
-      [this](pq::Params& params) { params.number(work_.tuning.sweep_pages); },
+      [this](pq::Params& params) { params.number(sweep_pages_); },
       [this](const Reply& reply) {
         sweeping_ = false;
+        // What did not fit into the time of a statement was undone, so it is tried in smaller parts.
+        // Rows with large answers take much longer than others.
+        if (reply.sqlstate == query_canceled) sweep_pages_ = std::max(sweep_pages_ / 4, 1);
+        if (reply.good()) sweep_pages_ = std::min(sweep_pages_ * 2, work_.tuning.sweep_pages);
         if (!reply.good() && !reply.lost) {
           work_.failed(failure_of(reply.sqlstate).kind, "removing expired rows: " + reply.error);
         }

@@ -66,6 +66,8 @@ class Upkeep {
   bool probing_ = false;
   bool beating_ = false;
   bool sweeping_ = false;
+  /// Pages of each table that one sweep looks at.
+  int sweep_pages_;
   SteadyClock::time_point next_beat_{};
   SteadyClock::time_point next_probe_{};
   SteadyClock::time_point next_retry_{};

@@ -2,6 +2,7 @@
 reservation, and the store recovers by itself when the database is back."""
 
 import contextlib
+import signal
 import subprocess
 import threading
 import time
@@ -224,3 +225,62 @@ def test_a_standby_in_the_place_of_the_primary_is_not_written_to(stage, upstream
             assert once(proxy.data, request(key="a")).decision == "replayed"
     finally:
         postgres.close()
+
+
+def test_a_primary_that_does_not_answer_is_left_when_its_standby_is_promoted(stage, upstream, directory):
+    """Its connections stay, so nothing but the new primary shows that it is over."""
+    postgres = Postgres(standby=True)
+    try:
+        database = postgres.database().migrate(directory)
+        store = database.store(durability="primary")
+        proxies = [stage.proxy(upstream, rules(), store=store, workers=1) for _ in range(2)]
+        threads = [threading.Thread(target=once, args=(proxies[n % 2].data, request(key=f"a-{n}")))
+                   for n in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        postgres.primary.pause()
+        postgres.link.cut()
+        postgres.primary, postgres.standby = postgres.standby, None
+        postgres.primary.control("promote")
+        postgres.primary.set("synchronous_standby_names", "")
+        for number, proxy in enumerate(proxies):
+            eventually(lambda p=proxy, n=number: once(p.data, request(key=f"b-{n}")).decision
+                       in ("forwarded", "replayed"), "it uses the new primary")
+        for proxy in proxies:
+            eventually(lambda p=proxy: p.metrics().sum("onceproxy_store_healthy") == 1, "it is healthy")
+        assert max(upstream.executions.values()) == 1
+    finally:
+        postgres.close()
+
+
+def test_a_process_that_was_stopped_sends_nothing_after_its_leases_have_ended(stage, database):
+    finish = threading.Event()
+
+    def handler(exchange):
+        if exchange.request.target == "/slow":
+            finish.wait(PATIENCE)
+        executed(exchange)
+
+    upstream = stage.upstream(handler)
+    slow = policy(name="slow", match={"methods": ["POST"], "path": "/slow"}, lease="60s", window="1h")
+    limits = {"max_concurrency": 1, "connect_timeout": "60s"}
+    one = stage.proxy(upstream, [*rules(), slow], store=database.store(), workers=1, upstream=limits)
+    other = stage.proxy(upstream, rules(), store=database.store(), workers=1)
+    with Client(one.data) as first, Client(one.data) as second:
+        first.send(request(target="/slow", key="first"))
+        upstream.wait_for_requests(1)
+        second.send(request(key="second"))
+        eventually(lambda: database.value("SELECT count(*) FROM onceproxy.operations WHERE state = 1") == "2",
+                   "the second request waits for its turn, with a reservation")
+        one.process.send_signal(signal.SIGSTOP)
+        try:
+            # The turn is free when the process goes on.
+            finish.set()
+            eventually(lambda: once(other.data, request(key="second")).decision == "forwarded",
+                       "the lease is over")
+        finally:
+            one.process.send_signal(signal.SIGCONT)
+        assert second.read("POST").decision != "forwarded"
+    assert upstream.executions["second"] == 1

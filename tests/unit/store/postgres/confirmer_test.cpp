@@ -53,7 +53,7 @@ TEST_CASE("confirmer: who waits is told in time, though the look is not answered
                              connector,
                              counters,
                              circuit,
-                             [](std::string_view, const std::string&) {},
+                             [](std::string_view, const std::string&, bool) {},
                              [](std::string_view) {}};
   run_on(loop, [&] { house.emplace(parts, loop, 1, false); });
   Confirmer confirmer(*house, tuning, counters);

@@ -43,13 +43,33 @@ TEST_CASE("holdings: only the nonce's holder settles, once") {
   CHECK(holdings.size() == 0);
 }
 
+TEST_CASE("holdings: a permit holds its reservation until the lease ends, and no other one") {
+  Holdings holdings;
+  const Holding::Time now{};
+  holdings.add(fingerprint(1), held(now, 1s));
+  CHECK(holdings.holds(fingerprint(1), mine, now + 999ms));
+  CHECK_FALSE(holdings.holds(fingerprint(1), mine, now + 1s));
+  CHECK_FALSE(holdings.holds(fingerprint(1), another, now));
+  CHECK_FALSE(holdings.holds(fingerprint(2), mine, now));
+}
+
 TEST_CASE("holdings: a duplicate finds what is held, and whether it differs") {
   Holdings holdings;
-  CHECK_FALSE(holdings.glance(fingerprint(1), payload(1)));
-  holdings.add(fingerprint(1), held({}, 1s));
-  CHECK_FALSE(holdings.glance(fingerprint(1), payload(1))->differs);
-  CHECK_FALSE(holdings.glance(fingerprint(1), std::nullopt)->differs);
-  CHECK(holdings.glance(fingerprint(1), payload(2))->differs);
+  const Holding::Time now{};
+  CHECK_FALSE(holdings.glance(fingerprint(1), payload(1), now));
+  holdings.add(fingerprint(1), held(now, 1s));
+  CHECK_FALSE(holdings.glance(fingerprint(1), payload(1), now)->differs);
+  CHECK_FALSE(holdings.glance(fingerprint(1), std::nullopt, now)->differs);
+  CHECK(holdings.glance(fingerprint(1), payload(2), now)->differs);
+}
+
+TEST_CASE("holdings: a duplicate finds nothing after the lease, also while an outcome is written") {
+  Holdings holdings;
+  const Holding::Time now{};
+  holdings.add(fingerprint(1), held(now, 1s));
+  CHECK(holdings.settling(fingerprint(1), mine));
+  CHECK(holdings.glance(fingerprint(1), payload(1), now + 999ms));
+  CHECK_FALSE(holdings.glance(fingerprint(1), payload(1), now + 1s));
 }
 
 TEST_CASE("holdings: a lease is due after a quarter, and renewed from when that was sent") {

@@ -72,6 +72,7 @@ class PostgresServer {
   }
 
   std::string url() const { return url(port_); }
+  std::string url_of(const std::string& role) const { return url(port_, role); }
 
   /// A standby that commits wait for.
   void start_standby() {
@@ -121,8 +122,8 @@ class PostgresServer {
   static std::string program(const std::string& name) { return postgres_programs + name; }
   std::string primary() const { return (home_ / "primary").string(); }
   std::string standby() const { return (home_ / "standby").string(); }
-  static std::string url(int port) {
-    return "postgresql://owner@127.0.0.1:" + std::to_string(port) + "/postgres";
+  static std::string url(int port, const std::string& role = "owner") {
+    return "postgresql://" + role + "@127.0.0.1:" + std::to_string(port) + "/postgres";
   }
 
   void configure(const std::string& directory, int port) const {

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "../contract/backends.hpp"
+#include "store_run.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
@@ -117,6 +117,39 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   CHECK(verbs.complete(std::move(second.permit), answer(200, "")) == Settled::done);
   store->close();
   another->close();
+}
+
+TEST_CASE("quorum: operations of one statement are reserved together or not at all") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  PollLoop loop;
+  Together together(*store, loop);
+  CHECK(is<Reserved>(together.reserve({request(0)}).front()));
+  quorum.server.stop_standby();
+  std::vector<ReserveRequest> asked;
+  for (std::uint64_t number = 1; number <= 20; ++number) asked.push_back(request(number));
+  std::vector<ReserveResult> results;
+  std::thread reserving([&] { results = together.reserve(asked); });
+  quorum.await_waiting();
+  const std::string waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+  CHECK(quorum.server.sql("SELECT count(*) " + waits) == "1");
+  quorum.server.sql("SELECT pg_cancel_backend(pid) " + waits);
+  reserving.join();
+  for (const ReserveResult& result : results) {
+    CHECK(is_unavailable(result, Unavailable::Reason::failed));
+  }
+  CHECK(quorum.server.sql("SELECT count(*) FROM " + quorum.options.schema + ".operations") == "21");
+  quorum.server.start_standby();
+  Verbs verbs(*store);
+  for (const ReserveRequest& one : asked) {
+    CHECK(verbs.release(verbs.until<Reserved>(one).permit) == Settled::done);
+  }
+  leave(*store, loop);
+  store->close();
 }
 
 TEST_CASE("quorum: a role that wants no warnings is warned all the same") {

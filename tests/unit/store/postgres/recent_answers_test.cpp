@@ -41,6 +41,16 @@ TEST_CASE("recent answers: a later one replaces an earlier one, and forgetting l
   CHECK(answers.bytes() == 0);
 }
 
+TEST_CASE("recent answers: what was read earlier does not replace what was read later") {
+  RecentAnswers answers(1 << 20);
+  const RecentAnswer::Time now{};
+  answers.add(fingerprint(1), recent(now + 2s, 20), now);
+  answers.add(fingerprint(1), recent(now + 1s), now);
+  const auto found = answers.find(fingerprint(1), now);
+  REQUIRE(found != nullptr);
+  CHECK(found->answer.body.size() == 20);
+}
+
 TEST_CASE("recent answers: memory is bounded, whatever comes") {
   constexpr std::size_t most = 1 << 20;
   RecentAnswers answers(most);

@@ -1,0 +1,94 @@
+#include "store/postgres/gathering.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace onceproxy::store {
+
+void Gathering::add(Query& query) {
+  Kind& kind = of(query.statement);
+  kind.waiting.push_back(query);
+  ++kind.count;
+  ++size_;
+}
+
+void Gathering::ended(const Batch& batch) {
+  --of(batch.of()).under_way;
+  // Not after a late one: the channel is looking through its sessions.
+  if (!batch.is_late) send();
+}
+
+void Gathering::send() {
+  for (Kind& kind : kinds_) {
+    while (may_send(kind) && send_batch(kind)) continue;
+  }
+}
+
+/// A full batch gains nothing from waiting.
+bool Gathering::may_send(const Kind& kind) const {
+  if (kind.count == 0 || !sender_.has_room()) return false;
+  return kind.under_way < tuning_.batches_max || kind.count >= tuning_.batch_max;
+}
+
+bool Gathering::send_batch(Kind& kind) {
+  std::vector<Query*> members;
+  members.reserve(std::min(kind.count, tuning_.batch_max));
+  while (!kind.waiting.empty() && members.size() < tuning_.batch_max) {
+    members.push_back(&kind.waiting.front());
+    kind.waiting.pop_front();
+  }
+  kind.count -= members.size();
+  size_ -= members.size();
+  ++kind.under_way;
+  Batch::Owner& owner = *this;
+  auto batch = std::make_unique<Batch>(owner, std::move(members));
+  if (sender_.send_now(*batch)) {
+    static_cast<void>(batch.release());  // owns itself
+    return true;
+  }
+  --kind.under_way;
+  for (Query* const member : batch->members()) kind.waiting.push_front(*member);
+  kind.count += batch->members().size();
+  size_ += batch->members().size();
+  return false;
+}
+
+void Gathering::send_each_alone() {
+  QueryList all = take_all();
+  while (!all.empty()) {
+    Query& query = all.front();
+    all.pop_front();
+    sender_.send_alone(query);
+  }
+}
+
+QueryList Gathering::take_overdue(Query::SteadyClock::time_point now) {
+  QueryList out;
+  for (Kind& kind : kinds_) {
+    for (auto at = kind.waiting.begin(); at != kind.waiting.end();) {
+      Query& query = *at;
+      if (query.deadline > now) {
+        ++at;
+        continue;
+      }
+      at = kind.waiting.erase(at);
+      --kind.count;
+      --size_;
+      out.push_back(query);
+    }
+  }
+  return out;
+}
+
+QueryList Gathering::take_all() {
+  QueryList out;
+  for (Kind& kind : kinds_) {
+    out.splice(out.end(), kind.waiting);
+    kind.count = 0;
+  }
+  size_ = 0;
+  return out;
+}
+
+}  // namespace onceproxy::store

@@ -1,0 +1,69 @@
+// Gathering: the operations of a channel that may share a statement. Those that are called for while
+// the statements of earlier ones are under way are sent together when one of these is answered. So
+// a single operation is sent at once, and the more there are, the less each costs.
+//
+// Not thread-safe: to be used on its channel's thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "store/postgres/batch.hpp"
+#include "store/postgres/tuning.hpp"
+
+namespace onceproxy::store {
+
+class Gathering final : private Batch::Owner {
+ public:
+  class Sender {
+   public:
+    /// Whether a session could take a statement now.
+    virtual bool has_room() const = 0;
+    /// False: it could not be sent, and the caller keeps it.
+    virtual bool send_now(Query& query) = 0;
+    /// Sends it when there is room. If that is not possible, it gets its reply within this call.
+    virtual void send_alone(Query& query) = 0;
+
+   protected:
+    ~Sender() = default;
+  };
+
+  Gathering(Sender& sender, const PostgresTuning& tuning) : sender_(sender), tuning_(tuning) {}
+  Gathering(const Gathering&) = delete;
+  Gathering& operator=(const Gathering&) = delete;
+
+  /// The query must share().
+  void add(Query& query);
+  std::size_t size() const { return size_; }
+  /// Sends what may be sent now.
+  void send();
+  /// Sends each by itself, when there is room.
+  void send_each_alone();
+  /// Removes the queries whose deadline has passed.
+  QueryList take_overdue(Query::SteadyClock::time_point now);
+  QueryList take_all();
+
+ private:
+  /// The queries of one statement.
+  struct Kind {
+    QueryList waiting;
+    std::size_t count = 0;
+    /// Batches that were not answered, and are not late.
+    std::size_t under_way = 0;
+  };
+
+  void ended(const Batch& batch) override;
+  void send_alone(Query& query) override { sender_.send_alone(query); }
+
+  Kind& of(Statement statement) { return kinds_[statement == Statement::reserve ? 0 : 1]; }
+  bool may_send(const Kind& kind) const;
+  bool send_batch(Kind& kind);
+
+  Sender& sender_;
+  const PostgresTuning& tuning_;
+  std::array<Kind, 2> kinds_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace onceproxy::store

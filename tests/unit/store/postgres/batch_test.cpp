@@ -1,0 +1,229 @@
+// Operations that share a statement: each gets its own answer, and none fails because of another.
+#include "store/postgres/batch.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "store/postgres/postgres_store.hpp"
+#include "store_run.hpp"
+
+using namespace onceproxy::store;
+using namespace onceproxy::store::testing;
+
+namespace {
+
+/// A store whose operations are gathered, and another one that asks the database for each.
+struct Gathered {
+  explicit Gathered(PostgresTuning tuning = quick())
+      : options(PostgresServer::shared().options()),
+        store(open_tuned(options, 1, tuning, clock, {})),
+        other(open_tuned(options, 1, quick(), clock, {})),
+        together(*store, loop),
+        verbs(*other) {
+    // The session is there, and the database has committed something.
+    CHECK(is<Reserved>(together.reserve({request(0)}).front()));
+  }
+  ~Gathered() {
+    leave(*store, loop);
+    store->close();
+    other->close();
+  }
+  std::uint64_t round_trips() const { return store->stats().round_trips; }
+
+  StoreClock clock;
+  const PostgresOptions options;
+  std::unique_ptr<PostgresStore> store;
+  std::unique_ptr<PostgresStore> other;
+  PollLoop loop;
+  Together together;
+  Verbs verbs;
+};
+
+std::vector<ReserveRequest> requests(std::uint64_t first, std::uint64_t number) {
+  std::vector<ReserveRequest> out;
+  for (std::uint64_t i = first; i < first + number; ++i) out.push_back(request(i));
+  return out;
+}
+
+std::vector<Permit> permits(std::vector<ReserveResult> results) {
+  std::vector<Permit> out;
+  for (ReserveResult& result : results) {
+    REQUIRE(is<Reserved>(result));
+    out.push_back(std::move(std::get<Reserved>(result).permit));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("batch: many operations at once share statements, and each has its own answer") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  // Upkeep would add round trips of its own.
+  PostgresTuning tuning = quick();
+  tuning.tick = tuning.beat = 1h;
+  Gathered gathered(tuning);
+  constexpr std::uint64_t number = 300;
+  const std::uint64_t before = gathered.round_trips();
+  std::vector<ReserveRequest> asked = requests(1, number);
+  for (std::uint64_t i = 0; i < number; i += 2) asked[i].payload = payload(static_cast<std::uint8_t>(i % 200));
+  for (std::uint64_t i = 0; i < number; i += 3) asked[i].trace = "trace";
+  std::vector<Permit> all = permits(gathered.together.reserve(asked));
+  std::set<std::uint64_t> fences;
+  for (const Permit& permit : all) fences.insert(permit.fence());
+  CHECK(fences.size() == number);
+  const auto body = [](std::size_t i) { return std::string(i * 37 % 5'000, 'x') + std::to_string(i); };
+  for (const Settled settled : gathered.together.complete(
+           std::move(all), [&](std::size_t i) { return answer(200 + static_cast<int>(i), body(i)); })) {
+    CHECK(settled == Settled::done);
+  }
+  CHECK(gathered.round_trips() - before < 20);
+  for (std::uint64_t i = 0; i < number; ++i) {
+    const ReserveResult again = gathered.verbs.reserve(asked[i]);
+    REQUIRE(is<Completed>(again));
+    const auto& completed = std::get<Completed>(again);
+    CHECK(completed.answer.status == 200 + static_cast<int>(i));
+    CHECK(completed.answer.body == body(i));
+    CHECK(completed.trace == asked[i].trace);
+    ReserveRequest different = asked[i];
+    different.payload = payload(255);
+    CHECK(is<Mismatch>(gathered.verbs.reserve(different)) == asked[i].payload.has_value());
+  }
+}
+
+TEST_CASE("batch: of equal operations at once one is reserved") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Gathered gathered;
+  CHECK(gathered.verbs.complete(gathered.verbs.permit(request(7)), answer(200, "known")) ==
+        Settled::done);
+  std::vector<ReserveRequest> asked;
+  for (int i = 0; i < 30; ++i) {
+    for (const std::uint64_t number : {5, 6, 7}) asked.push_back(request(number));
+    asked.back().payload = payload(1);
+    asked.push_back(request(8));
+    asked.back().payload = payload(static_cast<std::uint8_t>(i % 2));
+  }
+  std::vector<Permit> reserved;
+  int completed = 0;
+  int mismatches = 0;
+  for (ReserveResult& result : gathered.together.reserve(asked)) {
+    if (is<Reserved>(result)) reserved.push_back(std::move(std::get<Reserved>(result).permit));
+    if (is<Mismatch>(result)) ++mismatches;
+    if (auto* const known = std::get_if<Completed>(&result)) {
+      ++completed;
+      CHECK(known->answer.body == "known");
+    }
+  }
+  CHECK(reserved.size() == 3);
+  CHECK(completed == 30);
+  CHECK(mismatches == 15);
+}
+
+TEST_CASE("batch: two instances that ask for the same operations get each of them once") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  std::atomic<int> deadlocks{0};
+  PostgresObserver observer;
+  observer.failed = [&](std::string_view kind) { deadlocks += kind == "deadlock" ? 1 : 0; };
+  constexpr std::uint64_t number = 400;
+  struct Instance {
+    Instance(const PostgresOptions& options, const Clock& clock, const PostgresObserver& observer)
+        : store(open_tuned(options, 1, quick(), clock, observer)), together(*store, loop) {}
+    std::unique_ptr<PostgresStore> store;
+    PollLoop loop;
+    Together together;
+  };
+  Instance one(options, clock, observer);
+  Instance other(options, clock, observer);
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    std::vector<std::vector<ReserveResult>> results(2);
+    const auto ask = [&](Instance& instance, std::size_t which) {
+      std::vector<ReserveRequest> asked = requests(round * number, number);
+      std::shuffle(asked.begin(), asked.end(), std::minstd_rand(static_cast<unsigned>(which)));
+      results[which] = instance.together.reserve(asked);
+    };
+    std::thread second([&] { ask(other, 1); });
+    ask(one, 0);
+    second.join();
+    std::set<Fingerprint> reserved;
+    for (std::size_t which = 0; which < 2; ++which) {
+      std::vector<Permit> all;
+      for (ReserveResult& result : results[which]) {
+        auto* const got = std::get_if<Reserved>(&result);
+        if (got == nullptr) {
+          // Upkeep may not have shown yet that the other instance lives.
+          CHECK((is<InFlight>(result) || is<Held>(result)));
+          continue;
+        }
+        CHECK(reserved.insert(got->permit.fingerprint()).second);
+        all.push_back(std::move(got->permit));
+      }
+      Instance& instance = which == 0 ? one : other;
+      for (const Settled settled : instance.together.complete(
+               std::move(all), [](std::size_t) { return answer(200, "x"); })) {
+        CHECK(settled == Settled::done);
+      }
+    }
+    CHECK(reserved.size() == number);
+  }
+  CHECK(deadlocks == 0);
+  leave(*one.store, one.loop);
+  leave(*other.store, other.loop);
+  one.store->close();
+  other.store->close();
+}
+
+TEST_CASE("batch: an operation that fails in the database leaves the others alone") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Gathered gathered;
+  const auto sql = [](const std::string& text) { return PostgresServer::shared().sql(text); };
+  const std::string& schema = gathered.options.schema;
+  sql("CREATE FUNCTION " + schema +
+      ".fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'made to fail' USING "
+      "ERRCODE = '53100'; END $$");
+  sql("CREATE TRIGGER fails BEFORE INSERT OR UPDATE ON " + schema +
+      ".operations FOR EACH ROW WHEN (NEW.fingerprint = '\\x" + fingerprint(13).hex() +
+      "') EXECUTE FUNCTION " + schema + ".fails()");
+  std::vector<Permit> all;
+  for (ReserveResult& result : gathered.together.reserve(requests(1, 50))) {
+    if (auto* const reserved = std::get_if<Reserved>(&result)) {
+      all.push_back(std::move(reserved->permit));
+    } else {
+      CHECK(is_unavailable(result, Unavailable::Reason::failed));
+    }
+  }
+  CHECK(all.size() == 49);
+  sql("DROP TRIGGER fails ON " + schema + ".operations");
+  sql("CREATE TRIGGER fails BEFORE UPDATE ON " + schema +
+      ".operations FOR EACH ROW WHEN (NEW.fingerprint = '\\x" + fingerprint(14).hex() +
+      "') EXECUTE FUNCTION " + schema + ".fails()");
+  int done = 0;
+  for (const Settled settled : gathered.together.complete(
+           std::move(all), [](std::size_t) { return answer(200, "x"); })) {
+    if (settled == Settled::done) ++done;
+  }
+  CHECK(done == 48);
+  CHECK(is<Completed>(gathered.verbs.reserve(request(50))));
+  CHECK(is<InFlight>(gathered.verbs.reserve(request(14))));
+  CHECK(is<Reserved>(gathered.verbs.reserve(request(13))));
+}
+
+TEST_CASE("batch: operations with an entity, a rate limit or a wait are made beside others") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Gathered gathered;
+  std::vector<ReserveRequest> asked = requests(1, 40);
+  for (std::uint64_t i = 0; i < 40; i += 4) {
+    asked[i].entity.emplace().key = entity_key(i);
+    asked[i].entity->turn = 0ms;
+    asked[i + 1].rate.emplace().key = rate_key(i);
+    asked[i + 2].wait = 1s;
+  }
+  for (const Settled settled : gathered.together.complete(
+           permits(gathered.together.reserve(asked)),
+           [](std::size_t) { return answer(200, "x"); })) {
+    CHECK(settled == Settled::done);
+  }
+}
