@@ -67,7 +67,7 @@ class Deliveries {
   void use(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options,
            const delivery::ListenerLists& lists);
   void put_in_force(const delivery::ListenerLists& lists);
-  void tell_removed(const Routes& now, const delivery::KeptListeners::Entries& kept);
+  void tell_removed(const Routes& now, const delivery::Plan& plan);
 
   store::Ledger& ledger_;
   const store::Clock& clock_;
