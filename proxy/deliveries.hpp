@@ -46,7 +46,7 @@ class Deliveries {
   /// Called about once a second: checks whether a listeners_file has changed.
   void look();
 
-  void look_again(const std::string& listener) { engine_.look_again(listener); }
+  void look_again(const store::DeliveryKey& key) { engine_.look_again(key); }
 
   /// Answers the clients that wait for listeners, so that the data port no longer waits for them.
   void end_waits() { engine_.end_waits(); }
