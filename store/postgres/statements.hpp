@@ -48,12 +48,13 @@ enum class Statement : std::uint8_t {
   list_deliveries,
   list_deliveries_of,
   list_undelivered,
-  listener_figures,
+  listener_ages,
+  listener_counts,
   ledger_totals,
   follow_routes,
   tend_events,
 };
-inline constexpr std::size_t statements = 42;
+inline constexpr std::size_t statements = 43;
 
 /// The result codes of the functions.
 namespace code {
