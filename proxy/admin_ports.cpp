@@ -110,8 +110,8 @@ void AdminPorts::add_endpoints() {
                               {log_record_change, wrong_answer_field});
   if (parts_.deliveries != nullptr) {
     admin::add_delivery_endpoints(port, *parts_.store.verbs().ledger(), parts_.clock,
-                                  {log_record_change, [this](const std::string& listener) {
-                                     parts_.deliveries->look_again(listener);
+                                  {log_record_change, [this](const store::DeliveryKey& key) {
+                                     parts_.deliveries->look_again(key);
                                    }});
   }
   if (parts_.store.verbs().audit() != nullptr) {

@@ -79,17 +79,18 @@ void Deliveries::use(const std::shared_ptr<const gate::Rules>& rules, const http
     const auto& list = of_file != lists.end() ? of_file->second : policy.delivery->listeners;
     for (const policies::Listener& listener : *list) routes.emplace(policy.name, listener.name);
   }
+  const std::shared_ptr<const delivery::Plan> plan = next.plan;
   engine_.configure(std::move(next));
-  tell_removed(routes, kept);
+  tell_removed(routes, *plan);
   routes_ = std::move(routes);
   kept_.adopt(std::move(kept));
 }
 
 /// An operator who takes a listener away, or renames a policy, learns what that ends.
-void Deliveries::tell_removed(const Routes& now, const delivery::KeptListeners::Entries& kept) {
+void Deliveries::tell_removed(const Routes& now, const delivery::Plan& plan) {
   for (const auto& [policy, listener] : routes_) {
     if (now.contains({policy, listener})) continue;
-    const bool finishes = kept.contains({policy, listener});
+    const bool finishes = plan.route(policy, listener) != nullptr;
     telemetry::log(
         telemetry::LogLevel::warn,
         finishes ? "events of the policy do not go to the listener any more; what is "

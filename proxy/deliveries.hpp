@@ -46,7 +46,7 @@ class Deliveries {
   /// Called about once a second: checks whether a listeners_file has changed.
   void look();
 
-  void look_again(const std::string& listener) { engine_.look_again(listener); }
+  void look_again(const store::DeliveryKey& key) { engine_.look_again(key); }
 
   /// Answers the clients that wait for listeners, so that the data port no longer waits for them.
   void end_waits() { engine_.end_waits(); }
@@ -67,7 +67,7 @@ class Deliveries {
   void use(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options,
            const delivery::ListenerLists& lists);
   void put_in_force(const delivery::ListenerLists& lists);
-  void tell_removed(const Routes& now, const delivery::KeptListeners::Entries& kept);
+  void tell_removed(const Routes& now, const delivery::Plan& plan);
 
   store::Ledger& ledger_;
   const store::Clock& clock_;

@@ -197,8 +197,10 @@ enum class Redriven {
 struct PendingPage {
   /// In the order of their numbers.
   std::vector<PendingDelivery> items;
-  /// Whether there are more after the last of these.
+  /// Whether there may be more after the last of these.
   bool more = false;
+  /// If more were looked at than are in `items`: the number after which to read on.
+  EventNumber reached = 0;
 };
 
 struct DeliveryFilter {

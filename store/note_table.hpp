@@ -14,11 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "store/lasting_notes.hpp"
+#include "store/notes.hpp"
 
 namespace onceproxy::store {
 
-class NoteTable final : public LastingNotes {
+class NoteTable final : public Notes {
  public:
   /// Adds a note that was read from the disk or the database; an empty value is no note. Call it
   /// only before the table is used.

@@ -1,8 +1,9 @@
 // Notes: small values that the program keeps in the store by name, so that what it has learned
-// survives a restart. There is no guarantee: the last value may be lost when the process ends. A
-// value is always replaced as a whole. Thread-safe.
+// survives a restart. The last value may be lost when the process ends, unless flush() has said
+// that it is kept. A value is always replaced as a whole. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ class Notes {
   virtual bool keep(std::string_view name, std::string value) = 0;
   /// Removes the note; it is off the disk about a second later.
   virtual void forget(std::string_view name) = 0;
+  /// Waits until all changes so far are on disk, about a second. Returns false if this takes longer
+  /// than `patience`.
+  virtual bool flush(std::chrono::milliseconds patience) = 0;
   /// The notes whose names begin with `prefix`: name and value, in the order of their names.
   virtual std::vector<std::pair<std::string, std::string>> notes(std::string_view prefix) const = 0;
 

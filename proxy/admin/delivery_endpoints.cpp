@@ -116,7 +116,7 @@ Changed drop(const Endpoints& endpoints, const DeliveryKey& key) {
   store::Call<Changed> call(loop);
   if (!endpoints.ledger.drop(key, "dropped by an operator", call)) loop.wait();
   const Changed changed = *call.result;
-  if (changed == Changed::done) endpoints.hooks.looked_past(key.listener);
+  if (changed == Changed::done) endpoints.hooks.looked_past(key);
   return changed;
 }
 

@@ -16,7 +16,7 @@ namespace onceproxy::admin {
 struct DeliveryHooks {
   OperatorActed acted;
   /// A delivery has ended that may have delayed others of that listener.
-  std::function<void(const std::string& listener)> looked_past;
+  std::function<void(const store::DeliveryKey& key)> looked_past;
 };
 
 /// `ledger` and `clock` must outlive the server.

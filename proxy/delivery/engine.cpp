@@ -42,6 +42,7 @@ Engine::Engine(const EngineOptions& options, store::Store& store, const store::C
              Outcomes(*store.ledger(), calls_),
              tracer != nullptr ? tracer->add_recorder() : nullptr,
              store::AuditPad(store.audit()),
+             options.reread_interval,
              nullptr,
              {}} {}
 
@@ -231,7 +232,9 @@ void Engine::stored(std::shared_ptr<const store::Event> event,
                     std::span<const std::string> listeners) noexcept {
   try {
     const std::lock_guard lock(told_mutex_);
-    if (told_.stored.size() < options_.told_max) {
+    const std::size_t bytes = told_.bytes + event->head.size() + event->body.size();
+    if (told_.stored.size() < options_.told_max && bytes <= options_.told_bytes_max) {
+      told_.bytes = bytes;
       told_.stored.emplace_back(std::move(event),
                                 std::vector<std::string>(listeners.begin(), listeners.end()));
     } else {
@@ -246,7 +249,7 @@ void Engine::stored(std::shared_ptr<const store::Event> event,
 void Engine::redriven(const store::DeliveryKey& key) noexcept {
   try {
     const std::lock_guard lock(told_mutex_);
-    told_.redriven.push_back(key.listener);
+    told_.redriven.push_back(key);
   } catch (const std::bad_alloc&) {
     told_.lost = true;
   }
@@ -265,9 +268,9 @@ void Engine::take_told() {
     for (const std::string& name : listeners) line(name).add_new(*event);
     parts_.events.put(std::move(event));
   }
-  for (const std::string& name : told.redriven) line(name).look_again();
+  for (const store::DeliveryKey& key : told.redriven) line(key.listener).look_again(key.event);
   if (told.lost) {
-    for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name).look_again();
+    for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name).look_again(0);
   }
   for (const Asked& each : asked) {
     parts_.outcomes.add(each.fingerprint, each.how, *each.call, loop_.now());

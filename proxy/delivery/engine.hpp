@@ -42,9 +42,13 @@ struct EngineOptions {
   std::size_t concurrency_max = 1'024;
   /// The largest size of all cached payloads of events that are about to be delivered.
   std::size_t cached_bytes = std::size_t{16} << 20;
-  /// The largest number of new events that the engine keeps in memory until it processes them.
-  /// Further events are read from the ledger.
+  /// How often the pending deliveries of a listener are read from the beginning, if other processes
+  /// deliver from the same ledger. What one of them leaves behind is usually reported sooner.
+  std::chrono::milliseconds reread_interval{30'000};
+  /// The largest number of new events that the engine keeps in memory until it processes them, and
+  /// the largest size of their payloads. Further events are read from the ledger.
   std::size_t told_max = 4'096;
+  std::size_t told_bytes_max = std::size_t{16} << 20;
 };
 
 class Engine final : public gate::Acknowledger, private store::LedgerWatch {
@@ -101,9 +105,9 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   bool wait(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,
             store::Call<gate::Acknowledged>& call) override;
 
-  /// Tells the engine to read the pending deliveries of a listener again, because they may have
+  /// Tells the engine to read the pending deliveries of a listener again, because this one has
   /// changed without a notification of the ledger. May be called from any thread.
-  void look_again(const std::string& listener) { redriven({0, listener}); }
+  void look_again(const store::DeliveryKey& key) { redriven(key); }
 
   /// All listeners since the start of the process.
   std::vector<std::pair<std::string, std::shared_ptr<const Counts>>> listeners() const;
@@ -114,8 +118,10 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   /// Notifications from other threads.
   struct Told {
     std::vector<std::pair<std::shared_ptr<const store::Event>, std::vector<std::string>>> stored;
-    std::vector<std::string> redriven;
-    /// There were more events than `told_max`.
+    std::vector<store::DeliveryKey> redriven;
+    /// The size of the payloads in `stored`.
+    std::size_t bytes = 0;
+    /// There were more events than fit.
     bool lost = false;
   };
   struct Asked {

@@ -25,7 +25,7 @@ bool finishes(const policies::Policy& policy) {
 }  // namespace
 
 KeptListeners::KeptListeners(store::Notes* notes, const store::Ledger& ledger, Time now)
-    : notes_(notes), lasting_(dynamic_cast<store::LastingNotes*>(notes)), ledger_(ledger) {
+    : notes_(notes), ledger_(ledger) {
   if (notes_ == nullptr) return;
   for (const auto& [name, bytes] : notes_->notes(prefix)) {
     auto kept = decode_kept_listener(bytes);
@@ -56,15 +56,17 @@ KeptListeners::Entries KeptListeners::prepare(const std::vector<policies::Policy
     if (removing.contains(key.first)) continue;
     next.try_emplace(key, Entry{entry.kept, false, entry.named ? now : entry.left});
   }
+  bool keeps = false;
   for (const auto& [key, entry] : next) {
     if (!entry.named || notes_ == nullptr) continue;
+    keeps = true;
     if (notes_->keep(name_of(key), encode(entry.kept))) continue;
     throw std::runtime_error("delivery.removed_listeners: finish: the listener " + key.second +
                              " of policy " + key.first +
                              " cannot be kept: its settings take more than 16 KiB, or too many "
                              "are kept already");
   }
-  if (lasting_ != nullptr && !lasting_->flush(flush_time)) {
+  if (keeps && !notes_->flush(flush_time)) {
     throw std::runtime_error(
         "delivery.removed_listeners: finish: the store does not keep the "
         "listeners now");

@@ -5,9 +5,8 @@
 // more, or when its policy says `remove` again.
 //
 // A configuration waits until its listeners are on the disk, about a second where one is new or has
-// changed: an event that is accepted for a listener finds it in a later process as well. A store
-// that cannot tell when notes are kept (PostgreSQL) is not waited for. Not thread-safe: who
-// reloads, and who looks, take turns.
+// changed: an event that is accepted for a listener finds it in a later process as well.
+// Not thread-safe: who reloads, and who looks, take turns.
 #pragma once
 
 #include <chrono>
@@ -19,8 +18,8 @@
 #include "policies/policy.hpp"
 #include "proxy/delivery/kept_listener.hpp"
 #include "proxy/delivery/plan.hpp"
-#include "store/lasting_notes.hpp"
 #include "store/ledger.hpp"
+#include "store/notes.hpp"
 
 namespace onceproxy::delivery {
 
@@ -63,8 +62,6 @@ class KeptListeners {
   void forget(const Entries::key_type& key);
 
   store::Notes* const notes_;
-  /// The same, where the store can tell when they are kept.
-  store::LastingNotes* const lasting_;
   const store::Ledger& ledger_;
   Entries entries_;
   Time next_look_{};

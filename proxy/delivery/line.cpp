@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/delivery/backoff.hpp"
 #include "proxy/telemetry/log.hpp"
 
 namespace onceproxy::delivery {
@@ -16,13 +17,24 @@ using telemetry::LogLevel;
 constexpr int pages_at_once = 4;
 /// The number of deliveries of a removed listener that end at once.
 constexpr std::size_t removals_at_once = 16;
-/// The wait after an attempt that ended with an exception.
+/// The wait after an attempt that ended with an exception, and after the ledger could not be read.
 constexpr milliseconds ask_again_after{1'000};
+/// Between two lines of the log that say that the ledger cannot be read.
+constexpr std::chrono::minutes unreadable_interval{1};
+
+/// So that the queues are not all read at once.
+milliseconds some_part(milliseconds time) {
+  return std::chrono::duration_cast<milliseconds>(time * random_share());
+}
 
 }  // namespace
 
 Line::Line(LineParts& parts, std::string name, std::shared_ptr<Counts> counts)
-    : parts_(parts), name_(std::move(name)), counts_(std::move(counts)), removals_(name_) {}
+    : parts_(parts),
+      name_(std::move(name)),
+      counts_(std::move(counts)),
+      removals_(name_),
+      next_reread_(parts.channel.loop.now() + some_part(parts.reread_interval)) {}
 
 /// The counts outlive the line, and its connections end with it.
 Line::~Line() {
@@ -32,7 +44,9 @@ Line::~Line() {
 void Line::follow(const Plan::Of& of, std::shared_ptr<http::UpstreamAddress> address,
                   const http::UpstreamShare* share, std::shared_ptr<const http::Setup> setup) {
   const policies::Listener& listener = of.listener;
-  if (channel_ && channel_->leads_to(address)) {
+  const bool moves = channel_ && !channel_->leads_to(address);
+  if (moves) begin_anew();
+  if (channel_ && !moves) {
     channel_->follow(listener, std::move(setup));
   } else if (share != nullptr) {
     channel_ = std::make_shared<Channel>(parts_.channel, *share, std::move(setup), listener);
@@ -51,11 +65,16 @@ void Line::leave() {
   counts_->configured = false;
   concurrency_max_ = removals_at_once;
   pace_.set({});
+  begin_anew();
+  if (channel_) channel_->pool().close_idle();
+  pump_later();
+}
+
+/// What was learned from the listener's answers does not apply any more.
+void Line::begin_anew() {
   paused_until_ = {};
   circuit_.succeeded();
-  if (channel_) channel_->pool().close_idle();
   queue_.make_all_due();
-  pump_later();
 }
 
 void Line::add_new(const store::Event& event) {
@@ -63,7 +82,8 @@ void Line::add_new(const store::Event& event) {
   pump_later();
 }
 
-void Line::look_again() {
+void Line::look_again(store::EventNumber event) {
+  if (event != 0) queue_.make_due(event);
   queue_.reread();
   pump_later();
 }
@@ -79,14 +99,30 @@ Queue::Time Line::due_at(store::WallTime due, Queue::Time now) const {
   return left.count() <= 0 ? Queue::Time() : now + left;
 }
 
+/// The next second tries again. One line a minute is enough.
+void Line::note_unreadable(std::string_view why, Queue::Time now) {
+  next_read_ = now + ask_again_after;
+  if (now < unreadable_told_ + unreadable_interval) return;
+  unreadable_told_ = now;
+  telemetry::log(LogLevel::error, "the pending deliveries of a listener cannot be read",
+                 {{"listener", std::string_view(name_)}, {"error", why}});
+}
+
 void Line::read_pages(Queue::Time now) {
+  if (now < next_read_) return;
+  if (parts_.ledger.shared() && now >= next_reread_) {
+    next_reread_ = now + parts_.reread_interval;
+    queue_.reread();
+  }
   for (int page = 0; page < pages_at_once; ++page) {
     const std::size_t wanted = queue_.wants(now);
     if (wanted == 0) return;
     const auto read = parts_.ledger.pending(name_, queue_.after(), wanted);
     const auto* const found = std::get_if<store::PendingPage>(&read);
-    // The error was logged where it occurred. The next tick tries again.
-    if (found == nullptr) return;
+    if (found == nullptr) {
+      note_unreadable(std::get<store::Unreadable>(read).why, now);
+      return;
+    }
     std::vector<Queue::Row> rows;
     rows.reserve(found->items.size());
     for (const store::PendingDelivery& item : found->items) {
@@ -94,18 +130,20 @@ void Line::read_pages(Queue::Time now) {
       const Queue::Time due = channel_in_plan_ ? due_at(item.due, now) : Queue::Time();
       rows.push_back({item.event, due, item.attempts, item.entity, channel_in_plan_ && item.held});
     }
-    queue_.add_page(rows, found->more);
+    queue_.add_page(rows, found->more, found->reached);
   }
 }
 
 bool Line::may_begin(Queue::Time now) {
-  if (in_flight_ >= concurrency_max_ || pace_.next(now) > now || paused_until_ > now) return false;
+  // An attempt that was under way when the listener was removed may ask for a pause.
+  const bool paused = channel_in_plan_ && paused_until_ > now;
+  if (in_flight_ >= concurrency_max_ || pace_.next(now) > now || paused) return false;
   if (!queue_.ready(now)) return false;
   if (!parts_.budget.try_take(in_flight_)) {
     if (!std::exchange(starved_, true)) parts_.starved.push_back(this);
     return false;
   }
-  if (circuit_.try_begin(now)) return true;
+  if (!channel_in_plan_ || circuit_.try_begin(now)) return true;
   parts_.budget.give_back();
   return false;
 }

@@ -44,6 +44,8 @@ struct LineParts {
   std::unique_ptr<telemetry::Tracer::Recorder> recorder;
   /// Entries of the audit log for deliveries that were given up.
   store::AuditPad audit;
+  /// EngineOptions::reread_interval.
+  std::chrono::milliseconds reread_interval;
   /// The active configuration; read when an attempt begins.
   std::shared_ptr<const Plan> plan;
   /// The lines that could begin an attempt if the budget allowed it, in order.
@@ -69,8 +71,9 @@ class Line final : io::EventLoop::Deferred {
   void leave();
 
   void add_new(const store::Event& event);
-  /// A delivery may be pending that the queue has already passed or was not told about.
-  void look_again();
+  /// A delivery may be pending that the queue has already passed or was not told about, or that of
+  /// `event` has changed; 0: not that of a certain event.
+  void look_again(store::EventNumber event);
 
   /// Begins all deliveries that may begin now.
   void pump();
@@ -101,8 +104,10 @@ class Line final : io::EventLoop::Deferred {
   };
 
   void run() override { pump(); }
+  void begin_anew();
   bool may_begin(Queue::Time now);
   void read_pages(Queue::Time now);
+  void note_unreadable(std::string_view why, Queue::Time now);
   Queue::Time due_at(store::WallTime due, Queue::Time now) const;
   io::Task<void> deliver(Queue::Row row);
   io::Task<Fate> attempt(const Queue::Row& row);
@@ -114,6 +119,7 @@ class Line final : io::EventLoop::Deferred {
              store::AttemptEnd& how, std::string& error);
   void note_given_up(const store::Event& event, const store::AttemptEnd& how,
                      std::string_view error);
+  void withdraw();
   void note_circuit(const AttemptCall& call, bool to_upstream);
   std::chrono::milliseconds delay_after(const AttemptCall& call, const Route& route,
                                         std::uint32_t number);
@@ -128,6 +134,12 @@ class Line final : io::EventLoop::Deferred {
   Removals removals_;
   /// Until this time no delivery begins, because the listener has sent Retry-After.
   Queue::Time paused_until_{};
+  /// When everything is read again, in a shared ledger.
+  Queue::Time next_reread_;
+  /// No page is read before this time, because the last one could not be.
+  Queue::Time next_read_{};
+  /// When the log was told of that last.
+  Queue::Time unreadable_told_{};
   /// An attempt keeps the channel with which it began.
   std::shared_ptr<Channel> channel_;
   bool channel_in_plan_ = false;

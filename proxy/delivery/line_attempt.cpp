@@ -33,6 +33,12 @@ std::string_view value_of(const http::ResponseHead& head, std::string_view name)
 
 }  // namespace
 
+/// The delivery was not sent: it says nothing of the listener, and takes nothing of its rate.
+void Line::withdraw() {
+  circuit_.withdrawn();
+  pace_.give_back();
+}
+
 io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   const Queue::Time now = parts_.channel.loop.now();
   const store::DeliveryKey key{row.event, name_};
@@ -44,7 +50,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   store::BeginResult begun = co_await finished;
   auto* const attempt = std::get_if<store::Attempt>(&begun);
   if (attempt == nullptr) {
-    circuit_.withdrawn();
+    withdraw();
     if (std::holds_alternative<store::Taken>(begun)) {
       co_return Fate{false, false, now + taken_again_after, row.attempts};
     }
@@ -67,7 +73,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   if (!event) {
     auto read = parts_.ledger.event(row.event);
     if (std::holds_alternative<store::Unreadable>(read)) {
-      circuit_.withdrawn();
+      withdraw();
       co_return Fate{false, false, now + ask_again_after, row.attempts};
     }
     event = std::get<std::shared_ptr<const store::Event>>(std::move(read));
@@ -76,7 +82,7 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   store::AttemptEnd how;
   how.attempted = false;
   if (!event) {
-    circuit_.withdrawn();
+    withdraw();
     how.state = DeliveryState::dead;
     Fate fate =
         co_await end(std::move(*attempt), how, "its payload is not kept any more", row.attempts);
@@ -87,11 +93,11 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   const Route* const route = plan->route(event->policy, name_);
   if (route == nullptr && parts_.ledger.shared() && !attempt->orphaned()) {
     // Another process may have the route, or this one is about to have it.
-    circuit_.withdrawn();
+    withdraw();
     co_return Fate{false, false, now + ask_again_after, row.attempts};
   }
   if (route == nullptr || !channel_ || !route->unusable.empty()) {
-    circuit_.withdrawn();
+    withdraw();
     const bool removed = route == nullptr || !channel_;
     how.state = removed ? DeliveryState::removed : DeliveryState::dead;
     std::string why = removed ? "the listener was removed" : route->unusable;
@@ -171,7 +177,7 @@ void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how
 void Line::note_circuit(const AttemptCall& call, bool to_upstream) {
   const Queue::Time now = parts_.channel.loop.now();
   if (call.busy()) {
-    circuit_.withdrawn();
+    withdraw();
     return;
   }
   const bool was_closed = circuit_.state(now) == Circuit::State::closed;
@@ -293,9 +299,16 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
     co_return Fate{};
   }
   parts_.outcomes.note(key, {how.state, attempts, how.status, error});
-  if (how.state != DeliveryState::failed) co_return Fate{};
   const Queue::Time now = parts_.channel.loop.now();
   const std::uint32_t counted = how.attempted ? attempts : attempts - 1;
+  // The ledger writes it later, and says Taken until then. If it cannot, the delivery is attempted
+  // again, before the later events of its entity.
+  if (settled == store::Settled::failed) {
+    co_return Fate{false, false, now + ask_again_after, counted};
+  }
+  if (how.state != DeliveryState::failed) co_return Fate{};
+  // The listener may have been removed meanwhile: then the delivery is to end at once.
+  if (!channel_in_plan_) co_return Fate{false, false, Queue::Time(), counted};
   co_return Fate{false, how.held, due_at(how.due, now), counted};
 }
 

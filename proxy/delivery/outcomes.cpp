@@ -16,6 +16,8 @@ using store::DeliveryState;
 
 /// How often the ledger is read for what other processes have ended.
 constexpr std::chrono::seconds read_interval{1};
+/// The number of reads at once. Each may wait for the database, and delays all listeners meanwhile.
+constexpr std::size_t reads_at_once = 8;
 
 void answer_without(store::Call<gate::Acknowledged>& call) {
   call.result.emplace();
@@ -118,22 +120,30 @@ void Outcomes::note(const store::DeliveryKey& key, const DeliveryNote& note) {
   }
 }
 
+/// What was read goes to the end of the list, so that everybody's turn comes.
 void Outcomes::tick(Time now) {
+  std::size_t reads = ledger_.shared() ? reads_at_once : 0;
+  std::list<Wait> were_read;
   for (auto it = waits_.begin(); it != waits_.end();) {
     Wait& wait = *it;
     const bool late = wait.until <= now;
-    if (ledger_.shared() && (late || now - wait.read >= read_interval)) {
+    const bool reads_it = reads > 0 && (late || now - wait.read >= read_interval);
+    if (reads_it) {
+      --reads;
       read(wait);
       wait.read = now;
     }
     if (!late && !reached(wait) && !all_ended(wait)) {
-      ++it;
+      const auto next = std::next(it);
+      if (reads_it) were_read.splice(were_read.end(), waits_, it);
+      it = next;
       continue;
     }
     Wait over = std::move(wait);
     it = waits_.erase(it);
     io::start(answer(std::move(over)));
   }
+  waits_.splice(waits_.end(), were_read);
 }
 
 /// Answers the client, and stores the answer if possible, so that duplicates of the request get the

@@ -1,7 +1,7 @@
 // Outcomes: the clients that wait until the listeners of an event have answered, for policies with
 // `acknowledge: all` or `first`. The lines report each delivery that ends; earlier results are read
 // from the ledger. So are the deliveries that other processes end: the ledger is read once a
-// second.
+// second for each client, or less often if many wait.
 //
 // Not thread-safe: used on the engine's loop.
 #pragma once

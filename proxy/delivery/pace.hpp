@@ -30,6 +30,10 @@ class Pace {
     if (arrival_ < now) arrival_ = now;
     arrival_ += interval();
   }
+  /// Returns the token of a delivery that was not sent after all.
+  void give_back() {
+    if (rate_) arrival_ -= interval();
+  }
 
  private:
   std::chrono::nanoseconds interval() const {

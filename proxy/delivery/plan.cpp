@@ -1,5 +1,6 @@
 #include "proxy/delivery/plan.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -40,7 +41,20 @@ Plan::Plan(std::shared_ptr<const gate::Rules> rules, const ListenerLists& lists,
     const auto given = lists.find(policy.name);
     add(policy, given != lists.end() ? given->second : rules_->listeners(policy));
   }
+  for (const policies::Policy& policy : rules_->policies().policies()) add_renamed(policy);
   for (const Finishing& each : finishing) add(each);
+}
+
+/// A policy that has the namespace of an earlier one is that policy under another name, unless the
+/// earlier one is still there. Nobody else could tell what the upstream's answers mean.
+void Plan::add_renamed(const policies::Policy& policy) {
+  const std::string& earlier = policy.name_space;
+  if (!policy.delivery || !policy.delivery->to_upstream || earlier.empty()) return;
+  const auto has_that_name = [&](const policies::Policy& each) { return each.name == earlier; };
+  if (std::ranges::any_of(rules_->policies().policies(), has_that_name)) return;
+  const std::string upstream(policies::upstream_listener);
+  const auto own = routes_.find(std::pair(policy.name, upstream));
+  if (own != routes_.end()) routes_.try_emplace({earlier, upstream}, own->second);
 }
 
 void Plan::add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list) {

@@ -68,6 +68,7 @@ class Plan {
 
  private:
   void add(const policies::Policy& policy, std::shared_ptr<const policies::ListenerList> list);
+  void add_renamed(const policies::Policy& policy);
   void add(const Finishing& finishing);
 
   const std::shared_ptr<const gate::Rules> rules_;

@@ -43,9 +43,10 @@ void Queue::add(const Row& row) {
   make_ready(row);
 }
 
-void Queue::add_page(std::span<const Row> rows, bool more) {
+void Queue::add_page(std::span<const Row> rows, bool more, EventNumber reached) {
   for (const Row& row : rows) add(row);
   if (!rows.empty()) after_ = std::max(after_, rows.back().event);
+  after_ = std::max(after_, reached);
   caught_up_ = !more;
 }
 
@@ -189,6 +190,15 @@ void Queue::end(EventNumber event) {
   }
 }
 
+void Queue::make_due(EventNumber event) {
+  const auto found = rows_.find(event);
+  if (found == rows_.end() || found->second.taken) return;
+  Row& row = found->second.row;
+  const bool waits = ready_.erase({row.due, event}) == 0;
+  row.due = Time();
+  if (!waits) make_ready(row);
+}
+
 void Queue::make_all_due() {
   Ready ready;
   for (const auto& [due, event] : ready_) {
@@ -208,8 +218,13 @@ void Queue::park(EventNumber event) {
   if (found == rows_.end()) return;
   --under_way_;
   found->second.taken = false;
-  if (found->second.row.entity) entities_.at(*found->second.row.entity).taken = false;
+  const std::optional<store::EntityKey> key = found->second.row.entity;
+  if (key) entities_.at(*key).taken = false;
   release(found->second);
+  if (!key) return;
+  // An earlier one may have been redriven while this one was under way.
+  const Entity& entity = entities_.at(*key);
+  if (!entity.held.empty()) make_ready(rows_.at(*entity.held.begin()).row);
 }
 
 void Queue::retry(EventNumber event, Time due, std::uint32_t attempts) {

@@ -60,12 +60,15 @@ class Queue {
   std::size_t wants(Time now);
   store::EventNumber after() const { return after_; }
   /// Adds rows that were read after after(), in order. `more`: whether there are further rows.
-  void add_page(std::span<const Row> rows, bool more);
+  /// `reached`: the number up to which there are no others, if this is not the last one's.
+  void add_page(std::span<const Row> rows, bool more, store::EventNumber reached = 0);
 
   /// Adds a new row, whose number is larger than all earlier ones.
   void add_new(const Row& row);
   /// A row became pending again, and its number may already have been passed.
   void reread() { reread_wanted_ = true; }
+  /// The row is due now, if it is in memory.
+  void make_due(store::EventNumber event);
   /// All rows are due now; rows that are not in memory are read again.
   void make_all_due();
   /// There may be new rows without a notification.

@@ -22,10 +22,10 @@ struct Acknowledged {
 
 class Acknowledger {
  public:
-  /// Waits for the newest event of this fingerprint as `how` requires, also for a duplicate, which
-  /// then gets the same answer as the first request. It waits at most `how.timeout`, counted from
-  /// the storing of the event; an event that was already acknowledged is answered at once. Returns
-  /// true if `call.result` is already set; `call.resume` is not called in this case.
+  /// Waits for the newest event of this fingerprint as `how` requires, at most for `how.timeout`.
+  /// Also for a duplicate that arrives before the first request was answered, which then gets the
+  /// same answer. Returns true if `call.result` is already set; `call.resume` is not called in this
+  /// case.
   [[nodiscard]] virtual bool wait(const store::Fingerprint& fingerprint,
                                   const policies::Acknowledge& how,
                                   store::Call<Acknowledged>& call) = 0;

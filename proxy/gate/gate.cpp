@@ -170,8 +170,9 @@ io::Task<Admission> Gate::admit(const Rules& rules, const Policy& policy,
   std::string origin;
   if (auto* completed = std::get_if<store::Completed>(&result)) {
     origin = std::move(completed->trace);
-    // A duplicate gets what the first one gets, who may be waiting yet.
-    if (event) {
+    // A duplicate gets what the first one gets, who may be waiting yet: then the answer is still
+    // the one that was stored with the event.
+    if (event && completed->answer.body == event->draft.acknowledgement.body) {
       auto told = co_await acknowledged(*operation->policy, operation->fingerprint);
       if (told) completed->answer = *std::move(told);
     }

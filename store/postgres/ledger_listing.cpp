@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "store/postgres/asking.hpp"
+#include "store/postgres/failure.hpp"
 #include "store/postgres/postgres_ledger.hpp"
 
 namespace onceproxy::store {
@@ -130,6 +131,7 @@ std::variant<PendingPage, Unreadable> PostgresLedger::pending(std::string_view l
             params.number(parts_.work.tuning.others_patience.count());
             params.flag(parts_.liveness.may_take_over(SteadyClock::now()));
             params.number(parts_.upkeep.orphaned_after().count());
+            params.number(static_cast<std::int64_t>(parts_.work.tuning.pending_look_max));
           });
   if (!reply.good()) return Unreadable{why_not(reply)};
   // Due times are told by the clock of this machine, which may be another than the database's.
@@ -141,6 +143,11 @@ std::variant<PendingPage, Unreadable> PostgresLedger::pending(std::string_view l
     const pq::Row row(reply.result.get(), i);
     PendingDelivery one;
     one.event = static_cast<EventNumber>(row.number(0));
+    if (row.null(1)) {
+      page.more = true;
+      page.reached = one.event;
+      break;
+    }
     one.due = now + milliseconds(row.number(1) - row.number(5));
     one.attempts = static_cast<std::uint32_t>(row.number(2));
     if (!row.null(3)) row.into(3, one.entity.emplace().bytes);
@@ -259,23 +266,37 @@ std::variant<DeliveryPage, Unreadable> PostgresLedger::deliveries(
   return page;
 }
 
-/// Nothing is changed where the database does not answer.
+/// What cannot be read stays as it was read last. Counting takes long where most is pending: all
+/// else must be known nevertheless.
 void PostgresLedger::read_figures(LedgerFigures& out) const {
-  const Reply listeners = ask(parts_.work, parts_.house, Statement::listener_figures, nullptr);
   const Reply totals = ask(parts_.work, parts_.house, Statement::ledger_totals, nullptr);
-  if (!listeners.good() || !totals.good() || totals.rows() != 1) return;
-  out.listeners.clear();
-  for (int i = 0; i < listeners.rows(); ++i) {
-    const pq::Row row(listeners.result.get(), i);
-    ListenerFigures one;
-    one.listener = row.text(0);
+  if (totals.good() && totals.rows() == 1) {
+    out.events_open = static_cast<std::uint64_t>(totals.row().number(0));
+    out.payload_bytes = static_cast<std::uint64_t>(totals.row().number(1));
+  }
+  std::map<std::string, ListenerFigures> listeners;
+  for (ListenerFigures& one : out.listeners) listeners[one.listener] = std::move(one);
+  const Reply ages = ask(parts_.work, parts_.house, Statement::listener_ages, nullptr);
+  for (int i = 0; i < ages.rows(); ++i) {
+    const pq::Row row(ages.result.get(), i);
+    listeners[row.text(0)].oldest_pending = maybe_time(row, 1);
+  }
+  const Reply counts = ask(parts_.work, parts_.house, Statement::listener_counts, nullptr);
+  for (int i = 0; i < counts.rows(); ++i) {
+    const pq::Row row(counts.result.get(), i);
+    ListenerFigures& one = listeners[row.text(0)];
     one.pending = static_cast<std::uint64_t>(row.number(1));
     one.dead = static_cast<std::uint64_t>(row.number(2));
-    one.oldest_pending = maybe_time(row, 3);
+  }
+  for (const Reply* const reply : {&totals, &ages, &counts}) {
+    if (reply->good() || reply->lost) continue;
+    parts_.work.failed(failure_of(reply->sqlstate).kind, "figures of the ledger: " + reply->error);
+  }
+  out.listeners.clear();
+  for (auto& [name, one] : listeners) {
+    one.listener = name;
     out.listeners.push_back(std::move(one));
   }
-  out.events_open = static_cast<std::uint64_t>(totals.row().number(0));
-  out.payload_bytes = static_cast<std::uint64_t>(totals.row().number(1));
 }
 
 /// Where counting takes long, since much is pending, what was counted last is told for twenty times
@@ -292,6 +313,11 @@ LedgerFigures PostgresLedger::figures() const {
   LedgerFigures out = figures_;
   out.payload_bytes_max = parts_.work.options.ledger.bytes_max;
   const std::lock_guard counts_lock(counts_mutex_);
+  for (const auto& [name, ends] : ends_) {
+    const auto at = std::ranges::lower_bound(out.listeners, name, {}, &ListenerFigures::listener);
+    if (at != out.listeners.end() && at->listener == name) continue;
+    out.listeners.emplace(at)->listener = name;
+  }
   for (ListenerFigures& one : out.listeners) {
     const auto found = ends_.find(one.listener);
     if (found == ends_.end()) continue;

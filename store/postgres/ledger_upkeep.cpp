@@ -12,7 +12,10 @@ namespace onceproxy::store {
 
 namespace {
 constexpr std::chrono::milliseconds tell_pause_max{8'000};
-}
+constexpr std::size_t doubts_max = 10'000;
+/// For what the clocks of this machine and the database may differ within one operation.
+constexpr std::chrono::milliseconds doubt_slack{500};
+}  // namespace
 
 void wake_turn(const Work& work, Channel& house, const pq::Row& row, int o_queued, int o_entity) {
   if (!row.flag(o_queued)) return;
@@ -57,6 +60,35 @@ void LedgerUpkeep::give_up(const DeliveryKey& key, const Nonce& nonce) {
   post(house_.loop(), [this, left = Left{key, nonce}] { leave(left, true); });
 }
 
+void LedgerUpkeep::doubt(const DeliveryKey& key, const Nonce& nonce) {
+  const auto from = SteadyClock::now() + work_.options.operation_timeout + doubt_slack;
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  doubts_.push_back({{key, nonce}, from});
+  if (doubts_.size() > doubts_max) doubts_.pop_front();
+}
+
+/// A claim with that nonce would keep its entity from being closed, and the delivery from others.
+void LedgerUpkeep::settle_doubts(SteadyClock::time_point now) {
+  if (work_.circuit.open()) return;
+  std::vector<Left> due;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!doubts_.empty() && doubts_.front().from <= now) {
+      due.push_back(std::move(doubts_.front().claim));
+      doubts_.pop_front();
+    }
+  }
+  for (const Left& one : due) {
+    if (claims_.find(one.first)) {
+      // It is being attempted again: by the end of that the doubt matters no more, or still does.
+      doubt(one.first, one.second);
+    } else {
+      leave(one, true);
+    }
+  }
+}
+
 void LedgerUpkeep::leave(const Left& left, bool whole) {
   OneQuery::send(
       house_, Statement::leave_delivery, work_.options.operation_timeout,
@@ -66,9 +98,14 @@ void LedgerUpkeep::leave(const Left& left, bool whole) {
         params.nonce(left.second);
         params.flag(whole);
       },
-      // Where it is lost, the claim ends with the attempt, or is this instance's to take again.
-      [this](const Reply& reply) {
-        if (reply.good() && reply.rows() == 1) wake_turn(work_, house_, reply.row(), 0, 1);
+      [this, left, whole](const Reply& reply) {
+        if (reply.good() && reply.rows() == 1) {
+          wake_turn(work_, house_, reply.row(), 0, 1);
+        } else if (whole) {
+          doubt(left.first, left.second);
+        } else {
+          on_its_way(left.first, left.second);
+        }
       });
 }
 
@@ -91,7 +128,7 @@ void LedgerUpkeep::follow(LedgerRoutes::Routes routes) {
 
 void LedgerUpkeep::tick(SteadyClock::time_point now) {
   std::vector<Left> left;
-  {
+  if (!work_.circuit.open()) {
     const std::lock_guard lock(mutex_);
     left.swap(on_its_way_);
   }
@@ -102,6 +139,7 @@ void LedgerUpkeep::tick(SteadyClock::time_point now) {
   }
   if (now < next_retry_) return;
   next_retry_ = now + work_.tuning.retained_pause;
+  settle_doubts(now);
   retry();
 }
 

@@ -3,11 +3,12 @@
 // instances have left, releases the holds on entities, writes results that could not be written in
 // time, and removes expired rows.
 //
-// Thread-safety: keep(), on_its_way(), give_up() and follow() may be called from any thread,
-// everything else on the channel's loop.
+// Thread-safety: keep(), on_its_way(), give_up(), doubt() and follow() may be called from any
+// thread, everything else on the channel's loop.
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,6 +48,10 @@ class LedgerUpkeep {
   void on_its_way(const DeliveryKey& key, const Nonce& nonce);
   /// The attempt was dropped: its delivery can be claimed again.
   void give_up(const DeliveryKey& key, const Nonce& nonce);
+  /// It is not known whether the delivery was claimed, or its attempt ended, with this nonce, and
+  /// nobody here goes on with it. If it was claimed, it is given up as soon as that statement can
+  /// have no effect any more. Too many of these are forgotten, the oldest first.
+  void doubt(const DeliveryKey& key, const Nonce& nonce);
   void follow(LedgerRoutes::Routes routes);
   /// How long nobody must have had a route for its deliveries to end as removed. From any thread.
   std::chrono::milliseconds orphaned_after() const;
@@ -64,7 +69,13 @@ class LedgerUpkeep {
 
  private:
   using Left = std::pair<DeliveryKey, Nonce>;
+  struct Doubt {
+    Left claim;
+    /// When to give it up.
+    SteadyClock::time_point from{};
+  };
 
+  void settle_doubts(SteadyClock::time_point now);
   void leave(const Left& left, bool whole);
   void tend();
   void tend_part(int looks, int events, OneQuery::Done done);
@@ -96,6 +107,8 @@ class LedgerUpkeep {
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Deed>> kept_;
   std::vector<Left> on_its_way_;
+  /// In the order of their times.
+  std::deque<Doubt> doubts_;
   bool closed_ = false;
 };
 

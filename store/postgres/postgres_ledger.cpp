@@ -66,9 +66,10 @@ bool PostgresLedger::claim(const DeliveryKey& key, bool early, Call<BeginResult>
     wake_turn(parts_.work, parts_.house, row, Deed::o_queued, Deed::o_entity);
     answer(call, begun(key, early, row, sent));
   };
-  // Where it has claimed the delivery nevertheless, this instance may claim it again.
-  task.failed = [this, key, &call] {
+  // It may have claimed the delivery nevertheless.
+  task.failed = [this, key, nonce, &call] {
     parts_.claims.release(key);
+    parts_.upkeep.doubt(key, nonce);
     answer<BeginResult>(call, Unavailable{Reason::failed});
   };
   start(call.loop, Statement::begin_delivery, std::move(task));
@@ -181,8 +182,10 @@ bool PostgresLedger::end(Attempt attempt, const AttemptEnd& how, Call<Settled>& 
     tell(done ? Settled::done : Settled::refused);
   };
   task.failed = [tell] { tell(Settled::failed); };
-  task.keep = [this, key](std::unique_ptr<Deed> deed) {
-    if (!parts_.upkeep.keep(std::move(deed))) parts_.claims.release(key);
+  task.keep = [this, key, nonce](std::unique_ptr<Deed> deed) {
+    if (parts_.upkeep.keep(std::move(deed))) return;
+    parts_.claims.release(key);
+    parts_.upkeep.doubt(key, nonce);
   };
   start(call.loop, Statement::end_delivery, std::move(task));
   return false;

@@ -79,7 +79,7 @@ constexpr std::array<Described, statements> all{{
     {"leave_delivery", "SELECT * FROM leave_delivery(@)", "lbbo"},
     {"redrive_delivery", "SELECT * FROM redrive_delivery(@)", "lbbolo"},
     {"drop_delivery", "SELECT * FROM drop_delivery(@)", "lbboblo"},
-    {"pending_deliveries", "SELECT * FROM pending_deliveries(@)", "bllbBlol"},
+    {"pending_deliveries", "SELECT * FROM pending_deliveries(@)", "bllbBloll"},
     {"left_over", "SELECT * FROM left_over(@)", "BBblol"},
     {"find_event",
      "SELECT e.fingerprint, e.created, e.policy, e.request_id, e.trace, e.entity, e.entity_type, "
@@ -96,7 +96,8 @@ constexpr std::array<Described, statements> all{{
     {"list_deliveries", "SELECT * FROM list_deliveries(@)", "lbll"},
     {"list_deliveries_of", "SELECT * FROM list_deliveries_of(@)", "lblb"},
     {"list_undelivered", "SELECT * FROM list_undelivered(@)", "lbllboo"},
-    {"listener_figures", "SELECT * FROM listener_figures()", ""},
+    {"listener_ages", "SELECT * FROM listener_ages()", ""},
+    {"listener_counts", "SELECT * FROM listener_counts()", ""},
     {"ledger_totals",
      "SELECT (SELECT count(*) FROM events WHERE ended IS NULL), "
      "(SELECT sum(bytes)::bigint FROM payload_bytes)",

@@ -49,14 +49,15 @@ enum class Statement : std::uint8_t {
   list_deliveries,
   list_deliveries_of,
   list_undelivered,
-  listener_figures,
+  listener_ages,
+  listener_counts,
   ledger_totals,
   follow_routes,
   tend_events,
   reserve_many,  ///< the same as reserve and complete, for several operations (batch.hpp)
   complete_many,
 };
-inline constexpr std::size_t statements = 44;
+inline constexpr std::size_t statements = 45;
 
 /// The result codes of the functions.
 namespace code {

@@ -69,6 +69,9 @@ struct PostgresTuning {
   /// How long a delivery is left to the instance that has stored its event, before another attempts
   /// it.
   std::chrono::milliseconds others_patience{2'000};
+  /// Maximum number of pending deliveries that are looked at for one page of those that this
+  /// instance delivers.
+  std::size_t pending_look_max = 5'000;
   /// How long this instance must have reached the database without a break before it takes over
   /// what another one seems to have left. As long as a sign of life counts: after an outage nobody
   /// has given one.

@@ -226,10 +226,10 @@ void LedgerWriter::add_answer(rocksdb::WriteBatch& batch, LedgerChange& change,
   database_.get(Family::records, fingerprint_of(row->fingerprint), found);
   if (found.failed()) report("read", found.error());
   auto record = found.present() ? decode(found.value()) : std::nullopt;
-  if (!record || record->nonce != row->nonce) return;
+  if (!record || record->nonce != row->nonce || record->answer_apart) return;
+  // Also a large one, which takes no more than the deliveries' own rows: the key of an answer that
+  // is stored apart has the expiry in it, which changes when the last delivery has ended.
   record->answer = change.answer;
-  record->answer_apart = lies_apart(record->answer);
-  if (record->answer_apart) return;
   change.refused = false;
   database_.add(batch, Family::records, fingerprint_of(row->fingerprint), encode(*record));
   records.push_back(row->fingerprint);

@@ -24,7 +24,6 @@ from contenders import free_ports
 from deliveries import compiled, wait_for_port
 from machine import cpu_seconds, family, memory_mib, stolen_seconds
 
-HERE = pathlib.Path(__file__).parent
 OTHERS = ("a", "b", "c")
 GROWTH_MAX = 64      # MiB
 RATIO_MAX = 1.1      # of the 99th percentile
@@ -149,11 +148,10 @@ class Load:
         return statistics.median(delays) * 1e3, delays[int(len(delays) * 0.99)] * 1e3
 
 
-async def fill(program, events, number):
+async def fill(program, filling, events, number):
     """So many events more for the listener that is down."""
     filler = await asyncio.create_subprocess_exec(
-        sys.executable, HERE / "event_load.py", "http", str(program.data), str(events), "64",
-        f"f{number}-", stdin=asyncio.subprocess.PIPE)
+        filling, str(program.data), str(events), "64", f"f{number}-", stdin=asyncio.subprocess.PIPE)
     await filler.communicate(json.dumps({"ride": "r", "pad": "x" * 200}).encode())
     assert filler.returncode == 0
 
@@ -199,7 +197,7 @@ async def bench(options):
     directory = pathlib.Path(options.directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    service = compiled("upstream", directory)
+    service, filling = compiled("upstream", directory), compiled("event_fill", directory)
     others = Others()
     await others.open()
     away, = free_ports(1)
@@ -214,9 +212,10 @@ async def bench(options):
         sink.terminate()
         sink.wait(20)
         tenth = options.pending // 10
-        await fill(program, tenth, 0)
+        await fill(program, filling, tenth, 0)
         _, little = await report.measure("a tenth", load, options)
-        await report.measure("filling", load, options, fill(program, options.pending - tenth, 1))
+        await report.measure("filling", load, options,
+                             fill(program, filling, options.pending - tenth, 1))
         down, much = await report.measure("down", load, options)
         sink = subprocess.Popen([service, str(away)], stdout=subprocess.DEVNULL)
         wait_for_port(away)
@@ -241,7 +240,7 @@ def main():
     parser.add_argument("--pending", type=int, default=1_000_000)
     parser.add_argument("--rate", type=float, default=100, help="events a second for the others")
     parser.add_argument("--seconds", type=float, default=10, help="of each round")
-    parser.add_argument("--catch-up", type=int, default=5_000,
+    parser.add_argument("--catch-up", type=int, default=10_000,
                         help="deliveries a second that the listener takes when it is back")
     sys.exit(asyncio.run(bench(parser.parse_args())))
 

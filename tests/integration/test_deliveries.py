@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_a_circuit_opens_and_closes_again(stage, listeners, upstream):
 def test_the_answer_waits_for_listeners_and_names_their_states(stage, listeners, upstream,
                                                                acknowledge):
     a, b = listeners.add("a", "late"), listeners.add("b", "late")
-    b.late_by = 0.2 if acknowledge == "all" else 5
+    b.late_by = 0.2 if acknowledge == "all" else 2
     proxy = stage.proxy(upstream, [dispatch([a, b], {"acknowledge": acknowledge})])
     answer = once(proxy.data, event("r1"))
     assert (answer.status, answer.decision) == (202, "accepted")
@@ -151,6 +152,31 @@ def test_the_answer_waits_for_listeners_and_names_their_states(stage, listeners,
     again = once(proxy.data, event("r1"))
     assert (again.decision, again.json) == ("replayed", answer.json)
     eventually(lambda: pending(proxy) == 0, "both notified")
+    again = once(proxy.data, event("r1"))
+    assert (again.decision, again.json) == ("replayed", answer.json)
+
+
+def test_the_answer_names_the_states_of_many_listeners(stage, listeners, upstream):
+    crew = [listeners.add(f"l{number}") for number in range(127)]
+    proxy = stage.proxy(upstream, [dispatch(crew, {"acknowledge": "all"})])
+    answer = once(proxy.data, event("r1"))
+    assert (answer.status, answer.json["status"]) == (202, "notified")
+    found = {each["listener"]: each["state"] for each in answer.json["listeners"]}
+    assert found == {each.name: "NOTIFIED" for each in crew}
+    again = once(proxy.data, event("r1"))
+    assert (again.decision, again.json) == ("replayed", answer.json)
+
+
+def test_a_duplicate_of_what_nobody_took_in_time_waits_no_more(stage, listeners, upstream):
+    a = listeners.add("a", "error")
+    rules = {"acknowledge": "all", "acknowledge_timeout": "2s"}
+    proxy = stage.proxy(upstream, [dispatch([a.settings(backoff={"initial": "30s", "max": "30s"})],
+                                            rules)])
+    first = once(proxy.data, event("r1"))
+    began = time.monotonic()
+    again = once(proxy.data, event("r1"))
+    assert time.monotonic() - began < 1.5
+    assert (again.decision, again.json) == ("replayed", first.json)
 
 
 def test_the_wait_for_listeners_is_bounded(stage, listeners, upstream):

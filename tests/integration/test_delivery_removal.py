@@ -2,7 +2,7 @@
 
 import json
 
-from harness import eventually
+from harness import eventually, policy, request
 from harness.fan_out import QUICK, dispatch, event, pending, send, states, wait_for_states
 from harness.client import once
 
@@ -84,6 +84,34 @@ def test_a_policy_that_is_renamed_or_gone_is_finished_too(stage, listeners, upst
     a.open()
     for each in (first, second):
         wait_for_states(proxy, each, {"a": "NOTIFIED"})
+
+
+def test_a_renamed_policy_goes_on_with_its_deliveries_to_the_upstream(stage):
+    down = [True]
+
+    def answer(exchange):
+        exchange.answer(503 if down[0] else 201, b"")
+
+    upstream = stage.upstream(answer)
+
+    def named(name):
+        return [policy(name=name, namespace="orders",
+                       delivery={"to": "upstream", "attempts": 1000, "backoff": QUICK})]
+
+    proxy = stage.proxy(upstream, named("orders"))
+    accepted = once(proxy.data, request(key="k1", body={"a": 1}))
+    eventually(lambda: upstream.requests, "an attempt")
+    reload(proxy, named("renamed"))
+    eventually(lambda: said(proxy, "what is pending is finished"), "that it is finished in the log")
+    down[0] = False
+    wait_for_states(proxy, accepted.json["event"], {"upstream": "NOTIFIED"})
+    # The operation is the same one, too.
+    assert once(proxy.data, request(key="k1", body={"a": 1})).decision == "replayed"
+    # Without its namespace it is another policy.
+    down[0] = True
+    accepted = once(proxy.data, request(key="k2", body={"a": 1}))
+    reload(proxy, [{**named("another")[0], "namespace": "another"}])
+    wait_for_states(proxy, accepted.json["event"], {"upstream": "REMOVED"})
 
 
 def test_what_ends_as_removed_is_told(stage, listeners, upstream):

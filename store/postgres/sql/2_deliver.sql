@@ -34,7 +34,7 @@ END
 $$;
 
 -- p_policies: those whose events go to the listener in the configuration of this instance. p_early:
--- whatever its due time. 14: o_due says when, and whether it waits for an operator.
+-- whatever its due time. 14: o_due says when to ask again, and o_held whether it waits for an operator.
 CREATE FUNCTION begin_delivery(
   p_event bigint, p_listener bytea, p_nonce bytea, p_holder bytea, p_policies bytea[],
   p_early boolean, p_takeover boolean, p_orphaned bigint, p_not_after bigint, p_quorum boolean,
@@ -48,6 +48,8 @@ DECLARE
   e entities%ROWTYPE;
   v_holds boolean;
   v_locked boolean := false;
+  v_before record;
+  v_behind bytea;
 BEGIN
   o_queued := false;
   o_held := false;
@@ -82,10 +84,26 @@ BEGIN
       o_code := 14;
       o_due := d.due;
       o_held := d.held;
-    ELSIF d.entity IS NOT NULL AND EXISTS
-          (SELECT FROM deliveries WHERE listener = p_listener AND entity = d.entity AND state <= 2
-              AND event < p_event) THEN
-      o_code := 3;
+    ELSIF d.entity IS NOT NULL THEN
+      SELECT b.due, b.held INTO v_before FROM deliveries AS b
+       WHERE b.listener = p_listener AND b.entity = d.entity AND b.state <= 2 AND b.event < p_event
+       ORDER BY b.event LIMIT 1;
+      IF FOUND AND (v_before.held OR v_before.due > o_now) THEN
+        -- Asked again now and then: an operator may end the earlier one.
+        o_code := 14;
+        o_due := o_now + CASE WHEN v_before.held THEN 5000 ELSE least(v_before.due - o_now, 5000) END;
+      ELSIF FOUND THEN
+        o_code := 3;
+      ELSIF d.attempts = 0 AND d.last_attempt IS NOT NULL THEN
+        -- It was redriven: another instance may be attempting the one behind it, and only that one.
+        SELECT b.claimant INTO v_behind FROM deliveries AS b
+         WHERE b.listener = p_listener AND b.entity = d.entity AND b.state <= 2 AND b.event > p_event
+         ORDER BY b.event LIMIT 1;
+        IF is_claimed(v_behind, p_holder, p_takeover, o_now) THEN
+          o_code := 14;
+          o_due := o_now + 1000;
+        END IF;
+      END IF;
     END IF;
     IF o_code IS NOT NULL THEN
       o_attempts := d.attempts;

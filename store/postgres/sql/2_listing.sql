@@ -8,28 +8,52 @@ CREATE VIEW delivery_view AS
 
 -- What a listener has pending behind p_after. Of what other instances have just stored nothing is said,
 -- since they deliver it themselves. What another instance attempts is due in a second at the earliest.
+-- p_look rows are looked at: where there may be more behind them, the last row has the number of the
+-- last one in `event`, and no due time.
 CREATE FUNCTION pending_deliveries(
   p_listener bytea, p_after bigint, p_limit bigint, p_holder bytea, p_policies bytea[],
-  p_patience bigint, p_takeover boolean, p_orphaned bigint)
+  p_patience bigint, p_takeover boolean, p_orphaned bigint, p_look bigint)
 RETURNS TABLE (event bigint, due bigint, attempts integer, entity bytea, held boolean, now bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   v_now bigint := now_ms();
+  v_looked bigint := 0;
+  v_found bigint := 0;
+  -- The policies whose events others deliver there: as is_orphaned() has it.
+  v_others bytea[] := ARRAY(
+    SELECT r.policy FROM routes AS r
+     WHERE r.listener = p_listener
+       AND (r.seen > v_now - p_orphaned OR (r.kept AND r.seen > v_now - 86400000)));
+  d record;
 BEGIN
-  RETURN QUERY
-    SELECT d.event,
-           CASE WHEN d.claimant IS NOT NULL AND
-                     is_claimed(d.claimant, p_holder, p_takeover, v_now)
-                THEN greatest(d.due, v_now + 1000) ELSE d.due END,
-           d.attempts, d.entity, d.held, v_now
-      FROM deliveries AS d
-     WHERE d.listener = p_listener AND d.state <= 2 AND d.event > p_after
-       AND (d.state = 2 OR d.due <= v_now - p_patience OR p_patience <= 0
-            OR EXISTS (SELECT FROM events AS e WHERE e.number = d.event AND e.origin = p_holder))
-       AND (d.policy = ANY (p_policies)
-            OR is_orphaned(d.event, d.policy, d.listener, p_orphaned, v_now))
-     ORDER BY d.event
-     LIMIT p_limit;
+  now := v_now;
+  FOR d IN
+    SELECT p.event, p.due, p.attempts, p.entity, p.held, p.state, p.policy, p.claimant
+      FROM deliveries AS p
+     WHERE p.listener = p_listener AND p.state <= 2 AND p.event > p_after
+     ORDER BY p.event LIMIT p_look
+  LOOP
+    v_looked := v_looked + 1;
+    event := d.event;
+    CONTINUE WHEN d.state = 1 AND d.due > v_now - p_patience AND p_patience > 0
+      AND NOT EXISTS (SELECT FROM events AS e WHERE e.number = d.event AND e.origin = p_holder);
+    CONTINUE WHEN d.policy <> ALL (p_policies) AND (d.policy = ANY (v_others) OR NOT EXISTS
+      (SELECT FROM events AS e WHERE e.number = d.event AND e.created <= v_now - p_orphaned));
+    due := d.due;
+    IF d.claimant IS NOT NULL AND is_claimed(d.claimant, p_holder, p_takeover, v_now) THEN
+      due := greatest(d.due, v_now + 1000);
+    END IF;
+    attempts := d.attempts;
+    entity := d.entity;
+    held := d.held;
+    RETURN NEXT;
+    v_found := v_found + 1;
+    EXIT WHEN v_found >= p_limit;
+  END LOOP;
+  IF v_looked >= p_look AND v_found < p_limit THEN
+    due := NULL;
+    RETURN NEXT;
+  END IF;
 END
 $$;
 
@@ -138,15 +162,20 @@ BEGIN
 END
 $$;
 
--- Of each listener that ever had a delivery: how many are pending and how many dead, and when the event
--- of the first pending one was stored.
-CREATE FUNCTION listener_figures()
-RETURNS TABLE (name bytea, pending bigint, dead bigint, oldest bigint) LANGUAGE sql STABLE AS $$
+-- Of each listener that ever had a delivery: when the event of its first pending one was stored.
+CREATE FUNCTION listener_ages() RETURNS TABLE (name bytea, oldest bigint) LANGUAGE sql STABLE AS $$
   SELECT l.name,
-         (SELECT count(*) FROM deliveries AS d WHERE d.listener = l.name AND d.state <= 2),
-         (SELECT count(*) FROM deliveries AS d WHERE d.listener = l.name AND d.state = 4),
          (SELECT e.created FROM events AS e WHERE e.number =
            (SELECT d.event FROM deliveries AS d WHERE d.listener = l.name AND d.state <= 2
              ORDER BY d.event LIMIT 1))
+    FROM listeners AS l ORDER BY l.name
+$$;
+
+-- How many deliveries of each listener are pending, and how many dead. Takes long where many are.
+CREATE FUNCTION listener_counts()
+RETURNS TABLE (name bytea, pending bigint, dead bigint) LANGUAGE sql STABLE AS $$
+  SELECT l.name,
+         (SELECT count(*) FROM deliveries AS d WHERE d.listener = l.name AND d.state <= 2),
+         (SELECT count(*) FROM deliveries AS d WHERE d.listener = l.name AND d.state = 4)
     FROM listeners AS l ORDER BY l.name
 $$;

@@ -47,12 +47,22 @@ def parse_request(data):
     return Request(method, target, minor, headers, head, body, length), size + length
 
 
+class Connection:
+    """One connection to a listener: the last attempt on it, and when it was seen to be closed."""
+
+    def __init__(self):
+        self.last = None
+        self.closed = None
+
+
 class Received:
     """One attempt of a delivery, as the listener saw it."""
 
-    def __init__(self, request, mood):
+    def __init__(self, request, mood, connection):
         self.request = request
         self.mood = mood
+        self.connection = connection
+        connection.last = self
         self.at = time.monotonic()
         self.body = request.body
         self.key = request["Idempotency-Key"]
@@ -61,6 +71,12 @@ class Received:
     @property
     def taken(self):
         return self.mood in TAKEN
+
+    def given_up_before(self, again):
+        """Whether whoever sent it closed the connection, and sent nothing more on it, before it sent it again.
+        The listener may see the one a little after the other."""
+        closed = self.connection.closed
+        return self.connection.last is self and closed is not None and closed < again.at + 1
 
 
 class Listener:
@@ -124,6 +140,7 @@ class Listener:
 
     async def _serve(self, reader, writer):
         self.writers.add(writer)
+        connection = Connection()
         buffer = bytearray()
         try:
             while True:
@@ -136,18 +153,19 @@ class Listener:
                     buffer += data
                     continue
                 del buffer[:used]
-                if not await self._answer(request, writer):
+                if not await self._answer(request, writer, connection):
                     return
         except (ConnectionError, asyncio.CancelledError):
             pass
         except Malformed as problem:
             self.crew.problems.append(f"{self.name}: {problem}")
         finally:
+            connection.closed = time.monotonic()
             self.writers.discard(writer)
             writer.close()
 
-    async def _answer(self, request, writer):
-        received = Received(request, None)
+    async def _answer(self, request, writer, connection):
+        received = Received(request, None, connection)
         received.mood = self.mood(received)
         if writer.transport.is_closing():
             received.mood = "reset"  # its answer would go nowhere
@@ -222,9 +240,23 @@ class Listeners:
         self.thread.start()
         self.by_name = {}
         self.problems = []  # what was no strict HTTP
+        self.delays = []  # (when, how late in seconds) the loop came to what it had to do
+        asyncio.run_coroutine_threadsafe(self._watch_delays(), self.loop)
 
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
+
+    async def _watch_delays(self):
+        while True:
+            due = time.monotonic() + 0.05
+            await asyncio.sleep(0.05)
+            late = time.monotonic() - due
+            if late > 0.05:
+                self.delays.append((due + late, late))
+
+    def late_at(self, when):
+        """How late a listener may have seen what it saw then, in seconds."""
+        return sum((late for at, late in self.delays if at - late - 1 <= when <= at + 1), 0.05)
 
     def add(self, name, mood="ok", is_open=True, tls=None):
         listener = Listener(self, name, mood, tls)
@@ -291,4 +323,5 @@ def out_of_order(bodies, entity_of, number_of):
     return wrong
 
 
-__all__ = ["FAILING", "Flapping", "MOODS", "Listener", "Listeners", "Received", "at_random", "out_of_order"]
+__all__ = ["FAILING", "Connection", "Flapping", "MOODS", "Listener", "Listeners", "Received", "at_random", "out_of_order",
+           "parse_request"]

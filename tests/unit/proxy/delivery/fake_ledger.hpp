@@ -65,6 +65,10 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   }
   bool shared() const override { return is_shared; }
   bool is_shared = false;
+  /// So many ends are not kept.
+  std::atomic<int> ends_lost{0};
+  /// How often events() was called.
+  std::size_t reads = 0;
   /// What is begun is nobody's.
   std::atomic<bool> orphans{false};
   /// Another process may have what is attempted here.
@@ -148,6 +152,11 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
     const std::lock_guard lock(mutex_);
     Row& row = rows_.at(attempt.key());
     row.taken = false;
+    if (ends_lost > 0) {
+      --ends_lost;
+      call.result = store::Settled::failed;
+      return true;
+    }
     row.view.state = how.state;
     row.view.held = how.held;
     row.view.status = how.status;
@@ -182,6 +191,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   std::variant<std::vector<store::EventView>, store::Unreadable> events(
       const store::Fingerprint& fingerprint, std::size_t) override {
     const std::lock_guard lock(mutex_);
+    ++reads;
     store::EventView view;
     for (const auto& [key, row] : rows_) {
       if (row.view.fingerprint != fingerprint) continue;

@@ -13,7 +13,7 @@ using policies::RemovedListeners;
 
 const KeptListeners::Time start{1'000h};
 
-class FakeNotes final : public store::LastingNotes {
+class FakeNotes final : public store::Notes {
  public:
   std::map<std::string, std::string, std::less<>> all;
   bool full = false;
@@ -132,6 +132,9 @@ TEST_CASE("A configuration whose listeners cannot be kept is refused") {
   Fixture fixture;
   fixture.notes.full = true;
   CHECK_THROWS_AS(fixture.kept->prepare(these(policy("p", {"a"})), {}, start), std::runtime_error);
+  // One that keeps nothing does not wait for the store.
+  CHECK_NOTHROW(
+      fixture.kept->prepare(these(policy("p", {"a"}, RemovedListeners::remove)), {}, start));
 }
 
 }  // namespace

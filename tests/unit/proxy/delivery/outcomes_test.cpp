@@ -1,6 +1,8 @@
 #include "proxy/delivery/outcomes.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <utility>
 
 #include "fake_ledger.hpp"
@@ -127,6 +129,44 @@ TEST_CASE("What another process delivers is found in the ledger, once a second",
   }
   REQUIRE(call.answered == 1);
   CHECK_THAT(call.result->answer->body, Contains(R"("status":"notified")"));
+}
+
+TEST_CASE("Of many who wait only some are read at once, and each has its turn", "[outcomes]") {
+  Waiting waiting({"a"});
+  waiting.ledger.is_shared = true;
+  constexpr std::size_t many = 40;
+  std::deque<Waiting::Call> calls;
+  for (std::size_t i = 0; i < many; ++i) {
+    waiting.wait(calls.emplace_back(waiting.loop),
+                 {Acknowledge::When::all, 0, milliseconds(10'000)});
+  }
+  waiting.ledger.end_elsewhere({waiting.event, "a"}, DeliveryState::notified);
+  const auto answered = [&] {
+    return std::ranges::count_if(calls, [](const auto& call) { return call.answered > 0; });
+  };
+  waiting.ledger.reads = 0;
+  auto now = start + milliseconds(1'000);
+  waiting.outcomes.tick(now);
+  CHECK(waiting.ledger.reads == 8);
+  CHECK(answered() == 8);
+  for (int tick = 0; tick < 4; ++tick) waiting.outcomes.tick(now += milliseconds(100));
+  CHECK(answered() == many);
+}
+
+TEST_CASE("Who waits behind many whose time has not come is read too", "[outcomes]") {
+  Waiting waiting({"a"});
+  waiting.ledger.is_shared = true;
+  std::deque<Waiting::Call> calls;
+  const Acknowledge patient{Acknowledge::When::all, 0, milliseconds(60'000)};
+  for (int i = 0; i < 100; ++i) waiting.wait(calls.emplace_back(waiting.loop), patient);
+  const auto other = waiting.ledger.add({"b"}, "body");
+  Waiting::Call last(waiting.loop);
+  waiting.outcomes.add(waiting.ledger.view(other, "b").fingerprint, patient, last, start);
+  waiting.ledger.end_elsewhere({other, "b"}, DeliveryState::notified);
+  for (int tick = 0; tick < 20; ++tick) {
+    waiting.outcomes.tick(start + milliseconds(1'000 + tick * 100));
+  }
+  CHECK(last.answered == 1);
 }
 
 TEST_CASE("Several who wait for one event are all answered", "[outcomes]") {

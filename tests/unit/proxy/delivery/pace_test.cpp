@@ -28,6 +28,14 @@ TEST_CASE("A burst as large as the limit goes at once, and then one each interva
   CHECK(pace.next(start + milliseconds(250)) == start + milliseconds(500));
 }
 
+TEST_CASE("A token that is returned can be taken at once", "[pace]") {
+  Pace pace(policies::ListenerRate{1, milliseconds(1'000)});
+  pace.take(start);
+  REQUIRE(pace.next(start) > start);
+  pace.give_back();
+  CHECK(pace.next(start) == start);
+}
+
 TEST_CASE("The bucket fills up while nothing is taken, and no further than the limit", "[pace]") {
   Pace pace(policies::ListenerRate{2, milliseconds(1'000)});
   const auto later = start + std::chrono::hours(1);

@@ -126,6 +126,36 @@ TEST_CASE("A queue of an entity that waits is looked past", "[queue]") {
   CHECK(queue.after() == 0);
 }
 
+TEST_CASE("An earlier row goes when the one under way turns out to wait for an operator",
+          "[queue]") {
+  Queue queue;
+  std::vector<Row> rows{row_of(5, 1)};
+  queue.add_page(rows, false);
+  REQUIRE(take_all(queue, start) == Numbers{5});
+  queue.reread();
+  rows = {row_of(3, 1), row_of(5, 1)};
+  queue.add_page(rows, false);
+  CHECK(take_all(queue, start).empty());
+  queue.park(5);
+  CHECK(take_all(queue, start) == Numbers{3});
+}
+
+TEST_CASE("A row that is made due goes at once, and those of its entity after it", "[queue]") {
+  Queue queue;
+  const auto late = start + std::chrono::hours(1);
+  const std::vector rows{row_of(1, 1, late), row_of(2, 1, late), row(3, late)};
+  queue.add_page(rows, false);
+  CHECK(take_all(queue, start).empty());
+  queue.make_due(2);
+  queue.make_due(4);
+  CHECK(take_all(queue, start).empty());
+  queue.make_due(1);
+  CHECK(take_all(queue, start) == Numbers{1});
+  queue.make_due(1);
+  queue.end(1);
+  CHECK(take_all(queue, start) == Numbers{2});
+}
+
 TEST_CASE("What waits for an operator holds up its entity until it is looked at again", "[queue]") {
   Queue queue({8, 10, milliseconds(0), milliseconds(0)});
   std::vector rows{row_of(1, 1), row_of(2, 1), row_of(3, 2)};

@@ -23,6 +23,8 @@ namespace onceproxy::delivery::testing {
 inline constexpr const char* ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 inline constexpr const char* unavailable =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+inline constexpr const char* busy_for_long =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n";
 
 class TestListener {
  public:

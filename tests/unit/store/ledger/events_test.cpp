@@ -159,6 +159,28 @@ TEMPLATE_TEST_CASE("ledger: another acknowledgement is what duplicates get from 
   CHECK(late.wait() == Settled::refused);
 }
 
+TEMPLATE_TEST_CASE("ledger: an acknowledgement of many listeners is kept as long as its record", "",
+                   RocksDbLedgerBackend, PostgresLedgerBackend) {
+  ONCEPROXY_NEEDS_LEDGER();
+  TestType fixture;
+  fixture.open();
+  const EventRequest asked(1, {"a"});
+  const EventNumber event = fixture.accept(asked);
+  const std::string many(100'000, 'x');
+  Waiting<Settled> call(fixture.loop);
+  if (fixture.ledger().acknowledge(event, answer(202, many), call)) call.at_once();
+  REQUIRE(call.wait() == Settled::done);
+  CHECK(std::get<Completed>(fixture.reserve(asked.request)).answer.body == many);
+  fixture.deliver(event, "a");
+  REQUIRE(fixture.comes_true([&] { return fixture.ledger().figures().payload_bytes == 0; }));
+  fixture.open();
+  CHECK(std::get<Completed>(fixture.reserve(asked.request)).answer.body == many);
+  // A shared store may tell an answer for a second longer.
+  std::this_thread::sleep_for(TestType::is_shared ? 1100ms : 0ms);
+  fixture.advance(61s);
+  CHECK(is<Reserved>(fixture.reserve(request(1))));
+}
+
 TEMPLATE_TEST_CASE("ledger: an acknowledgement beside the last delivery's end takes nothing back",
                    "", RocksDbLedgerBackend, PostgresLedgerBackend) {
   ONCEPROXY_NEEDS_LEDGER();

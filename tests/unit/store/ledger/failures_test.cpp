@@ -150,6 +150,24 @@ TEST_CASE("ledger failures: neither an event nor a claim counts that no standby 
       [&] { return std::holds_alternative<Attempt>(quorum.instance.begin(event, "a")); }));
 }
 
+TEST_CASE("ledger failures: a claim whose caller was told that there is none is given up") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Quorum quorum;
+  quorum.instance.options.operation_timeout = 500ms;
+  quorum.instance.open();
+  EventRequest dispatch(1, {"a"});
+  const EventNumber event = quorum.instance.accept(dispatch.on_entity(5, true));
+  quorum.server.stop_standby();
+  const BeginResult begun = quorum.instance.begin(event, "a");
+  REQUIRE(std::holds_alternative<Unavailable>(begun));
+  quorum.cancel_waits();
+  quorum.server.start_standby();
+  // It was claimed all the same, and would keep the entity from being closed.
+  CHECK(quorum.instance.comes_true(
+      [&] { return quorum.sql("SELECT nonce IS NULL AND NOT holding FROM deliveries") == "t"; }));
+  CHECK(quorum.sql("SELECT claimant IS NULL FROM deliveries") == "t");
+}
+
 TEST_CASE("ledger failures: store move refuses while an event is not delivered") {
   ONCEPROXY_NEEDS_POSTGRES();
   PostgresLedgerBackend instance;

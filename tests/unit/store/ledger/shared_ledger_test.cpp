@@ -1,5 +1,5 @@
-// The ledger that several instances share: who has a delivery, what becomes of the deliveries of
-// one that is gone, and the order of an entity's events over all of them.
+// The ledger that several instances share: who has a delivery, and what becomes of the deliveries
+// of one that is gone.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -108,57 +108,6 @@ TEST_CASE("shared ledger: what an instance had that ends in good order is free a
   const Attempt attempt = ledger.one.attempt(event, "a");
   ledger.one.store->close();
   CHECK(std::holds_alternative<Attempt>(ledger.other.begin(event, "a")));
-}
-
-TEST_CASE("shared ledger: an entity's events go in order over the instances") {
-  ONCEPROXY_NEEDS_POSTGRES();
-  SharedLedger ledger;
-  ledger.open();
-  EventRequest first(1, {"a", "b"});
-  EventRequest second(2, {"a", "b"});
-  EventRequest elsewhere(3, {"a"});
-  const EventNumber one = ledger.one.accept(first.on_entity(7));
-  const EventNumber two = ledger.other.accept(second.on_entity(7));
-  const EventNumber three = ledger.other.accept(elsewhere.on_entity(8));
-  CHECK(two > one);
-  CHECK(std::holds_alternative<Taken>(ledger.other.begin(two, "a")));
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
-  ledger.other.deliver(three, "a");
-  Attempt attempt = ledger.one.attempt(one, "a");
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
-  AttemptEnd failed;
-  failed.state = State::failed;
-  REQUIRE(ledger.one.end(std::move(attempt), failed) == Settled::done);
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
-  ledger.one.deliver(one, "a");
-  ledger.other.deliver(two, "a");
-  // Of another listener nothing has happened.
-  CHECK(std::holds_alternative<Taken>(ledger.other.begin(two, "b")));
-}
-
-TEST_CASE("shared ledger: numbers of an entity's events rise in the order of their commits") {
-  ONCEPROXY_NEEDS_POSTGRES();
-  SharedLedger ledger;
-  ledger.open();
-  constexpr int each = 20;
-  const auto store = [&](PostgresLedgerBackend& instance, std::uint64_t from) {
-    for (std::uint64_t number = from; number < from + each; ++number) {
-      EventRequest request(number, {"a"});
-      instance.accept(request.on_entity(1));
-    }
-  };
-  std::vector<std::thread> threads;
-  threads.emplace_back([&] { store(ledger.one, 100); });
-  threads.emplace_back([&] { store(ledger.one, 200); });
-  threads.emplace_back([&] { store(ledger.other, 300); });
-  threads.emplace_back([&] { store(ledger.other, 400); });
-  for (std::thread& thread : threads) thread.join();
-  // Fences are drawn under the lock of the entity, which is held until the commit.
-  const std::string order =
-      "FROM (SELECT fence, lag(fence) OVER (ORDER BY number) AS earlier FROM events "
-      "JOIN operations USING (fingerprint)) AS pairs";
-  CHECK(ledger.sql("SELECT count(*) " + order) == std::to_string(4 * each));
-  CHECK(ledger.sql("SELECT count(*) " + order + " WHERE earlier > fence") == "0");
 }
 
 TEST_CASE("shared ledger: what another instance has made due later is not begun early") {

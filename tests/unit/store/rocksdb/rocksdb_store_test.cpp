@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "store/lasting_notes.hpp"
 #include "store/lease.hpp"
+#include "store/notes.hpp"
 #include "store_fixture.hpp"
 
 using namespace onceproxy::store;
@@ -293,7 +293,7 @@ TEST_CASE("notes are kept across a restart, each as it was last handed in") {
   CHECK(notes.keep("a", std::string("se\0cond", 7)));
   CHECK(notes.keep("b", "kept"));
   CHECK_FALSE(notes.keep("c", std::string(note_bytes_max + 1, 'x')));
-  CHECK(dynamic_cast<LastingNotes&>(notes).flush(std::chrono::seconds(30)));
+  CHECK(notes.flush(std::chrono::seconds(30)));
   fixture.open();
   Notes& again = *fixture.store->notes();
   CHECK(again.note("a") == std::string("se\0cond", 7));
