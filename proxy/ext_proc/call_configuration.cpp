@@ -1,8 +1,10 @@
 // Requests that are not protected as Envoy's filter is configured. They are refused, or reported if
 // Envoy has forwarded them already.
+#include <string>
 #include <string_view>
 
 #include "proxy/ext_proc/call.hpp"
+#include "proxy/ext_proc/heads.hpp"
 
 namespace onceproxy::ext_proc {
 
@@ -33,7 +35,7 @@ Task<void> Call::serve_without_head() {
       "protected.";
   const ProcessingRequest& message = talk_.heard();
   const bool of_request = message.has_request_body() || message.has_request_trailers();
-  const bool executed = message.has_response_headers() && talk_.attributes().told_by_service();
+  const bool executed = message.has_response_headers() && answer_origin() == Origin::service;
   if ((of_request || executed) && !only_watches()) {
     report_.emplace(head_, setup_, parts_.reports);
     report_->came_from(talk_.attributes().client());
@@ -83,17 +85,30 @@ bool Call::served_as_configured(const http::Coverage& coverage) {
   return false;
 }
 
+/// Where the answer was made whose head is the last message.
+Origin Call::answer_origin() {
+  std::string text;
+  http::ResponseHead head;
+  // What Envoy says of the origin counts for a malformed head, too.
+  read_response_head(talk_.heard().response_headers().headers(), head_.method, text, head);
+  return talk_.attributes().origin(head);
+}
+
 /// The head of an answer has arrived instead of the body.
 Task<void> Call::answered_before_body(const http::Coverage& coverage) {
   report_->covered_by(coverage.first());
   // The body is too large for Envoy, or did not arrive in time.
   Decision decision = Decision::bad_request;
   std::string_view why = "Envoy answered before the body was there.";
-  if (talk_.attributes().told_by_service()) {
+  const bool by_service = answer_origin() == Origin::service;
+  // Without the attribute it is not known whether the service has executed the request, so it is
+  // not reported as refused.
+  if (by_service || talk_.attributes().details().empty()) {
     decision = Decision::passed;
-    why =
-        "Envoy forwarded the request without a decision: allow_mode_override must be true, and "
-        "allowed_override_modes must admit the requested mode.";
+    why = by_service ? "Envoy forwarded the request without a decision: allow_mode_override must be "
+                       "true, and allowed_override_modes must admit the requested mode."
+                     : "Envoy may have forwarded the request without a decision: "
+                       "response_attributes must contain response.code_details.";
     report_->refused(unsuitable_filter);
   }
   int status = 0;
