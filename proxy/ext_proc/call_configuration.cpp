@@ -105,11 +105,16 @@ Task<void> Call::answered_before_body(const http::Coverage& coverage) {
   // not reported as refused.
   if (by_service || talk_.attributes().details().empty()) {
     decision = Decision::passed;
-    why = by_service ? "Envoy forwarded the request without a decision: allow_mode_override must be "
-                       "true, and allowed_override_modes must admit the requested mode."
-                     : "Envoy may have forwarded the request without a decision: "
-                       "response_attributes must contain response.code_details.";
-    report_->refused(unsuitable_filter);
+    if (talk_.only_watching()) {
+      // Envoy holds nothing back, and a service need not read the whole body.
+      why = "The answer arrived before the whole body.";
+    } else {
+      why = by_service ? "Envoy forwarded the request without a decision: allow_mode_override must "
+                         "be true, and allowed_override_modes must admit the requested mode."
+                       : "Envoy may have forwarded the request without a decision: "
+                         "response_attributes must contain response.code_details.";
+      report_->refused(unsuitable_filter);
+    }
   }
   int status = 0;
   co_await let_go_on_as(decision, status);

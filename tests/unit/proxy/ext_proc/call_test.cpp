@@ -405,6 +405,22 @@ TEST_CASE_METHOD(Fixture, "an answer of unknown origin does not say that its req
   CHECK(refused("envoy-configuration") == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "an early answer to a watched request is no fault of the configuration") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  const auto watched = [](ProcessingRequest message) {
+    message.set_observability_mode(true);
+    return message;
+  };
+  envoy.tell(watched(request_head(false)));
+  envoy.tell(watched(request_body("{", false)));
+  envoy.tell(watched(response_head("413", true)));
+  envoy.end();
+  CHECK(over);
+  CHECK(requests("passed") == 1);
+  CHECK(refused("envoy-configuration") == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "an answer of Envoy's own instead of the body is a refused request") {
   begin();
   envoy.tell(request_head(false));
