@@ -84,6 +84,12 @@ std::string_view type_of(const Json& message) {
   return name.substr(name.find_last_of("./") + 1);
 }
 
+bool is_off(const Json& filter_configuration) {
+  if (is_true(json_member(filter_configuration, "disabled"))) return true;
+  if (type_of(filter_configuration) != "FilterConfig") return false;
+  return is_true(member_at(filter_configuration, {"config", "disabled"}));
+}
+
 std::string EnvoyRoute::name() const {
   std::string text = json_member_text(*virtual_host, "name");
   std::string own = json_member_text(*route, "name");
@@ -140,6 +146,26 @@ std::vector<const Json*> EnvoyRoute::filter_configurations(const std::string& fi
   return out;
 }
 
+bool EnvoyRoute::uses(const EnvoyFilter& filter) const {
+  const auto told_by = [&](const Json& holder) {
+    return member_at(holder, {"typed_per_filter_config", filter.name});
+  };
+  bool used = !filter.disabled;
+  for (const Json* holder : {route, virtual_host, configuration}) {
+    if (const Json* const told = told_by(*holder)) {
+      used = !is_off(*told);
+      break;
+    }
+  }
+  const Json* const what = action();
+  if (used || what == nullptr) return used;
+  return std::ranges::any_of(items_of(member_at(*what, {"weighted_clusters", "clusters"})),
+                             [&](const Json* each) {
+                               const Json* const told = told_by(*each);
+                               return told != nullptr && !is_off(*told);
+                             });
+}
+
 EnvoyDump::EnvoyDump(const Json& dump) : dump_(dump) {
   for (const Json* listeners : configurations("ListenersConfigDump")) {
     for (const Json* each : items_of(json_member(*listeners, "static_listeners"))) {
@@ -177,8 +203,8 @@ void EnvoyDump::read_listener(const Json& listener) {
       manager.manager = configuration;
       for (const Json* each : items_of(json_member(*configuration, "http_filters"))) {
         if (const Json* const typed = json_member(*each, "typed_config")) {
-          manager.filters.push_back({json_member_text(*each, "name"), typed,
-                                     is_true(json_member(*each, "disabled"))});
+          manager.filters.push_back(
+              {json_member_text(*each, "name"), typed, is_true(json_member(*each, "disabled"))});
         }
       }
       read_routes(manager);

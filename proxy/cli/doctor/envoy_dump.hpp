@@ -29,6 +29,17 @@ std::optional<std::uint64_t> number_of(const Json* value);
 /// A message in an Any: the last part of the name of its type, such as "Buffer".
 std::string_view type_of(const Json& message);
 
+/// A filter of an HTTP connection manager.
+struct EnvoyFilter {
+  std::string name;
+  const Json* configuration;
+  /// It is used only on routes that enable it.
+  bool disabled = false;
+};
+
+/// Whether what a route configures for a filter takes it out.
+bool is_off(const Json& filter_configuration);
+
 /// A route, with what its virtual host and its route configuration say where it says nothing.
 struct EnvoyRoute {
   const Json* route;
@@ -44,14 +55,8 @@ struct EnvoyRoute {
   const Json* nearest(std::string_view name) const;
   /// What is configured for a filter at any of the three, and at the weighted clusters.
   std::vector<const Json*> filter_configurations(const std::string& filter) const;
-};
-
-/// A filter of an HTTP connection manager.
-struct EnvoyFilter {
-  std::string name;
-  const Json* configuration;
-  /// It is used only on routes that enable it.
-  bool disabled = false;
+  /// Whether requests, or those to one of the weighted clusters, pass the filter.
+  bool uses(const EnvoyFilter& filter) const;
 };
 
 struct EnvoyManager {

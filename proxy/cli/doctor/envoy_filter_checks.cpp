@@ -129,10 +129,10 @@ void check_processing_mode(const Json* mode, const std::string& where, Few& find
   // NONE is the default, which a dump leaves out.
   const std::string body = json_member_text(*mode, "request_body_mode");
   if (!body.empty() && body != "NONE" && body != "BUFFERED") {
-    findings.warn(where,
-                  "processing_mode.request_body_mode is " + body +
-                      ": onceproxy refuses covered requests",
-                  "set request_body_mode: NONE");
+    findings.warn(
+        where,
+        "processing_mode.request_body_mode is " + body + ": onceproxy refuses covered requests",
+        "set request_body_mode: NONE");
   }
 }
 
@@ -159,9 +159,11 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
                   "that onceproxy asks for, and onceproxy refuses covered requests",
                   "leave it out");
   }
-  if (filter.disabled) {
-    findings.warn(where, "disabled is true: requests go past onceproxy",
-                  "no action needed if every route that policies cover enables the filter");
+  const auto uses = [&](const EnvoyRoute& route) { return route.uses(filter); };
+  if (filter.disabled && std::ranges::none_of(manager.routes, uses)) {
+    findings.warn(where,
+                  "disabled is true, and no route enables the filter: requests go past onceproxy",
+                  "enable the filter on every route that policies cover");
   }
   const Json* const mode = json_member(configuration, "processing_mode");
   // Policies in shadow mode need the body in pieces then.

@@ -47,18 +47,17 @@ void check_retry_policy(const Json* policy, const std::string& where, const std:
                         Few& findings) {
   const std::string harmful = policy == nullptr ? "" : harmful_conditions(*policy);
   if (harmful.empty()) return;
-  findings.warn(
-      where,
-      of + " repeats a request that was let through once (retry_on: " + harmful + ")",
-      "leave connect-failure, refused-stream and reset-before-request alone, and let "
-      "clients retry the rest");
+  findings.warn(where,
+                of + " repeats a request that was let through once (retry_on: " + harmful + ")",
+                "leave connect-failure, refused-stream and reset-before-request alone, and let "
+                "clients retry the rest");
 }
 
 void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
                    Few& findings) {
   check_retry_policy(route.nearest("retry_policy"), where, "retry_policy", findings);
-  check_retry_policy(route.nearest("retry_policy_typed_config"), where,
-                     "retry_policy_typed_config", findings);
+  check_retry_policy(route.nearest("retry_policy_typed_config"), where, "retry_policy_typed_config",
+                     findings);
   // It takes precedence over the route's.
   for (const Json* options : dump.cluster_options(route)) {
     check_retry_policy(json_member(*options, "retry_policy"), where, "retry_policy of the cluster",
@@ -115,8 +114,8 @@ void check_timeout(const EnvoyManager& manager, const EnvoyRoute& route, millise
           "max_stream_duration");
   } else {
     check(listener,
-          duration_of(member_at(*manager.manager,
-                                {"common_http_protocol_options", "max_stream_duration"}))
+          duration_of(
+              member_at(*manager.manager, {"common_http_protocol_options", "max_stream_duration"}))
               .value_or(milliseconds(0)),
           "max_stream_duration");
   }
@@ -126,13 +125,9 @@ void check_timeout(const EnvoyManager& manager, const EnvoyRoute& route, millise
 void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
                            const std::string& where, Few& findings) {
   for (const Json* found : route.filter_configurations(filter.name)) {
-    const Json* configuration = found;
-    bool disabled = is_true(json_member(*found, "disabled"));
-    if (type_of(*found) == "FilterConfig") {
-      configuration = json_member(*found, "config");
-    }
+    const Json* const configuration =
+        type_of(*found) == "FilterConfig" ? json_member(*found, "config") : found;
     if (configuration != nullptr) {
-      disabled = disabled || is_true(json_member(*configuration, "disabled"));
       if (is_true(member_at(*configuration, {"overrides", "failure_mode_allow"}))) {
         findings.warn(where,
                       "failure_mode_allow is true for the route: requests go past onceproxy while "
@@ -142,7 +137,8 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
       check_processing_mode(member_at(*configuration, {"overrides", "processing_mode"}), where,
                             findings);
     }
-    if (disabled) {
+    // A filter that is disabled in its listener is expected to be off on some routes.
+    if (is_off(*found) && !filter.disabled) {
       findings.warn(where, "filter " + filter.name + " is off: requests go past onceproxy",
                     "no action needed where no policy covers them");
     }
@@ -155,8 +151,9 @@ void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
                         const EnvoyFilter& filter, const EnvoyRoute& route, const EnvoyNeeds& needs,
                         Few& findings) {
   const std::string where = place(manager, route);
-  check_filter_on_route(filter, route, where, findings);
-  if (route.action() == nullptr) return;
+  const bool used = route.uses(filter);
+  if (used || !filter.disabled) check_filter_on_route(filter, route, where, findings);
+  if (!used || route.action() == nullptr) return;
   check_retries(dump, route, where, findings);
   check_mirrors(dump, route, where, findings);
   check_timeout(manager, route, needs.lease, "the longest lease", where, findings);

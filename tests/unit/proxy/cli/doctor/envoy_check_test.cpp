@@ -215,6 +215,35 @@ TEST_CASE("A filter that is off, or keeps fields from either side, is a warning"
   CHECK(one(warnings(dump), in_filter + "disabled is true"));
 }
 
+TEST_CASE("A disabled filter is checked on the routes that enable it, as in Envoy Gateway") {
+  const std::string on =
+      R"("typed_per_filter_config":{"ext":{"@type":"x.FilterConfig","config":{}}})";
+  const std::string off =
+      R"("typed_per_filter_config":{"ext":{"@type":"x.FilterConfig","disabled":true}})";
+  const std::string disabled = "listener in, filter ext: disabled is true";
+  // Envoy's timeout and these retries would be warnings.
+  const std::string action = R"("cluster":"service","retry_policy":{"retry_on":"5xx"})";
+  const std::string other = route(action) + ",";
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.filters.insert(1, R"("disabled":true,)");
+  dump.routes = other + route(R"("cluster":"service","timeout":"20s")", "," + on);
+  CHECK(warnings(dump).empty());
+  dump.routes = other + route(R"("cluster":"service","timeout":"19s")", "," + on);
+  CHECK(one(warnings(dump), "listener in, route v /a: timeout ends a request after 19000 ms"));
+  dump.routes = other + route(R"("weighted_clusters":{"clusters":[{"name":"service",)" + on +
+                              R"(}]},"timeout":"19s")");
+  CHECK(one(warnings(dump), "listener in, route v /a: timeout ends a request after 19000 ms"));
+  dump.routes = other + route(action, "," + off);
+  CHECK(one(warnings(dump), disabled));
+  // The route's own word counts more than its host's.
+  dump.host = on + ",";
+  dump.routes = route(action, "," + off);
+  CHECK(one(warnings(dump), disabled));
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  CHECK(warnings(dump).empty());
+}
+
 TEST_CASE("Routes that are not looked at are told") {
   Dump dump;
   dump.filters = ext_proc(sound_filter_members);
