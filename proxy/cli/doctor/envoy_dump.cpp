@@ -119,6 +119,9 @@ std::vector<std::string> EnvoyRoute::clusters() const {
   for (const Json* each : items_of(member_at(*what, {"weighted_clusters", "clusters"}))) {
     add_cluster(*each, out);
   }
+  std::ranges::sort(out);
+  const auto twins = std::ranges::unique(out);
+  out.erase(twins.begin(), twins.end());
   return out;
 }
 
@@ -167,6 +170,7 @@ bool EnvoyRoute::uses(const EnvoyFilter& filter) const {
 }
 
 EnvoyDump::EnvoyDump(const Json& dump) : dump_(dump) {
+  read_clusters();
   for (const Json* listeners : configurations("ListenersConfigDump")) {
     for (const Json* each : items_of(json_member(*listeners, "static_listeners"))) {
       if (const Json* const listener = json_member(*each, "listener")) read_listener(*listener);
@@ -238,16 +242,16 @@ const Json* EnvoyDump::routes_named(std::string_view name) const {
   return nullptr;
 }
 
-std::vector<const Json*> EnvoyDump::clusters() const {
-  std::vector<const Json*> out;
+void EnvoyDump::read_clusters() {
   for (const Json* dumped : configurations("ClustersConfigDump")) {
     for (const char* kind : {"static_clusters", "dynamic_active_clusters"}) {
       for (const Json* each : items_of(json_member(*dumped, kind))) {
-        if (const Json* const cluster = json_member(*each, "cluster")) out.push_back(cluster);
+        if (const Json* const cluster = json_member(*each, "cluster")) {
+          clusters_.emplace(json_member_text(*cluster, "name"), cluster);
+        }
       }
     }
   }
-  return out;
 }
 
 std::vector<std::string> EnvoyDump::clusters_at(const io::Endpoint& listen) const {
@@ -261,27 +265,21 @@ std::vector<std::string> EnvoyDump::clusters_at(const io::Endpoint& listen) cons
     return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
   };
   std::vector<std::string> out;
-  for (const Json* cluster : clusters()) {
+  for (const auto& [name, cluster] : clusters_) {
     const auto groups = items_of(member_at(*cluster, {"load_assignment", "endpoints"}));
     const bool found = std::ranges::any_of(groups, [&](const Json* group) {
       return std::ranges::any_of(items_of(json_member(*group, "lb_endpoints")), leads_there);
     });
-    if (found) out.push_back(json_member_text(*cluster, "name"));
+    if (found) out.push_back(name);
   }
   return out;
 }
 
-std::vector<const Json*> EnvoyDump::cluster_options(const EnvoyRoute& route) const {
-  const std::vector<std::string> names = route.clusters();
-  std::vector<const Json*> out;
-  for (const Json* cluster : clusters()) {
-    if (std::ranges::find(names, json_member_text(*cluster, "name")) == names.end()) continue;
-    const Json* const options =
-        member_at(*cluster, {"typed_extension_protocol_options",
-                             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
-    if (options != nullptr) out.push_back(options);
-  }
-  return out;
+const Json* EnvoyDump::cluster_options(std::string_view cluster) const {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end()) return nullptr;
+  return member_at(*found->second, {"typed_extension_protocol_options",
+                                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
 }
 
 }  // namespace onceproxy::doctor

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +52,7 @@ struct EnvoyRoute {
   std::string name() const;
   /// What it does with a request; nullptr: it does not forward.
   const Json* action() const;
+  /// Each once.
   std::vector<std::string> clusters() const;
   /// The first of action, route, virtual host and route configuration that has the member.
   const Json* nearest(std::string_view name) const;
@@ -76,17 +79,19 @@ class EnvoyDump {
   const std::vector<EnvoyManager>& managers() const { return managers_; }
   /// The names of clusters with an endpoint on the port, or at the unix socket, of `listen`.
   std::vector<std::string> clusters_at(const io::Endpoint& listen) const;
-  /// The HTTP options of the clusters of a route.
-  std::vector<const Json*> cluster_options(const EnvoyRoute& route) const;
+  /// The HTTP options of a cluster; nullptr if there are none.
+  const Json* cluster_options(std::string_view cluster) const;
 
  private:
   std::vector<const Json*> configurations(std::string_view type) const;
-  std::vector<const Json*> clusters() const;
+  void read_clusters();
   void read_listener(const Json& listener);
   void read_routes(EnvoyManager& manager) const;
   const Json* routes_named(std::string_view name) const;
 
   const Json& dump_;
+  /// By their names: there may be thousands, and as many routes.
+  std::map<std::string, const Json*, std::less<>> clusters_;
   std::vector<EnvoyManager> managers_;
 };
 

@@ -20,6 +20,10 @@ std::string place(const EnvoyManager& manager, const EnvoyRoute& route) {
   return "listener " + manager.listener + ", " + route.name();
 }
 
+const Json* member_of(const Json* holder, std::string_view name) {
+  return holder == nullptr ? nullptr : json_member(*holder, name);
+}
+
 /// Conditions of a retry under which the service has certainly not begun.
 bool is_harmless(std::string_view condition) {
   return condition == "connect-failure" || condition == "refused-stream" ||
@@ -59,9 +63,9 @@ void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::st
   check_retry_policy(route.nearest("retry_policy_typed_config"), where, "retry_policy_typed_config",
                      findings);
   // It takes precedence over the route's.
-  for (const Json* options : dump.cluster_options(route)) {
-    check_retry_policy(json_member(*options, "retry_policy"), where, "retry_policy of the cluster",
-                       findings);
+  for (const std::string& cluster : route.clusters()) {
+    check_retry_policy(member_of(dump.cluster_options(cluster), "retry_policy"), where,
+                       "retry_policy of the cluster", findings);
   }
   if (const Json* const hedging = route.nearest("hedge_policy")) {
     if (is_true(json_member(*hedging, "hedge_on_per_try_timeout"))) {
@@ -79,9 +83,10 @@ void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::st
 void check_mirrors(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
                    Few& findings) {
   constexpr const char* name = "request_mirror_policies";
-  const auto options = dump.cluster_options(route);
-  const bool of_cluster = std::ranges::any_of(
-      options, [](const Json* each) { return !items_of(json_member(*each, name)).empty(); });
+  const auto copies = [&](const std::string& cluster) {
+    return !items_of(member_of(dump.cluster_options(cluster), name)).empty();
+  };
+  const bool of_cluster = std::ranges::any_of(route.clusters(), copies);
   if (items_of(route.nearest(name)).empty() && !of_cluster) return;
   findings.warn(where, "request_mirror_policies sends copies that onceproxy does not see",
                 "mirror only to a service that has no effects");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -407,6 +408,23 @@ TEST_CASE("Of thousands of routes with one fault a few are told, and the rest co
   const auto told = of_asking_route(routes);
   REQUIRE(told.size() == 11);
   CHECK(told.back().starts_with("and 990 more: timeout ends a request"));
+}
+
+TEST_CASE("Thousands of routes and clusters take about as long as their number") {
+  constexpr int many = 10'000;
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  for (int i = 0; i < many; ++i) {
+    const std::string name = "cluster-" + std::to_string(i);
+    dump.routes += "," + route(R"("cluster":")" + name + R"(","timeout":"20s")");
+    dump.service += R"(}},{"cluster":{"name":")" + name + '"';
+  }
+  const std::clock_t before = std::clock();
+  CHECK(warnings(dump).empty());
+  const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  // Of the processor. Products of the two numbers take several times as long.
+  CHECK(seconds < 5);
 }
 
 }  // namespace
