@@ -125,13 +125,15 @@ std::vector<std::string> EnvoyRoute::clusters() const {
   return out;
 }
 
+std::vector<const Json*> EnvoyRoute::levels() const {
+  std::vector<const Json*> out{route, virtual_host, configuration};
+  if (const Json* const what = action()) out.insert(out.begin(), what);
+  return out;
+}
+
 const Json* EnvoyRoute::nearest(std::string_view name) const {
-  const Json* const what = action();
-  if (what != nullptr) {
-    if (const Json* const found = json_member(*what, name)) return found;
-  }
-  for (const Json* holder : {route, virtual_host, configuration}) {
-    if (const Json* const found = json_member(*holder, name)) return found;
+  for (const Json* level : levels()) {
+    if (const Json* const found = json_member(*level, name)) return found;
   }
   return nullptr;
 }

@@ -54,7 +54,10 @@ struct EnvoyRoute {
   const Json* action() const;
   /// Each once.
   std::vector<std::string> clusters() const;
-  /// The first of action, route, virtual host and route configuration that has the member.
+  /// What the route is configured by, the most specific first: its action, itself, its virtual host
+  /// and its route configuration.
+  std::vector<const Json*> levels() const;
+  /// The member of the first level that has it.
   const Json* nearest(std::string_view name) const;
   /// What is configured for a filter at any of the three, and at the weighted clusters.
   std::vector<const Json*> filter_configurations(const std::string& filter) const;

@@ -57,16 +57,30 @@ void check_retry_policy(const Json* policy, const std::string& where, const std:
                 "clients retry the rest");
 }
 
+/// The policy of the route: Envoy uses the nearest level that has one, in either form.
+void check_own_retry_policy(const EnvoyRoute& route, const std::string& where, Few& findings) {
+  for (const Json* level : route.levels()) {
+    bool any = false;
+    for (const char* name : {"retry_policy", "retry_policy_typed_config"}) {
+      const Json* const policy = json_member(*level, name);
+      check_retry_policy(policy, where, name, findings);
+      any = any || policy != nullptr;
+    }
+    if (any) return;
+  }
+}
+
 void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
                    Few& findings) {
-  check_retry_policy(route.nearest("retry_policy"), where, "retry_policy", findings);
-  check_retry_policy(route.nearest("retry_policy_typed_config"), where, "retry_policy_typed_config",
-                     findings);
-  // It takes precedence over the route's.
-  for (const std::string& cluster : route.clusters()) {
-    check_retry_policy(member_of(dump.cluster_options(cluster), "retry_policy"), where,
-                       "retry_policy of the cluster", findings);
+  const std::vector<std::string> clusters = route.clusters();
+  // A cluster's policy replaces the route's.
+  bool replaced = !clusters.empty();
+  for (const std::string& cluster : clusters) {
+    const Json* const policy = member_of(dump.cluster_options(cluster), "retry_policy");
+    check_retry_policy(policy, where, "retry_policy of the cluster", findings);
+    replaced = replaced && policy != nullptr;
   }
+  if (!replaced) check_own_retry_policy(route, where, findings);
   if (const Json* const hedging = route.nearest("hedge_policy")) {
     if (is_true(json_member(*hedging, "hedge_on_per_try_timeout"))) {
       findings.warn(where, "hedge_policy sends a slow request a second time",

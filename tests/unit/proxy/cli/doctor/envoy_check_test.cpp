@@ -313,6 +313,31 @@ TEST_CASE("A cluster may have retries and copies, too") {
             "listener in, route v /a: request_mirror_policies"));
 }
 
+TEST_CASE("The retry policy of the cluster, or else of the nearest level, is the one that counts") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.service =
+      R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
+      R"(HttpProtocolOptions":{"retry_policy":{"retry_on":"connect-failure"}}})";
+  const std::string rest = R"(,"timeout":"20s","retry_policy":{"retry_on":"5xx"})";
+  dump.routes = route(R"("cluster":"service")" + rest);
+  CHECK(warnings(dump).empty());
+  dump.routes = route(
+      R"("weighted_clusters":{"clusters":[{"name":"service"},{"name":"other"}]})" + rest);
+  CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
+  dump.routes = route(R"("cluster_header":"x-cluster")" + rest);
+  CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
+
+  Dump by_host;
+  by_host.filters = ext_proc(sound_filter_members);
+  by_host.host = R"("retry_policy_typed_config":{"retry_on":"5xx"},)";
+  const std::string action = R"("cluster":"service","timeout":"20s")";
+  by_host.routes = route(action);
+  CHECK(one(warnings(by_host), "listener in, route v /a: retry_policy_typed_config"));
+  by_host.routes = route(action + R"(,"retry_policy":{"retry_on":"connect-failure"})");
+  CHECK(warnings(by_host).empty());
+}
+
 TEST_CASE("Retries towards onceproxy do no harm") {
   CHECK(of_forwarding_route(
             route(R"("cluster":"onceproxy","timeout":"30s","retry_policy":{"retry_on":"5xx"})"))
