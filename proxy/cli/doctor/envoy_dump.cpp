@@ -27,6 +27,28 @@ void add_filter_configuration(const Json* holder, const std::string& filter,
   }
 }
 
+/// Those that the dump has; discovered ones are not in it.
+std::vector<const Json*> endpoints_of(const Json& cluster) {
+  std::vector<const Json*> out;
+  for (const Json* group : items_of(member_at(cluster, {"load_assignment", "endpoints"}))) {
+    for (const Json* endpoint : items_of(json_member(*group, "lb_endpoints"))) {
+      out.push_back(endpoint);
+    }
+  }
+  return out;
+}
+
+/// Whether it is on the port, or at the unix socket, of `listen`.
+bool is_at(const Json& endpoint, const io::Endpoint& listen) {
+  const Json* const address = member_at(endpoint, {"endpoint", "address"});
+  if (address == nullptr) return false;
+  if (!listen.unix_path.empty()) {
+    const Json* const pipe = json_member(*address, "pipe");
+    return pipe != nullptr && json_member_text(*pipe, "path") == listen.unix_path;
+  }
+  return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
+}
+
 }  // namespace
 
 const Json* member_at(const Json& value, std::initializer_list<std::string_view> names) {
@@ -257,24 +279,29 @@ void EnvoyDump::read_clusters() {
 }
 
 std::vector<std::string> EnvoyDump::clusters_at(const io::Endpoint& listen) const {
-  const auto leads_there = [&](const Json* endpoint) {
-    const Json* const address = member_at(*endpoint, {"endpoint", "address"});
-    if (address == nullptr) return false;
-    if (!listen.unix_path.empty()) {
-      const Json* const pipe = json_member(*address, "pipe");
-      return pipe != nullptr && json_member_text(*pipe, "path") == listen.unix_path;
-    }
-    return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
-  };
   std::vector<std::string> out;
   for (const auto& [name, cluster] : clusters_) {
-    const auto groups = items_of(member_at(*cluster, {"load_assignment", "endpoints"}));
-    const bool found = std::ranges::any_of(groups, [&](const Json* group) {
-      return std::ranges::any_of(items_of(json_member(*group, "lb_endpoints")), leads_there);
-    });
-    if (found) out.push_back(name);
+    const auto there = [&](const Json* endpoint) { return is_at(*endpoint, listen); };
+    if (std::ranges::any_of(endpoints_of(*cluster), there)) out.push_back(name);
   }
   return out;
+}
+
+std::optional<bool> EnvoyDump::leads_to(std::string_view cluster,
+                                        const io::Endpoint& listen) const {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end()) return std::nullopt;
+  const std::vector<const Json*> endpoints = endpoints_of(*found->second);
+  const auto there = [&](const Json* endpoint) { return is_at(*endpoint, listen); };
+  if (std::ranges::any_of(endpoints, there)) return true;
+  const auto told = [](const Json* endpoint) {
+    const Json* const address = member_at(*endpoint, {"endpoint", "address"});
+    return address != nullptr &&
+           (number_of(member_at(*address, {"socket_address", "port_value"})) ||
+            json_member(*address, "pipe") != nullptr);
+  };
+  if (endpoints.empty() || !std::ranges::all_of(endpoints, told)) return std::nullopt;
+  return false;
 }
 
 const Json* EnvoyDump::cluster_options(std::string_view cluster) const {

@@ -82,6 +82,9 @@ class EnvoyDump {
   const std::vector<EnvoyManager>& managers() const { return managers_; }
   /// The names of clusters with an endpoint on the port, or at the unix socket, of `listen`.
   std::vector<std::string> clusters_at(const io::Endpoint& listen) const;
+  /// Whether the cluster has an endpoint there; nothing if the dump does not tell all its
+  /// endpoints.
+  std::optional<bool> leads_to(std::string_view cluster, const io::Endpoint& listen) const;
   /// The HTTP options of a cluster; nullptr if there are none.
   const Json* cluster_options(std::string_view cluster) const;
 

@@ -74,9 +74,9 @@ std::string route(const std::string& action, const std::string& more = "") {
   return R"({"match":{"prefix":"/a"},"route":{)" + action + "}" + more + "}";
 }
 
-std::vector<std::string> warnings(const Dump& dump) {
+std::vector<std::string> warnings(const Dump& dump, const config::Settings& of = settings()) {
   std::vector<std::string> out;
-  for (const Finding& finding : check_envoy(dump.text(), settings())) {
+  for (const Finding& finding : check_envoy(dump.text(), of)) {
     CHECK(finding.check == "envoy");
     CHECK(finding.health != Health::fail);
     if (finding.health == Health::warn) {
@@ -243,6 +243,42 @@ TEST_CASE("A disabled filter is checked on the routes that enable it, as in Envo
   CHECK(one(warnings(dump), disabled));
   dump.routes = route(R"("cluster":"service","timeout":"20s")");
   CHECK(warnings(dump).empty());
+}
+
+TEST_CASE("An external processor that is known to be another one is not checked") {
+  auto with_port = settings();
+  with_port.envoy.emplace().port = 9903;
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members + R"(,"failure_mode_allow":true)");
+  const std::string nothing = R"("grpc_service":{})";
+  dump.filters.replace(dump.filters.find(nothing), nothing.size(),
+                       R"("grpc_service":{"envoy_grpc":{"cluster_name":"service"}})");
+  const auto endpoint = [&](const std::string& address) {
+    dump.service =
+        R"(,"load_assignment":{"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{)" + address +
+        "}}}]}]}";
+  };
+  const std::string open = "listener in, filter ext: failure_mode_allow";
+  endpoint(R"("socket_address":{"address":"10.0.0.1","port_value":9002})");
+  CHECK(one(warnings(dump, with_port), "Envoy: no listener asks"));
+  CHECK(check_envoy(dump.text(), with_port)
+            .front()
+            .message.starts_with("listener in: filter ext asks cluster service"));
+  // Without the key it is not known where onceproxy listens.
+  CHECK(one(warnings(dump), open));
+  endpoint(R"("socket_address":{"address":"10.0.0.1","port_value":9903})");
+  CHECK(one(warnings(dump, with_port), open));
+  endpoint(R"("envoy_internal_address":{"server_listener_name":"x"})");
+  CHECK(one(warnings(dump, with_port), open));
+  // Its endpoints are discovered.
+  dump.service = "";
+  CHECK(one(warnings(dump, with_port), open));
+  auto with_socket = settings();
+  with_socket.envoy.emplace().unix_path = "/run/onceproxy-envoy.sock";
+  endpoint(R"("pipe":{"path":"/run/onceproxy-envoy.sock"})");
+  CHECK(one(warnings(dump, with_socket), open));
+  endpoint(R"("pipe":{"path":"/run/other.sock"})");
+  CHECK(one(warnings(dump, with_socket), "Envoy: no listener asks"));
 }
 
 TEST_CASE("Routes that are not looked at are told") {
