@@ -93,7 +93,7 @@ std::vector<Finding> check_envoy(const std::string& dump, const config::Settings
   const Json* const configs = error ? nullptr : telemetry::json_member(parsed, "configs");
   if (configs == nullptr || !configs->is_array()) {
     Findings findings("envoy");
-    findings.fail("what it answered to /config_dump is no configuration of an Envoy",
+    findings.fail("its answer to /config_dump is not the configuration of an Envoy",
                   "name the admin port of an Envoy");
     return findings.take();
   }

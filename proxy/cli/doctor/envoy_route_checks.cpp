@@ -149,8 +149,8 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
     if (configuration != nullptr) {
       if (is_true(member_at(*configuration, {"overrides", "failure_mode_allow"}))) {
         findings.warn(where,
-                      "failure_mode_allow is true for the route: requests go past onceproxy while "
-                      "it cannot be asked",
+                      "failure_mode_allow is true for the route: requests bypass onceproxy while "
+                      "it is not reachable",
                       "leave the override out");
       }
       check_processing_mode(member_at(*configuration, {"overrides", "processing_mode"}), where,
@@ -158,7 +158,7 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
     }
     // A filter that is disabled in its listener is expected to be off on some routes.
     if (is_off(*found) && !filter.disabled) {
-      findings.warn(where, "filter " + filter.name + " is off: requests go past onceproxy",
+      findings.warn(where, "filter " + filter.name + " is off: requests bypass onceproxy",
                     "no action needed where no policy covers them");
     }
   }
@@ -182,8 +182,8 @@ void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
     if (!bytes || *bytes >= needs.body_bytes) continue;
     findings.warn(where,
                   std::string(limit) +
-                      " is below limits.body_bytes: Envoy answers 413 for bodies "
-                      "that policies would take",
+                      " is below limits.body_bytes: Envoy answers 413 to bodies that "
+                      "onceproxy would accept",
                   "raise it, or lower limits.body_bytes");
   }
 }
@@ -204,8 +204,8 @@ void check_buffers(const EnvoyManager& manager, const EnvoyNeeds& needs, Few& fi
     const auto bytes = number_of(json_member(*filter.configuration, "max_request_bytes"));
     if (!bytes || *bytes >= needs.body_bytes) continue;
     findings.warn("listener " + manager.listener + ", filter " + filter.name,
-                  "max_request_bytes is below limits.body_bytes: Envoy answers 413 for bodies that "
-                  "policies would take",
+                  "max_request_bytes is below limits.body_bytes: Envoy answers 413 to bodies that "
+                  "onceproxy would accept",
                   "raise it, or lower limits.body_bytes");
   }
 }
