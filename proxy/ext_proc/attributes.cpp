@@ -73,10 +73,6 @@ void AttributesTold::take(const ProcessingRequest& message) {
   }
 }
 
-bool AttributesTold::told_by_service() const {
-  return details_ == via_service;
-}
-
 bool AttributesTold::told_by_route() const {
   return details_ == via_route;
 }

@@ -30,8 +30,6 @@ class AttributesTold {
   /// response.code_details; empty if it was not sent.
   const std::string& details() const { return details_; }
 
-  /// Whether Envoy says that the answer is the service's.
-  bool told_by_service() const;
   /// Whether a route has answered by its configuration (direct_response, redirect).
   bool told_by_route() const;
 

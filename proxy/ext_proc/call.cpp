@@ -27,8 +27,6 @@ using policies::Enforcement;
 constexpr BadHead left{400, "client-left",
                        "Envoy ended the stream before the whole body had arrived: the client left, "
                        "or mode_override is not allowed."};
-/// The reason of requests that are not protected as Envoy's filter is configured; for the metrics.
-constexpr std::string_view unsuitable_filter = "envoy-configuration";
 constexpr BadHead trailers_alone{400, "trailers-without-body",
                                  "A covered request has trailers and no body."};
 constexpr BadHead short_body{400, "body-length", "The body is not as long as Content-Length says."};
@@ -92,48 +90,6 @@ Task<void> Call::run() {
   } else {
     co_await may_be_covered(candidates);
   }
-}
-
-/// Whether no policy refuses any request.
-bool Call::only_watches() const {
-  Candidates all;
-  for (const policies::Policy& policy : setup_->rules->policies().policies()) {
-    all.push_back(&policy);
-  }
-  return http::Coverage(*setup_->rules, all).only_watched();
-}
-
-/// The stream begins with another message. Either Envoy answered the request before it reached this
-/// filter, or the filter does not send the heads of requests.
-Task<void> Call::serve_without_head() {
-  constexpr std::string_view unseen =
-      "processing_mode.request_header_mode must be SEND: without their heads, requests are not "
-      "protected.";
-  const ProcessingRequest& message = talk_.heard();
-  const bool of_request = message.has_request_body() || message.has_request_trailers();
-  const bool executed = message.has_response_headers() && talk_.attributes().told_by_service();
-  if ((of_request || executed) && !only_watches()) {
-    report_.emplace(head_, setup_, parts_.reports);
-    report_->came_from(talk_.attributes().client());
-    report_->refused(unsuitable_filter);
-  }
-  if (report_ && of_request) {
-    talk_.fail(StatusCode::failed_precondition, unseen);
-    report_->finish(Decision::bad_request, 0, unseen);
-    co_return;
-  }
-  int status = 0;
-  Talk::Heard heard = Talk::Heard::message;
-  while (heard == Talk::Heard::message) {
-    if (report_) {
-      co_await let_go_on_as(Decision::passed, status);
-    } else {
-      co_await talk_.let_go_on();
-    }
-    heard = co_await talk_.hear();
-  }
-  talk_.end();
-  if (report_) report_->finish(Decision::passed, status, unseen);
 }
 
 std::optional<BadHead> Call::read_head() {
@@ -252,31 +208,6 @@ Task<void> Call::answer(Decision decision, gate::Answer answer, std::string_view
   report_->finish(decision, answer.status, error);
 }
 
-/// Returns false if no policy can be enforced with the configuration of Envoy's filter. The stream
-/// has then been ended.
-bool Call::served_as_configured(const http::Coverage& coverage) {
-  if (coverage.only_watched()) return true;
-  const ProtocolConfiguration& configured = talk_.configuration();
-  std::string_view why;
-  if (talk_.only_watching()) {
-    why = "observability_mode is possible only if every policy is in shadow mode.";
-  } else if (configured.send_body_without_waiting_for_header_response()) {
-    why =
-        "send_body_without_waiting_for_header_response must be false: with it Envoy ignores "
-        "mode_override.";
-  } else if (configured.request_body_mode() != ProcessingMode::NONE &&
-             configured.request_body_mode() != ProcessingMode::BUFFERED) {
-    why = "processing_mode.request_body_mode must be NONE or BUFFERED.";
-  } else {
-    return true;
-  }
-  report_->covered_by(coverage.first());
-  report_->refused(unsuitable_filter);
-  talk_.fail(StatusCode::failed_precondition, why);
-  report_->finish(Decision::bad_request, 0, why);
-  return false;
-}
-
 Task<void> Call::may_be_covered(const Candidates& candidates) {
   const http::Coverage coverage(report_->rules(), candidates);
   if (!served_as_configured(coverage)) co_return;
@@ -295,25 +226,6 @@ Task<void> Call::may_be_covered(const Candidates& candidates) {
     if (!collected) co_return;
   }
   co_await decide(coverage);
-}
-
-/// The head of an answer has arrived instead of the body.
-Task<void> Call::answered_before_body(const http::Coverage& coverage) {
-  report_->covered_by(coverage.first());
-  // The body is too large for Envoy, or did not arrive in time.
-  Decision decision = Decision::bad_request;
-  std::string_view why = "Envoy answered before the body was there.";
-  if (talk_.attributes().told_by_service()) {
-    decision = Decision::passed;
-    why =
-        "Envoy forwarded the request without a decision: allow_mode_override must be true, and "
-        "allowed_override_modes must admit the requested mode.";
-    report_->refused(unsuitable_filter);
-  }
-  int status = 0;
-  co_await let_go_on_as(decision, status);
-  report_->finish(decision, status, why);
-  co_await let_the_rest_go_on(decision);
 }
 
 /// Requests the body and waits for it. Returns false if the request has ended, or passed without a

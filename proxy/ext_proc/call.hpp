@@ -67,6 +67,7 @@ class Call {
   Task<void> may_be_covered(const Candidates& candidates);
   bool served_as_configured(const http::Coverage& coverage);
   Task<bool> collect_body(const http::Coverage& coverage);
+  Origin answer_origin();
   Task<void> answered_before_body(const http::Coverage& coverage);
   void drop_body();
   Task<void> decide(const http::Coverage& coverage);

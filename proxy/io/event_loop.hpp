@@ -2,8 +2,8 @@
 //
 // A round is: wait for events and hear of them, 64 at most (streams read), make the writes of the
 // round before together, and run what was deferred (requests go on). Each phase stays in its part
-// of the caches, and who is written to wakes once for several writes instead of for each. Before
-// the writes the sockets are looked at, so that a write knows what its peer has done until then.
+// of the caches, and a peer that gets several writes is woken once instead of for each. Before the
+// writes the sockets are looked at, so that a write knows what its peer has done until then.
 //
 // Thread-safety: post() and stop() from any thread; everything else, and every socket, timer and
 // acceptor on context(), on the loop's thread, or before run(): the reactor takes no locks for them

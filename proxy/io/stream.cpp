@@ -224,7 +224,7 @@ void Stream::not_connected() {
 
 // --- what wakes them
 
-// Whoever interrupts may be one of those whom resuming destroys: the loop resumes them later.
+// The caller may be destroyed when the coroutine is resumed, so the loop resumes it later.
 
 void Stream::interrupt_reading(IoError error) {
   if (reader_.waits()) {

@@ -3,8 +3,8 @@
 // once where something may be there, and otherwise when the kernel says so; a write with the others
 // of the loop's round.
 //
-// A stream without a reader still hears from its peer: that is how an idle upstream connection
-// learns that its peer closed it, or sent bytes that were not asked for, before it is used again.
+// A stream without a reader still reports events of its peer. In this way it is known that an idle
+// upstream connection was closed, or has received unexpected bytes, before it is used again.
 // Either there may be something to read, or a wait for that is under way.
 //
 // A peer that sends a message in pieces may hold the next one back until the one before is

@@ -305,7 +305,7 @@ def test_every_document_for_kubernetes_has_a_kind_and_a_name():
 def test_the_doctor_fails_where_no_envoy_answers(proxy, upstream):
     nobody, = free_ports(1)
     for address, told in ((f"127.0.0.1:{nobody}", "refused"), ("nonsense", "--envoy names"),
-                          (upstream.address, "no configuration of an Envoy")):
+                          (upstream.address, "not the configuration of an Envoy")):
         result = run("doctor", "-c", proxy.config, "--envoy", address)
         assert result.returncode == 1
         failed = [line for line in result.stdout.splitlines() if line.startswith("fail")]

@@ -29,13 +29,32 @@ bool leads_to(const EnvoyRoute& route, const std::vector<std::string>& clusters)
   });
 }
 
+/// The cluster that the filter asks, if the dump shows that it is not onceproxy; otherwise empty.
+std::string other_processor(const EnvoyDump& dump, const EnvoyFilter& filter,
+                            const config::Settings& settings) {
+  const auto& listen = settings.envoy;
+  if (!listen || (listen->port == 0 && listen->unix_path.empty())) return {};
+  const Json* const asked = member_at(*filter.configuration, {"grpc_service", "envoy_grpc"});
+  if (asked == nullptr) return {};
+  std::string cluster = telemetry::json_member_text(*asked, "cluster_name");
+  if (dump.leads_to(cluster, *listen).value_or(true)) cluster.clear();
+  return cluster;
+}
+
 /// How requests of the manager come to onceproxy. False: none do.
 bool check_manager(const EnvoyDump& dump, const EnvoyManager& manager,
-                   const std::vector<std::string>& clusters, const EnvoyNeeds& needs,
+                   const std::vector<std::string>& clusters, const config::Settings& settings,
                    Few& findings) {
+  const EnvoyNeeds needs = envoy_needs(settings);
   std::size_t asking = 0;
   for (const EnvoyFilter& filter : manager.filters) {
     if (type_of(*filter.configuration) != "ExternalProcessor") continue;
+    const std::string other = other_processor(dump, filter, settings);
+    if (!other.empty()) {
+      findings.ok("listener " + manager.listener + ": filter " + filter.name + " asks cluster " +
+                  other + ", which has no endpoint at envoy.listen, so it is not checked");
+      continue;
+    }
     ++asking;
     findings.ok("listener " + manager.listener + " asks an external processor in filter " +
                 filter.name);
@@ -74,24 +93,23 @@ std::vector<Finding> check_envoy(const std::string& dump, const config::Settings
   const Json* const configs = error ? nullptr : telemetry::json_member(parsed, "configs");
   if (configs == nullptr || !configs->is_array()) {
     Findings findings("envoy");
-    findings.fail("what it answered to /config_dump is no configuration of an Envoy",
+    findings.fail("its answer to /config_dump is not the configuration of an Envoy",
                   "name the admin port of an Envoy");
     return findings.take();
   }
   const EnvoyDump envoy(parsed);
   const std::vector<std::string> clusters = own_clusters(envoy, settings);
-  const EnvoyNeeds needs = envoy_needs(settings);
   Few findings;
   bool any = false;
   for (const EnvoyManager& manager : envoy.managers()) {
-    any = check_manager(envoy, manager, clusters, needs, findings) || any;
+    any = check_manager(envoy, manager, clusters, settings, findings) || any;
   }
   if (!any) {
     findings.warn("Envoy",
-                  "no listener asks an external processor or forwards to a port of `listen`, as "
-                  "far as the dump shows",
-                  "name the Envoy that is in front of onceproxy; clusters whose endpoints are "
-                  "discovered are not in the dump");
+                  "no listener asks an external processor at `envoy.listen` or forwards to a port "
+                  "of `listen`, as far as the dump shows",
+                  "name the Envoy that is in front of onceproxy; endpoints of clusters that are "
+                  "discovered are not in the dump, and ports that are mapped are not recognized");
   }
   return findings.take();
 }

@@ -1,7 +1,7 @@
 // A running Envoy in front of onceproxy: whether its configuration undermines what onceproxy
 // promises. Two ways lead to onceproxy: a filter ext_proc that asks it, and routes to a cluster on
-// the port of `listen`. Which ext_proc filter asks onceproxy and not something else the dump does
-// not say, so each of them is looked at. Pure.
+// the port of `listen`. The dump does not always show where an ext_proc filter leads, so a filter
+// is checked unless its cluster is known to have no endpoint at `envoy.listen`. Pure.
 #pragma once
 
 #include <string>

@@ -27,6 +27,28 @@ void add_filter_configuration(const Json* holder, const std::string& filter,
   }
 }
 
+/// Those that the dump has; discovered ones are not in it.
+std::vector<const Json*> endpoints_of(const Json& cluster) {
+  std::vector<const Json*> out;
+  for (const Json* group : items_of(member_at(cluster, {"load_assignment", "endpoints"}))) {
+    for (const Json* endpoint : items_of(json_member(*group, "lb_endpoints"))) {
+      out.push_back(endpoint);
+    }
+  }
+  return out;
+}
+
+/// Whether it is on the port, or at the unix socket, of `listen`.
+bool is_at(const Json& endpoint, const io::Endpoint& listen) {
+  const Json* const address = member_at(endpoint, {"endpoint", "address"});
+  if (address == nullptr) return false;
+  if (!listen.unix_path.empty()) {
+    const Json* const pipe = json_member(*address, "pipe");
+    return pipe != nullptr && json_member_text(*pipe, "path") == listen.unix_path;
+  }
+  return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
+}
+
 }  // namespace
 
 const Json* member_at(const Json& value, std::initializer_list<std::string_view> names) {
@@ -84,6 +106,12 @@ std::string_view type_of(const Json& message) {
   return name.substr(name.find_last_of("./") + 1);
 }
 
+bool is_off(const Json& filter_configuration) {
+  if (is_true(json_member(filter_configuration, "disabled"))) return true;
+  if (type_of(filter_configuration) != "FilterConfig") return false;
+  return is_true(member_at(filter_configuration, {"config", "disabled"}));
+}
+
 std::string EnvoyRoute::name() const {
   std::string text = json_member_text(*virtual_host, "name");
   std::string own = json_member_text(*route, "name");
@@ -113,16 +141,21 @@ std::vector<std::string> EnvoyRoute::clusters() const {
   for (const Json* each : items_of(member_at(*what, {"weighted_clusters", "clusters"}))) {
     add_cluster(*each, out);
   }
+  std::ranges::sort(out);
+  const auto twins = std::ranges::unique(out);
+  out.erase(twins.begin(), twins.end());
+  return out;
+}
+
+std::vector<const Json*> EnvoyRoute::levels() const {
+  std::vector<const Json*> out{route, virtual_host, configuration};
+  if (const Json* const what = action()) out.insert(out.begin(), what);
   return out;
 }
 
 const Json* EnvoyRoute::nearest(std::string_view name) const {
-  const Json* const what = action();
-  if (what != nullptr) {
-    if (const Json* const found = json_member(*what, name)) return found;
-  }
-  for (const Json* holder : {route, virtual_host, configuration}) {
-    if (const Json* const found = json_member(*holder, name)) return found;
+  for (const Json* level : levels()) {
+    if (const Json* const found = json_member(*level, name)) return found;
   }
   return nullptr;
 }
@@ -140,7 +173,28 @@ std::vector<const Json*> EnvoyRoute::filter_configurations(const std::string& fi
   return out;
 }
 
+bool EnvoyRoute::uses(const EnvoyFilter& filter) const {
+  const auto told_by = [&](const Json& holder) {
+    return member_at(holder, {"typed_per_filter_config", filter.name});
+  };
+  bool used = !filter.disabled;
+  for (const Json* holder : {route, virtual_host, configuration}) {
+    if (const Json* const told = told_by(*holder)) {
+      used = !is_off(*told);
+      break;
+    }
+  }
+  const Json* const what = action();
+  if (used || what == nullptr) return used;
+  return std::ranges::any_of(items_of(member_at(*what, {"weighted_clusters", "clusters"})),
+                             [&](const Json* each) {
+                               const Json* const told = told_by(*each);
+                               return told != nullptr && !is_off(*told);
+                             });
+}
+
 EnvoyDump::EnvoyDump(const Json& dump) : dump_(dump) {
+  read_clusters();
   for (const Json* listeners : configurations("ListenersConfigDump")) {
     for (const Json* each : items_of(json_member(*listeners, "static_listeners"))) {
       if (const Json* const listener = json_member(*each, "listener")) read_listener(*listener);
@@ -177,8 +231,8 @@ void EnvoyDump::read_listener(const Json& listener) {
       manager.manager = configuration;
       for (const Json* each : items_of(json_member(*configuration, "http_filters"))) {
         if (const Json* const typed = json_member(*each, "typed_config")) {
-          manager.filters.push_back({json_member_text(*each, "name"), typed,
-                                     is_true(json_member(*each, "disabled"))});
+          manager.filters.push_back(
+              {json_member_text(*each, "name"), typed, is_true(json_member(*each, "disabled"))});
         }
       }
       read_routes(manager);
@@ -212,50 +266,49 @@ const Json* EnvoyDump::routes_named(std::string_view name) const {
   return nullptr;
 }
 
-std::vector<const Json*> EnvoyDump::clusters() const {
-  std::vector<const Json*> out;
+void EnvoyDump::read_clusters() {
   for (const Json* dumped : configurations("ClustersConfigDump")) {
     for (const char* kind : {"static_clusters", "dynamic_active_clusters"}) {
       for (const Json* each : items_of(json_member(*dumped, kind))) {
-        if (const Json* const cluster = json_member(*each, "cluster")) out.push_back(cluster);
+        if (const Json* const cluster = json_member(*each, "cluster")) {
+          clusters_.emplace(json_member_text(*cluster, "name"), cluster);
+        }
       }
     }
   }
-  return out;
 }
 
 std::vector<std::string> EnvoyDump::clusters_at(const io::Endpoint& listen) const {
-  const auto leads_there = [&](const Json* endpoint) {
-    const Json* const address = member_at(*endpoint, {"endpoint", "address"});
-    if (address == nullptr) return false;
-    if (!listen.unix_path.empty()) {
-      const Json* const pipe = json_member(*address, "pipe");
-      return pipe != nullptr && json_member_text(*pipe, "path") == listen.unix_path;
-    }
-    return number_of(member_at(*address, {"socket_address", "port_value"})) == listen.port;
-  };
   std::vector<std::string> out;
-  for (const Json* cluster : clusters()) {
-    const auto groups = items_of(member_at(*cluster, {"load_assignment", "endpoints"}));
-    const bool found = std::ranges::any_of(groups, [&](const Json* group) {
-      return std::ranges::any_of(items_of(json_member(*group, "lb_endpoints")), leads_there);
-    });
-    if (found) out.push_back(json_member_text(*cluster, "name"));
+  for (const auto& [name, cluster] : clusters_) {
+    const auto there = [&](const Json* endpoint) { return is_at(*endpoint, listen); };
+    if (std::ranges::any_of(endpoints_of(*cluster), there)) out.push_back(name);
   }
   return out;
 }
 
-std::vector<const Json*> EnvoyDump::cluster_options(const EnvoyRoute& route) const {
-  const std::vector<std::string> names = route.clusters();
-  std::vector<const Json*> out;
-  for (const Json* cluster : clusters()) {
-    if (std::ranges::find(names, json_member_text(*cluster, "name")) == names.end()) continue;
-    const Json* const options =
-        member_at(*cluster, {"typed_extension_protocol_options",
-                             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
-    if (options != nullptr) out.push_back(options);
-  }
-  return out;
+std::optional<bool> EnvoyDump::leads_to(std::string_view cluster,
+                                        const io::Endpoint& listen) const {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end()) return std::nullopt;
+  const std::vector<const Json*> endpoints = endpoints_of(*found->second);
+  const auto there = [&](const Json* endpoint) { return is_at(*endpoint, listen); };
+  if (std::ranges::any_of(endpoints, there)) return true;
+  const auto told = [](const Json* endpoint) {
+    const Json* const address = member_at(*endpoint, {"endpoint", "address"});
+    return address != nullptr &&
+           (number_of(member_at(*address, {"socket_address", "port_value"})) ||
+            json_member(*address, "pipe") != nullptr);
+  };
+  if (endpoints.empty() || !std::ranges::all_of(endpoints, told)) return std::nullopt;
+  return false;
+}
+
+const Json* EnvoyDump::cluster_options(std::string_view cluster) const {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end()) return nullptr;
+  return member_at(*found->second, {"typed_extension_protocol_options",
+                                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
 }
 
 }  // namespace onceproxy::doctor

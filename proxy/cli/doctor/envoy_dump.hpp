@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +31,17 @@ std::optional<std::uint64_t> number_of(const Json* value);
 /// A message in an Any: the last part of the name of its type, such as "Buffer".
 std::string_view type_of(const Json& message);
 
+/// A filter of an HTTP connection manager.
+struct EnvoyFilter {
+  std::string name;
+  const Json* configuration;
+  /// It is used only on routes that enable it.
+  bool disabled = false;
+};
+
+/// Whether what a route configures for a filter takes it out.
+bool is_off(const Json& filter_configuration);
+
 /// A route, with what its virtual host and its route configuration say where it says nothing.
 struct EnvoyRoute {
   const Json* route;
@@ -39,19 +52,17 @@ struct EnvoyRoute {
   std::string name() const;
   /// What it does with a request; nullptr: it does not forward.
   const Json* action() const;
+  /// Each once.
   std::vector<std::string> clusters() const;
-  /// The first of action, route, virtual host and route configuration that has the member.
+  /// What the route is configured by, the most specific first: its action, itself, its virtual host
+  /// and its route configuration.
+  std::vector<const Json*> levels() const;
+  /// The member of the first level that has it.
   const Json* nearest(std::string_view name) const;
   /// What is configured for a filter at any of the three, and at the weighted clusters.
   std::vector<const Json*> filter_configurations(const std::string& filter) const;
-};
-
-/// A filter of an HTTP connection manager.
-struct EnvoyFilter {
-  std::string name;
-  const Json* configuration;
-  /// It is used only on routes that enable it.
-  bool disabled = false;
+  /// Whether requests, or those to one of the weighted clusters, pass the filter.
+  bool uses(const EnvoyFilter& filter) const;
 };
 
 struct EnvoyManager {
@@ -71,17 +82,22 @@ class EnvoyDump {
   const std::vector<EnvoyManager>& managers() const { return managers_; }
   /// The names of clusters with an endpoint on the port, or at the unix socket, of `listen`.
   std::vector<std::string> clusters_at(const io::Endpoint& listen) const;
-  /// The HTTP options of the clusters of a route.
-  std::vector<const Json*> cluster_options(const EnvoyRoute& route) const;
+  /// Whether the cluster has an endpoint there; nothing if the dump does not tell all its
+  /// endpoints.
+  std::optional<bool> leads_to(std::string_view cluster, const io::Endpoint& listen) const;
+  /// The HTTP options of a cluster; nullptr if there are none.
+  const Json* cluster_options(std::string_view cluster) const;
 
  private:
   std::vector<const Json*> configurations(std::string_view type) const;
-  std::vector<const Json*> clusters() const;
+  void read_clusters();
   void read_listener(const Json& listener);
   void read_routes(EnvoyManager& manager) const;
   const Json* routes_named(std::string_view name) const;
 
   const Json& dump_;
+  /// By their names: there may be thousands, and as many routes.
+  std::map<std::string, const Json*, std::less<>> clusters_;
   std::vector<EnvoyManager> managers_;
 };
 

@@ -104,8 +104,8 @@ void check_attributes(const Json& filter, const std::string& where, Few& finding
 void check_rules(const Json& filter, const std::string& where, Few& findings) {
   if (json_member(filter, "forward_rules") != nullptr) {
     findings.warn(where,
-                  "forward_rules keeps fields of requests from onceproxy, which policies find "
-                  "missing",
+                  "forward_rules may keep fields of requests from onceproxy, which policies then "
+                  "find missing",
                   "leave it out");
   }
   if (is_true(member_at(filter, {"mutation_rules", "disallow_all"}))) {
@@ -122,17 +122,17 @@ void check_processing_mode(const Json* mode, const std::string& where, Few& find
   if (mode == nullptr) return;
   if (json_member_text(*mode, "request_header_mode") == "SKIP") {
     findings.warn(where,
-                  "processing_mode.request_header_mode is SKIP: requests go past onceproxy, or are "
+                  "processing_mode.request_header_mode is SKIP: requests bypass onceproxy, or are "
                   "refused if their bodies are sent",
                   "set request_header_mode: SEND");
   }
   // NONE is the default, which a dump leaves out.
   const std::string body = json_member_text(*mode, "request_body_mode");
   if (!body.empty() && body != "NONE" && body != "BUFFERED") {
-    findings.warn(where,
-                  "processing_mode.request_body_mode is " + body +
-                      ": onceproxy refuses covered requests",
-                  "set request_body_mode: NONE");
+    findings.warn(
+        where,
+        "processing_mode.request_body_mode is " + body + ": onceproxy refuses covered requests",
+        "set request_body_mode: NONE");
   }
 }
 
@@ -142,7 +142,7 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
   const std::string where = "listener " + manager.listener + ", filter " + filter.name;
   if (is_true(json_member(configuration, "failure_mode_allow"))) {
     findings.warn(where,
-                  "failure_mode_allow is true: requests go past onceproxy while it cannot be asked",
+                  "failure_mode_allow is true: requests bypass onceproxy while it is not reachable",
                   "set failure_mode_allow: false");
   }
   if (is_true(json_member(configuration, "observability_mode"))) {
@@ -159,9 +159,11 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
                   "that onceproxy asks for, and onceproxy refuses covered requests",
                   "leave it out");
   }
-  if (filter.disabled) {
-    findings.warn(where, "disabled is true: requests go past onceproxy",
-                  "no action needed if every route that policies cover enables the filter");
+  const auto uses = [&](const EnvoyRoute& route) { return route.uses(filter); };
+  if (filter.disabled && std::ranges::none_of(manager.routes, uses)) {
+    findings.warn(where,
+                  "disabled is true, and no route enables the filter: requests bypass onceproxy",
+                  "enable the filter on every route that policies cover");
   }
   const Json* const mode = json_member(configuration, "processing_mode");
   // Policies in shadow mode need the body in pieces then.
@@ -176,7 +178,7 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
     findings.warn("listener " + manager.listener,
                   "per_connection_buffer_limit_bytes is " + std::to_string(manager.buffer_bytes) +
                       ", below limits.body_bytes (" + std::to_string(needs.body_bytes) +
-                      "): Envoy answers 413 for bodies that policies would take",
+                      "): Envoy answers 413 to bodies that onceproxy would accept",
                   "raise it, or lower limits.body_bytes");
   }
 }

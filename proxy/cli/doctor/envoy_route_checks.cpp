@@ -20,6 +20,10 @@ std::string place(const EnvoyManager& manager, const EnvoyRoute& route) {
   return "listener " + manager.listener + ", " + route.name();
 }
 
+const Json* member_of(const Json* holder, std::string_view name) {
+  return holder == nullptr ? nullptr : json_member(*holder, name);
+}
+
 /// Conditions of a retry under which the service has certainly not begun.
 bool is_harmless(std::string_view condition) {
   return condition == "connect-failure" || condition == "refused-stream" ||
@@ -47,23 +51,36 @@ void check_retry_policy(const Json* policy, const std::string& where, const std:
                         Few& findings) {
   const std::string harmful = policy == nullptr ? "" : harmful_conditions(*policy);
   if (harmful.empty()) return;
-  findings.warn(
-      where,
-      of + " repeats a request that was let through once (retry_on: " + harmful + ")",
-      "leave connect-failure, refused-stream and reset-before-request alone, and let "
-      "clients retry the rest");
+  findings.warn(where,
+                of + " repeats a request that was let through once (retry_on: " + harmful + ")",
+                "leave connect-failure, refused-stream and reset-before-request alone, and let "
+                "clients retry the rest");
+}
+
+/// The policy of the route: Envoy uses the nearest level that has one, in either form.
+void check_own_retry_policy(const EnvoyRoute& route, const std::string& where, Few& findings) {
+  for (const Json* level : route.levels()) {
+    bool any = false;
+    for (const char* name : {"retry_policy", "retry_policy_typed_config"}) {
+      const Json* const policy = json_member(*level, name);
+      check_retry_policy(policy, where, name, findings);
+      any = any || policy != nullptr;
+    }
+    if (any) return;
+  }
 }
 
 void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
                    Few& findings) {
-  check_retry_policy(route.nearest("retry_policy"), where, "retry_policy", findings);
-  check_retry_policy(route.nearest("retry_policy_typed_config"), where,
-                     "retry_policy_typed_config", findings);
-  // It takes precedence over the route's.
-  for (const Json* options : dump.cluster_options(route)) {
-    check_retry_policy(json_member(*options, "retry_policy"), where, "retry_policy of the cluster",
-                       findings);
+  const std::vector<std::string> clusters = route.clusters();
+  // A cluster's policy replaces the route's.
+  bool replaced = !clusters.empty();
+  for (const std::string& cluster : clusters) {
+    const Json* const policy = member_of(dump.cluster_options(cluster), "retry_policy");
+    check_retry_policy(policy, where, "retry_policy of the cluster", findings);
+    replaced = replaced && policy != nullptr;
   }
+  if (!replaced) check_own_retry_policy(route, where, findings);
   if (const Json* const hedging = route.nearest("hedge_policy")) {
     if (is_true(json_member(*hedging, "hedge_on_per_try_timeout"))) {
       findings.warn(where, "hedge_policy sends a slow request a second time",
@@ -80,9 +97,10 @@ void check_retries(const EnvoyDump& dump, const EnvoyRoute& route, const std::st
 void check_mirrors(const EnvoyDump& dump, const EnvoyRoute& route, const std::string& where,
                    Few& findings) {
   constexpr const char* name = "request_mirror_policies";
-  const auto options = dump.cluster_options(route);
-  const bool of_cluster = std::ranges::any_of(
-      options, [](const Json* each) { return !items_of(json_member(*each, name)).empty(); });
+  const auto copies = [&](const std::string& cluster) {
+    return !items_of(member_of(dump.cluster_options(cluster), name)).empty();
+  };
+  const bool of_cluster = std::ranges::any_of(route.clusters(), copies);
   if (items_of(route.nearest(name)).empty() && !of_cluster) return;
   findings.warn(where, "request_mirror_policies sends copies that onceproxy does not see",
                 "mirror only to a service that has no effects");
@@ -115,8 +133,8 @@ void check_timeout(const EnvoyManager& manager, const EnvoyRoute& route, millise
           "max_stream_duration");
   } else {
     check(listener,
-          duration_of(member_at(*manager.manager,
-                                {"common_http_protocol_options", "max_stream_duration"}))
+          duration_of(
+              member_at(*manager.manager, {"common_http_protocol_options", "max_stream_duration"}))
               .value_or(milliseconds(0)),
           "max_stream_duration");
   }
@@ -126,24 +144,21 @@ void check_timeout(const EnvoyManager& manager, const EnvoyRoute& route, millise
 void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
                            const std::string& where, Few& findings) {
   for (const Json* found : route.filter_configurations(filter.name)) {
-    const Json* configuration = found;
-    bool disabled = is_true(json_member(*found, "disabled"));
-    if (type_of(*found) == "FilterConfig") {
-      configuration = json_member(*found, "config");
-    }
+    const Json* const configuration =
+        type_of(*found) == "FilterConfig" ? json_member(*found, "config") : found;
     if (configuration != nullptr) {
-      disabled = disabled || is_true(json_member(*configuration, "disabled"));
       if (is_true(member_at(*configuration, {"overrides", "failure_mode_allow"}))) {
         findings.warn(where,
-                      "failure_mode_allow is true for the route: requests go past onceproxy while "
-                      "it cannot be asked",
+                      "failure_mode_allow is true for the route: requests bypass onceproxy while "
+                      "it is not reachable",
                       "leave the override out");
       }
       check_processing_mode(member_at(*configuration, {"overrides", "processing_mode"}), where,
                             findings);
     }
-    if (disabled) {
-      findings.warn(where, "filter " + filter.name + " is off: requests go past onceproxy",
+    // A filter that is disabled in its listener is expected to be off on some routes.
+    if (is_off(*found) && !filter.disabled) {
+      findings.warn(where, "filter " + filter.name + " is off: requests bypass onceproxy",
                     "no action needed where no policy covers them");
     }
   }
@@ -155,8 +170,9 @@ void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
                         const EnvoyFilter& filter, const EnvoyRoute& route, const EnvoyNeeds& needs,
                         Few& findings) {
   const std::string where = place(manager, route);
-  check_filter_on_route(filter, route, where, findings);
-  if (route.action() == nullptr) return;
+  const bool used = route.uses(filter);
+  if (used || !filter.disabled) check_filter_on_route(filter, route, where, findings);
+  if (!used || route.action() == nullptr) return;
   check_retries(dump, route, where, findings);
   check_mirrors(dump, route, where, findings);
   check_timeout(manager, route, needs.lease, "the longest lease", where, findings);
@@ -166,8 +182,8 @@ void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
     if (!bytes || *bytes >= needs.body_bytes) continue;
     findings.warn(where,
                   std::string(limit) +
-                      " is below limits.body_bytes: Envoy answers 413 for bodies "
-                      "that policies would take",
+                      " is below limits.body_bytes: Envoy answers 413 to bodies that "
+                      "onceproxy would accept",
                   "raise it, or lower limits.body_bytes");
   }
 }
@@ -188,8 +204,8 @@ void check_buffers(const EnvoyManager& manager, const EnvoyNeeds& needs, Few& fi
     const auto bytes = number_of(json_member(*filter.configuration, "max_request_bytes"));
     if (!bytes || *bytes >= needs.body_bytes) continue;
     findings.warn("listener " + manager.listener + ", filter " + filter.name,
-                  "max_request_bytes is below limits.body_bytes: Envoy answers 413 for bodies that "
-                  "policies would take",
+                  "max_request_bytes is below limits.body_bytes: Envoy answers 413 to bodies that "
+                  "onceproxy would accept",
                   "raise it, or lower limits.body_bytes");
   }
 }

@@ -8,7 +8,8 @@
 
 namespace onceproxy::doctor {
 
-/// Envoy asks onceproxy through `filter` and forwards by itself.
+/// Envoy asks onceproxy through `filter` and forwards by itself. Of a route that does not use the
+/// filter nothing is checked but that.
 void check_asking_route(const EnvoyDump& dump, const EnvoyManager& manager,
                         const EnvoyFilter& filter, const EnvoyRoute& route, const EnvoyNeeds& needs,
                         Few& findings);

@@ -373,6 +373,54 @@ TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision is rep
   CHECK(refused("envoy-configuration") == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision or attributes is reported") {
+  ProcessingRequest answer =
+      response_head("200", false, "", 1, {{"x-envoy-upstream-service-time", "3"}});
+  answer.clear_attributes();
+  begin();
+  SECTION("its body was requested") {
+    envoy.tell(request_head(false));
+    envoy.tell(answer);
+    CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+          "passed");
+    CHECK(requests("passed") == 1);
+  }
+  SECTION("its head was not sent") {
+    envoy.tell(answer);
+    envoy.end();
+    CHECK(uncovered("passed") == 1);
+  }
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer of unknown origin does not say that its request was refused") {
+  begin();
+  envoy.tell(request_head(false));
+  ProcessingRequest answer = response_head("200");
+  answer.clear_attributes();
+  envoy.tell(answer);
+  CHECK(set_to(last().response_headers().response().header_mutation(), "onceproxy-decision") ==
+        "passed");
+  CHECK(requests("passed") == 1);
+  CHECK(refused("envoy-configuration") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an early answer to a watched request is no fault of the configuration") {
+  policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+  begin();
+  const auto watched = [](ProcessingRequest message) {
+    message.set_observability_mode(true);
+    return message;
+  };
+  envoy.tell(watched(request_head(false)));
+  envoy.tell(watched(request_body("{", false)));
+  envoy.tell(watched(response_head("413", true)));
+  envoy.end();
+  CHECK(over);
+  CHECK(requests("passed") == 1);
+  CHECK(refused("envoy-configuration") == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "an answer of Envoy's own instead of the body is a refused request") {
   begin();
   envoy.tell(request_head(false));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -73,9 +74,9 @@ std::string route(const std::string& action, const std::string& more = "") {
   return R"({"match":{"prefix":"/a"},"route":{)" + action + "}" + more + "}";
 }
 
-std::vector<std::string> warnings(const Dump& dump) {
+std::vector<std::string> warnings(const Dump& dump, const config::Settings& of = settings()) {
   std::vector<std::string> out;
-  for (const Finding& finding : check_envoy(dump.text(), settings())) {
+  for (const Finding& finding : check_envoy(dump.text(), of)) {
     CHECK(finding.check == "envoy");
     CHECK(finding.health != Health::fail);
     if (finding.health == Health::warn) {
@@ -215,6 +216,71 @@ TEST_CASE("A filter that is off, or keeps fields from either side, is a warning"
   CHECK(one(warnings(dump), in_filter + "disabled is true"));
 }
 
+TEST_CASE("A disabled filter is checked on the routes that enable it, as in Envoy Gateway") {
+  const std::string on =
+      R"("typed_per_filter_config":{"ext":{"@type":"x.FilterConfig","config":{}}})";
+  const std::string off =
+      R"("typed_per_filter_config":{"ext":{"@type":"x.FilterConfig","disabled":true}})";
+  const std::string disabled = "listener in, filter ext: disabled is true";
+  // Envoy's timeout and these retries would be warnings.
+  const std::string action = R"("cluster":"service","retry_policy":{"retry_on":"5xx"})";
+  const std::string other = route(action) + ",";
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.filters.insert(1, R"("disabled":true,)");
+  dump.routes = other + route(R"("cluster":"service","timeout":"20s")", "," + on);
+  CHECK(warnings(dump).empty());
+  dump.routes = other + route(R"("cluster":"service","timeout":"19s")", "," + on);
+  CHECK(one(warnings(dump), "listener in, route v /a: timeout ends a request after 19000 ms"));
+  dump.routes = other + route(R"("weighted_clusters":{"clusters":[{"name":"service",)" + on +
+                              R"(}]},"timeout":"19s")");
+  CHECK(one(warnings(dump), "listener in, route v /a: timeout ends a request after 19000 ms"));
+  dump.routes = other + route(action, "," + off);
+  CHECK(one(warnings(dump), disabled));
+  // The route's own word counts more than its host's.
+  dump.host = on + ",";
+  dump.routes = route(action, "," + off);
+  CHECK(one(warnings(dump), disabled));
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  CHECK(warnings(dump).empty());
+}
+
+TEST_CASE("An external processor that is known to be another one is not checked") {
+  auto with_port = settings();
+  with_port.envoy.emplace().port = 9903;
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members + R"(,"failure_mode_allow":true)");
+  const std::string nothing = R"("grpc_service":{})";
+  dump.filters.replace(dump.filters.find(nothing), nothing.size(),
+                       R"("grpc_service":{"envoy_grpc":{"cluster_name":"service"}})");
+  const auto endpoint = [&](const std::string& address) {
+    dump.service =
+        R"(,"load_assignment":{"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{)" + address +
+        "}}}]}]}";
+  };
+  const std::string open = "listener in, filter ext: failure_mode_allow";
+  endpoint(R"("socket_address":{"address":"10.0.0.1","port_value":9002})");
+  CHECK(one(warnings(dump, with_port), "Envoy: no listener asks"));
+  CHECK(check_envoy(dump.text(), with_port)
+            .front()
+            .message.starts_with("listener in: filter ext asks cluster service"));
+  // Without the key it is not known where onceproxy listens.
+  CHECK(one(warnings(dump), open));
+  endpoint(R"("socket_address":{"address":"10.0.0.1","port_value":9903})");
+  CHECK(one(warnings(dump, with_port), open));
+  endpoint(R"("envoy_internal_address":{"server_listener_name":"x"})");
+  CHECK(one(warnings(dump, with_port), open));
+  // Its endpoints are discovered.
+  dump.service = "";
+  CHECK(one(warnings(dump, with_port), open));
+  auto with_socket = settings();
+  with_socket.envoy.emplace().unix_path = "/run/onceproxy-envoy.sock";
+  endpoint(R"("pipe":{"path":"/run/onceproxy-envoy.sock"})");
+  CHECK(one(warnings(dump, with_socket), open));
+  endpoint(R"("pipe":{"path":"/run/other.sock"})");
+  CHECK(one(warnings(dump, with_socket), "Envoy: no listener asks"));
+}
+
 TEST_CASE("Routes that are not looked at are told") {
   Dump dump;
   dump.filters = ext_proc(sound_filter_members);
@@ -281,6 +347,31 @@ TEST_CASE("A cluster may have retries and copies, too") {
             "listener in, route v /a: retry_policy of the cluster repeats a request"));
   CHECK(one(with(R"("request_mirror_policies":[{"cluster":"other"}])"),
             "listener in, route v /a: request_mirror_policies"));
+}
+
+TEST_CASE("The retry policy of the cluster, or else of the nearest level, is the one that counts") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.service =
+      R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
+      R"(HttpProtocolOptions":{"retry_policy":{"retry_on":"connect-failure"}}})";
+  const std::string rest = R"(,"timeout":"20s","retry_policy":{"retry_on":"5xx"})";
+  dump.routes = route(R"("cluster":"service")" + rest);
+  CHECK(warnings(dump).empty());
+  dump.routes = route(
+      R"("weighted_clusters":{"clusters":[{"name":"service"},{"name":"other"}]})" + rest);
+  CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
+  dump.routes = route(R"("cluster_header":"x-cluster")" + rest);
+  CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
+
+  Dump by_host;
+  by_host.filters = ext_proc(sound_filter_members);
+  by_host.host = R"("retry_policy_typed_config":{"retry_on":"5xx"},)";
+  const std::string action = R"("cluster":"service","timeout":"20s")";
+  by_host.routes = route(action);
+  CHECK(one(warnings(by_host), "listener in, route v /a: retry_policy_typed_config"));
+  by_host.routes = route(action + R"(,"retry_policy":{"retry_on":"connect-failure"})");
+  CHECK(warnings(by_host).empty());
 }
 
 TEST_CASE("Retries towards onceproxy do no harm") {
@@ -378,6 +469,23 @@ TEST_CASE("Of thousands of routes with one fault a few are told, and the rest co
   const auto told = of_asking_route(routes);
   REQUIRE(told.size() == 11);
   CHECK(told.back().starts_with("and 990 more: timeout ends a request"));
+}
+
+TEST_CASE("Thousands of routes and clusters take about as long as their number") {
+  constexpr int many = 10'000;
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  for (int i = 0; i < many; ++i) {
+    const std::string name = "cluster-" + std::to_string(i);
+    dump.routes += "," + route(R"("cluster":")" + name + R"(","timeout":"20s")");
+    dump.service += R"(}},{"cluster":{"name":")" + name + '"';
+  }
+  const std::clock_t before = std::clock();
+  CHECK(warnings(dump).empty());
+  const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  // Of the processor. Products of the two numbers take several times as long.
+  CHECK(seconds < 5);
 }
 
 }  // namespace
