@@ -42,7 +42,10 @@ TEST_CASE("postgres: sessions that the server ends while nothing is asked are no
   std::atomic<int> events{0};
   PostgresObserver observer;
   observer.event = [&](std::string_view) { ++events; };
-  const auto store = open_tuned(server.options(), 1, quick(), clock, observer);
+  PostgresOptions options = server.options();
+  // A slow machine is no failure of the server either.
+  options.operation_timeout = 20s;
+  const auto store = open_tuned(options, 1, quick(), clock, observer);
   PollLoop loop;
   Together together(*store, loop);
   std::uint64_t number = 0;
