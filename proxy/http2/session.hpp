@@ -115,6 +115,7 @@ class Session {
   void data(std::int32_t stream, std::string_view bytes);
   int frame_received(const nghttp2_frame& frame);
   void frame_sent(const nghttp2_frame& frame);
+  void head_not_sent(std::int32_t stream);
   void stream_closed(std::int32_t stream, std::uint32_t error);
   void head_complete(Exchange& exchange, bool ends);
   void turn_away(Exchange& exchange, int status);

@@ -84,6 +84,12 @@ ssize_t Session::read_answer(nghttp2_session* native, std::int32_t stream, std::
   return static_cast<ssize_t>(given);
 }
 
+/// The stream fails, and its handler is told when it is closed.
+void Session::head_not_sent(std::int32_t stream) {
+  if (Exchange* const exchange = exchange_of(stream)) exchange->reset_ = true;
+  reset(stream, internal_error);
+}
+
 void Session::frame_sent(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0) guard_.data_sent();
   if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != no_error) {

@@ -38,10 +38,7 @@ struct Session::Callbacks {
   }
   /// A head that cannot be sent, because it is too large.
   static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* data) {
-    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-    if (Exchange* const exchange = self(data).exchange_of(frame->hd.stream_id)) {
-      exchange->reset(internal_error);
-    }
+    if (frame->hd.type == NGHTTP2_HEADERS) self(data).head_not_sent(frame->hd.stream_id);
     return 0;
   }
   static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t error, void* data) {
