@@ -103,7 +103,7 @@ class Others:
                 body = await reader.readexactly(length)
                 self.delays.append(time.monotonic() - json.loads(body)["at"])
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
 

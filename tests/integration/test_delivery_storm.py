@@ -199,21 +199,24 @@ def check_ledger(proxy, crew, sender, removed):
     return ends
 
 
-def lies_between(before, again, times):
-    """One of the times, each from when until when, may have been between the two attempts."""
-    return any(before.at <= end and again.at >= begin for begin, end in times)
+def lies_between(before, again, times, within=float("inf"), late_by=0):
+    """One of the times, each from when until when, may have been between the two attempts, and so soon after the
+    first, which the listener may have been so late to see."""
+    return any(before.at - late_by <= end and again.at >= begin and begin - before.at <= within
+               for begin, end in times)
 
 
 def reason_of(before, again, listener, kills):
     """Why the listener got again what it had taken before; None: there was no reason."""
-    if lies_between(before, again, kills):
+    # What an attempt took before the listener saw it counts as well.
+    late_by = 1 + listener.crew.late_at(before.at)
+    # An answer is recorded as soon as it has arrived, however long the kill is ago.
+    if lies_between(before, again, kills, TIMEOUT + late_by, late_by):
         return "killed before it was recorded"
     if before.mood == "half":
         return "half an answer"
     if lies_between(before, again, listener.closings):
         return "connection lost"
-    # What the attempt took before the listener saw it counts as well.
-    late_by = 1 + listener.crew.late_at(before.at)
     if before.given_up_before(again) and again.at - before.at >= TIMEOUT - late_by:
         return "answer too late"
     return None
@@ -235,20 +238,23 @@ def test_a_repeat_without_a_reason_is_found(listeners):
     """The test above would see one."""
     a = listeners.add("a", is_open=False)
 
-    def repeat(after, mood="ok", closed=None):
+    def repeat(after, mood="ok", closed=None, killed=None):
         sent, _ = parse_request(event("r1"))
         before = Received(sent, mood, Connection())
         before.connection.closed = closed and before.at + closed
         again = Received(sent, "ok", Connection())
         again.at = before.at + after
-        return reason_of(before, again, a, kills=[(before.at + 100, before.at + 101)])
+        kills = [(before.at + killed, before.at + killed + 1)] if killed else []
+        return reason_of(before, again, a, kills)
 
-    assert repeat(after=0.1) is None
+    assert repeat(after=1) is None
+    assert repeat(after=1, closed=1) is None
     assert repeat(after=TIMEOUT) is None
-    assert repeat(after=0.1, closed=0.05) is None
+    # It had been recorded for long.
+    assert repeat(after=60, killed=50) is None
+    assert repeat(after=3, killed=2) == "killed before it was recorded"
     assert repeat(after=TIMEOUT, closed=TIMEOUT) == "answer too late"
-    assert repeat(after=0.1, mood="half") == "half an answer"
-    assert repeat(after=101) == "killed before it was recorded"
+    assert repeat(after=1, mood="half") == "half an answer"
 
 
 def test_no_event_is_sent_after_its_decline_was_answered(stage, listeners, upstream):

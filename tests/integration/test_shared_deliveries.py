@@ -103,7 +103,8 @@ def test_a_process_that_is_killed_leaves_its_deliveries_to_the_others(several, l
     first, second = several([dispatch(settings)], count=2)
     sent = send_all([first], rides=10, numbers=1)
     eventually(lambda: len(a.all()) >= 4, "attempts under way")
-    b.wait_for(len(sent))
+    # What b has taken may not be recorded yet.
+    eventually(lambda: delivered_by([first], "b") == [len(sent)], "b's deliveries recorded")
     first.kill9()
     held.set()
     a.wait_for(len(sent), within=TAKEN_OVER)

@@ -159,8 +159,10 @@ TEST_CASE("What nobody has told of is found now and then, where others deliver t
   delivering.ledger.is_shared = true;
   delivering.configure({listener("a", a.port)});
   delivering.engine.start();
+  const auto told = delivering.ledger.add({"a"}, "one");
+  REQUIRE(delivering.reaches(told, "a", DeliveryState::notified));
   delivering.ledger.watch(nullptr);
-  const auto event = delivering.ledger.add({"a"}, "one");
+  const auto event = delivering.ledger.add({"a"}, "two");
   CHECK(delivering.reaches(event, "a", DeliveryState::notified));
 }
 
