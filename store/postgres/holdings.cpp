@@ -47,7 +47,7 @@ std::optional<Holdings::Glance> Holdings::glance(
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end() || found->second.lease_ends <= now) return std::nullopt;
-  return Glance{differ(found->second.payload, payload)};
+  return Glance{differ(found->second.payload, payload), found->second.settling};
 }
 
 bool Holdings::holds(const Fingerprint& fingerprint, const Nonce& nonce,

@@ -60,6 +60,8 @@ class Holdings {
   struct Glance {
     /// It has another payload than the one asked about.
     bool differs = false;
+    /// Its outcome is being written, so others may know it already.
+    bool settling = false;
   };
   /// What is held under that fingerprint at `now`. Nothing if the lease has ended, even if an
   /// outcome is still being written.

@@ -18,6 +18,9 @@ using Reason = Unavailable::Reason;
 
 namespace {
 
+/// How long a caller is asked to wait if the outcome of its operation could not be written yet.
+constexpr milliseconds unwritten_left{1'000};
+
 /// How much a deadline by the server's clock may be off.
 constexpr milliseconds clocks_differ{100};
 
@@ -72,18 +75,21 @@ std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequ
       return Completed{recent->answer, recent->completed_at, recent->trace};
     }
   }
-  const bool failing = work.circuit.open();
+  const bool open = work.circuit.open();
+  const bool failing = open || work.unsafe.load(std::memory_order_relaxed);
   if (const auto held = work.holdings.glance(request.fingerprint, request.payload, now)) {
     // This is checked also while the database does not answer. Otherwise a policy that forwards
     // without the store would execute the operation twice.
     if (held->differs) return Mismatch{};
-    if (failing || request.wait <= milliseconds(0)) return InFlight{};
+    if (failing && held->settling) return Held{unwritten_left};
+    // An outcome that is being written may have been replayed by another instance.
+    if (failing || (request.wait <= milliseconds(0) && !held->settling)) return InFlight{};
   }
-  if (failing) {
+  if (open) {
     work.failed(trouble::circuit, "the database does not answer, and is not waited for");
     return Unavailable{Reason::failed};
   }
-  if (work.unsafe.load(std::memory_order_relaxed)) {
+  if (failing) {
     work.failed(trouble::unsafe, "the server's settings may lose committed transactions");
     return Unavailable{Reason::failed};
   }
@@ -126,7 +132,7 @@ void Reserving::ask_again() {
   asking_ = channel_.send(*this);
   if (asking_) return;
   work_.failed(trouble::full, "too many operations wait for a connection");
-  finish(Unavailable{Reason::failed});
+  finish(failed());
 }
 
 void Reserving::replied(Reply reply) {
@@ -163,7 +169,7 @@ void Reserving::late() {
   if (call_ == nullptr) return;
   Counters::add(work_.counters.timeouts);
   work_.failed(trouble::timeout, "a reservation was not answered in time");
-  finish(Unavailable{Reason::failed});
+  finish(failed());
 }
 
 void Reserving::trouble(const Reply& reply) {
@@ -178,7 +184,7 @@ void Reserving::trouble(const Reply& reply) {
     ask_again();
     return;
   }
-  finish(Unavailable{Reason::failed});
+  finish(failed());
 }
 
 /// Whether a statement was executed is unknown.
@@ -200,6 +206,15 @@ void Reserving::undo() {
   const auto lease_ends = std::max(from, first_sent_) + lease_ + renewal_max(lease_);
   work_.retained.undo(fingerprint_, nonce_, from, lease_ends);
   in_doubt_ = false;
+}
+
+/// The result of a call that the database did not answer. If this process holds the reservation,
+/// a policy that forwards without the store must not do so.
+ReserveResult Reserving::failed() const {
+  const auto held = work_.holdings.glance(fingerprint_, request_->payload, SteadyClock::now());
+  if (!held) return Unavailable{Reason::failed};
+  if (held->differs) return Mismatch{};
+  return Held{unwritten_left};
 }
 
 void Reserving::finish(ReserveResult result) {

@@ -70,6 +70,7 @@ class Reserving final : public Query {
   void stop_waiting();
   void leave_queue();
   void undo();
+  ReserveResult failed() const;
   void finish(ReserveResult result);
   void dispose();
 

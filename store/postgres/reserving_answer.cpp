@@ -120,12 +120,12 @@ void Reserving::conclude(const Reply& reply) {
       return;
     case code::unsafe:
       work_.failed(trouble::unsafe, "the server's commits wait for no standby");
-      finish(Unavailable{Reason::failed});
+      finish(failed());
       return;
     default:
       // The statement arrived too late, and did nothing.
       work_.failed(trouble::timeout, "the operation came to the server too late");
-      finish(Unavailable{Reason::failed});
+      finish(failed());
   }
 }
 

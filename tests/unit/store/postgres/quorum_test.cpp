@@ -99,7 +99,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   });
   completing.join();
   CHECK(settled == Settled::failed);
-  CHECK(is<InFlight>(verbs.reserve(request(1))));
+  CHECK(is<Held>(verbs.reserve(request(1))));
   // The row is there to be seen, and says that it is completed.
   CHECK(quorum.server.sql("SELECT count(*) FROM " + quorum.options.schema +
                           ".operations WHERE state = 2") == "1");
