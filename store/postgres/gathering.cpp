@@ -16,18 +16,22 @@ void Gathering::add(Query& query) {
 void Gathering::ended(const Batch& batch) {
   --of(batch.of()).under_way;
   // Not after a late one: the channel is looking through its sessions.
-  if (!batch.is_late) send();
+  if (!batch.is_late) sender_.pump();
 }
 
-void Gathering::send() {
-  for (Kind& kind : kinds_) {
-    while (may_send(kind) && send_batch(kind)) continue;
+bool Gathering::send_one(bool together) {
+  if (size_ == 0 || !sender_.has_room()) return false;
+  for (std::size_t i = 0; i < kinds_.size(); ++i) {
+    Kind& kind = kinds_[next_];
+    next_ = (next_ + 1) % kinds_.size();
+    if (together ? may_send(kind) && send_batch(kind) : send_first_alone(kind)) return true;
   }
+  return false;
 }
 
 /// A full batch gains nothing from waiting.
 bool Gathering::may_send(const Kind& kind) const {
-  if (kind.count == 0 || !sender_.has_room()) return false;
+  if (kind.count == 0) return false;
   return kind.under_way < tuning_.batches_max || kind.count >= tuning_.batch_max;
 }
 
@@ -54,13 +58,17 @@ bool Gathering::send_batch(Kind& kind) {
   return false;
 }
 
-void Gathering::send_each_alone() {
-  QueryList all = take_all();
-  while (!all.empty()) {
-    Query& query = all.front();
-    all.pop_front();
-    sender_.send_alone(query);
+bool Gathering::send_first_alone(Kind& kind) {
+  if (kind.count == 0) return false;
+  Query& query = kind.waiting.front();
+  kind.waiting.pop_front();
+  if (!sender_.send_now(query)) {
+    kind.waiting.push_front(query);
+    return false;
   }
+  --kind.count;
+  --size_;
+  return true;
 }
 
 QueryList Gathering::take_overdue(Query::SteadyClock::time_point now) {

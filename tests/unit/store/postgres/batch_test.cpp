@@ -57,6 +57,57 @@ std::vector<Permit> permits(std::vector<ReserveResult> results) {
   return out;
 }
 
+/// Operations that do not share statements. More of them than the sessions have room for are under
+/// way, because the next one begins as soon as one is answered.
+class Flood {
+ public:
+  Flood(Store& store, PollLoop& loop, std::uint64_t first)
+      : store_(store), loop_(loop), next_(first) {}
+  void begin(int width) {
+    post(loop_, [this, width] {
+      for (int i = 0; i < width; ++i) begin_one();
+    });
+  }
+  /// Waits until as many were answered.
+  bool answers(int number) {
+    const int before = signal_.read([&] { return answered_; });
+    return signal_.wait([&] { return answered_ >= before + number; });
+  }
+  bool stop() {
+    post(loop_, [this] { stopped_ = true; });
+    return signal_.wait([&] { return answered_ == begun_; });
+  }
+
+ private:
+  struct One : Call<ReserveResult> {
+    One(Loop& home, Flood& whose, std::uint64_t number)
+        : Call<ReserveResult>(home), owner(whose), asked(request(number)) {
+      asked.rate.emplace().key = rate_key(number);
+      resume = [](CallBase& base) { static_cast<One&>(base).owner.answered(); };
+    }
+    Flood& owner;
+    ReserveRequest asked;
+  };
+  void begin_one() {
+    One& one = *all_.emplace_back(std::make_unique<One>(loop_, *this, next_++));
+    signal_.change([&] { ++begun_; });
+    if (store_.reserve(one.asked, one)) post(loop_, [this] { answered(); });
+  }
+  void answered() {
+    if (!stopped_) begin_one();
+    signal_.change([&] { ++answered_; });
+  }
+
+  Store& store_;
+  PollLoop& loop_;
+  std::uint64_t next_;
+  std::vector<std::unique_ptr<One>> all_;
+  bool stopped_ = false;
+  Signal signal_;
+  int begun_ = 0;
+  int answered_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("batch: many operations at once share statements, and each has its own answer") {
@@ -226,4 +277,33 @@ TEST_CASE("batch: operations with an entity, a rate limit or a wait are made bes
            [](std::size_t) { return answer(200, "x"); })) {
     CHECK(settled == Settled::done);
   }
+}
+
+TEST_CASE("batch: operations that share statements are sent though others queue without a break") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresTuning tuning = quick();
+  tuning.pipeline_max = 2;
+  StoreClock clock;
+  PostgresOptions options = PostgresServer::shared().options();
+  options.connections = 1;
+  const auto store = open_tuned(options, 1, tuning, clock, {});
+  PollLoop loop;
+  Together together(*store, loop);
+  CHECK(is<Reserved>(together.reserve({request(0)}).front()));
+  Flood flood(*store, loop, 1'000);
+  flood.begin(20);
+  CHECK(flood.answers(20));
+  std::vector<Permit> all;
+  for (ReserveResult& result : together.reserve(requests(1, 10))) {
+    CHECK(is<Reserved>(result));
+    auto* const reserved = std::get_if<Reserved>(&result);
+    if (reserved != nullptr) all.push_back(std::move(reserved->permit));
+  }
+  for (const Settled settled :
+       together.complete(std::move(all), [](std::size_t) { return answer(200, "x"); })) {
+    CHECK(settled == Settled::done);
+  }
+  CHECK(flood.stop());
+  leave(*store, loop);
+  store->close();
 }
