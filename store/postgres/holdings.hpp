@@ -62,7 +62,7 @@ class Holdings {
     bool differs = false;
   };
   /// What is held under that fingerprint at `now`. Nothing if the lease has ended, even if an
-  /// outcome is still being written.
+  /// outcome is still being written. With Time() leases are not looked at.
   std::optional<Glance> glance(const Fingerprint& fingerprint,
                                const std::optional<PayloadDigest>& payload,
                                Holding::Time now) const;

@@ -73,17 +73,20 @@ std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequ
     }
   }
   const bool failing = work.circuit.open();
-  if (const auto held = work.holdings.glance(request.fingerprint, request.payload, now)) {
-    // This is checked also while the database does not answer. Otherwise a policy that forwards
-    // without the store would execute the operation twice.
+  const bool unsafe = work.unsafe.load(std::memory_order_relaxed);
+  // This is checked also while the database is not asked, and then beyond the end of the lease as
+  // long as the outcome waits to be written. Otherwise a policy that forwards without the store
+  // would execute the operation twice.
+  const auto known_at = failing || unsafe ? SteadyClock::time_point() : now;
+  if (const auto held = work.holdings.glance(request.fingerprint, request.payload, known_at)) {
     if (held->differs) return Mismatch{};
-    if (failing || request.wait <= milliseconds(0)) return InFlight{};
+    if (failing || unsafe || request.wait <= milliseconds(0)) return InFlight{};
   }
   if (failing) {
     work.failed(trouble::circuit, "the database does not answer, and is not waited for");
     return Unavailable{Reason::failed};
   }
-  if (work.unsafe.load(std::memory_order_relaxed)) {
+  if (unsafe) {
     work.failed(trouble::unsafe, "the server's settings may lose committed transactions");
     return Unavailable{Reason::failed};
   }
@@ -202,7 +205,20 @@ void Reserving::undo() {
   in_doubt_ = false;
 }
 
+/// What a call gets that the database did not answer, if this process still holds the operation.
+std::optional<ReserveResult> Reserving::held_here() const {
+  const auto held =
+      work_.holdings.glance(fingerprint_, request_->payload, SteadyClock::time_point());
+  if (!held) return std::nullopt;
+  if (held->differs) return Mismatch{};
+  return InFlight{};
+}
+
 void Reserving::finish(ReserveResult result) {
+  if (const auto* const none = std::get_if<Unavailable>(&result);
+      none != nullptr && none->reason == Reason::failed) {
+    if (auto held = held_here()) result = std::move(*held);
+  }
   Call<ReserveResult>& call = *std::exchange(call_, nullptr);
   if (is_duplicate(result)) note_duplicate(work_, *request_);
   if (queued_at_ != SteadyClock::time_point()) call.turn_wait = SteadyClock::now() - queued_at_;

@@ -48,6 +48,7 @@ class Reserving final : public Query {
   Reserving(Work& work, Channel& channel, const ReserveRequest& request, Call<ReserveResult>& call);
   static std::optional<ReserveResult> known_here(Work& work, const ReserveRequest& request);
 
+  std::optional<ReserveResult> held_here() const;
   void ask();
   void ask_again();
   void trouble(const Reply& reply);

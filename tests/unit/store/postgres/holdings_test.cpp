@@ -70,6 +70,8 @@ TEST_CASE("holdings: a duplicate finds nothing after the lease, also while an ou
   CHECK(holdings.settling(fingerprint(1), mine));
   CHECK(holdings.glance(fingerprint(1), payload(1), now + 999ms));
   CHECK_FALSE(holdings.glance(fingerprint(1), payload(1), now + 1s));
+  // Who does not look at leases finds it.
+  CHECK(holdings.glance(fingerprint(1), payload(1), Holding::Time()));
 }
 
 TEST_CASE("holdings: a lease is due after a quarter, and renewed from when that was sent") {
