@@ -112,6 +112,7 @@ void Batch::failed(const Reply& reply) {
   // What was committed, or may have been, each member finds out by itself.
   const bool undone = !reply.lost && !reply.sqlstate.empty() && !failure_of(reply.sqlstate).leave;
   const auto now = SteadyClock::now();
+  if (undone) owner_.undone(reply);
   for (Query* const member : members_) {
     if (undone && !member->is_late && member->deadline > now) {
       owner_.send_alone(*member);

@@ -21,6 +21,8 @@ class Batch final : public Query {
    public:
     /// It was answered, or is late. Called once for each batch.
     virtual void ended(const Batch& batch) = 0;
+    /// The statement has failed and done nothing; its operations are sent again.
+    virtual void undone(const Reply& reply) = 0;
     /// Sends the query by itself.
     virtual void send_alone(Query& query) = 0;
 

@@ -102,6 +102,13 @@ void Channel::submit() {
   grow();
 }
 
+/// No operation has failed yet, so only the retry is counted.
+void Channel::undone(const Reply& reply) {
+  const std::string_view kind = failure_of(reply.sqlstate).kind;
+  parts_.counters.retry(kind);
+  parts_.trouble(kind, "a statement of several operations: " + reply.error, false);
+}
+
 void Channel::send_alone(Query& query) {
   if (!closed_ && send_or_wait(query)) return;
   Reply reply;

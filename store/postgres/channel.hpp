@@ -76,6 +76,7 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   Connection* choose() const;
   bool has_room() const override { return choose() != nullptr; }
   bool send_now(Query& query) override;
+  void undone(const Reply& reply) override;
   void send_alone(Query& query) override;
   bool send_or_wait(Query& query);
   void gather(Query& query);

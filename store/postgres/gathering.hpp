@@ -24,6 +24,8 @@ class Gathering final : private Batch::Owner {
     virtual void pump() = 0;
     /// False: it could not be sent, and the caller keeps it.
     virtual bool send_now(Query& query) = 0;
+    /// A statement of several operations has failed and done nothing.
+    virtual void undone(const Reply& reply) = 0;
     /// Sends it when there is room. If that is not possible, it gets its reply within this call.
     virtual void send_alone(Query& query) = 0;
 
@@ -55,6 +57,7 @@ class Gathering final : private Batch::Owner {
   };
 
   void ended(const Batch& batch) override;
+  void undone(const Reply& reply) override { sender_.undone(reply); }
   void send_alone(Query& query) override { sender_.send_alone(query); }
 
   Kind& of(Statement statement) { return kinds_[statement == Statement::reserve ? 0 : 1]; }
