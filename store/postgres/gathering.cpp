@@ -1,6 +1,7 @@
 #include "store/postgres/gathering.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -69,6 +70,25 @@ bool Gathering::send_first_alone(Kind& kind) {
   --kind.count;
   --size_;
   return true;
+}
+
+void Gathering::send_again(const std::vector<Query*>& members, std::size_t at_most) {
+  for (auto at = members.begin(); at != members.end();) {
+    const auto end =
+        at + std::min<std::ptrdiff_t>(members.end() - at, static_cast<std::ptrdiff_t>(at_most));
+    std::vector<Query*> part(at, end);
+    at = end;
+    if (part.size() > 1) {
+      Batch::Owner& owner = *this;
+      auto batch = std::make_unique<Batch>(owner, part);
+      if (sender_.send_now(*batch)) {
+        ++of(batch->of()).under_way;
+        static_cast<void>(batch.release());  // owns itself
+        continue;
+      }
+    }
+    for (Query* const member : part) sender_.send_alone(*member);
+  }
 }
 
 QueryList Gathering::take_overdue(Query::SteadyClock::time_point now) {

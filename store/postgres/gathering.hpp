@@ -58,7 +58,7 @@ class Gathering final : private Batch::Owner {
 
   void ended(const Batch& batch) override;
   void undone(const Reply& reply) override { sender_.undone(reply); }
-  void send_alone(Query& query) override { sender_.send_alone(query); }
+  void send_again(const std::vector<Query*>& members, std::size_t at_most) override;
 
   Kind& of(Statement statement) { return kinds_[statement == Statement::reserve ? 0 : 1]; }
   bool may_send(const Kind& kind) const;

@@ -142,7 +142,8 @@ std::string_view array_type(char letter) {
 }
 
 /// The functions are called one after the other, in the order of the arrays, because each call
-/// depends on its row of the arrays.
+/// depends on its row of the arrays. The arrays are read first, so the limit on waits for locks is
+/// set before the first call; it ends with the transaction.
 std::string text_of_many(Statement one) {
   const ManyCalls calls = many(one);
   int number = 0;
@@ -150,8 +151,12 @@ std::string text_of_many(Statement one) {
   std::string columns;
   for (std::size_t i = 0; i < calls.types.size(); ++i) {
     if (calls.from[i] != 'a') continue;
-    arrays += (number > 0 ? ", $" : "$") + std::to_string(number + 1);
-    arrays += array_type(calls.types[i]);
+    const std::string array =
+        '$' + std::to_string(number + 1) + std::string(array_type(calls.types[i]));
+    arrays += number > 0 ? ", " + array
+                         : "CASE WHEN set_config('lock_timeout', current_setting('" +
+                               std::string(shared_lock_timeout) + "'), true) IS NOT NULL THEN " +
+                               array + " END";
     columns += 'c' + std::to_string(++number) + ", ";
   }
   std::string arguments;

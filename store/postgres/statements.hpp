@@ -82,6 +82,9 @@ struct ManyCalls {
 /// column is the number of the call, from 1.
 ManyCalls many(Statement one);
 
+/// The setting of a session that says how long a statement of several calls may wait for a lock.
+inline constexpr std::string_view shared_lock_timeout = "onceproxy.shared_lock_timeout";
+
 /// The name under which it is prepared.
 const char* name(Statement statement);
 /// The statement itself; its parameters are $1 and so on, in binary format.
