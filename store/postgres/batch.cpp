@@ -104,11 +104,16 @@ void Batch::replied(Reply reply) {
     return;
   }
   const int numbers = PQnfields(reply.result.get()) - 1;
+  const int left_out = numbers - 1;
   for (int i = 0; i < static_cast<int>(members_.size()); ++i) {
     Reply one = without_rows(reply);
     one.result = reply.result;
     one.only = i;
     Query& member = *members_.at(static_cast<std::size_t>(one.row().number(numbers)) - 1);
+    if (one.row().flag(left_out) && !member.is_late) {
+      owner_.send_again({&member}, 1);
+      continue;
+    }
     retry_if_in_time(member, one);
     member.replied(std::move(one));
   }

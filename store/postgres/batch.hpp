@@ -5,8 +5,8 @@
 //
 // If the statement fails, it has done nothing, and each operation is sent by itself, so that none
 // fails because of another. If it has waited too long for a lock, the operations are sent in
-// smaller groups, so that the one that waits delays only a few others. A batch owns itself while it
-// is under way.
+// smaller groups, so that the one that waits delays only a few others. An operation whose stored
+// answer is large is sent again by itself, to read that. A batch owns itself while it is under way.
 //
 // Not thread-safe: to be used on its channel's thread.
 #pragma once

@@ -144,6 +144,28 @@ TEST_CASE("batch: many operations at once share statements, and each has its own
   }
 }
 
+TEST_CASE("batch: large answers are replayed by statements of their own") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresTuning tuning = quick();
+  tuning.tick = tuning.beat = 1h;
+  Gathered gathered(tuning);
+  const std::vector<std::size_t> sizes{0, 16'000, 17'000, 100, 300'000};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    CHECK(gathered.verbs.complete(gathered.verbs.permit(request(i + 1)),
+                                  answer(200, std::string(sizes[i], 'x'))) == Settled::done);
+  }
+  const std::uint64_t before = gathered.round_trips();
+  const auto results = gathered.together.reserve(requests(1, sizes.size() + 2));
+  CHECK(gathered.round_trips() - before == 3);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    REQUIRE(is<Completed>(results[i]));
+    const StoredAnswer& replayed = std::get<Completed>(results[i]).answer;
+    CHECK(replayed.body == std::string(sizes[i], 'x'));
+    CHECK(replayed.head == answer(200, "").head);
+  }
+  CHECK(is<Reserved>(results[sizes.size()]));
+}
+
 TEST_CASE("batch: of equal operations at once one is reserved") {
   ONCEPROXY_NEEDS_POSTGRES();
   Gathered gathered;
