@@ -82,12 +82,13 @@ void append_postgres(std::vector<MetricFamily>& families, const store::PostgresS
   append_gauges(out, now);
   append_counters(out, now);
   Family retries("onceproxy_postgres_retries_total",
-                 "Operations that were sent to the database again, by reason.",
+                 "Operations, or statements of several, that were sent again, by reason.",
                  MetricType::Counter);
   retries.add({{"reason", "connection"}}, now.retries_connection);
   retries.add({{"reason", "conflict"}}, now.retries_conflict);
   retries.add({{"reason", "deadlock"}}, now.retries_deadlock);
   retries.add({{"reason", "shutdown"}}, now.retries_shutdown);
+  retries.add({{"reason", "other"}}, now.retries_other);
   retries.move_to(families);
 }
 

@@ -1,12 +1,18 @@
 #include "store/postgres/batch.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "store/postgres/failure.hpp"
 
 namespace onceproxy::store {
 namespace {
+
+constexpr std::string_view lock_not_available = "55P03";
+/// Into how many parts a statement that has waited too long for a lock is divided. Three times that
+/// leaves single operations of the largest one.
+constexpr std::size_t parts = 8;
 
 std::vector<Query*> in_locking_order(std::vector<Query*> members) {
   std::sort(members.begin(), members.end(),
@@ -98,11 +104,16 @@ void Batch::replied(Reply reply) {
     return;
   }
   const int numbers = PQnfields(reply.result.get()) - 1;
+  const int left_out = numbers - 1;
   for (int i = 0; i < static_cast<int>(members_.size()); ++i) {
     Reply one = without_rows(reply);
     one.result = reply.result;
     one.only = i;
     Query& member = *members_.at(static_cast<std::size_t>(one.row().number(numbers)) - 1);
+    if (one.row().flag(left_out) && !member.is_late) {
+      owner_.send_again({&member}, 1);
+      continue;
+    }
     retry_if_in_time(member, one);
     member.replied(std::move(one));
   }
@@ -112,15 +123,19 @@ void Batch::failed(const Reply& reply) {
   // What was committed, or may have been, each member finds out by itself.
   const bool undone = !reply.lost && !reply.sqlstate.empty() && !failure_of(reply.sqlstate).leave;
   const auto now = SteadyClock::now();
+  if (undone) owner_.undone(reply);
+  std::vector<Query*> again;
   for (Query* const member : members_) {
     if (undone && !member->is_late && member->deadline > now) {
-      owner_.send_alone(*member);
+      again.push_back(member);
     } else {
       Reply one = without_rows(reply);
       if (one.sqlstate.empty()) one.lost = true;
       member->replied(std::move(one));
     }
   }
+  const bool waited = reply.sqlstate == lock_not_available;
+  owner_.send_again(again, waited ? std::max<std::size_t>(members_.size() / parts, 1) : 1);
 }
 
 }  // namespace onceproxy::store

@@ -81,7 +81,7 @@ bool Channel::send_now(Query& query) {
 bool Channel::send(Query& query) {
   query.is_late = false;
   if (closed_) return false;
-  if (!query.shares() || !parts_.circuit.steady()) return send_or_wait(query);
+  if (!query.shares()) return send_or_wait(query);
   if (waiting_count_ + gathering_.size() >= parts_.options.queue_max) return false;
   gather(query);
   return true;
@@ -98,8 +98,15 @@ void Channel::gather(Query& query) {
 void Channel::submit() {
   submits_ = false;
   if (gathering_.size() == 0) return;
-  parts_.circuit.steady() ? gathering_.send() : gathering_.send_each_alone();
+  pump();
   grow();
+}
+
+/// No operation has failed yet, so only the retry is counted.
+void Channel::undone(const Reply& reply) {
+  const std::string_view kind = failure_of(reply.sqlstate).kind;
+  parts_.counters.retry(kind);
+  parts_.trouble(kind, "a statement of several operations: " + reply.error, false);
 }
 
 void Channel::send_alone(Query& query) {
@@ -131,18 +138,33 @@ void Channel::grow() {
   if (all_busy && wanted_ == 0 && connections_.size() < connections_max_) want_one();
 }
 
-/// Sends waiting statements, as long as there is room.
 void Channel::pump() {
-  while (!waiting_.empty()) {
-    Query& query = waiting_.front();
-    waiting_.pop_front();
-    if (!send_now(query)) {
-      waiting_.push_front(query);
-      return;
-    }
-    --waiting_count_;
-    parts_.counters.queued.fetch_sub(1, std::memory_order_relaxed);
+  while (send_next()) continue;
+}
+
+/// Takes turns, because one answer may make room for one statement alone.
+bool Channel::send_next() {
+  for (int i = 0; i < 2; ++i) {
+    gathered_last_ = !gathered_last_;
+    const bool sent =
+        gathered_last_ ? gathering_.send_one(parts_.circuit.steady()) : send_waiting();
+    if (sent) return true;
   }
+  return false;
+}
+
+/// Sends the statement that has waited longest.
+bool Channel::send_waiting() {
+  if (waiting_.empty()) return false;
+  Query& query = waiting_.front();
+  waiting_.pop_front();
+  if (!send_now(query)) {
+    waiting_.push_front(query);
+    return false;
+  }
+  --waiting_count_;
+  parts_.counters.queued.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 void Channel::broken(Connection& connection, const std::string& why) {

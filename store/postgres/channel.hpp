@@ -3,8 +3,9 @@
 // waits for one. Connections are opened when they are needed, up to the channel's share.
 //
 // Operations that may share a statement are gathered until the loop has handled its events. While
-// the database does not answer in time, each is sent by itself, so that one which waits for a standby
-// does not delay another that need not.
+// the database does not answer in time, each is sent by itself, so that one which waits for a
+// standby does not delay another that need not. If there is not room for all, what was gathered and
+// the statements that wait take turns, whenever an answer makes room.
 //
 // Not thread-safe: to be used on the loop's thread, unless a member says otherwise.
 #pragma once
@@ -68,16 +69,20 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   void leave(const std::vector<Connection*>& connections, const std::string& why);
   void leave_earlier_server();
   bool looks_elsewhere();
+  void answered() override { pump(); }
   void notified(std::string_view text) override { parts_.notified(text); }
 
   void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
   Connection* choose() const;
-  bool has_room() const override { return waiting_.empty() && choose() != nullptr; }
+  bool has_room() const override { return choose() != nullptr; }
   bool send_now(Query& query) override;
+  void undone(const Reply& reply) override;
   void send_alone(Query& query) override;
   bool send_or_wait(Query& query);
   void gather(Query& query);
-  void pump();
+  void pump() override;
+  bool send_next();
+  bool send_waiting();
   void grow();
   void want_one();
   void tick();
@@ -99,6 +104,8 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   QueryList waiting_;
   std::size_t waiting_count_ = 0;
   Gathering gathering_;
+  /// Whether what was gathered was sent last, or else a statement that waited.
+  bool gathered_last_ = false;
   /// submit() will be called.
   bool submits_ = false;
   std::unique_ptr<Timer> ticker_;

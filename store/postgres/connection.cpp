@@ -89,6 +89,8 @@ void Connection::ready() {
   }
   read_results();
   if (!*alive || broken_) return;
+  owner_.answered();
+  if (broken_) return;
   while (PGnotify* const notification = PQnotifies(session_.get())) {
     const std::string text = notification->extra;
     PQfreemem(notification);

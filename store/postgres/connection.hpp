@@ -26,6 +26,8 @@ class Connection {
     /// The session cannot be used any more. The owner destroys the connection soon, but not within
     /// this call.
     virtual void broken(Connection& connection, const std::string& why) = 0;
+    /// Statements were answered, so there may be room for others.
+    virtual void answered() = 0;
     /// A notification of another instance arrived.
     virtual void notified(std::string_view text) = 0;
 

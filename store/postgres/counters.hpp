@@ -19,6 +19,7 @@ struct Counters {
   Count retries_conflict{0};
   Count retries_deadlock{0};
   Count retries_shutdown{0};
+  Count retries_other{0};
   Count timeouts{0};
   Count replication_waits{0};
   Count replication_unconfirmed{0};
@@ -29,10 +30,11 @@ struct Counters {
 
   /// A statement is sent again after a failure of this kind (failure.hpp).
   void retry(std::string_view kind) {
-    add(kind == "conflict"   ? retries_conflict
-        : kind == "deadlock" ? retries_deadlock
-        : kind == "shutdown" ? retries_shutdown
-                             : retries_connection);
+    add(kind == "conflict"     ? retries_conflict
+        : kind == "deadlock"   ? retries_deadlock
+        : kind == "shutdown"   ? retries_shutdown
+        : kind == "connection" ? retries_connection
+                               : retries_other);
   }
   static void add(Count& count) { count.fetch_add(1, std::memory_order_relaxed); }
   static std::uint64_t get(const Count& count) { return count.load(std::memory_order_relaxed); }

@@ -1,6 +1,7 @@
 #include "store/postgres/gathering.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -16,18 +17,22 @@ void Gathering::add(Query& query) {
 void Gathering::ended(const Batch& batch) {
   --of(batch.of()).under_way;
   // Not after a late one: the channel is looking through its sessions.
-  if (!batch.is_late) send();
+  if (!batch.is_late) sender_.pump();
 }
 
-void Gathering::send() {
-  for (Kind& kind : kinds_) {
-    while (may_send(kind) && send_batch(kind)) continue;
+bool Gathering::send_one(bool together) {
+  if (size_ == 0 || !sender_.has_room()) return false;
+  for (std::size_t i = 0; i < kinds_.size(); ++i) {
+    Kind& kind = kinds_[next_];
+    next_ = (next_ + 1) % kinds_.size();
+    if (together ? may_send(kind) && send_batch(kind) : send_first_alone(kind)) return true;
   }
+  return false;
 }
 
 /// A full batch gains nothing from waiting.
 bool Gathering::may_send(const Kind& kind) const {
-  if (kind.count == 0 || !sender_.has_room()) return false;
+  if (kind.count == 0) return false;
   return kind.under_way < tuning_.batches_max || kind.count >= tuning_.batch_max;
 }
 
@@ -54,12 +59,35 @@ bool Gathering::send_batch(Kind& kind) {
   return false;
 }
 
-void Gathering::send_each_alone() {
-  QueryList all = take_all();
-  while (!all.empty()) {
-    Query& query = all.front();
-    all.pop_front();
-    sender_.send_alone(query);
+bool Gathering::send_first_alone(Kind& kind) {
+  if (kind.count == 0) return false;
+  Query& query = kind.waiting.front();
+  kind.waiting.pop_front();
+  if (!sender_.send_now(query)) {
+    kind.waiting.push_front(query);
+    return false;
+  }
+  --kind.count;
+  --size_;
+  return true;
+}
+
+void Gathering::send_again(const std::vector<Query*>& members, std::size_t at_most) {
+  for (auto at = members.begin(); at != members.end();) {
+    const auto end =
+        at + std::min<std::ptrdiff_t>(members.end() - at, static_cast<std::ptrdiff_t>(at_most));
+    std::vector<Query*> part(at, end);
+    at = end;
+    if (part.size() > 1) {
+      Batch::Owner& owner = *this;
+      auto batch = std::make_unique<Batch>(owner, part);
+      if (sender_.send_now(*batch)) {
+        ++of(batch->of()).under_way;
+        static_cast<void>(batch.release());  // owns itself
+        continue;
+      }
+    }
+    for (Query* const member : part) sender_.send_alone(*member);
   }
 }
 

@@ -20,8 +20,12 @@ class Gathering final : private Batch::Owner {
    public:
     /// Whether a session could take a statement now.
     virtual bool has_room() const = 0;
+    /// Sends what waits, as long as there is room.
+    virtual void pump() = 0;
     /// False: it could not be sent, and the caller keeps it.
     virtual bool send_now(Query& query) = 0;
+    /// A statement of several operations has failed and done nothing.
+    virtual void undone(const Reply& reply) = 0;
     /// Sends it when there is room. If that is not possible, it gets its reply within this call.
     virtual void send_alone(Query& query) = 0;
 
@@ -36,10 +40,9 @@ class Gathering final : private Batch::Owner {
   /// The query must share().
   void add(Query& query);
   std::size_t size() const { return size_; }
-  /// Sends what may be sent now.
-  void send();
-  /// Sends each by itself, when there is room.
-  void send_each_alone();
+  /// Sends one statement, with as many of its operations as possible or with a single one. The
+  /// kinds of operations take turns. False: there is nothing to send now, or no room.
+  bool send_one(bool together);
   /// Removes the queries whose deadline has passed.
   QueryList take_overdue(Query::SteadyClock::time_point now);
   QueryList take_all();
@@ -54,15 +57,19 @@ class Gathering final : private Batch::Owner {
   };
 
   void ended(const Batch& batch) override;
-  void send_alone(Query& query) override { sender_.send_alone(query); }
+  void undone(const Reply& reply) override { sender_.undone(reply); }
+  void send_again(const std::vector<Query*>& members, std::size_t at_most) override;
 
   Kind& of(Statement statement) { return kinds_[statement == Statement::reserve ? 0 : 1]; }
   bool may_send(const Kind& kind) const;
   bool send_batch(Kind& kind);
+  bool send_first_alone(Kind& kind);
 
   Sender& sender_;
   const PostgresTuning& tuning_;
   std::array<Kind, 2> kinds_;
+  /// Whose turn it is.
+  std::size_t next_ = 0;
   std::size_t size_ = 0;
 };
 

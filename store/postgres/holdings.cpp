@@ -80,11 +80,23 @@ void Holdings::end(const Fingerprint& fingerprint, const Nonce& nonce) {
   size_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Holdings::revoke(const Fingerprint& fingerprint) {
+std::optional<Nonce> Holdings::nonce(const Fingerprint& fingerprint) const {
+  const Table::Shard& home = table_.of(fingerprint);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.entries.find(fingerprint);
+  if (found == home.entries.end()) return std::nullopt;
+  return found->second.nonce;
+}
+
+void Holdings::revoke(const Fingerprint& fingerprint, const std::optional<Nonce>& before) {
   Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
   if (found == home.entries.end()) return;
+  if (found->second.nonce != before) {
+    found->second.renew = {};
+    return;
+  }
   tell_watch(found->second);
   home.entries.erase(found);
   size_.fetch_sub(1, std::memory_order_relaxed);

@@ -64,7 +64,7 @@ class Holdings {
     bool settling = false;
   };
   /// What is held under that fingerprint at `now`. Nothing if the lease has ended, even if an
-  /// outcome is still being written.
+  /// outcome is still being written. With Time() leases are not looked at.
   std::optional<Glance> glance(const Fingerprint& fingerprint,
                                const std::optional<PayloadDigest>& payload,
                                Holding::Time now) const;
@@ -77,8 +77,12 @@ class Holdings {
   std::optional<Holding> settling(const Fingerprint& fingerprint, const Nonce& nonce);
   /// Removes the holding: the reservation is over, or may belong to somebody else.
   void end(const Fingerprint& fingerprint, const Nonce& nonce);
-  /// Removes the holding because an operator has ended the reservation. Calls the watch.
-  void revoke(const Fingerprint& fingerprint);
+  /// The nonce of the holding, if there is one.
+  std::optional<Nonce> nonce(const Fingerprint& fingerprint) const;
+  /// An operator has ended a reservation; `before` was held before the database was asked for that.
+  /// Removes that holding, and calls its watch. Another one was made since, and may be a later
+  /// reservation, so the next renewal checks it, as doubt() says.
+  void revoke(const Fingerprint& fingerprint, const std::optional<Nonce>& before);
   /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);
 

@@ -130,6 +130,7 @@ std::variant<std::optional<RecordView>, Unreadable> PostgresInspection::record(
 /// Notifies the calls that wait for the operation, and the instance that held it.
 Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
                                    const Fingerprint& fingerprint) {
+  const std::optional<Nonce> held = work_.holdings.nonce(fingerprint);
   const Reply reply = ask(work_, house_, statement, std::move(bind));
   if (!reply.good() || reply.rows() != 1) return Changed::failed;
   const pq::Row row = reply.row();
@@ -144,7 +145,7 @@ Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
       return Changed::failed;
   }
   work_.recent.forget(fingerprint);
-  if (statement != Statement::operator_resolve) work_.holdings.revoke(fingerprint);
+  if (statement != Statement::operator_resolve) work_.holdings.revoke(fingerprint, held);
   work_.outcomes.wake(fingerprint.bytes);
   std::optional<EntityKey> entity;
   if (row.flag(2)) {

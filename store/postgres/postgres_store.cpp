@@ -325,6 +325,7 @@ PostgresStats OpenPostgres::stats() const {
   out.retries_conflict = Counters::get(counters_.retries_conflict);
   out.retries_deadlock = Counters::get(counters_.retries_deadlock);
   out.retries_shutdown = Counters::get(counters_.retries_shutdown);
+  out.retries_other = Counters::get(counters_.retries_other);
   out.timeouts = Counters::get(counters_.timeouts);
   out.replication_waits = Counters::get(counters_.replication_waits);
   out.replication_unconfirmed = Counters::get(counters_.replication_unconfirmed);

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,14 +18,22 @@ using std::chrono::milliseconds;
 /// functions keep their plans for long, and a plan that is made while a table is empty may read all
 /// of it; so tables are read by their indexes, and what cannot be costs no compilation. Only a
 /// warning shows that a commit did not wait for its standby, so neither the role's settings nor
-/// those in the URL may suppress warnings.
+/// those in the URL may suppress warnings. A statement of several operations sends answers while it
+/// holds locks, and no timeout of statements applies while the server waits until the client reads;
+/// so the kernel ends the session of a client that was stopped or cut off (tcp_user_timeout).
 std::string settings(PGconn* connection, const PostgresOptions& options) {
   const auto timeout = std::to_string(options.operation_timeout.count());
+  // Leaves most of the time for the parts into which such a statement is divided (batch.cpp).
+  const auto lock =
+      std::to_string(std::max<std::int64_t>(options.operation_timeout.count() / 8, 1));
   return "SET search_path = " + quoted(connection, options.schema) +
          ", pg_temp; SET default_transaction_isolation = 'read committed'; "
          "SET statement_timeout = " +
          timeout + "; SET idle_in_transaction_session_timeout = " + timeout +
-         "; SET idle_session_timeout = 0; SET enable_seqscan = off; SET jit = off; SET default_transaction_read_only = off; "
+         "; SET tcp_user_timeout = " + timeout + "; SET " + std::string(shared_lock_timeout) +
+         " = " + lock +
+         "; SET idle_session_timeout = 0; SET enable_seqscan = off; SET jit = off; SET "
+         "default_transaction_read_only = off; "
          "SET client_min_messages = warning";
 }
 

@@ -77,9 +77,11 @@ std::optional<ReserveResult> Reserving::known_here(Work& work, const ReserveRequ
   }
   const bool open = work.circuit.open();
   const bool failing = open || work.unsafe.load(std::memory_order_relaxed);
-  if (const auto held = work.holdings.glance(request.fingerprint, request.payload, now)) {
-    // This is checked also while the database does not answer. Otherwise a policy that forwards
-    // without the store would execute the operation twice.
+  // This is checked also while the database is not asked, and then beyond the end of the lease as
+  // long as the outcome waits to be written. Otherwise a policy that forwards without the store
+  // would execute the operation twice.
+  const auto known_at = failing ? SteadyClock::time_point() : now;
+  if (const auto held = work.holdings.glance(request.fingerprint, request.payload, known_at)) {
     if (held->differs) return Mismatch{};
     if (failing && held->settling) return Held{unwritten_left};
     // An outcome that is being written may have been replayed by another instance.
@@ -211,10 +213,12 @@ void Reserving::undo() {
 /// The result of a call that the database did not answer. If this process holds the reservation,
 /// a policy that forwards without the store must not do so.
 ReserveResult Reserving::failed() const {
-  const auto held = work_.holdings.glance(fingerprint_, request_->payload, SteadyClock::now());
+  const auto held =
+      work_.holdings.glance(fingerprint_, request_->payload, SteadyClock::time_point());
   if (!held) return Unavailable{Reason::failed};
   if (held->differs) return Mismatch{};
-  return Held{unwritten_left};
+  if (held->settling) return Held{unwritten_left};
+  return InFlight{};
 }
 
 void Reserving::finish(ReserveResult result) {

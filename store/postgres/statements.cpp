@@ -142,8 +142,24 @@ std::string_view array_type(char letter) {
   return letter == 'b' ? "::bytea[]" : letter == 'o' ? "::boolean[]" : "::bigint[]";
 }
 
+/// The columns of each answer, and whether the stored answer was left out. Otherwise many large
+/// ones would be held in memory at once, and be sent while records are locked.
+std::string answers_of(Statement one) {
+  if (one != Statement::reserve) return "r.*, false";
+  const std::string large = "coalesce(octet_length(r.o_head) + octet_length(r.o_body), 0) > " +
+                            std::to_string(shared_answer_bytes_max);
+  const auto unless_large = [&](const std::string& column) {
+    return "CASE WHEN " + large + " THEN NULL ELSE " + column + " END";
+  };
+  return "r.o_code, r.o_now, r.o_number, r.o_attempt, r.o_nonce, r.o_flag, r.o_status, "
+         "r.o_replayable, r.o_not_kept, r.o_settled, r.o_expires, r.o_trace, " +
+         unless_large("r.o_head") + ", " + unless_large("r.o_body") +
+         ", r.o_lsn, r.o_confirmed, r.o_payload, " + large;
+}
+
 /// The functions are called one after the other, in the order of the arrays, because each call
-/// depends on its row of the arrays.
+/// depends on its row of the arrays. The arrays are read first, so the limit on waits for locks is
+/// set before the first call; it ends with the transaction.
 std::string text_of_many(Statement one) {
   const ManyCalls calls = many(one);
   int number = 0;
@@ -151,8 +167,12 @@ std::string text_of_many(Statement one) {
   std::string columns;
   for (std::size_t i = 0; i < calls.types.size(); ++i) {
     if (calls.from[i] != 'a') continue;
-    arrays += (number > 0 ? ", $" : "$") + std::to_string(number + 1);
-    arrays += array_type(calls.types[i]);
+    const std::string array =
+        '$' + std::to_string(number + 1) + std::string(array_type(calls.types[i]));
+    arrays += number > 0 ? ", " + array
+                         : "CASE WHEN set_config('lock_timeout', current_setting('" +
+                               std::string(shared_lock_timeout) + "'), true) IS NOT NULL THEN " +
+                               array + " END";
     columns += 'c' + std::to_string(++number) + ", ";
   }
   std::string arguments;
@@ -166,8 +186,9 @@ std::string text_of_many(Statement one) {
                                       : '$' + std::to_string(++number);
     arguments += type(calls.types[i]);
   }
-  return "SELECT r.*, u.number FROM unnest(" + arrays + ") WITH ORDINALITY AS u(" + columns +
-         "number), LATERAL " + name(one) + "(" + arguments + ") AS r";
+  return "SELECT " + answers_of(one) + ", u.number FROM unnest(" + arrays +
+         ") WITH ORDINALITY AS u(" + columns + "number), LATERAL " + name(one) + "(" + arguments +
+         ") AS r";
 }
 
 }  // namespace

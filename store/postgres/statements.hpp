@@ -79,9 +79,15 @@ struct ManyCalls {
   std::string_view types;
   std::string_view from;
 };
-/// For reserve and complete. The statement returns a row for each call, in any order, whose last
-/// column is the number of the call, from 1.
+/// For reserve and complete. The statement returns a row for each call, in any order. It has two
+/// more columns than the function: whether the stored answer was left out, because it is larger
+/// than shared_answer_bytes_max, and the number of the call, from 1.
 ManyCalls many(Statement one);
+/// Head and body together.
+inline constexpr std::size_t shared_answer_bytes_max = std::size_t{16} << 10;
+
+/// The setting of a session that says how long a statement of several calls may wait for a lock.
+inline constexpr std::string_view shared_lock_timeout = "onceproxy.shared_lock_timeout";
 
 /// The name under which it is prepared.
 const char* name(Statement statement);

@@ -32,6 +32,9 @@ struct PostgresStats : StoreStats {
   std::uint64_t retries_conflict = 0;
   std::uint64_t retries_deadlock = 0;
   std::uint64_t retries_shutdown = 0;
+  /// Operations of a statement that failed for another reason, each of which is then sent by
+  /// itself; counted once for the statement.
+  std::uint64_t retries_other = 0;
   std::uint64_t timeouts = 0;
   /// Answers that waited until the standbys had confirmed the row that they repeat, and those of
   /// them that were not given because the standbys did not confirm in time.

@@ -31,6 +31,7 @@ TEST_CASE("a store in PostgreSQL shows its database, and nothing of RocksDB") {
   stats.retries_conflict = 13;
   stats.retries_deadlock = 14;
   stats.retries_shutdown = 15;
+  stats.retries_other = 22;
   stats.timeouts = 16;
   stats.replication_waits = 17;
   stats.replication_unconfirmed = 18;
@@ -55,6 +56,7 @@ TEST_CASE("a store in PostgreSQL shows its database, and nothing of RocksDB") {
   CHECK(now.at(prefix + "retries_total{reason=\"conflict\"}") == 13);
   CHECK(now.at(prefix + "retries_total{reason=\"deadlock\"}") == 14);
   CHECK(now.at(prefix + "retries_total{reason=\"shutdown\"}") == 15);
+  CHECK(now.at(prefix + "retries_total{reason=\"other\"}") == 22);
   CHECK(now.at(prefix + "timeouts_total") == 16);
   CHECK(now.at(prefix + "replication_waits_total") == 17);
   CHECK(now.at(prefix + "replication_unconfirmed_total") == 18);

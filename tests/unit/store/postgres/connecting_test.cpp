@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "postgres_server.hpp"
+#include "store_run.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
@@ -97,4 +97,30 @@ TEST_CASE("connecting: what is wrong with the URL is told without its password")
   }
   options.url = "postgresql://host/db?nonsense=1";
   CHECK(wrong_options(options).find("nonsense") != std::string::npos);
+}
+
+TEST_CASE(
+    "connecting: a session whose client reads nothing holds its locks for one operation's time") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  const PostgresServer& server = PostgresServer::shared();
+  PostgresOptions options = server.options();
+  options.operation_timeout = 1s;
+  const auto connected = connect(options, never);
+  REQUIRE(std::holds_alternative<pq::ConnectionPtr>(connected));
+  PGconn* const session = std::get<pq::ConnectionPtr>(connected).get();
+  const Patience patience{std::chrono::steady_clock::now() + 10s, never};
+  REQUIRE(std::holds_alternative<Server>(prepare(session, options, false, patience)));
+  // A lock, and then more than the sockets hold.
+  REQUIRE(PQsendQueryParams(session,
+                            "SELECT CASE WHEN n = 1 THEN pg_advisory_xact_lock(7)::text END, "
+                            "repeat('x', 100000) FROM generate_series(1, 1000) AS n",
+                            0, nullptr, nullptr, nullptr, nullptr, 0) == 1);
+  REQUIRE(PQpipelineSync(session) == 1);
+  REQUIRE(PQflush(session) == 0);
+  const auto is_held = [&] { return server.sql("SELECT pg_try_advisory_xact_lock(7)") == "f"; };
+  CHECK(within(5s, is_held));
+  CHECK(within(10s, [&] { return !is_held(); }));
 }

@@ -70,6 +70,8 @@ TEST_CASE("holdings: a duplicate finds nothing after the lease, also while an ou
   CHECK(holdings.settling(fingerprint(1), mine));
   CHECK(holdings.glance(fingerprint(1), payload(1), now + 999ms));
   CHECK_FALSE(holdings.glance(fingerprint(1), payload(1), now + 1s));
+  // Who does not look at leases finds it.
+  CHECK(holdings.glance(fingerprint(1), payload(1), Holding::Time()));
 }
 
 TEST_CASE("holdings: a lease is due after a quarter, and renewed from when that was sent") {
@@ -126,11 +128,32 @@ TEST_CASE("holdings: the watch of one that is lost, or replaced, is told") {
 TEST_CASE("holdings: one that an operator took away is held no more") {
   Holdings holdings;
   holdings.add(fingerprint(1), held({}, 1s));
-  holdings.revoke(fingerprint(1));
+  CHECK(holdings.nonce(fingerprint(1)) == mine);
+  holdings.revoke(fingerprint(1), mine);
+  CHECK_FALSE(holdings.nonce(fingerprint(1)));
   CHECK_FALSE(holdings.settling(fingerprint(1), mine));
   holdings.add(fingerprint(1), held({}, 1s));
   holdings.lose({fingerprint(1), another, 1s});
   CHECK(holdings.size() == 1);
   holdings.lose({fingerprint(1), mine, 1s});
   CHECK(holdings.size() == 0);
+}
+
+TEST_CASE(
+    "holdings: one that was reserved after an operator's change is kept, and checked at once") {
+  Holdings holdings;
+  DirectLoop loop;
+  const auto told = std::make_shared<Told>();
+  const Holding::Time now{};
+  for (const std::optional<Nonce>& before :
+       {std::optional<Nonce>(another), std::optional<Nonce>()}) {
+    holdings.add(fingerprint(1), held(now + 1h, 1s));
+    holdings.watch(fingerprint(1), mine, loop, told);
+    CHECK(holdings.due(now + 1h).empty());
+    holdings.revoke(fingerprint(1), before);
+    CHECK(told->times == 0);
+    CHECK(holdings.due(now + 1h).size() == 1);
+    CHECK(holdings.settling(fingerprint(1), mine));
+    holdings.end(fingerprint(1), mine);
+  }
 }

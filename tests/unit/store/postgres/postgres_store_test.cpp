@@ -83,6 +83,51 @@ TEST_CASE("postgres: an outcome that could not be written is written later") {
   store->close();
 }
 
+TEST_CASE("postgres: what is kept for the database is not executed again while that is away") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  PostgresServer server;
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 500ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 4s;
+  asked.payload = payload(1);
+  Permit permit = verbs.permit(asked);
+  server.stop_primary();
+  const auto lease_ends = std::chrono::steady_clock::now() + asked.terms.lease;
+  CHECK(verbs.complete(std::move(permit), answer(200, "late")) == Settled::failed);
+  CHECK(within(3s, [&] { return store->stats().circuit_open; }));
+  std::this_thread::sleep_until(lease_ends);
+  CHECK(is<Held>(verbs.reserve(asked)));
+  asked.payload = payload(2);
+  CHECK(is<Mismatch>(verbs.reserve(asked)));
+  store->close();
+}
+
+TEST_CASE("postgres: what is under way here is in flight though the database answers too late") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 500ms;
+  PostgresTuning tuning = quick();
+  tuning.circuit_failures = 1'000;
+  const auto store = open_tuned(options, 1, tuning, clock, {});
+  Verbs verbs(*store);
+  const Permit permit = std::move(verbs.until<Reserved>(request(1)).permit);
+  const pq::ConnectionPtr session(PQconnectdb(server.url().c_str()));
+  onceproxy::store::run(session.get(), "BEGIN", "begin");
+  onceproxy::store::run(session.get(), "LOCK TABLE " + options.schema + ".operations", "lock");
+  ReserveRequest asked = request(1);
+  asked.wait = 1s;
+  CHECK(is<InFlight>(verbs.reserve(asked)));
+  CHECK(is_unavailable(verbs.reserve(request(2)), Unavailable::Reason::failed));
+  onceproxy::store::run(session.get(), "COMMIT", "commit");
+  store->close();
+}
+
 TEST_CASE("postgres: a lease is renewed while its request is under way") {
   ONCEPROXY_NEEDS_POSTGRES();
   StoreClock clock;
