@@ -263,8 +263,8 @@ exec "$python" - "$results" "$broken" "${expected[@]}" <<'PYTHON'
 import pathlib, sys
 import xml.etree.ElementTree as xml
 
-# Reasons for which a test may be skipped here. Any other counts as a failure: a test that is never
-# run tells nothing.
+# Reasons for which a test may be skipped here. Any other reason counts as a failure, because a test
+# that never runs proves nothing.
 ALLOWED = ("no policy, no turn",                     # a pair of parameters that does not exist
            "long tier only", "takes half an hour",   # run with --long
            "a sanitizer's library has to be the first one", "sanitizers keep memory of their own",

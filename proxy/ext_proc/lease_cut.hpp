@@ -1,6 +1,6 @@
-// LeaseCut: ends a stream when the lease of its reservation has ended. The permit can then no longer
-// settle anything, and Envoy must not forward the request, or must cancel it. Not thread-safe: used
-// on its worker's loop.
+// LeaseCut: ends a stream when the lease of its reservation has ended. The permit can then no
+// longer settle anything, and Envoy must not forward the request, or must cancel it. Not
+// thread-safe: used on its worker's loop.
 #pragma once
 
 #include "proxy/ext_proc/talk.hpp"

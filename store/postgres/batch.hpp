@@ -34,7 +34,8 @@ class Batch final : public Query {
     ~Owner() = default;
   };
 
-  /// Queries of one statement, which share(), at least one. A batch of one is that query's statement.
+  /// Queries of one statement, which share(), at least one. A batch of one is that query's
+  /// statement.
   Batch(Owner& owner, std::vector<Query*> members);
 
   const std::vector<Query*>& members() const { return members_; }

@@ -237,9 +237,9 @@ void Channel::leave_earlier_server() {
   const std::int64_t current = parts_.connector.epoch();
   std::vector<Connection*> earlier;
   for (const auto& connection : connections_) {
-    const bool silent = std::any_of(
-        connections_.begin(), connections_.end(),
-        [&](const auto& one) { return one->stuck() && one->epoch() == connection->epoch(); });
+    const bool silent = std::any_of(connections_.begin(), connections_.end(), [&](const auto& one) {
+      return one->stuck() && one->epoch() == connection->epoch();
+    });
     if (silent && connection->epoch() != current) earlier.push_back(connection.get());
   }
   leave(earlier, "another server, or a later run of it, has taken over");

@@ -1,6 +1,6 @@
-// Gathering: the operations of a channel that may share a statement. Those that are called for while
-// the statements of earlier ones are under way are sent together when one of these is answered. So
-// a single operation is sent at once, and the more there are, the less each costs.
+// Gathering: the operations of a channel that may share a statement. Those that are called for
+// while the statements of earlier ones are under way are sent together when one of these is
+// answered. So a single operation is sent at once, and the more there are, the less each costs.
 //
 // Not thread-safe: to be used on its channel's thread.
 #pragma once

@@ -40,9 +40,9 @@ void Holdings::add(const Fingerprint& fingerprint, Holding holding) {
   found->second = std::move(holding);
 }
 
-std::optional<Holdings::Glance> Holdings::glance(
-    const Fingerprint& fingerprint, const std::optional<PayloadDigest>& payload,
-    Holding::Time now) const {
+std::optional<Holdings::Glance> Holdings::glance(const Fingerprint& fingerprint,
+                                                 const std::optional<PayloadDigest>& payload,
+                                                 Holding::Time now) const {
   const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);
@@ -50,8 +50,7 @@ std::optional<Holdings::Glance> Holdings::glance(
   return Glance{differ(found->second.payload, payload), found->second.settling};
 }
 
-bool Holdings::holds(const Fingerprint& fingerprint, const Nonce& nonce,
-                     Holding::Time now) const {
+bool Holdings::holds(const Fingerprint& fingerprint, const Nonce& nonce, Holding::Time now) const {
   const Table::Shard& home = table_.of(fingerprint);
   const std::lock_guard lock(home.mutex);
   const auto found = home.entries.find(fingerprint);

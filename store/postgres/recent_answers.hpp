@@ -38,8 +38,8 @@ class RecentAnswers {
 
   /// Null if there is no entry that may be used at `now`.
   std::shared_ptr<const RecentAnswer> find(const Fingerprint& fingerprint, RecentAnswer::Time now);
-  /// Replaces an entry that may be used no longer than this one. Another one was read later, and may
-  /// be of a later execution. An entry larger than an eighth of a shard's part is not kept.
+  /// Replaces an entry that may be used no longer than this one. Another one was read later, and
+  /// may be of a later execution. An entry larger than an eighth of a shard's part is not kept.
   void add(const Fingerprint& fingerprint, RecentAnswer answer, RecentAnswer::Time now);
   void forget(const Fingerprint& fingerprint);
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }

@@ -75,7 +75,7 @@ void Reserving::confirmed() {
   work_.failed(trouble::unconfirmed, "no standby confirmed the row that an answer repeats");
   if (reply.row().number(o_code) == code::reserved) {
     undo();
-    finish(Unavailable{Reason::failed});
+    finish(failed());
   } else {
     finish(Held{unconfirmed_left});
   }
@@ -147,7 +147,7 @@ void Reserving::reserved(const pq::Row& row) {
   if (holding.lease_ends <= SteadyClock::now()) {
     // The call took longer than the lease.
     undo();
-    finish(Unavailable{Reason::failed});
+    finish(failed());
     return;
   }
   const auto attempt = static_cast<std::uint32_t>(row.number(o_attempt));

@@ -65,8 +65,8 @@ void Reserving::bind(pq::Params& params, const Server& server) const {
   } else {
     for (int i = 0; i < 3; ++i) params.null();
   }
-  // Only now that its outcome would wake this call. The note in the record waits for no standby, so a
-  // statement that makes it carries nothing else.
+  // Only now that its outcome would wake this call. The note in the record waits for no standby, so
+  // a statement that makes it carries nothing else.
   params.flag(waits_ == Waits::outcome);
   waited_ ? params.nonce(*waited_) : params.null();
   params.number(not_after(server));

@@ -108,7 +108,8 @@ constexpr std::array<Described, statements> all{{
     {"complete_many", "", ""},
 }};
 
-/// Those of an operation without an entity, a rate limit or ended operations, which does not wait yet.
+/// Those of an operation without an entity, a rate limit or ended operations, which does not wait
+/// yet.
 constexpr std::string_view reserve_from = "aasaaaaaaaaa0000ss000s0s000s0as";
 constexpr std::string_view complete_from = "aaaaaaaa0aas";
 
@@ -182,8 +183,8 @@ std::string text_of_many(Statement one) {
       arguments += "NULL";
       continue;
     }
-    arguments += calls.from[i] == 'a' ? "u.c" + std::to_string(++column)
-                                      : '$' + std::to_string(++number);
+    arguments +=
+        calls.from[i] == 'a' ? "u.c" + std::to_string(++column) : '$' + std::to_string(++number);
     arguments += type(calls.types[i]);
   }
   return "SELECT " + answers_of(one) + ", u.number FROM unnest(" + arrays +

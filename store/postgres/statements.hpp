@@ -73,9 +73,9 @@ bool says_time(Statement statement);
 /// How several calls of a function are made by one statement.
 struct ManyCalls {
   Statement statement;
-  /// The types of the function's parameters (statements.cpp), and where each comes from: 'a' an array
-  /// with a value for each call, 's' the same for all calls, '0' NULL. The statement's parameters are
-  /// the arrays in this order, followed by the others.
+  /// The types of the function's parameters (statements.cpp), and where each comes from: 'a' an
+  /// array with a value for each call, 's' the same for all calls, '0' NULL. The statement's
+  /// parameters are the arrays in this order, followed by the others.
   std::string_view types;
   std::string_view from;
 };

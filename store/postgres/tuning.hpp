@@ -29,8 +29,8 @@ struct PostgresTuning {
   /// Maximum number of unanswered statements of one session; further ones wait.
   std::size_t pipeline_max = 64;
   /// Maximum number of operations that one statement carries, and of such statements under way on a
-  /// channel for each kind of operation. While there are so many, further operations are gathered for
-  /// the next one.
+  /// channel for each kind of operation. While there are so many, further operations are gathered
+  /// for the next one.
   std::size_t batch_max = 128;
   std::size_t batches_max = 2;
   /// Answers that are larger are written by a statement of their own.

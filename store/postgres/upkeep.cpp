@@ -193,8 +193,8 @@ void Upkeep::sweep() {
       [this](pq::Params& params) { params.number(sweep_pages_); },
       [this](const Reply& reply) {
         sweeping_ = false;
-        // What did not fit into the time of a statement was undone, so it is tried in smaller parts.
-        // Rows with large answers take much longer than others.
+        // What did not fit into the time of a statement was undone, so it is tried in smaller
+        // parts. Rows with large answers take much longer than others.
         if (reply.sqlstate == query_canceled) sweep_pages_ = std::max(sweep_pages_ / 4, 1);
         if (reply.good()) sweep_pages_ = std::min(sweep_pages_ * 2, work_.tuning.sweep_pages);
         if (!reply.good() && !reply.lost) {

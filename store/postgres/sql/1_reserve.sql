@@ -1,11 +1,12 @@
 -- Version 1: reserve(). One call decides about the record, its entity and its rate limit. Locks are
--- taken in the order record, entity, rate limit, so no two calls wait for each other; what stands in
--- the way is decided on rows that are locked or cannot change, by the clock after the locks.
+-- taken in the order record, entity, rate limit, so that there are no deadlocks. A refusal is
+-- decided on rows that are locked or cannot change, with the time that is read after the locks were
+-- taken.
 --
--- Who only asks takes no lock and writes nothing, so that a duplicate costs no flush of the log.
--- What stands on a row (completed, mismatch, stale, closed, and one's own reservation found again)
--- is answered with o_lsn; it counts once the standbys are there, as o_confirmed says or a later look
--- at confirmed_lsn().
+-- A call that only reads takes no lock and writes nothing, so that a duplicate causes no flush of
+-- the log. An answer that repeats a row (completed, mismatch, stale, closed, or this call's own
+-- reservation from an earlier execution) has o_lsn. It is valid when the standbys have confirmed
+-- this position: o_confirmed, or a later call of confirmed_lsn().
 --
 -- Codes: 1 reserved, 2 completed, 3 mismatch, 4 in flight, 5 held, 6 stale, 7 closed, 8 over the rate
 -- limit, 9 queued for the turn, 10 no turn, 11 too late, 12 commits wait for no standby.
@@ -51,7 +52,7 @@ BEGIN
 
   <<again>>
   LOOP
-    -- 1. The record. Looked at first, and locked only where this call may write it.
+    -- 1. The record. It is read first, and locked only if this call may write it.
     v_live := false;
     LOOP
       IF v_locking THEN
@@ -61,7 +62,8 @@ BEGIN
       END IF;
       v_present := FOUND;
       o_now := now_ms();
-      -- What another operation ended is kept a while for those that waited for it.
+      -- A record that another operation has ended is kept for a while, for the calls that waited
+      -- for it.
       v_live := v_present AND r.expires > o_now
         AND NOT (r.ended AND r.state = 2 AND r.nonce IS DISTINCT FROM p_waited);
       IF v_live THEN
@@ -87,7 +89,8 @@ BEGIN
           o_flag := r.ended;
           IF NOT p_waits OR r.awaited THEN RETURN; END IF;
           IF v_locking THEN
-            -- Lost with a failover it is only asked for again; so it waits for no standby.
+            -- If this change is lost in a failover, the call sets it again. Therefore the commit
+            -- does not wait for a standby.
             PERFORM set_config('synchronous_commit', 'local', true);
             UPDATE operations SET awaited = true WHERE fingerprint = p_fingerprint;
             RETURN;
@@ -117,7 +120,7 @@ BEGIN
           ON CONFLICT DO NOTHING;
         END LOOP;
         o_now := now_ms();
-        -- Places in the queue that nobody asked for again are given up.
+        -- Removes places in the queue whose calls did not ask again in time.
         SELECT coalesce(array_agg(q.nonce ORDER BY q.at), '{}'),
                coalesce(array_agg(q.until ORDER BY q.at), '{}')
           INTO v_queue, v_queue_until
@@ -153,7 +156,7 @@ BEGIN
           o_number := e.closed_until - o_now;
           EXIT again;
         END IF;
-        -- A sequence of another kind says nothing: the policy was changed since.
+        -- A sequence of another kind is ignored: the policy was changed in the meantime.
         IF e.sequence_until > o_now AND e.sequence_kind = p_sequence_kind AND
            ((p_sequence_high, p_sequence_low) < (e.sequence_high, e.sequence_low) OR
             ((p_sequence_high, p_sequence_low) = (e.sequence_high, e.sequence_low)
@@ -162,8 +165,9 @@ BEGIN
           EXIT again;
         END IF;
         EXIT WHEN v_judged OR NOT (p_unless_closed OR p_sequence_kind IS NOT NULL);
-        -- It would pass by the row as it was read. Once more on a locked one: a completion that
-        -- closes the entity comes either before this call, or after its reservation.
+        -- By the row that was read, the request is allowed. Check again on a locked row, so that a
+        -- completion that closes the entity comes either before this check or after the
+        -- reservation.
         LOOP
           SELECT * INTO e FROM entities WHERE key = p_entity FOR SHARE;
           EXIT WHEN FOUND;
@@ -180,7 +184,7 @@ BEGIN
     IF p_rate IS NOT NULL THEN
       INSERT INTO rates (key, arrival, last) VALUES (p_rate, 0, 0) ON CONFLICT DO NOTHING;
       SELECT arrival INTO v_arrival FROM rates WHERE key = p_rate FOR UPDATE;
-      IF NOT FOUND THEN  -- swept away between the two
+      IF NOT FOUND THEN  -- removed by the sweep between the two statements
         RAISE EXCEPTION 'a rate limit was removed meanwhile' USING ERRCODE = '40001';
       END IF;
       v_now_ns := now_ns();
@@ -198,7 +202,8 @@ BEGIN
     o_number := nextval('fences');
     o_attempt := 1;
     IF v_present THEN
-      -- A call that knows no payload must not make the next one's go unnoticed.
+      -- A call without a payload digest keeps the stored one, so that the next call is still
+      -- compared with it.
       IF v_live THEN o_attempt := r.attempt + 1; END IF;
       UPDATE operations SET
         state = 1, nonce = p_nonce, holder = p_holder, fence = o_number, attempt = o_attempt,
@@ -227,15 +232,16 @@ BEGIN
         p_rate, p_interval, v_taken)
       ON CONFLICT DO NOTHING;
       IF NOT FOUND THEN
-        -- Another was first. To look at its record again, no lock may be held that it may wait for.
+        -- Another call has reserved first. Before its record is read again, this call must release
+        -- all locks for which the other one may wait.
         IF p_entity IS NOT NULL OR p_rate IS NOT NULL THEN
           RAISE EXCEPTION 'another call reserved the operation first' USING ERRCODE = '40001';
         END IF;
         v_locking := false;
         CONTINUE again;
       END IF;
-      -- The fence was drawn before the row was there. A reservation that came and went meanwhile may
-      -- have a later one; where nobody has drawn one since, none has.
+      -- The fence was drawn before the row was inserted. A reservation that was made and released
+      -- in between may have a higher fence. If no fence was drawn since, there is none.
       IF (SELECT last_value FROM fences) <> o_number THEN
         o_number := nextval('fences');
         UPDATE operations SET fence = o_number WHERE fingerprint = p_fingerprint;
@@ -253,8 +259,8 @@ BEGIN
     IF p_rate IS NOT NULL THEN
       UPDATE rates SET arrival = v_next, last = v_taken WHERE key = p_rate;
     END IF;
-    -- Whoever waited for a lock until its caller gave up leaves nothing: from then on a release may
-    -- come that must see it.
+    -- If the call waited for a lock until its caller gave up, the transaction is rolled back. From
+    -- that time on a release() may arrive, which must see the final state.
     IF now_ms() > p_not_after THEN
       RAISE EXCEPTION 'the operation waited too long for a lock' USING ERRCODE = '57014';
     END IF;
@@ -262,7 +268,7 @@ BEGIN
     RETURN;
   END LOOP again;
 
-  -- An answer that stands on a row.
+  -- An answer that repeats a row.
   IF o_code = 1 THEN
     o_number := r.fence;
     o_attempt := r.attempt;
@@ -288,8 +294,8 @@ BEGIN
 END
 $$;
 
--- Gives up a place in the queue for an entity's turn: whoever was queued and got no reservation calls
--- it. Waits for no standby.
+-- Removes a place in the queue for an entity's turn. Called for each call that was queued and got
+-- no reservation. The commit does not wait for a standby.
 CREATE FUNCTION leave_queue(p_entity bytea, p_nonce bytea) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_at integer;

@@ -1,15 +1,15 @@
--- Version 1: how a reservation ends, and how it is renewed. Only who knows its nonce may do that, and
--- only while its lease lasts. Locks: records in the order of their fingerprints, then the entity,
--- then the rate limit.
+-- Version 1: how a reservation ends, and how it is renewed. This requires the nonce of the
+-- reservation, and its lease must not have ended. Locks: records in the order of their
+-- fingerprints, then the entity, then the rate limit.
 --
--- Each may be sent again after a lost connection (p_again): what the first call did is then found by
--- the nonce and answered as done, with o_lsn, as in reserve().
+-- Each may be sent again after a lost connection (p_again): the nonce shows what the first call has
+-- done, and the answer is "done" with o_lsn, as in reserve().
 --
 -- Codes: 1 done, 2 refused, 11 too late, 12 commits wait for no standby. o_awaited: somebody waits
 -- for the outcome. o_queued: somebody waits for the turn of o_entity.
 
--- The turn of a record's entity is over. Locks the entity, so that who queues is either seen here, or
--- sees the turn free. True: somebody waits.
+-- Ends the turn of a record's entity. It locks the entity, so that a call that is being queued is
+-- either visible here or finds the turn free. Returns true if a call waits.
 CREATE FUNCTION turn_is_over(p_entity bytea) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_waiting boolean;
@@ -19,8 +19,9 @@ BEGIN
 END
 $$;
 
--- Forgets the operations that another one ended. The caller has locked them. One that is under way
--- goes on, and is not remembered; one whose outcome is unknown keeps others out until its lease ends.
+-- Forgets the operations that another one ended. The caller has locked them. An operation that is
+-- under way continues and is not remembered. One with an unknown outcome blocks new reservations
+-- until its lease ends.
 CREATE FUNCTION end_operations(p_ends bytea[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE operations SET ended = true
@@ -49,7 +50,8 @@ BEGIN
   IF o_now > p_not_after THEN o_code := 11; RETURN; END IF;
   IF p_quorum AND NOT waits_for_standby() THEN o_code := 12; RETURN; END IF;
   IF p_ends IS NOT NULL THEN
-    -- What is reserved behind this is another operation; it is not ended, nor waited for.
+    -- An operation that is reserved after this point is a new one: it is not ended, and this call
+    -- does not wait for it.
     SELECT array_agg(fingerprint) INTO v_ends FROM (
       SELECT fingerprint FROM operations
        WHERE fingerprint = ANY (p_ends || p_fingerprint) ORDER BY fingerprint FOR UPDATE) AS locked;
@@ -84,8 +86,8 @@ BEGIN
       VALUES (r.entity, r.entity_type, r.entity_id, o_now + p_keep) ON CONFLICT DO NOTHING;
     END LOOP;
     o_now := now_ms();
-    -- Reserved while this call waited for the entity: it is ended too, which needs its lock before
-    -- the entity's.
+    -- An operation of the list was reserved while this call waited for the entity. It must be ended
+    -- too, and its row must be locked before the entity, so the call is retried.
     IF EXISTS (SELECT FROM operations
                 WHERE fingerprint = ANY (p_ends) AND fingerprint <> ALL (v_ends)) THEN
       RAISE EXCEPTION 'an operation to be ended was reserved meanwhile' USING ERRCODE = '40001';
@@ -112,7 +114,8 @@ BEGIN
   o_code := 1;
   o_awaited := r.awaited;
   o_settled := o_now;
-  -- What was ended meanwhile stays for those that wait for it, and for nobody else.
+  -- An operation that was ended in the meantime is kept for one minute, only for the calls that
+  -- wait for it.
   o_expires := o_now + CASE WHEN r.ended THEN 60000 ELSE p_keep END;
   UPDATE operations
      SET state = 2, settled = o_settled, expires = o_expires, keep = p_keep, status = p_status,
@@ -124,8 +127,9 @@ BEGIN
 END
 $$;
 
--- p_again: the row may be gone because an earlier call succeeded, or not be there to be seen yet. Sent
--- after p_not_after of a reserve() that was lost, it finds what that one has reserved.
+-- p_again: the row may be missing because an earlier call succeeded, or because its commit is not
+-- visible yet. If this is sent after p_not_after of a lost reserve(), it finds the reservation of
+-- that call.
 CREATE FUNCTION release(
   p_fingerprint bytea, p_nonce bytea, p_again boolean, p_not_after bigint, p_quorum boolean,
   OUT o_code smallint, OUT o_now bigint, OUT o_awaited boolean, OUT o_queued boolean,
@@ -144,10 +148,10 @@ BEGIN
   LOOP
     SELECT * INTO r FROM operations WHERE fingerprint = p_fingerprint FOR UPDATE;
     EXIT WHEN FOUND OR NOT p_again;
-    -- A reservation whose commit still waits for the standby cannot be seen. A row under the same
-    -- fingerprint waits until that commit is over; where it goes in, there is no reservation. It is
-    -- gone with this transaction, whose commit waits as every other, so that what an earlier call
-    -- removed is confirmed with it.
+    -- A reservation whose commit still waits for the standby cannot be seen. Inserting a row with
+    -- the same fingerprint waits for that commit. If the insert succeeds, there is no reservation.
+    -- The inserted row is deleted in this transaction. Its commit waits for the standby like every
+    -- other commit, which also confirms a removal by an earlier call.
     INSERT INTO operations (fingerprint, state, nonce, holder, fence, attempt, created, settled,
                             lease_ends, expires, keep, hold)
     VALUES (p_fingerprint, 1, p_nonce, '', 0, 0, 0, 0, 0, 0, 0, false)
@@ -164,8 +168,8 @@ BEGIN
   END IF;
   IF r.turn THEN o_queued := turn_is_over(r.entity); END IF;
   IF r.rate IS NOT NULL THEN
-    -- What the limit has made up for by itself is not given a second time. Exact for the last two
-    -- tokens; of more, it gives back rather too much than too little.
+    -- Tokens that the limit has regained by time are not returned a second time. This is exact for
+    -- the last two tokens; for more it may return slightly too much.
     SELECT arrival, last INTO v_arrival, v_last FROM rates WHERE key = r.rate FOR UPDATE;
     IF FOUND AND r.rate_taken = v_last THEN
       UPDATE rates SET arrival = v_arrival - r.rate_interval, last = 0 WHERE key = r.rate;
@@ -223,7 +227,7 @@ BEGIN
 END
 $$;
 
--- Renews leases, and returns the fingerprints of those that could be: the others are lost.
+-- Renews leases, and returns the fingerprints whose leases were renewed. All other leases are lost.
 CREATE FUNCTION renew(
   p_fingerprints bytea[], p_nonces bytea[], p_leases bigint[], p_slacks bigint[],
   p_not_after bigint, p_quorum boolean)

@@ -7,7 +7,7 @@ CREATE SEQUENCE fences AS bigint;
 CREATE TABLE operations (
   fingerprint   bytea PRIMARY KEY,
   state         smallint NOT NULL CHECK (state BETWEEN 1 AND 3),  -- reserved, completed, unknown
-  nonce         bytea NOT NULL,      -- of the reservation; whoever settles it must know it
+  nonce         bytea NOT NULL,      -- of the reservation; required to settle it
   holder        bytea NOT NULL,      -- the instance that made it
   fence         bigint NOT NULL,
   attempt       integer NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE operations (
   created       bigint NOT NULL,
   settled       bigint NOT NULL,     -- of a reservation: when its lease was begun or renewed
   lease_ends    bigint NOT NULL,
-  expires       bigint NOT NULL,     -- from then on the row counts as not there
+  expires       bigint NOT NULL,     -- after this time the row counts as absent
   keep          bigint NOT NULL,     -- the policy's window
   hold          boolean NOT NULL,    -- an unknown outcome waits for an operator
   ended         boolean NOT NULL DEFAULT false,  -- another operation ended it: it is not remembered
@@ -31,7 +31,7 @@ CREATE TABLE operations (
   turn          boolean NOT NULL DEFAULT false,
   sequence_kind smallint,
   sequence_high bigint,
-  sequence_low  bigint,              -- unsigned, with its highest bit turned over
+  sequence_low  bigint,              -- unsigned, with its highest bit inverted
   closes        bigint,
   rate          bytea,               -- what the release gives back:
   rate_interval bigint,
@@ -43,7 +43,8 @@ CREATE TABLE operations (
   body          bytea
 ) WITH (
   -- A completion rewrites the row of its reservation. With room left in the page, and no index but
-  -- the key, it needs no new index entry (a HOT update), and the next visitor of the page tidies up.
+  -- the key, it needs no new index entry (a HOT update), and the next access to the page removes
+  -- the old version.
   fillfactor = 60,
   -- Every row is updated once and deleted once within its window. The default waits for a fifth of
   -- the table to be dead, which for ten million rows is two million.
@@ -128,13 +129,13 @@ $$ SELECT (date_part('epoch', clock_timestamp()) * 1000)::bigint $$;
 CREATE FUNCTION now_ns() RETURNS bigint LANGUAGE sql VOLATILE AS
 $$ SELECT (date_part('epoch', clock_timestamp()) * 1000000)::bigint * 1000 $$;
 
--- Up to where the synchronous standbys have the write-ahead log: as many of them as a commit waits
--- for. NULL where there are not so many. Rows that are visible before a look at
--- pg_current_wal_flush_lsn() were written below what it says, so they are confirmed once this
--- function has passed it.
--- It is written in PL/pgSQL because a function in SQL would be parsed anew in every transaction, and it
--- does not use the view pg_stat_replication because that looks at each connection of the server: both
--- together cost more than ten times as much as the rest of a replay.
+-- The position of the write-ahead log that enough synchronous standbys have, that is, as many as a
+-- commit waits for; NULL if there are fewer. Rows that are visible before a call of
+-- pg_current_wal_flush_lsn() were written below its result. They are confirmed when this function
+-- returns at least that position. It is written in PL/pgSQL because a function in SQL would be
+-- parsed anew in every transaction, and it does not use the view pg_stat_replication because that
+-- looks at each connection of the server: both together cost more than ten times as much as the
+-- rest of a replay.
 CREATE FUNCTION confirmed_lsn() RETURNS pg_lsn LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   v_names text := current_setting('synchronous_standby_names');

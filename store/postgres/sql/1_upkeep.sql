@@ -1,4 +1,4 @@
--- Version 1: what instances do beside the requests: show that they live, and remove what expired.
+-- Version 1: the regular work of an instance: its heartbeat, and the removal of expired rows.
 
 -- Called by every instance about once a second. It waits for no standby: lost with a failover, it is
 -- done again.
@@ -12,7 +12,7 @@ BEGIN
 END
 $$;
 
--- An instance ends in good order.
+-- An instance shuts down normally.
 CREATE FUNCTION leave(p_instance bytea) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
@@ -35,10 +35,11 @@ BEGIN
 END
 $$;
 
--- Looks at so many pages of each table, removes what has expired there, and counts the operations that
--- are left; one instance at a time, the others get false. It walks over a table in the order of its
--- pages, since an index on the time of expiry would cost every completion another index entry. Each
--- table has a place of its own, so that a small one is not left until a large one has been walked over.
+-- Examines p_pages pages of each table, removes expired rows, and counts the remaining operations.
+-- Only one instance does this at a time; for the others it returns false. It walks over a table in
+-- the order of its pages, since an index on the time of expiry would cost every completion another
+-- index entry. Each table has a place of its own, so that a small one is not left until a large one
+-- has been walked over.
 CREATE FUNCTION sweep_some(p_pages integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   s sweep%ROWTYPE;
@@ -90,7 +91,8 @@ BEGIN
   DELETE FROM entities WHERE ctid = ANY (ARRAY(
     SELECT e.ctid FROM entities AS e
      WHERE e.ctid >= v_first AND e.ctid < v_end AND e.expires <= v_now
-       -- Renewing a lease does not touch the entity; whoever has the turn needs its row all the same.
+       -- Renewing a lease does not change the entity, but the operation that has the turn still
+       -- needs the entity's row.
        AND NOT EXISTS (SELECT FROM operations o
                         WHERE o.fingerprint = e.holder AND o.nonce = e.holder_nonce
                           AND o.state = 1 AND o.lease_ends > v_now)

@@ -1,12 +1,12 @@
--- Version 2: accept(), which stores an event together with its reservation. It is reserve(), and where
--- that reserves, complete() with the event's acknowledgement; then the event and its deliveries. All of
--- it is one transaction: whoever is told that the event is stored is told that all of it is.
+-- Version 2: accept(), which stores an event together with its reservation. It calls reserve(). If
+-- that reserves the operation, it calls complete() with the event's acknowledgement, and inserts
+-- the event and its deliveries, all in one transaction.
 --
 -- The record of an event does not expire before its last delivery has ended (tend_events()).
 --
 -- Sent again after a lost connection, it finds what the first call stored by the nonce.
 --
--- Codes: as reserve(); 1: stored. 13: the payloads take all the space that they may. o_queued: somebody
+-- Codes: as reserve(); 1: stored. 13: the payloads have reached the size limit. o_queued: somebody
 -- waits for the turn of the entity.
 CREATE FUNCTION accept(
   p_fingerprint bytea, p_nonce bytea, p_holder bytea, p_payload bytea, p_lease bigint,
@@ -92,7 +92,7 @@ BEGIN
     p_policy, p_request_id, p_trace, p_entity, coalesce(p_entity_type, ''), coalesce(p_entity_id, ''),
     p_sequence_kind, p_sequence_high, p_sequence_low, p_method, p_target);
   INSERT INTO payloads (event, head, body) VALUES (o_event, p_head, p_body);
-  -- In one order, so that two calls that bring the same new listeners do not wait for each other.
+  -- Sorted, so that two calls with the same new listeners cannot deadlock.
   INSERT INTO listeners (name)
   SELECT l FROM unnest(p_listeners) AS l WHERE NOT EXISTS (SELECT FROM listeners WHERE name = l)
    ORDER BY l

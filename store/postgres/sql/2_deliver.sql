@@ -1,15 +1,16 @@
--- Version 2: attempts of deliveries. An instance claims a delivery with a nonce, and the claim holds as
--- long as the instance shows that it lives (beat()). Only who knows the nonce can end the attempt, so an
--- instance whose delivery was taken over ends nothing.
+-- Version 2: attempts of deliveries. An instance claims a delivery with a nonce, and the claim is
+-- valid as long as the instance sends heartbeats (beat()). Ending the attempt requires the nonce,
+-- so an instance whose delivery was taken over cannot end it.
 --
 -- Locks are taken in the order event, record, entity, delivery.
 --
--- Codes: 1 done, 2 there is no such delivery to do this with, 3 somebody else has it, 6 stale, 7 the
--- entity is closed, 11 too late, 12 commits wait for no standby, 14 not now. o_queued: somebody waits for
--- the turn of o_entity. o_lsn, o_confirmed: as in reserve().
+-- Codes: 1 done, 2 the delivery does not exist or is not in the required state, 3 another instance
+-- or operation has it, 6 stale, 7 the entity is closed, 11 too late, 12 commits wait for no
+-- standby, 14 not now. o_queued: somebody waits for the turn of o_entity. o_lsn, o_confirmed: as in
+-- reserve().
 
--- Whether the claim of a delivery holds. p_takeover: false while this instance does not know how the
--- others are, because it did not reach the database itself a moment ago.
+-- Whether the claim of a delivery holds. p_takeover: false if this instance could not reach the
+-- database a moment ago, and therefore cannot know whether the others are alive.
 CREATE FUNCTION is_claimed(p_claimant bytea, p_holder bytea, p_takeover boolean, p_now bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -18,8 +19,9 @@ BEGIN
 END
 $$;
 
--- Whether no instance has had the route for so long: what is pending is to end as removed. One that is
--- down without having given the route up has it for another day. An event that is younger is not
+-- Whether no instance has had the route for p_orphaned ms, so that pending deliveries must end as
+-- removed. An instance that was killed counts as having its routes for another day. An event that
+-- is younger is not
 -- orphaned: its instance may not have said yet that it has the route.
 CREATE FUNCTION is_orphaned(
   p_event bigint, p_policy bytea, p_listener bytea, p_orphaned bigint, p_now bigint)
@@ -112,7 +114,8 @@ BEGIN
     EXIT WHEN v_locked;
     v_locked := true;
     CONTINUE WHEN NOT v_holds;
-    -- What closes the entity locks this row, so it comes before the claim or sees it.
+    -- An operation that closes the entity locks this row, so it either precedes the claim or sees
+    -- it.
     LOOP
       SELECT * INTO e FROM entities WHERE key = v.entity FOR SHARE;
       EXIT WHEN FOUND;
@@ -125,8 +128,8 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(e.queue_until) AS q(until) WHERE until > o_now) OR EXISTS
        (SELECT FROM operations WHERE fingerprint = e.holder AND nonce = e.holder_nonce
            AND state = 1 AND lease_ends > o_now) THEN
-      -- A claim of this instance whose answer was lost must not keep that operation waiting, which
-      -- would wait for this call, and this call for it. Lost with a failover it is done again.
+      -- A claim of this instance whose answer was lost must not block that operation, because both
+      -- would wait for each other. If this change is lost in a failover, it is repeated.
       PERFORM set_config('synchronous_commit', 'local', true);
       UPDATE deliveries SET claimant = NULL, nonce = NULL, holding = false
        WHERE event = p_event AND listener = p_listener AND claimant = p_holder AND holding;
@@ -153,7 +156,7 @@ BEGIN
     IF v_holds THEN o_entity := v.entity; END IF;
     UPDATE deliveries SET claimant = p_holder, nonce = p_nonce, holding = v_holds
      WHERE event = p_event AND listener = p_listener;
-    -- The claim counts from the first moment on, also before the next beat.
+    -- The claim is valid at once, before the next heartbeat.
     IF NOT EXISTS (SELECT FROM instances WHERE id = p_holder AND seen > o_now - 5000) THEN
       INSERT INTO instances (id, seen) VALUES (p_holder, o_now)
       ON CONFLICT (id) DO UPDATE SET seen = greatest(instances.seen, excluded.seen);
@@ -165,8 +168,9 @@ BEGIN
 END
 $$;
 
--- How an attempt ended. p_wait: of one that is to be attempted again, for how long it is left alone.
--- p_error: NULL where nothing is to be said. Sent again, it finds that the first call has ended it.
+-- Records the end of an attempt. p_wait: the pause before the next attempt, if there is one.
+-- p_error: NULL if there is no error. If it is sent again, it finds that the first call has ended
+-- the attempt.
 CREATE FUNCTION end_delivery(
   p_event bigint, p_listener bytea, p_nonce bytea, p_state smallint, p_wait bigint, p_held boolean,
   p_status integer, p_error bytea, p_attempted boolean, p_not_after bigint, p_quorum boolean,
@@ -223,8 +227,9 @@ BEGIN
 END
 $$;
 
--- An attempt is on its way, and its entity may be closed from now on; or it is given up (p_whole) and
--- leaves the delivery as it was. Waits for no standby: what is lost with a failover ends with the claim.
+-- The request of an attempt was sent, so its entity may be closed from now on; or the attempt is
+-- given up (p_whole), and the delivery is as before. The commit does not wait for a standby: if it
+-- is lost in a failover, the hold ends with the claim.
 CREATE FUNCTION leave_delivery(
   p_event bigint, p_listener bytea, p_nonce bytea, p_whole boolean,
   OUT o_queued boolean, OUT o_entity bytea)
@@ -247,8 +252,8 @@ BEGIN
 END
 $$;
 
--- A dead letter, or a delivery that waits for an operator, is to be delivered again. It is asked what a
--- request that came now would be asked.
+-- Redrives a dead letter, or a delivery that waits for an operator. The checks are those of a new
+-- request (closed, stale).
 CREATE FUNCTION redrive_delivery(
   p_event bigint, p_listener bytea, p_holder bytea, p_takeover boolean, p_not_after bigint,
   p_quorum boolean,

@@ -12,7 +12,7 @@ CREATE TABLE events (
   origin        bytea NOT NULL,      -- the instance that stored it
   created       bigint NOT NULL,
   ended         bigint,              -- NULL: a delivery has not ended, or nobody has looked since
-  purge_at      bigint,              -- from then on the row is to be removed
+  purge_at      bigint,              -- after this time the row is removed
   keep          bigint NOT NULL,     -- the policy's window
   keep_dead     boolean NOT NULL,
   unless_closed boolean NOT NULL,
@@ -37,7 +37,7 @@ CREATE TABLE events (
   autovacuum_vacuum_cost_delay = 1
 );
 CREATE INDEX events_of_operation ON events (fingerprint, number);
--- Small: what is not over yet, and what is to be removed, in the order of its time.
+-- Small indexes: events that have not ended, and events to be removed, in the order of their times.
 CREATE INDEX events_open ON events (number) WHERE ended IS NULL;
 CREATE INDEX events_to_purge ON events (purge_at) WHERE purge_at IS NOT NULL;
 
@@ -64,7 +64,7 @@ CREATE TABLE deliveries (
   due          bigint NOT NULL,
   held         boolean NOT NULL DEFAULT false,  -- waits for an operator
   claimant     bytea,            -- the instance that attempts it, as long as that one lives
-  nonce        bytea,            -- of the last claim; whoever ends it must know it
+  nonce        bytea,            -- of the last claim; required to end the attempt
   holding      boolean NOT NULL DEFAULT false,  -- the claim keeps the entity from being closed
   entity       bytea,
   policy       bytea NOT NULL,
@@ -105,8 +105,9 @@ CREATE TABLE listeners (
   name bytea PRIMARY KEY
 );
 
--- Which policy's events go to which listener in the configuration of each instance, and when it said so
--- last; kept: it has not said otherwise since, so it may only be down.
+-- Which policy's events go to which listener in the configuration of each instance, and when it
+-- last confirmed this; kept: the instance has not withdrawn the route, so it may only be down for a
+-- while.
 CREATE TABLE routes (
   policy   bytea NOT NULL,
   listener bytea NOT NULL,
@@ -127,7 +128,7 @@ INSERT INTO payload_bytes (shard) SELECT generate_series(1, 64);
 -- When the record of an event expires of which a delivery has not ended: in the year 2255.
 CREATE FUNCTION open_event_expiry() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 9000000000000 $$;
 
--- Adds to one of the rows that nobody has locked. The last that a transaction does.
+-- Adds to a row that is not locked. It is the last statement of a transaction.
 CREATE FUNCTION add_payload_bytes(p_bytes bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_shard smallint;

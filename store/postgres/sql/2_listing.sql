@@ -6,10 +6,10 @@ CREATE VIEW delivery_view AS
          CASE WHEN d.state <= 2 THEN d.due END AS due, d.held, d.ended, d.status, d.error
     FROM deliveries AS d JOIN events AS e ON e.number = d.event;
 
--- What a listener has pending behind p_after. Of what other instances have just stored nothing is said,
--- since they deliver it themselves. What another instance attempts is due in a second at the earliest.
--- p_look rows are looked at: where there may be more behind them, the last row has the number of the
--- last one in `event`, and no due time.
+-- The pending deliveries of a listener after p_after. Deliveries that other instances have just
+-- stored are omitted, because those instances deliver them. A delivery that another instance
+-- attempts is due in one second at the earliest. p_look rows are looked at: where there may be more
+-- behind them, the last row has the number of the last one in `event`, and no due time.
 CREATE FUNCTION pending_deliveries(
   p_listener bytea, p_after bigint, p_limit bigint, p_holder bytea, p_policies bytea[],
   p_patience bigint, p_takeover boolean, p_orphaned bigint, p_look bigint)
@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 
--- At most p_limit deliveries behind one, in the order of event and listener, whichever their state.
+-- At most p_limit deliveries after a given one, in the order of event and listener, in any state.
 CREATE FUNCTION list_deliveries(p_event bigint, p_listener bytea, p_limit bigint, p_since bigint)
 RETURNS SETOF delivery_view LANGUAGE plpgsql AS $$
 DECLARE

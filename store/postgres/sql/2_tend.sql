@@ -1,5 +1,5 @@
--- Version 2: what instances do for the ledger beside the requests. All of it waits for no standby: lost
--- with a failover, it is done again.
+-- Version 2: the regular work of instances for the ledger. No commit here waits for a standby: work
+-- that is lost in a failover is repeated.
 
 -- The configuration of an instance has these routes and no others. Called by every instance once a
 -- second; the rows are written when they are five seconds old.
@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 
--- An instance ends in good order: it has no route any more.
+-- An instance shuts down normally and removes its routes.
 CREATE OR REPLACE FUNCTION leave(p_instance bytea) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
@@ -34,11 +34,11 @@ BEGIN
 END
 $$;
 
--- Looks at events of which a delivery has ended. Where it was the last one, the window of the event's
--- record begins, and the payload goes unless there is a dead letter. Then removes events whose time is
--- over. p_looks ends and p_events events at most; true: there may be more. Two transactions that end
--- the last two deliveries of an event do not see each other; each leaves a look behind, and whoever
--- looks after the later one sees both.
+-- Processes events of which a delivery has ended. If it was the last one, the window of the event's
+-- record begins, and the payload is removed unless there is a dead letter. Then expired events are
+-- removed. It processes at most p_looks rows of `looks` and p_events events; true: there may be
+-- more. Two transactions that end the last two deliveries of an event do not see each other. Each
+-- adds a row to `looks`, and the later of these rows is processed when both commits are visible.
 CREATE FUNCTION tend_events(p_looks bigint, p_events bigint, p_retention bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE

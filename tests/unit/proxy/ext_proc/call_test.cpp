@@ -259,7 +259,8 @@ TEST_CASE_METHOD(Fixture, "a policy in shadow mode watches what Envoy lets see")
   CHECK(over);
 }
 
-TEST_CASE_METHOD(Fixture, "a malformed head that Envoy forwards anyway is reported, and no defect") {
+TEST_CASE_METHOD(Fixture,
+                 "a malformed head that Envoy forwards anyway is reported, and no defect") {
   policy.enforcement.mode = policies::Enforcement::Mode::shadow;
   begin();
   ProcessingRequest message = request_head(true);
@@ -373,7 +374,8 @@ TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision is rep
   CHECK(refused("envoy-configuration") == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "a request that is forwarded without a decision or attributes is reported") {
+TEST_CASE_METHOD(Fixture,
+                 "a request that is forwarded without a decision or attributes is reported") {
   ProcessingRequest answer =
       response_head("200", false, "", 1, {{"x-envoy-upstream-service-time", "3"}});
   answer.clear_attributes();

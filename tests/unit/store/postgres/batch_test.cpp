@@ -119,15 +119,19 @@ TEST_CASE("batch: many operations at once share statements, and each has its own
   constexpr std::uint64_t number = 300;
   const std::uint64_t before = gathered.round_trips();
   std::vector<ReserveRequest> asked = requests(1, number);
-  for (std::uint64_t i = 0; i < number; i += 2) asked[i].payload = payload(static_cast<std::uint8_t>(i % 200));
+  for (std::uint64_t i = 0; i < number; i += 2)
+    asked[i].payload = payload(static_cast<std::uint8_t>(i % 200));
   for (std::uint64_t i = 0; i < number; i += 3) asked[i].trace = "trace";
   std::vector<Permit> all = permits(gathered.together.reserve(asked));
   std::set<std::uint64_t> fences;
   for (const Permit& permit : all) fences.insert(permit.fence());
   CHECK(fences.size() == number);
-  const auto body = [](std::size_t i) { return std::string(i * 37 % 5'000, 'x') + std::to_string(i); };
-  for (const Settled settled : gathered.together.complete(
-           std::move(all), [&](std::size_t i) { return answer(200 + static_cast<int>(i), body(i)); })) {
+  const auto body = [](std::size_t i) {
+    return std::string(i * 37 % 5'000, 'x') + std::to_string(i);
+  };
+  for (const Settled settled : gathered.together.complete(std::move(all), [&](std::size_t i) {
+         return answer(200 + static_cast<int>(i), body(i));
+       })) {
     CHECK(settled == Settled::done);
   }
   CHECK(gathered.round_trips() - before < 20);
@@ -276,8 +280,8 @@ TEST_CASE("batch: an operation that fails in the database leaves the others alon
       ".operations FOR EACH ROW WHEN (NEW.fingerprint = '\\x" + fingerprint(14).hex() +
       "') EXECUTE FUNCTION " + schema + ".fails()");
   int done = 0;
-  for (const Settled settled : gathered.together.complete(
-           std::move(all), [](std::size_t) { return answer(200, "x"); })) {
+  for (const Settled settled :
+       gathered.together.complete(std::move(all), [](std::size_t) { return answer(200, "x"); })) {
     if (settled == Settled::done) ++done;
   }
   CHECK(done == 48);
@@ -297,9 +301,9 @@ TEST_CASE("batch: operations with an entity, a rate limit or a wait are made bes
     asked[i + 1].rate.emplace().key = rate_key(i);
     asked[i + 2].wait = 1s;
   }
-  for (const Settled settled : gathered.together.complete(
-           permits(gathered.together.reserve(asked)),
-           [](std::size_t) { return answer(200, "x"); })) {
+  for (const Settled settled :
+       gathered.together.complete(permits(gathered.together.reserve(asked)),
+                                  [](std::size_t) { return answer(200, "x"); })) {
     CHECK(settled == Settled::done);
   }
 }

@@ -20,7 +20,8 @@ TEST_CASE("postgres: expired rows are removed in parts that fit into the time of
   const auto sql = [](const std::string& text) { return PostgresServer::shared().sql(text); };
   const std::string schema = options.schema + ".";
   sql("INSERT INTO " + schema +
-      "operations (fingerprint, state, nonce, holder, fence, attempt, created, settled, lease_ends, "
+      "operations (fingerprint, state, nonce, holder, fence, attempt, created, settled, "
+      "lease_ends, "
       "expires, keep, hold, path) SELECT sha256(n::text::bytea), 2, '', '', n, 1, 0, 0, 0, 0, 0, "
       "false, repeat('x', 200)::bytea FROM generate_series(1, 400) AS n");
   // Removing all of them at once takes two seconds.
@@ -68,8 +69,9 @@ TEST_CASE("postgres: sessions that the server ends while nothing is asked are no
   CHECK(store->stats().connects < connects + 2);
   for (std::uint64_t round = 0; round < 4; ++round) {
     const std::uint64_t before = store->stats().connects;
-    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
-               "'onceproxy' AND state = 'idle'");
+    server.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+        "'onceproxy' AND state = 'idle'");
     CHECK(within(5s, [&] { return store->stats().connects > before; }));
   }
   CHECK(events == 0);
@@ -145,12 +147,11 @@ TEST_CASE("postgres: conflicts and deadlocks are tried again, other errors are r
     const char* kind;
     bool repeated;
   };
-  const Case which = GENERATE(
-      Case{"40001", "conflict", true}, Case{"40P01", "deadlock", true},
-      Case{"57P01", "shutdown", true}, Case{"53100", "disk_full", false},
-      Case{"53200", "resources", false}, Case{"25006", "read_only", false},
-      Case{"57014", "statement_timeout", false}, Case{"42501", "permission", false},
-      Case{"58030", "other", false});
+  const Case which = GENERATE(Case{"40001", "conflict", true}, Case{"40P01", "deadlock", true},
+                              Case{"57P01", "shutdown", true}, Case{"53100", "disk_full", false},
+                              Case{"53200", "resources", false}, Case{"25006", "read_only", false},
+                              Case{"57014", "statement_timeout", false},
+                              Case{"42501", "permission", false}, Case{"58030", "other", false});
   CAPTURE(which.state);
   const PostgresServer& server = PostgresServer::shared();
   StoreClock clock;

@@ -1,5 +1,5 @@
-// What the tests of the shared store have in common: quick upkeep, waiting for a condition, and many
-// operations at once on a loop that watches sockets.
+// What the tests of the shared store have in common: quick upkeep, waiting for a condition, and
+// many operations at once on a loop that watches sockets.
 #pragma once
 
 #include <catch2/catch.hpp>

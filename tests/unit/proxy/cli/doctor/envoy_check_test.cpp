@@ -42,9 +42,7 @@ struct Dump {
            R"({"cluster":{"name":"onceproxy","load_assignment":{"cluster_name":"onceproxy",)"
            R"("endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":)"
            R"({"address":"127.0.0.1","port_value":)" +
-           cluster_port +
-           R"(}}}}]}]}}},{"cluster":{"name":"service")" +
-           service + R"(}}]},)" +
+           cluster_port + R"(}}}}]}]}}},{"cluster":{"name":"service")" + service + R"(}}]},)" +
            R"({"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",)"
            R"("dynamic_listeners":[{"name":"in","active_state":{"listener":{"name":"in",)" +
            listener +
@@ -162,17 +160,18 @@ TEST_CASE("Modes have to be those that onceproxy asks for") {
   CHECK(with(R"({"request_body_mode":"NONE"},)" + ours).empty());
   CHECK(one(with(R"({"request_body_mode":"BUFFERED"})"),
             "listener in, filter ext: allowed_override_modes does not admit"));
-  CHECK(one(of_filter(R"("message_timeout":"5s","max_message_timeout":"60s",)"
-                      R"("response_attributes":["response.code_details","upstream.request_attempt_count"])"),
-            "listener in, filter ext: allow_mode_override is not true"));
+  CHECK(one(
+      of_filter(
+          R"("message_timeout":"5s","max_message_timeout":"60s",)"
+          R"("response_attributes":["response.code_details","upstream.request_attempt_count"])"),
+      "listener in, filter ext: allow_mode_override is not true"));
 }
 
 TEST_CASE("Envoy has to wait as long as a disk and a duplicate may take") {
   const auto with = [](const std::string& timeouts) {
-    return of_filter(
-        R"("allow_mode_override":true,"response_attributes":["response.code_details",)"
-        R"("upstream.request_attempt_count"])" +
-        timeouts);
+    return of_filter(R"("allow_mode_override":true,"response_attributes":["response.code_details",)"
+                     R"("upstream.request_attempt_count"])" +
+                     timeouts);
   };
   CHECK(with(R"(,"message_timeout":"10s")").empty());
   CHECK(with(R"(,"message_timeout":"0s")").empty());
@@ -196,7 +195,8 @@ TEST_CASE("Envoy has to send the heads of requests, and no bodies that are not a
   CHECK(with(R"("request_header_mode":"SEND","response_header_mode":"SKIP")").empty());
   CHECK(with(R"("request_body_mode":"BUFFERED")").empty());
   CHECK(one(with(R"("request_header_mode":"SKIP")"), in_filter + "request_header_mode is SKIP"));
-  CHECK(one(with(R"("request_body_mode":"STREAMED")"), in_filter + "request_body_mode is STREAMED"));
+  CHECK(
+      one(with(R"("request_body_mode":"STREAMED")"), in_filter + "request_body_mode is STREAMED"));
   // onceproxy watches then.
   CHECK(one(of_filter(sound_filter_members + R"(,"observability_mode":true,"processing_mode":)"
                                              R"({"request_body_mode":"STREAMED"})"),
@@ -254,9 +254,8 @@ TEST_CASE("An external processor that is known to be another one is not checked"
   dump.filters.replace(dump.filters.find(nothing), nothing.size(),
                        R"("grpc_service":{"envoy_grpc":{"cluster_name":"service"}})");
   const auto endpoint = [&](const std::string& address) {
-    dump.service =
-        R"(,"load_assignment":{"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{)" + address +
-        "}}}]}]}";
+    dump.service = R"(,"load_assignment":{"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{)" +
+                   address + "}}}]}]}";
   };
   const std::string open = "listener in, filter ext: failure_mode_allow";
   endpoint(R"("socket_address":{"address":"10.0.0.1","port_value":9002})");
@@ -336,10 +335,9 @@ TEST_CASE("A cluster may have retries and copies, too") {
   dump.filters = ext_proc(sound_filter_members);
   dump.routes = route(R"("cluster":"service","timeout":"20s")");
   const auto with = [&](const std::string& options) {
-    dump.service =
-        R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
-        R"(HttpProtocolOptions":{)" +
-        options + "}}";
+    dump.service = R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
+                   R"(HttpProtocolOptions":{)" +
+                   options + "}}";
     return warnings(dump);
   };
   CHECK(with("").empty());
@@ -352,14 +350,13 @@ TEST_CASE("A cluster may have retries and copies, too") {
 TEST_CASE("The retry policy of the cluster, or else of the nearest level, is the one that counts") {
   Dump dump;
   dump.filters = ext_proc(sound_filter_members);
-  dump.service =
-      R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
-      R"(HttpProtocolOptions":{"retry_policy":{"retry_on":"connect-failure"}}})";
+  dump.service = R"(,"typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.)"
+                 R"(HttpProtocolOptions":{"retry_policy":{"retry_on":"connect-failure"}}})";
   const std::string rest = R"(,"timeout":"20s","retry_policy":{"retry_on":"5xx"})";
   dump.routes = route(R"("cluster":"service")" + rest);
   CHECK(warnings(dump).empty());
-  dump.routes = route(
-      R"("weighted_clusters":{"clusters":[{"name":"service"},{"name":"other"}]})" + rest);
+  dump.routes =
+      route(R"("weighted_clusters":{"clusters":[{"name":"service"},{"name":"other"}]})" + rest);
   CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
   dump.routes = route(R"("cluster_header":"x-cluster")" + rest);
   CHECK(one(warnings(dump), "listener in, route v /a: retry_policy repeats"));
@@ -420,9 +417,9 @@ TEST_CASE("A route that ends before the lease or the response timeout is a warni
 TEST_CASE("Durations that are none, or have no end, count as absent") {
   for (const char* text : {"1e300s", "infs", "nans", "1", "s", ""}) {
     CAPTURE(text);
-    CHECK(one(of_asking_route(
-                  route(R"("cluster":"service","timeout":")" + std::string(text) + '"')),
-              "listener in, route v /a: timeout ends a request after 15000 ms"));
+    CHECK(
+        one(of_asking_route(route(R"("cluster":"service","timeout":")" + std::string(text) + '"')),
+            "listener in, route v /a: timeout ends a request after 15000 ms"));
   }
 }
 
