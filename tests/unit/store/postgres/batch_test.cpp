@@ -218,7 +218,8 @@ TEST_CASE("batch: two instances that ask for the same operations get each of the
     std::vector<std::vector<ReserveResult>> results(2);
     const auto ask = [&](Instance& instance, std::size_t which) {
       std::vector<ReserveRequest> asked = requests(round * number, number);
-      std::shuffle(asked.begin(), asked.end(), std::minstd_rand(static_cast<unsigned>(which)));
+      // With 0 the generator would begin as with 1.
+      std::shuffle(asked.begin(), asked.end(), std::minstd_rand(static_cast<unsigned>(which) + 1));
       results[which] = instance.together.reserve(asked);
     };
     std::thread second([&] { ask(other, 1); });
