@@ -170,7 +170,8 @@ TEST_CASE("postgres: conflicts and deadlocks are tried again, other errors are r
   ReserveResult first = verbs.reserve(request(1));
   {
     const std::lock_guard lock(mutex);
-    // A second one may be under way on a session that is being closed, whose end is reported instead.
+    // A second one may be under way on a session that is being closed, whose end is reported
+    // instead.
     const auto times = std::count(kinds.begin(), kinds.end(), which.kind);
     CHECK(times >= 1);
     CHECK(times <= (which.repeated ? 2 : 1));
