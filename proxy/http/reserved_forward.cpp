@@ -70,7 +70,8 @@ Task<void> ReservedForward::forward_by(UpstreamCall& call, gate::Forward reserva
   captured_bytes_max_ = reservation.policy->replay.body_bytes_max;
   write_head(reservation);
   std::shared_ptr<LeaseCut> cut;
-  if (parts_.gate.leases_may_end()) {
+  // A policy in shadow mode cuts no request off either.
+  if (!reservation.watched && parts_.gate.leases_may_end()) {
     cut = std::make_shared<LeaseCut>(call);
     parts_.gate.watch_lease(reservation, cut);
     call.unless([this, &reservation] { return !parts_.gate.holds(reservation); });

@@ -179,6 +179,33 @@ def test_an_answer_that_could_not_be_recorded_is_never_followed_by_a_second_exec
         assert last.body == first.body
 
 
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_a_request_under_a_lease_that_ends_is_cut_off_unless_the_policy_only_watches(
+        stage, database, link, mode):
+    finish = threading.Event()
+
+    def handler(exchange):
+        finish.wait(PATIENCE)
+        executed(exchange)
+
+    upstream = stage.upstream(handler)
+    watching = policy(lease=f"{LEASE}s", window="1h", enforcement={"mode": mode})
+    one = stage.proxy(upstream, [watching], store=database.store(database.url(link.address)), workers=1)
+    with Client(one.data) as client:
+        client.send(request(key="k"))
+        upstream.wait_for_requests(1)
+        link.cut()
+        if mode == "enforce":
+            assert client.read("POST").status != 200
+        else:
+            # Longer than the lease lasts without a renewal.
+            assert not upstream.connections[0].over.wait(3 * LEASE)
+            finish.set()
+            assert client.read("POST").status == 200
+        finish.set()
+    link.mend()
+
+
 def test_sessions_that_are_terminated_under_load_cost_no_second_execution(two, upstream, database):
     stop, answers = threading.Event(), []
 
