@@ -163,12 +163,8 @@ void Connection::finish() {
   reply.epoch = server_.epoch;
   follow_clock(query, reply);
   if (!reply.sqlstate.empty() && failure_of(reply.sqlstate).leave) {
-    // Later statements on this session would fail in the same way.
-    const std::shared_ptr<bool> alive = alive_;
-    const std::string why = reply.error;
-    query.replied(std::move(reply));
-    if (*alive) fail(why);
-    return;
+    // Later statements on this session would fail in the same way, also if this one is sent again.
+    fail(reply.error);
   }
   query.replied(std::move(reply));
 }
