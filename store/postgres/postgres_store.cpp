@@ -41,7 +41,8 @@ class OpenPostgres final : public PostgresStore {
         room_(tuning.waiting_max, tuning.waiting_bytes_max),
         duplicates_(tuning.duplicates_max),
         liveness_(tuning.takeover_after) {
-    check_at_start(options_, notes_);
+    const Nonce instance = random_nonce();
+    check_at_start(options_, notes_, instance);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
         if (observer_.failed) observer_.failed("audit");
@@ -76,7 +77,7 @@ class OpenPostgres final : public PostgresStore {
                        observer_,
                        clock,
                        *this,
-                       random_nonce(),
+                       instance,
                        counters_,
                        circuit_,
                        holdings_,

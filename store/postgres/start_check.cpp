@@ -10,7 +10,7 @@
 
 namespace onceproxy::store {
 
-void check_at_start(const PostgresOptions& options, NoteTable& notes) {
+void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonce& instance) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
     throw std::runtime_error(wrong);
   }
@@ -38,6 +38,14 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes) {
   for (int i = 0; i < PQntuples(found.get()); ++i) {
     const pq::Row row(found.get(), i);
     notes.found(row.text(0), row.text(1));
+  }
+  const char* const value = reinterpret_cast<const char*>(instance.data());
+  const int size = static_cast<int>(instance.size());
+  const int binary = 1;
+  // If this fails, the regular signs of life report it.
+  if (PQsendQueryParams(session.get(), "SELECT beat($1)", 1, nullptr, &value, &size, &binary, 1) ==
+      1) {
+    static_cast<void>(answer(session.get(), patience));
   }
 }
 

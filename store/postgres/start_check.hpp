@@ -2,13 +2,15 @@
 #pragma once
 
 #include "store/note_table.hpp"
+#include "store/postgres/nonce.hpp"
 #include "store/postgres/options.hpp"
 
 namespace onceproxy::store {
 
-/// Connects as every later connection will, so that the start fails where they would, and reads the
-/// notes. Blocks for the connect timeout at most. Throws std::runtime_error with a message for an
-/// operator.
-void check_at_start(const PostgresOptions& options, NoteTable& notes);
+/// Connects as every later connection will, so that the start fails where they would, reads the
+/// notes, and gives the first sign of life of `instance`: without one, others would take its
+/// reservations for those of a process that has ended. Blocks for the connect timeout at most.
+/// Throws std::runtime_error with a message for an operator.
+void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonce& instance);
 
 }  // namespace onceproxy::store
