@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
 # the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
-# debug build and under AddressSanitizer and UBSan, and the unit tests under ThreadSanitizer.
+# debug build and under AddressSanitizer and UBSan.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -25,15 +25,15 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the previous commit), all tests in the presets debug and asan, and
-the unit tests in the preset tsan.
+since ONCEPROXY_TIDY_BASE (default: the previous commit), and all tests in the presets debug and
+asan.
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 presets=()
-unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" races="" jobs=$(nproc)
+unit=yes integration=yes fuzz="" expression="" long="" sources="" tidy="" coverage="" jobs=$(nproc)
 
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -59,8 +59,6 @@ elif [ ${#presets[@]} -eq 0 ]; then
   presets=(debug asan)
   if [ -n "$unit" ] && [ -n "$integration" ]; then sources=yes; fi
   [ -z "$long" ] || presets=(debug asan tsan release)
-  # Without --long, ThreadSanitizer runs the unit tests alone.
-  [ -n "$long" ] || [ -z "$sources" ] || races=yes
 fi
 [ -n "$unit$integration$fuzz$tidy" ] || { usage >&2; exit 2; }
 
@@ -245,7 +243,6 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
-if [ -n "$races" ] && build tsan --target unit_tests; then unit_tests tsan; fi
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then
