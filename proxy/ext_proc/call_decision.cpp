@@ -1,12 +1,12 @@
 // The decision about a complete request: it asks the gate, and tells Envoy to forward the request
 // or to send an answer.
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "policies/document.hpp"
+#include "policies/longest_wait.hpp"
 #include "proxy/ext_proc/answer.hpp"
 #include "proxy/ext_proc/call.hpp"
 #include "proxy/ext_proc/more_time.hpp"
@@ -22,29 +22,13 @@ using gate::Decision;
 /// checks that Envoy allows it.
 constexpr std::chrono::milliseconds reply_slack{10'000};
 
-std::chrono::milliseconds wait_of(const policies::Policy& policy) {
-  std::chrono::milliseconds wait{0};
-  if (policy.in_flight.action == policies::InFlightRule::Action::wait) {
-    wait += policy.in_flight.timeout;
-  }
-  if (policy.entity) wait += policy.entity->wait;
-  if (policy.delivery && policy.delivery->acknowledge.when != policies::Acknowledge::When::stored) {
-    wait += policy.delivery->acknowledge.timeout;
-  }
-  return wait;
-}
-
 }  // namespace
 
 /// The longest time that the request may have to wait; Envoy's timeout is extended to it. Which
 /// override applies is not known yet.
 std::chrono::milliseconds Call::wait_max() const {
-  const policies::Policy& policy = *report_->policy();
-  std::chrono::milliseconds longest = wait_of(policy);
-  for (const policies::Override& one : policy.overrides) {
-    longest = std::max(longest, wait_of(*one.policy));
-  }
-  return longest + reply_slack + options().upstream.connect_timeout;
+  return policies::longest_wait(*report_->policy()) + reply_slack +
+         options().upstream.connect_timeout;
 }
 
 /// Asks the gate and takes the turns for a forward. Envoy's timeout is extended meanwhile.
