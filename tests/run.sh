@@ -183,7 +183,8 @@ format() {
 }
 
 # The sources of the program that changed since the base, a change of a header being one of the source
-# of its name; with "all", every source. What they are compiled with is Clang's, without a build.
+# of its name; with "all", every source. What they are compiled with is Clang's; only generated sources
+# are made first.
 tidy() {
   local files base
   tracked tidy 'proxy/*.cpp' 'store/*.cpp' 'policies/*.cpp' 'config/*.cpp' >"$results/tidy.files" || return 0
@@ -199,7 +200,8 @@ tidy() {
   fi
   [ -n "$files" ] || return 0
   step "tidy configure" cmake -S "$root" -B "$root/build/tidy" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
-    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON ||
+    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON &&
+    step "tidy generated sources" cmake --build "$root/build/tidy" --target generated_sources ||
     { broken=$((broken + 1)); return 0; }
   # shellcheck disable=SC2086
   source_check tidy xargs -P "$(nproc)" -n 1 clang-tidy -p "$root/build/tidy" --quiet <<<"$files"

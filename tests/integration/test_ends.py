@@ -78,8 +78,9 @@ def test_a_completion_and_what_it_ends_are_one_whenever_the_process_is_killed(st
         key = f"k{number}"
         assert once(proxy.data, event("trigger", key=key)).decision == "forwarded"
         with Client(proxy.data) as client:
+            before = len(upstream.requests)
             client.send(event("resolve", key=key))
-            upstream.wait_for_requests(len(upstream.requests) + (number % 2))
+            upstream.wait_for_requests(before + number % 2)
             proxy.kill9()
         proxy.restart()
         remembered = proxy.operator.get("/records?limit=100")["items"]

@@ -233,8 +233,9 @@ class World:
         once(proxy.data, request(target="/held", key="ambiguous"))
         assert once(proxy.data, decline("r1")).decision == "forwarded"
         client = Client(proxy.data)
+        before = len(self.upstream.requests)
         client.send(request(key="stuck"))
-        self.upstream.wait_for_requests(len(self.upstream.requests) + 1)
+        self.upstream.wait_for_requests(before + 1)
         return client
 
     def highest_fence(self):
