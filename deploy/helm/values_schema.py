@@ -50,7 +50,7 @@ def values(program_schema):
         reload={"enum": ["live", "restart"]},
         ports=closed(data=PORT, admin=PORT, telemetry=PORT),
         store=closed(
-            kind={"enum": ["emptyDir", "claim", "postgres"]},
+            kind={"enum": ["", "emptyDir", "claim", "postgres"]},
             size=text("^[0-9]+(Mi|Gi|Ti)$"),
             maxBytes=text("^[0-9]+(KiB|MiB|GiB|TiB)$"),
             auditMaxBytes=text("^[0-9]+(KiB|MiB|GiB|TiB)$"),

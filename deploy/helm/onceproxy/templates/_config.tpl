@@ -1,3 +1,16 @@
+{{/* Where the pods keep their records: store.kind, or its default. Several pods of this chart must see each
+     other's duplicates. With existingConfigMap the store is what that file says. */}}
+{{- define "onceproxy.storeKind" -}}
+{{- $own := or .Values.existingConfigMap (dig "store" "rocksdb" dict .Values.config) -}}
+{{- if .Values.store.kind -}}
+{{- .Values.store.kind -}}
+{{- else if and (eq .Values.mode "standalone") (gt (int .Values.replicas) 1) (not $own) -}}
+postgres
+{{- else -}}
+emptyDir
+{{- end -}}
+{{- end -}}
+
 {{/* The configuration file: what the chart sets, `config` over it, and the policies. */}}
 {{- define "onceproxy.config" -}}
 {{- $upstream := .Values.upstream -}}
@@ -12,7 +25,7 @@
 {{- if $upstream -}}
 {{- $_ := set $config "upstream" (dict "address" $upstream) -}}
 {{- end -}}
-{{- if eq .Values.store.kind "postgres" -}}
+{{- if eq (include "onceproxy.storeKind" .) "postgres" -}}
 {{- with .Values.store.postgres -}}
 {{- $_ := set $config "store" (dict "postgres" (dict "url" "${ONCEPROXY_DATABASE}" "connections" .connections
       "schema" .schema "durability" .durability)) -}}

@@ -10,9 +10,9 @@
   restartPolicy: Always
 {{- end }}
   command: [onceproxy, run, -c, /etc/onceproxy/onceproxy.yaml, --drain-time, {{ .Values.shutdown.drainTime }}s]
-{{- if or .Values.extraEnv (eq .Values.store.kind "postgres") }}
+{{- if or .Values.extraEnv (eq (include "onceproxy.storeKind" .) "postgres") }}
   env:
-{{- if eq .Values.store.kind "postgres" }}
+{{- if eq (include "onceproxy.storeKind" .) "postgres" }}
     - name: ONCEPROXY_DATABASE
       valueFrom:
         secretKeyRef: {name: {{ .Values.store.postgres.secretName }}, key: {{ .Values.store.postgres.secretKey }}}
@@ -55,7 +55,7 @@
     seccompProfile: {type: RuntimeDefault}
   volumeMounts:
     - {name: onceproxy-config, mountPath: /etc/onceproxy, readOnly: true}
-{{- if ne .Values.store.kind "postgres" }}
+{{- if ne (include "onceproxy.storeKind" .) "postgres" }}
     - {name: onceproxy-store, mountPath: /var/lib/onceproxy}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
@@ -77,7 +77,7 @@
 {{- define "onceproxy.volumes" -}}
 - name: onceproxy-config
   configMap: {name: {{ include "onceproxy.configMapName" . }}}
-{{- if eq .Values.store.kind "emptyDir" }}
+{{- if eq (include "onceproxy.storeKind" .) "emptyDir" }}
 - name: onceproxy-store
   emptyDir: {sizeLimit: {{ .Values.store.size }}}
 {{- end }}
@@ -85,7 +85,7 @@
 
 {{/* Items of a StatefulSet's volumeClaimTemplates; none unless store.kind is claim. */}}
 {{- define "onceproxy.volumeClaimTemplates" -}}
-{{- if eq .Values.store.kind "claim" -}}
+{{- if eq (include "onceproxy.storeKind" .) "claim" -}}
 - metadata: {name: onceproxy-store}
   spec:
     accessModes: [{{ .Values.store.accessMode }}]
