@@ -13,6 +13,7 @@ from harness import PATIENCE, Client, eventually
 from harness.client import once
 from harness.kubelet import gone, manifests
 from harness.service_traffic import order
+from harness.stopping import stop
 from harness.webhook import Webhook
 
 MANIFESTS = pathlib.Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -87,7 +88,7 @@ def test_a_sidecar_that_never_becomes_ready_does_not_block_the_deletion(node):
 def test_a_sidecar_that_hangs_is_killed_at_the_end_of_the_grace_period(node):
     """The preStop does not outlast it, whatever the program does."""
     pod = pod_of(node, "deployment.yaml", pace=20).wait_until_ready()
-    pod.onceproxy.process.send_signal(signal.SIGSTOP)
+    stop(pod.onceproxy.process.pid)
     pod.delete()
     assert pod.gone.wait(PATIENCE)
     assert pod["orders"].exit_codes == [0]
@@ -101,7 +102,7 @@ def test_a_sidecar_that_hangs_is_restarted_by_its_liveness_probe(node):
     for probe in ("livenessProbe", "readinessProbe"):
         pod.onceproxy.spec[probe]["timeoutSeconds"] = 1
     first = pod.onceproxy.process
-    first.send_signal(signal.SIGSTOP)
+    stop(first.pid)
     eventually(lambda: pod.onceproxy.process is not first and pod.ready, "a new process is ready")
     assert pod.onceproxy.killed == ["liveness", "grace period"]
     pod.delete()

@@ -2,7 +2,6 @@
 reservation, and the store recovers by itself when the database is back."""
 
 import contextlib
-import signal
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ from harness import Client, PATIENCE, eventually, policy, request
 from harness.client import BrokenOff, once
 from harness.link import Link
 from harness.postgres import ROLE, Postgres
+from harness.stopping import stopped
 from harness.upstream import executed
 
 LEASE = 2
@@ -302,13 +302,10 @@ def test_a_process_that_was_stopped_sends_nothing_after_its_leases_have_ended(st
         second.send(request(key="second"))
         eventually(lambda: database.value("SELECT count(*) FROM onceproxy.operations WHERE state = 1") == "1",
                    "the second request waits for its turn, with a reservation")
-        one.process.send_signal(signal.SIGSTOP)
-        try:
+        with stopped(one):
             # The turn is free when the process goes on.
             finish.set()
             eventually(lambda: once(other.data, request(key="second")).decision == "forwarded",
                        "the lease is over")
-        finally:
-            one.process.send_signal(signal.SIGCONT)
         assert second.read("POST").decision != "forwarded"
     assert upstream.executions["second"] == 1

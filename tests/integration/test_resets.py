@@ -2,14 +2,13 @@
 for an orderly end. The program is stopped meanwhile, so that it finds both as one change of the socket.
 No deadline of the program is short enough to help."""
 
-import signal
 import socket
 import struct
-from contextlib import contextmanager
 
 import pytest
 
 from harness import eventually
+from harness.stopping import stopped
 from harness.wait import PATIENCE
 
 COVERED = b"POST /orders HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n"
@@ -28,15 +27,6 @@ def shuts_down(sock):
 def resets(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
-
-
-@contextmanager
-def stopped(proxy):
-    proxy.process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        proxy.process.send_signal(signal.SIGCONT)
 
 
 def connected(proxy):

@@ -10,7 +10,6 @@ import os
 import pathlib
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ import yaml
 from .config import settings
 from .link import Link
 from .process import run
+from .stopping import go_on, stop
 from .wait import PATIENCE, eventually
 
 # Debian keeps the programs of each version apart; pg_ctl is not in PATH.
@@ -178,17 +178,10 @@ class Server:
 
     def pause(self):
         """Stops every process of the server where it is: connections stay, and nothing moves."""
-        self._signal(signal.SIGSTOP)
+        stop(*descendants(self.process))
 
     def resume(self):
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number):
-        for process in descendants(self.process):
-            try:
-                os.kill(process, number)
-            except ProcessLookupError:
-                pass  # it has ended meanwhile
+        go_on(*descendants(self.process))
 
     def psql(self, database="postgres", user=SUPERUSER):
         """The command of a session."""
