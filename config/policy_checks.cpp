@@ -205,6 +205,7 @@ void check_policies(const Node& node, const std::vector<Policy>& policies) {
   check_ends(node, policies);
   check_listeners(node, policies);
   std::vector<bool> known;
+  known.reserve(nodes.size());
   for (const Node& policy : nodes) known.push_back(covers_as_written(policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const auto name = nodes[i].get("name");

@@ -294,6 +294,7 @@ Entries unknown_keys(Place place) {
 
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
+  names.reserve(presets.size() + calls.size());
   for (const Preset& preset : presets) names.emplace_back(preset.name);
   for (const Preset& preset : calls) names.emplace_back(preset.name);
   return names;

@@ -181,7 +181,10 @@ class Sections {
       const std::string key(member);
       if (!share(section, key, inner)) {
         const Json* fallback = json_member(inner, "default");
-        section.own.push_back({key, path.empty() ? key : path + "." + key, without_default(inner),
+        std::string place = path;
+        if (!place.empty()) place += '.';
+        place += key;
+        section.own.push_back({key, std::move(place), without_default(inner),
                                fallback == nullptr ? Json() : *fallback});
       }
     }
@@ -308,9 +311,11 @@ std::string shared_text(const Section& section, const Sections& sections) {
     if (count == 0) continue;
     const std::string link = link_to(code(origin.path), section_heading(origin.path));
     const bool all = count == origin.own.size() && origin.shared.empty();
-    out += wrapped(all ? "All keys of " + link + "."
-                       : "Keys as " + link + " has them: " + names + ".") +
-           "\n";
+    std::string text = all ? "All keys of " : "Keys as ";
+    text += link;
+    if (!all) text += " has them: " + names;
+    text += '.';
+    out += wrapped(text) + "\n";
   }
   return out;
 }
