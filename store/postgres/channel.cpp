@@ -89,6 +89,8 @@ bool Channel::send(Query& query) {
 
 void Channel::gather(Query& query) {
   gathering_.add(query);
+  // The answer to one of the statements under way makes room for it.
+  if (parts_.circuit.steady() && !gathering_.may_send(query)) return;
   if (loop_.submits() || std::exchange(submits_, true)) return;
   post(loop_, [this, alive = alive_] {
     if (*alive) submit();

@@ -33,7 +33,8 @@ bool Gathering::send_one(bool together) {
 /// A full batch gains nothing from waiting.
 bool Gathering::may_send(const Kind& kind) const {
   if (kind.count == 0) return false;
-  return kind.under_way < tuning_.batches_max || kind.count >= tuning_.batch_max;
+  return kind.under_way == 0 || kind.count >= tuning_.batch_max ||
+         Query::SteadyClock::now() - kind.sent >= tuning_.gather_max;
 }
 
 bool Gathering::send_batch(Kind& kind) {
@@ -49,6 +50,7 @@ bool Gathering::send_batch(Kind& kind) {
   Batch::Owner& owner = *this;
   auto batch = std::make_unique<Batch>(owner, std::move(members));
   if (sender_.send_now(*batch)) {
+    kind.sent = batch->sent;
     static_cast<void>(batch.release());  // owns itself
     return true;
   }

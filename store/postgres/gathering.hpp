@@ -1,6 +1,7 @@
 // Gathering: the operations of a channel that may share a statement. Those that are called for
-// while the statements of earlier ones are under way are sent together when one of these is
-// answered. So a single operation is sent at once, and the more there are, the less each costs.
+// while the statement of earlier ones is under way are sent together when it is answered. So a
+// single operation is sent at once, and the more there are, the less each costs. If the answer is
+// long in coming, because the statement waits for a lock, others are sent without it.
 //
 // Not thread-safe: to be used on its channel's thread.
 #pragma once
@@ -40,6 +41,8 @@ class Gathering final : private Batch::Owner {
   /// The query must share().
   void add(Query& query);
   std::size_t size() const { return size_; }
+  /// Whether a statement with this query may be sent before another is answered.
+  bool may_send(const Query& query) const { return may_send(of(query.statement)); }
   /// Sends one statement, with as many of its operations as possible or with a single one. The
   /// kinds of operations take turns. False: there is nothing to send now, or no room.
   bool send_one(bool together);
@@ -54,13 +57,17 @@ class Gathering final : private Batch::Owner {
     std::size_t count = 0;
     /// Batches that were not answered, and are not late.
     std::size_t under_way = 0;
+    /// When the last one was sent.
+    Query::SteadyClock::time_point sent;
   };
 
   void ended(const Batch& batch) override;
   void undone(const Reply& reply) override { sender_.undone(reply); }
   void send_again(const std::vector<Query*>& members, std::size_t at_most) override;
 
-  Kind& of(Statement statement) { return kinds_[statement == Statement::reserve ? 0 : 1]; }
+  Kind& of(Statement statement) { return kinds_[index(statement)]; }
+  const Kind& of(Statement statement) const { return kinds_[index(statement)]; }
+  static std::size_t index(Statement statement) { return statement == Statement::reserve ? 0 : 1; }
   bool may_send(const Kind& kind) const;
   bool send_batch(Kind& kind);
   bool send_first_alone(Kind& kind);

@@ -28,11 +28,11 @@ struct PostgresTuning {
   std::chrono::milliseconds look_elsewhere{2'000};
   /// Maximum number of unanswered statements of one session; further ones wait.
   std::size_t pipeline_max = 64;
-  /// Maximum number of operations that one statement carries, and of such statements under way on a
-  /// channel for each kind of operation. While there are so many, further operations are gathered
-  /// for the next one.
+  /// Maximum number of operations that one statement carries.
   std::size_t batch_max = 128;
-  std::size_t batches_max = 2;
+  /// While a channel has a statement of a kind under way, further operations of this kind are
+  /// gathered for the next one; not longer than this, because that statement may wait for a lock.
+  std::chrono::milliseconds gather_max{25};
   /// Answers that are larger are written by a statement of their own.
   std::size_t batched_bytes_max = std::size_t{16} << 10;
   /// How long an answer may wait until the standbys have the row that it repeats.
