@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <future>
 #include <random>
 #include <set>
 #include <thread>
@@ -107,6 +108,18 @@ class Flood {
   int begun_ = 0;
   int answered_ = 0;
 };
+
+/// Begins a transaction that a reserve of this operation waits for, until it is known whether its
+/// row stays.
+void lock(PGconn* session, const std::string& schema, std::uint64_t number) {
+  run(session, "BEGIN", "begin");
+  run(session,
+      "INSERT INTO " + schema +
+          ".operations (fingerprint, state, nonce, holder, fence, attempt, created, settled, "
+          "lease_ends, expires, keep, hold) VALUES ('\\x" +
+          fingerprint(number).hex() + "', 2, '', '', 1, 1, 0, 0, 0, 0, 0, false)",
+      "insert");
+}
 
 }  // namespace
 
@@ -342,14 +355,7 @@ TEST_CASE("batch: an operation that waits for a lock does not take the others' t
   ONCEPROXY_NEEDS_POSTGRES();
   Gathered gathered;
   const pq::ConnectionPtr session(PQconnectdb(PostgresServer::shared().url().c_str()));
-  run(session.get(), "BEGIN", "begin");
-  // A reserve of this operation waits until it is known whether this row stays.
-  run(session.get(),
-      "INSERT INTO " + gathered.options.schema +
-          ".operations (fingerprint, state, nonce, holder, fence, attempt, created, settled, "
-          "lease_ends, expires, keep, hold) VALUES ('\\x" +
-          fingerprint(13).hex() + "', 2, '', '', 1, 1, 0, 0, 0, 0, 0, false)",
-      "insert");
+  lock(session.get(), gathered.options.schema, 13);
   int reserved = 0;
   for (const ReserveResult& result : gathered.together.reserve(requests(1, 100))) {
     if (is<Reserved>(result)) ++reserved;
@@ -358,4 +364,23 @@ TEST_CASE("batch: an operation that waits for a lock does not take the others' t
   CHECK(reserved >= 80);
   CHECK(reserved < 100);
   run(session.get(), "COMMIT", "commit");
+}
+
+TEST_CASE("batch: a statement that waits for a lock does not keep the next one from being sent") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Gathered gathered;
+  const pq::ConnectionPtr session(PQconnectdb(PostgresServer::shared().url().c_str()));
+  lock(session.get(), gathered.options.schema, 13);
+  auto waits =
+      std::async(std::launch::async, [&] { return gathered.together.reserve({request(13)}); });
+  const pq::ConnectionPtr looks(PQconnectdb(PostgresServer::shared().url().c_str()));
+  CHECK(within(10s, [&] {
+    const pq::ResultPtr waiting(PQexec(
+        looks.get(), "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"));
+    return PQntuples(waiting.get()) > 0;
+  }));
+  CHECK(is<Reserved>(gathered.together.reserve({request(1)}).front()));
+  CHECK(waits.wait_for(0s) == std::future_status::timeout);
+  run(session.get(), "COMMIT", "commit");
+  waits.get();
 }
