@@ -13,12 +13,6 @@ using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 using namespace std::chrono_literals;
 
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
-
 namespace {
 
 /// One session of a schema.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +19,13 @@
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
+
+/// Begins each test that needs a server.
+#define ONCEPROXY_NEEDS_POSTGRES()                        \
+  if (!onceproxy::store::testing::postgres_installed()) { \
+    WARN("skipped: PostgreSQL is not installed");         \
+    return;                                               \
+  }
 
 namespace onceproxy::store::testing {
 

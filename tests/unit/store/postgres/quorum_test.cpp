@@ -46,10 +46,7 @@ struct Quorum {
 }  // namespace
 
 TEST_CASE("quorum: operations go on while the standby is there") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
@@ -61,10 +58,7 @@ TEST_CASE("quorum: operations go on while the standby is there") {
 }
 
 TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor repeated") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   const auto another = quorum.open();
@@ -120,10 +114,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
 }
 
 TEST_CASE("quorum: operations of one statement are reserved together or not at all") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   PollLoop loop;
@@ -153,10 +144,7 @@ TEST_CASE("quorum: operations of one statement are reserved together or not at a
 }
 
 TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   quorum.server.sql("ALTER ROLE owner SET client_min_messages = error");
   const auto store = quorum.open();
@@ -178,10 +166,7 @@ TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
 }
 
 TEST_CASE("quorum: a commit that waited until nothing was to be waited for does not count") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
@@ -206,10 +191,7 @@ TEST_CASE("quorum: a commit that waited until nothing was to be waited for does 
 }
 
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
@@ -231,10 +213,7 @@ TEST_CASE("quorum: without a standby requests are refused in time, then at once"
 }
 
 TEST_CASE("quorum: settings that lose what is committed are refused") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);

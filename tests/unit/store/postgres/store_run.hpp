@@ -10,14 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "../contract/backends.hpp"
+#include "../conformance/backends.hpp"
 #include "store/postgres/poll_loop.hpp"
-
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
 
 namespace onceproxy::store::testing {
 

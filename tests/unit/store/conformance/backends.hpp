@@ -1,7 +1,9 @@
-// The backends that the contract's tests run against, by one interface: a store, a second one on
-// the same records where the backend has that, and the verbs made synchronous.
+// The backends that the conformance suite runs against, by one interface: a store, a second one on
+// the same records where the backend has that, and the verbs made synchronous. Each test of the
+// suite runs once for each backend, and says what a caller may rely on whatever the backend.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -12,6 +14,12 @@
 #include "store/postgres/postgres_store.hpp"
 #include "store/postgres/tuning.hpp"
 #include "store/store_clock.hpp"
+
+#define ONCEPROXY_NEEDS_BACKEND()                                 \
+  if (!TestType::available()) {                                   \
+    WARN("skipped: the server of this backend is not installed"); \
+    return;                                                       \
+  }
 
 namespace onceproxy::store::testing {
 

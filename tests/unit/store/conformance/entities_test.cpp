@@ -6,12 +6,6 @@
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-#define ONCEPROXY_NEEDS_BACKEND()                                 \
-  if (!TestType::available()) {                                   \
-    WARN("skipped: the server of this backend is not installed"); \
-    return;                                                       \
-  }
-
 namespace {
 
 ReserveRequest on_entity(std::uint64_t number, std::uint64_t entity) {
@@ -55,7 +49,7 @@ class AskingLater {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("contract: a sequence below the highest completed one is stale", "",
+TEMPLATE_TEST_CASE("conformance: a sequence below the highest completed one is stale", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -83,7 +77,7 @@ TEMPLATE_TEST_CASE("contract: a sequence below the highest completed one is stal
   CHECK(is<Stale>(other.reserve(lower)));
 }
 
-TEMPLATE_TEST_CASE("contract: a completion closes its entity", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: a completion closes its entity", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -108,7 +102,7 @@ TEMPLATE_TEST_CASE("contract: a completion closes its entity", "", RocksDbBacken
   CHECK(other.release(other.permit(asked)) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: one at a time has the turn of an entity", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: one at a time has the turn of an entity", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -140,7 +134,7 @@ TEMPLATE_TEST_CASE("contract: one at a time has the turn of an entity", "", Rock
   CHECK(one.complete(std::move(std::get<Reserved>(turn).permit), answer(200, "")) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: who waits for an outcome gets the answer", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: who waits for an outcome gets the answer", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -159,7 +153,7 @@ TEMPLATE_TEST_CASE("contract: who waits for an outcome gets the answer", "", Roc
   }
 }
 
-TEMPLATE_TEST_CASE("contract: of those that wait for a released one, one takes over", "",
+TEMPLATE_TEST_CASE("conformance: of those that wait for a released one, one takes over", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -191,7 +185,7 @@ TEMPLATE_TEST_CASE("contract: of those that wait for a released one, one takes o
   CHECK(repeated == 1);
 }
 
-TEMPLATE_TEST_CASE("contract: a release gives back what it took of a rate limit", "",
+TEMPLATE_TEST_CASE("conformance: a release gives back what it took of a rate limit", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -215,7 +209,7 @@ TEMPLATE_TEST_CASE("contract: a release gives back what it took of a rate limit"
   CHECK(one.complete(std::move(first), answer(200, "")) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: operators see records, and change them", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: operators see records, and change them", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
