@@ -5,8 +5,9 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <optional>
 #include <stdexcept>
-#include <thread>
+#include <string>
 #include <utility>
 
 #include "../postgres/postgres_server.hpp"
@@ -59,16 +60,17 @@ class Verbs {
     return call.wait();
   }
 
-  /// Asks until the answer is of that kind; throws where it is not within ten seconds.
+  /// Asks until the answer is of that kind; throws where it never is.
   template <typename Kind>
   Kind until(const ReserveRequest& request) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    for (;;) {
+    std::optional<Kind> out;
+    const bool found = eventually([&] {
       ReserveResult result = reserve(request);
-      if (auto* const found = std::get_if<Kind>(&result)) return std::move(*found);
-      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("not in time");
-      std::this_thread::sleep_for(20ms);
-    }
+      if (auto* const right = std::get_if<Kind>(&result)) out.emplace(std::move(*right));
+      return out.has_value();
+    });
+    if (!found) throw std::runtime_error("never answered like that");
+    return *std::move(out);
   }
 
   Store& store() { return store_; }
@@ -95,6 +97,7 @@ class RocksDbBackend {
   Store& first() { return *store_; }
   Store& second() { return *store_; }
   Inspection& inspection() { return store_->inspection(); }
+  std::uint64_t calls_waiting() const { return store_->stats().calls_waiting; }
 
  private:
   TemporaryDirectory directory_;
@@ -120,6 +123,9 @@ class PostgresBackend {
   Store& first() { return *first_; }
   Store& second() { return *second_; }
   Inspection& inspection() { return second_->inspection(); }
+  std::uint64_t calls_waiting() const {
+    return first_->stats().calls_waiting + second_->stats().calls_waiting;
+  }
 
  private:
   std::unique_ptr<PostgresStore> open() {

@@ -119,15 +119,10 @@ TEMPLATE_TEST_CASE("conformance: one at a time has the turn of an entity", "", R
   ReserveRequest third = on_entity(3, 1);
   third.entity->turn = 20s;
   AskingLater waits(backend.first(), third);
-  const auto queued = [&] {
+  REQUIRE(eventually([&] {
     auto view = backend.inspection().entity(entity_key(1));
     return std::get<std::optional<EntityView>>(view)->waiting == 1;
-  };
-  const auto end = std::chrono::steady_clock::now() + 10s;
-  while (!queued()) {
-    REQUIRE(std::chrono::steady_clock::now() < end);
-    std::this_thread::sleep_for(5ms);
-  }
+  }));
   CHECK(other.release(std::move(permit)) == Settled::done);
   ReserveResult turn = waits.take();
   REQUIRE(is<Reserved>(turn));
@@ -144,7 +139,7 @@ TEMPLATE_TEST_CASE("conformance: who waits for an outcome gets the answer", "", 
   asked.wait = 20s;
   AskingLater here(backend.first(), asked);
   AskingLater there(backend.second(), asked);
-  std::this_thread::sleep_for(50ms);  // whether they wait by then or not, they get the answer
+  REQUIRE(eventually([&] { return backend.calls_waiting() == 2; }));
   CHECK(one.complete(std::move(permit), answer(200, "the answer")) == Settled::done);
   for (AskingLater* const waits : {&here, &there}) {
     const ReserveResult result = waits->take();
@@ -164,7 +159,7 @@ TEMPLATE_TEST_CASE("conformance: of those that wait for a released one, one take
   asked.wait = 20s;
   AskingLater here(backend.first(), asked);
   AskingLater there(backend.second(), asked);
-  std::this_thread::sleep_for(50ms);
+  REQUIRE(eventually([&] { return backend.calls_waiting() == 2; }));
   std::atomic<int> reserved{0};
   std::atomic<int> repeated{0};
   const auto end = [&](AskingLater& waits, Verbs& verbs) {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +18,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../../eventually.hpp"
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
 
@@ -28,6 +30,8 @@
   }
 
 namespace onceproxy::store::testing {
+
+using onceproxy::testing::eventually;
 
 inline const std::string postgres_programs = "/usr/lib/postgresql/15/bin/";
 
@@ -104,6 +108,19 @@ class PostgresServer {
   }
   void stop_primary() { stop(primary(), "immediate"); }
   void start_primary() { start(primary()); }
+
+  /// Until a session has waited for the standby for so long.
+  void await_waiting_commit(std::chrono::milliseconds time = std::chrono::milliseconds(0)) const {
+    const std::string waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' "
+        "AND clock_timestamp() - state_change >= interval '" +
+        std::to_string(time.count()) + " ms'";
+    REQUIRE(eventually([&] { return sql(waits) != "0"; }));
+  }
+  /// Ends these waits. The commits stay on the primary, and their sessions are warned.
+  void cancel_waiting_commits() const {
+    sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  }
 
   /// The first column of the first row; an empty text where there is none.
   std::string sql(const std::string& statement) const {
