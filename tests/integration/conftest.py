@@ -7,11 +7,13 @@ import tempfile
 import pytest
 
 from harness import Onceproxy, Upstream, policy, settings
+from harness.certificates import Authority, client_context, server_context
 from harness.door import Door
 from harness.envoy import TESTED
 from harness.kubelet import Node
 from harness.listeners import Listeners
 from harness.postgres import Postgres
+from harness.secure_upstream import SecureUpstream
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -98,6 +100,36 @@ def shared_stage():
         made.close()
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def authority():
+    """Issues certificates."""
+    return Authority()
+
+
+@pytest.fixture
+def files(directory, authority):
+    """A certificate of the program, and its key."""
+    return authority.issue().write(directory, "tls")
+
+
+@pytest.fixture
+def context(authority):
+    """How a client that trusts the authority speaks TLS."""
+    return client_context(authority)
+
+
+@pytest.fixture
+def secure(stage, directory, authority):
+    """Makes upstreams that speak TLS, and takes them down with the stage."""
+
+    def make(issued=None, answer=None, clients=None):
+        made = SecureUpstream(server_context(issued or authority.issue(), directory, clients), answer)
+        stage.upstreams.append(made)
+        return made
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -116,9 +116,8 @@ def test_a_turn_is_kept_where_the_client_leaves_while_it_is_answered(stage):
 
     def stream(exchange):
         exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while not service.finish.is_set():
+        while not service.finish.wait(0.01):
             exchange.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-            time.sleep(0.01)
 
     service = Service(stream, lambda exchange: exchange.send(b"0\r\n\r\n"))
     proxy = single_file(stage, service)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from harness import Client, PATIENCE, policy, request
+from harness import Client, PATIENCE, policy
 from harness.client import BrokenOff
 from harness.exactly_once import Terms, faults
 from harness.history import History

@@ -8,11 +8,6 @@ from harness.fan_out import QUICK, dispatch, send, wait_for_states
 from harness.process import run
 
 
-@pytest.fixture
-def authority():
-    return Authority()
-
-
 def secure(listener, ca, **tls):
     return listener.settings(backoff=QUICK, attempts=2, timeout="2s", tls={"ca": ca, **tls})
 

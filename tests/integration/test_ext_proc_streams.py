@@ -7,6 +7,7 @@ import grpc
 from harness import policy
 from harness.ext_proc import METHOD, Response, request_head, response_head
 from harness.process import PRESET
+from harness.wait import eventually_in_loop
 
 STREAMS, WAITING, CONNECTIONS = 10_000, 1_000, 20
 # What one may take in memory, the record of its operation in the store included.
@@ -60,8 +61,9 @@ async def drive(proxy):
     assert all(await asyncio.gather(*(let_through(stream, f"k{n}") for n, stream in enumerate(first))))
     waiting = [Stream(channels[n % CONNECTIONS]) for n in range(WAITING)]
     await asyncio.gather(*(stream.say(request_head(key=f"k{n}")) for n, stream in enumerate(waiting)))
-    while proxy.metrics().sum("onceproxy_http2_streams", listener="envoy") < STREAMS:
-        await asyncio.sleep(0.05)
+    await eventually_in_loop(
+        lambda: proxy.metrics().sum("onceproxy_http2_streams", listener="envoy") == STREAMS,
+        "all streams at once", WITHIN)
     assert proxy.metrics().sum("onceproxy_reservations_active") == STREAMS - WAITING
     taken = proxy.rss() - before
     assert all(await asyncio.gather(*map(answered, first)))

@@ -11,6 +11,7 @@ from fuzz import Campaign, Terms, data_port, operator_ports, requests, service_s
 from fuzz.client import Caller
 from fuzz.service import Service
 from harness import PATIENCE
+from harness.wait import eventually_in_loop
 
 LONG = os.environ.get("ONCEPROXY_LONG") == "1"
 SECONDS = float(os.environ.get("ONCEPROXY_CONNECTION_SECONDS", "60" if LONG else "0"))
@@ -75,8 +76,7 @@ class Assault:
         terms = Terms(f"{SEED}-drain", 10**9)
         attack = Campaign(terms, lambda: not draining.is_set())
         attacking = asyncio.create_task(attack.run(self.case(self)))
-        while attack.done < 100 and not attacking.done():
-            await asyncio.sleep(0.01)
+        await eventually_in_loop(lambda: attack.done >= 100 or attacking.done(), "a hundred cases")
         draining.set()
         begin = time.monotonic()
         code = await asyncio.to_thread(self.proxy.terminate)

@@ -1,16 +1,17 @@
 """Kept connections to the upstream are reused when that cannot lose a request."""
 
+import threading
 import time
 
 import pytest
 
-from harness import Client, eventually, policy, request
+from harness import PATIENCE, Client, eventually, policy, request
 from harness.upstream import executed
 
 
 def closes_after(seconds):
     """A handler that answers, and ends the connection so long after each answer, as impolite
-    services do: whatever has come meanwhile."""
+    services do: whatever has come meanwhile. It sleeps to be like them; no test waits for that."""
 
     def handler(exchange):
         executed(exchange)
@@ -93,16 +94,28 @@ def test_a_reload_that_turns_reuse_off_closes_what_is_kept(stage):
 
 def test_a_silent_answer_is_cut_off_by_the_idle_timeout_alone(stage):
     """The time that unused connections are kept has nothing to do with it."""
+    silent = threading.Event()
 
-    def slow_body(exchange):
-        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
-        time.sleep(1.0)
-        exchange.send(b"k")
+    def handler(exchange):
+        """Half an answer, and silence until another connection was kept for its time."""
+        if exchange.request["idempotency-key"] == "beside":
+            silent.wait(PATIENCE)
+            exchange.answer(200, b"ok")
+        else:
+            exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+            silent.set()
+            assert upstream.connections[0].closed_by_proxy()
+            exchange.send(b"k")
 
-    upstream = stage.upstream(slow_body)
-    proxy = stage.proxy(upstream, upstream={"keepalive_timeout": "100ms", "idle_timeout": "30s"})
-    with Client(proxy.data) as client:
-        assert client.call(key="a").body == b"ok"
+    upstream = stage.upstream(handler)
+    proxy = stage.proxy(upstream, workers=1,
+                        upstream={"keepalive_timeout": "100ms", "idle_timeout": "30s"})
+    with Client(proxy.data) as beside, Client(proxy.data) as client:
+        beside.send(request(key="beside"))
+        upstream.wait_for_requests(1)
+        assert client.call(key="slow").body == b"ok"
+        assert beside.read("POST").body == b"ok"
+    assert len(upstream.connections) == 2
 
 
 def test_an_upload_that_its_client_broke_off_says_nothing_about_the_upstream(stage):

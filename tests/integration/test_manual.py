@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import PATIENCE
-from harness.process import binary, run
+from harness.process import run
 
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 MANUAL = DEPLOY / "man" / "onceproxy.1"

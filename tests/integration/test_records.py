@@ -1,48 +1,15 @@
-"""What operators see of the records and change in them, through the admin port and on the command line."""
+"""What operators see of the records, through the admin port and on the command line."""
 
-import http.client
 import json
 import threading
 
 import pytest
 
-from harness import Client, StartFailed, crowd, eventually, policy, request
-from harness.admin import Admin
+from harness import Client, crowd, eventually, policy, request
 from harness.client import once
 from harness.process import run
-from harness.upstream import executed, executed_after
-
-
-def records(proxy, action, *arguments):
-    """`onceproxy records` against the proxy's admin port."""
-    host, port = proxy.admin
-    return run("records", action, "--admin", f"{host}:{port}", *arguments)
-
-
-def fingerprint_of(proxy, key):
-    """Of a request that was let through with that key."""
-    for record in proxy.operator.get("/records?limit=1000")["items"]:
-        if record["request_id"] == key:
-            return record["fingerprint"]
-    raise AssertionError(f"no record of {key}")
-
-
-def order(key, body=b""):
-    return request(key=key, body=body, headers={"x-request-id": key})
-
-
-def breaking(stage):
-    """An upstream that breaks off while `broken` is set: the outcome is unknown."""
-    broken = threading.Event()
-    broken.set()
-
-    def handler(exchange):
-        if broken.is_set():
-            exchange.connection.close()
-        else:
-            executed(exchange)
-
-    return stage.upstream(handler), broken
+from harness.records import breaking, fingerprint_of, order, records
+from harness.upstream import executed
 
 
 def test_a_record_shows_what_became_of_a_request_and_never_its_answer(stage):
@@ -103,89 +70,6 @@ def test_a_bad_argument_is_400_and_names_it(proxy, query):
     assert body["error"].startswith(query.split("=")[0])
 
 
-def test_an_unknown_outcome_is_released_and_the_next_one_is_forwarded(stage):
-    upstream, broken = breaking(stage)
-    proxy = stage.proxy(upstream, [policy(outcome={"unknown": "hold"}, lease="1h")])
-    assert once(proxy.data, order("a")).status == 502
-    assert once(proxy.data, order("a")).decision == "held"
-    broken.clear()
-    name = fingerprint_of(proxy, "a")
-    assert proxy.operator.post(f"/records/{name}/release") == (200, {"status": "done"})
-    assert once(proxy.data, order("a")).decision == "forwarded"
-    status, body = proxy.operator.post(f"/records/{name}/release")
-    assert (status, "completed" in body["error"] or "released" in body["error"]) == (409, True)
-
-
-def test_an_unknown_outcome_is_resolved_and_nothing_is_forwarded_any_more(stage):
-    upstream, broken = breaking(stage)
-    proxy = stage.proxy(upstream, [policy(lease="10ms")])
-    assert once(proxy.data, order("a")).status == 502
-    broken.clear()
-    name = fingerprint_of(proxy, "a")
-    assert proxy.operator.post(f"/records/{name}/resolve") == (200, {"status": "done"})
-    for restarts in (0, 1):
-        answer = once(proxy.data, order("a"))
-        assert (answer.status, answer.decision) == (409, "not-replayable")
-        assert answer.json["type"] == "urn:onceproxy:problem:not-replayable"
-        assert answer.json["title"] == "An operator resolved this operation as done"
-        assert proxy.operator.get(f"/records/{name}")["not_kept"] == "resolved"
-        if not restarts:
-            proxy.kill9()
-            proxy.restart()
-    assert sum(upstream.executions.values()) == 1
-
-
-def test_an_operation_is_resolved_with_an_answer_that_duplicates_get(stage, directory):
-    upstream, broken = breaking(stage)
-    proxy = stage.proxy(upstream, [policy(lease="10ms")])
-    for size in (20, 20_000):  # a large one lies apart in the store
-        key = f"k{size}"
-        assert once(proxy.data, order(key)).status == 502
-        name = fingerprint_of(proxy, key)
-        answer = directory / "answer.json"
-        content = json.dumps({"ride": "x" * size})
-        answer.write_text(content)
-        told = records(proxy, "resolve", name, "--status", "201", "--body", str(answer),
-                       "--header", "Content-Type: application/json", "--header", "X-Ride: 7")
-        assert (told.returncode, told.stdout) == (0, f"{name}: resolved\n"), told.stderr
-        for _ in range(2):
-            answered = once(proxy.data, order(key))
-            assert (answered.status, answered.decision) == (201, "replayed")
-            assert answered.body.decode() == content
-            assert answered["content-type"] == "application/json" and answered["x-ride"] == "7"
-            assert answered["date"] and answered["idempotent-replayed"] == "true"
-            proxy.kill9()
-            proxy.restart()
-    broken.clear()
-    assert sum(upstream.executions.values()) == 2
-    # The answer is confidential: it is neither in the record nor in the audit log.
-    assert "xxxx" not in json.dumps(proxy.operator.get("/audit?decision=operator"))
-    assert "xxxx" not in json.dumps(proxy.operator.get("/records"))
-
-
-def test_an_answer_that_could_not_be_sent_resolves_nothing(stage, directory):
-    upstream, _ = breaking(stage)
-    proxy = stage.proxy(upstream, [policy(lease="1h")])
-    once(proxy.data, order("a"))
-    name = fingerprint_of(proxy, "a")
-    large = directory / "large"
-    large.write_bytes(b"x" * (70 << 10))
-    body = directory / "body"
-    body.write_text("x")
-    for arguments, why in (
-            (["--status", "304"], "304"),
-            (["--status", "204", "--body", str(body)], "204"),
-            (["--body", str(body)], "--status"),
-            (["--status", "200", "--body", str(large)], "64 KiB"),
-            (["--status", "200", "--header", "Content-Length: 3"], "Content-Length"),
-            (["--status", "200", "--header", "Onceproxy-Fence: 3"], "Onceproxy-Fence"),
-            (["--status", "200", "--header", "X-A"], "name: value"),
-            (["--status", "200", "--header", "X-A: b\r\nSet-Cookie: c"], "X-A")):
-        told = records(proxy, "resolve", name, *arguments)
-        assert told.returncode == 1 and why in told.stderr, (arguments, told.stderr)
-    assert proxy.operator.get(f"/records/{name}")["state"] == "unknown"
-
-
 def test_answers_that_were_not_stored_are_marked(stage):
     def answer(exchange):
         if exchange.request["x-request-id"] == "stream":
@@ -201,7 +85,6 @@ def test_answers_that_were_not_stored_are_marked(stage):
         assert (answered.status, answered.decision) == (409, "not-replayable")
         assert answered.json["title"] == title
         assert proxy.operator.get("/records/" + fingerprint_of(proxy, key))["not_kept"] == why
-
 
 RIDES = policy(name="rides", match={"path": "/v1/rides/{ride_id}/dispatch"},
                fingerprint=[{"path": "ride_id"}, {"client_key": "Idempotency-Key"}],
@@ -296,93 +179,6 @@ def test_an_entity_is_shown_with_its_history(stage, upstream):
     assert unknown.returncode == 0 and "nothing is known" in unknown.stderr
 
 
-def test_a_forgotten_operation_runs_again(proxy, upstream):
-    assert once(proxy.data, order("a")).decision == "forwarded"
-    name = fingerprint_of(proxy, "a")
-    assert proxy.operator.call("DELETE", f"/records/{name}") == (200, {"status": "done"})
-    assert proxy.operator.call("GET", f"/records/{name}")[0] == 404
-    assert once(proxy.data, order("a")).decision == "forwarded"
-    assert upstream.executions["a"] == 2
-
-
-def test_a_release_frees_even_what_is_under_way_and_its_end_changes_nothing(stage):
-    finish = threading.Event()
-
-    def handler(exchange):
-        if exchange.execution == 1:
-            finish.wait(60)
-        executed(exchange)
-
-    upstream = stage.upstream(handler)
-    proxy = stage.proxy(upstream)
-    with Client(proxy.data) as stuck:
-        stuck.send(order("a"))
-        upstream.wait_for_requests(1)
-        name = fingerprint_of(proxy, "a")
-        record = proxy.operator.get(f"/records/{name}")
-        assert (record["state"], record["held"]) == ("reserved", True)
-        assert proxy.operator.call("DELETE", f"/records/{name}")[0] == 409
-        assert proxy.operator.post(f"/records/{name}/release")[0] == 200
-        assert once(proxy.data, order("a")).json == {"execution": 2}
-        finish.set()
-        # Who sent it has its answer; what is remembered is the other one.
-        assert stuck.read("POST").json == {"execution": 1}
-    assert once(proxy.data, order("a")).json == {"execution": 2}
-    assert proxy.metrics().sum("onceproxy_permits_refused_total", policy="orders") == 1
-
-
-def test_reservations_of_a_dead_process_can_be_released(stage):
-    upstream = stage.upstream(lambda exchange: exchange.connection.over.wait(60))
-    proxy = stage.proxy(upstream, [policy(lease="1h")])
-    with Client(proxy.data) as client:
-        client.send(order("a"))
-        upstream.wait_for_requests(1)
-        proxy.kill9()
-    upstream.handler = executed
-    proxy.restart()
-    assert once(proxy.data, order("a")).decision == "held"
-    name = fingerprint_of(proxy, "a")
-    assert proxy.operator.post(f"/records/{name}/release")[0] == 200
-    assert once(proxy.data, order("a")).decision == "forwarded"
-
-
-def test_a_closed_entity_is_opened(stage, upstream):
-    ride = {"type": "ride", "id": [{"body": "/ride"}], "unless_closed": True}
-    policies = [
-        policy(name="dispatch", match={"path": "/dispatch"}, entity=ride),
-        policy(name="decline", match={"path": "/decline"}, entity={**ride, "closes": "1h"}),
-    ]
-    proxy = stage.proxy(upstream, policies)
-
-    def send(target, key):
-        return once(proxy.data, request(target=target, key=key, body={"ride": "r/1"})).decision
-
-    assert proxy.operator.call("GET", "/entities/ride/r%2F1")[0] == 404
-    assert send("/decline", "a") == "forwarded"
-    assert send("/dispatch", "b") == "closed"
-    entity = proxy.operator.get("/entities/ride/r%2F1")
-    assert (entity["type"], entity["id"], entity["closed"]) == ("ride", "r/1", True)
-    assert proxy.operator.post("/entities/ride/r%2F1/open")[0] == 200
-    assert proxy.operator.post("/entities/ride/r%2F1/open")[0] == 409
-    assert send("/dispatch", "b") == "forwarded"
-
-
-def test_changes_by_an_operator_are_logged(proxy):
-    once(proxy.data, order("a"))
-    name = fingerprint_of(proxy, "a")
-    proxy.operator.call("DELETE", f"/records/{name}")
-    line = proxy.stderr.wait_for(lambda line: line.get("of") == name, "the operator's change")
-    assert (line["change"], line["result"]) == ("forget", "done")
-
-
-def test_a_get_changes_nothing(proxy):
-    once(proxy.data, order("a"))
-    name = fingerprint_of(proxy, "a")
-    for action in ("release", "resolve"):
-        assert proxy.operator.call("GET", f"/records/{name}/{action}")[0] == 405
-    assert proxy.operator.get(f"/records/{name}")["state"] == "completed"
-
-
 def test_the_command_line_lists_shows_rehearses_and_changes(stage):
     upstream, broken = breaking(stage)
     proxy = stage.proxy(upstream, [policy(lease="1h")])
@@ -427,57 +223,3 @@ def test_the_records_of_a_policy_that_there_is_not_are_an_error(proxy):
     assert wrong.returncode == 1 and not wrong.stdout
     assert wrong.stderr == ('onceproxy: no policy is called "odrers", and it has no records; '
                             'did you mean "orders"?\n')
-
-
-def test_an_admin_port_with_a_token_refuses_requests_without_it(stage, upstream, directory):
-    token = directory / "token"
-    token.write_text("first\n")
-    proxy = stage.proxy(upstream, admin={"listen": "0.0.0.0:0", "token_file": str(token)})
-    address = ("127.0.0.1", proxy.admin[1])
-    assert Admin(address).call("GET", "/records")[0] == 401
-    assert Admin(address, "other").call("POST", "/quitquitquit")[0] == 401
-    assert Admin(address, "first").get("/records") == {"items": []}
-    told = run("records", "list", "--admin", f"127.0.0.1:{address[1]}", "--token-file", token)
-    assert (told.returncode, told.stdout) == (0, "No records.\n")
-    token.write_text("second\n")
-    assert Admin(address, "first").call("GET", "/records")[0] == 401
-    assert Admin(address, "second").get("/records") == {"items": []}
-
-
-def by_host(address, host, method="GET", target="/records"):
-    """The status of a request to the admin port that calls it `host`."""
-    connection = http.client.HTTPConnection(*address, timeout=60)
-    try:
-        connection.request(method, target, headers={"Host": host})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def test_without_a_token_the_admin_port_answers_only_to_names_it_knows(stage, upstream):
-    """A page whose name was made to resolve to this machine reads nothing."""
-    proxy = stage.proxy(upstream, admin={"listen": "127.0.0.1:0", "hosts": ["ops.example"]})
-    for host in ("attacker.example", "attacker.example:9901", "localhost.attacker.example", "10.0.0.1"):
-        assert by_host(proxy.admin, host) == 421
-        assert by_host(proxy.admin, host, "POST", "/healthcheck/fail") == 421
-    assert proxy.operator.call("GET", "/ready")[0] == 200
-    for host in ("localhost", "127.0.0.1:1", "[::1]:9901", "ops.example", "OPS.example:80"):
-        assert by_host(proxy.admin, host) == 200
-    assert by_host(proxy.admin, "ops.example", target="/stats/prometheus") == 200
-    assert by_host(proxy.telemetry, "attacker.example", target="/metrics") == 200
-
-
-def test_with_a_token_the_name_does_not_matter(stage, upstream, directory):
-    token = directory / "token"
-    token.write_text("first")
-    proxy = stage.proxy(upstream, admin={"listen": "127.0.0.1:0", "token_file": str(token)})
-    assert by_host(proxy.admin, "attacker.example") == 401
-
-
-def test_a_token_that_is_not_there_stops_the_start(stage, upstream, directory):
-    proxy = stage.proxy(upstream, start=False, admin={"listen": "127.0.0.1:0",
-                                                      "token_file": str(directory / "none")})
-    with pytest.raises(StartFailed) as failed:
-        proxy.start()
-    assert failed.value.code == 3
-    assert f"admin.token_file {directory / 'none'}" in failed.value.output

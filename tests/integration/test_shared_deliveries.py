@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from harness import Client, crowd, eventually, policy, request
+from harness import Client, crowd, eventually, request
 from harness.client import BrokenOff, once
 from harness.listeners import at_random, out_of_order
 from harness.postgres import Postgres

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import Client, policy
+from harness import Client
 
 # A kernel puts off nothing for the first few segments of a connection.
 WARM_UP = 40

@@ -12,26 +12,12 @@ import yaml
 from harness import StartFailed, eventually
 from harness.admin import Admin
 from harness.certificates import DAY, Authority, client_context, put
+from harness.data_tls import listen
 from harness.process import run
 from harness.wait import PATIENCE
 
 EXPIRES = "onceproxy_tls_certificate_expires_timestamp_seconds"
 FAILURES = "onceproxy_tls_handshake_failures_total"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
-
-
-@pytest.fixture
-def files(directory, authority):
-    """Where the program's certificate and key stand."""
-    return authority.issue().write(directory, "tls")
-
-
-def listen(files, address="127.0.0.1:0", **more):
-    return {"address": address, "tls": {"certificate": files[0], "key": files[1], **more}}
 
 
 def test_the_admin_port_speaks_tls(stage, upstream, authority, files):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import eventually, policy, request
+from harness import eventually, request
 from harness.client import once
 from harness.metrics import scrape
 

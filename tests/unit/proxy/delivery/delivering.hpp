@@ -5,16 +5,17 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "../../eventually.hpp"
 #include "fake_ledger.hpp"
 #include "proxy/delivery/engine.hpp"
 #include "store/store_clock.hpp"
 
 namespace onceproxy::delivery::testing {
 
+using onceproxy::testing::eventually;
 using std::chrono::milliseconds;
 using store::DeliveryState;
 
@@ -29,17 +30,6 @@ inline policies::Listener listener(const std::string& name, std::uint16_t port) 
   made.attempts = 3;
   made.backoff = {milliseconds(1), milliseconds(10), 0.0};
   return made;
-}
-
-/// Waits for what another thread does.
-template <typename Check>
-bool eventually(Check check) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!check()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return true;
 }
 
 /// An engine on a ledger in memory.

@@ -9,7 +9,6 @@
 namespace onceproxy::delivery {
 namespace {
 
-using std::chrono::milliseconds;
 using store::DeliveryState;
 using testing::Bodies;
 using testing::Delivering;
@@ -99,7 +98,7 @@ TEST_CASE("What another process may have ends as removed only when nobody has it
   const auto event = delivering.ledger.add({"gone"}, "body");
   delivering.configure({listener("a", 1)});
   delivering.engine.start();
-  std::this_thread::sleep_for(milliseconds(300));
+  REQUIRE(eventually([&] { return delivering.ledger.given_back > 0; }));
   CHECK(delivering.ledger.view(event, "gone").state == DeliveryState::pending);
   delivering.ledger.orphans = true;
   CHECK(delivering.reaches(event, "gone", DeliveryState::removed));

@@ -67,6 +67,8 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   bool is_shared = false;
   /// So many ends are not kept.
   std::atomic<int> ends_lost{0};
+  /// So many attempts were begun, and given back without an end.
+  std::atomic<int> given_back{0};
   /// How often events() was called.
   std::size_t reads = 0;
   /// What is begun is nobody's.
@@ -230,6 +232,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   void dropped(store::Attempt& attempt) noexcept override {
     const std::lock_guard lock(mutex_);
     rows_.at(attempt.key()).taken = false;
+    ++given_back;
   }
 
   mutable std::mutex mutex_;

@@ -8,9 +8,9 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
 
+#include "../../eventually.hpp"
 #include "proxy/telemetry/capture_line.hpp"
 
 namespace onceproxy::telemetry {
@@ -54,16 +54,6 @@ class Directory {
  private:
   const fs::path path_;
 };
-
-/// Waits until it is so, a minute at most.
-bool soon(const std::function<bool()>& is_so) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!is_so()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    ::usleep(1'000);
-  }
-  return true;
-}
 
 std::string text_of(const std::string& path) {
   std::ifstream in(path);
@@ -153,11 +143,11 @@ TEST_CASE("a capture ends at its size, and begins anew when its file is moved aw
     capture.configure(options);
     CHECK(capture.on());
     for (int i = 0; i < 3; ++i) capture.write(order());
-    REQUIRE(soon([&] { return counts.written + counts.full == 3; }));
+    REQUIRE(onceproxy::testing::eventually([&] { return counts.written + counts.full == 3; }));
     CHECK(counts.full == 1);
     fs::rename(path, directory.file("b.jsonl"));
     capture.write(order());
-    REQUIRE(soon([&] { return counts.written == 3; }));
+    REQUIRE(onceproxy::testing::eventually([&] { return counts.written == 3; }));
     struct stat status {};
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);

@@ -1,7 +1,6 @@
 // What every ledger promises of deliveries: the same tests against each backend.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "ledgers.hpp"
 
@@ -45,7 +44,7 @@ TEMPLATE_TEST_CASE("ledger: deliveries end each in its own state, and are counte
   CHECK(fixture.figures("b").failed_total == 1);
   CHECK(fixture.figures("c").removed_total == 1);
   CHECK(fixture.figures("b").pending == 0);
-  CHECK(fixture.comes_true([&] { return fixture.ledger().figures().events_open == 0; }));
+  CHECK(eventually([&] { return fixture.ledger().figures().events_open == 0; }));
   fixture.open();
   CHECK(fixture.states(1) == Words{"a NOTIFIED", "b DEAD", "c REMOVED"});
   CHECK(fixture.figures("b").dead == 1);
@@ -99,7 +98,7 @@ TEMPLATE_TEST_CASE("ledger: a dead letter is kept for its retention, and is redr
   CHECK(fixture.redrive(event, "b") == Redriven::conflict);
   fixture.deliver(event, "b", State::dead, 503);
   CHECK(fixture.redrive(event + 1, "b") == Redriven::absent);
-  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  REQUIRE(eventually([&] { return fixture.view(1).ended.has_value(); }));
   fixture.advance(30min);
   DeliveryFilter letters;
   letters.states = {State::dead};
@@ -119,11 +118,11 @@ TEMPLATE_TEST_CASE("ledger: a dead letter is kept for its retention, and is redr
   CHECK_FALSE(fixture.view(1).ended);
   CHECK(fixture.attempt(event, "b").number() == 1);
   fixture.deliver(event, "b", State::dead, 500);
-  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  REQUIRE(eventually([&] { return fixture.view(1).ended.has_value(); }));
   fixture.advance(59min);
   CHECK(std::get<std::shared_ptr<const Event>>(fixture.ledger().event(event)) != nullptr);
   fixture.advance(2min);
-  REQUIRE(fixture.comes_true([&] {
+  REQUIRE(eventually([&] {
     const auto found = fixture.ledger().events(fingerprint(1), 10);
     return std::get<std::vector<EventView>>(found).empty();
   }));
@@ -138,10 +137,10 @@ TEMPLATE_TEST_CASE("ledger: a dead letter that is dropped frees its payload", ""
   fixture.open();
   const EventNumber event = fixture.accept(EventRequest(1, {"a"}));
   fixture.deliver(event, "a", State::dead);
-  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  REQUIRE(eventually([&] { return fixture.view(1).ended.has_value(); }));
   CHECK(fixture.view(1).payload_kept);
   CHECK(fixture.drop(event, "a") == Changed::done);
-  REQUIRE(fixture.comes_true([&] { return !fixture.view(1).payload_kept; }));
+  REQUIRE(eventually([&] { return !fixture.view(1).payload_kept; }));
   CHECK(fixture.states(1) == Words{"a REMOVED"});
   CHECK(fixture.redrive(event, "a") == Redriven::conflict);
 }

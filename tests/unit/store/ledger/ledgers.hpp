@@ -23,6 +23,7 @@ struct RocksDbBase : Fixture {
   static constexpr bool is_shared = false;
   static bool available() { return true; }
   LedgerOptions& limits() { return options.ledger; }
+  void remember_nothing() {}
   WallTime now() const { return clock.now(); }
   void advance(std::chrono::milliseconds by) { clock.advance(by); }
 };
@@ -62,6 +63,8 @@ struct PostgresBase {
     return *store;
   }
   LedgerOptions& limits() { return options.ledger; }
+  /// No answer is told from memory, where it may be a second older than the database.
+  void remember_nothing() { tuning.recent = 0ms; }
   std::string sql(const std::string& statement) const {
     return PostgresServer::shared().sql("SET search_path = " + options.schema + "; " + statement);
   }

@@ -5,12 +5,6 @@
 
 namespace onceproxy::store::testing {
 
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
-
 struct SharedLedger {
   PostgresLedgerBackend one;
   PostgresLedgerBackend other;

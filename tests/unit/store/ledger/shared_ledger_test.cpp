@@ -28,10 +28,9 @@ TEST_CASE("shared ledger: a delivery is one instance's at a time") {
     CHECK(std::get<PendingPage>(page).items.at(0).due > ledger.other.clock.now());
   }
   // Dropped, it is anybody's again.
-  CHECK(ledger.other.comes_true(
-      [&] { return std::holds_alternative<Attempt>(ledger.other.begin(event, "a")); }));
-  CHECK(ledger.other.comes_true(
-      [&] { return std::holds_alternative<Attempt>(ledger.one.begin(event, "a")); }));
+  CHECK(
+      eventually([&] { return std::holds_alternative<Attempt>(ledger.other.begin(event, "a")); }));
+  CHECK(eventually([&] { return std::holds_alternative<Attempt>(ledger.one.begin(event, "a")); }));
   ledger.other.deliver(event, "b");
   CHECK(std::holds_alternative<NotPending>(ledger.one.begin(event, "b")));
   CHECK(ledger.one.states(1) == Words{"a PENDING", "b NOTIFIED"});
@@ -73,7 +72,7 @@ TEST_CASE("shared ledger: what a silent instance had is taken over, and it ends 
   CHECK(std::holds_alternative<Taken>(ledger.other.begin(event, "a")));
   std::optional<BeginResult> taken;
   // The other one's next sign of life may have been on its way.
-  REQUIRE(ledger.other.comes_true([&] {
+  REQUIRE(eventually([&] {
     ledger.silence_first();
     taken = ledger.other.begin(event, "a");
     return std::holds_alternative<Attempt>(*taken);
@@ -202,7 +201,7 @@ TEST_CASE("shared ledger: deliveries are those instances' that have the route") 
   SECTION("one that had it has ended") {
     ledger.one.store->close();
   }
-  REQUIRE(ledger.other.comes_true([&] { return ledger.other.pending("a") == Numbers{event}; }));
+  REQUIRE(eventually([&] { return ledger.other.pending("a") == Numbers{event}; }));
   CHECK(ledger.other.ledger().listeners_with_pending() == Words{"a"});
   const BeginResult begun = ledger.other.begin(event, "a");
   REQUIRE(std::holds_alternative<Attempt>(begun));
@@ -254,10 +253,10 @@ TEST_CASE("shared ledger: an entity is not closed by one instance while another 
   SECTION("unless its instance is gone") {
     std::atomic<bool> done{false};
     std::thread silence([&] {
-      while (!done.load()) {
+      static_cast<void>(eventually([&] {
         ledger.silence_first();
-        std::this_thread::sleep_for(20ms);
-      }
+        return done.load();
+      }));
     });
     const bool answered = hands.run_until([&] { return declined.answered(); });
     done.store(true);
@@ -284,15 +283,14 @@ TEST_CASE("shared ledger: an event keeps nobody from its payload's space once it
     ledger.other.deliver(event, "b");
     ledger.one.deliver(event, "c", State::dead);
   }
-  REQUIRE(ledger.one.comes_true([&] { return ledger.sql("SELECT count(*) FROM looks") == "0"; }));
+  REQUIRE(eventually([&] { return ledger.sql("SELECT count(*) FROM looks") == "0"; }));
   CHECK(ledger.one.ledger().figures().events_open == 0);
   CHECK(ledger.sql("SELECT count(*) FROM payloads") == "30");
   for (const EventNumber event : events) CHECK(ledger.other.drop(event, "c") == Changed::done);
-  REQUIRE(
-      ledger.one.comes_true([&] { return ledger.sql("SELECT count(*) FROM payloads") == "0"; }));
+  REQUIRE(eventually([&] { return ledger.sql("SELECT count(*) FROM payloads") == "0"; }));
   CHECK(ledger.one.ledger().figures().payload_bytes == 0);
   ledger.one.advance(61s);
-  REQUIRE(ledger.one.comes_true([&] { return ledger.sql("SELECT count(*) FROM events") == "0"; }));
+  REQUIRE(eventually([&] { return ledger.sql("SELECT count(*) FROM events") == "0"; }));
   CHECK(ledger.sql("SELECT count(*) FROM deliveries") == "0");
   CHECK(ledger.one.ledger().figures().payload_bytes == 0);
 }

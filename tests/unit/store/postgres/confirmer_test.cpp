@@ -33,10 +33,7 @@ void run_on(PollLoop& loop, const std::function<void()>& task) {
 }  // namespace
 
 TEST_CASE("confirmer: who waits is told in time, though the look is not answered") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   PostgresServer server;
   server.start_standby();
   PostgresOptions options = server.options();

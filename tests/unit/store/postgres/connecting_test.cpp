@@ -39,10 +39,7 @@ const std::atomic<bool> never{false};
 }  // namespace
 
 TEST_CASE("connecting: a silent host does not hide the next one") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   const Silent silent;
   PostgresOptions options = PostgresServer::shared().options();
   const std::string good = options.url.substr(options.url.find('@') + 1);  // host:port/database
@@ -67,10 +64,7 @@ TEST_CASE("connecting: a silent host does not hide the next one") {
 }
 
 TEST_CASE("connecting: a server that accepts and then answers nothing is given up") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   PostgresOptions options = PostgresServer::shared().options();
   options.operation_timeout = 60s;
   const pq::ConnectionPtr blocking(PQconnectdb(options.url.c_str()));
@@ -101,10 +95,7 @@ TEST_CASE("connecting: what is wrong with the URL is told without its password")
 
 TEST_CASE(
     "connecting: a session whose client reads nothing holds its locks for one operation's time") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   const PostgresServer& server = PostgresServer::shared();
   PostgresOptions options = server.options();
   options.operation_timeout = 1s;

@@ -5,19 +5,12 @@
 #include <chrono>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 
 #include "postgres_server.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 using namespace std::chrono_literals;
-
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
 
 namespace {
 
@@ -71,15 +64,7 @@ struct Schema {
     const std::string question =
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = " +
         std::to_string(session.process());
-    await([&] { return watching.sql(question) == "1"; });
-  }
-  template <typename Condition>
-  static void await(Condition&& condition) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("not in time");
-      std::this_thread::sleep_for(2ms);
-    }
+    REQUIRE(eventually([&] { return watching.sql(question) == "1"; }));
   }
   std::string count(const std::string& table) {
     return watching.sql("SELECT count(*) FROM " + table);
@@ -209,7 +194,7 @@ TEST_CASE("functions: who waits for a lock beyond its time reserves nothing") {
   asked.not_after = end;
   schema.other.send(asked.text());
   schema.await_blocked(schema.other);
-  Schema::await([&] { return schema.watching.sql("SELECT now_ms() > " + end) == "t"; });
+  REQUIRE(eventually([&] { return schema.watching.sql("SELECT now_ms() > " + end) == "t"; }));
   schema.one.sql("COMMIT");
   CHECK(schema.other.take() == "57014");
   CHECK(schema.count("operations") == "0");

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,10 +18,20 @@
 #include <stdexcept>
 #include <string>
 
+#include "../../eventually.hpp"
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
 
+/// Begins each test that needs a server.
+#define ONCEPROXY_NEEDS_POSTGRES()                        \
+  if (!onceproxy::store::testing::postgres_installed()) { \
+    WARN("skipped: PostgreSQL is not installed");         \
+    return;                                               \
+  }
+
 namespace onceproxy::store::testing {
+
+using onceproxy::testing::eventually;
 
 inline const std::string postgres_programs = "/usr/lib/postgresql/15/bin/";
 
@@ -96,6 +108,19 @@ class PostgresServer {
   }
   void stop_primary() { stop(primary(), "immediate"); }
   void start_primary() { start(primary()); }
+
+  /// Until a session has waited for the standby for so long.
+  void await_waiting_commit(std::chrono::milliseconds time = std::chrono::milliseconds(0)) const {
+    const std::string waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' "
+        "AND clock_timestamp() - state_change >= interval '" +
+        std::to_string(time.count()) + " ms'";
+    REQUIRE(eventually([&] { return sql(waits) != "0"; }));
+  }
+  /// Ends these waits. The commits stay on the primary, and their sessions are warned.
+  void cancel_waiting_commits() const {
+    sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  }
 
   /// The first column of the first row; an empty text where there is none.
   std::string sql(const std::string& statement) const {

@@ -2,7 +2,6 @@
 #include "store/postgres/postgres_store.hpp"
 
 #include <catch2/catch.hpp>
-#include <thread>
 #include <vector>
 
 #include "store/postgres/schema.hpp"
@@ -100,7 +99,11 @@ TEST_CASE("postgres: what is kept for the database is not executed again while t
   const auto lease_ends = std::chrono::steady_clock::now() + asked.terms.lease;
   CHECK(verbs.complete(std::move(permit), answer(200, "late")) == Settled::failed);
   CHECK(within(3s, [&] { return store->stats().circuit_open; }));
-  std::this_thread::sleep_until(lease_ends);
+  // Before the end of the lease and after it.
+  REQUIRE(within(2 * asked.terms.lease, [&] {
+    REQUIRE(is<Held>(verbs.reserve(asked)));
+    return std::chrono::steady_clock::now() > lease_ends;
+  }));
   CHECK(is<Held>(verbs.reserve(asked)));
   asked.payload = payload(2);
   CHECK(is<Mismatch>(verbs.reserve(asked)));
@@ -132,12 +135,20 @@ TEST_CASE("postgres: what is under way here is in flight though the database ans
 TEST_CASE("postgres: a lease is renewed while its request is under way") {
   ONCEPROXY_NEEDS_POSTGRES();
   StoreClock clock;
-  const auto store = open_tuned(PostgresServer::shared().options(), 1, quick(), clock, {});
+  const PostgresOptions options = PostgresServer::shared().options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
   Verbs verbs(*store);
   ReserveRequest asked = request(1);
   asked.terms.lease = 400ms;
   Permit permit = verbs.permit(asked);
-  std::this_thread::sleep_for(4'000ms);  // the lease and what is added to it are over twice
+  const auto ask = [&](const std::string& expression) {
+    return PostgresServer::shared().sql("SELECT " + expression + " FROM " + options.schema +
+                                        ".operations");
+  };
+  // By the database's clock. What is in the table may be renewed already.
+  const std::string end = ask("lease_ends");
+  REQUIRE(eventually([&] { return ask(options.schema + ".now_ms() > " + end) == "t"; }));
+  CHECK(ask("lease_ends > " + end) == "t");
   CHECK(is<InFlight>(verbs.reserve(asked)));
   CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::done);
   store->close();

@@ -27,15 +27,6 @@ struct Quorum {
     options.cache_bytes = 0;
   }
   std::unique_ptr<PostgresStore> open() { return open_tuned(options, 1, tuning, clock, {}); }
-  /// Until a session waits for the standby.
-  void await_waiting() {
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") ==
-           "0") {
-      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("nobody waits");
-      std::this_thread::sleep_for(5ms);
-    }
-  }
 
   PostgresServer server;
   PostgresOptions options;
@@ -46,10 +37,7 @@ struct Quorum {
 }  // namespace
 
 TEST_CASE("quorum: operations go on while the standby is there") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
@@ -61,10 +49,7 @@ TEST_CASE("quorum: operations go on while the standby is there") {
 }
 
 TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor repeated") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   const auto another = quorum.open();
@@ -76,9 +61,8 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
   // The reservation is in the table of the primary, and only there.
   std::optional<ReserveResult> reserved;
   std::thread reserving([&] { reserved = verbs.reserve(request(2)); });
-  quorum.await_waiting();
-  quorum.server.sql(
-      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  quorum.server.await_waiting_commit();
+  quorum.server.cancel_waiting_commits();
   reserving.join();
   CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
 
@@ -88,14 +72,12 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
     Verbs of_thread(*store);
     settled = of_thread.complete(std::move(permit), answer(200, "local"));
   });
-  const auto end = std::chrono::steady_clock::now() + 5s;
   std::atomic<bool> joined{false};
   std::thread cancelling([&] {
-    while (!joined && std::chrono::steady_clock::now() < end) {
-      quorum.server.sql(
-          "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
-      std::this_thread::sleep_for(20ms);
-    }
+    static_cast<void>(eventually([&] {
+      quorum.server.cancel_waiting_commits();
+      return joined.load();
+    }));
   });
   completing.join();
   CHECK(settled == Settled::failed);
@@ -120,10 +102,7 @@ TEST_CASE("quorum: a commit whose wait is cancelled is not a reservation, nor re
 }
 
 TEST_CASE("quorum: operations of one statement are reserved together or not at all") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   PollLoop loop;
@@ -134,7 +113,7 @@ TEST_CASE("quorum: operations of one statement are reserved together or not at a
   for (std::uint64_t number = 1; number <= 20; ++number) asked.push_back(request(number));
   std::vector<ReserveResult> results;
   std::thread reserving([&] { results = together.reserve(asked); });
-  quorum.await_waiting();
+  quorum.server.await_waiting_commit();
   const std::string waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
   CHECK(quorum.server.sql("SELECT count(*) " + waits) == "1");
   quorum.server.sql("SELECT pg_cancel_backend(pid) " + waits);
@@ -153,10 +132,7 @@ TEST_CASE("quorum: operations of one statement are reserved together or not at a
 }
 
 TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   quorum.server.sql("ALTER ROLE owner SET client_min_messages = error");
   const auto store = quorum.open();
@@ -167,9 +143,8 @@ TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
   quorum.server.stop_standby();
   std::optional<ReserveResult> reserved;
   std::thread reserving([&] { reserved = verbs.reserve(request(1)); });
-  quorum.await_waiting();
-  quorum.server.sql(
-      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  quorum.server.await_waiting_commit();
+  quorum.server.cancel_waiting_commits();
   reserving.join();
   CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
   quorum.server.start_standby();
@@ -178,38 +153,28 @@ TEST_CASE("quorum: a role that wants no warnings is warned all the same") {
 }
 
 TEST_CASE("quorum: a commit that waited until nothing was to be waited for does not count") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
   Permit permit = verbs.until<Reserved>(request(1)).permit;
   quorum.server.stop_standby();
-  std::optional<ReserveResult> reserved;
-  std::thread reserving([&] { reserved = verbs.reserve(request(2)); });
-  Settled settled{};
-  std::thread completing([&] {
-    Verbs of_thread(*store);
-    settled = of_thread.complete(std::move(permit), answer(200, "local"));
-  });
-  quorum.await_waiting();
-  std::this_thread::sleep_for(2 * quorum.tuning.commit_slow);
+  DirectLoop loop;
+  const ReserveRequest asked = request(2);
+  Waiting<ReserveResult> reserving(loop);
+  REQUIRE_FALSE(store->reserve(asked, reserving));
+  Waiting<Settled> completing(loop);
+  REQUIRE_FALSE(store->complete(std::move(permit), answer(200, "local"), {}, completing));
+  quorum.server.await_waiting_commit(2 * quorum.tuning.commit_slow);
   quorum.server.sql("ALTER SYSTEM SET synchronous_standby_names = ''");
   quorum.server.sql("SELECT pg_reload_conf()");
-  reserving.join();
-  completing.join();
-  CHECK(is_unavailable(*reserved, Unavailable::Reason::failed));
-  CHECK(settled == Settled::failed);
+  CHECK(is_unavailable(reserving.wait(), Unavailable::Reason::failed));
+  CHECK(completing.wait() == Settled::failed);
   store->close();
 }
 
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
@@ -231,20 +196,16 @@ TEST_CASE("quorum: without a standby requests are refused in time, then at once"
 }
 
 TEST_CASE("quorum: settings that lose what is committed are refused") {
-  if (!postgres_installed()) {
-    WARN("skipped: PostgreSQL is not installed");
-    return;
-  }
+  ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
   const auto store = quorum.open();
   Verbs verbs(*store);
   quorum.server.sql("ALTER SYSTEM SET synchronous_standby_names = ''");
   quorum.server.sql("SELECT pg_reload_conf()");
   std::uint64_t number = 1;
-  const auto end = std::chrono::steady_clock::now() + 10s;
-  while (!is_unavailable(verbs.reserve(request(number++)), Unavailable::Reason::failed)) {
-    REQUIRE(std::chrono::steady_clock::now() < end);
-  }
+  REQUIRE(eventually([&] {
+    return is_unavailable(verbs.reserve(request(number++)), Unavailable::Reason::failed);
+  }));
   CHECK_THROWS_WITH(quorum.open(), Catch::Contains("synchronous_standby_names is empty"));
   quorum.options.durability = Durability::primary;
   CHECK_NOTHROW(quorum.open()->close());

@@ -1,5 +1,5 @@
-// What the tests of the shared store have in common: quick upkeep, waiting for a condition, and
-// many operations at once on a loop that watches sockets.
+// What the tests of the shared store have in common: quick upkeep, and many operations at once on a
+// loop that watches sockets.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -7,17 +7,10 @@
 #include <future>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 #include <vector>
 
-#include "../contract/backends.hpp"
+#include "../conformance/backends.hpp"
 #include "store/postgres/poll_loop.hpp"
-
-#define ONCEPROXY_NEEDS_POSTGRES()                \
-  if (!postgres_installed()) {                    \
-    WARN("skipped: PostgreSQL is not installed"); \
-    return;                                       \
-  }
 
 namespace onceproxy::store::testing {
 
@@ -145,16 +138,6 @@ class Together {
   Store& store_;
   PollLoop& loop_;
 };
-
-template <typename Condition>
-bool within(std::chrono::seconds time, Condition&& condition) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
-}
 
 /// Ends what the store has for the loop, and the loop.
 inline void leave(Store& store, PollLoop& loop) {

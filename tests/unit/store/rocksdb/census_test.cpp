@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
-#include <thread>
 
 #include "store_fixture.hpp"
 
@@ -11,14 +10,9 @@ using namespace onceproxy::store::testing;
 
 namespace {
 
-/// Polls, with a bound, because the end of a walk is not signalled.
+/// Asks for it, because the end of a walk is not signalled.
 bool comes_to(Fixture& fixture, const std::function<bool(const RecordCounts&)>& right) {
-  const auto end = std::chrono::steady_clock::now() + 60s;
-  while (std::chrono::steady_clock::now() < end) {
-    if (right(fixture.store->stats().records)) return true;
-    std::this_thread::yield();
-  }
-  return false;
+  return eventually([&] { return right(fixture.store->stats().records); });
 }
 
 bool are(const RecordCounts& counts, std::uint64_t reserved, std::uint64_t completed,

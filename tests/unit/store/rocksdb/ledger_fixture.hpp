@@ -3,7 +3,6 @@
 
 #include <array>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -120,16 +119,6 @@ struct LedgerVerbs : Base {
       if (figures.listener == listener) return figures;
     }
     return {};
-  }
-  /// Waits, since what is due for an event that has ended is done between groups.
-  template <typename Condition>
-  bool comes_true(Condition&& condition) {
-    const auto end = std::chrono::steady_clock::now() + 30s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 };
 

@@ -77,5 +77,5 @@ TEST_CASE("how an attempt ended is kept until the database is back") {
   fixture.deliver(event, "b");
   fixture.deliver(event, "c");
   CHECK(fixture.ledger().figures().events_open == 0);
-  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  REQUIRE(eventually([&] { return fixture.view(1).ended.has_value(); }));
 }

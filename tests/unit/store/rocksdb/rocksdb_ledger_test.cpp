@@ -5,7 +5,6 @@
 
 #include <rocksdb/db.h>
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "ledger_fixture.hpp"
 

@@ -17,12 +17,15 @@
 #include <utility>
 #include <vector>
 
+#include "../../eventually.hpp"
 #include "store/rocksdb/rocksdb_store.hpp"
 #include "store/rocksdb/tuning.hpp"
 
 namespace onceproxy::store::testing {
 
 using namespace std::chrono_literals;
+using onceproxy::testing::eventually;
+using onceproxy::testing::within;
 
 class TemporaryDirectory {
  public:

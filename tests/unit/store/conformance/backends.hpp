@@ -1,10 +1,13 @@
-// The backends that the contract's tests run against, by one interface: a store, a second one on
-// the same records where the backend has that, and the verbs made synchronous.
+// The backends that the conformance suite runs against, by one interface: a store, a second one on
+// the same records where the backend has that, and the verbs made synchronous. Each test of the
+// suite runs once for each backend, and says what a caller may rely on whatever the backend.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <memory>
+#include <optional>
 #include <stdexcept>
-#include <thread>
+#include <string>
 #include <utility>
 
 #include "../postgres/postgres_server.hpp"
@@ -12,6 +15,12 @@
 #include "store/postgres/postgres_store.hpp"
 #include "store/postgres/tuning.hpp"
 #include "store/store_clock.hpp"
+
+#define ONCEPROXY_NEEDS_BACKEND()                                 \
+  if (!TestType::available()) {                                   \
+    WARN("skipped: the server of this backend is not installed"); \
+    return;                                                       \
+  }
 
 namespace onceproxy::store::testing {
 
@@ -51,16 +60,17 @@ class Verbs {
     return call.wait();
   }
 
-  /// Asks until the answer is of that kind; throws where it is not within ten seconds.
+  /// Asks until the answer is of that kind; throws where it never is.
   template <typename Kind>
   Kind until(const ReserveRequest& request) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    for (;;) {
+    std::optional<Kind> out;
+    const bool found = eventually([&] {
       ReserveResult result = reserve(request);
-      if (auto* const found = std::get_if<Kind>(&result)) return std::move(*found);
-      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("not in time");
-      std::this_thread::sleep_for(20ms);
-    }
+      if (auto* const right = std::get_if<Kind>(&result)) out.emplace(std::move(*right));
+      return out.has_value();
+    });
+    if (!found) throw std::runtime_error("never answered like that");
+    return *std::move(out);
   }
 
   Store& store() { return store_; }
@@ -87,6 +97,7 @@ class RocksDbBackend {
   Store& first() { return *store_; }
   Store& second() { return *store_; }
   Inspection& inspection() { return store_->inspection(); }
+  std::uint64_t calls_waiting() const { return store_->stats().calls_waiting; }
 
  private:
   TemporaryDirectory directory_;
@@ -112,6 +123,9 @@ class PostgresBackend {
   Store& first() { return *first_; }
   Store& second() { return *second_; }
   Inspection& inspection() { return second_->inspection(); }
+  std::uint64_t calls_waiting() const {
+    return first_->stats().calls_waiting + second_->stats().calls_waiting;
+  }
 
  private:
   std::unique_ptr<PostgresStore> open() {

@@ -6,13 +6,7 @@
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
 
-#define ONCEPROXY_NEEDS_BACKEND()                                 \
-  if (!TestType::available()) {                                   \
-    WARN("skipped: the server of this backend is not installed"); \
-    return;                                                       \
-  }
-
-TEMPLATE_TEST_CASE("contract: a completed operation is answered with its answer", "",
+TEMPLATE_TEST_CASE("conformance: a completed operation is answered with its answer", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -38,7 +32,7 @@ TEMPLATE_TEST_CASE("contract: a completed operation is answered with its answer"
   }
 }
 
-TEMPLATE_TEST_CASE("contract: a large answer comes back whole", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: a large answer comes back whole", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -52,8 +46,8 @@ TEMPLATE_TEST_CASE("contract: a large answer comes back whole", "", RocksDbBacke
   CHECK(std::get<Completed>(again).answer.body == body);
 }
 
-TEMPLATE_TEST_CASE("contract: another payload is a mismatch, whatever became of the operation", "",
-                   RocksDbBackend, PostgresBackend) {
+TEMPLATE_TEST_CASE("conformance: another payload is a mismatch, whatever became of the operation",
+                   "", RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
   Verbs one(backend.first());
@@ -72,7 +66,7 @@ TEMPLATE_TEST_CASE("contract: another payload is a mismatch, whatever became of 
   CHECK(is<Completed>(one.reserve(request(1))));
 }
 
-TEMPLATE_TEST_CASE("contract: what is under way is in flight for everybody else", "",
+TEMPLATE_TEST_CASE("conformance: what is under way is in flight for everybody else", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -84,7 +78,7 @@ TEMPLATE_TEST_CASE("contract: what is under way is in flight for everybody else"
   CHECK(one.release(std::move(permit)) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: a released operation is free at once", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: a released operation is free at once", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -99,7 +93,7 @@ TEMPLATE_TEST_CASE("contract: a released operation is free at once", "", RocksDb
   CHECK(other.complete(std::move(second.permit), answer(200, "")) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: an unknown outcome keeps others out until its lease ends", "",
+TEMPLATE_TEST_CASE("conformance: an unknown outcome keeps others out until its lease ends", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -117,7 +111,7 @@ TEMPLATE_TEST_CASE("contract: an unknown outcome keeps others out until its leas
   CHECK(other.complete(std::move(second.permit), answer(200, "")) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: an unknown outcome that is held stays held", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: an unknown outcome that is held stays held", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -131,7 +125,7 @@ TEMPLATE_TEST_CASE("contract: an unknown outcome that is held stays held", "", R
   CHECK_FALSE(std::get<Held>(held).lease_left);
 }
 
-TEMPLATE_TEST_CASE("contract: what has expired counts as not there", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: what has expired counts as not there", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -146,7 +140,7 @@ TEMPLATE_TEST_CASE("contract: what has expired counts as not there", "", RocksDb
   CHECK(other.release(std::move(second.permit)) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: a permit of a reservation that was taken away settles nothing", "",
+TEMPLATE_TEST_CASE("conformance: a permit of a reservation that was taken away settles nothing", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -161,7 +155,7 @@ TEMPLATE_TEST_CASE("contract: a permit of a reservation that was taken away sett
   CHECK(std::get<Completed>(again).answer.body == "next");
 }
 
-TEMPLATE_TEST_CASE("contract: a completion ends what it names", "", RocksDbBackend,
+TEMPLATE_TEST_CASE("conformance: a completion ends what it names", "", RocksDbBackend,
                    PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;
@@ -180,7 +174,7 @@ TEMPLATE_TEST_CASE("contract: a completion ends what it names", "", RocksDbBacke
   CHECK(one.release(one.permit(begun)) == Settled::done);
 }
 
-TEMPLATE_TEST_CASE("contract: one of many that ask at once gets the reservation", "",
+TEMPLATE_TEST_CASE("conformance: one of many that ask at once gets the reservation", "",
                    RocksDbBackend, PostgresBackend) {
   ONCEPROXY_NEEDS_BACKEND();
   TestType backend;

@@ -1,0 +1,105 @@
+"""Certificates of the data port that change while requests run."""
+
+import os
+import threading
+
+import pytest
+
+from harness import Client, eventually
+from harness.data_tls import listen
+from harness.secure import SecureClient
+
+
+@pytest.fixture
+def proxy(stage, upstream, files):
+    return stage.proxy(upstream, listen=listen(files))
+
+
+def common_name(address, context):
+    with SecureClient(address, context) as client:
+        return dict(pair[0] for pair in client.tls.getpeercert()["subject"])["commonName"]
+
+
+def test_certificates_change_under_load_without_a_failed_request(proxy, upstream, authority,
+                                                                 directory, context):
+    rounds = 4
+    stop, problems, served = threading.Event(), [], [0]
+
+    def load(number):
+        client = Client(proxy.data, context=context)
+        try:
+            while not stop.is_set():
+                # A kept connection, and new ones.
+                if served[0] % 3 == 0:
+                    client.close()
+                    client = Client(proxy.data, context=context)
+                answer = client.call("GET", f"/{number}")
+                assert answer.status == 200, answer
+                served[0] += 1
+        except Exception as problem:
+            problems.append(problem)
+        finally:
+            client.close()
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(rounds):
+            issued = authority.issue(f"round-{number}")
+            issued.write(directory, "tls")
+            eventually(lambda: common_name(proxy.data, context) == f"round-{number}",
+                       f"certificate {number} in force")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not problems, problems
+    assert served[0] > rounds
+
+
+def test_a_swapped_link_brings_the_new_certificate(stage, upstream, authority, directory, context):
+    """As a kubelet brings a new Secret: one link is swapped, two directories up."""
+    for version in ("one", "two"):
+        authority.issue(version).write(directory / f"..{version}", "tls")
+    (directory / "..data").symlink_to("..one")
+    for name in ("tls.crt", "tls.key"):
+        (directory / name).symlink_to(f"..data/{name}")
+    proxy = stage.proxy(upstream, listen=listen([str(directory / "tls.crt"),
+                                                 str(directory / "tls.key")]))
+    assert common_name(proxy.data, context) == "one"
+    (directory / "..new").symlink_to("..two")
+    (directory / "..new").rename(directory / "..data")
+    eventually(lambda: common_name(proxy.data, context) == "two", "the new certificate")
+    assert proxy.metrics().sum("onceproxy_tls_reloads_total", listener="data", result="failed") == 0
+
+
+@pytest.mark.skipif(not os.environ.get("ONCEPROXY_LONG"), reason="takes half an hour")
+def test_a_thousand_renewals_under_load_fail_no_request(proxy, authority, directory, context):
+    """A look at the files is a second apart, and two have to agree."""
+    stop, problems, served = threading.Event(), [], [0]
+
+    def load(number):
+        while not stop.is_set():
+            try:
+                with Client(proxy.data, context=context) as client:
+                    for _ in range(20):
+                        assert client.call("GET", f"/{number}").status == 200
+                        served[0] += 1
+            except Exception as problem:
+                problems.append(problem)
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(1000):
+            authority.issue(f"round-{number}").write(directory, "tls")
+            eventually(lambda: common_name(proxy.data, context) == f"round-{number}",
+                       f"certificate {number} in force")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not problems, problems[:5]
+    assert served[0] > 1000
