@@ -2,7 +2,6 @@
 reservation, and the store recovers by itself when the database is back."""
 
 import contextlib
-import signal
 import subprocess
 import threading
 import time
@@ -281,34 +280,3 @@ def test_a_primary_that_does_not_answer_is_left_when_its_standby_is_promoted(sta
         assert max(upstream.executions.values()) == 1
     finally:
         postgres.close()
-
-
-def test_a_process_that_was_stopped_sends_nothing_after_its_leases_have_ended(stage, database):
-    finish = threading.Event()
-
-    def handler(exchange):
-        if exchange.request.target == "/slow":
-            finish.wait(PATIENCE)
-        executed(exchange)
-
-    upstream = stage.upstream(handler)
-    limits = {"max_concurrency": 1, "connect_timeout": "60s"}
-    one = stage.proxy(upstream, rules(), store=database.store(), workers=1, upstream=limits)
-    other = stage.proxy(upstream, rules(), store=database.store(), workers=1)
-    with Client(one.data) as first, Client(one.data) as second:
-        # No policy covers it, so nothing but its answer stands between it and the next turn.
-        first.send(request(target="/slow"))
-        upstream.wait_for_requests(1)
-        second.send(request(key="second"))
-        eventually(lambda: database.value("SELECT count(*) FROM onceproxy.operations WHERE state = 1") == "1",
-                   "the second request waits for its turn, with a reservation")
-        one.process.send_signal(signal.SIGSTOP)
-        try:
-            # The turn is free when the process goes on.
-            finish.set()
-            eventually(lambda: once(other.data, request(key="second")).decision == "forwarded",
-                       "the lease is over")
-        finally:
-            one.process.send_signal(signal.SIGCONT)
-        assert second.read("POST").decision != "forwarded"
-    assert upstream.executions["second"] == 1
