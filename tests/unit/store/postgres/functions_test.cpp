@@ -95,12 +95,14 @@ struct Asked {
   std::string unless_closed = "false";
   std::string hold = "false";
   std::string not_after = "now_ms() + 60000";
+  /// The limit's key, the time for each token, and that for all; in nanoseconds.
+  std::string rate = "NULL, NULL, NULL";
 
   std::string text() const {
     return "SELECT o_code FROM reserve('" + name + "', '" + name +
            "', 'instance', NULL, 30000, 2000, 60000, " + hold + ", '', '', '', '', " + entity +
            ", 'ride', '4711', " + turn + ", 10, 6000, NULL, NULL, NULL, false, " + closes + ", " +
-           unless_closed + ", NULL, NULL, NULL, false, NULL, " + not_after + ", false)";
+           unless_closed + ", " + rate + ", false, NULL, " + not_after + ", false)";
   }
 };
 
@@ -277,4 +279,70 @@ TEST_CASE("functions: a reservation is found again only while its lease lasts") 
   CHECK(schema.one.sql(asked.text()) == "5");
   schema.one.sql("UPDATE operations SET state = 3, lease_ends = now_ms() + 60000");
   CHECK(schema.one.sql(asked.text()) == "5");
+}
+
+namespace {
+
+/// One request an hour.
+constexpr const char* hourly = "'limit', 3600000000000, 3600000000000";
+
+/// Calls in a transaction of the session's own, and says whether its commit would wait for a standby.
+bool would_wait(Session& session, const std::string& call, const std::string& code) {
+  session.sql("BEGIN");
+  CHECK(session.sql(call) == code);
+  const bool writes = session.sql("SELECT pg_current_xact_id_if_assigned() IS NULL") == "f";
+  const bool waits = session.sql("SHOW synchronous_commit") == "on";
+  session.sql("COMMIT");
+  return writes && waits;
+}
+
+}  // namespace
+
+TEST_CASE("functions: who exceeds a rate limit takes no lock") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  Asked asked{"first"};
+  asked.rate = hourly;
+  CHECK(schema.one.sql(asked.text()) == "1");
+  // Somebody else has the row, and its commit takes long.
+  schema.one.sql("BEGIN");
+  schema.one.sql("SELECT 1 FROM rates FOR UPDATE");
+  asked.name = "second";
+  schema.other.sql("BEGIN");
+  CHECK(schema.other.sql(asked.text()) == "8");
+  CHECK(schema.other.sql("SELECT pg_current_xact_id_if_assigned() IS NULL") == "t");
+  schema.other.sql("COMMIT");
+  schema.one.sql("COMMIT");
+}
+
+TEST_CASE("functions: a refusal that had to lock a row waits for no standby") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  // The last token is taken while the call waits for the row.
+  Asked first{"first"};
+  first.rate = hourly;
+  schema.one.sql("INSERT INTO rates (key, arrival, last) VALUES ('limit', 0, 0)");
+  schema.one.sql("BEGIN");
+  CHECK(schema.one.sql(first.text()) == "1");
+  Asked second = first;
+  second.name = "second";
+  schema.other.sql("BEGIN");
+  schema.other.send(second.text());
+  schema.await_blocked(schema.other);
+  schema.one.sql("COMMIT");
+  CHECK(schema.other.take() == "8");
+  CHECK(schema.other.sql("SHOW synchronous_commit") == "local");
+  schema.other.sql("COMMIT");
+  // The turn was taken before the limit was looked at; it is free again.
+  Asked third = first;
+  third.name = "third";
+  third.entity = "'entity'";
+  third.turn = "0";
+  CHECK_FALSE(would_wait(schema.other, third.text(), "8"));
+  // There is no turn.
+  third.rate = "NULL, NULL, NULL";
+  CHECK(would_wait(schema.one, third.text(), "1"));
+  Asked fourth = third;
+  fourth.name = "fourth";
+  CHECK_FALSE(would_wait(schema.other, fourth.text(), "10"));
 }

@@ -230,6 +230,27 @@ TEST_CASE("quorum: without a standby requests are refused in time, then at once"
   store->close();
 }
 
+TEST_CASE("quorum: a request above its rate limit is refused at once though no standby is there") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.rate = RateTerms{rate_key(1), 1, 1h};
+  CHECK(verbs.complete(verbs.until<Reserved>(asked).permit, answer(200, "")) == Settled::done);
+  quorum.server.stop_standby();
+  for (std::uint64_t number = 2; number <= 20; ++number) {
+    asked.fingerprint = fingerprint(number);
+    CHECK(is<RateLimited>(verbs.reserve(asked)));
+  }
+  CHECK(quorum.server.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "0");
+  store->close();
+}
+
 TEST_CASE("quorum: settings that lose what is committed are refused") {
   if (!postgres_installed()) {
     WARN("skipped: PostgreSQL is not installed");
