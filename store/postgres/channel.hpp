@@ -72,7 +72,9 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   void answered() override { pump(); }
   void notified(std::string_view text) override { parts_.notified(text); }
 
-  void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
+  void adopt(pq::ConnectionPtr session, const Server& server, bool listen,
+             const std::vector<int>& idle);
+  void leave_idle(const Server& server, const std::vector<int>& idle);
   Connection* choose() const;
   bool has_room() const override { return choose() != nullptr; }
   bool send_now(Query& query) override;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "store/postgres/options.hpp"
 #include "store/postgres/pq.hpp"
@@ -51,6 +52,8 @@ struct Server {
   /// The server's clock minus this machine's steady clock, in milliseconds, when the session was
   /// made.
   std::int64_t clock_offset = 0;
+  /// The server's process for this session.
+  int process = 0;
 };
 
 /// Checks whether the server may be used: its version and schema, that it is not a standby, and
@@ -63,6 +66,12 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
 /// `listen`: the session also receives the notifications of other instances.
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
                                            bool listen, const Patience& patience);
+
+/// Which of these processes of the server have nothing to do, or have ended. One that has become
+/// idle within the last second is left out, because its answer may be on its way. Empty if the
+/// server does not answer. Called before prepare().
+std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,
+                                const Patience& patience);
 
 /// The name of the channel (LISTEN) on which instances notify each other.
 std::string channel_name(const PostgresOptions& options);

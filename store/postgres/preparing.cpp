@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
@@ -63,7 +64,7 @@ constexpr std::string_view checks =
     "pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), "
     "(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint, "
     "(date_part('epoch', clock_timestamp()) * 1000)::bigint, "
-    "(SELECT max(version) FROM schema_version)";
+    "(SELECT max(version) FROM schema_version), pg_backend_pid()";
 
 /// The setting that may lose acknowledged commits, with its remedy; empty if there is none.
 std::string unsafe(const PGresult* found, const PostgresOptions& options) {
@@ -126,7 +127,27 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
     return ConnectError{"55000", why};
   }
   const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
-  return Server{number(6), number(7) - since.count()};
+  return Server{number(6), number(7) - since.count(), static_cast<int>(number(9))};
+}
+
+std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,
+                                const Patience& patience) {
+  if (processes.empty()) return {};
+  std::string list;
+  for (const int process : processes) list += (list.empty() ? "" : ",") + std::to_string(process);
+  const pq::ResultPtr found =
+      ask(connection,
+          "SELECT p FROM unnest('{" + list +
+              "}'::integer[]) AS p WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a "
+              "WHERE a.pid = p AND (a.state IS DISTINCT FROM 'idle' OR "
+              "a.state_change > clock_timestamp() - interval '1 second'))",
+          patience);
+  std::vector<int> idle;
+  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) return idle;
+  for (int i = 0; i < PQntuples(found.get()); ++i) {
+    idle.push_back(std::stoi(PQgetvalue(found.get(), i, 0)));
+  }
+  return idle;
 }
 
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,

@@ -280,3 +280,30 @@ def test_a_primary_that_does_not_answer_is_left_when_its_standby_is_promoted(sta
         assert max(upstream.executions.values()) == 1
     finally:
         postgres.close()
+
+
+def test_connections_that_lead_nowhere_are_left_while_the_database_is_well(stage, database, link):
+    """What is sent on them is acknowledged by something in between, and never arrives."""
+    finish, lease = threading.Event(), 12
+
+    def handler(exchange):
+        if exchange.request["idempotency-key"] == "long":
+            finish.wait(PATIENCE)
+        executed(exchange)
+
+    upstream = stage.upstream(handler)
+    # One connection, so that there is no room for another one beside it.
+    store = database.store(database.url(link.address), connections=1)
+    one = stage.proxy(upstream, [policy(lease=f"{lease}s", window="1h")], store=store, workers=1)
+    with Client(one.data) as client:
+        client.send(request(key="long"))
+        upstream.wait_for_requests(1)
+        link.swallow()
+        eventually(lambda: once(one.data, request(key="new")).decision in ("forwarded", "replayed"),
+                   "it serves again")
+        # The lease of the first request is renewed nevertheless.
+        assert not upstream.connections[0].over.wait(lease + 3)
+        finish.set()
+        assert client.read("POST").status == 200
+    eventually(lambda: one.metrics().sum("onceproxy_store_healthy") == 1, "it is healthy")
+    assert set(upstream.executions.values()) == {1}

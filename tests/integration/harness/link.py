@@ -39,6 +39,12 @@ class Link:
         is kept; drop() and cut() throw it away."""
         self._flows.clear()
 
+    def swallow(self):
+        """What the connections of now carry is acknowledged and goes nowhere; new ones are as ever."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.swallows = True
+
     def drop(self):
         """Every connection is reset; new ones are made."""
         with self._lock:
@@ -99,7 +105,7 @@ class _Pair:
     def __init__(self, link, client, server):
         self.link = link
         self.sockets = (client, server)
-        self.broken = False
+        self.broken = self.swallows = False
         for each in self.sockets:
             each.settimeout(None)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -127,7 +133,8 @@ class _Pair:
         try:
             while data := source.recv(READ):
                 self._wait()
-                target.sendall(data)
+                if not self.swallows:
+                    target.sendall(data)
             self._wait()
             target.shutdown(socket.SHUT_WR)
         except OSError:
