@@ -120,7 +120,11 @@ class PostgresTransfer::Session {
  private:
   /// How long the sign of life of a process that was killed counts.
   void refuse_in_use() {
-    if (number("SELECT count(*) FROM instances WHERE seen > now_ms() - 10000") == 0) return;
+    // A later one is from before the clock was set back.
+    if (number("SELECT count(*) FROM instances WHERE seen BETWEEN now_ms() - 10000 AND now_ms() + "
+               "10000") == 0) {
+      return;
+    }
     throw std::runtime_error("the schema \"" + options_.schema +
                              "\" is in use by a running onceproxy; stop every one that uses it "
                              "(one that was killed counts for ten seconds)");

@@ -2,11 +2,17 @@
 
 -- Called by every instance about once a second. It waits for no standby: lost with a failover, it is
 -- done again.
+--
+-- A heartbeat from the future is from before the clock was set back. It counts for ten seconds from
+-- now on: an instance that lives renews it meanwhile, and another one does not count as alive for
+-- as long as the clock was set back.
 CREATE FUNCTION beat(p_instance bytea) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
   INSERT INTO instances (id, seen) VALUES (p_instance, now_ms())
   ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+  UPDATE instances SET seen = now_ms() WHERE id IN
+    (SELECT id FROM instances WHERE seen > now_ms() + 1000 FOR UPDATE SKIP LOCKED);
   DELETE FROM instances WHERE id IN
     (SELECT id FROM instances WHERE seen < now_ms() - 3600000 FOR UPDATE SKIP LOCKED);
 END
