@@ -37,7 +37,7 @@ constexpr std::array<Described, statements> all{{
      "SELECT now_ms(), current_setting('fsync') = 'on', waits_for_standby(), "
      "current_setting('synchronous_commit') <> 'off', confirmed_lsn() IS NOT NULL",
      ""},
-    {"sweep", "SELECT sweep_some(@)", "i"},
+    {"sweep", "SELECT sweep_some(@)", "il"},
     {"counted",
      "SELECT counted IS NOT NULL, coalesce((counted->>'reserved')::bigint, 0), "
      "coalesce((counted->>'completed')::bigint, 0), coalesce((counted->>'unknown')::bigint, 0), "
@@ -103,7 +103,7 @@ constexpr std::array<Described, statements> all{{
      "(SELECT sum(bytes)::bigint FROM payload_bytes)",
      ""},
     {"follow_routes", "SELECT follow_routes(@)", "bBB"},
-    {"tend_events", "SELECT tend_events(@)", "lll"},
+    {"tend_events", "SELECT tend_events(@)", "llll"},
     {"reserve_many", "", ""},
     {"complete_many", "", ""},
 }};

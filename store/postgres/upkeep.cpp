@@ -172,9 +172,13 @@ void Upkeep::beat() {
 /// The settings that the start has checked may have changed since.
 void Upkeep::look() {
   OneQuery::send(house_, Statement::look, work_.options.operation_timeout, nullptr,
-                 [this](const Reply& reply) {
+                 [this, sent = SteadyClock::now()](const Reply& reply) {
                    if (!reply.good() || reply.rows() != 1) return;
                    const pq::Row row = reply.row();
+                   for (const std::string& said : server_clock_.looked(
+                            row.number(0), sent, SteadyClock::now(), wall_ms())) {
+                     if (work_.observer.event) work_.observer.event(said);
+                   }
                    const bool safe = row.flag(1) && (work_.quorum() ? row.flag(2) : row.flag(3));
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {
                      work_.observer.event(
@@ -190,7 +194,10 @@ void Upkeep::sweep() {
   sweeping_ = true;
   OneQuery::send(
       house_, Statement::sweep, work_.options.operation_timeout,
-      [this](pq::Params& params) { params.number(sweep_pages_); },
+      [this](pq::Params& params) {
+        params.number(sweep_pages_);
+        params.number(wall_ms());
+      },
       [this](const Reply& reply) {
         sweeping_ = false;
         // What did not fit into the time of a statement was undone, so it is tried in smaller

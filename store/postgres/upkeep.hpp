@@ -13,6 +13,7 @@
 #include "store/note_table.hpp"
 #include "store/postgres/channel.hpp"
 #include "store/postgres/ledger_upkeep.hpp"
+#include "store/postgres/server_clock.hpp"
 #include "store/postgres/unwritten.hpp"
 #include "store/postgres/work.hpp"
 #include "store/record_counts.hpp"
@@ -60,6 +61,7 @@ class Upkeep {
   bool notes_good_ = true;
   LedgerUpkeep& ledger_;
   Flags& flags_;
+  ServerClock server_clock_;
   std::unique_ptr<Timer> timer_;
   bool stopped_ = false;
   std::size_t renewing_ = 0;
