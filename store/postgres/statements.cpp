@@ -27,7 +27,7 @@ constexpr std::array<Described, statements> all{{
     {"complete", "SELECT * FROM complete(@)", "bbliosbbBolo"},
     {"release", "SELECT * FROM release(@)", "bbolo"},
     {"mark_unknown", "SELECT * FROM mark_unknown(@)", "bbllblo"},
-    {"renew", "SELECT renew(@)", "BBLLlo"},
+    {"renew", "SELECT * FROM renew(@)", "BBLLlo"},
     {"confirmed", "SELECT confirmed_lsn(), pg_current_wal_flush_lsn()", ""},
     {"notify", "SELECT pg_notify(@)", "tt"},
     {"barrier", "SELECT pg_logical_emit_message(true, 'onceproxy', '')", ""},

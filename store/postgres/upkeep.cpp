@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "store/lease.hpp"
@@ -114,12 +114,15 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
           work_.failed(kind, "leases could not be renewed: " + reply.error);
           return;
         }
-        std::unordered_set<std::string_view> renewed;
+        std::unordered_map<std::string_view, bool> told;
         for (int i = 0; i < reply.rows(); ++i) {
-          renewed.insert(pq::Row(reply.result.get(), i).bytes(0));
+          const pq::Row row(reply.result.get(), i);
+          told.emplace(row.bytes(0), row.flag(1));
         }
         for (const Holdings::Due& due : *shared) {
-          if (renewed.contains(due.fingerprint.view())) {
+          const auto found = told.find(due.fingerprint.view());
+          if (found == told.end()) continue;  // another transaction has the row: tried again
+          if (found->second) {
             work_.holdings.renewed(due, sent);
           } else {
             // An operator has ended it, or it was settled meanwhile.

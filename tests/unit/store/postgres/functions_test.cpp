@@ -237,3 +237,20 @@ TEST_CASE("functions: a refusal that had to lock a row waits for no standby") {
   fourth.name = "fourth";
   CHECK_FALSE(would_wait(schema.other, fourth.text(), "10"));
 }
+
+TEST_CASE("functions: a lease whose row is locked is neither renewed nor lost, nor delays others") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  for (const std::string name : {"a", "b", "c", "d"}) {
+    CHECK(schema.one.sql(Asked{name}.text()) == "1");
+  }
+  schema.one.sql("UPDATE operations SET nonce = 'another' WHERE fingerprint = 'c'");
+  schema.one.sql("BEGIN");
+  schema.one.sql("SELECT 1 FROM operations WHERE fingerprint IN ('b', 'c') FOR UPDATE");
+  const std::string told =
+      "SELECT string_agg(convert_from(o_fingerprint, 'UTF8') || o_renewed, ' ' ORDER BY "
+      "o_fingerprint) FROM renew('{a,b,c,d,e}', '{a,b,c,d,e}', '{9,9,9,9,9}', '{9,9,9,9,9}', "
+      "now_ms() + 60000, false)";
+  CHECK(schema.other.sql(told) == "atrue cfalse dtrue efalse");
+  schema.one.sql("COMMIT");
+}

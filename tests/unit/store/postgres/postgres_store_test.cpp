@@ -143,6 +143,40 @@ TEST_CASE("postgres: a lease is renewed while its request is under way") {
   store->close();
 }
 
+TEST_CASE("postgres: a row that somebody has locked keeps no other lease from being renewed") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 1'000ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  DirectLoop loop;
+  std::vector<Permit> permits;
+  std::vector<std::shared_ptr<Cut>> cuts;
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    ReserveRequest asked = request(number);
+    asked.terms.lease = 2s;
+    permits.push_back(verbs.permit(asked));
+    cuts.push_back(std::make_shared<Cut>());
+    store->watch_lease(permits.back(), loop, cuts.back());
+  }
+  const pq::ConnectionPtr session(PQconnectdb(server.url().c_str()));
+  onceproxy::store::run(session.get(), "BEGIN", "begin");
+  onceproxy::store::run(session.get(),
+                        "SELECT 1 FROM " + options.schema +
+                            ".operations WHERE fence = (SELECT min(fence) FROM " + options.schema +
+                            ".operations) FOR UPDATE",
+                        "lock");
+  CHECK(within(20s, [&] { return cuts[0]->ended.load(); }));
+  CHECK(store->holds(permits[1]));
+  CHECK_FALSE(cuts[1]->ended.load());
+  onceproxy::store::run(session.get(), "COMMIT", "commit");
+  CHECK(verbs.complete(std::move(permits[1]), answer(200, "")) == Settled::done);
+  CHECK(verbs.complete(std::move(permits[0]), answer(200, "")) == Settled::refused);
+  store->close();
+}
+
 TEST_CASE("postgres: who cannot renew is told, and settles nothing") {
   ONCEPROXY_NEEDS_POSTGRES();
   PostgresServer server;
