@@ -54,6 +54,8 @@ struct Server {
   std::int64_t clock_offset = 0;
   /// The server's process for this session.
   int process = 0;
+  /// The version of the schema. It may be newer than that of this program (SchemaFound::needs).
+  int schema = 0;
 };
 
 /// Checks whether the server may be used: its version and schema, that it is not a standby, and

@@ -64,7 +64,9 @@ constexpr std::string_view checks =
     "pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), "
     "(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint, "
     "(date_part('epoch', clock_timestamp()) * 1000)::bigint, "
-    "(SELECT max(version) FROM schema_version), pg_backend_pid()";
+    "s.version, coalesce(s.needs, s.version), s.digests, pg_backend_pid() "
+    "FROM (SELECT) AS one LEFT JOIN "
+    "(SELECT * FROM schema_version ORDER BY version DESC LIMIT 1) AS s ON true";
 
 /// The setting that may lose acknowledged commits, with its remedy; empty if there is none.
 std::string unsafe(const PGresult* found, const PostgresOptions& options) {
@@ -120,14 +122,17 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
                         "the server's version is below 15, the first one that is supported"};
   }
   if (value(1) == "t") return ConnectError{"25006", "the server is a standby"};
-  if (const auto problem = schema_problem(static_cast<int>(number(8)), options); !problem.empty()) {
+  const SchemaFound schema{static_cast<int>(number(8)), static_cast<int>(number(9)),
+                           static_cast<std::uint64_t>(number(10))};
+  if (const auto problem = schema_problem(schema, options); !problem.empty()) {
     return ConnectError{"55000", problem};
   }
   if (const std::string why = unsafe(found.get(), options); !why.empty()) {
     return ConnectError{"55000", why};
   }
   const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
-  return Server{number(6), number(7) - since.count(), static_cast<int>(number(9))};
+  return Server{number(6), number(7) - since.count(), static_cast<int>(number(11)),
+                schema.version};
 }
 
 std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,

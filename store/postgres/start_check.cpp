@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "store/postgres/connecting.hpp"
+#include "store/postgres/schema.hpp"
 
 namespace onceproxy::store {
 
@@ -24,6 +25,10 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonc
   const auto prepared = prepare(session.get(), options, false, patience);
   if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
+  }
+  const Server& server = std::get<Server>(prepared);
+  if (const std::string problem = schema_problem(server.schema, options); !problem.empty()) {
+    throw std::runtime_error("cannot use this PostgreSQL server: " + problem);
   }
   PQexitPipelineMode(session.get());
   pq::ResultPtr found;

@@ -1,11 +1,10 @@
-// The shared store and its database: the schema, failures of the server, leases, memory.
+// The shared store and its database: failures of the server, leases, memory.
 #include "store/postgres/postgres_store.hpp"
 
 #include <catch2/catch.hpp>
 #include <thread>
 #include <vector>
 
-#include "store/postgres/schema.hpp"
 #include "store_run.hpp"
 
 using namespace onceproxy::store;
@@ -20,32 +19,6 @@ class Cut final : public LeaseWatch {
 };
 
 }  // namespace
-
-TEST_CASE("postgres: migrating is done once, and told before") {
-  ONCEPROXY_NEEDS_POSTGRES();
-  PostgresOptions options = PostgresServer::shared().options();
-  options.schema = "a \"quoted\" schema";
-  StoreClock clock;
-  CHECK(schema_version(options) == 0);
-  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
-                    Catch::Contains("onceproxy store migrate"));
-  std::string told;
-  const auto sink = [&](std::string_view line) { told.append(line).append("\n"); };
-  CHECK(migrate(options, true, sink) == 0);
-  CHECK(told.find("CREATE TABLE operations") != std::string::npos);
-  CHECK(schema_version(options) == 0);
-  CHECK(migrate(options, false, sink) == 0);
-  CHECK(schema_version(options) == schema_version_now);
-  told.clear();
-  CHECK(migrate(options, false, sink) == schema_version_now);
-  CHECK(told.find("nothing is to be done") != std::string::npos);
-  PostgresStore::open(options, 1, clock, {})->close();
-  PostgresServer::shared().sql(
-      "INSERT INTO \"a \"\"quoted\"\" schema\".schema_version (version) VALUES (99)");
-  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
-                    Catch::Contains("use a newer onceproxy"));
-  CHECK_THROWS(migrate(options, false, sink));
-}
 
 TEST_CASE("postgres: a restart of the server loses nothing, and is got over") {
   ONCEPROXY_NEEDS_POSTGRES();

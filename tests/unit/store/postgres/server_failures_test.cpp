@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "store/postgres/postgres_store.hpp"
-#include "store/postgres/schema.hpp"
 #include "store_run.hpp"
 
 using namespace onceproxy::store;
@@ -90,21 +89,6 @@ TEST_CASE("postgres: sessions that the server ends while nothing is asked are no
   ask();
   leave(*store, loop);
   store->close();
-}
-
-TEST_CASE("postgres: the owner of a schema migrates it without being allowed to create one") {
-  ONCEPROXY_NEEDS_POSTGRES();
-  PostgresServer& server = PostgresServer::shared();
-  server.sql("CREATE ROLE plain LOGIN");
-  server.sql("CREATE SCHEMA prepared AUTHORIZATION plain");
-  PostgresOptions options;
-  options.url = server.url_of("plain");
-  options.schema = "prepared";
-  CHECK(migrate(options, false, [](std::string_view) {}) == 0);
-  CHECK(schema_version(options) == schema_version_now);
-  options.schema = "missing";
-  CHECK_THROWS_WITH(migrate(options, false, [](std::string_view) {}),
-                    Catch::Contains("permission denied"));
 }
 
 TEST_CASE("postgres: a reserve that was lost does not reserve again after the release") {
