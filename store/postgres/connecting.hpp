@@ -56,6 +56,7 @@ struct Server {
   int process = 0;
   /// The version of the schema. It may be newer than that of this program (SchemaFound::needs).
   int schema = 0;
+  std::string standby_names;
 };
 
 /// Checks whether the server may be used: its version and schema, that it is not a standby, and

@@ -42,7 +42,8 @@ class OpenPostgres final : public PostgresStore {
         duplicates_(tuning.duplicates_max),
         liveness_(tuning.takeover_after) {
     const Nonce instance = random_nonce();
-    check_at_start(options_, notes_, instance);
+    const std::string advice = check_at_start(options_, notes_, instance);
+    if (!advice.empty() && observer_.event) observer_.event(advice);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
         if (observer_.failed) observer_.failed("audit");

@@ -132,7 +132,7 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
   }
   const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
   return Server{number(6), number(7) - since.count(), static_cast<int>(number(11)),
-                schema.version};
+                schema.version, value(4)};
 }
 
 std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,

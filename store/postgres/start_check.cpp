@@ -8,10 +8,12 @@
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
+#include "store/postgres/standby_names.hpp"
 
 namespace onceproxy::store {
 
-void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonce& instance) {
+std::string check_at_start(const PostgresOptions& options, NoteTable& notes,
+                           const Nonce& instance) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
     throw std::runtime_error(wrong);
   }
@@ -26,7 +28,7 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonc
   if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
   }
-  const Server& server = std::get<Server>(prepared);
+  const auto& server = std::get<Server>(prepared);
   if (const std::string problem = schema_problem(server.schema, options); !problem.empty()) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + problem);
   }
@@ -52,6 +54,7 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonc
       1) {
     static_cast<void>(answer(session.get(), patience));
   }
+  return options.durability == Durability::quorum ? promotion_advice(server.standby_names) : "";
 }
 
 }  // namespace onceproxy::store
