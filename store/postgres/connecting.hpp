@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "store/postgres/boot_clock.hpp"
 #include "store/postgres/options.hpp"
 #include "store/postgres/pq.hpp"
 
@@ -27,7 +28,7 @@ struct ConnectError {
 
 /// How long to wait for a server: until `end`, or until `cancelled` becomes true.
 struct Patience {
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
   SteadyClock::time_point end;
   const std::atomic<bool>& cancelled;
 };

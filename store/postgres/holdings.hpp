@@ -20,13 +20,14 @@
 #include "store/fingerprint.hpp"
 #include "store/lease_watch.hpp"
 #include "store/permit.hpp"
+#include "store/postgres/boot_clock.hpp"
 #include "store/shards.hpp"
 #include "store/terms.hpp"
 
 namespace onceproxy::store {
 
 struct Holding {
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = BootClock::time_point;
 
   Nonce nonce{};
   std::uint64_t fence = 0;

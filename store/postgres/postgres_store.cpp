@@ -112,7 +112,7 @@ class OpenPostgres final : public PostgresStore {
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   bool leases_may_end() const override { return true; }
   bool holds(const Permit& permit) const override {
-    return holdings_.holds(permit.fingerprint(), permit.nonce(), std::chrono::steady_clock::now());
+    return holdings_.holds(permit.fingerprint(), permit.nonce(), BootClock::now());
   }
   void watch_lease(const Permit& permit, Loop& loop, std::weak_ptr<LeaseWatch> watch) override {
     holdings_.watch(permit.fingerprint(), permit.nonce(), loop, std::move(watch));

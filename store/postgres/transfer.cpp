@@ -136,7 +136,7 @@ class PostgresTransfer::Session {
     const std::atomic<bool> never{false};
     const auto checked =
         check(connection_.get(), options_,
-              {std::chrono::steady_clock::now() + options_.connect_timeout, never});
+              {Patience::SteadyClock::now() + options_.connect_timeout, never});
     if (const auto* const error = std::get_if<ConnectError>(&checked)) {
       throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
     }

@@ -39,7 +39,7 @@ class Upkeep {
   RecordCounts counts() const;
 
  private:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
 
   void tick();
   void wait();

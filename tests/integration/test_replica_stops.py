@@ -6,10 +6,11 @@ import threading
 
 import grpc
 
-from harness import Client, PATIENCE, eventually, request
+from harness import Client, PATIENCE, eventually, policy, request
 from harness.client import once
 from harness.ext_proc import Call, connect, request_head
 from harness.upstream import executed, executed_after
+from harness.wall_clock import WallClock
 from test_replica_failures import rules
 
 
@@ -44,12 +45,33 @@ def test_a_process_that_was_stopped_sends_nothing_after_its_leases_have_ended(st
     assert upstream.executions["second"] == 1
 
 
+def test_a_machine_that_was_suspended_sends_nothing_after_its_leases_have_ended(stage, database, directory):
+    """The clock that counts while a machine runs stands still while it is suspended."""
+    finish = threading.Event()
+    upstream = stage.upstream(executed_after(finish))
+    clock = WallClock(directory)
+    one = stage.proxy(upstream, [policy(lease="10m")], store=database.store(), workers=1,
+                      upstream={"max_concurrency": 1, "connect_timeout": "60s"}, variables=clock.variables)
+    with Client(one.data) as first, Client(one.data) as second:
+        first.send(request(target="/slow"))
+        upstream.wait_for_requests(1)
+        second.send(request(key="second"))
+        eventually(lambda: database.value("SELECT count(*) FROM onceproxy.operations WHERE state = 1") == "1",
+                   "the second request waits for its turn, with a reservation")
+        clock.suspend(1200)
+        finish.set()
+        assert second.read("POST").decision != "forwarded"
+    assert upstream.executions["second"] == 0
+
+
 def test_a_process_that_was_stopped_tells_nobody_of_an_operation_that_another_has_done_meanwhile(
         stage, database):
-    finish = threading.Event()
+    finish, seen = threading.Event(), set()
 
     def handler(exchange):
-        if exchange.execution == 1:
+        key = exchange.request["idempotency-key"]
+        if key not in seen:
+            seen.add(key)
             finish.wait(PATIENCE)
         executed(exchange)
 
