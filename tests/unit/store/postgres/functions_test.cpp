@@ -177,7 +177,8 @@ namespace {
 /// One request an hour.
 constexpr const char* hourly = "'limit', 3600000000000, 3600000000000";
 
-/// Calls in a transaction of the session's own, and says whether its commit would wait for a standby.
+/// Calls in a transaction of the session's own, and says whether its commit would wait for a
+/// standby.
 bool would_wait(Session& session, const std::string& call, const std::string& code) {
   session.sql("BEGIN");
   CHECK(session.sql(call) == code);
@@ -253,4 +254,15 @@ TEST_CASE("functions: a lease whose row is locked is neither renewed nor lost, n
       "now_ms() + 60000, false)";
   CHECK(schema.other.sql(told) == "atrue cfalse dtrue efalse");
   schema.one.sql("COMMIT");
+}
+
+TEST_CASE("functions: what an operator has resolved is not taken for one's own completion") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  CHECK(schema.one.sql(Asked{"key"}.text()) == "1");
+  schema.one.sql("UPDATE operations SET lease_ends = now_ms() - 1");
+  CHECK(schema.one.sql("SELECT o_code FROM operator_resolve('key', 201, true, 0::smallint, '', "
+                       "'of the operator', false)") == "1");
+  CHECK(schema.one.sql(complete("key", "NULL")) == "2");
+  CHECK(schema.one.sql("SELECT octet_length(nonce) FROM operations") == "16");
 }
