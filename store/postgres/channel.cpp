@@ -57,6 +57,7 @@ void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen
   if (listen) {
     listener_ = connections_.back().get();
     hears_ = true;
+    ++listeners_;
   }
   pump();
   submit();

@@ -86,6 +86,8 @@ class Holdings {
   void revoke(const Fingerprint& fingerprint, const std::optional<Nonce>& before);
   /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);
+  /// The same for all of them: notifications may have been lost.
+  void doubt_all();
 
   /// Calls `watch` when the lease ends, or at once if the permit does not hold the reservation any
   /// more.

@@ -52,6 +52,10 @@ void Upkeep::tick() {
     }
   }
   flags_.hears.store(house_.hears());
+  // What was said while no session listened is lost. An operator may have released an operation.
+  if (std::exchange(listeners_, house_.listeners()) != house_.listeners()) {
+    work_.holdings.doubt_all();
+  }
   renew();
   if (work_.circuit.open() && now >= next_probe_) {
     next_probe_ = now + work_.tuning.probe;

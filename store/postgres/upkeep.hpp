@@ -65,6 +65,8 @@ class Upkeep {
   std::unique_ptr<Timer> timer_;
   bool stopped_ = false;
   std::size_t renewing_ = 0;
+  /// Channel::listeners() when the leases were last doubted.
+  std::size_t listeners_ = 0;
   bool probing_ = false;
   bool beating_ = false;
   bool sweeping_ = false;

@@ -142,8 +142,9 @@ TEST_CASE("postgres: a row that somebody has locked keeps no other lease from be
                             ".operations) FOR UPDATE",
                         "lock");
   CHECK(within(20s, [&] { return cuts[0]->ended.load(); }));
+  // The lease of the other one would be over at nearly the same time.
+  CHECK_FALSE(within(2s, [&] { return cuts[1]->ended.load(); }));
   CHECK(store->holds(permits[1]));
-  CHECK_FALSE(cuts[1]->ended.load());
   onceproxy::store::run(session.get(), "COMMIT", "commit");
   CHECK(verbs.complete(std::move(permits[1]), answer(200, "")) == Settled::done);
   CHECK(verbs.complete(std::move(permits[0]), answer(200, "")) == Settled::refused);
@@ -215,6 +216,33 @@ TEST_CASE("postgres: a request is cut off when an operator releases its operatio
   }
   one->close();
   other->close();
+}
+
+TEST_CASE("postgres: a request is cut off though the notification of its release was lost") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  const PostgresOptions options = server.options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  CHECK(within(10s, [&] { return store->stats().hears; }));
+  // Its lease is renewed after ten minutes.
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 40min;
+  Permit permit = verbs.permit(asked);
+  const auto cut = std::make_shared<Cut>();
+  DirectLoop loop;
+  store->watch_lease(permit, loop, cut);
+  // As another instance does it, whose notification came while nobody listened.
+  server.sql("SET search_path = " + options.schema +
+             "; SELECT operator_release(fingerprint, false) FROM operations");
+  CHECK_FALSE(cut->ended.load());
+  server.sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+      "'onceproxy'");
+  CHECK(within(10s, [&] { return cut->ended.load(); }));
+  CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::refused);
+  store->close();
 }
 
 TEST_CASE("postgres: an operation costs two round trips, a replay one, and from memory none") {
