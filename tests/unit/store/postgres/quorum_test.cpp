@@ -205,6 +205,28 @@ TEST_CASE("quorum: a commit that waited until nothing was to be waited for does 
   store->close();
 }
 
+TEST_CASE("quorum: a change of an operator that waited until nothing was to be waited for failed") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  CHECK(verbs.complete(verbs.until<Reserved>(request(1)).permit, answer(200, "")) == Settled::done);
+  CHECK(verbs.complete(verbs.permit(request(2)), answer(200, "")) == Settled::done);
+  CHECK(store->inspection().forget(fingerprint(2)) == Changed::done);
+  quorum.server.stop_standby();
+  Changed changed{};
+  std::thread forgetting([&] { changed = store->inspection().forget(fingerprint(1)); });
+  quorum.await_waiting();
+  std::this_thread::sleep_for(2 * quorum.tuning.commit_slow);
+  quorum.server.wait_for("");
+  forgetting.join();
+  CHECK(changed == Changed::failed);
+  store->close();
+}
+
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
   if (!postgres_installed()) {
     WARN("skipped: PostgreSQL is not installed");
@@ -246,8 +268,8 @@ TEST_CASE("quorum: a request above its rate limit is refused at once though no s
     asked.fingerprint = fingerprint(number);
     CHECK(is<RateLimited>(verbs.reserve(asked)));
   }
-  CHECK(quorum.server.sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "0");
+  CHECK(quorum.server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") ==
+        "0");
   store->close();
 }
 
