@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,24 @@ std::optional<ConnectError> failed(PGconn* connection, const pq::ResultPtr& resu
   const auto status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return std::nullopt;
   return ConnectError{pq::sqlstate(result.get()), pq::trimmed(PQresultErrorMessage(result.get()))};
+}
+
+/// Prepares all statements in one round trip. The connection is in pipeline mode.
+std::optional<ConnectError> prepare_all(PGconn* connection, const Patience& patience) {
+  for (std::size_t i = 0; i < statements; ++i) {
+    const auto statement = static_cast<Statement>(i);
+    if (PQsendPrepare(connection, name(statement), text(statement).c_str(), 0, nullptr) != 1) {
+      return no_answer(connection);
+    }
+  }
+  if (PQpipelineSync(connection) != 1) return no_answer(connection);
+  for (std::size_t i = 0; i < statements; ++i) {
+    if (auto error = failed(connection, answer(connection, patience))) return error;
+  }
+  // Ends the pipeline, and with it the transaction.
+  const pq::ResultPtr end = answer(connection, patience);
+  if (PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) return no_answer(connection);
+  return std::nullopt;
 }
 
 constexpr std::string_view checks =
@@ -131,8 +150,8 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
     return ConnectError{"55000", why};
   }
   const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
-  return Server{number(6), number(7) - since.count(), static_cast<int>(number(11)),
-                schema.version, value(4)};
+  return Server{number(6), number(7) - since.count(), static_cast<int>(number(11)), schema.version,
+                value(4)};
 }
 
 std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,
@@ -169,16 +188,9 @@ std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOpt
         return *std::move(error);
       }
     }
-    for (std::size_t i = 0; i < statements; ++i) {
-      const auto statement = static_cast<Statement>(i);
-      if (PQsendPrepare(connection, name(statement), text(statement).c_str(), 0, nullptr) != 1) {
-        return no_answer(connection);
-      }
-      if (auto error = failed(connection, answer(connection, patience))) return *std::move(error);
-    }
-    if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1) {
-      return no_answer(connection);
-    }
+    if (PQenterPipelineMode(connection) != 1) return no_answer(connection);
+    if (auto error = prepare_all(connection, patience)) return *std::move(error);
+    if (PQsetnonblocking(connection, 1) != 0) return no_answer(connection);
     return server;
   } catch (const std::runtime_error& error) {
     return ConnectError{"08006", error.what()};

@@ -307,3 +307,10 @@ def test_connections_that_lead_nowhere_are_left_while_the_database_is_well(stage
         assert client.read("POST").status == 200
     eventually(lambda: one.metrics().sum("onceproxy_store_healthy") == 1, "it is healthy")
     assert set(upstream.executions.values()) == {1}
+
+
+def test_a_database_far_away_is_reached_within_the_time_to_connect(stage, upstream, database, link):
+    """A session needs a few round trips, not one for each statement that it prepares."""
+    link.delay = 0.08
+    one = stage.proxy(upstream, rules(), store=database.store(database.url(link.address)), workers=1)
+    eventually(lambda: once(one.data, request(key="a")).decision in ("forwarded", "replayed"), "it serves")

@@ -18,6 +18,7 @@ class Link:
     def __init__(self, target):
         self.target = target
         self.connections = 0  # that were accepted
+        self.delay = 0.0  # seconds by which what is passed on is late, each way
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = self._listener.getsockname()
         self._lock = threading.Lock()
@@ -133,6 +134,7 @@ class _Pair:
         try:
             while data := source.recv(READ):
                 self._wait()
+                threading.Event().wait(self.link.delay)
                 if not self.swallows:
                     target.sendall(data)
             self._wait()
