@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "store/fingerprint.hpp"
+#include "store/hex.hpp"
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/migrations.hpp"
 
@@ -12,6 +13,14 @@ namespace {
 
 /// The key of the advisory lock by which two migrations of one database wait for each other.
 constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(7046029254386353131)";
+
+/// The key of the lock of a move: a number of our own, and one for the schema. In hexadecimal
+/// digits its name has no quotes.
+std::string key_of_move(const PostgresOptions& options) {
+  std::string out = "(704602925, hashtext('";
+  append_hex(out, options.schema);
+  return out + "'))";
+}
 
 pq::ConnectionPtr open(const PostgresOptions& options) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
@@ -102,6 +111,14 @@ void step(PGconn* connection, const PostgresOptions& options, int to, const Migr
 }
 
 }  // namespace
+
+std::string lock_for_move(const PostgresOptions& options) {
+  return "SELECT pg_try_advisory_lock" + key_of_move(options) + "::integer";
+}
+
+std::string lock_for_start(const PostgresOptions& options) {
+  return "SELECT pg_try_advisory_lock_shared" + key_of_move(options) + "::integer";
+}
 
 int schema_version(const PostgresOptions& options) {
   const auto connection = open(options);

@@ -33,7 +33,17 @@ std::string check_at_start(const PostgresOptions& options, NoteTable& notes,
     throw std::runtime_error("cannot use this PostgreSQL server: " + problem);
   }
   PQexitPipelineMode(session.get());
+  // Until the sign of life below, which a move that begins later sees.
   pq::ResultPtr found;
+  if (PQsendQuery(session.get(), lock_for_start(options).c_str()) == 1) {
+    found = answer(session.get(), patience);
+  }
+  if (PQresultStatus(found.get()) == PGRES_TUPLES_OK && PQgetvalue(found.get(), 0, 0)[0] != '1') {
+    throw std::runtime_error("the schema \"" + options.schema +
+                             "\" is being moved by `onceproxy store move`; start when that has "
+                             "ended");
+  }
+  found.reset();
   if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
                         nullptr, nullptr, 1) == 1) {
     found = answer(session.get(), patience);

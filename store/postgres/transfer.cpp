@@ -32,6 +32,8 @@ class PostgresTransfer::Session {
     run("SET default_transaction_read_only = off");
     // Enables the warning that notice() waits for, whatever the role's setting is.
     run("SET client_min_messages = warning");
+    // In this order: who starts looks at the lock and gives a sign of life.
+    if (number(lock_for_move(options)) == 0) refuse_in_use_now();
     refuse_in_use();
   }
 
@@ -118,6 +120,12 @@ class PostgresTransfer::Session {
   }
 
  private:
+  [[noreturn]] void refuse_in_use_now() const {
+    throw std::runtime_error("the schema \"" + options_.schema +
+                             "\" is in use by another `onceproxy store move`, or by an onceproxy "
+                             "that is starting");
+  }
+
   /// How long the sign of life of a process that was killed counts.
   void refuse_in_use() {
     // A later one is from before the clock was set back.
@@ -134,9 +142,8 @@ class PostgresTransfer::Session {
   void check_once() {
     if (std::exchange(checked_, true)) return;
     const std::atomic<bool> never{false};
-    const auto checked =
-        check(connection_.get(), options_,
-              {Patience::SteadyClock::now() + options_.connect_timeout, never});
+    const auto checked = check(connection_.get(), options_,
+                               {Patience::SteadyClock::now() + options_.connect_timeout, never});
     if (const auto* const error = std::get_if<ConnectError>(&checked)) {
       throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
     }

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "store/postgres/transfer.hpp"
 #include "store_run.hpp"
 
 using namespace onceproxy::store;
@@ -70,8 +71,8 @@ TEST_CASE("postgres: an instance goes on with a newer schema that allows it, and
   const std::string newer = std::to_string(schema_version_now + 1);
   server.sql("INSERT INTO " + options.schema + ".schema_version (version, needs, digests) SELECT " +
              newer + ", " + std::to_string(schema_version_now) + ", digests FROM " +
-             options.schema + ".schema_version WHERE version = " +
-             std::to_string(schema_version_now));
+             options.schema +
+             ".schema_version WHERE version = " + std::to_string(schema_version_now));
   end_sessions();
   execute();
   CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
@@ -99,4 +100,21 @@ TEST_CASE("postgres: operations with fingerprints of another version are not tak
     CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
                       Catch::Contains("use the onceproxy that wrote them"));
   }
+}
+
+TEST_CASE("postgres: nothing starts on a schema while it is moved, and no second move") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  StoreClock clock;
+  const PostgresOptions options = PostgresServer::shared().options();
+  {
+    const PostgresTransfer transfer(options);
+    CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
+                      Catch::Contains("is being moved"));
+    CHECK_THROWS_WITH(PostgresTransfer(options), Catch::Contains("another `onceproxy store move`"));
+    // Another schema is another store.
+    PostgresStore::open(PostgresServer::shared().options(), 1, clock, {})->close();
+  }
+  const auto store = PostgresStore::open(options, 1, clock, {});
+  CHECK_THROWS_WITH(PostgresTransfer(options), Catch::Contains("in use by a running onceproxy"));
+  store->close();
 }
