@@ -35,7 +35,8 @@ constexpr std::array<Described, statements> all{{
     {"leave", "SELECT leave(@)", "b"},
     {"look",
      "SELECT now_ms(), current_setting('fsync') = 'on', waits_for_standby(), "
-     "current_setting('synchronous_commit') <> 'off', confirmed_lsn() IS NOT NULL",
+     "current_setting('synchronous_commit') <> 'off', confirmed_lsn(), "
+     "pg_current_wal_flush_lsn()",
      ""},
     {"sweep", "SELECT sweep_some(@)", "il"},
     {"counted",

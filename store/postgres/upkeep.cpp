@@ -182,10 +182,11 @@ void Upkeep::look() {
                  [this, sent = SteadyClock::now()](const Reply& reply) {
                    if (!reply.good() || reply.rows() != 1) return;
                    const pq::Row row = reply.row();
-                   for (const std::string& said : server_clock_.looked(
-                            row.number(0), sent, SteadyClock::now(), wall_ms())) {
+                   for (const std::string& said :
+                        server_clock_.looked(row.number(0), sent, SteadyClock::now(), wall_ms())) {
                      if (work_.observer.event) work_.observer.event(said);
                    }
+                   looked(reply);
                    const bool safe = row.flag(1) && (work_.quorum() ? row.flag(2) : row.flag(3));
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {
                      work_.observer.event(
@@ -194,6 +195,22 @@ void Upkeep::look() {
                                 "synchronous_commit or synchronous_standby_names was changed");
                    }
                  });
+}
+
+/// Whether commits succeed is known from operations. An instance that gets only duplicates commits
+/// nothing but its heartbeat, so it would remember its last failure for good, and send each
+/// operation by itself. What was in the log at the last look, with the heartbeat of then, is
+/// confirmed now, and no operation has failed since.
+void Upkeep::looked(const Reply& reply) {
+  const pq::Row row = reply.row();
+  const auto confirmed = row.null(4) ? 0 : static_cast<std::uint64_t>(row.number(4));
+  const bool commits =
+      reply.epoch == epoch_ && log_end_ != 0 && (!work_.quorum() || confirmed >= log_end_);
+  const unsigned failures = work_.circuit.failures();
+  if (commits && failures == std::exchange(failures_, failures)) work_.circuit.answered();
+  failures_ = failures;
+  log_end_ = static_cast<std::uint64_t>(row.number(5));
+  epoch_ = reply.epoch;
 }
 
 void Upkeep::sweep() {

@@ -48,6 +48,7 @@ class Upkeep {
   void probe();
   void beat();
   void look();
+  void looked(const Reply& reply);
   void sweep();
   void count();
   void write_duplicates();
@@ -62,6 +63,11 @@ class Upkeep {
   LedgerUpkeep& ledger_;
   Flags& flags_;
   ServerClock server_clock_;
+  /// What the last look has found: the end of the log, of which run of which server, and
+  /// Circuit::failures().
+  std::uint64_t log_end_ = 0;
+  std::int64_t epoch_ = 0;
+  unsigned failures_ = 0;
   std::unique_ptr<Timer> timer_;
   bool stopped_ = false;
   std::size_t renewing_ = 0;

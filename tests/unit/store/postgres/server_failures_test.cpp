@@ -212,3 +212,41 @@ TEST_CASE("postgres: operations that no session has room for are refused by thei
   leave(*store, loop);
   store->close();
 }
+
+TEST_CASE("postgres: one timeout does not keep duplicates apart for good") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 500ms;
+  options.cache_bytes = 0;  // every replay asks the database
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  PollLoop loop;
+  Together together(*store, loop);
+  Verbs verbs(*store);
+  std::vector<ReserveRequest> asked;
+  for (std::uint64_t number = 1; number <= 40; ++number) {
+    asked.push_back(request(number));
+    CHECK(verbs.complete(verbs.until<Reserved>(asked.back()).permit, answer(200, "x")) ==
+          Settled::done);
+  }
+  // A replay is answered too late, whatever the server's own timeout says.
+  server.sql("CREATE TABLE " + options.schema + ".slow AS SELECT 1 AS one");
+  server.sql(
+      "CREATE OR REPLACE FUNCTION " + options.schema +
+      ".now_ms() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN IF EXISTS (SELECT FROM slow) "
+      "THEN BEGIN PERFORM pg_sleep(1); EXCEPTION WHEN query_canceled THEN NULL; END; END IF; "
+      "RETURN (date_part('epoch', clock_timestamp()) * 1000)::bigint; END $$");
+  const std::uint64_t timeouts = store->stats().timeouts;
+  CHECK(is_unavailable(verbs.reserve(request(1)), Unavailable::Reason::failed));
+  CHECK(store->stats().timeouts > timeouts);
+  server.sql("DELETE FROM " + options.schema + ".slow");
+  // Forty of them need a few statements together, and forty by themselves.
+  CHECK(within(20s, [&] {
+    const std::uint64_t before = store->stats().round_trips;
+    for (const ReserveResult& result : together.reserve(asked)) REQUIRE(is<Completed>(result));
+    return store->stats().round_trips - before < 30;
+  }));
+  leave(*store, loop);
+  store->close();
+}
