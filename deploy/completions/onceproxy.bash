@@ -139,7 +139,7 @@ _onceproxy() {
     "entities show") options="$port --limit" ;;
     "entities open") options="$port" ;;
     "store migrate") options="--help --config --dry-run" ;;
-    "store move") options="--help --config --to --dry-run" ;;
+    "store move") options="--help --config --to --dry-run --forget-earlier" ;;
   esac
   case $cur in
     -*)

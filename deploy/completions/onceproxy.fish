@@ -162,4 +162,5 @@ complete -c onceproxy -n $in_inject_audit -l format -x -a 'text json' -d 'Form o
 complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a migrate -d 'Bring the schema of a database up to date'
 complete -c onceproxy -n "$in_store; and not __fish_seen_subcommand_from $store_actions" -a move -d 'Copy live records from one store to the other'
 complete -c onceproxy -n "$in_store; and __fish_seen_subcommand_from move" -l to -r -k -a '(__fish_complete_suffix .yaml)' -d 'A configuration with the other store'
+complete -c onceproxy -n "$in_store; and __fish_seen_subcommand_from move" -l forget-earlier -d 'Copy also what PostgreSQL does not find under its present name'
 complete -c onceproxy -n $in_store_action -l dry-run -d 'Change nothing'

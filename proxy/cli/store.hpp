@@ -24,6 +24,9 @@ struct StoreMoveArguments {
   std::string to;
   /// Looks at both and writes nothing.
   bool dry_run = false;
+  /// To PostgreSQL: moves also operations whose names an earlier version computed in another way.
+  /// They are not found under their present names there.
+  bool forget_earlier = false;
 };
 
 /// Carries what has not expired from the store of the one configuration to that of the other, and

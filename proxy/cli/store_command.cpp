@@ -41,11 +41,15 @@ void add_move(CLI::App& parent, const Streams& streams, int& exit_code) {
       ->type_name("FILE")
       ->required();
   command->add_flag("--dry-run", arguments->dry_run, "Count what would be copied; write nothing");
+  command->add_flag("--forget-earlier", arguments->forget_earlier,
+                    "Copy also operations from before an upgrade that changed their fingerprints.\n"
+                    "With PostgreSQL their duplicates are forwarded again");
   command->footer(
       "Operations, entities and rate limits keep their windows, leases and fences. The source is "
       "not\nchanged, and the audit log is not copied. Run it as the user that runs onceproxy.\n"
       "Exit code 0: done; 1: a configuration is not valid, a store is in use, or the destination "
-      "has\nother records; 2: a file cannot be read.");
+      "has\nother records, or operations would be forgotten (--forget-earlier); 2: a file cannot "
+      "be read.");
   command->callback(
       [arguments, streams, &exit_code] { exit_code = store_move(*arguments, streams); });
 }

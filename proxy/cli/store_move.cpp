@@ -3,6 +3,8 @@
 #include <exception>
 #include <filesystem>
 #include <ostream>
+#include <stdexcept>
+#include <string>
 
 #include "proxy/cli/move.hpp"
 #include "proxy/cli/store.hpp"
@@ -42,23 +44,30 @@ void print(const Moved& moved, bool dry_run, std::ostream& out) {
   if (dry_run) out << "nothing was written\n";
 }
 
-void warn_of_earlier_digests(std::uint64_t count, std::ostream& err) {
+/// PostgreSQL's store does not look for operations under such names, so a move forgets them.
+void refuse_earlier_digests(RocksDbTransfer& source, const StoreMoveArguments& arguments,
+                            std::ostream& err) {
+  const std::uint64_t count = source.earlier_digests();
   if (count == 0) return;
-  err << "onceproxy: warning: an earlier version of onceproxy may have named " << count
-      << " of these operations, and PostgreSQL's store does not look for them under such names: "
-         "their duplicates are forwarded again\n";
+  const std::string what =
+      std::to_string(count) +
+      " operations may have names that an earlier version of onceproxy computed in another way. "
+      "PostgreSQL's store does not look for such names, so their duplicates are forwarded again";
+  if (!arguments.forget_earlier) {
+    throw std::runtime_error(what +
+                             "; nothing was moved. Move when their windows have passed, or "
+                             "accept this with --forget-earlier");
+  }
+  err << "onceproxy: warning: " << what << "\n";
 }
 
-Moved move_to_postgres(const config::Settings& from, const config::Settings& to, bool dry_run,
-                       std::ostream& err) {
+Moved move_to_postgres(const config::Settings& from, const config::Settings& to,
+                       const StoreMoveArguments& arguments, std::ostream& err) {
   store::StoreClock clock;
   RocksDbTransfer source(from.store, clock, RocksDbTransfer::Opening::existing);
   PostgresTransfer destination(*to.postgres);
-  const Moved moved = move(source, destination, dry_run);
-  // With records in the destination each was read twice.
-  warn_of_earlier_digests(std::min<std::uint64_t>(source.earlier_digests(), moved.records.live),
-                          err);
-  return moved;
+  refuse_earlier_digests(source, arguments, err);
+  return move(source, destination, arguments.dry_run);
 }
 
 Moved move_to_rocksdb(const config::Settings& from, const config::Settings& to, bool dry_run) {
@@ -88,7 +97,7 @@ int store_move(const StoreMoveArguments& arguments, const Streams& streams) {
   // What RocksDB makes is for this user alone, as when onceproxy runs.
   ::umask(S_IRWXG | S_IRWXO);
   try {
-    print(to->postgres ? move_to_postgres(*from, *to, arguments.dry_run, streams.err)
+    print(to->postgres ? move_to_postgres(*from, *to, arguments, streams.err)
                        : move_to_rocksdb(*from, *to, arguments.dry_run),
           arguments.dry_run, streams.out);
   } catch (const std::exception& error) {

@@ -147,6 +147,8 @@ Task<void> Call::give_up(gate::Forward reservation, const gate::Outcome& outcome
 }
 
 Task<void> Call::forward(gate::Forward reservation) {
+  // A process that was stopped for longer than the lease may come here before it is told.
+  if (lease_ && !lease_->ended() && !parts_.gate.holds(reservation)) lease_->lease_ended();
   const bool lease_ended = lease_ && lease_->ended();
   if (talk_.stream().gone() || lease_ended) {
     // Envoy was not told to forward the request.

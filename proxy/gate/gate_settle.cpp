@@ -43,6 +43,15 @@ std::string stored_head(const Policy& policy, const Answered& answered) {
   return head;
 }
 
+/// For the client. An answer that is not remembered is not given: after a reservation has ended,
+/// another request may have been executed, and its answer is the one that duplicates get.
+std::string_view why_unsaved(store::Settled settled) {
+  return settled == store::Settled::refused
+             ? "The operation was done, but its reservation had ended before that. Another request "
+               "may have been forwarded; retry later to get what is remembered."
+             : "The operation was done, but its completion could not be stored; retry later.";
+}
+
 policies::Classified classified(const Policy& policy, const Answered& answered) {
   return policies::classify(policy.outcome,
                             {answered.status, answered.headers, answered.body, answered.whole},
@@ -133,11 +142,9 @@ io::Task<Settlement> Gate::settle(const Rules& rules, Forward forward, const Out
     switch (says.verdict) {
       case policies::Verdict::complete:
         settled = co_await complete(std::move(forward), *answered);
-        ending = settled == store::Settled::failed ? Ending::unsaved : Ending::completed;
-        if (settled == store::Settled::failed && !watched) {
-          settlement = {Decision::store_error,
-                        store_unavailable("The operation was done, but its completion could not "
-                                          "be stored; retry later.")};
+        ending = settled == store::Settled::done ? Ending::completed : Ending::unsaved;
+        if (settled != store::Settled::done && !watched) {
+          settlement = {Decision::store_error, store_unavailable(why_unsaved(settled))};
         }
         break;
       case policies::Verdict::release:

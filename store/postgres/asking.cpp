@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "store/postgres/poll_loop.hpp"
@@ -44,6 +45,23 @@ Reply ask(const Work& work, Channel& house, Statement statement, OneQuery::Bind 
                                                 [&] { return answered->reply.has_value(); });
   if (there) return std::move(*answered->reply);
   return lost("the database did not answer in time");
+}
+
+bool counts(const Work& work, Channel& house, const Reply& reply, BootClock::time_point sent) {
+  if (!work.quorum()) return true;
+  if (!reply.unconfirmed && BootClock::now() - sent <= work.tuning.commit_slow) return true;
+  constexpr std::chrono::milliseconds pause{10};
+  const auto end = BootClock::now() + work.tuning.confirm_max;
+  std::uint64_t position = 0;
+  do {
+    const Reply look = ask(work, house, Statement::confirmed, nullptr);
+    if (!look.good() || look.rows() != 1 || look.epoch != reply.epoch) return false;
+    const pq::Row row = look.row();
+    if (position == 0) position = static_cast<std::uint64_t>(row.number(1));
+    if (!row.null(0) && static_cast<std::uint64_t>(row.number(0)) >= position) return true;
+    std::this_thread::sleep_for(pause);
+  } while (BootClock::now() < end);
+  return false;
 }
 
 std::string why_not(const Reply& reply) {

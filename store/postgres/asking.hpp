@@ -15,6 +15,10 @@ namespace onceproxy::store {
 /// The answer. If there was none, a reply that says `lost`, with the reason.
 Reply ask(const Work& work, Channel& house, Statement statement, OneQuery::Bind bind);
 
+/// Whether what `reply` says was committed counts. `sent`: when it was sent. If the commit took
+/// long, the standbys are asked; they may have been removed from the settings meanwhile.
+bool counts(const Work& work, Channel& house, const Reply& reply, BootClock::time_point sent);
+
 /// Why a reply is not good, for operators.
 std::string why_not(const Reply& reply);
 

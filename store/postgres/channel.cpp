@@ -29,21 +29,27 @@ Channel::~Channel() {
 void Channel::want_one() {
   const bool listen = listens_ && listener_ == nullptr && wanted_ == 0;
   ++wanted_;
-  parts_.connector.want(this, listen,
-                        [this, alive = alive_, &loop = loop_, listen](pq::ConnectionPtr session,
-                                                                      const Server& server) {
-                          // A function must be one that can be copied.
-                          const auto handed =
-                              std::make_shared<pq::ConnectionPtr>(std::move(session));
-                          post(loop, [this, alive, handed, server, listen] {
-                            if (*alive) adopt(std::move(*handed), server, listen);
-                          });
-                        });
+  std::vector<int> silent;
+  for (const auto& connection : connections_) {
+    if (connection->stuck()) silent.push_back(connection->process());
+  }
+  parts_.connector.want(
+      this, listen, std::move(silent),
+      [this, alive = alive_, &loop = loop_, listen](pq::ConnectionPtr session, const Server& server,
+                                                    const std::vector<int>& idle) {
+        // A function must be one that can be copied.
+        const auto handed = std::make_shared<pq::ConnectionPtr>(std::move(session));
+        post(loop, [this, alive, handed, server, listen, idle] {
+          if (*alive) adopt(std::move(*handed), server, listen, idle);
+        });
+      });
 }
 
-void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen) {
+void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen,
+                    const std::vector<int>& idle) {
   --wanted_;
   leave_earlier_server();
+  leave_idle(server, idle);
   // It was made to find out about the server, which is still the same one.
   if (!listen && connections_.size() >= connections_max_) return;
   connections_.push_back(std::make_unique<Connection>(loop_, std::move(session), server, *this));
@@ -51,6 +57,7 @@ void Channel::adopt(pq::ConnectionPtr session, const Server& server, bool listen
   if (listen) {
     listener_ = connections_.back().get();
     hears_ = true;
+    ++listeners_;
   }
   pump();
   submit();
@@ -225,12 +232,33 @@ void Channel::tick() {
   wait_for_tick();
 }
 
-/// Whether it is time to make a session although there are some, because none of them answers.
+/// Whether it is time to make a session although there are some, because none of them answers, or
+/// one has not answered for so long that it may lead nowhere.
 bool Channel::looks_elsewhere() {
   const auto now = Query::SteadyClock::now();
-  if (ready() || now < next_look_) return false;
-  next_look_ = now + parts_.tuning.look_elsewhere;
+  if (now < next_look_) return false;
+  const bool any_ready = ready();
+  const bool any_silent =
+      std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+        return connection->stuck() &&
+               now - connection->silent_since(now) > 2 * parts_.options.operation_timeout;
+      });
+  if (any_ready && !any_silent) return false;
+  next_look_ = now + (any_ready ? 5 : 1) * parts_.tuning.look_elsewhere;
   return true;
+}
+
+/// Something between here and the server may acknowledge what it does not pass on. Then the kernel
+/// notices nothing, but the server's process has nothing to do, or has ended.
+void Channel::leave_idle(const Server& server, const std::vector<int>& idle) {
+  std::vector<Connection*> lost;
+  for (const auto& connection : connections_) {
+    if (connection->stuck() && connection->epoch() == server.epoch &&
+        std::find(idle.begin(), idle.end(), connection->process()) != idle.end()) {
+      lost.push_back(connection.get());
+    }
+  }
+  leave(lost, "the server has nothing to answer on a connection whose answers are missing");
 }
 
 /// A server that does not answer, while a newer session is one of another server or of a later run,

@@ -63,6 +63,8 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   /// Whether a statement could be sent at this moment.
   bool ready() const;
   bool hears() const { return hears_; }
+  /// How many sessions have received notifications so far. Between two of them some may be lost.
+  std::size_t listeners() const { return listeners_; }
 
  private:
   void broken(Connection& connection, const std::string& why) override;
@@ -72,7 +74,9 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   void answered() override { pump(); }
   void notified(std::string_view text) override { parts_.notified(text); }
 
-  void adopt(pq::ConnectionPtr session, const Server& server, bool listen);
+  void adopt(pq::ConnectionPtr session, const Server& server, bool listen,
+             const std::vector<int>& idle);
+  void leave_idle(const Server& server, const std::vector<int>& idle);
   Connection* choose() const;
   bool has_room() const override { return choose() != nullptr; }
   bool send_now(Query& query) override;
@@ -100,6 +104,7 @@ class Channel final : public Connection::Owner, private Gathering::Sender {
   std::vector<std::unique_ptr<Connection>> broken_;
   const Connection* listener_ = nullptr;
   bool hears_ = false;
+  std::size_t listeners_ = 0;
   std::size_t wanted_ = 0;
   QueryList waiting_;
   std::size_t waiting_count_ = 0;

@@ -15,6 +15,9 @@ class Circuit {
   /// Whether the last thing that is known of the database is that it works.
   bool steady() const { return !open() && failures_.load(std::memory_order_relaxed) == 0; }
 
+  /// How many operations got no answer since the last commit.
+  unsigned failures() const { return failures_.load(std::memory_order_relaxed); }
+
   /// The database has committed a transaction.
   void answered() {
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0);

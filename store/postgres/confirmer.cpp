@@ -7,7 +7,7 @@
 
 namespace onceproxy::store {
 
-using SteadyClock = std::chrono::steady_clock;
+using SteadyClock = BootClock;
 
 namespace {
 

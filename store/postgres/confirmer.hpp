@@ -31,7 +31,7 @@ struct Confirmation : CallBase {
   /// The position in the write-ahead log; 0: its end at the time of the next look.
   std::uint64_t lsn = 0;
   std::int64_t epoch = 0;
-  std::chrono::steady_clock::time_point until{};
+  BootClock::time_point until{};
   Outcome outcome = Outcome::unconfirmed;
 };
 

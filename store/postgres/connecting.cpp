@@ -16,7 +16,7 @@
 namespace onceproxy::store {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
+using SteadyClock = BootClock;
 
 ConnectError error_of(PGconn* connection, std::string state) {
   return {std::move(state), pq::trimmed(PQerrorMessage(connection))};

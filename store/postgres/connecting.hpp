@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "store/postgres/boot_clock.hpp"
 #include "store/postgres/options.hpp"
 #include "store/postgres/pq.hpp"
 
@@ -26,7 +28,7 @@ struct ConnectError {
 
 /// How long to wait for a server: until `end`, or until `cancelled` becomes true.
 struct Patience {
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
   SteadyClock::time_point end;
   const std::atomic<bool>& cancelled;
 };
@@ -51,6 +53,11 @@ struct Server {
   /// The server's clock minus this machine's steady clock, in milliseconds, when the session was
   /// made.
   std::int64_t clock_offset = 0;
+  /// The server's process for this session.
+  int process = 0;
+  /// The version of the schema. It may be newer than that of this program (SchemaFound::needs).
+  int schema = 0;
+  std::string standby_names;
 };
 
 /// Checks whether the server may be used: its version and schema, that it is not a standby, and
@@ -63,6 +70,12 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
 /// `listen`: the session also receives the notifications of other instances.
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
                                            bool listen, const Patience& patience);
+
+/// Which of these processes of the server have nothing to do, or have ended. One that has become
+/// idle within the last second is left out, because its answer may be on its way. Empty if the
+/// server does not answer. Called before prepare().
+std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,
+                                const Patience& patience);
 
 /// The name of the channel (LISTEN) on which instances notify each other.
 std::string channel_name(const PostgresOptions& options);

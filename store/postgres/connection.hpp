@@ -46,6 +46,7 @@ class Connection {
 
   bool usable() const { return !broken_; }
   std::int64_t epoch() const { return server_.epoch; }
+  int process() const { return server_.process; }
   std::size_t in_flight() const { return queries_.size(); }
   /// Whether the oldest unanswered statement is late. Statements behind it would be late, too.
   bool stuck() const { return !queries_.empty() && queries_.front().is_late; }

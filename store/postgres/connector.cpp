@@ -28,10 +28,10 @@ void Connector::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Connector::want(const void* owner, bool listen, Made made) {
+void Connector::want(const void* owner, bool listen, std::vector<int> silent, Made made) {
   const std::lock_guard lock(mutex_);
   if (stopping_.load()) return;
-  wishes_.push_back({owner, listen, std::move(made)});
+  wishes_.push_back({owner, listen, std::move(silent), std::move(made)});
   changed_.notify_all();
 }
 
@@ -59,14 +59,17 @@ void Connector::run() {
 /// Makes a connection for the oldest wish.
 void Connector::attempt(std::unique_lock<std::mutex>& lock) {
   const bool listen = wishes_.front().listen;
+  const std::vector<int> silent = wishes_.front().silent;
   lock.unlock();
   ConnectError error;
   Server server;
+  std::vector<int> idle;
   auto connected = connect(options_, stopping_, &first_host_);
   auto* const session = std::get_if<pq::ConnectionPtr>(&connected);
   if (session != nullptr) {
-    auto prepared = prepare(session->get(), options_, listen,
-                            {Patience::SteadyClock::now() + options_.connect_timeout, stopping_});
+    const Patience patience{Patience::SteadyClock::now() + options_.connect_timeout, stopping_};
+    idle = idle_processes(session->get(), silent, patience);
+    auto prepared = prepare(session->get(), options_, listen, patience);
     if (const auto* const found = std::get_if<Server>(&prepared)) {
       server = *found;
     } else {
@@ -96,7 +99,7 @@ void Connector::attempt(std::unique_lock<std::mutex>& lock) {
   const Wish wish = std::move(*found);
   wishes_.erase(found);
   // Under the lock: who was forgotten is told no more.
-  wish.made(std::move(*session), server);
+  wish.made(std::move(*session), server, idle);
 }
 
 }  // namespace onceproxy::store

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/counters.hpp"
@@ -22,9 +23,9 @@ namespace onceproxy::store {
 
 class Connector {
  public:
-  /// Called on the connector's thread with a session that is ready. Must pass it on and return
-  /// quickly.
-  using Made = std::function<void(pq::ConnectionPtr, const Server&)>;
+  /// Called on the connector's thread with a session that is ready, and with those of the processes
+  /// asked about that have nothing to do (idle_processes()). Must pass it on and return quickly.
+  using Made = std::function<void(pq::ConnectionPtr, const Server&, const std::vector<int>& idle)>;
   /// Called in the same way after each failure.
   using Failed = std::function<void(const ConnectError&)>;
 
@@ -34,8 +35,9 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  /// Asks for a connection for `owner`; `made` gets it.
-  void want(const void* owner, bool listen, Made made);
+  /// Asks for a connection for `owner`; `made` gets it. `silent`: the server's processes for
+  /// sessions that do not answer.
+  void want(const void* owner, bool listen, std::vector<int> silent, Made made);
   /// Withdraws what `owner` asked for. When this has returned, its `made` is not called any more.
   void forget(const void* owner);
   /// Why the last attempt failed; empty if it succeeded.
@@ -49,6 +51,7 @@ class Connector {
   struct Wish {
     const void* owner;
     bool listen;
+    std::vector<int> silent;
     Made made;
   };
 

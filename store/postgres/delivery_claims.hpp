@@ -11,12 +11,13 @@
 
 #include "store/event.hpp"
 #include "store/permit.hpp"
+#include "store/postgres/boot_clock.hpp"
 
 namespace onceproxy::store {
 
 class DeliveryClaims {
  public:
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = BootClock::time_point;
   struct Claim {
     Nonce nonce{};
     /// When the statement that claimed it was sent.

@@ -108,6 +108,13 @@ void Holdings::doubt(const Fingerprint& fingerprint) {
   if (found != home.entries.end()) found->second.renew = {};
 }
 
+void Holdings::doubt_all() {
+  for (Table::Shard& home : table_) {
+    const std::lock_guard lock(home.mutex);
+    for (auto& [fingerprint, holding] : home.entries) holding.renew = {};
+  }
+}
+
 void Holdings::watch(const Fingerprint& fingerprint, const Nonce& nonce, Loop& loop,
                      std::weak_ptr<LeaseWatch> watch) {
   Table::Shard& home = table_.of(fingerprint);

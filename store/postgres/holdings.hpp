@@ -20,13 +20,14 @@
 #include "store/fingerprint.hpp"
 #include "store/lease_watch.hpp"
 #include "store/permit.hpp"
+#include "store/postgres/boot_clock.hpp"
 #include "store/shards.hpp"
 #include "store/terms.hpp"
 
 namespace onceproxy::store {
 
 struct Holding {
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = BootClock::time_point;
 
   Nonce nonce{};
   std::uint64_t fence = 0;
@@ -85,6 +86,8 @@ class Holdings {
   void revoke(const Fingerprint& fingerprint, const std::optional<Nonce>& before);
   /// Another instance has changed the record, or may have. The next renewal checks it.
   void doubt(const Fingerprint& fingerprint);
+  /// The same for all of them: notifications may have been lost.
+  void doubt_all();
 
   /// Calls `watch` when the lease ends, or at once if the permit does not hold the reservation any
   /// more.

@@ -6,6 +6,7 @@
 #include "store/postgres/asking.hpp"
 #include "store/postgres/failure.hpp"
 #include "store/postgres/poll_loop.hpp"
+#include "store/postgres/server_clock.hpp"
 #include "store/postgres/telling.hpp"
 
 namespace onceproxy::store {
@@ -202,6 +203,7 @@ void LedgerUpkeep::tend_part(int looks, int events, OneQuery::Done done) {
         params.number(looks);
         params.number(events);
         params.number(work_.options.ledger.dead_retention.count());
+        params.number(wall_ms());
       },
       std::move(done));
 }

@@ -29,7 +29,7 @@ namespace onceproxy::store {
 
 class LedgerUpkeep {
  public:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
 
   LedgerUpkeep(const Work& work, Channel& house, DeliveryClaims& claims, LedgerRoutes& routes,
                EventWatch& watch, Liveness& liveness)

@@ -8,11 +8,13 @@
 #include <atomic>
 #include <chrono>
 
+#include "store/postgres/boot_clock.hpp"
+
 namespace onceproxy::store {
 
 class Liveness {
  public:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
   using Time = SteadyClock::time_point;
 
   explicit Liveness(std::chrono::milliseconds takeover_after) : takeover_after_(takeover_after) {}

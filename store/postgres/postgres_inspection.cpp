@@ -131,6 +131,7 @@ std::variant<std::optional<RecordView>, Unreadable> PostgresInspection::record(
 Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
                                    const Fingerprint& fingerprint) {
   const std::optional<Nonce> held = work_.holdings.nonce(fingerprint);
+  const auto sent = BootClock::now();
   const Reply reply = ask(work_, house_, statement, std::move(bind));
   if (!reply.good() || reply.rows() != 1) return Changed::failed;
   const pq::Row row = reply.row();
@@ -156,7 +157,7 @@ Changed PostgresInspection::change(Statement statement, OneQuery::Bind bind,
     tell_others(house_, work_.options, telling::changed, fingerprint);
     if (entity) tell_others(house_, work_.options, telling::turn, *entity);
   });
-  return reply.unconfirmed ? Changed::failed : Changed::done;
+  return counts(work_, house_, reply, sent) ? Changed::done : Changed::failed;
 }
 
 Changed PostgresInspection::release(const Fingerprint& fingerprint) {
@@ -221,15 +222,16 @@ std::variant<std::optional<EntityView>, Unreadable> PostgresInspection::entity(
 }
 
 Changed PostgresInspection::open(const EntityKey& key) {
+  const auto sent = BootClock::now();
   const Reply reply = ask(work_, house_, Statement::operator_open,
                           [key, quorum = work_.quorum()](pq::Params& params) {
                             params.digest(key);
                             params.flag(quorum);
                           });
-  if (!reply.good() || reply.unconfirmed || reply.rows() != 1) return Changed::failed;
+  if (!reply.good() || reply.rows() != 1) return Changed::failed;
   switch (reply.row().number(0)) {
     case code::done:
-      return Changed::done;
+      return counts(work_, house_, reply, sent) ? Changed::done : Changed::failed;
     case code::absent:
       return Changed::absent;
     case code::conflict:

@@ -60,7 +60,7 @@ class PostgresLedger final : public Ledger, private AttemptOwner {
   void watch(LedgerWatch* watch) override { parts_.watch.watch(watch); }
 
  private:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
 
   void sent(Attempt& attempt) noexcept override;
   void dropped(Attempt& attempt) noexcept override;

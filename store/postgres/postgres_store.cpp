@@ -42,7 +42,8 @@ class OpenPostgres final : public PostgresStore {
         duplicates_(tuning.duplicates_max),
         liveness_(tuning.takeover_after) {
     const Nonce instance = random_nonce();
-    check_at_start(options_, notes_, instance);
+    const std::string advice = check_at_start(options_, notes_, instance);
+    if (!advice.empty() && observer_.event) observer_.event(advice);
     if (options_.audit.enabled && !options_.audit_path.empty()) {
       audit_.emplace(options_.audit_path, options_.audit, clock, [this](std::string_view detail) {
         if (observer_.failed) observer_.failed("audit");
@@ -111,7 +112,7 @@ class OpenPostgres final : public PostgresStore {
   bool mark_unknown(Permit permit, std::string_view error, Call<Settled>& call) override;
   bool leases_may_end() const override { return true; }
   bool holds(const Permit& permit) const override {
-    return holdings_.holds(permit.fingerprint(), permit.nonce(), std::chrono::steady_clock::now());
+    return holdings_.holds(permit.fingerprint(), permit.nonce(), BootClock::now());
   }
   void watch_lease(const Permit& permit, Loop& loop, std::weak_ptr<LeaseWatch> watch) override {
     holdings_.watch(permit.fingerprint(), permit.nonce(), loop, std::move(watch));

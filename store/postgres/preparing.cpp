@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/schema.hpp"
@@ -56,6 +58,24 @@ std::optional<ConnectError> failed(PGconn* connection, const pq::ResultPtr& resu
   return ConnectError{pq::sqlstate(result.get()), pq::trimmed(PQresultErrorMessage(result.get()))};
 }
 
+/// Prepares all statements in one round trip. The connection is in pipeline mode.
+std::optional<ConnectError> prepare_all(PGconn* connection, const Patience& patience) {
+  for (std::size_t i = 0; i < statements; ++i) {
+    const auto statement = static_cast<Statement>(i);
+    if (PQsendPrepare(connection, name(statement), text(statement).c_str(), 0, nullptr) != 1) {
+      return no_answer(connection);
+    }
+  }
+  if (PQpipelineSync(connection) != 1) return no_answer(connection);
+  for (std::size_t i = 0; i < statements; ++i) {
+    if (auto error = failed(connection, answer(connection, patience))) return error;
+  }
+  // Ends the pipeline, and with it the transaction.
+  const pq::ResultPtr end = answer(connection, patience);
+  if (PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) return no_answer(connection);
+  return std::nullopt;
+}
+
 constexpr std::string_view checks =
     "SELECT current_setting('server_version_num')::integer, pg_is_in_recovery(), "
     "current_setting('fsync'), current_setting('synchronous_commit'), "
@@ -63,7 +83,9 @@ constexpr std::string_view checks =
     "pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), "
     "(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint, "
     "(date_part('epoch', clock_timestamp()) * 1000)::bigint, "
-    "(SELECT max(version) FROM schema_version)";
+    "s.version, coalesce(s.needs, s.version), s.digests, pg_backend_pid() "
+    "FROM (SELECT) AS one LEFT JOIN "
+    "(SELECT * FROM schema_version ORDER BY version DESC LIMIT 1) AS s ON true";
 
 /// The setting that may lose acknowledged commits, with its remedy; empty if there is none.
 std::string unsafe(const PGresult* found, const PostgresOptions& options) {
@@ -119,14 +141,37 @@ std::variant<Server, ConnectError> check(PGconn* connection, const PostgresOptio
                         "the server's version is below 15, the first one that is supported"};
   }
   if (value(1) == "t") return ConnectError{"25006", "the server is a standby"};
-  if (const auto problem = schema_problem(static_cast<int>(number(8)), options); !problem.empty()) {
+  const SchemaFound schema{static_cast<int>(number(8)), static_cast<int>(number(9)),
+                           static_cast<std::uint64_t>(number(10))};
+  if (const auto problem = schema_problem(schema, options); !problem.empty()) {
     return ConnectError{"55000", problem};
   }
   if (const std::string why = unsafe(found.get(), options); !why.empty()) {
     return ConnectError{"55000", why};
   }
   const auto since = std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
-  return Server{number(6), number(7) - since.count()};
+  return Server{number(6), number(7) - since.count(), static_cast<int>(number(11)), schema.version,
+                value(4)};
+}
+
+std::vector<int> idle_processes(PGconn* connection, const std::vector<int>& processes,
+                                const Patience& patience) {
+  if (processes.empty()) return {};
+  std::string list;
+  for (const int process : processes) list += (list.empty() ? "" : ",") + std::to_string(process);
+  const pq::ResultPtr found =
+      ask(connection,
+          "SELECT p FROM unnest('{" + list +
+              "}'::integer[]) AS p WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a "
+              "WHERE a.pid = p AND (a.state IS DISTINCT FROM 'idle' OR "
+              "a.state_change > clock_timestamp() - interval '1 second'))",
+          patience);
+  std::vector<int> idle;
+  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK) return idle;
+  for (int i = 0; i < PQntuples(found.get()); ++i) {
+    idle.push_back(std::stoi(PQgetvalue(found.get(), i, 0)));
+  }
+  return idle;
 }
 
 std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOptions& options,
@@ -143,16 +188,9 @@ std::variant<Server, ConnectError> prepare(PGconn* connection, const PostgresOpt
         return *std::move(error);
       }
     }
-    for (std::size_t i = 0; i < statements; ++i) {
-      const auto statement = static_cast<Statement>(i);
-      if (PQsendPrepare(connection, name(statement), text(statement).c_str(), 0, nullptr) != 1) {
-        return no_answer(connection);
-      }
-      if (auto error = failed(connection, answer(connection, patience))) return *std::move(error);
-    }
-    if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1) {
-      return no_answer(connection);
-    }
+    if (PQenterPipelineMode(connection) != 1) return no_answer(connection);
+    if (auto error = prepare_all(connection, patience)) return *std::move(error);
+    if (PQsetnonblocking(connection, 1) != 0) return no_answer(connection);
     return server;
   } catch (const std::runtime_error& error) {
     return ConnectError{"08006", error.what()};

@@ -41,7 +41,7 @@ struct Reply {
 
 class Query : public boost::intrusive::list_base_hook<> {
  public:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
 
   explicit Query(Statement what) : statement(what) {}
   Query(const Query&) = delete;

@@ -15,13 +15,14 @@
 
 #include "store/answer.hpp"
 #include "store/fingerprint.hpp"
+#include "store/postgres/boot_clock.hpp"
 #include "store/shards.hpp"
 #include "store/wall_time.hpp"
 
 namespace onceproxy::store {
 
 struct RecentAnswer {
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = BootClock::time_point;
 
   std::optional<PayloadDigest> payload;
   StoredAnswer answer;

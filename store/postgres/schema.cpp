@@ -3,6 +3,8 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "store/fingerprint.hpp"
+#include "store/hex.hpp"
 #include "store/postgres/connecting.hpp"
 #include "store/postgres/migrations.hpp"
 
@@ -11,6 +13,14 @@ namespace {
 
 /// The key of the advisory lock by which two migrations of one database wait for each other.
 constexpr std::string_view lock = "SELECT pg_advisory_xact_lock(7046029254386353131)";
+
+/// The key of the lock of a move: a number of our own, and one for the schema. In hexadecimal
+/// digits its name has no quotes.
+std::string key_of_move(const PostgresOptions& options) {
+  std::string out = "(704602925, hashtext('";
+  append_hex(out, options.schema);
+  return out + "'))";
+}
 
 pq::ConnectionPtr open(const PostgresOptions& options) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
@@ -68,14 +78,16 @@ std::string statements_for(int version, PGconn* connection, const PostgresOption
   if (version == 1) {
     out +=
         "CREATE TABLE schema_version (version integer PRIMARY KEY, "
-        "applied timestamptz NOT NULL DEFAULT now());\n";
+        "applied timestamptz NOT NULL DEFAULT now(), needs integer, digests bigint);\n";
   }
   for (const Migration& migration : migrations) {
     if (migration.version != version) continue;
     out += migration.sql;
     out += '\n';
   }
-  return out + "INSERT INTO schema_version (version) VALUES (" + std::to_string(version) + ");\n";
+  return out + "INSERT INTO schema_version (version, needs, digests) VALUES (" +
+         std::to_string(version) + ", " + std::to_string(needed_for(version)) + ", " +
+         std::to_string(digests_version) + ");\n";
 }
 
 /// Migrates by one version, or does nothing if another migration was first.
@@ -99,6 +111,14 @@ void step(PGconn* connection, const PostgresOptions& options, int to, const Migr
 }
 
 }  // namespace
+
+std::string lock_for_move(const PostgresOptions& options) {
+  return "SELECT pg_try_advisory_lock" + key_of_move(options) + "::integer";
+}
+
+std::string lock_for_start(const PostgresOptions& options) {
+  return "SELECT pg_try_advisory_lock_shared" + key_of_move(options) + "::integer";
+}
 
 int schema_version(const PostgresOptions& options) {
   const auto connection = open(options);
@@ -138,6 +158,22 @@ std::string schema_problem(int version, const PostgresOptions& options) {
   if (version > schema_version_now) {
     return schema + " is at version " + std::to_string(version) + " and this program knows " + now +
            " at most; use a newer onceproxy";
+  }
+  return "";
+}
+
+std::string schema_problem(const SchemaFound& found, const PostgresOptions& options) {
+  const bool newer = found.version > schema_version_now;
+  if (!newer || found.needs > schema_version_now) {
+    if (std::string problem = schema_problem(found.version, options); !problem.empty()) {
+      return problem;
+    }
+  }
+  if (found.digests != 0 && found.digests != digests_version) {
+    return "the operations in the schema \"" + options.schema + "\" have fingerprints of version " +
+           std::to_string(found.digests) + " and this program computes version " +
+           std::to_string(digests_version) +
+           ", so it would not find them; use the onceproxy that wrote them";
   }
   return "";
 }

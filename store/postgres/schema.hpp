@@ -10,6 +10,7 @@
 // operator. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -32,7 +33,24 @@ using MigrationSink = std::function<void(std::string_view line)>;
 /// than the program.
 int migrate(const PostgresOptions& options, bool dry_run, const MigrationSink& sink);
 
+/// Statements for a `store move` and for a start. Each returns 1 if the other one, or another move,
+/// is not under way, and keeps it from beginning until the session ends; otherwise 0.
+std::string lock_for_move(const PostgresOptions& options);
+std::string lock_for_start(const PostgresOptions& options);
+
 /// What is wrong with a schema of that version, and the remedy; empty if nothing is.
 std::string schema_problem(int version, const PostgresOptions& options);
+
+/// What a database says about a schema.
+struct SchemaFound {
+  int version = 0;
+  /// The oldest version whose running instances may go on using this one.
+  int needs = 0;
+  /// How the fingerprints of its operations are computed (digests_version). 0: not known.
+  std::uint64_t digests = 0;
+};
+/// Why an instance that runs cannot use it; empty if it can. It goes on when the schema was
+/// migrated to a newer version that allows that; a start does not (schema_problem()).
+std::string schema_problem(const SchemaFound& found, const PostgresOptions& options);
 
 }  // namespace onceproxy::store

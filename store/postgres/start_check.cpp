@@ -7,10 +7,13 @@
 #include <variant>
 
 #include "store/postgres/connecting.hpp"
+#include "store/postgres/schema.hpp"
+#include "store/postgres/standby_names.hpp"
 
 namespace onceproxy::store {
 
-void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonce& instance) {
+std::string check_at_start(const PostgresOptions& options, NoteTable& notes,
+                           const Nonce& instance) {
   if (const std::string wrong = wrong_options(options); !wrong.empty()) {
     throw std::runtime_error(wrong);
   }
@@ -25,8 +28,22 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonc
   if (const auto* const error = std::get_if<ConnectError>(&prepared)) {
     throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
   }
+  const auto& server = std::get<Server>(prepared);
+  if (const std::string problem = schema_problem(server.schema, options); !problem.empty()) {
+    throw std::runtime_error("cannot use this PostgreSQL server: " + problem);
+  }
   PQexitPipelineMode(session.get());
+  // Until the sign of life below, which a move that begins later sees.
   pq::ResultPtr found;
+  if (PQsendQuery(session.get(), lock_for_start(options).c_str()) == 1) {
+    found = answer(session.get(), patience);
+  }
+  if (PQresultStatus(found.get()) == PGRES_TUPLES_OK && PQgetvalue(found.get(), 0, 0)[0] != '1') {
+    throw std::runtime_error("the schema \"" + options.schema +
+                             "\" is being moved by `onceproxy store move`; start when that has "
+                             "ended");
+  }
+  found.reset();
   if (PQsendQueryParams(session.get(), "SELECT name, value FROM notes", 0, nullptr, nullptr,
                         nullptr, nullptr, 1) == 1) {
     found = answer(session.get(), patience);
@@ -47,6 +64,7 @@ void check_at_start(const PostgresOptions& options, NoteTable& notes, const Nonc
       1) {
     static_cast<void>(answer(session.get(), patience));
   }
+  return options.durability == Durability::quorum ? promotion_advice(server.standby_names) : "";
 }
 
 }  // namespace onceproxy::store

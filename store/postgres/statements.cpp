@@ -27,7 +27,7 @@ constexpr std::array<Described, statements> all{{
     {"complete", "SELECT * FROM complete(@)", "bbliosbbBolo"},
     {"release", "SELECT * FROM release(@)", "bbolo"},
     {"mark_unknown", "SELECT * FROM mark_unknown(@)", "bbllblo"},
-    {"renew", "SELECT renew(@)", "BBLLlo"},
+    {"renew", "SELECT * FROM renew(@)", "BBLLlo"},
     {"confirmed", "SELECT confirmed_lsn(), pg_current_wal_flush_lsn()", ""},
     {"notify", "SELECT pg_notify(@)", "tt"},
     {"barrier", "SELECT pg_logical_emit_message(true, 'onceproxy', '')", ""},
@@ -35,9 +35,10 @@ constexpr std::array<Described, statements> all{{
     {"leave", "SELECT leave(@)", "b"},
     {"look",
      "SELECT now_ms(), current_setting('fsync') = 'on', waits_for_standby(), "
-     "current_setting('synchronous_commit') <> 'off', confirmed_lsn() IS NOT NULL",
+     "current_setting('synchronous_commit') <> 'off', confirmed_lsn(), "
+     "pg_current_wal_flush_lsn()",
      ""},
-    {"sweep", "SELECT sweep_some(@)", "i"},
+    {"sweep", "SELECT sweep_some(@)", "il"},
     {"counted",
      "SELECT counted IS NOT NULL, coalesce((counted->>'reserved')::bigint, 0), "
      "coalesce((counted->>'completed')::bigint, 0), coalesce((counted->>'unknown')::bigint, 0), "
@@ -103,7 +104,7 @@ constexpr std::array<Described, statements> all{{
      "(SELECT sum(bytes)::bigint FROM payload_bytes)",
      ""},
     {"follow_routes", "SELECT follow_routes(@)", "bBB"},
-    {"tend_events", "SELECT tend_events(@)", "lll"},
+    {"tend_events", "SELECT tend_events(@)", "llll"},
     {"reserve_many", "", ""},
     {"complete_many", "", ""},
 }};

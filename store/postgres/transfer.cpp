@@ -32,6 +32,8 @@ class PostgresTransfer::Session {
     run("SET default_transaction_read_only = off");
     // Enables the warning that notice() waits for, whatever the role's setting is.
     run("SET client_min_messages = warning");
+    // In this order: who starts looks at the lock and gives a sign of life.
+    if (number(lock_for_move(options)) == 0) refuse_in_use_now();
     refuse_in_use();
   }
 
@@ -118,9 +120,19 @@ class PostgresTransfer::Session {
   }
 
  private:
+  [[noreturn]] void refuse_in_use_now() const {
+    throw std::runtime_error("the schema \"" + options_.schema +
+                             "\" is in use by another `onceproxy store move`, or by an onceproxy "
+                             "that is starting");
+  }
+
   /// How long the sign of life of a process that was killed counts.
   void refuse_in_use() {
-    if (number("SELECT count(*) FROM instances WHERE seen > now_ms() - 10000") == 0) return;
+    // A later one is from before the clock was set back.
+    if (number("SELECT count(*) FROM instances WHERE seen BETWEEN now_ms() - 10000 AND now_ms() + "
+               "10000") == 0) {
+      return;
+    }
     throw std::runtime_error("the schema \"" + options_.schema +
                              "\" is in use by a running onceproxy; stop every one that uses it "
                              "(one that was killed counts for ten seconds)");
@@ -130,9 +142,8 @@ class PostgresTransfer::Session {
   void check_once() {
     if (std::exchange(checked_, true)) return;
     const std::atomic<bool> never{false};
-    const auto checked =
-        check(connection_.get(), options_,
-              {std::chrono::steady_clock::now() + options_.connect_timeout, never});
+    const auto checked = check(connection_.get(), options_,
+                               {Patience::SteadyClock::now() + options_.connect_timeout, never});
     if (const auto* const error = std::get_if<ConnectError>(&checked)) {
       throw std::runtime_error("cannot use this PostgreSQL server: " + error->message);
     }

@@ -21,9 +21,8 @@ void Unwritten::keep(std::unique_ptr<Settling> outcome) {
   if (refused) refused->give_up();
 }
 
-void Unwritten::undo(const Fingerprint& fingerprint, const Nonce& nonce,
-                     std::chrono::steady_clock::time_point from,
-                     std::chrono::steady_clock::time_point lease_ends) {
+void Unwritten::undo(const Fingerprint& fingerprint, const Nonce& nonce, BootClock::time_point from,
+                     BootClock::time_point lease_ends) {
   Settling::What what;
   what.fingerprint = fingerprint;
   what.nonce = nonce;

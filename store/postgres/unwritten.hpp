@@ -27,9 +27,8 @@ class Unwritten {
   void begin(Work& work) { work_ = &work; }
   void keep(std::unique_ptr<Settling> outcome);
   /// Releases a reservation whose call was answered as failed, if it exists; not before `from`.
-  void undo(const Fingerprint& fingerprint, const Nonce& nonce,
-            std::chrono::steady_clock::time_point from,
-            std::chrono::steady_clock::time_point lease_ends);
+  void undo(const Fingerprint& fingerprint, const Nonce& nonce, BootClock::time_point from,
+            BootClock::time_point lease_ends);
   /// Sends those again whose time has come, or gives them up. Called regularly.
   void retry();
   bool empty() const;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "store/lease.hpp"
@@ -52,6 +52,10 @@ void Upkeep::tick() {
     }
   }
   flags_.hears.store(house_.hears());
+  // What was said while no session listened is lost. An operator may have released an operation.
+  if (std::exchange(listeners_, house_.listeners()) != house_.listeners()) {
+    work_.holdings.doubt_all();
+  }
   renew();
   if (work_.circuit.open() && now >= next_probe_) {
     next_probe_ = now + work_.tuning.probe;
@@ -114,12 +118,15 @@ void Upkeep::renew(std::vector<Holdings::Due> batch) {
           work_.failed(kind, "leases could not be renewed: " + reply.error);
           return;
         }
-        std::unordered_set<std::string_view> renewed;
+        std::unordered_map<std::string_view, bool> told;
         for (int i = 0; i < reply.rows(); ++i) {
-          renewed.insert(pq::Row(reply.result.get(), i).bytes(0));
+          const pq::Row row(reply.result.get(), i);
+          told.emplace(row.bytes(0), row.flag(1));
         }
         for (const Holdings::Due& due : *shared) {
-          if (renewed.contains(due.fingerprint.view())) {
+          const auto found = told.find(due.fingerprint.view());
+          if (found == told.end()) continue;  // another transaction has the row: tried again
+          if (found->second) {
             work_.holdings.renewed(due, sent);
           } else {
             // An operator has ended it, or it was settled meanwhile.
@@ -172,9 +179,14 @@ void Upkeep::beat() {
 /// The settings that the start has checked may have changed since.
 void Upkeep::look() {
   OneQuery::send(house_, Statement::look, work_.options.operation_timeout, nullptr,
-                 [this](const Reply& reply) {
+                 [this, sent = SteadyClock::now()](const Reply& reply) {
                    if (!reply.good() || reply.rows() != 1) return;
                    const pq::Row row = reply.row();
+                   for (const std::string& said :
+                        server_clock_.looked(row.number(0), sent, SteadyClock::now(), wall_ms())) {
+                     if (work_.observer.event) work_.observer.event(said);
+                   }
+                   looked(reply);
                    const bool safe = row.flag(1) && (work_.quorum() ? row.flag(2) : row.flag(3));
                    if (flags_.unsafe.exchange(!safe) == safe && work_.observer.event) {
                      work_.observer.event(
@@ -185,12 +197,31 @@ void Upkeep::look() {
                  });
 }
 
+/// Whether commits succeed is known from operations. An instance that gets only duplicates commits
+/// nothing but its heartbeat, so it would remember its last failure for good, and send each
+/// operation by itself. What was in the log at the last look, with the heartbeat of then, is
+/// confirmed now, and no operation has failed since.
+void Upkeep::looked(const Reply& reply) {
+  const pq::Row row = reply.row();
+  const auto confirmed = row.null(4) ? 0 : static_cast<std::uint64_t>(row.number(4));
+  const bool commits =
+      reply.epoch == epoch_ && log_end_ != 0 && (!work_.quorum() || confirmed >= log_end_);
+  const unsigned failures = work_.circuit.failures();
+  if (commits && failures == std::exchange(failures_, failures)) work_.circuit.answered();
+  failures_ = failures;
+  log_end_ = static_cast<std::uint64_t>(row.number(5));
+  epoch_ = reply.epoch;
+}
+
 void Upkeep::sweep() {
   if (sweeping_) return;
   sweeping_ = true;
   OneQuery::send(
       house_, Statement::sweep, work_.options.operation_timeout,
-      [this](pq::Params& params) { params.number(sweep_pages_); },
+      [this](pq::Params& params) {
+        params.number(sweep_pages_);
+        params.number(wall_ms());
+      },
       [this](const Reply& reply) {
         sweeping_ = false;
         // What did not fit into the time of a statement was undone, so it is tried in smaller

@@ -13,6 +13,7 @@
 #include "store/note_table.hpp"
 #include "store/postgres/channel.hpp"
 #include "store/postgres/ledger_upkeep.hpp"
+#include "store/postgres/server_clock.hpp"
 #include "store/postgres/unwritten.hpp"
 #include "store/postgres/work.hpp"
 #include "store/record_counts.hpp"
@@ -38,7 +39,7 @@ class Upkeep {
   RecordCounts counts() const;
 
  private:
-  using SteadyClock = std::chrono::steady_clock;
+  using SteadyClock = BootClock;
 
   void tick();
   void wait();
@@ -47,6 +48,7 @@ class Upkeep {
   void probe();
   void beat();
   void look();
+  void looked(const Reply& reply);
   void sweep();
   void count();
   void write_duplicates();
@@ -60,9 +62,17 @@ class Upkeep {
   bool notes_good_ = true;
   LedgerUpkeep& ledger_;
   Flags& flags_;
+  ServerClock server_clock_;
+  /// What the last look has found: the end of the log, of which run of which server, and
+  /// Circuit::failures().
+  std::uint64_t log_end_ = 0;
+  std::int64_t epoch_ = 0;
+  unsigned failures_ = 0;
   std::unique_ptr<Timer> timer_;
   bool stopped_ = false;
   std::size_t renewing_ = 0;
+  /// Channel::listeners() when the leases were last doubted.
+  std::size_t listeners_ = 0;
   bool probing_ = false;
   bool beating_ = false;
   bool sweeping_ = false;

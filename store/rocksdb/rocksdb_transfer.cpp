@@ -99,7 +99,9 @@ class RocksDbTransfer::Session {
 
   Database& database() { return database_; }
   std::uint64_t ceiling() const { return ceiling_; }
-  std::uint64_t earlier_digests() const { return earlier_digests_; }
+  bool may_have_earlier_digests() const { return era_.earlier_digests_fence != 0; }
+  /// How many of the records that were read since the last call have earlier digests.
+  std::uint64_t take_earlier_digests() { return std::exchange(earlier_digests_, 0); }
 
  private:
   [[noreturn]] void refuse(const std::string& what, const std::string& way_out) const {
@@ -294,8 +296,11 @@ std::uint64_t RocksDbTransfer::highest_fence() const {
   return session_->ceiling();
 }
 
-std::uint64_t RocksDbTransfer::earlier_digests() const {
-  return session_->earlier_digests();
+std::uint64_t RocksDbTransfer::earlier_digests() {
+  if (!session_->may_have_earlier_digests()) return 0;
+  session_->take_earlier_digests();
+  read_records([](const CarriedRecord&) {});
+  return session_->take_earlier_digests();
 }
 
 }  // namespace onceproxy::store

@@ -48,9 +48,9 @@ class RocksDbTransfer {
   /// No reservation ever got a higher one.
   std::uint64_t highest_fence() const;
 
-  /// How many of the records that were read have the digests of an earlier version, under which no
-  /// other store looks.
-  std::uint64_t earlier_digests() const;
+  /// How many records have the digests of an earlier version, under which no other store looks.
+  /// Reads all of them if there may be any.
+  std::uint64_t earlier_digests();
 
  private:
   class Session;

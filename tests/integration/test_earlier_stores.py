@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+import yaml
 
 from harness import Onceproxy, settings
 from harness.client import once
@@ -95,6 +96,25 @@ def test_what_an_earlier_version_left_is_backed_up_and_restored(upgraded, direct
     assert restored.returncode == 0, restored.stderr
     upgraded.restart()
     check_remembered(upgraded)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_another_store_would_not_find_is_not_moved_by_accident(name, directory, database):
+    clock = WallClock(directory)
+    clock.set(unpack(name, directory)["recorded"] + 5 - time.time())
+    files = []
+    for what, changes in (("old", {}), ("shared", {"store": database.store()})):
+        files.append(directory / f"{what}.yaml")
+        files[-1].write_text(yaml.safe_dump(settings("127.0.0.1:1", directory / "data", POLICIES, **changes)))
+    move = ("store", "move", "-c", files[0], "--to", files[1])
+    for arguments in (move, (*move, "--dry-run")):
+        refused = run(*arguments, **clock.variables)
+        assert refused.returncode == 1
+        assert "--forget-earlier" in refused.stderr and "nothing was moved" in refused.stderr
+    assert database.value("SELECT count(*) FROM onceproxy.operations") == "0"
+    moved = run(*move, "--forget-earlier", **clock.variables)
+    assert moved.returncode == 0 and "are forwarded again" in moved.stderr, moved
+    assert int(database.value("SELECT count(*) FROM onceproxy.operations")) > 0
 
 
 def test_there_are_earlier_stores():

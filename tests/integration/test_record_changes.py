@@ -121,8 +121,8 @@ def test_a_release_frees_even_what_is_under_way_and_its_end_changes_nothing(stag
         assert proxy.operator.post(f"/records/{name}/release")[0] == 200
         assert once(proxy.data, order("a")).json == {"execution": 2}
         finish.set()
-        # Who sent it has its answer; what is remembered is the other one.
-        assert stuck.read("POST").json == {"execution": 1}
+        # What is remembered is the other one, so nobody is told of this one.
+        assert stuck.read("POST").problem == "store-unavailable"
     assert once(proxy.data, order("a")).json == {"execution": 2}
     assert proxy.metrics().sum("onceproxy_permits_refused_total", policy="orders") == 1
 

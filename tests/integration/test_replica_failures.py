@@ -12,7 +12,6 @@ from harness import Client, PATIENCE, eventually, policy, request
 from harness.client import BrokenOff, once
 from harness.link import Link
 from harness.postgres import ROLE, Postgres
-from harness.stopping import stopped
 from harness.upstream import executed
 
 LEASE = 2
@@ -283,29 +282,35 @@ def test_a_primary_that_does_not_answer_is_left_when_its_standby_is_promoted(sta
         postgres.close()
 
 
-def test_a_process_that_was_stopped_sends_nothing_after_its_leases_have_ended(stage, database):
-    finish = threading.Event()
+def test_connections_that_lead_nowhere_are_left_while_the_database_is_well(stage, database, link):
+    """What is sent on them is acknowledged by something in between, and never arrives."""
+    finish, lease = threading.Event(), 12
 
     def handler(exchange):
-        if exchange.request.target == "/slow":
+        if exchange.request["idempotency-key"] == "long":
             finish.wait(PATIENCE)
         executed(exchange)
 
     upstream = stage.upstream(handler)
-    limits = {"max_concurrency": 1, "connect_timeout": "60s"}
-    one = stage.proxy(upstream, rules(), store=database.store(), workers=1, upstream=limits)
-    other = stage.proxy(upstream, rules(), store=database.store(), workers=1)
-    with Client(one.data) as first, Client(one.data) as second:
-        # No policy covers it, so nothing but its answer stands between it and the next turn.
-        first.send(request(target="/slow"))
+    # One connection, so that there is no room for another one beside it.
+    store = database.store(database.url(link.address), connections=1)
+    one = stage.proxy(upstream, [policy(lease=f"{lease}s", window="1h")], store=store, workers=1)
+    with Client(one.data) as client:
+        client.send(request(key="long"))
         upstream.wait_for_requests(1)
-        second.send(request(key="second"))
-        eventually(lambda: database.value("SELECT count(*) FROM onceproxy.operations WHERE state = 1") == "1",
-                   "the second request waits for its turn, with a reservation")
-        with stopped(one):
-            # The turn is free when the process goes on.
-            finish.set()
-            eventually(lambda: once(other.data, request(key="second")).decision == "forwarded",
-                       "the lease is over")
-        assert second.read("POST").decision != "forwarded"
-    assert upstream.executions["second"] == 1
+        link.swallow()
+        eventually(lambda: once(one.data, request(key="new")).decision in ("forwarded", "replayed"),
+                   "it serves again")
+        # The lease of the first request is renewed nevertheless.
+        assert not upstream.connections[0].over.wait(lease + 3)
+        finish.set()
+        assert client.read("POST").status == 200
+    eventually(lambda: one.metrics().sum("onceproxy_store_healthy") == 1, "it is healthy")
+    assert set(upstream.executions.values()) == {1}
+
+
+def test_a_database_far_away_is_reached_within_the_time_to_connect(stage, upstream, database, link):
+    """A session needs a few round trips, not one for each statement that it prepares."""
+    link.delay = 0.08
+    one = stage.proxy(upstream, rules(), store=database.store(database.url(link.address)), workers=1)
+    eventually(lambda: once(one.data, request(key="a")).decision in ("forwarded", "replayed"), "it serves")

@@ -44,8 +44,10 @@ BEGIN
   IF NOT FOUND OR r.expires <= v_now THEN o_code := 2; RETURN; END IF;
   IF r.state = 2 OR (r.state = 1 AND r.lease_ends > v_now) THEN o_code := 3; RETURN; END IF;
   IF r.turn AND r.state = 1 THEN o_queued := turn_is_over(r.entity); END IF;
+  -- With another nonce, so that the request which held the reservation cannot take this completion
+  -- for its own.
   UPDATE operations
-     SET state = 2, settled = v_now, expires = v_now + keep, error = '', status = p_status,
+     SET state = 2, nonce = uuid_send(gen_random_uuid()), settled = v_now, expires = v_now + keep, error = '', status = p_status,
          replayable = p_replayable, not_kept = p_not_kept, head = p_head, body = p_body
    WHERE fingerprint = p_fingerprint;
   o_code := 1;

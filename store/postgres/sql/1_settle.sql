@@ -227,12 +227,14 @@ BEGIN
 END
 $$;
 
--- Renews leases, and returns the fingerprints whose leases were renewed. All other leases are lost.
+-- Renews leases. Returns which were renewed (o_renewed) and which are lost. A row that another
+-- transaction has locked is left out: it is tried again, and does not delay the others.
 CREATE FUNCTION renew(
   p_fingerprints bytea[], p_nonces bytea[], p_leases bigint[], p_slacks bigint[],
   p_not_after bigint, p_quorum boolean)
-RETURNS SETOF bytea LANGUAGE plpgsql AS $$
+RETURNS TABLE (o_fingerprint bytea, o_renewed boolean) LANGUAGE plpgsql AS $$
 DECLARE
+  v_locked bytea[];
   v_now bigint;
 BEGIN
   IF now_ms() > p_not_after THEN
@@ -241,8 +243,9 @@ BEGIN
   IF p_quorum AND NOT waits_for_standby() THEN
     RAISE EXCEPTION 'commits wait for no standby' USING ERRCODE = '55000';
   END IF;
-  PERFORM 1 FROM operations
-    WHERE fingerprint = ANY (p_fingerprints) ORDER BY fingerprint FOR UPDATE;
+  v_locked := ARRAY(
+    SELECT fingerprint FROM operations WHERE fingerprint = ANY (p_fingerprints)
+       FOR UPDATE SKIP LOCKED);
   v_now := now_ms();
   RETURN QUERY
     UPDATE operations AS o
@@ -250,7 +253,15 @@ BEGIN
            expires = v_now + u.lease + u.slack + o.keep
       FROM unnest(p_fingerprints, p_nonces, p_leases, p_slacks) AS u(fingerprint, nonce, lease, slack)
      WHERE o.fingerprint = u.fingerprint AND o.nonce = u.nonce AND o.state = 1
-       AND o.lease_ends > v_now
-    RETURNING o.fingerprint;
+       AND o.lease_ends > v_now AND o.fingerprint = ANY (v_locked)
+    RETURNING o.fingerprint, true;
+  -- A row that is locked by another transaction is lost only if it belongs to another reservation
+  -- already, or exists no more. The rows that were renewed are still the caller's, too.
+  RETURN QUERY
+    SELECT u.fingerprint, false FROM unnest(p_fingerprints, p_nonces) AS u(fingerprint, nonce)
+     WHERE NOT EXISTS
+       (SELECT FROM operations AS o
+         WHERE o.fingerprint = u.fingerprint AND o.nonce = u.nonce AND o.state = 1
+           AND (o.lease_ends > v_now OR o.fingerprint <> ALL (v_locked)));
 END
 $$;

@@ -2,11 +2,17 @@
 
 -- Called by every instance about once a second. It waits for no standby: lost with a failover, it is
 -- done again.
+--
+-- A heartbeat from the future is from before the clock was set back. It counts for ten seconds from
+-- now on: an instance that lives renews it meanwhile, and another one does not count as alive for
+-- as long as the clock was set back.
 CREATE FUNCTION beat(p_instance bytea) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'local', true);
   INSERT INTO instances (id, seen) VALUES (p_instance, now_ms())
   ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+  UPDATE instances SET seen = now_ms() WHERE id IN
+    (SELECT id FROM instances WHERE seen > now_ms() + 1000 FOR UPDATE SKIP LOCKED);
   DELETE FROM instances WHERE id IN
     (SELECT id FROM instances WHERE seen < now_ms() - 3600000 FOR UPDATE SKIP LOCKED);
 END
@@ -40,7 +46,11 @@ $$;
 -- the order of its pages, since an index on the time of expiry would cost every completion another
 -- index entry. Each table has a place of its own, so that a small one is not left until a large one
 -- has been walked over.
-CREATE FUNCTION sweep_some(p_pages integer) RETURNS boolean LANGUAGE plpgsql AS $$
+--
+-- p_now is the time by the clock of the instance. If this server's clock differs from it by more than
+-- an hour, nothing is removed, because a removal cannot be undone when the clock is corrected.
+CREATE FUNCTION sweep_some(p_pages integer, p_now bigint DEFAULT now_ms()) RETURNS boolean
+LANGUAGE plpgsql AS $$
 DECLARE
   s sweep%ROWTYPE;
   v_now bigint := now_ms();
@@ -48,6 +58,7 @@ DECLARE
   v_end tid;
   v_counting jsonb;
 BEGIN
+  IF abs(v_now - p_now) > 3600000 THEN RETURN false; END IF;
   PERFORM set_config('synchronous_commit', 'local', true);
   SELECT * INTO s FROM sweep FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN false; END IF;

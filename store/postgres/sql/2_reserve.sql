@@ -1,5 +1,6 @@
--- Version 2: reserve() of version 1 with one change: an operation that closes its entity waits
--- until no attempt of a delivery prevents the entity from being closed.
+-- Version 2: reserve() of version 1 with three changes: an operation that closes its entity waits
+-- until no attempt of a delivery prevents the entity from being closed, a call above its rate limit
+-- neither takes a lock nor waits for a standby, and the clock may be set back.
 
 -- Whether an attempt under way must be sent before the entity may be closed. An attempt of an instance
 -- that gave no sign of life for ten seconds is not sent any more.
@@ -13,7 +14,8 @@ $$;
 -- locked or cannot change, with the time that is read after the locks were taken.
 --
 -- A call that only reads takes no lock and writes nothing, so that a duplicate causes no flush of
--- the log. An answer that repeats a row (completed, mismatch, stale, closed, or this call's own
+-- the log. A refusal for the rate limit is decided without its lock if possible: otherwise each of
+-- many calls above one limit would wait for the commits of all before it. An answer that repeats a row (completed, mismatch, stale, closed, or this call's own
 -- reservation from an earlier execution) has o_lsn. It is valid when the standbys have confirmed
 -- this position: o_confirmed, or a later call of confirmed_lsn().
 --
@@ -53,6 +55,7 @@ DECLARE
   v_next bigint;
   v_taken bigint;
   v_now_ns bigint;
+  c_set_back CONSTANT bigint := 1000000000;
 BEGIN
   o_flag := false;
   o_now := now_ms();
@@ -134,7 +137,9 @@ BEGIN
                coalesce(array_agg(q.until ORDER BY q.at), '{}')
           INTO v_queue, v_queue_until
           FROM unnest(e.queue, e.queue_until) WITH ORDINALITY AS q(nonce, until, at)
-         WHERE q.until > o_now;
+         WHERE q.until > o_now
+           -- No place is kept longer: the clock was set back.
+           AND q.until <= o_now + p_ticket;
         v_queued := p_nonce = ANY (v_queue);
         IF (cardinality(v_queue) > 0 AND v_queue[1] <> p_nonce) OR EXISTS
            (SELECT FROM operations WHERE fingerprint = e.holder AND nonce = e.holder_nonce
@@ -142,6 +147,8 @@ BEGIN
            (p_closes IS NOT NULL AND is_kept_open(p_entity)) THEN
           v_until := o_now + least(p_turn, p_ticket);
           IF p_turn <= 0 OR (NOT v_queued AND cardinality(v_queue) >= p_queue_max) THEN
+            -- Nothing was changed that could be lost in a failover.
+            PERFORM set_config('synchronous_commit', 'local', true);
             o_code := 10;
             RETURN;
           END IF;
@@ -192,14 +199,27 @@ BEGIN
 
     -- 3. The rate limit: the generic cell rate algorithm (ITU-T I.371).
     IF p_rate IS NOT NULL THEN
-      INSERT INTO rates (key, arrival, last) VALUES (p_rate, 0, 0) ON CONFLICT DO NOTHING;
-      SELECT arrival INTO v_arrival FROM rates WHERE key = p_rate FOR UPDATE;
-      IF NOT FOUND THEN  -- removed by the sweep between the two statements
-        RAISE EXCEPTION 'a rate limit was removed meanwhile' USING ERRCODE = '40001';
-      END IF;
+      SELECT arrival INTO v_arrival FROM rates WHERE key = p_rate;
       v_now_ns := now_ns();
       v_next := greatest(v_arrival, v_now_ns) + p_interval;
+      IF v_next - v_now_ns <= p_burst OR v_arrival - v_now_ns > p_burst + c_set_back THEN
+        INSERT INTO rates (key, arrival, last) VALUES (p_rate, 0, 0) ON CONFLICT DO NOTHING;
+        SELECT arrival INTO v_arrival FROM rates WHERE key = p_rate FOR UPDATE;
+        IF NOT FOUND THEN  -- removed by the sweep between the two statements
+          RAISE EXCEPTION 'a rate limit was removed meanwhile' USING ERRCODE = '40001';
+        END IF;
+        v_now_ns := now_ns();
+        -- No request leaves it so far in the future: the clock was set back. From now on it is as
+        -- after the last token.
+        IF v_arrival - v_now_ns > p_burst + c_set_back THEN
+          v_arrival := v_now_ns + p_burst;
+          UPDATE rates SET arrival = v_arrival, last = 0 WHERE key = p_rate;
+        END IF;
+        v_next := greatest(v_arrival, v_now_ns) + p_interval;
+      END IF;
       IF v_next - v_now_ns > p_burst THEN
+        -- Whatever was written is written again if it is lost in a failover.
+        PERFORM set_config('synchronous_commit', 'local', true);
         o_code := 8;
         o_number := (v_next - v_now_ns - p_burst + 999999) / 1000000;
         RETURN;

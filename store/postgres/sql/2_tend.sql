@@ -39,8 +39,10 @@ $$;
 -- removed. It processes at most p_looks rows of `looks` and p_events events; true: there may be
 -- more. Two transactions that end the last two deliveries of an event do not see each other. Each
 -- adds a row to `looks`, and the later of these rows is processed when both commits are visible.
-CREATE FUNCTION tend_events(p_looks bigint, p_events bigint, p_retention bigint) RETURNS boolean
-LANGUAGE plpgsql AS $$
+-- p_now: as in sweep_some(); no event is removed if the clocks differ by more than an hour.
+CREATE FUNCTION tend_events(
+  p_looks bigint, p_events bigint, p_retention bigint, p_now bigint DEFAULT now_ms())
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_now bigint;
   v_looked bigint[];
@@ -56,6 +58,7 @@ BEGIN
       SELECT ctid FROM looks LIMIT p_looks FOR UPDATE SKIP LOCKED)) RETURNING event)
   SELECT array_agg(DISTINCT event), count(*) INTO v_looked, v_ends FROM taken;
   v_now := now_ms();
+  IF abs(v_now - p_now) > 3600000 THEN p_events := 0; END IF;
   IF v_ends > 0 THEN
     -- An operator who redrives a delivery locks the event too.
     PERFORM 1 FROM events WHERE number = ANY (v_looked) ORDER BY number FOR UPDATE;

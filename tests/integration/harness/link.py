@@ -18,6 +18,7 @@ class Link:
     def __init__(self, target):
         self.target = target
         self.connections = 0  # that were accepted
+        self.delay = 0.0  # seconds by which what is passed on is late, each way
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = self._listener.getsockname()
         self._lock = threading.Lock()
@@ -38,6 +39,12 @@ class Link:
         """Nothing is passed on any more, and no connection ends. What was read and not yet passed on
         is kept; drop() and cut() throw it away."""
         self._flows.clear()
+
+    def swallow(self):
+        """What the connections of now carry is acknowledged and goes nowhere; new ones are as ever."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.swallows = True
 
     def drop(self):
         """Every connection is reset; new ones are made."""
@@ -99,7 +106,7 @@ class _Pair:
     def __init__(self, link, client, server):
         self.link = link
         self.sockets = (client, server)
-        self.broken = False
+        self.broken = self.swallows = False
         for each in self.sockets:
             each.settimeout(None)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -127,7 +134,9 @@ class _Pair:
         try:
             while data := source.recv(READ):
                 self._wait()
-                target.sendall(data)
+                threading.Event().wait(self.link.delay)
+                if not self.swallows:
+                    target.sendall(data)
             self._wait()
             target.shutdown(socket.SHUT_WR)
         except OSError:

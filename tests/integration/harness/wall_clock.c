@@ -1,6 +1,7 @@
 /* Loaded before the program's libraries: adds to CLOCK_REALTIME the seconds that stand in the file
- * WALL_CLOCK_OFFSET, which a test changes while the program runs, and reads the file BOOT_ID where
- * the program asks for the boot's name. Other clocks are left alone. */
+ * WALL_CLOCK_OFFSET, and to CLOCK_BOOTTIME those in the file SUSPENDED, which a test changes while
+ * the program runs, and reads the file BOOT_ID where the program asks for the boot's name. Other
+ * clocks are left alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -13,19 +14,24 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile int64_t *offset;
+static volatile int64_t *offset, *suspended;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static int (*real_open)(const char *, int, ...);
+
+static volatile int64_t *number_in(const char *variable) {
+  const char *name = getenv(variable);
+  int file = name ? real_open(name, O_RDONLY) : -1;
+  if (file < 0) return 0;
+  void *mapped = mmap(0, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+  return mapped != MAP_FAILED ? mapped : 0;
+}
 
 __attribute__((constructor)) static void begin(void) {
   real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
   real_open = dlsym(RTLD_NEXT, "open");
-  const char *name = getenv("WALL_CLOCK_OFFSET");
-  int file = name ? real_open(name, O_RDONLY) : -1;
-  if (file < 0) return;
-  void *mapped = mmap(0, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
-  if (mapped != MAP_FAILED) offset = mapped;
-  close(file);
+  offset = number_in("WALL_CLOCK_OFFSET");
+  suspended = number_in("SUSPENDED");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out) {
@@ -33,6 +39,7 @@ int clock_gettime(clockid_t clock, struct timespec *out) {
   int result = real_clock_gettime(clock, out);
   int wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
   if (result == 0 && offset && wall) out->tv_sec += *offset;
+  if (result == 0 && suspended && clock == CLOCK_BOOTTIME) out->tv_sec += *suspended;
   return result;
 }
 

@@ -70,16 +70,17 @@ TEST_CASE_METHOD(Fixture, "an answer with trailers ends with them") {
 }
 
 TEST_CASE_METHOD(Fixture, "a completion that cannot be stored never looks like one") {
+  const auto settled = GENERATE(store::Settled::failed, store::Settled::refused);
   SECTION("nothing of the answer has gone out") {
     forward();
-    store.settled = store::Settled::failed;
+    store.settled = settled;
     envoy.tell(response_head("200", true));
     CHECK(immediate().status().code() == 503);
     CHECK(set_to(immediate().headers(), "onceproxy-decision") == "store-error");
   }
   SECTION("its head has gone out") {
     forward();
-    store.settled = store::Settled::failed;
+    store.settled = settled;
     envoy.tell(response_head("200"));
     envoy.tell(response_body("x", true));
     CHECK(last().has_response_headers());

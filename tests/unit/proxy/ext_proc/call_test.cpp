@@ -154,7 +154,12 @@ TEST_CASE_METHOD(Fixture, "what Envoy gives up before it was told to forward is 
 }
 
 TEST_CASE_METHOD(Fixture, "Envoy is not told to forward under a lease that has ended") {
-  store.leases_ended = true;
+  SECTION("and the call was told so") {
+    store.leases_ended = true;
+  }
+  SECTION("and nobody was told yet") {
+    store.leases_ended_untold = true;
+  }
   begin();
   envoy.tell(request_head(false));
   envoy.tell(request_body("{}"));
@@ -167,7 +172,8 @@ TEST_CASE_METHOD(Fixture, "Envoy is not told to forward under a lease that has e
 }
 
 TEST_CASE_METHOD(Fixture, "in shadow mode a lease that has ended ends no request") {
-  store.leases_ended = true;
+  store.leases_ended = GENERATE(true, false);
+  store.leases_ended_untold = !store.leases_ended;
   policy.enforcement.mode = policies::Enforcement::Mode::shadow;
   forward();
   CHECK_FALSE(envoy.finished);

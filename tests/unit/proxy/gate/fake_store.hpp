@@ -63,6 +63,8 @@ class FakeStore final : public store::Store {
 
   /// Whether each lease has ended when it is first watched.
   bool leases_ended = false;
+  /// The leases have ended, and nobody was told yet.
+  bool leases_ended_untold = false;
 
   std::vector<Asked> asked;
   int permits_dropped = 0;
@@ -74,11 +76,13 @@ class FakeStore final : public store::Store {
   }
   bool somebody_waits() const { return waiting_ != nullptr; }
 
-  bool leases_may_end() const override { return leases_ended; }
+  bool leases_may_end() const override { return leases_ended || leases_ended_untold; }
   void watch_lease(const store::Permit&, store::Loop&,
                    std::weak_ptr<store::LeaseWatch> watch) override {
-    if (const auto there = watch.lock()) there->lease_ended();
+    const auto there = watch.lock();
+    if (leases_ended && there) there->lease_ended();
   }
+  bool holds(const store::Permit&) const override { return !leases_ended && !leases_ended_untold; }
 
   store::Permit permit(const store::Fingerprint& fingerprint) {
     return store::Permit(*this, fingerprint, {1, 2, 3}, 42);

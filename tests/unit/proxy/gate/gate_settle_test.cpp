@@ -191,12 +191,16 @@ TEST_CASE_METHOD(Fixture, "how an operation ended is counted") {
   store.settled = Settled::failed;
   settle_status(200);
   CHECK(ended("unsaved") == 1);
+  store.settled = Settled::refused;
+  settle_status(200);
+  CHECK(ended("unsaved") == 2);
   CHECK(ended("completed") == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "no client is answered before its completion is stored") {
   policy.on_store_error = GENERATE(policies::OnStoreError::reject, policies::OnStoreError::forward);
-  store.settled = Settled::failed;
+  // Refused: another request may have been executed and answered meanwhile.
+  store.settled = GENERATE(Settled::failed, Settled::refused);
   settle_status(200);
   CHECK(settlement->decision == Decision::store_error);
   REQUIRE(settlement->answer);
@@ -217,14 +221,15 @@ TEST_CASE_METHOD(Fixture, "a release or an unknown outcome that is not stored ch
   CHECK(settlement->answer->status == 504);
 }
 
-TEST_CASE_METHOD(Fixture,
-                 "a permit that comes too late is counted, and its answer is the client's") {
+TEST_CASE_METHOD(Fixture, "a permit that comes too late is counted, and nothing is told as done") {
   store.settled = Settled::refused;
   settle_status(200);
-  CHECK(settlement->decision == Decision::forwarded);
-  CHECK_FALSE(settlement->answer);
+  REQUIRE(settlement->answer);
+  CHECK(settlement->answer->body.find("reservation had ended") != std::string::npos);
   CHECK(count("onceproxy_permits_refused_total") == 1);
   settle_status(503);
+  CHECK(settlement->decision == Decision::forwarded);
+  CHECK_FALSE(settlement->answer);
   settle(Unknown{false, ""});
   CHECK(count("onceproxy_permits_refused_total") == 3);
 }

@@ -63,7 +63,7 @@ TEST_CASE("confirmer: who waits is told in time, though the look is not answered
                    [&](const Reply& reply) { epoch.set_value(reply.epoch); });
   });
   first.epoch = epoch.get_future().get();
-  first.until = std::chrono::steady_clock::now() + 5s;
+  first.until = BootClock::now() + 5s;
   confirmer.wait(first);
   REQUIRE(first.told.get_future().wait_for(5s) == std::future_status::ready);
   CHECK(first.outcome == Confirmation::Outcome::confirmed);
@@ -76,7 +76,7 @@ TEST_CASE("confirmer: who waits is told in time, though the look is not answered
   for (int i = 0; i < 3; ++i) {
     Waiting& waiting = *later.emplace_back(std::make_unique<Waiting>(loop));
     waiting.epoch = first.epoch;
-    waiting.until = std::chrono::steady_clock::now() + 300ms;
+    waiting.until = BootClock::now() + 300ms;
     confirmer.wait(waiting);
     CHECK(waiting.told.get_future().wait_for(i == 1 ? 100ms : 3s) ==
           (i == 1 ? std::future_status::timeout : std::future_status::ready));

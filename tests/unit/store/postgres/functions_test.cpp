@@ -2,104 +2,12 @@
 // that is not committed yet stands for a commit that waits for its standby: others see as little of
 // it.
 #include <catch2/catch.hpp>
-#include <chrono>
-#include <optional>
-#include <stdexcept>
 
-#include "postgres_server.hpp"
+#include "sessions.hpp"
+#include "store_run.hpp"
 
 using namespace onceproxy::store;
 using namespace onceproxy::store::testing;
-using namespace std::chrono_literals;
-
-namespace {
-
-/// One session of a schema.
-class Session {
- public:
-  explicit Session(const PostgresOptions& options) : connection_(PQconnectdb(options.url.c_str())) {
-    sql("SET search_path = " + options.schema + ", pg_temp");
-    sql("SET statement_timeout = '20s'");
-  }
-
-  /// The first column of the first row; an empty text where there is none.
-  std::string sql(const std::string& statement) {
-    send(statement);
-    return take();
-  }
-  void send(const std::string& statement) {
-    if (PQsendQuery(connection_.get(), statement.c_str()) != 1) {
-      throw std::runtime_error(PQerrorMessage(connection_.get()));
-    }
-  }
-  /// What was sent is answered; instead of a failure there is its SQLSTATE.
-  std::string take() {
-    std::string out;
-    while (const pq::ResultPtr result{PQgetResult(connection_.get())}) {
-      if (const char* const state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE)) {
-        out = state;
-      } else if (PQntuples(result.get()) > 0) {
-        out = PQgetvalue(result.get(), 0, 0);
-      }
-    }
-    return out;
-  }
-  int process() const { return PQbackendPID(connection_.get()); }
-
- private:
-  pq::ConnectionPtr connection_;
-};
-
-/// A schema of the test's own, and sessions of it.
-struct Schema {
-  const PostgresOptions options = PostgresServer::shared().options();
-  Session one{options};
-  Session other{options};
-  Session watching{options};
-
-  Schema() { one.sql("SELECT beat('instance')"); }
-
-  /// Until `session` waits for a lock.
-  void await_blocked(const Session& session) {
-    const std::string question =
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = " +
-        std::to_string(session.process());
-    REQUIRE(eventually([&] { return watching.sql(question) == "1"; }));
-  }
-  std::string count(const std::string& table) {
-    return watching.sql("SELECT count(*) FROM " + table);
-  }
-};
-
-/// A call of reserve(); its nonce is its name.
-struct Asked {
-  std::string name;
-  std::string entity = "NULL";
-  std::string turn = "NULL";
-  std::string closes = "NULL";
-  std::string unless_closed = "false";
-  std::string hold = "false";
-  std::string not_after = "now_ms() + 60000";
-
-  std::string text() const {
-    return "SELECT o_code FROM reserve('" + name + "', '" + name +
-           "', 'instance', NULL, 30000, 2000, 60000, " + hold + ", '', '', '', '', " + entity +
-           ", 'ride', '4711', " + turn + ", 10, 6000, NULL, NULL, NULL, false, " + closes + ", " +
-           unless_closed + ", NULL, NULL, NULL, false, NULL, " + not_after + ", false)";
-  }
-};
-
-std::string release(const std::string& name) {
-  return "SELECT o_code FROM release('" + name + "', '" + name +
-         "', true, now_ms() + 60000, false)";
-}
-
-std::string complete(const std::string& name, const std::string& ends) {
-  return "SELECT o_code FROM complete('" + name + "', '" + name +
-         "', 60000, 200, true, 0::smallint, '', '', " + ends + ", false, now_ms() + 60000, false)";
-}
-
-}  // namespace
 
 TEST_CASE("functions: the entity of a turn stays as long as its lease is renewed") {
   ONCEPROXY_NEEDS_POSTGRES();
@@ -194,7 +102,7 @@ TEST_CASE("functions: who waits for a lock beyond its time reserves nothing") {
   asked.not_after = end;
   schema.other.send(asked.text());
   schema.await_blocked(schema.other);
-  REQUIRE(eventually([&] { return schema.watching.sql("SELECT now_ms() > " + end) == "t"; }));
+  Schema::await([&] { return schema.watching.sql("SELECT now_ms() > " + end) == "t"; });
   schema.one.sql("COMMIT");
   CHECK(schema.other.take() == "57014");
   CHECK(schema.count("operations") == "0");
@@ -262,4 +170,99 @@ TEST_CASE("functions: a reservation is found again only while its lease lasts") 
   CHECK(schema.one.sql(asked.text()) == "5");
   schema.one.sql("UPDATE operations SET state = 3, lease_ends = now_ms() + 60000");
   CHECK(schema.one.sql(asked.text()) == "5");
+}
+
+namespace {
+
+/// One request an hour.
+constexpr const char* hourly = "'limit', 3600000000000, 3600000000000";
+
+/// Calls in a transaction of the session's own, and says whether its commit would wait for a
+/// standby.
+bool would_wait(Session& session, const std::string& call, const std::string& code) {
+  session.sql("BEGIN");
+  CHECK(session.sql(call) == code);
+  const bool writes = session.sql("SELECT pg_current_xact_id_if_assigned() IS NULL") == "f";
+  const bool waits = session.sql("SHOW synchronous_commit") == "on";
+  session.sql("COMMIT");
+  return writes && waits;
+}
+
+}  // namespace
+
+TEST_CASE("functions: who exceeds a rate limit takes no lock") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  Asked asked{"first"};
+  asked.rate = hourly;
+  CHECK(schema.one.sql(asked.text()) == "1");
+  // Somebody else has the row, and its commit takes long.
+  schema.one.sql("BEGIN");
+  schema.one.sql("SELECT 1 FROM rates FOR UPDATE");
+  asked.name = "second";
+  schema.other.sql("BEGIN");
+  CHECK(schema.other.sql(asked.text()) == "8");
+  CHECK(schema.other.sql("SELECT pg_current_xact_id_if_assigned() IS NULL") == "t");
+  schema.other.sql("COMMIT");
+  schema.one.sql("COMMIT");
+}
+
+TEST_CASE("functions: a refusal that had to lock a row waits for no standby") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  // The last token is taken while the call waits for the row.
+  Asked first{"first"};
+  first.rate = hourly;
+  schema.one.sql("INSERT INTO rates (key, arrival, last) VALUES ('limit', 0, 0)");
+  schema.one.sql("BEGIN");
+  CHECK(schema.one.sql(first.text()) == "1");
+  Asked second = first;
+  second.name = "second";
+  schema.other.sql("BEGIN");
+  schema.other.send(second.text());
+  schema.await_blocked(schema.other);
+  schema.one.sql("COMMIT");
+  CHECK(schema.other.take() == "8");
+  CHECK(schema.other.sql("SHOW synchronous_commit") == "local");
+  schema.other.sql("COMMIT");
+  // The turn was taken before the limit was looked at; it is free again.
+  Asked third = first;
+  third.name = "third";
+  third.entity = "'entity'";
+  third.turn = "0";
+  CHECK_FALSE(would_wait(schema.other, third.text(), "8"));
+  // There is no turn.
+  third.rate = "NULL, NULL, NULL";
+  CHECK(would_wait(schema.one, third.text(), "1"));
+  Asked fourth = third;
+  fourth.name = "fourth";
+  CHECK_FALSE(would_wait(schema.other, fourth.text(), "10"));
+}
+
+TEST_CASE("functions: a lease whose row is locked is neither renewed nor lost, nor delays others") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  for (const std::string name : {"a", "b", "c", "d"}) {
+    CHECK(schema.one.sql(Asked{name}.text()) == "1");
+  }
+  schema.one.sql("UPDATE operations SET nonce = 'another' WHERE fingerprint = 'c'");
+  schema.one.sql("BEGIN");
+  schema.one.sql("SELECT 1 FROM operations WHERE fingerprint IN ('b', 'c') FOR UPDATE");
+  const std::string told =
+      "SELECT string_agg(convert_from(o_fingerprint, 'UTF8') || o_renewed, ' ' ORDER BY "
+      "o_fingerprint) FROM renew('{a,b,c,d,e}', '{a,b,c,d,e}', '{9,9,9,9,9}', '{9,9,9,9,9}', "
+      "now_ms() + 60000, false)";
+  CHECK(schema.other.sql(told) == "atrue cfalse dtrue efalse");
+  schema.one.sql("COMMIT");
+}
+
+TEST_CASE("functions: what an operator has resolved is not taken for one's own completion") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Schema schema;
+  CHECK(schema.one.sql(Asked{"key"}.text()) == "1");
+  schema.one.sql("UPDATE operations SET lease_ends = now_ms() - 1");
+  CHECK(schema.one.sql("SELECT o_code FROM operator_resolve('key', 201, true, 0::smallint, '', "
+                       "'of the operator', false)") == "1");
+  CHECK(schema.one.sql(complete("key", "NULL")) == "2");
+  CHECK(schema.one.sql("SELECT octet_length(nonce) FROM operations") == "16");
 }

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -69,7 +70,7 @@ class PostgresServer {
     start(primary());
   }
   ~PostgresServer() {
-    stop(standby(), "immediate");
+    for (const auto& [name, port] : standby_ports_) stop(standby(name), "immediate");
     stop(primary(), "immediate");
     std::error_code ignored;
     std::filesystem::remove_all(home_, ignored);
@@ -86,22 +87,31 @@ class PostgresServer {
   std::string url() const { return url(port_); }
   std::string url_of(const std::string& role) const { return url(port_, role); }
 
-  /// A standby that commits wait for.
-  void start_standby() {
-    if (std::filesystem::exists(standby())) {
-      start(standby());
+  /// A standby. Commits wait for "one", unless wait_for() says otherwise.
+  void start_standby(const std::string& name = "one") {
+    if (standby_ports_.count(name) != 0) {
+      start(standby(name));
       return;
     }
-    standby_port_ = free_port();
+    const int port = standby_ports_.emplace(name, free_port()).first->second;
     run(program("pg_basebackup") + " -h 127.0.0.1 -p " + std::to_string(port_) + " -U owner -D " +
-        standby() + " -R -C -S one -X stream -c fast --no-sync -d \"host=127.0.0.1 port=" +
-        std::to_string(port_) + " user=owner application_name=one\"");
-    configure(standby(), standby_port_);
-    start(standby());
-    sql("ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (one)'");
+        standby(name) + " -R -C -S " + name +
+        " -X stream -c fast --no-sync -d \"host=127.0.0.1 port=" + std::to_string(port_) +
+        " user=owner application_name=" + name + "\"");
+    configure(standby(name), port);
+    start(standby(name));
+    if (name == "one") wait_for("FIRST 1 (one)");
+  }
+  /// Sets synchronous_standby_names.
+  void wait_for(const std::string& names) const {
+    sql("ALTER SYSTEM SET synchronous_standby_names = '" + names + "'");
     sql("SELECT pg_reload_conf()");
   }
-  void stop_standby() { stop(standby(), "immediate"); }
+  void stop_standby(const std::string& name = "one") const { stop(standby(name), "immediate"); }
+  void promote(const std::string& name) const {
+    run(program("pg_ctl") + " -D " + standby(name) + " -w promote");
+  }
+  std::string url_of_standby(const std::string& name) const { return url(standby_ports_.at(name)); }
   void restart() {
     run(program("pg_ctl") + " -D " + primary() + " -m immediate -w restart -l " +
         (home_ / "log").string());
@@ -123,8 +133,9 @@ class PostgresServer {
   }
 
   /// The first column of the first row; an empty text where there is none.
-  std::string sql(const std::string& statement) const {
-    const pq::ConnectionPtr session(PQconnectdb(url().c_str()));
+  std::string sql(const std::string& statement) const { return sql(statement, url()); }
+  static std::string sql(const std::string& statement, const std::string& url) {
+    const pq::ConnectionPtr session(PQconnectdb(url.c_str()));
     const auto result = store::run(session.get(), statement, statement);
     if (PQntuples(result.get()) == 0) return "";
     return PQgetvalue(result.get(), 0, 0);
@@ -146,7 +157,7 @@ class PostgresServer {
  private:
   static std::string program(const std::string& name) { return postgres_programs + name; }
   std::string primary() const { return (home_ / "primary").string(); }
-  std::string standby() const { return (home_ / "standby").string(); }
+  std::string standby(const std::string& name) const { return (home_ / name).string(); }
   static std::string url(int port, const std::string& role = "owner") {
     return "postgresql://" + role + "@127.0.0.1:" + std::to_string(port) + "/postgres";
   }
@@ -179,7 +190,7 @@ class PostgresServer {
 
   std::filesystem::path home_;
   int port_ = 0;
-  int standby_port_ = 0;
+  std::map<std::string, int> standby_ports_;
 };
 
 }  // namespace onceproxy::store::testing

@@ -1,10 +1,9 @@
-// The shared store and its database: the schema, failures of the server, leases, memory.
+// The shared store and its database: failures of the server, leases, memory.
 #include "store/postgres/postgres_store.hpp"
 
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "store/postgres/schema.hpp"
 #include "store_run.hpp"
 
 using namespace onceproxy::store;
@@ -19,32 +18,6 @@ class Cut final : public LeaseWatch {
 };
 
 }  // namespace
-
-TEST_CASE("postgres: migrating is done once, and told before") {
-  ONCEPROXY_NEEDS_POSTGRES();
-  PostgresOptions options = PostgresServer::shared().options();
-  options.schema = "a \"quoted\" schema";
-  StoreClock clock;
-  CHECK(schema_version(options) == 0);
-  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
-                    Catch::Contains("onceproxy store migrate"));
-  std::string told;
-  const auto sink = [&](std::string_view line) { told.append(line).append("\n"); };
-  CHECK(migrate(options, true, sink) == 0);
-  CHECK(told.find("CREATE TABLE operations") != std::string::npos);
-  CHECK(schema_version(options) == 0);
-  CHECK(migrate(options, false, sink) == 0);
-  CHECK(schema_version(options) == schema_version_now);
-  told.clear();
-  CHECK(migrate(options, false, sink) == schema_version_now);
-  CHECK(told.find("nothing is to be done") != std::string::npos);
-  PostgresStore::open(options, 1, clock, {})->close();
-  PostgresServer::shared().sql(
-      "INSERT INTO \"a \"\"quoted\"\" schema\".schema_version (version) VALUES (99)");
-  CHECK_THROWS_WITH(PostgresStore::open(options, 1, clock, {}),
-                    Catch::Contains("use a newer onceproxy"));
-  CHECK_THROWS(migrate(options, false, sink));
-}
 
 TEST_CASE("postgres: a restart of the server loses nothing, and is got over") {
   ONCEPROXY_NEEDS_POSTGRES();
@@ -154,6 +127,41 @@ TEST_CASE("postgres: a lease is renewed while its request is under way") {
   store->close();
 }
 
+TEST_CASE("postgres: a row that somebody has locked keeps no other lease from being renewed") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  PostgresOptions options = server.options();
+  options.operation_timeout = 1'000ms;
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  DirectLoop loop;
+  std::vector<Permit> permits;
+  std::vector<std::shared_ptr<Cut>> cuts;
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    ReserveRequest asked = request(number);
+    asked.terms.lease = 2s;
+    permits.push_back(verbs.permit(asked));
+    cuts.push_back(std::make_shared<Cut>());
+    store->watch_lease(permits.back(), loop, cuts.back());
+  }
+  const pq::ConnectionPtr session(PQconnectdb(server.url().c_str()));
+  onceproxy::store::run(session.get(), "BEGIN", "begin");
+  onceproxy::store::run(session.get(),
+                        "SELECT 1 FROM " + options.schema +
+                            ".operations WHERE fence = (SELECT min(fence) FROM " + options.schema +
+                            ".operations) FOR UPDATE",
+                        "lock");
+  CHECK(within(20s, [&] { return cuts[0]->ended.load(); }));
+  // The lease of the other one would be over at nearly the same time.
+  CHECK_FALSE(within(2s, [&] { return cuts[1]->ended.load(); }));
+  CHECK(store->holds(permits[1]));
+  onceproxy::store::run(session.get(), "COMMIT", "commit");
+  CHECK(verbs.complete(std::move(permits[1]), answer(200, "")) == Settled::done);
+  CHECK(verbs.complete(std::move(permits[0]), answer(200, "")) == Settled::refused);
+  store->close();
+}
+
 TEST_CASE("postgres: who cannot renew is told, and settles nothing") {
   ONCEPROXY_NEEDS_POSTGRES();
   PostgresServer server;
@@ -219,6 +227,33 @@ TEST_CASE("postgres: a request is cut off when an operator releases its operatio
   }
   one->close();
   other->close();
+}
+
+TEST_CASE("postgres: a request is cut off though the notification of its release was lost") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  const PostgresServer& server = PostgresServer::shared();
+  StoreClock clock;
+  const PostgresOptions options = server.options();
+  const auto store = open_tuned(options, 1, quick(), clock, {});
+  Verbs verbs(*store);
+  CHECK(within(10s, [&] { return store->stats().hears; }));
+  // Its lease is renewed after ten minutes.
+  ReserveRequest asked = request(1);
+  asked.terms.lease = 40min;
+  Permit permit = verbs.permit(asked);
+  const auto cut = std::make_shared<Cut>();
+  DirectLoop loop;
+  store->watch_lease(permit, loop, cut);
+  // As another instance does it, whose notification came while nobody listened.
+  server.sql("SET search_path = " + options.schema +
+             "; SELECT operator_release(fingerprint, false) FROM operations");
+  CHECK_FALSE(cut->ended.load());
+  server.sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+      "'onceproxy'");
+  CHECK(within(10s, [&] { return cut->ended.load(); }));
+  CHECK(verbs.complete(std::move(permit), answer(200, "")) == Settled::refused);
+  store->close();
 }
 
 TEST_CASE("postgres: an operation costs two round trips, a replay one, and from memory none") {

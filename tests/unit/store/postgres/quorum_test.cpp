@@ -173,6 +173,28 @@ TEST_CASE("quorum: a commit that waited until nothing was to be waited for does 
   store->close();
 }
 
+TEST_CASE("quorum: a change of an operator that waited until nothing was to be waited for failed") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  CHECK(verbs.complete(verbs.until<Reserved>(request(1)).permit, answer(200, "")) == Settled::done);
+  CHECK(verbs.complete(verbs.permit(request(2)), answer(200, "")) == Settled::done);
+  CHECK(store->inspection().forget(fingerprint(2)) == Changed::done);
+  quorum.server.stop_standby();
+  Changed changed{};
+  std::thread forgetting([&] { changed = store->inspection().forget(fingerprint(1)); });
+  quorum.await_waiting();
+  std::this_thread::sleep_for(2 * quorum.tuning.commit_slow);
+  quorum.server.wait_for("");
+  forgetting.join();
+  CHECK(changed == Changed::failed);
+  store->close();
+}
+
 TEST_CASE("quorum: without a standby requests are refused in time, then at once") {
   ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;
@@ -192,6 +214,27 @@ TEST_CASE("quorum: without a standby requests are refused in time, then at once"
   quorum.server.start_standby();
   Reserved reserved = verbs.until<Reserved>(request(1));
   CHECK(verbs.complete(std::move(reserved.permit), answer(200, "")) == Settled::done);
+  store->close();
+}
+
+TEST_CASE("quorum: a request above its rate limit is refused at once though no standby is there") {
+  if (!postgres_installed()) {
+    WARN("skipped: PostgreSQL is not installed");
+    return;
+  }
+  Quorum quorum;
+  const auto store = quorum.open();
+  Verbs verbs(*store);
+  ReserveRequest asked = request(1);
+  asked.rate = RateTerms{rate_key(1), 1, 1h};
+  CHECK(verbs.complete(verbs.until<Reserved>(asked).permit, answer(200, "")) == Settled::done);
+  quorum.server.stop_standby();
+  for (std::uint64_t number = 2; number <= 20; ++number) {
+    asked.fingerprint = fingerprint(number);
+    CHECK(is<RateLimited>(verbs.reserve(asked)));
+  }
+  CHECK(quorum.server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") ==
+        "0");
   store->close();
 }
 
