@@ -111,7 +111,7 @@ class Changes:
 
     def _run(self):
         try:
-            while not self.over.wait(0.5):
+            while not self.over.wait(0.1):
                 with self.turn:
                     self._change()
         except Exception as problem:  # pylint: disable=broad-except
