@@ -149,6 +149,7 @@ void App::apply(const config::Settings& settings) {
   if (deliveries_) deliveries_->configure(next, options);
   // Nothing fails from here on.
   next->take_effect();
+  if (store_->verbs().ledger() != nullptr) store_->verbs().ledger()->limit(settings.store.ledger);
   server_->configure(options, next);
   if (envoy_) envoy_->configure(options, *next);
   certificates_.adopt_upstream();

@@ -14,6 +14,9 @@ namespace {
 
 using delivery::Circuit;
 
+/// Between two lines of the log that say the same of listeners that cannot be used.
+constexpr std::chrono::minutes refused_interval{1};
+
 int number(Circuit::State state) {
   switch (state) {
     case Circuit::State::closed:
@@ -57,6 +60,7 @@ void Deliveries::configure(const std::shared_ptr<const gate::Rules>& rules,
   const delivery::ListenerLists lists = files_.read(policies);
   use(rules, options, lists);
   files_.adopt(policies, lists);
+  refused_.clear();
   rules_ = rules;
   options_ = options;
   put_in_force(lists);
@@ -118,15 +122,25 @@ void Deliveries::look() {
   try {
     use(rules_, options_, lists);
   } catch (const std::exception& error) {
-    telemetry::log(telemetry::LogLevel::error,
-                   "listeners cannot be used; the previous ones stay active",
-                   {{"error", error.what()}});
+    tell_refused(error.what());
     return;
   }
+  refused_.clear();
   if (changed.empty()) return;
   files_.adopt(changed);
   put_in_force(changed);
   telemetry::log(telemetry::LogLevel::info, "listeners changed", {});
+}
+
+/// They are tried again each second, because what they need may be there then.
+void Deliveries::tell_refused(const std::string& why) {
+  const Clock::time_point now = Clock::now();
+  if (why == refused_ && now < refused_told_ + refused_interval) return;
+  refused_ = why;
+  refused_told_ = now;
+  telemetry::log(telemetry::LogLevel::error,
+                 "listeners cannot be used; the previous ones stay active",
+                 {{"error", std::string_view(why)}});
 }
 
 void Deliveries::drain(std::chrono::milliseconds patience) {

@@ -43,7 +43,8 @@ class Deliveries {
   /// Activates another configuration for new events; called before the data port gets it. Throws
   /// like start(); nothing changes in this case.
   void configure(const std::shared_ptr<const gate::Rules>& rules, const http::Options& options);
-  /// Called about once a second: checks whether a listeners_file has changed.
+  /// Called about once a second: checks whether a listeners_file has changed. If its listeners
+  /// cannot be used, they are tried again at each call.
   void look();
 
   void look_again(const store::DeliveryKey& key) { engine_.look_again(key); }
@@ -68,6 +69,7 @@ class Deliveries {
            const delivery::ListenerLists& lists);
   void put_in_force(const delivery::ListenerLists& lists);
   void tell_removed(const Routes& now, const delivery::Plan& plan);
+  void tell_refused(const std::string& why);
 
   store::Ledger& ledger_;
   const store::Clock& clock_;
@@ -76,6 +78,9 @@ class Deliveries {
   delivery::Engine engine_;
   /// Serializes reloads and checks.
   std::mutex mutex_;
+  /// Why the listeners of the files cannot be used, and when the log was told of that last.
+  std::string refused_;
+  Clock::time_point refused_told_{};
   ListenerFiles files_;
   delivery::KeptListeners kept_;
   Routes routes_;

@@ -1,5 +1,6 @@
 #include "proxy/listener_files.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -13,7 +14,7 @@ namespace onceproxy {
 
 namespace {
 
-using List = std::shared_ptr<const policies::ListenerList>;
+using List = ListenerFiles::List;
 
 tl::expected<List, std::vector<config::Problem>> parse(const std::string& text,
                                                        const std::string& path) {
@@ -48,12 +49,15 @@ void ListenerFiles::adopt(const std::vector<policies::Policy>& policies,
     const std::string& path = policy.delivery->listeners_file;
     files_.try_emplace(path, path).first->second.policies.push_back(policy.name);
   }
-  lists_ = lists;
+  lists_ = read_ = lists;
+}
+
+bool ListenerFiles::in_force(const std::string& policy, const List& list) const {
+  const auto found = lists_.find(policy);
+  return found != lists_.end() && found->second && *found->second == *list;
 }
 
 delivery::ListenerLists ListenerFiles::look() {
-  delivery::ListenerLists lists = lists_;
-  bool changed = false;
   for (auto& [path, file] : files_) {
     const FileWatch::Seen seen = file.watch.look();
     if (seen == FileWatch::Seen::gone) {
@@ -75,13 +79,11 @@ delivery::ListenerLists ListenerFiles::look() {
           {{"file", std::string_view(path)}});
       continue;
     }
-    for (const std::string& policy : file.policies) {
-      if (lists[policy] && *lists[policy] == **list) continue;
-      lists[policy] = *list;
-      changed = true;
-    }
+    for (const std::string& policy : file.policies) read_[policy] = *list;
   }
-  return changed ? lists : delivery::ListenerLists();
+  const bool changed = std::ranges::any_of(
+      read_, [&](const auto& each) { return !in_force(each.first, each.second); });
+  return changed ? read_ : delivery::ListenerLists();
 }
 
 }  // namespace onceproxy

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,14 +16,16 @@ namespace onceproxy {
 
 class ListenerFiles {
  public:
+  using List = std::shared_ptr<const policies::ListenerList>;
+
   /// The current content of the policies' files. Throws std::runtime_error with a message for the
   /// operator if one cannot be used; adopt() must then not be called.
   delivery::ListenerLists read(const std::vector<policies::Policy>& policies);
   /// Makes these policies the active ones, whose files are checked from now on.
   void adopt(const std::vector<policies::Policy>& policies, const delivery::ListenerLists& lists);
 
-  /// Called about once a second. Returns all lists if one of them has changed, otherwise nothing. A
-  /// file that is not valid is logged.
+  /// Called about once a second. Returns all lists as they were read last, if they are not the
+  /// active ones, otherwise nothing. A file that is not valid is logged.
   delivery::ListenerLists look();
   /// Activates the result of look().
   void adopt(const delivery::ListenerLists& lists) { lists_ = lists; }
@@ -38,8 +41,12 @@ class ListenerFiles {
     std::vector<std::string> policies;
   };
 
+  bool in_force(const std::string& policy, const List& list) const;
+
   std::map<std::string, File> files_;
+  /// The active ones, and those that were read last.
   delivery::ListenerLists lists_;
+  delivery::ListenerLists read_;
 };
 
 }  // namespace onceproxy

@@ -52,6 +52,7 @@
 #include "store/call.hpp"
 #include "store/event.hpp"
 #include "store/inspection.hpp"
+#include "store/ledger_options.hpp"
 #include "store/result.hpp"
 
 namespace onceproxy::store {
@@ -148,8 +149,9 @@ struct NotPending {};
 /// the result of an earlier attempt is not written yet. With a shared ledger also: an earlier event
 /// of its entity is pending.
 struct Taken {};
-/// Another process attempts the delivery now, or has postponed it: it must not begin before `due`,
-/// or with `held` not before an operator redrives it.
+/// The delivery must not begin before `due`, or with `held` not before an operator redrives it:
+/// another process attempts or has postponed it, or the result of an earlier attempt was written
+/// after Settled::failed.
 struct Later {
   WallTime due{};
   std::uint32_t attempts = 0;
@@ -285,7 +287,7 @@ class Ledger {
   /// without timers. The attempt is therefore entirely before or after an operation that closes the
   /// entity.
   [[nodiscard]] virtual bool begin(const DeliveryKey& key, Call<BeginResult>& call) = 0;
-  /// The same, but answers Later if another process has postponed the delivery since it was read.
+  /// The same, but answers Later if the delivery was postponed since it was read.
   [[nodiscard]] virtual bool begin_due(const DeliveryKey& key, Call<BeginResult>& call) {
     return begin(key, call);
   }
@@ -318,8 +320,8 @@ class Ledger {
   /// The events of one fingerprint, the newest first, at most `limit`.
   virtual std::variant<std::vector<EventView>, Unreadable> events(const Fingerprint& fingerprint,
                                                                   std::size_t limit) = 0;
-  /// Deliveries after `after`. An index is used if the filter names a listener and asks only for
-  /// pending deliveries or dead letters. All other filters walk through the events.
+  /// Deliveries after `after`. An index is used if the filter names states, and not `notified`. All
+  /// other filters walk through the events.
   virtual std::variant<DeliveryPage, Unreadable> deliveries(const DeliveryFilter& filter,
                                                             const std::optional<DeliveryKey>& after,
                                                             std::size_t limit) = 0;
@@ -329,6 +331,9 @@ class Ledger {
   /// Notifies `watch` from now on; null: nobody. When this returns, the previous watch is not
   /// called any more.
   virtual void watch(LedgerWatch* watch) = 0;
+
+  /// Sets the options from now on. A changed retention counts for events that end afterwards.
+  virtual void limit(const LedgerOptions& options) = 0;
 
  protected:
   ~Ledger() = default;

@@ -230,28 +230,36 @@ void Engine::stop_when_drained() {
 
 void Engine::stored(std::shared_ptr<const store::Event> event,
                     std::span<const std::string> listeners) noexcept {
-  try {
+  {
     const std::lock_guard lock(told_mutex_);
     const std::size_t bytes = told_.bytes + event->head.size() + event->body.size();
-    if (told_.stored.size() < options_.told_max && bytes <= options_.told_bytes_max) {
-      told_.bytes = bytes;
-      told_.stored.emplace_back(std::move(event),
-                                std::vector<std::string>(listeners.begin(), listeners.end()));
-    } else {
-      told_.lost = true;
-    }
-  } catch (const std::bad_alloc&) {
-    told_.lost = true;
+    // After one that did not fit none is kept, because it may be of the same entity.
+    told_.lost = told_.lost || told_.stored.size() >= options_.told_max ||
+                 bytes > options_.told_bytes_max || !told_.add(std::move(event), listeners);
+    if (!told_.lost) told_.bytes = bytes;
   }
   told_waker_.wake();
 }
 
-void Engine::redriven(const store::DeliveryKey& key) noexcept {
+bool Engine::Told::add(std::shared_ptr<const store::Event> event,
+                       std::span<const std::string> listeners) {
   try {
-    const std::lock_guard lock(told_mutex_);
-    told_.redriven.push_back(key);
+    stored.emplace_back(std::move(event),
+                        std::vector<std::string>(listeners.begin(), listeners.end()));
+    return true;
   } catch (const std::bad_alloc&) {
-    told_.lost = true;
+    return false;
+  }
+}
+
+void Engine::redriven(const store::DeliveryKey& key) noexcept {
+  {
+    const std::lock_guard lock(told_mutex_);
+    try {
+      told_.redriven.push_back(key);
+    } catch (const std::bad_alloc&) {
+      told_.lost = true;
+    }
   }
   told_waker_.wake();
 }
@@ -269,12 +277,16 @@ void Engine::take_told() {
     parts_.events.put(std::move(event));
   }
   for (const store::DeliveryKey& key : told.redriven) line(key.listener).look_again(key.event);
-  if (told.lost) {
-    for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name).look_again(0);
-  }
+  if (told.lost) read_all();
   for (const Asked& each : asked) {
     parts_.outcomes.add(each.fingerprint, each.how, *each.call, loop_.now());
   }
+}
+
+/// There are events that the engine was not told of. Later ones must not be sent before them.
+void Engine::read_all() {
+  for (const std::string& name : parts_.ledger.listeners_with_pending()) line(name);
+  for (const auto& [name, each] : lines_) each->read_on();
 }
 
 bool Engine::wait(const store::Fingerprint& fingerprint, const policies::Acknowledge& how,

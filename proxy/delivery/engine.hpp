@@ -121,8 +121,11 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
     std::vector<store::DeliveryKey> redriven;
     /// The size of the payloads in `stored`.
     std::size_t bytes = 0;
-    /// There were more events than fit.
+    /// There were more events than fit, all of them after those in `stored`.
     bool lost = false;
+
+    /// False: there is no memory.
+    bool add(std::shared_ptr<const store::Event> event, std::span<const std::string> listeners);
   };
   struct Asked {
     store::Fingerprint fingerprint;
@@ -137,6 +140,7 @@ class Engine final : public gate::Acknowledger, private store::LedgerWatch {
   void run();
   void tick();
   void take_told();
+  void read_all();
   static std::string why_unusable(const policies::Listener& listener, const Wanted& wanted);
   Next::Destination destination(const std::string& name, const Plan::Of& of, const Wanted& wanted,
                                 std::chrono::steady_clock::time_point lookups_end);

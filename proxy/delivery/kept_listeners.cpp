@@ -102,7 +102,9 @@ bool KeptListeners::look(Time now) {
   }
   std::set<std::string, std::less<>> busy;
   for (const store::ListenerFigures& each : ledger_.figures().listeners) {
-    if (each.pending > 0 || each.dead > 0) busy.insert(each.listener);
+    // A shared ledger may not have been able to count them, if there are millions.
+    const bool has_any = each.pending > 0 || each.dead > 0 || each.oldest_pending;
+    if (has_any) busy.insert(each.listener);
   }
   const std::size_t before = entries_.size();
   for (auto it = entries_.begin(); it != entries_.end();) {

@@ -88,6 +88,12 @@ void Line::look_again(store::EventNumber event) {
   pump_later();
 }
 
+void Line::read_on() {
+  queue_.read_on();
+  queue_.reread();
+  pump_later();
+}
+
 void Line::close_connections() {
   if (channel_) channel_->pool().close_all();
 }
@@ -99,13 +105,11 @@ Queue::Time Line::due_at(store::WallTime due, Queue::Time now) const {
   return left.count() <= 0 ? Queue::Time() : now + left;
 }
 
-/// The next second tries again. One line a minute is enough.
-void Line::note_unreadable(std::string_view why, Queue::Time now) {
-  next_read_ = now + ask_again_after;
+/// Reading is tried again after a second. One line a minute is enough.
+void Line::tell_unreadable(std::string_view what, std::string_view why, Queue::Time now) {
   if (now < unreadable_told_ + unreadable_interval) return;
   unreadable_told_ = now;
-  telemetry::log(LogLevel::error, "the pending deliveries of a listener cannot be read",
-                 {{"listener", std::string_view(name_)}, {"error", why}});
+  telemetry::log(LogLevel::error, what, {{"listener", std::string_view(name_)}, {"error", why}});
 }
 
 void Line::read_pages(Queue::Time now) {
@@ -120,7 +124,9 @@ void Line::read_pages(Queue::Time now) {
     const auto read = parts_.ledger.pending(name_, queue_.after(), wanted);
     const auto* const found = std::get_if<store::PendingPage>(&read);
     if (found == nullptr) {
-      note_unreadable(std::get<store::Unreadable>(read).why, now);
+      next_read_ = now + ask_again_after;
+      tell_unreadable("the pending deliveries of a listener cannot be read",
+                      std::get<store::Unreadable>(read).why, now);
       return;
     }
     std::vector<Queue::Row> rows;

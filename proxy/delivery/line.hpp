@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "proxy/delivery/attempt_call.hpp"
@@ -75,6 +76,10 @@ class Line final : io::EventLoop::Deferred {
   /// `event` has changed; 0: not that of a certain event.
   void look_again(store::EventNumber event);
 
+  /// There may be new deliveries that the queue was not told about, before those that it will be
+  /// told about next.
+  void read_on();
+
   /// Begins all deliveries that may begin now.
   void pump();
   /// Calls pump() when the current events of the loop have been handled.
@@ -107,7 +112,7 @@ class Line final : io::EventLoop::Deferred {
   void begin_anew();
   bool may_begin(Queue::Time now);
   void read_pages(Queue::Time now);
-  void note_unreadable(std::string_view why, Queue::Time now);
+  void tell_unreadable(std::string_view what, std::string_view why, Queue::Time now);
   Queue::Time due_at(store::WallTime due, Queue::Time now) const;
   io::Task<void> deliver(Queue::Row row);
   io::Task<Fate> attempt(const Queue::Row& row);
@@ -119,6 +124,8 @@ class Line final : io::EventLoop::Deferred {
              store::AttemptEnd& how, std::string& error);
   void note_given_up(const store::Event& event, const store::AttemptEnd& how,
                      std::string_view error);
+  void note_unrecorded(const store::DeliveryKey& key, const store::BeginResult& begun);
+  void pause(std::chrono::seconds time, int status);
   void withdraw();
   void note_circuit(const AttemptCall& call, bool to_upstream);
   std::chrono::milliseconds delay_after(const AttemptCall& call, const Route& route,
@@ -134,6 +141,9 @@ class Line final : io::EventLoop::Deferred {
   Removals removals_;
   /// Until this time no delivery begins, because the listener has sent Retry-After.
   Queue::Time paused_until_{};
+  /// The events whose last attempt had a result that the ledger has not confirmed. There are no
+  /// more than attempts were under way when the store failed.
+  std::set<store::EventNumber> unrecorded_;
   /// When everything is read again, in a shared ledger.
   Queue::Time next_reread_;
   /// No page is read before this time, because the last one could not be.

@@ -23,6 +23,8 @@ constexpr milliseconds ask_again_after{1'000};
 constexpr milliseconds taken_again_after{100};
 /// The longest pause for a Retry-After. After it one delivery is tried.
 constexpr std::chrono::hours pause_max{1};
+/// A shorter pause for a Retry-After is not worth a line in the log.
+constexpr std::chrono::seconds told_pause_min{30};
 
 std::string_view value_of(const http::ResponseHead& head, std::string_view name) {
   for (const policies::Field& field : head.fields) {
@@ -44,10 +46,11 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   const store::DeliveryKey key{row.event, name_};
   io::AwaitedCall<store::BeginResult> call(parts_.channel.home);
   // Of a listener that is gone, everything is to end, whenever it was to go again.
-  const bool answered =
-      channel_in_plan_ ? parts_.ledger.begin_due(key, call) : parts_.ledger.begin(key, call);
+  const bool early = row.early || !channel_in_plan_;
+  const bool answered = early ? parts_.ledger.begin(key, call) : parts_.ledger.begin_due(key, call);
   io::Finished<store::BeginResult> finished{call, answered};
   store::BeginResult begun = co_await finished;
+  note_unrecorded(key, begun);
   auto* const attempt = std::get_if<store::Attempt>(&begun);
   if (attempt == nullptr) {
     withdraw();
@@ -72,8 +75,9 @@ io::Task<Line::Fate> Line::attempt(const Queue::Row& row) {
   std::shared_ptr<const store::Event> event = parts_.events.get(row.event);
   if (!event) {
     auto read = parts_.ledger.event(row.event);
-    if (std::holds_alternative<store::Unreadable>(read)) {
+    if (const auto* const unreadable = std::get_if<store::Unreadable>(&read)) {
       withdraw();
+      tell_unreadable("an event for a listener cannot be read", unreadable->why, now);
       co_return Fate{false, false, now + ask_again_after, row.attempts};
     }
     event = std::get<std::shared_ptr<const store::Event>>(std::move(read));
@@ -155,6 +159,20 @@ io::Task<Line::Fate> Line::send(store::Attempt attempt, std::shared_ptr<const st
   co_return fate;
 }
 
+/// The ledger may have written a result after it had said that it could not.
+void Line::note_unrecorded(const store::DeliveryKey& key, const store::BeginResult& begun) {
+  if (!unrecorded_.contains(key.event) || std::holds_alternative<store::Taken>(begun) ||
+      std::holds_alternative<store::Unavailable>(begun)) {
+    return;
+  }
+  unrecorded_.erase(key.event);
+  if (!std::holds_alternative<store::Attempt>(begun)) return;
+  ++counts_->unrecorded;
+  telemetry::log(
+      LogLevel::warn, "the result of an attempt was lost; the delivery is attempted again",
+      {{"listener", std::string_view(name_)}, {"event", static_cast<std::int64_t>(key.event)}});
+}
+
 /// The audit log records only deliveries that were given up; the ledger has all others.
 void Line::note_given_up(const store::Event& event, const store::AttemptEnd& how,
                          std::string_view error) {
@@ -201,6 +219,18 @@ void Line::note_circuit(const AttemptCall& call, bool to_upstream) {
   }
 }
 
+/// No other figure shows that a listener waits because it has asked for that.
+void Line::pause(std::chrono::seconds time, int status) {
+  const Queue::Time now = parts_.channel.loop.now();
+  if (paused_until_ <= now && time >= told_pause_min) {
+    telemetry::log(LogLevel::warn, "a listener has asked for a pause, and its deliveries wait",
+                   {{"listener", std::string_view(name_)},
+                    {"status", static_cast<std::int64_t>(status)},
+                    {"seconds", static_cast<std::int64_t>(time.count())}});
+  }
+  paused_until_ = std::max(paused_until_, now + time);
+}
+
 milliseconds Line::delay_after(const AttemptCall& call, const Route& route, std::uint32_t number) {
   milliseconds wait = delay(route.listener->backoff, number, random_share());
   if (call.status() == 0) return wait;
@@ -210,9 +240,7 @@ milliseconds Line::delay_after(const AttemptCall& call, const Route& route, std:
   if (!asked) return wait;
   // Both statuses describe the listener and not this event.
   if (call.status() == 429 || call.status() == 503) {
-    const auto until = parts_.channel.loop.now() +
-                       std::min<std::chrono::seconds>(*asked, std::chrono::seconds(pause_max));
-    paused_until_ = std::max(paused_until_, until);
+    pause(std::min<std::chrono::seconds>(*asked, std::chrono::seconds(pause_max)), call.status());
   }
   return std::max<milliseconds>(wait, *asked);
 }
@@ -288,6 +316,7 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
   io::Finished<store::Settled> finished{call, parts_.ledger.end(std::move(attempt), how, call)};
   const store::Settled settled = co_await finished;
   if (settled == store::Settled::refused) {
+    if (how.attempted) ++counts_->unrecorded;
     // An operator cannot change a delivery while an attempt is under way. Another process takes a
     // delivery over only from a process that gave no sign of life.
     telemetry::log(
@@ -304,6 +333,7 @@ io::Task<Line::Fate> Line::end(store::Attempt attempt, store::AttemptEnd how, st
   // The ledger writes it later, and says Taken until then. If it cannot, the delivery is attempted
   // again, before the later events of its entity.
   if (settled == store::Settled::failed) {
+    if (how.attempted) unrecorded_.insert(key.event);
     co_return Fate{false, false, now + ask_again_after, counted};
   }
   if (how.state != DeliveryState::failed) co_return Fate{};

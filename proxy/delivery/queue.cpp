@@ -201,13 +201,12 @@ void Queue::make_due(EventNumber event) {
 
 void Queue::make_all_due() {
   Ready ready;
-  for (const auto& [due, event] : ready_) {
-    rows_.at(event).row.due = Time();
-    ready.emplace(Time(), event);
-  }
+  for (const auto& [due, event] : ready_) ready.emplace(Time(), event);
   for (auto& [event, held] : rows_) {
     // The next row of the entity becomes ready at its own due time.
-    if (!held.taken) held.row.due = Time();
+    if (held.taken) continue;
+    held.row.due = Time();
+    held.row.early = true;
   }
   ready_ = std::move(ready);
   reread_wanted_ = true;
@@ -235,6 +234,7 @@ void Queue::retry(EventNumber event, Time due, std::uint32_t attempts) {
   --under_way_;
   held.row.due = due;
   held.row.attempts = attempts;
+  held.row.early = false;
   if (!held.row.entity) {
     make_ready(held.row);
     return;

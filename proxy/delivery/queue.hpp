@@ -38,6 +38,8 @@ class Queue {
     /// The delivery waits for an operator. Neither this row nor later rows of its entity are kept
     /// in memory.
     bool parked = false;
+    /// The row is due although the ledger has a later time for it (make_all_due()).
+    bool early = false;
   };
 
   struct Limits {
@@ -71,7 +73,8 @@ class Queue {
   void make_due(store::EventNumber event);
   /// All rows are due now; rows that are not in memory are read again.
   void make_all_due();
-  /// There may be new rows without a notification.
+  /// There may be new rows without a notification. They are read before any row is added by
+  /// add_new().
   void read_on() { caught_up_ = false; }
 
   /// Whether take() would return a row.

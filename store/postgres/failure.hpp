@@ -18,11 +18,11 @@ struct Failure {
 
 Failure failure_of(std::string_view sqlstate);
 
-/// Kinds of failure without an SQLSTATE.
+/// Kinds of failure without an SQLSTATE. `retain`: a result that could not be written was dropped.
 namespace trouble {
 inline constexpr std::string_view timeout = "timeout", unconfirmed = "unconfirmed",
                                   unsafe = "unsafe", full = "pool_full", circuit = "circuit_open",
-                                  lost = "connection";
+                                  lost = "connection", retain = "retain";
 }  // namespace trouble
 
 }  // namespace onceproxy::store

@@ -61,11 +61,9 @@ bool asks_for(const States& states, DeliveryState state) {
   return states.empty() || std::ranges::find(states, state) != states.end();
 }
 
-/// Only for what has an index.
+/// What was delivered has no index.
 bool asks_for_undelivered_alone(const States& states) {
-  return !states.empty() && std::ranges::all_of(states, [](DeliveryState state) {
-    return !is_ended(state) || state == DeliveryState::dead;
-  });
+  return !states.empty() && std::ranges::find(states, DeliveryState::notified) == states.end();
 }
 
 bool admits(const DeliveryFilter& filter, const DeliveryView& delivery) {
@@ -239,6 +237,8 @@ Reply PostgresLedger::page_of(const DeliveryFilter& filter, const DeliveryKey& a
     params.flag(asks_for(filter.states, DeliveryState::pending) ||
                 asks_for(filter.states, DeliveryState::failed));
     params.flag(asks_for(filter.states, DeliveryState::dead));
+    params.flag(asks_for(filter.states, DeliveryState::cancelled) ||
+                asks_for(filter.states, DeliveryState::removed));
   });
 }
 
@@ -311,7 +311,7 @@ LedgerFigures PostgresLedger::figures() const {
     figures_until_ = took < quick ? SteadyClock::time_point() : begun + 20 * took;
   }
   LedgerFigures out = figures_;
-  out.payload_bytes_max = parts_.work.options.ledger.bytes_max;
+  out.payload_bytes_max = parts_.work.ledger_limits.bytes_max();
   const std::lock_guard counts_lock(counts_mutex_);
   for (const auto& [name, ends] : ends_) {
     const auto at = std::ranges::lower_bound(out.listeners, name, {}, &ListenerFigures::listener);

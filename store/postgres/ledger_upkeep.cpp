@@ -39,10 +39,16 @@ void add_routes(pq::Params& params, const LedgerRoutes::Routes& routes) {
 }
 
 bool LedgerUpkeep::keep(std::unique_ptr<Deed> end) {
-  const std::lock_guard lock(mutex_);
-  if (closed_ || kept_.size() >= work_.tuning.retained_max) return false;
-  kept_.push_back(std::move(end));
-  return true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_ && kept_.size() < work_.tuning.retained_max) {
+      kept_.push_back(std::move(end));
+      return true;
+    }
+  }
+  work_.failed(trouble::retain,
+               "the result of a delivery was lost; the delivery is attempted again");
+  return false;
 }
 
 std::size_t LedgerUpkeep::kept() const {
@@ -63,10 +69,14 @@ void LedgerUpkeep::give_up(const DeliveryKey& key, const Nonce& nonce) {
 
 void LedgerUpkeep::doubt(const DeliveryKey& key, const Nonce& nonce) {
   const auto from = SteadyClock::now() + work_.options.operation_timeout + doubt_slack;
-  const std::lock_guard lock(mutex_);
-  if (closed_) return;
-  doubts_.push_back({{key, nonce}, from});
-  if (doubts_.size() > doubts_max) doubts_.pop_front();
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    doubts_.push_back({{key, nonce}, from});
+    if (doubts_.size() <= doubts_max) return;
+    doubts_.pop_front();
+  }
+  work_.failed(trouble::retain, "a claim of a delivery may last until its attempt begins again");
 }
 
 /// A claim with that nonce would keep its entity from being closed, and the delivery from others.
@@ -100,6 +110,7 @@ void LedgerUpkeep::leave(const Left& left, bool whole) {
         params.flag(whole);
       },
       [this, left, whole](const Reply& reply) {
+        tell_failed(reply, "a claim of a delivery was not given up");
         if (reply.good() && reply.rows() == 1) {
           wake_turn(work_, house_, reply.row(), 0, 1);
         } else if (whole) {
@@ -161,6 +172,10 @@ void LedgerUpkeep::close() {
     closed_ = true;
     all.swap(kept_);
   }
+  if (all.empty()) return;
+  work_.failed(trouble::retain, std::to_string(all.size()) +
+                                    " results of deliveries were not written; these deliveries are "
+                                    "attempted again");
 }
 
 void LedgerUpkeep::beat() {
@@ -173,7 +188,10 @@ void LedgerUpkeep::beat() {
           params.nonce(work_.instance);
           add_routes(params, *routes);
         },
-        [this](const Reply&) { following_ = false; });
+        [this](const Reply& reply) {
+          following_ = false;
+          tell_failed(reply, "the routes of this instance were not written");
+        });
   }
   tend();
   find_left_over();
@@ -202,7 +220,7 @@ void LedgerUpkeep::tend_part(int looks, int events, OneQuery::Done done) {
       [this, looks, events](pq::Params& params) {
         params.number(looks);
         params.number(events);
-        params.number(work_.options.ledger.dead_retention.count());
+        params.number(work_.ledger_limits.dead_retention().count());
         params.number(wall_ms());
       },
       std::move(done));
@@ -217,9 +235,14 @@ void LedgerUpkeep::tended(const Reply& reply, int& size, int size_max) {
     size = std::min(2 * size, size_max);
     return;
   }
-  if (reply.lost) return;
-  size = std::max(size / 2, 1);
-  work_.failed(failure_of(reply.sqlstate).kind, "upkeep of the ledger: " + reply.error);
+  if (!reply.lost) size = std::max(size / 2, 1);
+  tell_failed(reply, "upkeep of the ledger");
+}
+
+/// A lost connection is told of by the channel.
+void LedgerUpkeep::tell_failed(const Reply& reply, std::string_view what) {
+  if (reply.good() || reply.lost) return;
+  work_.failed(failure_of(reply.sqlstate).kind, std::string(what) + ": " + reply.error);
 }
 
 /// Whoever is told reads anew. So nothing depends on a notification.
@@ -237,6 +260,7 @@ void LedgerUpkeep::find_left_over() {
       },
       [this](const Reply& reply) {
         finding_ = false;
+        tell_failed(reply, "deliveries that others have left were not looked for");
         if (!reply.good()) return;
         std::vector<std::string> found;
         for (int i = 0; i < reply.rows(); ++i) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -81,6 +82,7 @@ class LedgerUpkeep {
   void tend_part(int looks, int events, OneQuery::Done done);
   static bool says_more(const Reply& reply);
   void tended(const Reply& reply, int& size, int size_max);
+  void tell_failed(const Reply& reply, std::string_view what);
   void find_left_over();
   void tell(const std::vector<std::string>& left_over);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/postgres/failure.hpp"
 #include "store/postgres/nonce.hpp"
 #include "store/record.hpp"
 
@@ -173,10 +174,15 @@ bool PostgresLedger::end(Attempt attempt, const AttemptEnd& how, Call<Settled>& 
   const auto tell = [caller](Settled settled) {
     if (auto* const waits = std::exchange(*caller, nullptr)) answer(*waits, settled);
   };
-  task.done = [this, key, tell, state = how.state, attempted = how.attempted](
+  task.done = [this, key, caller, tell, state = how.state, attempted = how.attempted](
                   const pq::Row& row, SteadyClock::time_point) {
     const bool done = code_of(row) == code::done;
     if (done) count(key.listener, state, attempted);
+    if (!done && *caller == nullptr) {
+      parts_.work.failed(trouble::retain,
+                         "the result of a delivery came too late: another instance has taken it "
+                         "over");
+    }
     parts_.claims.release(key);
     wake_turn(parts_.work, parts_.house, row, Deed::o_queued, Deed::o_entity);
     tell(done ? Settled::done : Settled::refused);

@@ -57,6 +57,7 @@ class PostgresLedger final : public Ledger, private AttemptOwner {
                                                     const std::optional<DeliveryKey>& after,
                                                     std::size_t limit) override;
   LedgerFigures figures() const override;
+  void limit(const LedgerOptions& options) override { parts_.work.ledger_limits.set(options); }
   void watch(LedgerWatch* watch) override { parts_.watch.watch(watch); }
 
  private:

@@ -40,6 +40,7 @@ class OpenPostgres final : public PostgresStore {
         recent_(options.cache_bytes),
         room_(tuning.waiting_max, tuning.waiting_bytes_max),
         duplicates_(tuning.duplicates_max),
+        ledger_limits_(options.ledger),
         liveness_(tuning.takeover_after) {
     const Nonce instance = random_nonce();
     const std::string advice = check_at_start(options_, notes_, instance);
@@ -94,7 +95,8 @@ class OpenPostgres final : public PostgresStore {
                        flags_.hears,
                        flags_.unsafe,
                        closing_,
-                       [this](std::string_view kind, std::string_view detail) { failed(kind, detail); }});
+                       [this](std::string_view kind, std::string_view detail) { failed(kind, detail); },
+                       ledger_limits_});
     retained_->begin(*work_);
     ledger_upkeep_.emplace(*work_, *house_, claims_, routes_, events_, liveness_);
     ledger_.emplace(PostgresLedger::Parts{*work_, *house_, *channels_, claims_, routes_, events_,
@@ -153,6 +155,7 @@ class OpenPostgres final : public PostgresStore {
   DeliveryClaims claims_;
   LedgerRoutes routes_;
   EventWatch events_;
+  LedgerLimits ledger_limits_;
   Liveness liveness_;
   Upkeep::Flags flags_;
   TroubleLimit troubles_;

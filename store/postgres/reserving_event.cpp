@@ -35,7 +35,7 @@ void Reserving::bind_event(pq::Params& params) const {
   params.bytes(draft.body);
   params.array(std::vector<std::string_view>(draft.listeners.begin(), draft.listeners.end()));
   params.flag(draft.keep_dead);
-  params.number(static_cast<std::int64_t>(work_.options.ledger.bytes_max));
+  params.number(static_cast<std::int64_t>(work_.ledger_limits.bytes_max()));
 }
 
 /// The event is durable. Whoever delivers is told before the caller is.

@@ -96,7 +96,7 @@ constexpr std::array<Described, statements> all{{
      "bl"},
     {"list_deliveries", "SELECT * FROM list_deliveries(@)", "lbll"},
     {"list_deliveries_of", "SELECT * FROM list_deliveries_of(@)", "lblb"},
-    {"list_undelivered", "SELECT * FROM list_undelivered(@)", "lbllboo"},
+    {"list_undelivered", "SELECT * FROM list_undelivered(@)", "lbllbooo"},
     {"listener_ages", "SELECT * FROM listener_ages()", ""},
     {"listener_counts", "SELECT * FROM listener_counts()", ""},
     {"ledger_totals",

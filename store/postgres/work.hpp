@@ -8,6 +8,7 @@
 #include "store/audit/log.hpp"
 #include "store/clock.hpp"
 #include "store/duplicates.hpp"
+#include "store/ledger_limits.hpp"
 #include "store/postgres/circuit.hpp"
 #include "store/postgres/confirmer.hpp"
 #include "store/postgres/holdings.hpp"
@@ -51,6 +52,7 @@ struct Work {
   const std::atomic<bool>& closing;
   /// Counts a failed operation, and writes a log line at most once a second for each kind.
   std::function<void(std::string_view kind, std::string_view detail)> failed;
+  LedgerLimits& ledger_limits;
 
   bool quorum() const { return options.durability == Durability::quorum; }
 };

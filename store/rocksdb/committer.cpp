@@ -203,12 +203,17 @@ void Committer::answer(LedgerChange& change, bool done) {
   }
   if (change.redriven != nullptr) {
     const Redriven outcome = change.refused ? Redriven::absent : Redriven::done;
-    if (done && !change.refused) parts_.claims.redriven(change.key);
+    // After the write: a reader that began before it has not seen the row.
+    if (done && !change.refused) parts_.ledger.pending_again(change.key);
+    // After a failed write the row may be on disk nevertheless.
+    if (!done || !change.refused) parts_.claims.redriven(change.key);
     change.redriven->result = done ? outcome : Redriven::failed;
     delivery_.add(*std::exchange(change.redriven, nullptr));
   }
   if (change.changed != nullptr) {
     const Changed outcome = change.refused ? Changed::absent : Changed::done;
+    // It may have ended, and later events of its entity may have waited for it.
+    if (!done) parts_.claims.redriven(change.key);
     change.changed->result = done ? outcome : Changed::failed;
     delivery_.add(*std::exchange(change.changed, nullptr));
   }

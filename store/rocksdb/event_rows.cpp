@@ -18,6 +18,7 @@ namespace onceproxy::store {
 //   "d" number listener     -> delivery    once anything became of it
 //   "p" listener 0x00 number -> pending    as long as it has not ended
 //   "z" listener 0x00 number -> nothing    as long as it is dead
+//   "y" listener 0x00 number -> nothing    once it has ended as cancelled or removed
 //   "f" fingerprint ~number -> nothing     the newest first
 //   "x" time number         -> nothing     the event is to be looked at then
 //   "n" listener            -> counts      (ledger_counts.cpp); without a listener those of all
@@ -283,6 +284,10 @@ std::string pending_key(std::string_view listener, EventNumber event) {
 
 std::string dead_key(std::string_view listener, EventNumber event) {
   return of_listener('z', listener, event);
+}
+
+std::string unsent_key(std::string_view listener, EventNumber event) {
+  return of_listener('y', listener, event);
 }
 
 std::string fingerprint_prefix(const Fingerprint& fingerprint) {

@@ -82,6 +82,8 @@ std::string delivery_key(EventNumber event, std::string_view listener);
 std::string delivery_prefix(EventNumber event);
 std::string pending_key(std::string_view listener, EventNumber event);
 std::string dead_key(std::string_view listener, EventNumber event);
+/// Of a delivery that ended as cancelled or removed.
+std::string unsent_key(std::string_view listener, EventNumber event);
 std::string fingerprint_key(const Fingerprint& fingerprint, EventNumber event);
 std::string fingerprint_prefix(const Fingerprint& fingerprint);
 /// The event is to be looked at then: whether it has ended, whether it is to be purged.

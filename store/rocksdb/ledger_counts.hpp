@@ -66,7 +66,7 @@ class LedgerCounts {
 
   /// A lower bound of the numbers of the listener's pending deliveries.
   EventNumber first_pending(std::string_view listener) const;
-  /// From now on, this delivery of the listener may be pending.
+  /// This delivery of the listener is pending again. To be called when its row can be read.
   void may_be_pending(std::string_view listener, EventNumber event);
   /// A reader that started at first_pending() found this number to be the first pending one.
   /// `generation`: the value of generation() before the read.
@@ -91,7 +91,8 @@ class LedgerCounts {
   Totals totals_;
   std::set<Listeners::iterator, ByName> touched_;
   bool totals_touched_ = false;
-  /// Incremented when a delivery becomes pending below the first pending one.
+  /// Incremented when a delivery is pending again: a reader that began before that may have found a
+  /// later one to be the first.
   std::uint64_t generation_ = 0;
 };
 

@@ -13,11 +13,9 @@ bool asks_for(const States& states, DeliveryState state) {
   return states.empty() || std::ranges::find(states, state) != states.end();
 }
 
-/// Only for what has an index.
+/// What was delivered has no index.
 bool asks_for_undelivered_alone(const States& states) {
-  return !states.empty() && std::ranges::all_of(states, [](DeliveryState state) {
-    return !is_ended(state) || state == DeliveryState::dead;
-  });
+  return !states.empty() && std::ranges::find(states, DeliveryState::notified) == states.end();
 }
 
 bool admits(const DeliveryFilter& filter, const DeliveryView& delivery) {
@@ -98,6 +96,8 @@ std::variant<DeliveryPage, Unreadable> LedgerReader::by_index(
   const bool pending = asks_for(filter.states, DeliveryState::pending) ||
                        asks_for(filter.states, DeliveryState::failed);
   const bool dead = asks_for(filter.states, DeliveryState::dead);
+  const bool unsent = asks_for(filter.states, DeliveryState::cancelled) ||
+                      asks_for(filter.states, DeliveryState::removed);
   std::optional<DeliveryKey> from = after;
   if (filter.since) {
     auto first = first_since(*filter.since);
@@ -109,13 +109,14 @@ std::variant<DeliveryPage, Unreadable> LedgerReader::by_index(
   const std::size_t each = limit + 1;
   for (const auto& [listener, counts] : counts_.listeners()) {
     if (filter.listener && *filter.listener != listener) continue;
-    const std::string queue = pending_key(listener, 0).substr(0, listener.size() + 2);
-    const std::string letters = dead_key(listener, 0).substr(0, listener.size() + 2);
-    if (pending && counts.pending > 0) {
-      if (auto why = keys_of(queue, listener, from, each, keys)) return std::move(*why);
-    }
-    if (dead && counts.dead > 0) {
-      if (auto why = keys_of(letters, listener, from, each, keys)) return std::move(*why);
+    const std::pair<bool, std::string> indexes[] = {
+        {pending && counts.pending > 0, pending_key(listener, 0)},
+        {dead && counts.dead > 0, dead_key(listener, 0)},
+        {unsent && counts.cancelled_total + counts.removed_total > 0, unsent_key(listener, 0)}};
+    for (const auto& [wanted, key] : indexes) {
+      if (!wanted) continue;
+      const std::string prefix = key.substr(0, listener.size() + 2);
+      if (auto why = keys_of(prefix, listener, from, each, keys)) return std::move(*why);
     }
   }
   std::ranges::sort(keys);

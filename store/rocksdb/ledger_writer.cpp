@@ -18,6 +18,11 @@ bool is_pending(DeliveryState state) {
   return !is_ended(state);
 }
 
+/// Whether it ended, for a reason other than its attempts, without having been delivered.
+bool is_unsent(DeliveryState state) {
+  return state == DeliveryState::cancelled || state == DeliveryState::removed;
+}
+
 std::string_view fingerprint_of(const Fingerprint& fingerprint) {
   return fingerprint.view();
 }
@@ -82,6 +87,7 @@ std::optional<LedgerWriter::Open> LedgerWriter::open(EventNumber event) {
         if (!delivery || is_pending(delivery->state)) return true;
         if (open.pending > 0) --open.pending;
         if (delivery->state == DeliveryState::dead) ++open.dead;
+        if (is_unsent(delivery->state)) ++open.unsent;
         return true;
       },
       behind(prefix));
@@ -128,7 +134,7 @@ void LedgerWriter::add_event(rocksdb::WriteBatch& batch, LedgerChange& change) {
     database_.add(batch, Family::deliveries, pending_key(listener, event), bytes);
     counts_.change(listener, [](LedgerCounts::OfListener& counts) { ++counts.pending; });
   }
-  open_[event] = {static_cast<std::uint32_t>(row.listeners.size()), 0};
+  open_[event] = {static_cast<std::uint32_t>(row.listeners.size()), 0, 0};
 }
 
 void LedgerWriter::add_undone(rocksdb::WriteBatch& batch, const LedgerChange& change) {
@@ -140,7 +146,7 @@ void LedgerWriter::add_undone(rocksdb::WriteBatch& batch, const LedgerChange& ch
     database_.add(batch, Family::deliveries, pending_key(listener, event), std::nullopt);
     counts_.change(listener, [](LedgerCounts::OfListener& counts) { --counts.pending; });
   }
-  purge(batch, event, *row, false);
+  purge(batch, event, *row, {});
 }
 
 void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change) {
@@ -165,6 +171,9 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change
     database_.add(batch, Family::deliveries, dead_key(listener, event),
                   dead ? std::optional(std::string()) : std::nullopt);
   }
+  if (is_unsent(now)) {
+    database_.add(batch, Family::deliveries, unsent_key(listener, event), std::string());
+  }
   counts_.change(listener, [&](LedgerCounts::OfListener& counts) {
     if (was_pending && !pending) --counts.pending;
     if (pending && !was_pending) ++counts.pending;
@@ -180,14 +189,12 @@ void LedgerWriter::add_delivery(rocksdb::WriteBatch& batch, LedgerChange& change
   if (was_dead && !pending) look_at(batch, at, event);  // its payload may be needed no more
   if (!open) return;
   if (dead) ++open->dead;
+  if (is_unsent(now)) ++open->unsent;
   if (was_dead && open->dead > 0) --open->dead;
-  if (pending) {
-    counts_.may_be_pending(listener, event);
-    if (open->pending++ == 0) {
-      counts_.change_totals([](LedgerCounts::Totals& totals) { ++totals.events_open; });
-      reopen(batch, event);
-      look_at(batch, at, event);
-    }
+  if (pending && open->pending++ == 0) {
+    counts_.change_totals([](LedgerCounts::Totals& totals) { ++totals.events_open; });
+    reopen(batch, event);
+    look_at(batch, at, event);
   } else if (was_pending && open->pending > 0 && --open->pending == 0) {
     counts_.change_totals([](LedgerCounts::Totals& totals) { --totals.events_open; });
     look_at(batch, at, event);
@@ -297,8 +304,12 @@ void LedgerWriter::add_look(rocksdb::WriteBatch& batch, EventNumber event, WallT
   open_.erase(event);
   if (!open) return look_at(batch, clock_.now() + look_again, event);
   if (open->pending > 0) {
-    // It was redriven.
+    // It was redriven, perhaps in the batch that found it ended.
     open_[event] = *open;
+    if (row->ended) {
+      row->ended.reset();
+      database_.add(batch, Family::deliveries, event_key(event), encode(*row));
+    }
     return set_expiry(batch, *row, open_event_expiry, records);
   }
   const bool first = !row->ended;
@@ -307,9 +318,9 @@ void LedgerWriter::add_look(rocksdb::WriteBatch& batch, EventNumber event, WallT
   const bool dead = open->dead > 0;
   const bool kept = dead && row->keep_dead;
   const WallTime purged =
-      kept ? std::max(window_ends, *row->ended + options_.dead_retention) : window_ends;
+      kept ? std::max(window_ends, *row->ended + limits_.dead_retention()) : window_ends;
   const WallTime now = clock_.now();
-  if (purged <= now && clock_.may_purge()) return purge(batch, event, *row, dead);
+  if (purged <= now && clock_.may_purge()) return purge(batch, event, *row, *open);
   if (first) set_expiry(batch, *row, window_ends, records);
   if (!dead && row->payload_kept) drop_payload(batch, event, *row);
   database_.add(batch, Family::deliveries, event_key(event), encode(*row));
@@ -324,14 +335,17 @@ void LedgerWriter::drop_payload(rocksdb::WriteBatch& batch, EventNumber event, E
       [&](LedgerCounts::Totals& totals) { totals.payload_bytes -= row.payload_bytes; });
 }
 
-/// None of its deliveries is pending. `dead`: some may be.
+/// None of its deliveries is pending.
 void LedgerWriter::purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row,
-                         bool dead) {
+                         const Open& open) {
   EventRow gone = row;
   if (gone.payload_kept) drop_payload(batch, event, gone);
   for (const std::string& listener : row.listeners) {
     database_.add(batch, Family::deliveries, delivery_key(event, listener), std::nullopt);
-    if (!dead) continue;
+    if (open.unsent > 0) {
+      database_.add(batch, Family::deliveries, unsent_key(listener, event), std::nullopt);
+    }
+    if (open.dead == 0) continue;
     const std::string letter = dead_key(listener, event);
     Database::Found found;
     database_.get(Family::deliveries, letter, found);

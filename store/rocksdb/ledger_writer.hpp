@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "store/clock.hpp"
+#include "store/ledger_limits.hpp"
 #include "store/rocksdb/database.hpp"
 #include "store/rocksdb/ledger_change.hpp"
 #include "store/rocksdb/ledger_counts.hpp"
@@ -31,13 +32,9 @@ inline constexpr WallTime open_event_expiry{std::chrono::milliseconds(9'000'000'
 class LedgerWriter {
  public:
   /// The references outlive this object.
-  LedgerWriter(const Database& database, LedgerCounts& counts, const LedgerOptions& options,
+  LedgerWriter(const Database& database, LedgerCounts& counts, const LedgerLimits& limits,
                const Clock& clock, const RocksDbObserver& observer)
-      : database_(database),
-        counts_(counts),
-        options_(options),
-        clock_(clock),
-        observer_(observer) {}
+      : database_(database), counts_(counts), limits_(limits), clock_(clock), observer_(observer) {}
 
   /// Reads the counts of a database that was just opened.
   rocksdb::Status load();
@@ -48,6 +45,9 @@ class LedgerWriter {
   /// It is not known whether the event is on disk, and its caller got the answer that it is not.
   /// Adds the removal of everything that may have been written of it.
   void add_undone(rocksdb::WriteBatch& batch, const LedgerChange& change);
+  /// To be called when a change is on disk that made the delivery pending again. It lowers the
+  /// bound from which the listener's pending deliveries are read.
+  void pending_again(const DeliveryKey& key) { counts_.may_be_pending(key.listener, key.event); }
   /// After a failure: whether the change is not on disk and still applies.
   bool is_missing(const LedgerChange& change) const;
 
@@ -66,6 +66,8 @@ class LedgerWriter {
   struct Open {
     std::uint32_t pending = 0;
     std::uint32_t dead = 0;
+    /// Those that ended as cancelled or removed.
+    std::uint32_t unsent = 0;
   };
 
   void add_event(rocksdb::WriteBatch& batch, LedgerChange& change);
@@ -75,7 +77,7 @@ class LedgerWriter {
                   std::vector<Fingerprint>& records);
   void add_look(rocksdb::WriteBatch& batch, EventNumber event, WallTime at,
                 std::vector<Fingerprint>& records);
-  void purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row, bool dead);
+  void purge(rocksdb::WriteBatch& batch, EventNumber event, const EventRow& row, const Open& open);
   void drop_payload(rocksdb::WriteBatch& batch, EventNumber event, EventRow& row);
   void look_at(rocksdb::WriteBatch& batch, WallTime at, EventNumber event);
   /// Sets the expiry of the record, if it still belongs to the event.
@@ -88,7 +90,7 @@ class LedgerWriter {
 
   const Database& database_;
   LedgerCounts& counts_;
-  const LedgerOptions& options_;
+  const LedgerLimits& limits_;
   const Clock& clock_;
   const RocksDbObserver& observer_;
   /// Some of the events with deliveries that have not ended, in the state after all batches so far.

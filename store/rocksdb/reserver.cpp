@@ -229,7 +229,7 @@ Reserver::Stop Reserver::take_turn(ReserveAttempt& attempt, WaiterPtr& waiter, W
 
 bool Reserver::events_full(const EventDraft& draft) const {
   return parts_.ledger.totals().payload_bytes + draft.head.size() + draft.body.size() >
-         parts_.ledger_options.bytes_max;
+         parts_.ledger_limits.bytes_max();
 }
 
 /// Nothing stands in the way any more but the rate limit: sends the reservation to the disk.

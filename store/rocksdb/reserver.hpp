@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "store/ledger_limits.hpp"
 #include "store/rocksdb/committer.hpp"
 #include "store/rocksdb/handover.hpp"
 #include "store/rocksdb/record_reader.hpp"
@@ -32,7 +33,7 @@ class Reserver {
     Duplicates& duplicates;
     const Space& space;
     const LedgerCounts& ledger;
-    const LedgerOptions& ledger_options;
+    const LedgerLimits& ledger_limits;
     Committer& committer;
     const Tuning& tuning;
     const Clock& clock;

@@ -65,7 +65,7 @@ bool RocksDbLedger::refuse(const DeliveryKey& key, Call<BeginResult>& call, Reas
   return give_back<BeginResult>(key, call, Unavailable{why});
 }
 
-bool RocksDbLedger::begin(const DeliveryKey& key, Call<BeginResult>& call) {
+bool RocksDbLedger::claim(const DeliveryKey& key, bool early, Call<BeginResult>& call) {
   if (!parts_.claims.take(key)) {
     call.result.emplace(Taken{});
     return true;
@@ -78,6 +78,10 @@ bool RocksDbLedger::begin(const DeliveryKey& key, Call<BeginResult>& call) {
   }
   const auto& row = std::get<std::optional<PendingRow>>(found);
   if (!row) return give_back<BeginResult>(key, call, NotPending{});
+  // The end of an attempt may have been written after its caller was told that it was not.
+  if (!early && (row->held || row->due > parts_.clock.now())) {
+    return give_back<BeginResult>(key, call, Later{row->due, row->attempts, row->held});
+  }
   parts_.claims.keep(key, *row);
   if (row->unless_closed && row->entity) return hold(key, *row, call);
   call.result.emplace(Attempt(*this, key, row->attempts + 1, std::nullopt));
@@ -306,7 +310,7 @@ std::variant<DeliveryPage, Unreadable> RocksDbLedger::deliveries(
 
 LedgerFigures RocksDbLedger::figures() const {
   LedgerFigures out = reader_.figures();
-  out.payload_bytes_max = parts_.options.bytes_max;
+  out.payload_bytes_max = parts_.limits.bytes_max();
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "store/ledger_limits.hpp"
 #include "store/rocksdb/committer.hpp"
 #include "store/rocksdb/ledger_claims.hpp"
 #include "store/rocksdb/ledger_reader.hpp"
@@ -24,7 +25,7 @@ class RocksDbLedger final : public Ledger, private AttemptOwner {
     LedgerCounts& counts;
     LedgerClaims& claims;
     Committer& committer;
-    const LedgerOptions& options;
+    LedgerLimits& limits;
     const Tuning& tuning;
     const Clock& clock;
     const RocksDbObserver& observer;
@@ -37,7 +38,12 @@ class RocksDbLedger final : public Ledger, private AttemptOwner {
                                                 std::size_t limit) override;
   std::vector<std::string> listeners_with_pending() const override;
   std::variant<std::shared_ptr<const Event>, Unreadable> event(EventNumber number) override;
-  bool begin(const DeliveryKey& key, Call<BeginResult>& call) override;
+  bool begin(const DeliveryKey& key, Call<BeginResult>& call) override {
+    return claim(key, true, call);
+  }
+  bool begin_due(const DeliveryKey& key, Call<BeginResult>& call) override {
+    return claim(key, false, call);
+  }
   bool end(Attempt attempt, const AttemptEnd& how, Call<Settled>& call) override;
   bool acknowledge(EventNumber event, StoredAnswer answer, Call<Settled>& call) override;
   bool redrive(const DeliveryKey& key, Call<Redriven>& call) override;
@@ -48,12 +54,15 @@ class RocksDbLedger final : public Ledger, private AttemptOwner {
                                                     const std::optional<DeliveryKey>& after,
                                                     std::size_t limit) override;
   LedgerFigures figures() const override;
+  void limit(const LedgerOptions& options) override { parts_.limits.set(options); }
   void watch(LedgerWatch* watch) override { parts_.claims.watch(watch); }
 
  private:
   struct BeginWaiter;
 
   bool stopped() const;
+  /// `early`: whatever its due time.
+  bool claim(const DeliveryKey& key, bool early, Call<BeginResult>& call);
   void sent(Attempt& attempt) noexcept override;
   void dropped(Attempt& attempt) noexcept override;
   void end_hold(const EntityKey& key, bool held) noexcept;

@@ -34,7 +34,8 @@ class OpenStore final : public RocksDbStore {
         handover_(reservations_, entities_, rates_),
         space_(options_, tuning_, database_, clock_, observer_),
         duplicates_(tuning_.duplicates_max),
-        ledger_writer_(database_, ledger_counts_, options_.ledger, clock_, observer_) {
+        ledger_limits_(options_.ledger),
+        ledger_writer_(database_, ledger_counts_, ledger_limits_, clock_, observer_) {
     database_.open();
     era_.fences_before = meta::prepare(database_, options_.path);
     fences_.start_above(era_.fences_before);
@@ -63,10 +64,10 @@ class OpenStore final : public RocksDbStore {
         duplicates_, completed_,    *census_,  notes_, ledger_writer_, ledger_claims_, *this,
         options_,    tuning_,       clock_,    era_,   observer_,      audit()});
     reserver_.emplace(Reserver::Parts{records_, reservations_, entities_, rates_, handover_,
-                                      fences_, duplicates_, space_, ledger_counts_, options_.ledger,
+                                      fences_, duplicates_, space_, ledger_counts_, ledger_limits_,
                                       *committer_, tuning_, clock_, closing_});
     ledger_.emplace(RocksDbLedger::Parts{database_, entities_, ledger_counts_, ledger_claims_,
-                                         *committer_, options_.ledger, tuning_, clock_, observer_,
+                                         *committer_, ledger_limits_, tuning_, clock_, observer_,
                                          closing_});
     inspection_.emplace(RocksDbInspection::Parts{database_, reservations_, entities_, rates_,
                                                  handover_, duplicates_, *committer_, *census_,
@@ -119,6 +120,7 @@ class OpenStore final : public RocksDbStore {
   Duplicates duplicates_;
   NoteTable notes_;
   LedgerCounts ledger_counts_;
+  LedgerLimits ledger_limits_;
   LedgerWriter ledger_writer_;
   LedgerClaims ledger_claims_;
   std::atomic<bool> closing_{false};

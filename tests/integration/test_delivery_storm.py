@@ -37,11 +37,11 @@ def policy_for(crew, removed):
 
 class Sender:
     """Sends events in order for each ride, each again and again until it is accepted, and remembers which
-    listeners were configured while it was."""
+    listeners were configured all the time meanwhile."""
 
-    def __init__(self, proxy, configured):
+    def __init__(self, proxy, history):
         self.proxy = proxy
-        self.configured = configured  # () -> the names of those that certainly are
+        self.history = history  # the sets of names that certainly were configured, one after the other
         self.accepted = {}  # (ride, number): (fingerprint, names)
         self.turn = threading.Lock()
         self.failed = []
@@ -68,7 +68,7 @@ class Sender:
             self.failed.append(problem)
 
     def _send(self, ride, number, client):
-        before = set(self.configured())
+        first = len(self.history) - 1
         while True:
             try:
                 client = client or Client(self.proxy.data)
@@ -80,9 +80,9 @@ class Sender:
             assert answer.status in (202, 409, 503), answer
             if answer.status == 202:
                 break
-        after = set(self.configured())
+        certain = frozenset.intersection(*self.history[first:])
         with self.turn:
-            self.accepted[ride, number] = (answer.json["event"], before & after)
+            self.accepted[ride, number] = (answer.json["event"], certain)
         return client
 
 
@@ -94,6 +94,8 @@ class Changes:
         self.proxy, self.crew, self.removed = proxy, crew, removed
         self.generator = random.Random(seed)
         self.configured = list(crew)
+        # All that were certain, because a slow request may see several changes.
+        self.history = [self.names()]
         self.count = 0
         self.turn = threading.Lock()
         self.over = threading.Event()
@@ -101,11 +103,15 @@ class Changes:
         self.thread = threading.Thread(target=self._run)
 
     def names(self):
-        return [each.name for each in self.configured]
+        return frozenset(each.name for each in self.configured)
+
+    def _are(self, configured):
+        self.configured = configured
+        self.history.append(self.names())
 
     def _run(self):
         try:
-            while not self.over.wait(0.5):
+            while not self.over.wait(0.1):
                 with self.turn:
                     self._change()
         except Exception as problem:  # pylint: disable=broad-except
@@ -115,13 +121,18 @@ class Changes:
         count = self.generator.randrange(LISTENERS // 2, LISTENERS + 1)
         now = self.crew[:FAIL] + self.generator.sample(self.crew[FAIL:], count - FAIL)
         # Not certain while it changes.
-        self.configured = [each for each in now if each in self.configured]
+        self._are([each for each in now if each in self.configured])
         settings = {**self.proxy.settings, "policies": [policy_for(now, self.removed)]}
         self.proxy.configure(settings)
-        status, body = self.proxy.operator.post("/reload")
-        assert status == 200, body
-        self.configured = now
+        eventually(self._reload, "a reload")
+        self._are(now)
         self.count += 1
+
+    def _reload(self):
+        """False: the disk of a busy machine took too long, and the operator asks again."""
+        status, body = self.proxy.operator.post("/reload")
+        assert status == 200 or "does not keep the listeners now" in str(body), body
+        return status == 200
 
     def __enter__(self):
         self.thread.start()
@@ -139,7 +150,7 @@ def test_no_listener_misses_an_event(stage, listeners, upstream, removed):
             for n in range(LISTENERS)]
     proxy = stage.proxy(upstream, [policy_for(crew, removed)])
     changes = Changes(proxy, crew, removed, seed=1)
-    sender = Sender(proxy, changes.names)
+    sender = Sender(proxy, changes.history)
     began, kills = time.monotonic(), []
     sender.start()
     with Flapping(crew[:FLAP], seed=2):
@@ -155,7 +166,9 @@ def test_no_listener_misses_an_event(stage, listeners, upstream, removed):
                     # A listener may be late to look at what the killed process sent.
                     kills.append((killed, time.monotonic()))
             sender.join()
-        minutes = (time.monotonic() - began) / 60
+        # Nothing changes while the program starts, however long a busy machine takes for that.
+        down = sum(until - since for since, until in kills)
+        minutes = (time.monotonic() - began - down) / 60
     assert changes.count > 20 * minutes, f"{changes.count} changes in {minutes:.1f} minutes"
     eventually(lambda: pending(proxy) == 0, "nothing pending", PATIENCE)
     ends = check_ledger(proxy, crew, sender, removed)

@@ -1,5 +1,8 @@
 """Listeners that are reached by HTTPS."""
 
+import json
+import pathlib
+
 import pytest
 
 from harness import eventually
@@ -76,3 +79,21 @@ def test_files_of_a_listener_are_checked(stage, listeners, upstream, directory):
     checked = run("check", proxy.config)
     assert checked.returncode == 1
     assert "policies[0].delivery.listeners[0].tls.ca" in checked.stderr, checked.stderr
+
+
+def test_listeners_of_a_file_are_tried_again_until_they_can_be_used(stage, listeners, upstream, authority,
+                                                                    directory):
+    a, b = listeners.add("a"), listeners.add("b", tls=server_context(authority.issue(), directory))
+    file, missing = directory / "listeners.yaml", directory / "later.pem"
+    file.write_text(json.dumps([a.settings()]))
+    rules = dispatch([])
+    rules["delivery"] = {"listeners_file": str(file)}
+    proxy = stage.proxy(upstream, [rules])
+    file.write_text(json.dumps([a.settings(), secure(b, str(missing))]))
+    eventually(lambda: any("listeners cannot be used" in line.get("message", "")
+                           for line in proxy.stderr.json()), "the problem in the log")
+    wait_for_states(proxy, send(proxy, "r1"), {"a": "NOTIFIED"})
+    # The file of listeners does not change.
+    put(missing, pathlib.Path(authority.write_ca(directory)).read_text())
+    eventually(lambda: proxy.metrics().sum("onceproxy_delivery_listeners") == 2, "both listeners")
+    wait_for_states(proxy, send(proxy, "r2"), {"a": "NOTIFIED", "b": "NOTIFIED"})

@@ -89,6 +89,10 @@ def test_events_over_the_limit_are_refused_and_counted(stage):
     assert answers[3]["Retry-After"] == "1"
     proxy.decided("store-error", 2)
     assert once(proxy.data, event("k0", ride="x" * 300_000)).decision == "replayed"
+    # As the runbook says.
+    proxy.configure({**proxy.settings, "delivery": {"max_bytes": "2MiB"}})
+    assert proxy.operator.post("/reload")[0] == 200
+    assert once(proxy.data, event("k3", ride="x" * 300_000)).status == 202
 
 
 def test_an_event_closes_its_entity_at_once(stage):

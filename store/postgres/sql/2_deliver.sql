@@ -255,7 +255,8 @@ END
 $$;
 
 -- Redrives a dead letter, or a delivery that waits for an operator. The checks are those of a new
--- request (closed, stale).
+-- request (closed, stale). Another instance may begin a later delivery of the entity at the same
+-- time: the lock of that delivery orders the two, and the lock of the entity prevents a new event.
 CREATE FUNCTION redrive_delivery(
   p_event bigint, p_listener bytea, p_holder bytea, p_takeover boolean, p_not_after bigint,
   p_quorum boolean,
@@ -274,6 +275,12 @@ BEGIN
   SELECT * INTO v FROM events WHERE number = p_event FOR UPDATE;
   IF NOT FOUND THEN o_code := 2; RETURN; END IF;
   PERFORM 1 FROM operations WHERE fingerprint = v.fingerprint FOR UPDATE;
+  WHILE v.entity IS NOT NULL LOOP
+    PERFORM 1 FROM entities WHERE key = v.entity FOR UPDATE;
+    EXIT WHEN FOUND;
+    INSERT INTO entities (key, type, id, expires)
+    VALUES (v.entity, v.entity_type, v.entity_id, now_ms() + 60000) ON CONFLICT DO NOTHING;
+  END LOOP;
   SELECT * INTO d FROM deliveries WHERE event = p_event AND listener = p_listener FOR UPDATE;
   IF NOT FOUND THEN o_code := 2; RETURN; END IF;
   o_now := now_ms();
@@ -283,6 +290,17 @@ BEGIN
     RETURN;
   END IF;
   IF NOT v.payload_kept THEN o_code := 2; RETURN; END IF;
+  -- If the first one has ended while its lock was waited for, the next one is the first.
+  LOOP
+    PERFORM 1 FROM deliveries AS b
+     WHERE b.listener = p_listener AND b.entity = v.entity AND b.state <= 2 AND b.event > p_event
+     ORDER BY b.event LIMIT 1 FOR UPDATE;
+    EXIT WHEN FOUND OR NOT EXISTS
+      (SELECT FROM deliveries AS b
+        WHERE b.listener = p_listener AND b.entity = v.entity AND b.state <= 2
+          AND b.event > p_event);
+  END LOOP;
+  o_now := now_ms();
   SELECT * INTO e FROM entities WHERE key = v.entity AND expires > o_now;
   IF FOUND AND v.unless_closed AND e.closed_until > o_now THEN o_code := 7; RETURN; END IF;
   IF FOUND AND e.sequence_until > o_now AND e.sequence_kind = v.sequence_kind AND
@@ -297,6 +315,9 @@ BEGIN
   UPDATE events SET ended = NULL, purge_at = NULL WHERE number = p_event AND ended IS NOT NULL;
   UPDATE operations SET expires = open_event_expiry()
    WHERE fingerprint = v.fingerprint AND nonce = v.nonce AND state = 2;
+  IF now_ms() > p_not_after THEN
+    RAISE EXCEPTION 'the redrive waited too long for a lock' USING ERRCODE = '57014';
+  END IF;
   o_code := 1;
 END
 $$;

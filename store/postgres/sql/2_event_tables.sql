@@ -85,12 +85,13 @@ CREATE TABLE deliveries (
   autovacuum_vacuum_cost_delay = 1
 );
 -- What a listener has pending, in order; the same by entity, to find whether an earlier one has not
--- ended; dead letters; and the claims that keep an entity from being closed. Each holds as many
--- entries as there are such rows, and nothing of those that were delivered.
+-- ended; dead letters; what was cancelled or removed; and the claims that keep an entity from being
+-- closed. Each holds as many entries as there are such rows, and nothing of those that were delivered.
 CREATE INDEX deliveries_pending ON deliveries (listener, event) WHERE state <= 2;
 CREATE INDEX deliveries_in_order ON deliveries (listener, entity, event)
   WHERE state <= 2 AND entity IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (listener, event) WHERE state = 4;
+CREATE INDEX deliveries_unsent ON deliveries (listener, event) WHERE state >= 5;
 CREATE INDEX deliveries_holding ON deliveries (entity) WHERE holding;
 
 -- Events of which a delivery has ended: somebody has to look whether it was the last one. Filled by

@@ -133,11 +133,11 @@ BEGIN
 END
 $$;
 
--- The same, of those that have not ended (p_pending) and of those that are dead (p_dead), by their
--- indexes; of one listener, or with NULL of all.
+-- The same, of those that have not ended (p_pending), of those that are dead (p_dead) and of those that
+-- were cancelled or removed (p_unsent), by their indexes; of one listener, or with NULL of all.
 CREATE FUNCTION list_undelivered(
   p_event bigint, p_listener bytea, p_limit bigint, p_since bigint, p_of bytea, p_pending boolean,
-  p_dead boolean)
+  p_dead boolean, p_unsent boolean)
 RETURNS SETOF delivery_view LANGUAGE plpgsql AS $$
 DECLARE
   v_first bigint := greatest(
@@ -153,6 +153,11 @@ BEGIN
         UNION ALL
         (SELECT d.event, d.listener FROM deliveries AS d
           WHERE p_dead AND d.listener = l.name AND d.state = 4 AND d.event >= v_first
+            AND (d.event, d.listener) > (p_event, p_listener)
+          ORDER BY d.event LIMIT p_limit)
+        UNION ALL
+        (SELECT d.event, d.listener FROM deliveries AS d
+          WHERE p_unsent AND d.listener = l.name AND d.state >= 5 AND d.event >= v_first
             AND (d.event, d.listener) > (p_event, p_listener)
           ORDER BY d.event LIMIT p_limit)) AS k
        WHERE p_of IS NULL OR l.name = p_of

@@ -96,11 +96,16 @@ class Listener:
         self.server = None
         self.writers = set()
         self.lock = threading.Lock()
-        # Bound all the time, so that nobody else gets the port while it refuses.
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", 0))
+        # Bound all the time and never listening, so that nobody else gets the port while it refuses.
+        self.socket = self._bound(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+
+    @staticmethod
+    def _bound(address):
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        return made
 
     def settings(self, **changes):
         """The listener as the configuration names it."""
@@ -122,19 +127,13 @@ class Listener:
 
     async def _open(self):
         if self.server is None:
-            self.server = await asyncio.start_server(self._serve, sock=self.socket.dup(),
-                                                     backlog=1024, ssl=self.tls)
+            self.server = await asyncio.start_server(self._serve, backlog=1024, ssl=self.tls,
+                                                     sock=self._bound(self.socket.getsockname()))
 
     async def _close(self):
         server, self.server = self.server, None
         if server is not None:
             server.close()
-            address = self.socket.getsockname()
-            # A socket that listens cannot stop to: another is bound to its port instead.
-            self.socket.close()
-            self.socket = socket.socket()
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(address)
         for writer in list(self.writers):
             writer.transport.abort()
 
@@ -294,6 +293,7 @@ class Flapping:
         self.listeners = listeners
         self.generator = random.Random(seed)
         self.over = threading.Event()
+        self.failed = []
         self.thread = threading.Thread(target=self._run)
 
     def __enter__(self):
@@ -303,13 +303,17 @@ class Flapping:
     def __exit__(self, *_):
         self.over.set()
         self.thread.join(PATIENCE)
+        assert not self.failed, self.failed
 
     def _run(self):
-        while not self.over.wait(self.generator.uniform(0.05, 0.3)):
-            listener = self.generator.choice(self.listeners)
-            listener.refuse()
-            self.over.wait(self.generator.uniform(0.1, 0.5))
-            listener.open()
+        try:
+            while not self.over.wait(self.generator.uniform(0.05, 0.3)):
+                listener = self.generator.choice(self.listeners)
+                listener.refuse()
+                self.over.wait(self.generator.uniform(0.1, 0.5))
+                listener.open()
+        except Exception as problem:  # pylint: disable=broad-except
+            self.failed.append(problem)
 
 
 def out_of_order(bodies, entity_of, number_of):

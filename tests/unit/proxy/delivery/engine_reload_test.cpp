@@ -115,6 +115,8 @@ TEST_CASE("A listener that moves gets what is pending at its new address", "[eng
   delivering.engine.start();
   const auto event = delivering.ledger.add({"a"}, "one");
   REQUIRE(delivering.reaches(event, "a", DeliveryState::failed));
+  // The ledger has it for later.
+  delivering.ledger.say_later({event, "a"}, {delivering.clock.now() + std::chrono::hours(1), 1});
   patient.address.port = after.port;
   delivering.configure({patient});
   CHECK(delivering.reaches(event, "a", DeliveryState::notified));

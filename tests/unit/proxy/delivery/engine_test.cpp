@@ -91,6 +91,22 @@ TEST_CASE("What the ledger could not keep is attempted again, before what comes 
   const auto second = delivering.ledger.add({"a"}, "two", entity(1));
   CHECK(delivering.reaches(second, "a", DeliveryState::notified));
   CHECK(a.bodies() == Bodies{"one", "one", "two"});
+  // The repeat is counted.
+  CHECK(delivering.engine.listeners().front().second->unrecorded == 1);
+}
+
+TEST_CASE("A result that the ledger has written later is no reason for a repeat", "[engine]") {
+  TestListener a([](const std::string&) { return testing::unavailable; });
+  Delivering delivering;
+  const auto event = delivering.ledger.add({"a"}, "one");
+  delivering.ledger.ends_lost = 1;
+  delivering.configure({listener("a", a.port)});
+  delivering.engine.start();
+  REQUIRE(a.wait_for(1));
+  // The state that it was told of: later, after one attempt.
+  delivering.ledger.say_later({event, "a"}, {delivering.clock.now() + milliseconds(100), 1, false});
+  CHECK(delivering.reaches(event, "a", DeliveryState::dead));
+  CHECK(delivering.engine.listeners().front().second->unrecorded == 0);
 }
 
 TEST_CASE("A slow listener delays no other, and gets no more at once than it takes", "[engine]") {
@@ -173,6 +189,28 @@ TEST_CASE("Events that are too large to be kept in memory are delivered all the 
   delivering.engine.start();
   const auto event = delivering.ledger.add({"a"}, std::string(100, 'x'));
   CHECK(delivering.reaches(event, "a", DeliveryState::notified));
+}
+
+TEST_CASE("What did not fit in memory is sent before later events of its entity", "[engine]") {
+  TestListener a;
+  Delivering delivering({.told_bytes_max = 100});
+  std::promise<void> reading;
+  std::promise<void> added;
+  std::atomic<bool> first = true;
+  delivering.ledger.after_read = [&] {
+    if (!first.exchange(false)) return;
+    reading.set_value();
+    added.get_future().wait();
+  };
+  delivering.configure({listener("a", a.port)});
+  delivering.engine.start();
+  reading.get_future().wait();
+  const std::string large(100, '1');
+  delivering.ledger.add({"a"}, large, entity(1));
+  const auto second = delivering.ledger.add({"a"}, "2", entity(1));
+  added.set_value();
+  CHECK(delivering.reaches(second, "a", DeliveryState::notified));
+  CHECK(a.bodies() == Bodies{large, "2"});
 }
 
 TEST_CASE("A dead letter that is redriven is delivered", "[engine]") {

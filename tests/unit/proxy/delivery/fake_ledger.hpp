@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -75,6 +76,10 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   std::atomic<bool> orphans{false};
   /// Another process may have what is attempted here.
   std::atomic<bool> lapses{false};
+  /// Called by the thread that has read a page, before it gets the page.
+  std::function<void()> after_read;
+  /// Pending deliveries cannot be counted, as where there are millions.
+  bool uncounted = false;
   /// What begin_due() says once of a delivery.
   void say_later(const store::DeliveryKey& key, const store::Later& later) {
     const std::lock_guard lock(mutex_);
@@ -93,15 +98,8 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   std::variant<store::PendingPage, store::Unreadable> pending(std::string_view listener,
                                                               store::EventNumber after,
                                                               std::size_t limit) override {
-    const std::lock_guard lock(mutex_);
-    store::PendingPage page;
-    for (const auto& [key, row] : rows_) {
-      if (key.listener != listener || key.event <= after || is_ended(row.view.state)) continue;
-      page.more = page.items.size() == limit;
-      if (page.more) break;
-      page.items.push_back({key.event, row.view.due.value_or(store::WallTime()), row.view.attempts,
-                            row.entity, row.view.held});
-    }
+    store::PendingPage page = page_of(listener, after, limit);
+    if (after_read) after_read();
     return page;
   }
   std::vector<std::string> listeners_with_pending() const override {
@@ -148,6 +146,7 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
     }
     return begin(key, call);
   }
+  void limit(const store::LedgerOptions&) override {}
   bool end(store::Attempt attempt, const store::AttemptEnd& how,
            store::Call<store::Settled>& call) override {
     attempt.use();
@@ -214,7 +213,8 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
     for (const auto& [key, row] : rows_) {
       store::ListenerFigures& of = figures[key.listener];
       of.listener = key.listener;
-      of.pending += is_ended(row.view.state) ? 0 : 1;
+      if (!is_ended(row.view.state)) of.oldest_pending = row.view.created;
+      of.pending += is_ended(row.view.state) || uncounted ? 0 : 1;
       of.dead += row.view.state == store::DeliveryState::dead ? 1 : 0;
     }
     store::LedgerFigures out;
@@ -227,6 +227,19 @@ class FakeLedger final : public store::Ledger, private store::AttemptOwner {
   }
 
  private:
+  store::PendingPage page_of(std::string_view listener, store::EventNumber after,
+                             std::size_t limit) const {
+    const std::lock_guard lock(mutex_);
+    store::PendingPage page;
+    for (const auto& [key, row] : rows_) {
+      if (key.listener != listener || key.event <= after || is_ended(row.view.state)) continue;
+      page.more = page.items.size() == limit;
+      if (page.more) break;
+      page.items.push_back({key.event, row.view.due.value_or(store::WallTime()), row.view.attempts,
+                            row.entity, row.view.held});
+    }
+    return page;
+  }
   void sent(store::Attempt&) noexcept override {}
   bool lapsed(const store::Attempt&) const noexcept override { return lapses.load(); }
   void dropped(store::Attempt& attempt) noexcept override {

@@ -120,6 +120,10 @@ TEST_CASE("Nothing is finished for a policy that says remove") {
 TEST_CASE("What is finished is let go an hour later, once nothing is pending") {
   Fixture fixture;
   fixture.ledger.add({"b"}, "x");
+  SECTION("also if it cannot be counted") {
+    fixture.ledger.uncounted = true;
+  }
+  SECTION("as it is counted") {}
   fixture.use(these(policy("p", {"a", "b"})));
   fixture.use(these(policy("p", {})));
   CHECK_FALSE(fixture.kept->look(start + 59min));

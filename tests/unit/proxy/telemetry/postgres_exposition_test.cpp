@@ -82,7 +82,7 @@ TEST_CASE("every kind of PostgreSQL error is shown at zero, so that the first fa
   Metrics metrics("1");
   for (const std::string word :
        {"circuit_open", "conflict", "connection", "connections", "deadlock", "disk_full", "other",
-        "permission", "pool_full", "read_only", "resources", "schema", "shutdown",
+        "permission", "pool_full", "read_only", "resources", "retain", "schema", "shutdown",
         "statement_timeout", "timeout", "unconfirmed", "unsafe"}) {
     INFO(word);
     const std::string series = "onceproxy_store_errors_total{operation=\"" + word + "\"}";

@@ -145,6 +145,35 @@ TEMPLATE_TEST_CASE("ledger: a dead letter that is dropped frees its payload", ""
   CHECK(fixture.redrive(event, "a") == Redriven::conflict);
 }
 
+TEMPLATE_TEST_CASE("ledger: what is to go later is not begun as due", "", RocksDbLedgerBackend,
+                   PostgresLedgerBackend) {
+  ONCEPROXY_NEEDS_LEDGER();
+  TestType fixture;
+  fixture.open();
+  const EventNumber event = fixture.accept(EventRequest(1, {"a"}));
+  AttemptEnd failed;
+  failed.state = State::failed;
+  failed.due = fixture.clock.now() + 1h;
+  REQUIRE(fixture.end(fixture.attempt(event, "a"), failed) == Settled::done);
+  const BeginResult later = fixture.begin_due(event, "a");
+  REQUIRE(std::holds_alternative<Later>(later));
+  CHECK_FALSE(std::get<Later>(later).held);
+  CHECK(about(std::get<Later>(later).due, fixture.clock.now() + 1h));
+  CHECK(std::get<Later>(later).attempts == 1);
+  fixture.advance(2h);
+  failed.held = true;
+  {
+    BeginResult due = fixture.begin_due(event, "a");
+    REQUIRE(std::holds_alternative<Attempt>(due));
+    REQUIRE(fixture.end(std::move(std::get<Attempt>(due)), failed) == Settled::done);
+  }
+  const BeginResult held = fixture.begin_due(event, "a");
+  REQUIRE(std::holds_alternative<Later>(held));
+  CHECK(std::get<Later>(held).held);
+  CHECK(fixture.redrive(event, "a") == Redriven::done);
+  CHECK(std::holds_alternative<Attempt>(fixture.begin_due(event, "a")));
+}
+
 TEMPLATE_TEST_CASE("ledger: a held delivery waits for an operator", "", RocksDbLedgerBackend,
                    PostgresLedgerBackend) {
   ONCEPROXY_NEEDS_LEDGER();
@@ -161,6 +190,44 @@ TEMPLATE_TEST_CASE("ledger: a held delivery waits for an operator", "", RocksDbL
   CHECK(fixture.view(1).deliveries[0].held);
   CHECK(fixture.redrive(event, "a") == Redriven::done);
   CHECK_FALSE(fixture.view(1).deliveries[0].held);
+}
+
+TEMPLATE_TEST_CASE("ledger: what was not delivered is found without a walk over all events", "",
+                   RocksDbLedgerBackend, PostgresLedgerBackend) {
+  ONCEPROXY_NEEDS_LEDGER();
+  TestType fixture;
+  // So much is looked at for one page of a walk.
+  fixture.tuning.scan_max = 4;
+  fixture.open();
+  Numbers all;
+  for (std::uint64_t i = 1; i <= 250; ++i) all.push_back(fixture.accept(EventRequest(i, {"a"})));
+  const Numbers undelivered(all.begin() + 230, all.begin() + 234);
+  for (const EventNumber event : all) {
+    if (std::ranges::find(undelivered, event) == undelivered.end()) fixture.deliver(event, "a");
+  }
+  CHECK(fixture.drop(undelivered[0], "a") == Changed::done);
+  CHECK(fixture.drop(undelivered[1], "a") == Changed::done);
+  fixture.deliver(undelivered[2], "a", State::dead);
+  const auto page = [&](std::vector<State> states, std::size_t limit) {
+    DeliveryFilter filter;
+    filter.states = std::move(states);
+    return std::get<DeliveryPage>(fixture.ledger().deliveries(filter, std::nullopt, limit));
+  };
+  const auto found = [&](std::vector<State> states) {
+    Numbers out;
+    for (const auto& one : page(std::move(states), 10).items) out.push_back(one.key.event);
+    return out;
+  };
+  CHECK(found({State::removed}) == Numbers{undelivered[0], undelivered[1]});
+  CHECK(found({State::cancelled}).empty());
+  CHECK(found({State::pending, State::failed, State::dead, State::cancelled, State::removed}) ==
+        undelivered);
+  // The index goes with the events.
+  fixture.advance(61s);
+  CHECK(fixture.comes_true([&] {
+    const DeliveryPage first = page({State::removed}, 1);
+    return first.items.empty() && !first.next;
+  }));
 }
 
 TEMPLATE_TEST_CASE("ledger: the listings find by state, listener, policy and time, page by page",

@@ -218,6 +218,16 @@ TEMPLATE_TEST_CASE("ledger: over the bound new events are refused, and known one
   CHECK(is_unavailable(fixture.reserve(more.request), Unavailable::Reason::events));
   CHECK(is<Completed>(fixture.reserve(large.request)));
   CHECK(is<Reserved>(fixture.reserve(request(3))));  // not an event
+  LedgerOptions raised = fixture.limits();
+  raised.bytes_max = 2'000;
+  fixture.ledger().limit(raised);
+  EventRequest fits(4, {"b"});
+  fits.body.assign(100, 'x');
+  fits.draft.body = fits.body;
+  fixture.accept(fits);
+  CHECK(fixture.ledger().figures().payload_bytes_max == 2'000);
+  fixture.deliver(fixture.pending("b").at(0), "b");
+  fixture.ledger().limit(fixture.limits());
   fixture.deliver(event, "a");
   REQUIRE(eventually([&] { return fixture.ledger().figures().payload_bytes == 0; }));
   fixture.accept(more);

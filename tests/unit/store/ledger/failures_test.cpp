@@ -137,6 +137,60 @@ TEST_CASE("ledger failures: neither an event nor a claim counts that no standby 
       [&] { return std::holds_alternative<Attempt>(quorum.instance.begin(event, "a")); }));
 }
 
+TEST_CASE("ledger failures: a redrive waits for the claim of a later event of the entity") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  Quorum quorum;
+  quorum.instance.options.operation_timeout = 30s;
+  quorum.instance.open();
+  EventRequest first(1, {"a"});
+  EventRequest second(2, {"a"});
+  const EventNumber one = quorum.instance.accept(first.on_entity(7));
+  const EventNumber two = quorum.instance.accept(second.on_entity(7));
+  quorum.instance.deliver(one, "a", State::dead, 503);
+  // The claim is not visible yet, and holds the lock of its row.
+  quorum.server.stop_standby();
+  std::optional<BeginResult> begun;
+  std::thread beginning([&] { begun = quorum.instance.begin(two, "a"); });
+  quorum.await_waiting();
+  std::optional<Redriven> redriven;
+  std::thread redriving([&] { redriven = quorum.instance.redrive(one, "a"); });
+  const bool waits = quorum.instance.comes_true([&] {
+    return quorum.server.sql(
+               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1";
+  });
+  quorum.server.start_standby();
+  beginning.join();
+  redriving.join();
+  CHECK(waits);
+  CHECK(std::holds_alternative<Attempt>(*begun));
+  CHECK(redriven == Redriven::done);
+}
+
+TEST_CASE("ledger failures: a result that is dropped is counted and told of") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  std::atomic<int> dropped{0};
+  PostgresServer server;
+  PostgresLedgerBackend instance;
+  instance.options = server.options();
+  instance.options.operation_timeout = 500ms;
+  instance.observer.failed = [&](std::string_view kind) { dropped += kind == "retain" ? 1 : 0; };
+  SECTION("if too many are kept") {
+    instance.tuning.retained_max = 0;
+  }
+  SECTION("if the store ends") {}
+  instance.open();
+  const EventNumber event = instance.accept(EventRequest(1, {"a"}));
+  Attempt attempt = instance.attempt(event, "a");
+  server.stop_primary();
+  CHECK(instance.end(std::move(attempt), {}) == Settled::failed);
+  if (instance.tuning.retained_max > 0) {
+    CHECK(instance.comes_true([&] { return instance.store->stats().retained == 1; }));
+    CHECK(dropped == 0);
+    instance.store->close();
+  }
+  CHECK(instance.comes_true([&] { return dropped == 1; }));
+}
+
 TEST_CASE("ledger failures: a claim whose caller was told that there is none is given up") {
   ONCEPROXY_NEEDS_POSTGRES();
   Quorum quorum;

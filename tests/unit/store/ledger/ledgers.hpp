@@ -47,6 +47,7 @@ struct PostgresBase {
     out.takeover_after = 0ms;
     return out;
   }();
+  PostgresObserver observer;
   std::unique_ptr<PostgresStore> store;
 
   ~PostgresBase() {
@@ -54,7 +55,7 @@ struct PostgresBase {
   }
   PostgresStore& open() {
     if (store) store->close();
-    store = open_tuned(options, 1, tuning, clock, {});
+    store = open_tuned(options, 1, tuning, clock, observer);
     std::vector<DeliveryRoute> routes;
     for (const char* const listener : {"a", "b", "c", "ab", "gone", "left"}) {
       routes.push_back({"dispatch", listener});

@@ -19,12 +19,4 @@ struct SharedLedger {
   void silence_first() const { sql("UPDATE instances SET seen = now_ms() - 60000"); }
 };
 
-/// begin_due(), waited for.
-inline BeginResult begin_due(PostgresLedgerBackend& backend, EventNumber event,
-                             const std::string& listener) {
-  Waiting<BeginResult> call(backend.loop);
-  if (backend.ledger().begin_due({event, listener}, call)) return std::move(*call.result);
-  return std::move(call.wait());
-}
-
 }  // namespace onceproxy::store::testing

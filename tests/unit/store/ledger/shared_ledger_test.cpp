@@ -19,7 +19,7 @@ TEST_CASE("shared ledger: a delivery is one instance's at a time") {
   {
     const Attempt attempt = ledger.one.attempt(event, "a");
     CHECK(std::holds_alternative<Taken>(ledger.other.begin(event, "a")));
-    const BeginResult later = begin_due(ledger.other, event, "a");
+    const BeginResult later = ledger.other.begin_due(event, "a");
     REQUIRE(std::holds_alternative<Later>(later));
     CHECK_FALSE(std::get<Later>(later).held);
     CHECK(ledger.other.drop(event, "a") == Changed::conflict);
@@ -118,13 +118,13 @@ TEST_CASE("shared ledger: what another instance has made due later is not begun 
   failed.state = State::failed;
   failed.due = ledger.one.clock.now() + 1h;
   REQUIRE(ledger.one.end(ledger.one.attempt(event, "a"), failed) == Settled::done);
-  const BeginResult later = begin_due(ledger.other, event, "a");
+  const BeginResult later = ledger.other.begin_due(event, "a");
   REQUIRE(std::holds_alternative<Later>(later));
   CHECK(about(std::get<Later>(later).due, ledger.other.clock.now() + 1h));
   CHECK(std::get<Later>(later).attempts == 1);
   failed.held = true;
   REQUIRE(ledger.one.end(ledger.one.attempt(event, "a"), failed) == Settled::done);
-  const BeginResult held = begin_due(ledger.other, event, "a");
+  const BeginResult held = ledger.other.begin_due(event, "a");
   REQUIRE(std::holds_alternative<Later>(held));
   CHECK(std::get<Later>(held).held);
   // To end it as removed it is begun whenever.
@@ -181,7 +181,7 @@ TEST_CASE("shared ledger: deliveries are those instances' that have the route") 
     return ledger.other.pending("a").empty() &&
            ledger.other.ledger().listeners_with_pending().empty() &&
            std::holds_alternative<NotPending>(ledger.other.begin(event, "a")) &&
-           std::holds_alternative<NotPending>(begin_due(ledger.other, event, "a"));
+           std::holds_alternative<NotPending>(ledger.other.begin_due(event, "a"));
   };
   CHECK(ledger.one.pending("a") == Numbers{event});
   CHECK(is_left_alone());

@@ -21,14 +21,14 @@ TEST_CASE("shared ledger: an entity's events go in order over the instances") {
   const EventNumber three = ledger.other.accept(elsewhere.on_entity(8));
   CHECK(two > one);
   CHECK(std::holds_alternative<Taken>(ledger.other.begin(two, "a")));
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
+  CHECK(std::holds_alternative<Taken>(ledger.other.begin_due(two, "a")));
   ledger.other.deliver(three, "a");
   Attempt attempt = ledger.one.attempt(one, "a");
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
+  CHECK(std::holds_alternative<Taken>(ledger.other.begin_due(two, "a")));
   AttemptEnd failed;
   failed.state = State::failed;
   REQUIRE(ledger.one.end(std::move(attempt), failed) == Settled::done);
-  CHECK(std::holds_alternative<Taken>(begin_due(ledger.other, two, "a")));
+  CHECK(std::holds_alternative<Taken>(ledger.other.begin_due(two, "a")));
   ledger.one.deliver(one, "a");
   ledger.other.deliver(two, "a");
   // Of another listener nothing has happened.
@@ -46,7 +46,7 @@ TEST_CASE("shared ledger: what waits behind a postponed event is asked for now a
   AttemptEnd failed;
   failed.state = State::failed;
   const auto asked_again_in = [&] {
-    const BeginResult begun = begin_due(ledger.other, two, "a");
+    const BeginResult begun = ledger.other.begin_due(two, "a");
     REQUIRE(std::holds_alternative<Later>(begun));
     CHECK_FALSE(std::get<Later>(begun).held);
     return std::get<Later>(begun).due - ledger.other.clock.now();
@@ -77,7 +77,7 @@ TEST_CASE("shared ledger: what is redriven does not go beside a later event of i
   ledger.one.deliver(one, "a", State::dead, 503);
   Attempt attempt = ledger.other.attempt(two, "a");
   REQUIRE(ledger.one.redrive(one, "a") == Redriven::done);
-  CHECK(std::holds_alternative<Later>(begin_due(ledger.one, one, "a")));
+  CHECK(std::holds_alternative<Later>(ledger.one.begin_due(one, "a")));
   CHECK(std::holds_alternative<Taken>(ledger.one.begin(one, "a")));
   REQUIRE(ledger.other.end(std::move(attempt), {}) == Settled::done);
   ledger.one.deliver(one, "a");

@@ -73,6 +73,11 @@ struct LedgerVerbs : Base {
     if (ledger().begin({event, listener}, call)) return std::move(*call.result);
     return std::move(call.wait());
   }
+  BeginResult begin_due(EventNumber event, const std::string& listener) {
+    Waiting<BeginResult> call(loop);
+    if (ledger().begin_due({event, listener}, call)) return std::move(*call.result);
+    return std::move(call.wait());
+  }
   Attempt attempt(EventNumber event, const std::string& listener) {
     BeginResult result = begin(event, listener);
     auto* const attempt = std::get_if<Attempt>(&result);

@@ -61,6 +61,26 @@ TEST_CASE("what is pending outlives a process that is killed, and nothing is acc
   CHECK(fixture.pending("c").empty());
 }
 
+TEST_CASE("an event that is redriven as its end is noticed ends once more") {
+  LedgerFixture fixture;
+  // So the end is noticed by the group that has the redrive.
+  fixture.tuning.looks_wait = 1h;
+  fixture.open();
+  const EventRequest request(1, {"a"});
+  const EventNumber event = fixture.accept(request);
+  fixture.deliver(event, "a", State::dead, 503);
+  REQUIRE(fixture.redrive(event, "a") == Redriven::done);
+  fixture.clock.advance(50s);
+  fixture.deliver(event, "a");
+  fixture.tuning.looks_wait = 1ms;
+  fixture.open();
+  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  fixture.clock.advance(50s);
+  CHECK(is<Completed>(fixture.reserve(request.request)));
+  fixture.clock.advance(11s);
+  CHECK(is<Accepted>(fixture.reserve(request.request)));
+}
+
 TEST_CASE("a store of an earlier version gets a ledger") {
   LedgerFixture fixture;
   fixture.open();
