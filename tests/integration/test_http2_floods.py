@@ -226,3 +226,16 @@ def test_bytes_of_streams_that_are_over_come_back_to_the_connection():
             peer.send(frame(RST_STREAM, 0, stream, number(8)))
             assert peer.synchronize()
         assert peer.request(body=b"still")[1] == b"still"
+
+
+def test_bytes_of_streams_that_are_reset_in_one_piece_come_back_to_the_connection():
+    """As an Envoy writes the request of a client that has left: all frames of the stream in one flush."""
+    with Echo(stream_window=65_535, connection_window=65_535) as echo, Peer(echo.place) as peer:
+        head = peer.encoder.encode(peer.fields("/test.Echo/Wait", content_type="application/grpc"))
+        for stream in range(1, 41, 2):
+            data = frame(DATA, 0, stream, message(b"x" * 16_000))
+            peer.send(frame(HEADERS, END_HEADERS, stream, head) + data + data
+                      + frame(RST_STREAM, 0, stream, number(8)))
+            assert peer.synchronize()
+        peer.next_stream = 41
+        assert peer.request(body=b"still")[1] == b"still"
