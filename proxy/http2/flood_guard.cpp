@@ -13,6 +13,8 @@ constexpr std::uint32_t window_updates_each_data = 10;
 constexpr std::uint32_t window_updates_each_stream = 4;
 constexpr std::uint32_t priorities_each_stream = 4;
 constexpr std::uint32_t resets_each_answer = 1;
+/// Padding with the byte that has its length (RFC 9113, section 6.1).
+constexpr std::uint32_t padding_bytes_max = 256;
 
 }  // namespace
 
@@ -74,7 +76,9 @@ std::optional<Flood> FloodGuard::header_block(const FrameHead& head) {
 }
 
 std::optional<Flood> FloodGuard::data(const FrameHead& head, Clock::time_point now) {
-  if (head.length > 0) {
+  // The length of the padding is in the payload and not known here.
+  const bool may_be_padding = (head.flags & flag_padded) != 0 && head.length <= padding_bytes_max;
+  if (head.length > 0 && !may_be_padding) {
     give(Flood::pings, pings_each_data);
     return std::nullopt;
   }

@@ -56,7 +56,8 @@ struct Limits {
   Rate pings{1'000, 50};
   /// SETTINGS, including acknowledgements (CVE-2019-9515).
   Rate settings{100, 5};
-  /// DATA frames without data that end no stream, and empty parts of header blocks (CVE-2019-9518).
+  /// DATA frames that have no data, or nothing but padding, and end no stream, and empty parts of
+  /// header blocks (CVE-2019-9518). A padded frame of at most 256 bytes counts as one.
   Rate empty_frames{200, 20};
   /// PRIORITY and PRIORITY_UPDATE (CVE-2019-9513).
   Rate priorities{1'000, 50};

@@ -6,7 +6,7 @@ import pytest
 from harness import eventually
 from harness.echo import Echo
 from harness.frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
-                            HEADERS, NO_ERROR, PING, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
+                            HEADERS, NO_ERROR, PADDED, PING, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
                             WINDOW_UPDATE, Peer, frame, message, metrics_of, number, settings)
 
 # Memory that the allocator may take for a connection that is busy.
@@ -64,6 +64,11 @@ def empty_data(peer):
     peer.flood(frame(DATA, 0, peer.open()) * 100, TIMES // 100)
 
 
+def padding(peer):
+    """The same with a byte that says that there is no padding."""
+    peer.flood(frame(DATA, PADDED, peer.open(), b"\0") * 100, TIMES // 100)
+
+
 def empty_ends(peer):
     """The same with END_STREAM, for a stream that has ended."""
     peer.request(body=b"")
@@ -108,6 +113,7 @@ FLOODS = {
     "settings": (many(settings(s4=65535)), "settings"),
     "settings acknowledged": (many(frame(SETTINGS, ACK)), None),
     "empty data": (empty_data, "empty-frames"),
+    "padding": (padding, "empty-frames"),
     "empty ends": (empty_ends, "empty-frames"),
     "priority": (many(frame(PRIORITY, 0, 1, number(0) + b"\x10")), "priorities"),
     "priority update": (many(frame(16, payload=number(1) + b"u=1")), "priorities"),

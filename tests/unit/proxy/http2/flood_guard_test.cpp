@@ -97,6 +97,22 @@ TEST_CASE("a stream ends once, and further empty ends are empty frames") {
   CHECK(why == Flood::empty_frames);
 }
 
+TEST_CASE("data that may be padding alone counts as empty, and allows nothing") {
+  Limits limits;
+  limits.empty_frames = {3, 1};
+  limits.pings = {10, 1};
+  FloodGuard guard(limits, start);
+  std::optional<Flood> why;
+  CHECK(taken(guard, head(FrameType::data, 1, flag_padded), start, &why) == 3);
+  CHECK(why == Flood::empty_frames);
+  CHECK(taken(guard, head(FrameType::data, 256, flag_padded), start) == 0);
+  CHECK(taken(guard, head(FrameType::ping), start) == 10);
+  CHECK(taken(guard, head(FrameType::data, 257, flag_padded), start) == 100'000);
+  // The end of a stream may be padded.
+  CHECK_FALSE(guard.received(head(FrameType::headers, 9, flag_end_headers), start));
+  CHECK_FALSE(guard.received(head(FrameType::data, 1, flag_padded | flag_end_stream), start));
+}
+
 TEST_CASE("data allows pings and windows, and does not save them up without end") {
   Limits limits;
   limits.pings = {10, 1};
