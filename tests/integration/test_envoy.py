@@ -154,6 +154,18 @@ def test_a_filter_that_could_enforce_nothing_is_refused(door):
     assert door.upstream.executions == {"/other": 1}
 
 
+def test_a_filter_that_ignores_the_requested_mode_is_refused(door):
+    def change(config):
+        find(config, "ExternalProcessor")["processing_mode"].update(
+            response_header_mode="SEND", response_body_mode="FULL_DUPLEX_STREAMED", response_trailer_mode="SEND")
+
+    door.open(change=change)
+    for body in ("x", ""):
+        assert door.ask(key="a", body=body).status == 500
+    assert not door.upstream.requests
+    assert door.proxy.metrics().sum("onceproxy_bad_requests_total", reason="envoy-configuration") == 2
+
+
 def test_a_filter_that_sends_no_heads_of_requests_is_refused(door):
     def change(config):
         find(config, "ExternalProcessor")["processing_mode"].update(request_header_mode="SKIP",

@@ -134,6 +134,14 @@ void check_processing_mode(const Json* mode, const std::string& where, Few& find
         "processing_mode.request_body_mode is " + body + ": onceproxy refuses covered requests",
         "set request_body_mode: NONE");
   }
+  const std::string answer = json_member_text(*mode, "response_body_mode");
+  if (answer == "FULL_DUPLEX_STREAMED" || answer == "GRPC") {
+    findings.warn(where,
+                  "processing_mode.response_body_mode is " + answer +
+                      ": Envoy ignores the mode that onceproxy asks for, and onceproxy refuses "
+                      "covered requests",
+                  "set response_body_mode: NONE");
+  }
 }
 
 void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, const EnvoyNeeds& needs,

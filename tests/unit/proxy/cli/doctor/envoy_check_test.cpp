@@ -197,6 +197,9 @@ TEST_CASE("Envoy has to send the heads of requests, and no bodies that are not a
   CHECK(one(with(R"("request_header_mode":"SKIP")"), in_filter + "request_header_mode is SKIP"));
   CHECK(
       one(with(R"("request_body_mode":"STREAMED")"), in_filter + "request_body_mode is STREAMED"));
+  CHECK(with(R"("response_body_mode":"BUFFERED")").empty());
+  CHECK(one(with(R"("response_body_mode":"FULL_DUPLEX_STREAMED")"),
+            in_filter + "response_body_mode is FULL_DUPLEX_STREAMED"));
   // onceproxy watches then.
   CHECK(one(of_filter(sound_filter_members + R"(,"observability_mode":true,"processing_mode":)"
                                              R"({"request_body_mode":"STREAMED"})"),
