@@ -19,7 +19,9 @@ constexpr std::uint32_t padding_bytes_max = 256;
 }  // namespace
 
 FloodGuard::FloodGuard(const Limits& limits, Clock::time_point now)
-    : block_bytes_max_(2 * limits.header_bytes), continuations_max_(limits.continuations) {
+    : block_bytes_max_(2 * limits.header_bytes),
+      continuations_max_(limits.continuations),
+      paces_resets_(limits.pace_resets) {
   const std::array<Rate, bucket_count> rates{
       limits.resets,     limits.pings,          limits.settings,    limits.empty_frames,
       limits.priorities, limits.window_updates, limits.other_frames};
@@ -37,9 +39,19 @@ std::optional<Flood> FloodGuard::take(Flood which, Clock::time_point now) {
   if (bucket.tokens < burst) {
     bucket.tokens = std::min(burst, bucket.tokens + seconds * bucket.rate.per_second);
   }
-  if (bucket.tokens < 1) return which;
+  const bool paced = paces_resets_ && which == Flood::resets;
+  if (bucket.tokens < 1 && !paced) return which;
   bucket.tokens -= 1;
   return std::nullopt;
+}
+
+std::chrono::milliseconds FloodGuard::pause(Clock::time_point now) const {
+  using Seconds = std::chrono::duration<double>;
+  const Bucket& bucket = buckets_[static_cast<std::size_t>(Flood::resets)];
+  if (!paces_resets_ || bucket.tokens >= 0) return std::chrono::milliseconds(0);
+  const Seconds until_none_is_owed(-bucket.tokens / bucket.rate.per_second);
+  const Seconds left = until_none_is_owed - Seconds(now - bucket.filled);
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
 }
 
 void FloodGuard::give(Flood which, std::uint32_t tokens) {

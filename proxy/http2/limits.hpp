@@ -52,6 +52,9 @@ struct Limits {
   /// RST_STREAM frames of the client, and those of the server that the client provoked
   /// (CVE-2023-44487, CVE-2025-8671).
   Rate resets{1'000, 200};
+  /// If true, too many resets do not close the connection. Instead, nothing is read from it until
+  /// the resets are within their rate. For a client that forwards the requests of others.
+  bool pace_resets = false;
   /// PING (CVE-2019-9512).
   Rate pings{1'000, 50};
   /// SETTINGS, including acknowledgements (CVE-2019-9515).

@@ -84,6 +84,8 @@ class Session {
 
   /// Whether the client's first SETTINGS has arrived.
   bool greeted() const { return !heads_.before_first(); }
+  /// How long the caller should not read from the client (Limits::pace_resets).
+  std::chrono::milliseconds pause(Clock::time_point now) const { return guard_.pause(now); }
   bool in_header_block() const { return guard_.in_header_block(); }
   std::uint64_t header_blocks() const { return guard_.header_blocks(); }
   /// The kind of frame of which there were too many; the connection ends because of it.

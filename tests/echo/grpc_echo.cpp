@@ -91,6 +91,7 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       {"ping_timeout", sets(limits.ping_timeout)},
       {"stall", sets(limits.stall)},
       {"resets", sets(limits.resets)},
+      {"pace_resets", sets(limits.pace_resets)},
       {"pings", sets(limits.pings)},
       {"settings", sets(limits.settings)},
       {"empty_frames", sets(limits.empty_frames)},

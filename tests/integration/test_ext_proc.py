@@ -131,10 +131,11 @@ def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
         neighbour = peer.open(fields)
         peer.send(frame(DATA, 0, neighbour, message(request_head().SerializeToString())))
         record(proxy, "reserved")
-        for _ in range(5):
+        for _ in range(15):
             for _ in range(1000):
                 peer.send(frame(RST_STREAM, 0, peer.open(fields), number(CANCEL)))
             assert peer.synchronize()
+        assert proxy.metrics().sum("onceproxy_http2_floods_total", listener="envoy") == 0
         last = message(response_head(204).SerializeToString())
         peer.send(frame(DATA, END_STREAM, neighbour, last))
         head, _, trailers = peer.answer(neighbour)

@@ -1,6 +1,8 @@
 """Clients that send frames which cost the server more than themselves: each connection is closed, with
 a reason that the metrics name, the memory stays as it is, and other clients are served."""
 
+import time
+
 import pytest
 
 from harness import eventually
@@ -207,6 +209,33 @@ def test_streams_whose_answer_has_begun_may_be_reset():
             assert peer.until(HEADERS)[2] == stream
             peer.send(frame(RST_STREAM, 0, stream, number(8)))
         assert peer.request(body=b"still")[1] == b"still"
+
+
+def test_resets_that_are_paced_end_nothing_and_take_their_time():
+    """As on the port for Envoy, which resets a stream for each client that leaves."""
+    with Echo(resets="100/1000", pace_resets=1) as echo, Peer(echo.place) as peer:
+        fields = peer.fields("/test.Echo/Bidi", content_type="application/grpc", te="trailers")
+        neighbour = peer.open(fields)
+        head = peer.encoder.encode(fields)
+        began = time.monotonic()
+        for first in range(3, 8003, 200):
+            peer.send(b"".join(frame(HEADERS, END_HEADERS, stream, head) + frame(RST_STREAM, 0, stream, number(8))
+                               for stream in range(first, first + 200, 2)))
+        peer.send(frame(DATA, END_STREAM, neighbour, message(b"still")))
+        assert peer.answer(neighbour)[1] == message(b"still")
+        # 4,000 resets, of which 100, and those of the last read, need not wait.
+        assert time.monotonic() - began > 1
+        peer.next_stream = 8003
+        assert peer.metrics().sum("onceproxy_http2_pauses_total", listener="echo") > 0
+        assert echo.stderr.wait_for(lambda line: "read slowly" in line.get("message", ""), "the log line")
+
+
+def test_a_drain_does_not_wait_for_a_connection_whose_resets_are_paced():
+    with Echo(resets="1/1", pace_resets=1) as echo, Peer(echo.place) as peer:
+        for _ in range(50):
+            peer.send(frame(RST_STREAM, 0, peer.open(), number(8)))
+        eventually(lambda: metrics_of(echo.place).sum("onceproxy_http2_pauses_total", listener="echo") > 0, "a pause")
+        assert echo.terminate() == 0
 
 
 def test_data_that_no_handler_takes_is_bounded_by_the_windows():

@@ -77,6 +77,25 @@ TEST_CASE("what the peer provokes counts with its own resets") {
   CHECK(guard.reset_sent(start) == Flood::resets);
 }
 
+TEST_CASE("paced resets are no flood, and reading pauses until their rate is kept") {
+  Limits limits;
+  limits.resets = {10, 100};
+  limits.pings = {5, 1};
+  limits.pace_resets = true;
+  FloodGuard guard(limits, start);
+  const FrameHead reset = head(FrameType::rst_stream);
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(guard.received(reset, start));
+  CHECK(guard.pause(start) == milliseconds(0));
+  for (int i = 0; i < 25; ++i) CHECK_FALSE(guard.received(reset, start));
+  CHECK_FALSE(guard.reset_sent(start));
+  CHECK(guard.pause(start) == milliseconds(260));
+  CHECK(guard.pause(start + milliseconds(200)) == milliseconds(60));
+  CHECK(guard.pause(start + milliseconds(260)) == milliseconds(0));
+  CHECK(guard.pause(start + seconds(1)) == milliseconds(0));
+  // All other kinds have their limits.
+  CHECK(taken(guard, head(FrameType::ping), start) == 5);
+}
+
 TEST_CASE("data, and the end of a stream, may come in any number") {
   FloodGuard guard(Limits(), start);
   CHECK(taken(guard, head(FrameType::data, 1), start) == 100'000);
