@@ -244,6 +244,18 @@ Task<void> Connection::handle(Parts& parts, Exchange::Pointer exchange) {
 void Connection::close() {
   note_end(Http2End::stopped);
   stream_.close();
+  look_at_rest();
+}
+
+std::optional<Connection::Clock::time_point> Connection::unused_since() const {
+  if (ending_since_ || done_ || end_) return std::nullopt;
+  return session_ ? idle_since_ : std::optional(began_);
+}
+
+void Connection::give_way() {
+  if (session_) return end_softly(Http2End::crowded);
+  note_end(Http2End::crowded);
+  stream_.close();
 }
 
 void Connection::end_softly(Http2End why) {

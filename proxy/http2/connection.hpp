@@ -62,6 +62,11 @@ class Connection final : private Session::Owner,
   /// Closes the socket at once; open exchanges become gone.
   void close();
 
+  /// Since when it has neither a stream nor a handler; nothing if it has one, or is ending already.
+  std::optional<std::chrono::steady_clock::time_point> unused_since() const;
+  /// Its slot is needed for another one: it ends, after the requests that are on their way.
+  void give_way();
+
   /// The index in the port's list of connections.
   std::size_t index = 0;
 

@@ -38,6 +38,9 @@ struct Limits {
   milliseconds header_timeout{10'000};
   /// A connection without a stream is closed after this time.
   milliseconds idle_timeout{300'000};
+  /// If a client connects while all slots for connections are in use, one that has been without a
+  /// stream, or in its handshake, for this time is closed for later clients.
+  milliseconds give_way_after{1'000};
   /// If the client has sent nothing for this time, it is sent a PING. Zero: never.
   milliseconds ping_interval{30'000};
   /// If nothing arrives for this time after a PING, the connection is closed.

@@ -87,6 +87,7 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       {"connection_window", sets(limits.connection_window)},
       {"header_timeout", sets(limits.header_timeout)},
       {"idle_timeout", sets(limits.idle_timeout)},
+      {"give_way_after", sets(limits.give_way_after)},
       {"ping_interval", sets(limits.ping_interval)},
       {"ping_timeout", sets(limits.ping_timeout)},
       {"stall", sets(limits.stall)},
