@@ -18,6 +18,9 @@ namespace onceproxy::tls::testing {
 
 using namespace std::chrono_literals;
 
+/// Ends in a year that the system's clock cannot count.
+constexpr std::chrono::seconds thousands_of_years = 24h * 365 * 7'000;
+
 inline Key make_key() {
   return Key(EVP_EC_gen("P-256"));
 }
