@@ -26,7 +26,8 @@ std::string digest_of(const std::string& text) {
 
 class Reader {
  public:
-  explicit Reader(system_clock::time_point now) : now_(now) {}
+  /// `purpose`: of the own certificate, as OpenSSL numbers it.
+  Reader(system_clock::time_point now, int purpose) : now_(now), purpose_(purpose) {}
 
   void read_own(const std::string& certificate, const std::string& key) {
     certificate_ = certificate;
@@ -51,6 +52,7 @@ class Reader {
     if (out_.chain.empty()) return;
     if (out_.key) check_fit(key);
     check_chain();
+    check_purpose();
   }
 
   void read_trusted(const char* option, const std::string& path) {
@@ -132,7 +134,18 @@ class Reader {
     }
   }
 
+  void check_purpose() {
+    const bool serves = X509_check_purpose(out_.chain[0].get(), purpose_, 0) == 1;
+    ERR_clear_error();
+    if (serves) return;
+    const std::string side = purpose_ == X509_PURPOSE_SSL_SERVER ? "servers" : "clients";
+    fault("certificate", certificate_,
+          "is not for TLS " + side + ", by its extensions keyUsage and extendedKeyUsage",
+          Gravity::bad, Kind::purpose);
+  }
+
   const system_clock::time_point now_;
+  const int purpose_;
   std::string certificate_;
   /// One behind the other, each with its size.
   std::string texts_;
