@@ -87,13 +87,15 @@ Kind<LimitSettings> limits() {
             "Maximum size of the body of a request that a policy covers. A larger one gets 413."),
         key<L>("buffered_bytes", &L::buffered_bytes, size(64 * kib, 64 * gib),
                "Memory for all request bodies together that policies cover and that are still "
-               "arriving. Above it, the slowest request gets 408. Answers that are being stored "
+               "arriving, and for messages of Envoy that are still arriving. Above it, the slowest "
+               "request gets 408, or its message RESOURCE_EXHAUSTED. Answers that are being stored "
                "have a limit of the same size, and so have requests that wait for the upstream."),
         key<L>("head_timeout", &L::head_timeout, timeout(),
                "How long a request head may take to arrive; then the request gets 408."),
         key<L>("body_timeout", &L::body_timeout, timeout(),
                "How long the body of a covered request may take to arrive, and how long any other "
-               "body may pause; then the request gets 408."),
+               "body may pause; then the request gets 408. Also how long a message of Envoy may "
+               "take; then it gets RESOURCE_EXHAUSTED."),
         key<L>("idle_timeout", &L::idle_timeout, timeout(),
                "How long a connection may wait for its next request."),
         key<L>("pending", &L::pending, integer(1, 10'000'000),

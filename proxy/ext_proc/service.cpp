@@ -42,11 +42,13 @@ void Service::Shared::configure(const http::Options& options, const gate::Rules&
 Service::Service(Shared& shared, const http::SidePortParts& parts)
     : shared_(shared),
       setup_(parts.setup),
+      arriving_(parts.bodies, parts.setup),
       parts_{parts.gate,        parts.home,     parts.date, parts.reports,  parts.metrics,
              parts.near_misses, shared.answers, arenas_,    &parts.upstream},
       server_(services_,
               {port_name,
-               std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes)},
+               std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes),
+               &arriving_},
               shared.metrics.http2().add(port_name)),
       port_(parts.loop, server_, shared.connections, shared.metrics.http2(), shared.metrics.tls(),
             {port_name, port_limits(), telemetry::TlsPort::envoy}) {
