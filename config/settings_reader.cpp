@@ -149,9 +149,10 @@ Keys<Settings> top_level() {
               "is absent, there is no telemetry port."),
        key<S>("envoy", &S::envoy,
               listener("envoy",
-                       "The address at which the ext_proc filter of an Envoy asks, by gRPC. For a "
-                       "sidecar use 127.0.0.1 or unix:/path: every client of this port gets "
-                       "decisions and stored answers."),
+                       "The address at which the ext_proc filter of an Envoy asks, by gRPC. Every "
+                       "client of this port can complete operations and gets stored answers. "
+                       "Therefore an address that other machines can reach must have tls that "
+                       "requires client certificates; for a sidecar use 127.0.0.1 or unix:/path."),
               "The port for Envoy's filter ext_proc. Envoy forwards the requests itself and asks "
               "this port about each request and its answer. The policies and records are those of "
               "the data port. If this key is absent, there is no such port."),
