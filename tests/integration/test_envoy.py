@@ -3,6 +3,8 @@ ships: the same decisions, answers and records as through the data port."""
 
 import threading
 
+import pytest
+
 from harness import Client, crowd, eventually, policy, request
 from harness.client import once
 from harness.collector import Collector
@@ -95,6 +97,26 @@ def test_a_duplicate_in_flight_is_refused(door):
         finish.set()
         assert (second.status, second.problem, second["retry-after"]) == (409, "in-flight", "1")
         assert first.read("POST").decision == "forwarded"
+
+
+@pytest.mark.parametrize("of", ["policy", "upstream"])
+def test_requests_take_turns(door, of):
+    """One at a time: the next one waits for its turn, and is refused if that takes too long."""
+    finish, one = threading.Event(), {"max_concurrency": 1}
+    door.open(executed_after(finish), [policy(**(one if of == "policy" else {}))],
+              forwarding={"connect_timeout": "3s", **(one if of == "upstream" else {})})
+    with Client(door.data) as first:
+        first.send(request(key="a"))
+        door.upstream.wait_for_requests(1)
+        refused = door.ask(key="b")
+        assert (refused.status, refused.decision) == (503, "busy")
+        with Client(door.data) as second:
+            second.send(request(key="c"))
+            eventually(lambda: door.proxy.metrics().sum("onceproxy_buffered_bytes", of="waiters") > 0, "a wait")
+            finish.set()
+            assert [client.read("POST").decision for client in (first, second)] == ["forwarded"] * 2
+    assert door.ask(key="b").decision == "forwarded"
+    assert door.upstream.executions == {"a": 1, "b": 1, "c": 1}
 
 
 def test_another_payload_and_a_missing_key_are_refused(door):

@@ -74,10 +74,17 @@ class FakeStore final : public store::Store {
   }
   bool somebody_waits() const { return waiting_ != nullptr; }
 
-  bool leases_may_end() const override { return leases_ended; }
+  /// Whether leases end when the test says so.
+  bool leases_may_end_later = false;
+  void end_lease() {
+    if (const auto there = watched_.lock()) there->lease_ended();
+  }
+
+  bool leases_may_end() const override { return leases_ended || leases_may_end_later; }
   void watch_lease(const store::Permit&, store::Loop&,
                    std::weak_ptr<store::LeaseWatch> watch) override {
-    if (const auto there = watch.lock()) there->lease_ended();
+    watched_ = std::move(watch);
+    if (leases_ended) end_lease();
   }
 
   store::Permit permit(const store::Fingerprint& fingerprint) {
@@ -163,6 +170,7 @@ class FakeStore final : public store::Store {
     return false;
   }
 
+  std::weak_ptr<store::LeaseWatch> watched_;
   store::CallBase* waiting_ = nullptr;
   store::Loop* loop_ = nullptr;
 };
