@@ -64,18 +64,33 @@ bool requires_certificates(const Node& listen) {
   return !mode || mode->text() == "required";
 }
 
-void check_admin(const Node& admin) {
-  const auto listen = admin.get("listen");
+/// The address of the section's port, if others can reach it and need no certificate.
+std::optional<Node> open_to_others(const Node& section) {
+  const auto listen = section.get("listen");
   const auto node = address_node(listen);
-  if (!node || !node->is_scalar() || node->is_broken()) return;
-  if (admin.get("token_file") || admin.get("read_token_file")) return;
+  if (!node || !node->is_scalar() || node->is_broken()) return std::nullopt;
   const auto address = parse_address(node->text());
-  if (!address || is_local(*address) || requires_certificates(*listen)) return;
+  if (!address || is_local(*address) || requires_certificates(*listen)) return std::nullopt;
+  return node;
+}
+
+void check_admin(const Node& admin) {
+  if (admin.get("token_file") || admin.get("read_token_file")) return;
+  const auto node = open_to_others(admin);
+  if (!node) return;
   node->problem(
       "anyone who reaches this address has full control; listen on 127.0.0.1 or unix:/path, or "
-      "give "
-      "admin.token_file, a file with the bearer token that each request must bring, or let tls "
-      "require client certificates");
+      "give admin.token_file, a file with the bearer token that each request must bring, or let "
+      "tls require client certificates");
+}
+
+void check_envoy(const Node& envoy) {
+  const auto node = open_to_others(envoy);
+  if (!node) return;
+  node->problem(
+      "anyone who reaches this address can complete operations that were never executed, and read "
+      "stored answers; listen on 127.0.0.1 or unix:/path, or let tls require client certificates "
+      "(client_ca)");
 }
 
 void add(std::vector<Listener>& listeners, const std::optional<Node>& found) {
@@ -96,6 +111,7 @@ void check_addresses(const Node& node) {
     for (const Node& item : listen->items()) add(listeners, item);
   }
   if (const auto admin = node.get("admin")) check_admin(*admin);
+  if (const auto envoy = node.get("envoy")) check_envoy(*envoy);
   for (const char* section : {"admin", "telemetry", "envoy"}) {
     if (const auto map = node.get(section)) add(listeners, map->get("listen"));
   }

@@ -87,13 +87,15 @@ Kind<LimitSettings> limits() {
             "Maximum size of the body of a request that a policy covers. A larger one gets 413."),
         key<L>("buffered_bytes", &L::buffered_bytes, size(64 * kib, 64 * gib),
                "Memory for all request bodies together that policies cover and that are still "
-               "arriving. Above it, the slowest request gets 408. Answers that are being stored "
+               "arriving, and for messages of Envoy that are still arriving. Above it, the slowest "
+               "request gets 408, or its message RESOURCE_EXHAUSTED. Answers that are being stored "
                "have a limit of the same size, and so have requests that wait for the upstream."),
         key<L>("head_timeout", &L::head_timeout, timeout(),
                "How long a request head may take to arrive; then the request gets 408."),
         key<L>("body_timeout", &L::body_timeout, timeout(),
                "How long the body of a covered request may take to arrive, and how long any other "
-               "body may pause; then the request gets 408."),
+               "body may pause; then the request gets 408. Also how long a message of Envoy may "
+               "take; then it gets RESOURCE_EXHAUSTED."),
         key<L>("idle_timeout", &L::idle_timeout, timeout(),
                "How long a connection may wait for its next request."),
         key<L>("pending", &L::pending, integer(1, 10'000'000),
@@ -147,9 +149,10 @@ Keys<Settings> top_level() {
               "is absent, there is no telemetry port."),
        key<S>("envoy", &S::envoy,
               listener("envoy",
-                       "The address at which the ext_proc filter of an Envoy asks, by gRPC. For a "
-                       "sidecar use 127.0.0.1 or unix:/path: every client of this port gets "
-                       "decisions and stored answers."),
+                       "The address at which the ext_proc filter of an Envoy asks, by gRPC. Every "
+                       "client of this port can complete operations and gets stored answers. "
+                       "Therefore an address that other machines can reach must have tls that "
+                       "requires client certificates; for a sidecar use 127.0.0.1 or unix:/path."),
               "The port for Envoy's filter ext_proc. Envoy forwards the requests itself and asks "
               "this port about each request and its answer. The policies and records are those of "
               "the data port. If this key is absent, there is no such port."),

@@ -53,6 +53,7 @@ struct Certificates::Watched {
     const std::string complaint = read.complaint();
     expires = read.expires;
     last_read = in_force = read.digest;
+    faults = read.faults;
     auto context = made(port, options, std::move(read), tickets);
     if (!context) throw std::runtime_error(place + ": " + context.error());
     current = std::make_shared<tls::Port<Context>>(*std::move(context));
@@ -66,10 +67,15 @@ struct Certificates::Watched {
   /// Nothing: nothing is new. Else whether the new files are in force.
   std::optional<bool> look() {
     bool changed = false;
+    bool gone = false;
     for (FileWatch& watch : watches) {
       const FileWatch::Seen seen = watch.look();
       changed = changed || seen == FileWatch::Seen::changed;
-      if (seen == FileWatch::Seen::gone) tell("a file is missing or cannot be watched");
+      gone = gone || seen == FileWatch::Seen::gone;
+    }
+    if (gone) {
+      tell("a file is missing or cannot be watched");
+      return false;
     }
     const bool again = refused_until && steady_clock::now() >= *refused_until;
     if (!changed && !again) return std::nullopt;
@@ -96,16 +102,24 @@ struct Certificates::Watched {
   std::optional<bool> put_in_force(tls::Credentials read) {
     const Time end = read.expires;
     const std::string digest = read.digest;
-    if (const std::string complaint = read.complaint(); !complaint.empty()) {
+    // Keeping the active ones because of a fault that they have as well would only let them expire.
+    if (const std::string complaint = read.complaint(faults); !complaint.empty()) {
       return refuse(digest, complaint);
     }
+    const std::string still_wrong = read.complaint();
+    std::vector<tls::Fault> its_faults = read.faults;
     auto context = made(port, options, std::move(read), tickets);
     if (!context) return refuse(digest, context.error());
     current->put(*std::move(context));
     refused.clear();
     expires = end;
     in_force = digest;
+    faults = std::move(its_faults);
     telemetry::log(LogLevel::info, "certificates loaded", {{"key", place}});
+    if (!still_wrong.empty()) {
+      telemetry::log(LogLevel::warn, "the loaded certificates have a fault of the previous ones",
+                     {{"key", place}, {"error", still_wrong}});
+    }
     return true;
   }
 
@@ -126,6 +140,8 @@ struct Certificates::Watched {
 
   std::vector<FileWatch> watches;
   std::string in_force;
+  /// Of the files in force.
+  std::vector<tls::Fault> faults;
   std::string last_read;
   /// What was refused last and why; empty if it was accepted since.
   std::string refused;

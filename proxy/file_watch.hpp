@@ -32,10 +32,10 @@ class FileWatch {
     dev_t device = 0;
     ino_t inode = 0;
     off_t size = 0;
-    std::int64_t modified = 0;
+    std::uint64_t modified = 0;
     /// The change time of the inode, which also shows an edit that restores size and modification
     /// time.
-    std::int64_t changed = 0;
+    std::uint64_t changed = 0;
     bool operator==(const Identity&) const = default;
   };
   Identity identity() const;

@@ -24,20 +24,19 @@ constexpr std::chrono::milliseconds settle_max{30'000};
 constexpr std::string_view out_of_phase =
     "Envoy sent a message that is not expected in this phase.";
 
-/// Whether the answer is not stored: an event stream has no end to wait for, and the gRPC status is
-/// in trailers, which are not replayed.
+/// An event stream has no end to wait for.
 bool endless(const http::ResponseHead& head) {
+  constexpr std::string_view type = "text/event-stream";
   for (const http::Field& field : head.fields) {
-    if (!policies::equals_ignoring_case(field.name, "content-type")) continue;
-    for (const std::string_view type : {"text/event-stream", "application/grpc"}) {
-      if (field.value.size() >= type.size() &&
-          policies::equals_ignoring_case(field.value.substr(0, type.size()), type)) {
-        return true;
-      }
+    if (policies::equals_ignoring_case(field.name, "content-type") &&
+        policies::equals_ignoring_case(field.value.substr(0, type.size()), type)) {
+      return true;
     }
   }
   return false;
 }
+
+constexpr std::string_view grpc_status = "grpc-status";
 
 }  // namespace
 
@@ -87,7 +86,22 @@ gate::Answered AnswerPhase::answered(bool whole, NotKept why) {
   fields_.clear();
   if (head_.date < 0) fields_.push_back({"Date", parts_.date.text()});
   http::append_lasting_fields(head_, fields_);
-  return {head_.status, fields_, body_, whole, why};
+  const int status = outcome_status();
+  return {status, fields_, body_, whole, why};
+}
+
+/// The status that determines the outcome. That of a gRPC answer is in its last message.
+int AnswerPhase::outcome_status() {
+  if (grpc_ == GrpcKind::none || head_.status != ok) return head_.status;
+  for (const http::Field& field : head_.fields) {
+    if (policies::equals_ignoring_case(field.name, grpc_status)) return status_of_grpc(field.value);
+  }
+  // gRPC-Web has it in the body.
+  if (grpc_ == GrpcKind::web) return head_.status;
+  const auto told = value_in(talk_.heard().response_trailers().trailers(), grpc_status);
+  // For rules about it.
+  if (told) fields_.push_back({grpc_status, *told});
+  return status_of_grpc(told);
 }
 
 Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
@@ -113,7 +127,8 @@ Task<gate::Settlement> AnswerPhase::settle(const gate::Outcome& outcome) {
 
 /// Whether to store the answer's body; if not, it records the reason.
 bool AnswerPhase::keeps_body() {
-  if (endless(head_)) {
+  // The trailers of a gRPC answer are not replayed, and without them it has no meaning.
+  if (endless(head_) || grpc_ != GrpcKind::none) {
     why_not_kept_ = NotKept::stream;
     return false;
   }
@@ -124,6 +139,7 @@ bool AnswerPhase::keeps_body() {
 /// Returns false if no more of the body is stored.
 bool AnswerPhase::take(std::string_view data) {
   report_.answer_bytes(data.size());
+  if (is_grpc()) return true;
   body_ += data;
   if (body_.size() > policy_.replay.body_bytes_max) return false;
   if (!part_) part_.emplace(parts_.answers);
@@ -134,7 +150,9 @@ bool AnswerPhase::take(std::string_view data) {
 
 Task<void> AnswerPhase::service_answered(bool end_of_stream) {
   report_.answered(head_.status, false);
-  if (!end_of_stream && keeps_body()) {
+  grpc_ = grpc_kind(head_);
+  const bool keeps = keeps_body();
+  if (!end_of_stream && (keeps || is_grpc())) {
     ProcessingResponse& reply = talk_.reply();
     let_go_on(talk_.heard(), reply);
     drop_ours(head_, reply);
@@ -143,7 +161,8 @@ Task<void> AnswerPhase::service_answered(bool end_of_stream) {
     co_await collect_and_settle();
     co_return;
   }
-  const gate::Outcome outcome = answered(end_of_stream, why_not_kept_);
+  const bool whole = end_of_stream && grpc_ == GrpcKind::none;
+  const gate::Outcome outcome = answered(whole, why_not_kept_);
   gate::Settlement settlement = co_await settle(outcome);
   if (settlement.answer) {
     co_await answer_instead(std::move(settlement), "The completion could not be stored.");
@@ -176,7 +195,7 @@ Task<void> AnswerPhase::collect_and_settle() {
   }
   const bool whole = body == Body::whole;
   if (whole) report_.answer_whole();
-  const gate::Outcome outcome = answered(whole, why_not_kept_);
+  const gate::Outcome outcome = answered(whole && !is_grpc(), why_not_kept_);
   const gate::Settlement settlement = co_await settle(outcome);
   if (settlement.answer) {
     // Another answer is no longer possible, so the client gets a truncated one.
@@ -206,10 +225,10 @@ Task<AnswerPhase::Body> AnswerPhase::collect() {
   }
 }
 
-/// The head determines the outcome, unless a rule reads the body.
+/// The head determines the outcome, unless a rule reads the body or the answer is gRPC.
 Task<void> AnswerPhase::cut_off() {
   constexpr std::string_view why = "The answer broke off on its way through Envoy.";
-  if (!policy_.outcome.rules.empty()) {
+  if (!policy_.outcome.rules.empty() || is_grpc()) {
     const gate::Outcome outcome = gate::Unknown{false, why};
     const gate::Settlement settlement = co_await settle(outcome);
     talk_.end();

@@ -11,6 +11,7 @@
 
 #include "proxy/ext_proc/answers_kept.hpp"
 #include "proxy/ext_proc/call_report.hpp"
+#include "proxy/ext_proc/grpc_answer.hpp"
 #include "proxy/ext_proc/lease_cut.hpp"
 #include "proxy/ext_proc/talk.hpp"
 #include "proxy/gate/gate.hpp"
@@ -49,6 +50,8 @@ class AnswerPhase {
   Task<void> never_answered(std::string_view why);
 
   bool keeps_body();
+  bool is_grpc() const { return grpc_ == GrpcKind::grpc && head_.status == ok; }
+  int outcome_status();
   bool take(std::string_view data);
   Task<void> collect_and_settle();
   Task<Body> collect();
@@ -67,8 +70,11 @@ class AnswerPhase {
   const policies::Policy& policy_;
   const bool watched_;
 
+  static constexpr int ok = 200;
+
   std::string head_text_;
   http::ResponseHead head_;
+  GrpcKind grpc_ = GrpcKind::none;
   std::vector<http::Field> fields_;
   std::string body_;
   store::NotKept why_not_kept_ = store::NotKept::too_large;

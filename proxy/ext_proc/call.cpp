@@ -27,6 +27,9 @@ using policies::Enforcement;
 constexpr BadHead left{400, "client-left",
                        "Envoy ended the stream before the whole body had arrived: the client left, "
                        "or mode_override is not allowed."};
+constexpr std::string_view no_message = "Envoy sent no valid message.";
+constexpr std::string_view not_arrived =
+    "A message of Envoy did not arrive within limits.body_timeout and limits.buffered_bytes.";
 constexpr BadHead trailers_alone{400, "trailers-without-body",
                                  "A covered request has trailers and no body."};
 constexpr BadHead short_body{400, "body-length", "The body is not as long as Content-Length says."};
@@ -241,9 +244,10 @@ Task<bool> Call::collect_body(const http::Coverage& coverage) {
     if (heard != Talk::Heard::message) {
       report_->covered_by(coverage.first());
       report_->refused(left.reason);
+      std::string_view why = heard == Talk::Heard::end ? left.detail : no_message;
+      if (talk_.stream().gone() == grpc::Gone::refused) why = not_arrived;
       talk_.end();
-      report_->finish(Decision::bad_request, 0,
-                      heard == Talk::Heard::end ? left.detail : "Envoy sent no valid message.");
+      report_->finish(Decision::bad_request, 0, why);
       co_return false;
     }
     ProcessingRequest& message = talk_.heard();

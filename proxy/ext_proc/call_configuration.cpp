@@ -16,6 +16,13 @@ using grpc::StatusCode;
 /// The reason of requests that are not protected as Envoy's filter is configured; for the metrics.
 constexpr std::string_view unsuitable_filter = "envoy-configuration";
 
+/// Whether Envoy ignores mode_override, and expects other replies than those sent here. So does
+/// every mode that is not known here.
+bool is_full_duplex(ProcessingMode::BodySendMode mode) {
+  return mode != ProcessingMode::NONE && mode != ProcessingMode::STREAMED &&
+         mode != ProcessingMode::BUFFERED && mode != ProcessingMode::BUFFERED_PARTIAL;
+}
+
 }  // namespace
 
 /// Whether no policy refuses any request.
@@ -75,6 +82,10 @@ bool Call::served_as_configured(const http::Coverage& coverage) {
   } else if (configured.request_body_mode() != ProcessingMode::NONE &&
              configured.request_body_mode() != ProcessingMode::BUFFERED) {
     why = "processing_mode.request_body_mode must be NONE or BUFFERED.";
+  } else if (is_full_duplex(configured.response_body_mode())) {
+    why =
+        "processing_mode.response_body_mode must not be FULL_DUPLEX_STREAMED: with it Envoy "
+        "ignores mode_override.";
   } else {
     return true;
   }

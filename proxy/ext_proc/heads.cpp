@@ -50,12 +50,9 @@ std::optional<BadHead> append_fields(const HeaderMap& fields, std::string& text)
   return std::nullopt;
 }
 
-/// The first value of a pseudo-field or field; empty if there is none.
+/// The same; empty if there is none.
 std::string_view find(const HeaderMap& fields, std::string_view name) {
-  for (const HeaderValue& field : fields.headers()) {
-    if (field.key() == name) return value_of(field);
-  }
-  return {};
+  return value_in(fields, name).value_or(std::string_view());
 }
 
 http::HeadLimits limits_for(const HeaderMap& fields, const std::string& text) {
@@ -63,6 +60,13 @@ http::HeadLimits limits_for(const HeaderMap& fields, const std::string& text) {
 }
 
 }  // namespace
+
+std::optional<std::string_view> value_in(const HeaderMap& fields, std::string_view name) {
+  for (const HeaderValue& field : fields.headers()) {
+    if (field.key() == name) return value_of(field);
+  }
+  return std::nullopt;
+}
 
 std::optional<BadHead> read_request_head(const HeaderMap& fields, std::string& text,
                                          http::RequestHead& head) {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "proxy/ext_proc/messages.hpp"
 #include "proxy/http/grammar/head.hpp"
@@ -21,5 +22,8 @@ std::optional<http::BadHead> read_request_head(const HeaderMap& fields, std::str
 /// The same for an answer; `to_method` is the method of its request.
 std::optional<http::BadHead> read_response_head(const HeaderMap& fields, std::string_view to_method,
                                                 std::string& text, http::ResponseHead& head);
+
+/// The first value of a field or pseudo-field; nothing if there is none.
+std::optional<std::string_view> value_in(const HeaderMap& fields, std::string_view name);
 
 }  // namespace onceproxy::ext_proc

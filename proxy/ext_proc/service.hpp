@@ -7,6 +7,7 @@
 
 #include "proxy/ext_proc/answers_kept.hpp"
 #include "proxy/ext_proc/arenas.hpp"
+#include "proxy/ext_proc/arriving_messages.hpp"
 #include "proxy/ext_proc/call.hpp"
 #include "proxy/grpc/server.hpp"
 #include "proxy/grpc/services.hpp"
@@ -50,6 +51,7 @@ class Service final : public http::SidePort {
   Shared& shared_;
   const std::shared_ptr<const http::Setup>& setup_;
   Arenas arenas_;
+  ArrivingMessages arriving_;
   const Call::Parts parts_;
   grpc::Services services_;
   grpc::Server server_;

@@ -17,13 +17,15 @@ bool is_reserved(std::string_view name) {
 
 }  // namespace
 
-Call::Call(http2::Exchange& exchange, std::size_t message_bytes_max,
+Call::Call(http2::Exchange& exchange, const Limits& limits,
            std::optional<std::chrono::milliseconds> timeout, telemetry::Http2Counters& counters)
-    : exchange_(exchange), counters_(counters), reader_(message_bytes_max) {
+    : exchange_(exchange),
+      counters_(counters),
+      arrivals_(limits.arrivals),
+      reader_(limits.message_bytes_max) {
   if (!timeout) return;
-  deadline_ = exchange.loop().now() + *timeout;
-  timer_.emplace(exchange.loop().deadlines(), *this);
-  timer_->arm(*timeout);
+  timer_.emplace(*this, *timeout, &Call::deadline_passed);
+  deadline_ = timer_->due();
 }
 
 Call::~Call() {
@@ -39,6 +41,7 @@ std::optional<std::string_view> Call::metadata(std::string_view name) const {
 
 io::Task<ServerStream::Read> Call::read(std::string& message) {
   message.clear();
+  std::unique_ptr<Arriving> arriving;
   while (true) {
     const auto got = co_await exchange_.read();
     if (got == http2::Exchange::Read::gone) co_return Read::gone;
@@ -50,12 +53,39 @@ io::Task<ServerStream::Read> Call::read(std::string& message) {
     std::string_view bytes = exchange_.body();
     const std::size_t before = bytes.size();
     const MessageReader::State state = reader_.take(bytes, message);
-    exchange_.consume(before - bytes.size());
+    const std::size_t taken = before - bytes.size();
+    exchange_.consume(taken);
     if (state == MessageReader::State::whole) co_return Read::message;
-    if (state == MessageReader::State::more) continue;
-    refuse(state);
-    co_return Read::gone;
+    if (state != MessageReader::State::more) {
+      refuse(state);
+      co_return Read::gone;
+    }
+    if (!keeps(arriving, taken, message.size())) {
+      no_room();
+      co_return Read::gone;
+    }
   }
+}
+
+/// The message is not complete yet. Returns false if it must be given up.
+bool Call::keeps(std::unique_ptr<Arriving>& arriving, std::size_t arrived, std::size_t held) {
+  if (arrivals_ == nullptr) return true;
+  if (!arriving) {
+    // A message that arrives in one piece, as most do, costs nothing here.
+    arriving.reset(new Arriving{{*this, arrivals_->time_max(), &Call::too_slow},
+                                arrivals_->begin([this] { no_room(); })});
+  }
+  return arriving->share->grow(arrived, held);
+}
+
+void Call::too_slow() {
+  give_up(Gone::refused, {StatusCode::resource_exhausted, "a message did not arrive in time"});
+}
+
+void Call::no_room() {
+  give_up(Gone::refused,
+          {StatusCode::resource_exhausted,
+           "more messages are arriving than there is memory for, and this one is the slowest"});
 }
 
 /// Tells the client the error in its message.
@@ -144,14 +174,23 @@ void Call::give_up(Gone why, Status status) {
   exchange_.stop();
 }
 
-void Call::timer_expired() {
-  const auto now = Clock::now();
-  if (now < *deadline_) {
-    // The loop aborts pending operations, and the connection ends by itself.
-    timer_->arm(std::chrono::duration_cast<std::chrono::milliseconds>(*deadline_ - now));
-    return;
-  }
+void Call::deadline_passed() {
   give_up(Gone::deadline, {StatusCode::deadline_exceeded, "the deadline has passed"});
+}
+
+Call::Timer::Timer(Call& call, std::chrono::milliseconds after, void (Call::*over)())
+    : io::Deadline(call.exchange_.loop().deadlines()),
+      call_(call),
+      due_(call.exchange_.loop().now() + after),
+      over_(over) {
+  arm(after);
+}
+
+void Call::Timer::expired() {
+  const auto now = Clock::now();
+  if (now >= due_) return (call_.*over_)();
+  // The loop aborts pending operations, and the connection ends by itself.
+  arm(std::chrono::duration_cast<std::chrono::milliseconds>(due_ - now));
 }
 
 std::optional<Gone> Call::gone() const {

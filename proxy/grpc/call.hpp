@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "proxy/grpc/arrivals.hpp"
 #include "proxy/grpc/message_reader.hpp"
 #include "proxy/grpc/stream.hpp"
 #include "proxy/http2/exchange.hpp"
@@ -18,8 +20,14 @@ namespace onceproxy::grpc {
 
 class Call final : public ServerStream {
  public:
+  struct Limits {
+    std::size_t message_bytes_max;
+    /// nullptr: there is no limit.
+    Arrivals* arrivals;
+  };
+
   /// All arguments must outlive the call. `timeout`: the client's; nothing if it has none.
-  Call(http2::Exchange& exchange, std::size_t message_bytes_max,
+  Call(http2::Exchange& exchange, const Limits& limits,
        std::optional<std::chrono::milliseconds> timeout, telemetry::Http2Counters& counters);
   ~Call() override;
 
@@ -43,21 +51,34 @@ class Call final : public ServerStream {
  private:
   class Timer final : public io::Deadline {
    public:
-    Timer(io::Deadlines& deadlines, Call& call) : io::Deadline(deadlines), call_(call) {}
+    /// `over` is called after this time.
+    Timer(Call& call, std::chrono::milliseconds after, void (Call::*over)());
+    Clock::time_point due() const { return due_; }
 
    private:
-    void expired() override { call_.timer_expired(); }
+    void expired() override;
     Call& call_;
+    const Clock::time_point due_;
+    void (Call::*const over_)();
+  };
+  /// A message that has arrived in part.
+  struct Arriving {
+    Timer timer;
+    std::unique_ptr<Arrivals::Share> share;
   };
 
   bool begin_write(std::string_view message);
   static http2::Fields trailers(const Status& status);
   void give_up(Gone why, Status status);
   void refuse(MessageReader::State why);
-  void timer_expired();
+  bool keeps(std::unique_ptr<Arriving>& arriving, std::size_t arrived, std::size_t held);
+  void deadline_passed();
+  void too_slow();
+  void no_room();
 
   http2::Exchange& exchange_;
   telemetry::Http2Counters& counters_;
+  Arrivals* const arrivals_;
   MessageReader reader_;
   std::optional<Clock::time_point> deadline_;
   std::optional<Timer> timer_;

@@ -30,7 +30,7 @@ io::Task<void> Server::serve(http2::Exchange& exchange) {
   std::optional<std::chrono::milliseconds> timeout;
   if (timeout_text) timeout = parse_timeout(*timeout_text);
 
-  Call call(exchange, options_.message_bytes_max, timeout, counters_);
+  Call call(exchange, {options_.message_bytes_max, options_.arrivals}, timeout, counters_);
   if (timeout_text && !timeout) {
     call.finish({StatusCode::internal, "grpc-timeout is not valid"});
     co_return;

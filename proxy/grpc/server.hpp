@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 
+#include "proxy/grpc/arrivals.hpp"
 #include "proxy/grpc/services.hpp"
 #include "proxy/http2/handler.hpp"
 #include "proxy/telemetry/http2_metrics.hpp"
@@ -19,9 +20,11 @@ class Server final : public http2::Handler {
     std::string listener;
     /// Larger messages of clients are refused.
     std::size_t message_bytes_max = 4 * 1024 * 1024;
+    /// Limits messages that are still arriving; nullptr: nothing does.
+    Arrivals* arrivals = nullptr;
   };
 
-  /// `services` and `counters` must outlive the server.
+  /// `services`, `counters` and the options' `arrivals` must outlive the server.
   Server(const Services& services, Options options, telemetry::Http2Counters& counters);
 
   io::Task<void> serve(http2::Exchange& exchange) override;

@@ -31,6 +31,7 @@ enum class Gone {
   deadline,    ///< the client's deadline has passed; it got DEADLINE_EXCEEDED
   protocol,  ///< the peer broke the protocol in this call (framing, compression, a message that is
              ///< too large); it was told
+  refused,   ///< a message arrived too slowly, or there was no memory for it; the peer was told
 };
 
 class ServerStream {

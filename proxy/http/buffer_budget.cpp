@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 namespace onceproxy::http {
 
@@ -16,8 +17,11 @@ constexpr Seconds half_life{1.0};
 
 }  // namespace
 
-BufferBudget::Share::Share(const Account& account, io::Stream& from)
-    : budget_(account.budget_), holder_(account.holder_), metrics_(account.metrics_), from_(from) {
+BufferBudget::Share::Share(const Account& account, std::function<void()> cancel)
+    : budget_(account.budget_),
+      holder_(account.holder_),
+      metrics_(account.metrics_),
+      cancel_(std::move(cancel)) {
   const std::lock_guard lock(budget_.mutex_);
   budget_.shares_.push_back(*this);
 }
@@ -67,7 +71,7 @@ void BufferBudget::shed_slowest() {
 void BufferBudget::cancel_shed(const Holder& holder) {
   const std::lock_guard lock(mutex_);
   for (Share& share : shares_) {
-    if (&share.holder_ == &holder && share.shed()) share.from_.cancel();
+    if (&share.holder_ == &holder && share.shed()) share.cancel_();
   }
 }
 

@@ -17,6 +17,7 @@
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 
 #include "proxy/io/event_loop.hpp"
@@ -67,7 +68,10 @@ class BufferBudget {
    public:
     /// Both must outlive the share. `from`: the stream of the body; a wait on it is cancelled when
     /// the share is shed.
-    Share(const Account& account, io::Stream& from);
+    Share(const Account& account, io::Stream& from) : Share(account, [&from] { from.cancel(); }) {}
+    /// `cancel` ends a wait for more bytes when the share is shed. It is called on the share's
+    /// thread, once or more, and must not destroy the share.
+    Share(const Account& account, std::function<void()> cancel);
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -84,7 +88,7 @@ class BufferBudget {
     BufferBudget& budget_;
     Holder& holder_;
     telemetry::WorkerMetrics& metrics_;
-    io::Stream& from_;
+    const std::function<void()> cancel_;
     /// The value in the metrics; used by its worker only.
     std::size_t counted_ = 0;
     double arrived_ = 0;

@@ -26,9 +26,13 @@ std::shared_ptr<const Setup> setup_of(const Options& options,
             std::move(guarded)});
 }
 
-/// What bounds the bodies that are kept: at least one always fits.
-std::size_t bodies_max(const Options& options) {
-  return std::max(options.limits.buffered_bytes, options.limits.body_bytes);
+/// The size of a message of the port beside the data port, in addition to the body in it.
+constexpr std::size_t beside_body_bytes = 64 * 1024;
+
+/// What bounds the bodies that are kept: at least one always fits, also in a message.
+std::size_t bodies_max(const Options& options, bool in_messages) {
+  return std::max(options.limits.buffered_bytes,
+                  options.limits.body_bytes + (in_messages ? beside_body_bytes : 0));
 }
 
 std::size_t answers_max(const Options& options, const gate::Rules& rules) {
@@ -64,7 +68,8 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               BufferBudget(telemetry::Buffered::bodies),
               BufferBudget(telemetry::Buffered::answers),
               workers,
-              acknowledger} {
+              acknowledger},
+      in_messages_(side.make != nullptr) {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;
@@ -120,7 +125,7 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
 }
 
 void Server::set_buffer_limits(const Options& options, const gate::Rules& rules) {
-  const std::size_t bodies = bodies_max(options);
+  const std::size_t bodies = bodies_max(options, in_messages_);
   const std::size_t answers = answers_max(options, rules);
   shared_.bodies.set_limit(bodies);
   shared_.answers.set_limit(answers);

@@ -89,6 +89,8 @@ class Server {
   bool wait_for_workers(std::chrono::milliseconds patience);
 
   Shared shared_;
+  /// Bodies may also arrive in messages, at the port beside the data port.
+  const bool in_messages_;
   std::vector<std::string> addresses_;
   std::string side_address_;
   std::vector<std::unique_ptr<Worker>> workers_;

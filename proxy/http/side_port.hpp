@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "proxy/gate/gate.hpp"
+#include "proxy/http/buffer_budget.hpp"
 #include "proxy/http/http_date.hpp"
 #include "proxy/http/near_misses.hpp"
 #include "proxy/http/request_reports.hpp"
@@ -45,6 +46,8 @@ struct SidePortParts {
   NearMisses& near_misses;
   telemetry::WorkerMetrics& metrics;
   const HttpDate& date;
+  /// Of the bodies that are still arriving.
+  const BufferBudget::Account& bodies;
 };
 
 /// Creates the port of each worker.

@@ -29,8 +29,8 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSid
       gate_(shared.store, calls_, shared.clock, metrics_, shared.acknowledger),
       upstream_(loop_, calls_, setup_, shared.upstream_address, shared.upstream_slots, shared.turns,
                 shared.waiting_bytes, metrics_, shared.metrics.tls()),
-      dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_,
-                   BufferBudget::Account(shared.bodies, *this, metrics_, loop_),
+      bodies_(shared.bodies, *this, metrics_, loop_),
+      dispatcher_({setup_, gate_, upstream_, pipes_, reports_, metrics_, date_, bodies_,
                    BufferBudget::Account(shared.answers, *this, metrics_, loop_)}),
       handshakes_(setup_, shared.workers),
       connection_parts_{
@@ -38,7 +38,7 @@ Worker::Worker(Shared& shared, std::shared_ptr<const Setup> setup, const MakeSid
       } {
   if (!side) return;
   side_port_ = side({loop_, calls_, setup_, gate_, upstream_, reports_, dispatcher_.near_misses(),
-                     metrics_, date_});
+                     metrics_, date_, bodies_});
 }
 
 Worker::~Worker() = default;

@@ -122,6 +122,7 @@ class Worker final : private BufferBudget::Holder, private io::Listener::Owner {
   HttpDate date_;
   gate::Gate gate_;
   UpstreamPool upstream_;
+  const BufferBudget::Account bodies_;
   Dispatcher dispatcher_;
 
   // The parts that receive requests.

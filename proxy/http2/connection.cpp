@@ -122,6 +122,8 @@ Task<bool> Connection::shake_hands() {
 /// and the client gets the reason.
 Task<bool> Connection::read_in() {
   while (!done_) {
+    co_await Rest{*this};
+    if (done_) break;
     const IoError error = co_await stream_.fill(read_bytes);
     if (done_) break;
     if (error != IoError::none) {
@@ -162,6 +164,25 @@ Task<void> Connection::write_out() {
   }
   done_ = true;
   stream_.cancel();
+  look_at_rest();
+}
+
+/// Whether the client's resets exceed their rate, so that nothing should be read now.
+bool Connection::must_rest() const {
+  return !done_ && stream_.open() && session_->pause(parts_.loop.now()).count() > 0;
+}
+
+void Connection::begin_rest(std::coroutine_handle<> waiter) {
+  resting_ = waiter;
+  parts_.counters.paused();
+  if (std::exchange(told_rest_, true)) return;
+  telemetry::log(LogLevel::warn,
+                 "HTTP/2 connection is read slowly: the client resets too many streams",
+                 {{"listener", parts_.listener}, {"peer", origin_->address}});
+}
+
+void Connection::look_at_rest() {
+  if (resting_ && !must_rest()) parts_.loop.defer_soon(*this);
 }
 
 void Connection::wants_to_write() {
@@ -171,6 +192,7 @@ void Connection::wants_to_write() {
 
 void Connection::run() {
   if (writer_ && kicked_) std::exchange(writer_, nullptr).resume();
+  if (resting_ && !must_rest()) std::exchange(resting_, nullptr).resume();
 }
 
 /// Reads and discards what the client still sends, so that the client reads the last GOAWAY before
@@ -221,6 +243,18 @@ Task<void> Connection::handle(Parts& parts, Exchange::Pointer exchange) {
 
 void Connection::close() {
   note_end(Http2End::stopped);
+  stream_.close();
+  look_at_rest();
+}
+
+std::optional<Connection::Clock::time_point> Connection::unused_since() const {
+  if (ending_since_ || done_ || end_) return std::nullopt;
+  return session_ ? idle_since_ : std::optional(began_);
+}
+
+void Connection::give_way() {
+  if (session_) return end_softly(Http2End::crowded);
+  note_end(Http2End::crowded);
   stream_.close();
 }
 
@@ -279,6 +313,7 @@ void Connection::expired() {
   if (!session_ || done_) return;
   arm(pulse);
   look(parts_.loop.now());
+  look_at_rest();
 }
 
 void Connection::look(Clock::time_point now) {
@@ -316,6 +351,8 @@ bool Connection::look_at_heads(Clock::time_point now) {
 /// Returns false if the client no longer responds.
 bool Connection::look_at_silence(Clock::time_point now) {
   if (parts_.limits.ping_interval.count() == 0) return true;
+  // A client that is not read from is not silent.
+  if (resting_) last_read_ = now;
   if (pinged_ && last_read_ > *pinged_) pinged_.reset();
   if (!pinged_) {
     if (now - last_read_ >= parts_.limits.ping_interval) {

@@ -62,6 +62,11 @@ class Connection final : private Session::Owner,
   /// Closes the socket at once; open exchanges become gone.
   void close();
 
+  /// Since when it has neither a stream nor a handler; nothing if it has one, or is ending already.
+  std::optional<std::chrono::steady_clock::time_point> unused_since() const;
+  /// Its slot is needed for another one: it ends, after the requests that are on their way.
+  void give_way();
+
   /// The index in the port's list of connections.
   std::size_t index = 0;
 
@@ -75,10 +80,21 @@ class Connection final : private Session::Owner,
     void await_resume() const noexcept { connection.kicked_ = false; }
   };
 
+  /// Waits until the client may be read from.
+  struct Rest {
+    Connection& connection;
+    bool await_ready() const { return !connection.must_rest(); }
+    void await_suspend(std::coroutine_handle<> waiter) { connection.begin_rest(waiter); }
+    void await_resume() const noexcept {}
+  };
+
   io::Task<bool> shake_hands();
   io::Task<bool> read_in();
   io::Task<void> write_out();
   io::Task<void> linger();
+  bool must_rest() const;
+  void begin_rest(std::coroutine_handle<> waiter);
+  void look_at_rest();
   void start_handlers();
   static io::Task<void> handle(Parts& parts, Exchange::Pointer exchange);
   void end_softly(telemetry::Http2End why);
@@ -106,6 +122,9 @@ class Connection final : private Session::Owner,
   /// Waits until there is output.
   std::coroutine_handle<> writer_;
   bool kicked_ = false;
+  /// The reader, while the client's resets are paced.
+  std::coroutine_handle<> resting_;
+  bool told_rest_ = false;
   /// If true, nothing more is read or written.
   bool done_ = false;
 

@@ -141,6 +141,10 @@ void Exchange::stop() {
 
 void Exchange::detach(std::optional<Gone> why) {
   session_ = nullptr;
+  // The handler cannot read this any more. It may still use the data in body_.
+  if (origin_->session != nullptr) origin_->session->consumed(0, arrived_.size());
+  arrived_.consume(arrived_.size());
+  arrived_.shrink();
   if (handled_) return;
   if (why && !ended_ && !gone_) gone_ = why;
   wake();

@@ -13,11 +13,15 @@ constexpr std::uint32_t window_updates_each_data = 10;
 constexpr std::uint32_t window_updates_each_stream = 4;
 constexpr std::uint32_t priorities_each_stream = 4;
 constexpr std::uint32_t resets_each_answer = 1;
+/// Padding with the byte that has its length (RFC 9113, section 6.1).
+constexpr std::uint32_t padding_bytes_max = 256;
 
 }  // namespace
 
 FloodGuard::FloodGuard(const Limits& limits, Clock::time_point now)
-    : block_bytes_max_(2 * limits.header_bytes), continuations_max_(limits.continuations) {
+    : block_bytes_max_(2 * limits.header_bytes),
+      continuations_max_(limits.continuations),
+      paces_resets_(limits.pace_resets) {
   const std::array<Rate, bucket_count> rates{
       limits.resets,     limits.pings,          limits.settings,    limits.empty_frames,
       limits.priorities, limits.window_updates, limits.other_frames};
@@ -35,9 +39,19 @@ std::optional<Flood> FloodGuard::take(Flood which, Clock::time_point now) {
   if (bucket.tokens < burst) {
     bucket.tokens = std::min(burst, bucket.tokens + seconds * bucket.rate.per_second);
   }
-  if (bucket.tokens < 1) return which;
+  const bool paced = paces_resets_ && which == Flood::resets;
+  if (bucket.tokens < 1 && !paced) return which;
   bucket.tokens -= 1;
   return std::nullopt;
+}
+
+std::chrono::milliseconds FloodGuard::pause(Clock::time_point now) const {
+  using Seconds = std::chrono::duration<double>;
+  const Bucket& bucket = buckets_[static_cast<std::size_t>(Flood::resets)];
+  if (!paces_resets_ || bucket.tokens >= 0) return std::chrono::milliseconds(0);
+  const Seconds until_none_is_owed(-bucket.tokens / bucket.rate.per_second);
+  const Seconds left = until_none_is_owed - Seconds(now - bucket.filled);
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
 }
 
 void FloodGuard::give(Flood which, std::uint32_t tokens) {
@@ -74,7 +88,9 @@ std::optional<Flood> FloodGuard::header_block(const FrameHead& head) {
 }
 
 std::optional<Flood> FloodGuard::data(const FrameHead& head, Clock::time_point now) {
-  if (head.length > 0) {
+  // The length of the padding is in the payload and not known here.
+  const bool may_be_padding = (head.flags & flag_padded) != 0 && head.length <= padding_bytes_max;
+  if (head.length > 0 && !may_be_padding) {
     give(Flood::pings, pings_each_data);
     return std::nullopt;
   }

@@ -3,6 +3,8 @@
 // window updates, frames of unknown types, and the frames and bytes of a header block. In addition,
 // nghttp2 limits the acknowledgements that wait to be sent and the entries of one SETTINGS frame.
 //
+// Resets may also be paced: then the connection continues, and its reading pauses.
+//
 // Each kind has a bucket of tokens that is refilled as time passes. Frames that do the peer's work
 // refill some of them: who sends or receives data may ask for its round trip time and must open
 // windows, as often as the data needs it; and who was answered may reset what is left of the
@@ -58,6 +60,10 @@ class FloodGuard {
   /// We have sent the head of an answer.
   void answer_sent();
 
+  /// With Limits::pace_resets: how long nothing should be read, so that resets stay within their
+  /// rate. Zero: reading may go on.
+  std::chrono::milliseconds pause(Clock::time_point now) const;
+
   /// Whether a header block has begun and not ended.
   bool in_header_block() const { return in_block_; }
   /// The number of header blocks that have begun.
@@ -77,6 +83,7 @@ class FloodGuard {
 
   const std::size_t block_bytes_max_;
   const std::uint32_t continuations_max_;
+  const bool paces_resets_;
   std::array<Bucket, bucket_count> buckets_;
   bool in_block_ = false;
   std::uint64_t blocks_ = 0;

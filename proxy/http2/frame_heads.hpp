@@ -29,6 +29,7 @@ enum class FrameType : std::uint8_t {
 
 inline constexpr std::uint8_t flag_end_stream = 0x1;
 inline constexpr std::uint8_t flag_end_headers = 0x4;
+inline constexpr std::uint8_t flag_padded = 0x8;
 
 struct FrameHead {
   std::uint32_t length = 0;

@@ -38,6 +38,9 @@ struct Limits {
   milliseconds header_timeout{10'000};
   /// A connection without a stream is closed after this time.
   milliseconds idle_timeout{300'000};
+  /// If a client connects while all slots for connections are in use, one that has been without a
+  /// stream, or in its handshake, for this time is closed for later clients.
+  milliseconds give_way_after{1'000};
   /// If the client has sent nothing for this time, it is sent a PING. Zero: never.
   milliseconds ping_interval{30'000};
   /// If nothing arrives for this time after a PING, the connection is closed.
@@ -52,11 +55,15 @@ struct Limits {
   /// RST_STREAM frames of the client, and those of the server that the client provoked
   /// (CVE-2023-44487, CVE-2025-8671).
   Rate resets{1'000, 200};
+  /// If true, too many resets do not close the connection. Instead, nothing is read from it until
+  /// the resets are within their rate. For a client that forwards the requests of others.
+  bool pace_resets = false;
   /// PING (CVE-2019-9512).
   Rate pings{1'000, 50};
   /// SETTINGS, including acknowledgements (CVE-2019-9515).
   Rate settings{100, 5};
-  /// DATA frames without data that end no stream, and empty parts of header blocks (CVE-2019-9518).
+  /// DATA frames that have no data, or nothing but padding, and end no stream, and empty parts of
+  /// header blocks (CVE-2019-9518). A padded frame of at most 256 bytes counts as one.
   Rate empty_frames{200, 20};
   /// PRIORITY and PRIORITY_UPDATE (CVE-2019-9513).
   Rate priorities{1'000, 50};

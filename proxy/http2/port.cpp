@@ -48,6 +48,7 @@ void Port::accepted(io::Socket socket, std::string client, std::uint16_t,
     socket.close(ignored);
     parts_.counters.connection_began();
     parts_.counters.connection_ended(Http2End::crowded);
+    make_room();
     return;
   }
   auto connection = std::make_unique<Connection>(parts_, std::move(socket), std::move(client),
@@ -57,6 +58,20 @@ void Port::accepted(io::Socket socket, std::string client, std::uint16_t,
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   io::start(serve(started));
+}
+
+/// Ends the connection that has been unused the longest. Otherwise clients that only connect could
+/// take all slots. Only connections of this loop are looked at; the kernel spreads them evenly.
+void Port::make_room() {
+  Connection* longest = nullptr;
+  auto since = loop_.now() - options_.limits.give_way_after;
+  for (const auto& connection : connections_) {
+    const auto unused = connection->unused_since();
+    if (!unused || *unused > since) continue;
+    longest = connection.get();
+    since = *unused;
+  }
+  if (longest != nullptr) longest->give_way();
 }
 
 void Port::not_accepted(const io::ErrorCode& error) {

@@ -55,6 +55,7 @@ class Port final : private io::Listener::Owner {
   void not_accepted(const io::ErrorCode& error) override;
   io::Task<void> serve(Connection& connection);
   void forget(Connection& connection);
+  void make_room();
 
   io::EventLoop& loop_;
   io::Slots& slots_;

@@ -72,6 +72,10 @@ class Session {
   /// The number of PING frames that the client has not answered.
   std::size_t pings_open() const { return pings_open_; }
 
+  /// The number of bytes of bodies that have arrived and that the client may not send again yet,
+  /// because no handler has taken them.
+  std::size_t held_bytes() const { return held_bytes_; }
+
   /// The number of exchanges whose stream exists.
   std::size_t open_exchanges() const { return open_.size(); }
   /// Ends exchanges whose client does not read the output, and requests that continue although they
@@ -80,6 +84,8 @@ class Session {
 
   /// Whether the client's first SETTINGS has arrived.
   bool greeted() const { return !heads_.before_first(); }
+  /// How long the caller should not read from the client (Limits::pace_resets).
+  std::chrono::milliseconds pause(Clock::time_point now) const { return guard_.pause(now); }
   bool in_header_block() const { return guard_.in_header_block(); }
   std::uint64_t header_blocks() const { return guard_.header_blocks(); }
   /// The kind of frame of which there were too many; the connection ends because of it.
@@ -154,6 +160,7 @@ class Session {
   bool failed_ = false;
   std::string failure_;
   std::size_t pings_open_ = 0;
+  std::size_t held_bytes_ = 0;
   bool announced_ = false;
   bool ended_requests_ = false;
 };

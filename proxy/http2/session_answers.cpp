@@ -26,6 +26,7 @@ const std::vector<nghttp2_nv>& Session::pairs_of(std::string_view status, const 
 
 void Session::consumed(std::int32_t stream, std::size_t bytes) {
   if (bytes == 0) return;
+  held_bytes_ -= bytes;
   if (stream == 0) {
     nghttp2_session_consume_connection(native_.get(), bytes);
   } else {

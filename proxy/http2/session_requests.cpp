@@ -63,6 +63,7 @@ int Session::field(const nghttp2_frame& frame, std::string_view name, std::strin
 }
 
 void Session::data(std::int32_t stream, std::string_view bytes) {
+  held_bytes_ += bytes.size();
   Exchange* const exchange = exchange_of(stream);
   if (exchange == nullptr) return consumed(stream, bytes.size());
   exchange->took(bytes);
@@ -125,7 +126,8 @@ void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
   nghttp2_session_set_stream_user_data(native_.get(), stream, nullptr);
   open_.list.erase(open_.list.iterator_to(*exchange));
   --open_.count;
-  if (exchange->ExchangeHook<BegunTag>::is_linked()) {
+  const bool not_started = exchange->ExchangeHook<BegunTag>::is_linked();
+  if (not_started) {
     begun_.erase(begun_.iterator_to(*exchange));
     --origin_->handlers;
   }
@@ -133,6 +135,8 @@ void Session::stream_closed(std::int32_t stream, std::uint32_t error) {
   // In order: the answer was sent whole, and END_STREAM or a reset without an error came or went.
   const bool in_order = exchange->ended_ && error == no_error;
   exchange->detach(in_order ? std::nullopt : std::optional(Gone::reset));
+  // No handler will take its body, so the connection's window gets the bytes back now.
+  if (not_started) exchange->drop_body();
   intrusive_ptr_release(exchange);
 }
 

@@ -39,6 +39,9 @@ void Http2Metrics::append(std::vector<prometheus::MetricFamily>& families) const
                 MetricType::Counter);
   Family stalled("onceproxy_http2_stalled_total",
                  "Streams closed because the client did not read the answer.", MetricType::Counter);
+  Family pauses("onceproxy_http2_pauses_total",
+                "Pauses in reading from a connection whose client resets too many streams.",
+                MetricType::Counter);
   Family accepts("onceproxy_http2_accept_errors_total", "Failed attempts to accept a connection.",
                  MetricType::Counter);
   Family calls("onceproxy_grpc_calls_total", "gRPC calls that have ended, by status.",
@@ -70,12 +73,13 @@ void Http2Metrics::append(std::vector<prometheus::MetricFamily>& families) const
     add(refusals, "reason", http2_refusals, &Http2Counters::refusals_);
     add(floods, "of", http2_floods, &Http2Counters::floods_);
     add_one(stalled, &Http2Counters::stalled_);
+    add_one(pauses, &Http2Counters::pauses_);
     add_one(accepts, &Http2Counters::accept_errors_);
     add(calls, "code", grpc_codes, &Http2Counters::calls_);
     add_one(failures, &Http2Counters::handler_failures_);
   }
   for (Family* family : {&connections, &ends, &streams, &began, &resets, &refusals, &floods,
-                         &stalled, &accepts, &calls, &failures}) {
+                         &stalled, &pauses, &accepts, &calls, &failures}) {
     family->move_to(families);
   }
 }

@@ -76,6 +76,8 @@ class alignas(64) Http2Counters {
   void flooded(std::size_t flood) { add(floods_[flood]); }
   /// A client read nothing of an answer for too long.
   void stalled() { add(stalled_); }
+  /// Reading from a connection pauses because its client resets too many streams.
+  void paused() { add(pauses_); }
   /// A connection could not be accepted because of a lack of descriptors or memory.
   void not_accepted() { add(accept_errors_); }
   /// A call has ended; `code`: gRPC's number of its status.
@@ -105,6 +107,7 @@ class alignas(64) Http2Counters {
   std::array<Count, http2_refusals.size()> refusals_{};
   std::array<Count, http2_floods.size()> floods_{};
   Count stalled_{0};
+  Count pauses_{0};
   Count accept_errors_{0};
   std::array<Count, grpc_codes.size()> calls_{};
   Count handler_failures_{0};

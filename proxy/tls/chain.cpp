@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "store/system_time.hpp"
 #include "store/utc_text.hpp"
 
 namespace onceproxy::tls {
@@ -16,7 +17,7 @@ using std::chrono::system_clock;
 system_clock::time_point point_of(const ASN1_TIME* time) {
   std::tm utc{};
   if (ASN1_TIME_to_tm(time, &utc) != 1) return {};
-  return system_clock::from_time_t(::timegm(&utc));
+  return store::system_time_of(::timegm(&utc));
 }
 
 bool issued(const X509& issuer, const X509& subject) {

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <optional>
@@ -13,6 +14,7 @@ namespace onceproxy::tls {
 namespace {
 
 using Gravity = Fault::Gravity;
+using Kind = Fault::Kind;
 using std::chrono::system_clock;
 
 std::string digest_of(const std::string& text) {
@@ -24,7 +26,8 @@ std::string digest_of(const std::string& text) {
 
 class Reader {
  public:
-  explicit Reader(system_clock::time_point now) : now_(now) {}
+  /// `purpose`: of the own certificate, as OpenSSL numbers it.
+  Reader(system_clock::time_point now, int purpose) : now_(now), purpose_(purpose) {}
 
   void read_own(const std::string& certificate, const std::string& key) {
     certificate_ = certificate;
@@ -49,6 +52,7 @@ class Reader {
     if (out_.chain.empty()) return;
     if (out_.key) check_fit(key);
     check_chain();
+    check_purpose();
   }
 
   void read_trusted(const char* option, const std::string& path) {
@@ -64,7 +68,7 @@ class Reader {
     const bool all_over = std::ranges::all_of(
         out_.trusted, [&](const Certificate& each) { return not_after(*each) < now_; });
     if (all_over) {
-      fault(option, path, "holds only certificates that are expired", Gravity::bad);
+      fault(option, path, "holds only certificates that are expired", Gravity::bad, Kind::expired);
     }
   }
 
@@ -76,8 +80,8 @@ class Reader {
 
  private:
   void fault(const char* option, const std::string& path, const std::string& what,
-             Gravity gravity = Gravity::unusable) {
-    out_.faults.push_back({gravity, option, path + " " + what});
+             Gravity gravity = Gravity::unusable, Kind kind = Kind::other) {
+    out_.faults.push_back({gravity, kind, option, path + " " + what});
   }
 
   std::optional<std::string> text_of_file(const char* option, const std::string& path) {
@@ -114,23 +118,34 @@ class Reader {
         fault("certificate", certificate_,
               (i == 0 ? "expired on " : "is of no use" + which + " expired on ") +
                   text_of(not_after(each)),
-              Gravity::bad);
+              Gravity::bad, Kind::expired);
       } else if (now_ < not_before(each)) {
         fault("certificate", certificate_,
               (i == 0 ? "is not valid before " : "is of no use" + which + " is not valid before ") +
                   text_of(not_before(each)),
-              Gravity::bad);
+              Gravity::bad, Kind::not_yet_valid);
       }
     }
     if (const auto broken = broken_chain(out_.chain)) {
-      fault("certificate", certificate_, *broken, Gravity::bad);
+      fault("certificate", certificate_, *broken, Gravity::bad, Kind::chain);
     } else if (const auto missing = missing_issuer(*out_.chain.back())) {
       fault("certificate", certificate_, missing->message,
-            missing->certain ? Gravity::bad : Gravity::note);
+            missing->certain ? Gravity::bad : Gravity::note, Kind::missing_issuer);
     }
   }
 
+  void check_purpose() {
+    const bool serves = X509_check_purpose(out_.chain[0].get(), purpose_, 0) == 1;
+    ERR_clear_error();
+    if (serves) return;
+    const std::string side = purpose_ == X509_PURPOSE_SSL_SERVER ? "servers" : "clients";
+    fault("certificate", certificate_,
+          "is not for TLS " + side + ", by its extensions keyUsage and extendedKeyUsage",
+          Gravity::bad, Kind::purpose);
+  }
+
   const system_clock::time_point now_;
+  const int purpose_;
   std::string certificate_;
   /// One behind the other, each with its size.
   std::string texts_;
@@ -148,24 +163,28 @@ bool Credentials::usable() const {
                               [](const Fault& f) { return f.gravity == Gravity::unusable; });
 }
 
-std::string Credentials::complaint() const {
+std::string Credentials::complaint(std::span<const Fault> known) const {
   std::string out;
   for (const Fault& fault : faults) {
     if (fault.gravity == Gravity::note) continue;
+    const bool is_known = std::ranges::any_of(known, [&](const Fault& other) {
+      return other.kind == fault.kind && other.key == fault.key;
+    });
+    if (is_known && fault.gravity != Gravity::unusable) continue;
     out += (out.empty() ? "" : "; ") + fault.key + ": " + fault.message;
   }
   return out;
 }
 
 Credentials read_credentials(const ServerOptions& options, system_clock::time_point now) {
-  Reader reader(now);
+  Reader reader(now, X509_PURPOSE_SSL_SERVER);
   reader.read_own(options.certificate, options.key);
   if (!options.client_ca.empty()) reader.read_trusted("client_ca", options.client_ca);
   return reader.take();
 }
 
 Credentials read_credentials(const ClientOptions& options, system_clock::time_point now) {
-  Reader reader(now);
+  Reader reader(now, X509_PURPOSE_SSL_CLIENT);
   if (options.ca != system_ca) reader.read_trusted("ca", options.ca);
   if (!options.certificate.empty()) reader.read_own(options.certificate, options.key);
   return reader.take();

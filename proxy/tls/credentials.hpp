@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,15 @@ struct Fault {
     bad,       ///< peers will refuse it: it is expired, its chain is broken
     note,      ///< it may be meant
   } gravity = Gravity::unusable;
+  /// What it is about, if it is not `unusable`.
+  enum class Kind {
+    other,
+    expired,
+    not_yet_valid,
+    chain,           ///< the certificates do not lead from one to the next
+    missing_issuer,  ///< the chain ends too early
+    purpose,         ///< the certificate is meant for the other side
+  } kind = Kind::other;
   /// The option that names the file: "certificate", "key", "client_ca", "ca".
   std::string key;
   /// A whole sentence, with the file's name.
@@ -40,8 +50,9 @@ struct Credentials {
   bool good() const;
   /// A handshake can be made with it.
   bool usable() const;
-  /// The faults that are not notes, in one line; empty if there is none.
-  std::string complaint() const;
+  /// The faults that are not notes, in one line; empty if there is none. A fault that `known` has
+  /// too, of the same kind and in the file of the same option, is left out unless it is `unusable`.
+  std::string complaint(std::span<const Fault> known = {}) const;
 };
 
 Credentials read_credentials(const ServerOptions& options,

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "store/system_time.hpp"
+
 namespace onceproxy::store {
 
 namespace fs = std::filesystem;
@@ -273,7 +275,7 @@ BackupContents make(const fs::path& store, const fs::path& directory, const std:
 std::optional<std::chrono::system_clock::time_point> last_success(const fs::path& store) {
   struct stat note {};
   if (::stat((store / success_name).c_str(), &note) != 0) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(note.st_mtim.tv_sec);
+  return system_time_of(note.st_mtim.tv_sec);
 }
 
 BackupContents read(const fs::path& directory) {

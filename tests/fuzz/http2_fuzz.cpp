@@ -123,6 +123,8 @@ class World final : private Session::Owner {
         io::start(handle(std::move(exchange)));
       }
       claim(origin_->handlers <= limits_.streams, "handlers are bounded");
+      claim(session_->open_exchanges() > 0 || origin_->handlers > 0 || session_->held_bytes() == 0,
+            "without a request, the window of the connection is whole");
       send();
       if (input_.empty()) ++idle_;
       if (!good || session_->over() || idle_ > 3) session_.reset();

@@ -3,6 +3,8 @@ ships: the same decisions, answers and records as through the data port."""
 
 import threading
 
+import pytest
+
 from harness import Client, crowd, eventually, policy, request
 from harness.client import once
 from harness.collector import Collector
@@ -97,6 +99,26 @@ def test_a_duplicate_in_flight_is_refused(door):
         assert first.read("POST").decision == "forwarded"
 
 
+@pytest.mark.parametrize("of", ["policy", "upstream"])
+def test_requests_take_turns(door, of):
+    """One at a time: the next one waits for its turn, and is refused if that takes too long."""
+    finish, one = threading.Event(), {"max_concurrency": 1}
+    door.open(executed_after(finish), [policy(**(one if of == "policy" else {}))],
+              forwarding={"connect_timeout": "3s", **(one if of == "upstream" else {})})
+    with Client(door.data) as first:
+        first.send(request(key="a"))
+        door.upstream.wait_for_requests(1)
+        refused = door.ask(key="b")
+        assert (refused.status, refused.decision) == (503, "busy")
+        with Client(door.data) as second:
+            second.send(request(key="c"))
+            eventually(lambda: door.proxy.metrics().sum("onceproxy_buffered_bytes", of="waiters") > 0, "a wait")
+            finish.set()
+            assert [client.read("POST").decision for client in (first, second)] == ["forwarded"] * 2
+    assert door.ask(key="b").decision == "forwarded"
+    assert door.upstream.executions == {"a": 1, "b": 1, "c": 1}
+
+
 def test_another_payload_and_a_missing_key_are_refused(door):
     door.open()
     door.ask(key="a", body={"n": 1})
@@ -152,6 +174,18 @@ def test_a_filter_that_could_enforce_nothing_is_refused(door):
     assert door.ask(key="a", body="x").status == 500
     assert door.ask("GET", "/other").status == 200
     assert door.upstream.executions == {"/other": 1}
+
+
+def test_a_filter_that_ignores_the_requested_mode_is_refused(door):
+    def change(config):
+        find(config, "ExternalProcessor")["processing_mode"].update(
+            response_header_mode="SEND", response_body_mode="FULL_DUPLEX_STREAMED", response_trailer_mode="SEND")
+
+    door.open(change=change)
+    for body in ("x", ""):
+        assert door.ask(key="a", body=body).status == 500
+    assert not door.upstream.requests
+    assert door.proxy.metrics().sum("onceproxy_bad_requests_total", reason="envoy-configuration") == 2
 
 
 def test_a_filter_that_sends_no_heads_of_requests_is_refused(door):

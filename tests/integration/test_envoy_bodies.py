@@ -1,6 +1,7 @@
 """Real Envoys that ask onceproxy: bodies, trailers and protocols."""
 
 import concurrent.futures
+import contextlib
 import json
 import subprocess
 import types
@@ -160,12 +161,11 @@ def test_a_client_of_http2(door):
         assert json.loads(body) == {"execution": 1}
 
 
-def test_a_unary_call_of_grpc_is_done_once(door):
-    """Its answer is not replayed: what gRPC says stands in trailers."""
-    done = []
+@contextlib.contextmanager
+def calling(door, methods):
+    """A channel to a gRPC service behind the door."""
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
-    method = grpc.unary_unary_rpc_method_handler(lambda message, _: done.append(message) or b"done:" + message)
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("shop.Orders", {"Place": method})])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("shop.Orders", methods)])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
 
@@ -176,14 +176,63 @@ def test_a_unary_call_of_grpc_is_done_once(door):
                 "@type": protocol, "explicit_http_config": {"http2_protocol_options": {}}}}
 
     service = types.SimpleNamespace(address=f"127.0.0.1:{port}")
-    door.open(policies=[policy(match={"path": "/shop.Orders/Place"})], change=change, upstream=service)
+    door.open(policies=[policy(match={"path": "/shop.Orders/**"})], change=change, upstream=service)
     with grpc.insecure_channel("%s:%d" % door.data) as channel:
-        call = channel.unary_unary("/shop.Orders/Place")
-        key = (("idempotency-key", "a"),)
-        assert call(b"x", metadata=key, timeout=PATIENCE) == b"done:x"
-        door.record("completed")
-        with pytest.raises(grpc.RpcError):
-            call(b"x", metadata=key, timeout=PATIENCE)
-        door.proxy.decided("not-replayable")
+        yield channel
     server.stop(None)
+
+
+KEY = (("idempotency-key", "a"),)
+
+
+def code_of(call):
+    with pytest.raises(grpc.RpcError) as error:
+        call(b"x", metadata=KEY, timeout=PATIENCE)
+    return error.value.code()
+
+
+def test_a_unary_call_of_grpc_is_done_once(door):
+    """Its answer is not replayed: what gRPC says stands in trailers."""
+    done = []
+    method = grpc.unary_unary_rpc_method_handler(lambda message, _: done.append(message) or b"done:" + message)
+    with calling(door, {"Place": method}) as channel:
+        call = channel.unary_unary("/shop.Orders/Place")
+        assert call(b"x", metadata=KEY, timeout=PATIENCE) == b"done:x"
+        door.record("completed")
+        code_of(call)
+        door.proxy.decided("not-replayable")
     assert done == [b"x"]
+
+
+@pytest.mark.parametrize("after_a_message", [False, True], ids=["head alone", "trailers"])
+def test_a_call_of_grpc_that_failed_is_not_remembered_as_done(door, after_a_message):
+    """Its HTTP status is 200 all the same. The failure comes in the head if there is no message before it."""
+    done = []
+
+    def place(message, context):
+        done.append(message)
+        if len(done) == 1:
+            if after_a_message:
+                yield b"begun"
+            context.abort(grpc.StatusCode.UNAVAILABLE, "later")
+        yield b"done"
+
+    with calling(door, {"Place": grpc.unary_stream_rpc_method_handler(place)}) as channel:
+        stream = channel.unary_stream("/shop.Orders/Place")
+
+        def call(*args, **kwargs):
+            return list(stream(*args, **kwargs))
+
+        assert code_of(call) == grpc.StatusCode.UNAVAILABLE
+        assert call(b"x", metadata=KEY, timeout=PATIENCE) == [b"done"]
+        assert door.record("completed")["status"] == 200
+    assert len(done) == 2
+
+
+def test_a_call_of_grpc_whose_deadline_passed_has_an_unknown_outcome(door):
+    def place(_, context):
+        context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "of a call behind it")
+
+    with calling(door, {"Place": grpc.unary_unary_rpc_method_handler(place)}) as channel:
+        assert code_of(channel.unary_unary("/shop.Orders/Place")) == grpc.StatusCode.DEADLINE_EXCEEDED
+        door.record("unknown")

@@ -124,6 +124,53 @@ def test_half_a_message_reserves_nothing(proxy):
     assert not proxy.operator.get("/records")["items"]
 
 
+def exhausted(head, trailers):
+    return int((trailers or head)["grpc-status"]) == Status.RESOURCE_EXHAUSTED.value[0]
+
+
+def test_messages_that_arrive_slowly_share_one_limit(stage):
+    """Flow control does not bound them: what has arrived of a message is taken out of the window."""
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
+                        limits={"body_bytes": "64KiB", "buffered_bytes": "256KiB"})
+
+    def of_bodies(metric):
+        return proxy.metrics().sum(metric, of="bodies")
+
+    half = message(request_head(headers=[("x", "x" * 50_000)]).SerializeToString())[:-1]
+    with Peer(proxy.listeners["envoy"]) as slow, connect(proxy.listeners["envoy"]) as channel:
+        streams = []
+        for count in range(1, 13):
+            stream = slow.open(fields_of_a_call(slow))
+            streams.append(stream)
+            for at in range(0, len(half), 16_000):
+                slow.send(frame(DATA, 0, stream, half[at:at + 16_000]))
+            # Five of them fit.
+            eventually(lambda: of_bodies("onceproxy_buffered_bytes") >= min(count, 5) * 50_000
+                       and of_bodies("onceproxy_buffers_shed_total") == max(count - 5, 0), f"{count} have come")
+            assert of_bodies("onceproxy_buffered_bytes") <= of_bodies("onceproxy_buffered_bytes_limit") == 2**18
+        assert exhausted(*slow.answer(streams[0])[::2])
+        call = Call(channel).say(request_head(end_of_stream=False))
+        call.hear()
+        assert call.say(request_body(b"x" * 50_000)).hear().HasField("request_body")
+        call.cancel()
+    eventually(lambda: of_bodies("onceproxy_buffered_bytes") == 0, "all is given back")
+
+
+def test_a_message_that_does_not_end_is_given_up(stage):
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"}, limits={"body_timeout": "1s"})
+    with Peer(proxy.listeners["envoy"]) as peer:
+        first = peer.open(fields_of_a_call(peer))
+        peer.send(frame(DATA, 0, first, message(request_head().SerializeToString())[:-1]))
+        assert exhausted(*peer.answer(first)[::2])
+        within_body = peer.open(fields_of_a_call(peer))
+        head, body = request_head(end_of_stream=False), request_body(b"x" * 1000)
+        peer.send(frame(DATA, 0, within_body, message(head.SerializeToString())))
+        peer.send(frame(DATA, 0, within_body, message(body.SerializeToString())[:-1]))
+        assert exhausted(*peer.answer(within_body)[::2])
+    assert "limits.body_timeout" in proxy.access_log(1)[0]["error"]
+    assert not proxy.operator.get("/records")["items"]
+
+
 def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
     """Envoy resets a stream for each client that leaves, which strangers can make it do at will."""
     with Peer(proxy.listeners["envoy"]) as peer:
@@ -131,10 +178,11 @@ def test_requests_that_are_given_up_do_not_end_their_neighbours(proxy):
         neighbour = peer.open(fields)
         peer.send(frame(DATA, 0, neighbour, message(request_head().SerializeToString())))
         record(proxy, "reserved")
-        for _ in range(5):
+        for _ in range(15):
             for _ in range(1000):
                 peer.send(frame(RST_STREAM, 0, peer.open(fields), number(CANCEL)))
             assert peer.synchronize()
+        assert proxy.metrics().sum("onceproxy_http2_floods_total", listener="envoy") == 0
         last = message(response_head(204).SerializeToString())
         peer.send(frame(DATA, END_STREAM, neighbour, last))
         head, _, trailers = peer.answer(neighbour)

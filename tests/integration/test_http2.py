@@ -1,5 +1,6 @@
 """HTTP/2 against foreign bytes: requests, limits, timeouts, drain, TLS."""
 
+import socket
 import ssl
 import struct
 import subprocess
@@ -12,6 +13,7 @@ from harness.echo import Echo
 from harness.frames import (ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,
                             NO_ERROR, PING, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM,
                             SETTINGS, Peer, frame, metrics_of, number, settings)
+from harness.wait import PATIENCE
 
 ENDED = "onceproxy_http2_connections_ended_total"
 
@@ -129,6 +131,24 @@ def test_connections_over_the_limit_are_closed():
             with Peer(echo.place, greet=False) as other:
                 assert other.read() is None
             assert peer.metrics().sum(ENDED, reason="crowded") == 1
+
+
+def test_an_unused_connection_gives_way_to_others():
+    with Echo(connections=2, give_way_after=100) as echo, Peer(echo.place) as busy, Peer(echo.place) as unused:
+        open_stream = busy.open()
+        assert busy.synchronize() and unused.synchronize()
+
+        def served():
+            with Peer(echo.place) as other:
+                try:
+                    return other.request(body=b"x")[1] == b"x"
+                except (AssertionError, OSError):
+                    return False
+
+        eventually(served, "there is room for another one")
+        assert unused.goaway() == NO_ERROR
+        busy.send(frame(DATA, END_STREAM, open_stream, b"still"))
+        assert busy.answer(open_stream)[1] == b"still"
 
 
 # --- timeouts
@@ -294,6 +314,29 @@ def test_tls_agrees_on_h2(secure):
         assert peer.socket.selected_alpn_protocol() == "h2"
         body = b"x" * 60_000
         assert peer.call("Bidi", body)[0] == [body]
+
+
+def test_a_handshake_that_does_not_end_is_left_and_gives_way_to_others(tmp_path):
+    authority = Authority()
+    certificate, key = authority.issue().write(tmp_path, "server")
+    context = context_of(authority, "h2")
+    with Echo(certificate=certificate, key=key, header_timeout=200) as echo:
+        with socket.create_connection(echo.place) as silent:
+            silent.settimeout(PATIENCE)
+            assert silent.recv(1) == b""
+        with Peer(echo.place, context=context) as peer:
+            assert peer.metrics().sum("onceproxy_tls_handshake_failures_total", reason="timeout") == 1
+    with Echo(certificate=certificate, key=key, connections=1, give_way_after=100, header_timeout=600_000) as echo:
+        with socket.create_connection(echo.place):
+
+            def served():
+                try:
+                    with Peer(echo.place, context=context) as peer:
+                        return peer.request(body=b"x")[1] == b"x"
+                except (AssertionError, OSError):
+                    return False
+
+            eventually(served, "there is room for another one")
 
 
 def test_tls_without_h2_is_no_connection(secure):

@@ -1,12 +1,14 @@
 """Clients that send frames which cost the server more than themselves: each connection is closed, with
 a reason that the metrics name, the memory stays as it is, and other clients are served."""
 
+import time
+
 import pytest
 
 from harness import eventually
 from harness.echo import Echo
 from harness.frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
-                            HEADERS, NO_ERROR, PING, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
+                            HEADERS, NO_ERROR, PADDED, PING, PRIORITY, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
                             WINDOW_UPDATE, Peer, frame, message, metrics_of, number, settings)
 
 # Memory that the allocator may take for a connection that is busy.
@@ -64,6 +66,11 @@ def empty_data(peer):
     peer.flood(frame(DATA, 0, peer.open()) * 100, TIMES // 100)
 
 
+def padding(peer):
+    """The same with a byte that says that there is no padding."""
+    peer.flood(frame(DATA, PADDED, peer.open(), b"\0") * 100, TIMES // 100)
+
+
 def empty_ends(peer):
     """The same with END_STREAM, for a stream that has ended."""
     peer.request(body=b"")
@@ -108,6 +115,7 @@ FLOODS = {
     "settings": (many(settings(s4=65535)), "settings"),
     "settings acknowledged": (many(frame(SETTINGS, ACK)), None),
     "empty data": (empty_data, "empty-frames"),
+    "padding": (padding, "empty-frames"),
     "empty ends": (empty_ends, "empty-frames"),
     "priority": (many(frame(PRIORITY, 0, 1, number(0) + b"\x10")), "priorities"),
     "priority update": (many(frame(16, payload=number(1) + b"u=1")), "priorities"),
@@ -203,6 +211,33 @@ def test_streams_whose_answer_has_begun_may_be_reset():
         assert peer.request(body=b"still")[1] == b"still"
 
 
+def test_resets_that_are_paced_end_nothing_and_take_their_time():
+    """As on the port for Envoy, which resets a stream for each client that leaves."""
+    with Echo(resets="100/1000", pace_resets=1) as echo, Peer(echo.place) as peer:
+        fields = peer.fields("/test.Echo/Bidi", content_type="application/grpc", te="trailers")
+        neighbour = peer.open(fields)
+        head = peer.encoder.encode(fields)
+        began = time.monotonic()
+        for first in range(3, 8003, 200):
+            peer.send(b"".join(frame(HEADERS, END_HEADERS, stream, head) + frame(RST_STREAM, 0, stream, number(8))
+                               for stream in range(first, first + 200, 2)))
+        peer.send(frame(DATA, END_STREAM, neighbour, message(b"still")))
+        assert peer.answer(neighbour)[1] == message(b"still")
+        # 4,000 resets, of which 100, and those of the last read, need not wait.
+        assert time.monotonic() - began > 1
+        peer.next_stream = 8003
+        assert peer.metrics().sum("onceproxy_http2_pauses_total", listener="echo") > 0
+        assert echo.stderr.wait_for(lambda line: "read slowly" in line.get("message", ""), "the log line")
+
+
+def test_a_drain_does_not_wait_for_a_connection_whose_resets_are_paced():
+    with Echo(resets="1/1", pace_resets=1) as echo, Peer(echo.place) as peer:
+        for _ in range(50):
+            peer.send(frame(RST_STREAM, 0, peer.open(), number(8)))
+        eventually(lambda: metrics_of(echo.place).sum("onceproxy_http2_pauses_total", listener="echo") > 0, "a pause")
+        assert echo.terminate() == 0
+
+
 def test_data_that_no_handler_takes_is_bounded_by_the_windows():
     with Echo(stream_window=65_535, connection_window=131_072) as echo, Peer(echo.place) as peer:
         fields = peer.fields("/test.Echo/Wait", content_type="application/grpc")
@@ -225,4 +260,17 @@ def test_bytes_of_streams_that_are_over_come_back_to_the_connection():
             peer.send(frame(DATA, 0, stream, message(b"x" * 16_000)) * 2)
             peer.send(frame(RST_STREAM, 0, stream, number(8)))
             assert peer.synchronize()
+        assert peer.request(body=b"still")[1] == b"still"
+
+
+def test_bytes_of_streams_that_are_reset_in_one_piece_come_back_to_the_connection():
+    """As an Envoy writes the request of a client that has left: all frames of the stream in one flush."""
+    with Echo(stream_window=65_535, connection_window=65_535) as echo, Peer(echo.place) as peer:
+        head = peer.encoder.encode(peer.fields("/test.Echo/Wait", content_type="application/grpc"))
+        for stream in range(1, 41, 2):
+            data = frame(DATA, 0, stream, message(b"x" * 16_000))
+            peer.send(frame(HEADERS, END_HEADERS, stream, head) + data + data
+                      + frame(RST_STREAM, 0, stream, number(8)))
+            assert peer.synchronize()
+        peer.next_stream = 41
         assert peer.request(body=b"still")[1] == b"still"

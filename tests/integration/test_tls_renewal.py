@@ -1,11 +1,14 @@
 """Certificates of the data port that change while requests run."""
 
 import os
+import pathlib
 import threading
 
 import pytest
+from cryptography import x509
 
 from harness import Client, eventually
+from harness.certificates import DAY
 from harness.data_tls import listen
 from harness.secure import SecureClient
 
@@ -72,6 +75,38 @@ def test_a_swapped_link_brings_the_new_certificate(stage, upstream, authority, d
     (directory / "..new").rename(directory / "..data")
     eventually(lambda: common_name(proxy.data, context) == "two", "the new certificate")
     assert proxy.metrics().sum("onceproxy_tls_reloads_total", listener="data", result="failed") == 0
+
+
+def test_a_renewal_with_the_same_missing_issuer_replaces_the_certificate(stage, upstream, authority,
+                                                                         directory, context):
+    """A private authority that names the address of its root, as Vault and others do, and issues directly."""
+    place = x509.AuthorityInformationAccess([x509.AccessDescription(
+        x509.AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.example/root"))])
+    files = authority.issue("one", more=[place]).write(directory, "tls")
+    proxy = stage.proxy(upstream, listen=listen(files))
+    assert common_name(proxy.data, context) == "one"
+    authority.issue("two", more=[place]).write(directory, "tls")
+    eventually(lambda: common_name(proxy.data, context) == "two", "the new certificate")
+    said = proxy.stderr.wait_for(lambda line: "a fault of the previous ones" in line.get("message", ""), "the log line")
+    assert "incomplete chain" in said["error"]
+    # A fault that the active certificate does not have is a reason to keep it.
+    authority.issue("old", begins=-2 * DAY, ends=-DAY).write(directory, "tls")
+    assert proxy.stderr.wait_for(lambda line: "expired on" in line.get("error", ""), "the expired one refused")
+    assert common_name(proxy.data, context) == "two" and reloads(proxy, "loaded") == 1
+
+
+def test_a_certificate_file_that_vanishes_is_counted(stage, upstream, authority, directory, context):
+    files = authority.issue("one").write(directory, "tls")
+    proxy = stage.proxy(upstream, listen=listen(files))
+    pathlib.Path(files[0]).unlink()
+    eventually(lambda: reloads(proxy, "failed") == 1, "the missing file counted")
+    assert common_name(proxy.data, context) == "one"
+    authority.issue("two").write(directory, "tls")
+    eventually(lambda: common_name(proxy.data, context) == "two", "the new certificate")
+
+
+def reloads(proxy, result):
+    return proxy.metrics().sum("onceproxy_tls_reloads_total", listener="data", result=result)
 
 
 @pytest.mark.skipif(not os.environ.get("ONCEPROXY_LONG"), reason="takes half an hour")

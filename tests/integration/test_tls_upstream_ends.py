@@ -5,6 +5,8 @@ import contextlib
 import socket
 import threading
 
+import pytest
+
 from harness import Client, eventually
 from harness.certificates import client_context
 from harness.faults import Faults
@@ -137,3 +139,30 @@ def test_a_web_socket_is_tunnelled_from_tls_to_tls_with_its_ends(stage, secure, 
         client.finish()
         rest, in_order = client.all()
     assert ended.is_set() and rest == b"bye" and in_order
+
+
+def test_a_web_socket_that_is_cut_has_no_orderly_end(stage, secure, directory, authority):
+    """Somebody in between ends the connection of TLS with FIN: there is no close_notify."""
+    def switches(sock, number):
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                     b"Upgrade: websocket\r\n\r\nhello")
+        sock.recv(4)
+        sock.shutdown(socket.SHUT_WR)  # of the socket alone
+        return False
+
+    upstream = secure(answer=switches)
+    certificate, key = authority.issue().write(directory, "tls")
+    proxy = stage.proxy(
+        upstream.address, upstream={"tls": {"ca": authority.write_ca(directory)}},
+        listen={"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}})
+    with SecureClient(proxy.data, client_context(authority)) as client:
+        client.send(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        seen = b""
+        while not seen.endswith(b"hello"):
+            seen += client.receive()
+        client.send(b"now!")
+        with pytest.raises(ConnectionResetError):
+            rest, in_order = client.all()
+            assert not in_order

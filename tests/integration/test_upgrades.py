@@ -1,11 +1,13 @@
 """Upgrades: a tunnel if no policy covers the request, refused otherwise."""
 
+import socket
+import struct
 import threading
 import time
 
 import pytest
 
-from harness import Client, eventually
+from harness import PATIENCE, Client, eventually
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "k",
            "Sec-WebSocket-Version": "13"}
@@ -102,6 +104,38 @@ def test_a_tunnel_in_use_ends_with_the_drain(stage):
         assert 1 <= time.monotonic() - began < 30
         busy.join(60)
         assert not busy.is_alive()
+
+
+@pytest.mark.parametrize("by", ["service", "client"])
+def test_a_reset_within_a_tunnel_stays_a_reset(stage, by):
+    told, seen = threading.Event(), []
+
+    def switches(exchange):
+        exchange.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                      b"Connection: Upgrade\r\n\r\nhello")
+        if by == "service":
+            told.wait(PATIENCE)
+            exchange.connection.reset()
+            return
+        try:
+            seen.append(exchange.connection.socket.recv(100))
+        except ConnectionResetError:
+            seen.append("reset")
+        told.set()
+
+    proxy = stage.proxy(stage.upstream(switches))
+    with Client(proxy.data) as client:
+        assert client.call("GET", "/socket", UPGRADE).status == 101
+        while len(client.buffer) < 5:
+            assert client.receive()
+        if by == "service":
+            told.set()
+            with pytest.raises(ConnectionResetError):
+                client.socket.recv(100)
+        else:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.socket.close()
+            assert told.wait(PATIENCE) and seen == ["reset"]
 
 
 def test_the_resources_of_a_tunnel_are_returned(stage):

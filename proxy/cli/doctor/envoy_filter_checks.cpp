@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include <re2/re2.h>
+
 namespace onceproxy::doctor {
 
 namespace {
@@ -114,6 +116,26 @@ void check_rules(const Json& filter, const std::string& where, Few& findings) {
                   "clients can forge one",
                   "leave it out, or allow onceproxy-* and x-request-id");
   }
+  const Json* const refused = member_at(filter, {"mutation_rules", "disallow_expression"});
+  if (refused == nullptr) return;
+  const re2::RE2 expression(json_member_text(*refused, "regex"), re2::RE2::Quiet);
+  for (const char* name : {"onceproxy-fence", "onceproxy-fingerprint", "x-request-id"}) {
+    if (!re2::RE2::FullMatch(name, expression)) continue;
+    findings.warn(where,
+                  "mutation_rules.disallow_expression matches " + std::string(name) +
+                      ": the service does not get onceproxy's field, and clients can forge it",
+                  "let it match neither onceproxy-* nor x-request-id");
+    return;
+  }
+}
+
+/// Envoy removes x-envoy-retry-on only from requests of clients that are not internal.
+void check_internal_clients(const EnvoyManager& manager, Few& findings) {
+  if (json_member(*manager.manager, "internal_address_config") == nullptr) return;
+  findings.warn("listener " + manager.listener,
+                "internal_address_config is set: these clients can request retries with "
+                "x-envoy-retry-on, after onceproxy's decision",
+                "leave it out, or let another filter remove x-envoy-retry-on");
 }
 
 }  // namespace
@@ -133,6 +155,14 @@ void check_processing_mode(const Json* mode, const std::string& where, Few& find
         where,
         "processing_mode.request_body_mode is " + body + ": onceproxy refuses covered requests",
         "set request_body_mode: NONE");
+  }
+  const std::string answer = json_member_text(*mode, "response_body_mode");
+  if (answer == "FULL_DUPLEX_STREAMED" || answer == "GRPC") {
+    findings.warn(where,
+                  "processing_mode.response_body_mode is " + answer +
+                      ": Envoy ignores the mode that onceproxy asks for, and onceproxy refuses "
+                      "covered requests",
+                  "set response_body_mode: NONE");
   }
 }
 
@@ -174,6 +204,7 @@ void check_ext_proc(const EnvoyManager& manager, const EnvoyFilter& filter, cons
   check_modes(configuration, where, findings);
   check_timeouts(configuration, needs, where, findings);
   check_attributes(configuration, where, findings);
+  check_internal_clients(manager, findings);
   if (manager.buffer_bytes < needs.body_bytes) {
     findings.warn("listener " + manager.listener,
                   "per_connection_buffer_limit_bytes is " + std::to_string(manager.buffer_bytes) +

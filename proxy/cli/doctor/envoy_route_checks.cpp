@@ -153,6 +153,12 @@ void check_filter_on_route(const EnvoyFilter& filter, const EnvoyRoute& route,
                       "it is not reachable",
                       "leave the override out");
       }
+      if (member_at(*configuration, {"overrides", "grpc_service"}) != nullptr) {
+        findings.warn(where,
+                      "grpc_service is overridden for the route: another processor may be asked "
+                      "instead of onceproxy",
+                      "leave the override out, or make sure that it leads to onceproxy");
+      }
       check_processing_mode(member_at(*configuration, {"overrides", "processing_mode"}), where,
                             findings);
     }

@@ -79,8 +79,8 @@ class Authority(Issued):
         made = issue(name, [], issuer, ca=True)
         super().__init__(made.certificate, made.key, issuer)
 
-    def issue(self, name="service", names=("localhost", "127.0.0.1"), begins=-DAY, ends=30 * DAY):
-        return issue(name, names, self, begins, ends)
+    def issue(self, name="service", names=("localhost", "127.0.0.1"), begins=-DAY, ends=30 * DAY, more=()):
+        return issue(name, names, self, begins, ends, more=more)
 
     def write_ca(self, directory, stem="ca"):
         path = pathlib.Path(directory) / f"{stem}.crt"
@@ -88,7 +88,8 @@ class Authority(Issued):
         return str(path)
 
 
-def issue(name, names, issuer=None, begins=-DAY, ends=30 * DAY, ca=False):
+def issue(name, names, issuer=None, begins=-DAY, ends=30 * DAY, ca=False, more=()):
+    """`more`: further extensions."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.utcnow()
     above = issuer.certificate.subject if issuer else name_of(name)
@@ -99,6 +100,8 @@ def issue(name, names, issuer=None, begins=-DAY, ends=30 * DAY, ca=False):
     if names:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([general_name(each) for each in names]), critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
     signer = issuer.key if issuer else key
     return Issued(builder.sign(signer, hashes.SHA256()), key, issuer)
 

@@ -37,10 +37,13 @@ class Door:
         self.directory = directory
         self.envoys = []
 
-    def open(self, handler=executed, policies=None, change=None, upstream=None, envoy="127.0.0.1:0", **changes):
+    def open(self, handler=executed, policies=None, change=None, upstream=None, envoy="127.0.0.1:0", forwarding=None,
+             **changes):
+        """`forwarding`: onceproxy's settings of its upstream."""
         self.upstream = upstream or self.stage.upstream(handler)
         listen = envoy if isinstance(envoy, dict) else {"listen": envoy}
-        self.proxy = self.stage.proxy(self.upstream, policies, envoy=listen, **changes)
+        self.proxy = self.stage.proxy(self.upstream, policies, envoy=listen, **changes,
+                                     **({"upstream": forwarding} if forwarding else {}))
         return self.put_envoy(change)
 
     def put_envoy(self, change=None):

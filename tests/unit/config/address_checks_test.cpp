@@ -56,6 +56,30 @@ TEST_CASE("An admin port that strangers reach needs a token") {
         1);
 }
 
+TEST_CASE("A port for Envoy that strangers reach needs client certificates") {
+  const std::string words =
+      ": anyone who reaches this address can complete operations that were never executed, and "
+      "read stored answers; listen on 127.0.0.1 or unix:/path, or let tls require client "
+      "certificates (client_ca)";
+  const auto listening = [](const std::string& listen) {
+    return with("127.0.0.1:80", "b:1", "envoy: {listen: " + listen + "}");
+  };
+  for (const char* strange :
+       {"0.0.0.0:9903", "[::]:9903", "10.1.2.3:9903", "envoy.internal:9903"}) {
+    const std::string address = "address: \"" + std::string(strange) + "\"";
+    CHECK(listening("\"" + std::string(strange) + "\"") == Texts{"envoy.listen" + words});
+    CHECK(listening("{" + address + "}") == Texts{"envoy.listen.address" + words});
+    const std::string tls = "{" + address + ", tls: {certificate: /c, key: /k";
+    CHECK(listening(tls + "}}") == Texts{"envoy.listen.address" + words});
+    CHECK(listening(tls + ", client_ca: /a, client_certificate: optional}}") ==
+          Texts{"envoy.listen.address" + words});
+    CHECK(listening(tls + ", client_ca: /a}}") == Texts{});
+  }
+  for (const char* local : {"127.0.0.1:9903", "[::1]:9903", "localhost:9903", "unix:/run/envoy"}) {
+    CHECK(listening("\"" + std::string(local) + "\"") == Texts{});
+  }
+}
+
 TEST_CASE("An upstream that is onceproxy itself is refused") {
   CHECK(with("127.0.0.1:80", "127.0.0.1:80") ==
         Texts{"upstream.address: onceproxy would forward to itself: it listens here (listen)"});

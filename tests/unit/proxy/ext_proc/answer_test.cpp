@@ -249,6 +249,44 @@ TEST_CASE_METHOD(Fixture,
   CHECK(over);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "Envoy has to cancel a forward whose lease ends, and nothing is settled") {
+  store.leases_may_end_later = true;
+  forward();
+  SECTION("before the answer") {
+    store.settled = store::Settled::refused;
+    store.end_lease();
+    CHECK(last_verb() == "mark_unknown");
+    CHECK(requests("upstream-error") == 1);
+  }
+  SECTION("within the answer") {
+    envoy.tell(response_head("200"));
+    envoy.tell(response_body("x", false));
+    store.settled = store::Settled::refused;
+    store.end_lease();
+    CHECK(last_verb() == "complete");
+    CHECK_FALSE(store.asked.back().answer.replayable);
+  }
+  REQUIRE(envoy.finished);
+  CHECK(envoy.finished->code == StatusCode::unavailable);
+  CHECK(count("onceproxy_permits_refused_total") == 1);
+  CHECK(count("onceproxy_reservations_active") == 0);
+  CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a lease that ends while the completion is stored ends no stream") {
+  store.leases_may_end_later = true;
+  forward();
+  envoy.tell(response_head("200"));
+  store.at_once = false;
+  envoy.tell(response_body("x", true));
+  store.end_lease();
+  CHECK_FALSE(envoy.finished);
+  store.answer_now();
+  CHECK(last().has_response_body());
+  CHECK(envoy.finished->code == StatusCode::ok);
+}
+
 TEST_CASE_METHOD(Fixture, "a watched request gets Envoy's own answer") {
   policy.enforcement.mode = policies::Enforcement::Mode::shadow;
   forward();

@@ -235,6 +235,10 @@ TEST_CASE_METHOD(Fixture, "a configuration under which nothing can be enforced i
   SECTION("the body comes in pieces") {
     message.mutable_protocol_config()->set_request_body_mode(ProcessingMode::STREAMED);
   }
+  SECTION("the body of the answer needs replies of another kind") {
+    message.mutable_protocol_config()->set_response_body_mode(
+        GENERATE(ProcessingMode::FULL_DUPLEX_STREAMED, ProcessingMode::GRPC));
+  }
   SECTION("Envoy only lets see") {
     message.set_observability_mode(true);
   }
@@ -243,6 +247,16 @@ TEST_CASE_METHOD(Fixture, "a configuration under which nothing can be enforced i
   REQUIRE(envoy.finished);
   CHECK(envoy.finished->code == StatusCode::failed_precondition);
   CHECK(over);
+}
+
+TEST_CASE_METHOD(Fixture, "a mode of the answer's body that can be overridden is no hindrance") {
+  begin();
+  ProcessingRequest message = request_head(false);
+  message.mutable_protocol_config()->set_response_body_mode(
+      GENERATE(ProcessingMode::NONE, ProcessingMode::STREAMED, ProcessingMode::BUFFERED,
+               ProcessingMode::BUFFERED_PARTIAL));
+  envoy.tell(message);
+  CHECK(last().has_mode_override());
 }
 
 TEST_CASE_METHOD(Fixture, "a policy in shadow mode watches what Envoy lets see") {

@@ -76,11 +76,19 @@ class FakeStore final : public store::Store {
   }
   bool somebody_waits() const { return waiting_ != nullptr; }
 
-  bool leases_may_end() const override { return leases_ended || leases_ended_untold; }
+  /// Whether leases end when the test says so.
+  bool leases_may_end_later = false;
+  void end_lease() {
+    if (const auto there = watched_.lock()) there->lease_ended();
+  }
+
+  bool leases_may_end() const override {
+    return leases_ended || leases_ended_untold || leases_may_end_later;
+  }
   void watch_lease(const store::Permit&, store::Loop&,
                    std::weak_ptr<store::LeaseWatch> watch) override {
-    const auto there = watch.lock();
-    if (leases_ended && there) there->lease_ended();
+    watched_ = std::move(watch);
+    if (leases_ended) end_lease();
   }
   bool holds(const store::Permit&) const override { return !leases_ended && !leases_ended_untold; }
 
@@ -167,6 +175,7 @@ class FakeStore final : public store::Store {
     return false;
   }
 
+  std::weak_ptr<store::LeaseWatch> watched_;
   store::CallBase* waiting_ = nullptr;
   store::Loop* loop_ = nullptr;
 };

@@ -77,6 +77,25 @@ TEST_CASE("what the peer provokes counts with its own resets") {
   CHECK(guard.reset_sent(start) == Flood::resets);
 }
 
+TEST_CASE("paced resets are no flood, and reading pauses until their rate is kept") {
+  Limits limits;
+  limits.resets = {10, 100};
+  limits.pings = {5, 1};
+  limits.pace_resets = true;
+  FloodGuard guard(limits, start);
+  const FrameHead reset = head(FrameType::rst_stream);
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(guard.received(reset, start));
+  CHECK(guard.pause(start) == milliseconds(0));
+  for (int i = 0; i < 25; ++i) CHECK_FALSE(guard.received(reset, start));
+  CHECK_FALSE(guard.reset_sent(start));
+  CHECK(guard.pause(start) == milliseconds(260));
+  CHECK(guard.pause(start + milliseconds(200)) == milliseconds(60));
+  CHECK(guard.pause(start + milliseconds(260)) == milliseconds(0));
+  CHECK(guard.pause(start + seconds(1)) == milliseconds(0));
+  // All other kinds have their limits.
+  CHECK(taken(guard, head(FrameType::ping), start) == 5);
+}
+
 TEST_CASE("data, and the end of a stream, may come in any number") {
   FloodGuard guard(Limits(), start);
   CHECK(taken(guard, head(FrameType::data, 1), start) == 100'000);
@@ -95,6 +114,22 @@ TEST_CASE("a stream ends once, and further empty ends are empty frames") {
   std::optional<Flood> why;
   CHECK(taken(guard, head(FrameType::data, 0, flag_end_stream), start, &why) == 1 + 3);
   CHECK(why == Flood::empty_frames);
+}
+
+TEST_CASE("data that may be padding alone counts as empty, and allows nothing") {
+  Limits limits;
+  limits.empty_frames = {3, 1};
+  limits.pings = {10, 1};
+  FloodGuard guard(limits, start);
+  std::optional<Flood> why;
+  CHECK(taken(guard, head(FrameType::data, 1, flag_padded), start, &why) == 3);
+  CHECK(why == Flood::empty_frames);
+  CHECK(taken(guard, head(FrameType::data, 256, flag_padded), start) == 0);
+  CHECK(taken(guard, head(FrameType::ping), start) == 10);
+  CHECK(taken(guard, head(FrameType::data, 257, flag_padded), start) == 100'000);
+  // The end of a stream may be padded.
+  CHECK_FALSE(guard.received(head(FrameType::headers, 9, flag_end_headers), start));
+  CHECK_FALSE(guard.received(head(FrameType::data, 1, flag_padded | flag_end_stream), start));
 }
 
 TEST_CASE("data allows pings and windows, and does not save them up without end") {

@@ -105,6 +105,100 @@ TEST_CASE("what a handler does not take is not acknowledged, and comes back when
   world.run();
 }
 
+TEST_CASE("a request that is reset within the read that brought it gives its bytes back") {
+  int served = 0;
+  Limits limits;
+  limits.stream_window = limits.connection_window = 100'000;
+  World world(
+      [&](Exchange&) -> Task<void> {
+        ++served;
+        co_return;
+      },
+      limits);
+  nghttp2_session* const client = world.client.native;
+  const bool whole = GENERATE(false, true);
+  world.step([&] {
+    const std::int32_t stream = world.client.request("/", true);
+    world.client.send(stream, std::string(60'000, 'x'), whole);
+    std::string bytes = world.client_output();
+    nghttp2_submit_rst_stream(client, NGHTTP2_FLAG_NONE, stream, cancel_error);
+    bytes += world.client_output();
+    world.read(bytes);
+    CHECK(world.session->open_exchanges() == 0);
+    CHECK(world.session->held_bytes() == 0);
+  });
+  world.step([&] { CHECK(nghttp2_session_get_remote_window_size(client) == 100'000); });
+  world.run();
+  CHECK(served == 0);
+}
+
+TEST_CASE("what a handler has not seen of a request that was reset comes back at once") {
+  std::coroutine_handle<> waiter;
+  Limits limits;
+  limits.stream_window = limits.connection_window = 100'000;
+  World world(
+      [&](Exchange& exchange) -> Task<void> {
+        co_await exchange.read();
+        const std::string seen(exchange.body());
+        co_await Wait{waiter};
+        CHECK(exchange.body() == seen);
+      },
+      limits);
+  nghttp2_session* const client = world.client.native;
+  std::int32_t stream = 0;
+  world.step([&] {
+    stream = world.client.request("/", true);
+    world.client.send(stream, "first", false);
+  });
+  world.step([&] { world.client.send(stream, std::string(60'000, 'x'), false); });
+  world.step([&] {
+    CHECK(world.session->held_bytes() == 60'005);
+    nghttp2_submit_rst_stream(client, NGHTTP2_FLAG_NONE, stream, cancel_error);
+  });
+  world.step([&] {
+    CHECK(world.session->held_bytes() == 5);
+    CHECK(nghttp2_session_get_remote_window_size(client) >= 99'995);
+    waiter.resume();
+  });
+  world.run();
+}
+
+TEST_CASE("bytes that no handler gets, padding among them, come back to the connection") {
+  Limits limits;
+  limits.stream_window = limits.connection_window = 65'535;
+  limits.handlers = 1;
+  limits.empty_frames = {1'000, 1};
+  std::coroutine_handle<> waiter;
+  World world([&](Exchange&) -> Task<void> { co_await Wait{waiter}; }, limits);
+  nghttp2_session* const client = world.client.native;
+  std::int32_t first = 0;
+  world.step([&] { first = world.client.request("/", true); });
+  world.step([&] {
+    // Refused, because a handler runs that is not to end.
+    const std::int32_t refused = world.client.request("/", true);
+    world.client.send(refused, std::string(40'000, 'x'), false);
+    world.read(world.client_output());
+    CHECK(world.session->held_bytes() == 0);
+  });
+  world.step([&] {
+    CHECK(nghttp2_session_get_remote_window_size(client) > 50'000);
+    // DATA of 200 bytes: the length of the padding, one byte, and 198 bytes of padding. All frames
+    // together are larger than the windows.
+    std::string padded("\0\0\xc8\0\x08\0\0\0\0\xc6x", 11);
+    padded[8] = static_cast<char>(first);
+    padded.append(198, '\0');
+    std::string bytes;
+    for (int i = 0; i < 400; ++i) bytes += padded;
+    world.read(bytes);
+    CHECK(world.good);
+    CHECK_FALSE(world.session->failed());
+    CHECK(world.session->open_exchanges() == 1);
+    CHECK(world.session->held_bytes() == 400);
+    waiter.resume();
+  });
+  world.run();
+}
+
 TEST_CASE("what a handler takes, the peer may send again") {
   World world([&](Exchange& exchange) -> Task<void> {
     exchange.respond(200, {});

@@ -147,6 +147,23 @@ class World final : private Session::Owner {
   }
 
   void step(std::function<void()> what) { steps_.push_back(std::move(what)); }
+  /// All that the client has to send.
+  std::string client_output() {
+    std::string out;
+    const std::uint8_t* bytes = nullptr;
+    ssize_t size = 0;
+    while ((size = nghttp2_session_mem_send(client.native, &bytes)) > 0) {
+      out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    }
+    return out;
+  }
+  /// One read of the server; the handlers of its requests are started afterwards.
+  void read(std::string_view bytes) {
+    good = session->receive(bytes, loop.now());
+    while (Exchange::Pointer exchange = session->begun()) {
+      io::start(handle(serve_, std::move(exchange)));
+    }
+  }
   void run() {
     loop.run();
     CHECK(origin->handlers == 0);
@@ -180,11 +197,7 @@ class World final : private Session::Owner {
     ssize_t size = 0;
     while ((size = nghttp2_session_mem_send(client.native, &bytes)) > 0) {
       moved = true;
-      good = session->receive(
-          {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)}, loop.now());
-      while (Exchange::Pointer exchange = session->begun()) {
-        io::start(handle(serve_, std::move(exchange)));
-      }
+      read({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
     }
     std::string out;
     session->frames(out, 1'000'000, loop.now());

@@ -18,6 +18,9 @@ namespace onceproxy::tls::testing {
 
 using namespace std::chrono_literals;
 
+/// Ends in a year that the system's clock cannot count.
+constexpr std::chrono::seconds thousands_of_years = 24h * 365 * 7'000;
+
 inline Key make_key() {
   return Key(EVP_EC_gen("P-256"));
 }
@@ -45,6 +48,8 @@ struct Terms {
   /// As OpenSSL's configuration writes it: "DNS:localhost,URI:spiffe://a/b".
   std::string names = {};
   std::string access = {};
+  /// What the key may be used for: "serverAuth".
+  std::string usage = {};
   bool authority = false;
   std::chrono::seconds begins{-1h};
   std::chrono::seconds ends{24h};
@@ -80,6 +85,7 @@ struct Issued {
     if (terms.authority) extend(NID_basic_constraints, "critical,CA:TRUE");
     if (!terms.names.empty()) extend(NID_subject_alt_name, terms.names);
     if (!terms.access.empty()) extend(NID_info_access, terms.access);
+    if (!terms.usage.empty()) extend(NID_ext_key_usage, terms.usage);
     X509_sign(made, issuer != nullptr ? issuer->key.get() : out.key.get(), EVP_sha256());
     return out;
   }

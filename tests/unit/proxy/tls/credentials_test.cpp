@@ -143,6 +143,52 @@ TEST_CASE_METHOD(Files, "a CA file holds at least one certificate that is not ex
   CHECK(read(chain(), own.key_pem(), old.pem() + root.pem()).faults.empty());
 }
 
+TEST_CASE_METHOD(Files, "a certificate without an end in sight is not expired") {
+  const Issued for_ever =
+      Issued::make({.name = "Root", .authority = true, .ends = thousands_of_years});
+  const Issued below = Issued::make({.name = "own", .ends = thousands_of_years}, &for_ever);
+  const Credentials read =
+      this->read(below.pem() + for_ever.pem(), below.key_pem(), for_ever.pem());
+  CHECK(read.faults.empty());
+  CHECK(read.expires > system_clock::now() + 24h * 365 * 200);
+}
+
+TEST_CASE_METHOD(Files, "a certificate for clients is not one for servers, and the reverse") {
+  const Issued caller = Issued::make({.name = "caller", .usage = "clientAuth"}, &root);
+  const Issued server = Issued::make({.name = "server", .usage = "serverAuth"}, &root);
+  const Issued both = Issued::make({.name = "both", .usage = "serverAuth,clientAuth"}, &root);
+  CHECK_THAT(only_fault(read(caller.pem() + root.pem(), caller.key_pem()), Gravity::bad),
+             Catch::Contains("tls.crt is not for TLS servers"));
+  CHECK(read(both.pem() + root.pem(), both.key_pem()).faults.empty());
+  ClientOptions options;
+  const auto shown = [&](const Issued& own) {
+    options.certificate = directory.write("own.crt", own.pem() + root.pem());
+    options.key = directory.write("own.key", own.key_pem());
+    return read_credentials(options, system_clock::now());
+  };
+  CHECK_THAT(only_fault(shown(server), Gravity::bad), Catch::Contains("is not for TLS clients"));
+  CHECK(shown(caller).faults.empty());
+  CHECK(shown(both).faults.empty());
+}
+
+TEST_CASE_METHOD(Files, "a complaint leaves out what the previous files had as well") {
+  const auto with_access = [&](const std::string& name) {
+    return Issued::make({.name = name, .access = "caIssuers;URI:http://ca.example/middle.der"},
+                        &middle);
+  };
+  const Issued first = with_access("first");
+  const Issued second = with_access("second");
+  const Credentials running = read(first.pem(), first.key_pem());
+  const Credentials renewed = read(second.pem(), second.key_pem());
+  CHECK_FALSE(renewed.complaint().empty());
+  CHECK(renewed.complaint(running.faults).empty());
+  // Another fault is a reason, and so is one that makes handshakes impossible.
+  const Issued old = Issued::make({.name = "old", .begins = -48h, .ends = -24h}, &root);
+  CHECK_FALSE(read(old.pem() + root.pem(), old.key_pem()).complaint(running.faults).empty());
+  const Credentials unusable = read(second.pem(), "hello");
+  CHECK_FALSE(read(second.pem(), "hello").complaint(unusable.faults).empty());
+}
+
 TEST_CASE_METHOD(Files, "a client needs no certificate of its own") {
   ClientOptions options;
   options.server_name = "localhost";

@@ -275,6 +275,23 @@ TEST_CASE_METHOD(World, "no session outlives the trust in who issued its certifi
   CHECK(after.server.failure().reason == "bad-certificate");
 }
 
+TEST_CASE_METHOD(World, "a client whose certificate has no end in sight resumes its session") {
+  const long version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
+  server_options.client_ca = client_options.ca;
+  show(Issued::make({.name = "device", .ends = thousands_of_years}, &root));
+  const auto b = client();
+  SSL_CTX_set_max_proto_version(b->native(), version);
+  {
+    Pair first(server(), b);
+    REQUIRE(first.shake());
+    Result last;
+    read_all(first.client, last);
+  }
+  Pair again(server(), b);
+  REQUIRE(again.shake());
+  CHECK(again.server.resumed());
+}
+
 TEST_CASE_METHOD(World, "a server's certificate must be for its name, its address and now") {
   SECTION("another name") {
     client_options.server_name = "example.com";

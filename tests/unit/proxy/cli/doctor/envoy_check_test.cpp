@@ -197,6 +197,9 @@ TEST_CASE("Envoy has to send the heads of requests, and no bodies that are not a
   CHECK(one(with(R"("request_header_mode":"SKIP")"), in_filter + "request_header_mode is SKIP"));
   CHECK(
       one(with(R"("request_body_mode":"STREAMED")"), in_filter + "request_body_mode is STREAMED"));
+  CHECK(with(R"("response_body_mode":"BUFFERED")").empty());
+  CHECK(one(with(R"("response_body_mode":"FULL_DUPLEX_STREAMED")"),
+            in_filter + "response_body_mode is FULL_DUPLEX_STREAMED"));
   // onceproxy watches then.
   CHECK(one(of_filter(sound_filter_members + R"(,"observability_mode":true,"processing_mode":)"
                                              R"({"request_body_mode":"STREAMED"})"),
@@ -209,6 +212,12 @@ TEST_CASE("A filter that is off, or keeps fields from either side, is a warning"
             in_filter + "forward_rules"));
   CHECK(one(of_filter(sound_filter_members + R"(,"mutation_rules":{"disallow_all":true})"),
             in_filter + "mutation_rules.disallow_all"));
+  const auto refusing = [](const std::string& regex) {
+    return of_filter(sound_filter_members +
+                     R"(,"mutation_rules":{"disallow_expression":{"regex":")" + regex + R"("}})");
+  };
+  CHECK(one(refusing("once.*"), in_filter + "mutation_rules.disallow_expression matches"));
+  CHECK(refusing("x-other|once").empty());
   Dump dump;
   dump.filters = ext_proc(sound_filter_members);
   dump.filters.insert(1, R"("disabled":true,)");
@@ -371,6 +380,14 @@ TEST_CASE("The retry policy of the cluster, or else of the nearest level, is the
   CHECK(warnings(by_host).empty());
 }
 
+TEST_CASE("Clients that may request retries by themselves are a warning") {
+  Dump dump;
+  dump.filters = ext_proc(sound_filter_members);
+  dump.routes = route(R"("cluster":"service","timeout":"20s")");
+  dump.manager = R"("internal_address_config":{"cidr_ranges":[]},)";
+  CHECK(one(warnings(dump), "listener in: internal_address_config is set"));
+}
+
 TEST_CASE("Retries towards onceproxy do no harm") {
   CHECK(of_forwarding_route(
             route(R"("cluster":"onceproxy","timeout":"30s","retry_policy":{"retry_on":"5xx"})"))
@@ -455,6 +472,8 @@ TEST_CASE("What is configured for the filter on a route is looked at") {
                  R"("overrides":{"failure_mode_allow":true}}})"),
             "listener in, route v /a: failure_mode_allow"));
   CHECK(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"failure_mode_allow":false}})").empty());
+  CHECK(one(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"grpc_service":{}}})"),
+            "listener in, route v /a: grpc_service is overridden"));
   CHECK(one(with(R"({"@type":"x.ExtProcPerRoute","overrides":{"processing_mode":)"
                  R"({"request_header_mode":"SKIP"}}})"),
             "listener in, route v /a: processing_mode.request_header_mode is SKIP"));
