@@ -224,7 +224,7 @@ TEMPLATE_TEST_CASE("ledger: what was not delivered is found without a walk over 
         undelivered);
   // The index goes with the events.
   fixture.advance(61s);
-  CHECK(fixture.comes_true([&] {
+  CHECK(eventually([&] {
     const DeliveryPage first = page({State::removed}, 1);
     return first.items.empty() && !first.next;
   }));

@@ -151,10 +151,10 @@ TEST_CASE("ledger failures: a redrive waits for the claim of a later event of th
   quorum.server.stop_standby();
   std::optional<BeginResult> begun;
   std::thread beginning([&] { begun = quorum.instance.begin(two, "a"); });
-  quorum.await_waiting();
+  quorum.server.await_waiting_commit();
   std::optional<Redriven> redriven;
   std::thread redriving([&] { redriven = quorum.instance.redrive(one, "a"); });
-  const bool waits = quorum.instance.comes_true([&] {
+  const bool waits = eventually([&] {
     return quorum.server.sql(
                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1";
   });
@@ -184,11 +184,11 @@ TEST_CASE("ledger failures: a result that is dropped is counted and told of") {
   server.stop_primary();
   CHECK(instance.end(std::move(attempt), {}) == Settled::failed);
   if (instance.tuning.retained_max > 0) {
-    CHECK(instance.comes_true([&] { return instance.store->stats().retained == 1; }));
+    CHECK(eventually([&] { return instance.store->stats().retained == 1; }));
     CHECK(dropped == 0);
     instance.store->close();
   }
-  CHECK(instance.comes_true([&] { return dropped == 1; }));
+  CHECK(eventually([&] { return dropped == 1; }));
 }
 
 TEST_CASE("ledger failures: a claim whose caller was told that there is none is given up") {

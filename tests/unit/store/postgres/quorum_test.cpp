@@ -187,8 +187,7 @@ TEST_CASE("quorum: a change of an operator that waited until nothing was to be w
   quorum.server.stop_standby();
   Changed changed{};
   std::thread forgetting([&] { changed = store->inspection().forget(fingerprint(1)); });
-  quorum.await_waiting();
-  std::this_thread::sleep_for(2 * quorum.tuning.commit_slow);
+  quorum.server.await_waiting_commit(2 * quorum.tuning.commit_slow);
   quorum.server.wait_for("");
   forgetting.join();
   CHECK(changed == Changed::failed);

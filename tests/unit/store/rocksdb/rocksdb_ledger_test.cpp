@@ -74,7 +74,7 @@ TEST_CASE("an event that is redriven as its end is noticed ends once more") {
   fixture.deliver(event, "a");
   fixture.tuning.looks_wait = 1ms;
   fixture.open();
-  REQUIRE(fixture.comes_true([&] { return fixture.view(1).ended.has_value(); }));
+  REQUIRE(eventually([&] { return fixture.view(1).ended.has_value(); }));
   fixture.clock.advance(50s);
   CHECK(is<Completed>(fixture.reserve(request.request)));
   fixture.clock.advance(11s);
