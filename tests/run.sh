@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds onceproxy and runs its tests. The default is what continuous integration runs: the checks of
 # the sources (clang-format, and clang-tidy on the files that changed), unit and integration tests in a
-# debug build and under AddressSanitizer and UBSan, and unit tests under ThreadSanitizer.
+# debug build and under AddressSanitizer and UBSan.
 # The last line is always "N passed, N failed", with ", N skipped" where some were.
 set -euo pipefail
 
@@ -25,8 +25,8 @@ usage: tests/run.sh [options]
   --help          this text
 
 Without an option that names a part: the format of the sources, clang-tidy on the files that changed
-since ONCEPROXY_TIDY_BASE (default: the previous commit), all tests in the presets debug and asan,
-and the unit tests in the preset tsan.
+since ONCEPROXY_TIDY_BASE (default: the previous commit), and all tests in the presets debug and
+asan.
 TEXT
 }
 
@@ -245,10 +245,6 @@ for preset in "${presets[@]}"; do
   fi
   [ -z "$integration" ] || integration_tests "$preset"
 done
-# The long tier has all tests in this preset above.
-if [ -n "$sources" ] && [ -z "$long" ]; then
-  if build tsan --target unit_tests; then unit_tests tsan; fi
-fi
 [ -z "$coverage" ] || coverage_table
 # What a package would hold: other code than the release preset's, from the same source.
 if [ -n "$long" ] && [ -n "$integration" ]; then
