@@ -13,8 +13,11 @@ namespace {
 constexpr std::string_view grpc_type = "application/grpc";
 constexpr int bad_gateway = 502;
 
-/// As in google/rpc/code.proto. There CANCELLED is 499. Here it is the same as DEADLINE_EXCEEDED,
-/// because in both cases it is not known what was done.
+/// As in google/rpc/code.proto, but for what may come from somebody else than the service or after
+/// the work: CANCELLED is the same as DEADLINE_EXCEEDED. UNAVAILABLE is 502, because a proxy
+/// between Envoy and the service says it for each of 429, 502, 503 and 504 (gRPC's "HTTP to gRPC
+/// Status Code Mapping"). RESOURCE_EXHAUSTED also, because a library says it when an answer is too
+/// large.
 constexpr std::array<int, 17> statuses{
     200,  // OK
     504,  // CANCELLED
@@ -24,13 +27,13 @@ constexpr std::array<int, 17> statuses{
     404,  // NOT_FOUND
     409,  // ALREADY_EXISTS
     403,  // PERMISSION_DENIED
-    429,  // RESOURCE_EXHAUSTED
+    502,  // RESOURCE_EXHAUSTED
     400,  // FAILED_PRECONDITION
     409,  // ABORTED
     400,  // OUT_OF_RANGE
     501,  // UNIMPLEMENTED
     500,  // INTERNAL
-    503,  // UNAVAILABLE
+    502,  // UNAVAILABLE
     500,  // DATA_LOSS
     401,  // UNAUTHENTICATED
 };

@@ -47,7 +47,9 @@ TEST_CASE("a status of gRPC has a status of HTTP") {
   CHECK(status_of_grpc("1") == 504);
   CHECK(status_of_grpc("4") == 504);
   CHECK(status_of_grpc("5") == 404);
-  CHECK(status_of_grpc("14") == 503);
+  CHECK(status_of_grpc("8") == 502);
+  CHECK(status_of_grpc("13") == 500);
+  CHECK(status_of_grpc("14") == 502);
   CHECK(status_of_grpc("16") == 401);
   for (const char* none : {"", "17", "-1", "x", "0x", "99999999999999999999999"}) {
     CHECK(status_of_grpc(none) == 502);
@@ -61,9 +63,9 @@ TEST_CASE_METHOD(GrpcFixture, "a gRPC answer is settled by the status in its tra
     std::string verb;
     int status;
   };
-  const auto row =
-      GENERATE(Row{"0", "complete", 200}, Row{"3", "complete", 400}, Row{"14", "release", 503},
-               Row{"4", "mark_unknown", 504}, Row{"", "mark_unknown", 502});
+  const auto row = GENERATE(Row{"0", "complete", 200}, Row{"3", "complete", 400},
+                            Row{"13", "release", 500}, Row{"14", "mark_unknown", 502},
+                            Row{"4", "mark_unknown", 504}, Row{"", "mark_unknown", 502});
   CAPTURE(row.grpc_status);
   policy.outcome.ambiguous.add(504);
   forward();
@@ -92,7 +94,7 @@ TEST_CASE_METHOD(GrpcFixture, "a gRPC answer is settled by the status in its tra
 TEST_CASE_METHOD(GrpcFixture, "a gRPC answer that is a head alone is settled by the status in it") {
   SECTION("a failure") {
     forward();
-    envoy.tell(head(true, {{"grpc-status", "14"}}));
+    envoy.tell(head(true, {{"grpc-status", "13"}}));
     CHECK(last_verb() == "release");
   }
   SECTION("a success") {
