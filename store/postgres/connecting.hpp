@@ -50,7 +50,7 @@ struct Server {
   /// Identifies one run of one server. Positions in the write-ahead log of another run have no
   /// meaning here.
   std::int64_t epoch = 0;
-  /// The server's clock minus this machine's steady clock, in milliseconds, when the session was
+  /// The server's clock minus this machine's BootClock, in milliseconds, when the session was
   /// made.
   std::int64_t clock_offset = 0;
   /// The server's process for this session.

@@ -1,6 +1,6 @@
 // Holdings: the reservations of this process, and how long each may be relied on. A duplicate of
 // one of them is answered without asking the database, also while the database does not answer.
-// Leases are counted by the steady clock from the moment at which a statement was sent, so they end
+// Leases are counted by BootClock from the moment at which a statement was sent, so they end
 // here before they end in the database. A reservation whose lease has ended here does not count any
 // more.
 //

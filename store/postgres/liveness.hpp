@@ -1,7 +1,7 @@
 // Liveness: whether the other instances consider this one alive, and whether this one may take over
 // deliveries of others. In the database, the claims of an instance are valid for ten seconds after
 // its last sign of life (sql/2_deliver.sql). Here they are valid for eight seconds, measured with
-// the steady clock from the time at which the sign was sent. Thread-safe; alive() is called on one
+// BootClock from the time at which the sign was sent. Thread-safe; alive() is called on one
 // thread.
 #pragma once
 

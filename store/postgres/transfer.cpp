@@ -32,6 +32,11 @@ class PostgresTransfer::Session {
     run("SET default_transaction_read_only = off");
     // Enables the warning that notice() waits for, whatever the role's setting is.
     run("SET client_min_messages = warning");
+    // If this machine is lost, the server notices within a minute, and gives up the lock.
+    run("SET tcp_keepalives_idle = 10");
+    run("SET tcp_keepalives_interval = 10");
+    run("SET tcp_keepalives_count = 3");
+    run("SET idle_session_timeout = 0");
     // In this order: who starts looks at the lock and gives a sign of life.
     if (number(lock_for_move(options)) == 0) refuse_in_use_now();
     refuse_in_use();

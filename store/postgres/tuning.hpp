@@ -31,7 +31,8 @@ struct PostgresTuning {
   /// Maximum number of operations that one statement carries.
   std::size_t batch_max = 128;
   /// While a channel has a statement of a kind under way, further operations of this kind are
-  /// gathered for the next one; not longer than this, because that statement may wait for a lock.
+  /// gathered for the next one. After this time the next look sends them, because that statement
+  /// may wait for a lock; each new operation looks, and each tick of the channel (100 ms).
   std::chrono::milliseconds gather_max{25};
   /// Answers that are larger are written by a statement of their own.
   std::size_t batched_bytes_max = std::size_t{16} << 10;

@@ -48,17 +48,17 @@ $$;
 -- has been walked over.
 --
 -- p_now is the time by the clock of the instance. If this server's clock differs from it by more than
--- an hour, nothing is removed, because a removal cannot be undone when the clock is corrected.
+-- an hour, rows are only counted, because a removal cannot be undone when the clock is corrected.
 CREATE FUNCTION sweep_some(p_pages integer, p_now bigint DEFAULT now_ms()) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
   s sweep%ROWTYPE;
   v_now bigint := now_ms();
+  v_removes boolean := abs(v_now - p_now) <= 3600000;
   v_first tid;
   v_end tid;
   v_counting jsonb;
 BEGIN
-  IF abs(v_now - p_now) > 3600000 THEN RETURN false; END IF;
   PERFORM set_config('synchronous_commit', 'local', true);
   SELECT * INTO s FROM sweep FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN false; END IF;
@@ -67,7 +67,8 @@ BEGIN
 
   -- A record that another call has locked is left for the next pass.
   DELETE FROM operations WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM operations WHERE ctid >= v_first AND ctid < v_end AND expires <= v_now
+    SELECT ctid FROM operations
+     WHERE v_removes AND ctid >= v_first AND ctid < v_end AND expires <= v_now
        FOR UPDATE SKIP LOCKED));
 
   -- Counts of the whole pass so far, with those of these pages. Of unknown outcomes also how many
@@ -101,7 +102,7 @@ BEGIN
     FROM pages_of('entities', s.next_entities, p_pages);
   DELETE FROM entities WHERE ctid = ANY (ARRAY(
     SELECT e.ctid FROM entities AS e
-     WHERE e.ctid >= v_first AND e.ctid < v_end AND e.expires <= v_now
+     WHERE v_removes AND e.ctid >= v_first AND e.ctid < v_end AND e.expires <= v_now
        -- Renewing a lease does not change the entity, but the operation that has the turn still
        -- needs the entity's row.
        AND NOT EXISTS (SELECT FROM operations o
@@ -111,13 +112,13 @@ BEGIN
   SELECT * INTO v_first, v_end, s.next_rates FROM pages_of('rates', s.next_rates, p_pages);
   DELETE FROM rates WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM rates
-     WHERE ctid >= v_first AND ctid < v_end AND arrival <= (v_now - 60000) * 1000000
+     WHERE v_removes AND ctid >= v_first AND ctid < v_end AND arrival <= (v_now - 60000) * 1000000
        FOR UPDATE SKIP LOCKED));
   SELECT * INTO v_first, v_end, s.next_duplicates
     FROM pages_of('duplicates', s.next_duplicates, p_pages);
   DELETE FROM duplicates WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM duplicates
-     WHERE ctid >= v_first AND ctid < v_end AND expires <= v_now
+     WHERE v_removes AND ctid >= v_first AND ctid < v_end AND expires <= v_now
        FOR UPDATE SKIP LOCKED));
 
   UPDATE sweep

@@ -51,7 +51,6 @@ DECLARE
   v_holds boolean;
   v_locked boolean := false;
   v_before record;
-  v_behind bytea;
 BEGIN
   o_queued := false;
   o_held := false;
@@ -96,15 +95,13 @@ BEGIN
         o_due := o_now + CASE WHEN v_before.held THEN 5000 ELSE least(v_before.due - o_now, 5000) END;
       ELSIF FOUND THEN
         o_code := 3;
-      ELSIF d.attempts = 0 AND d.last_attempt IS NOT NULL THEN
-        -- It was redriven: another instance may be attempting the one behind it, and only that one.
-        SELECT b.claimant INTO v_behind FROM deliveries AS b
-         WHERE b.listener = p_listener AND b.entity = d.entity AND b.state <= 2 AND b.event > p_event
-         ORDER BY b.event LIMIT 1;
-        IF is_claimed(v_behind, p_holder, p_takeover, o_now) THEN
-          o_code := 14;
-          o_due := o_now + 1000;
-        END IF;
+      ELSIF d.attempts = 0 AND (d.last_attempt IS NOT NULL OR d.error <> '') AND EXISTS
+        -- It was redriven, perhaps with others: another instance may be attempting a later one.
+        (SELECT FROM deliveries AS b
+          WHERE b.listener = p_listener AND b.entity = d.entity AND b.state <= 2
+            AND b.event > p_event AND is_claimed(b.claimant, p_holder, p_takeover, o_now)) THEN
+        o_code := 14;
+        o_due := o_now + 1000;
       END IF;
     END IF;
     IF o_code IS NOT NULL THEN
@@ -302,10 +299,15 @@ BEGIN
   END LOOP;
   o_now := now_ms();
   SELECT * INTO e FROM entities WHERE key = v.entity AND expires > o_now;
-  IF FOUND AND v.unless_closed AND e.closed_until > o_now THEN o_code := 7; RETURN; END IF;
-  IF FOUND AND e.sequence_until > o_now AND e.sequence_kind = v.sequence_kind AND
+  IF FOUND AND v.unless_closed AND e.closed_until > o_now THEN
+    o_code := 7;
+  ELSIF FOUND AND e.sequence_until > o_now AND e.sequence_kind = v.sequence_kind AND
      (v.sequence_high, v.sequence_low) < (e.sequence_high, e.sequence_low) THEN
     o_code := 6;
+  END IF;
+  IF o_code IS NOT NULL THEN
+    -- Only locks were taken, which need not be held until a standby knows of them.
+    PERFORM set_config('synchronous_commit', 'local', true);
     RETURN;
   END IF;
   UPDATE deliveries

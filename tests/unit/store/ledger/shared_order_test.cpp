@@ -83,6 +83,27 @@ TEST_CASE("shared ledger: what is redriven does not go beside a later event of i
   ledger.one.deliver(one, "a");
 }
 
+TEST_CASE(
+    "shared ledger: several that are redriven do not go beside a later event of their entity") {
+  ONCEPROXY_NEEDS_POSTGRES();
+  SharedLedger ledger;
+  ledger.open();
+  std::vector<EventNumber> events;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    EventRequest request(number, {"a"});
+    events.push_back(ledger.one.accept(request.on_entity(7)));
+  }
+  ledger.one.deliver(events[0], "a", State::dead, 503);
+  ledger.one.deliver(events[1], "a", State::dead, 503);
+  Attempt attempt = ledger.other.attempt(events[2], "a");
+  REQUIRE(ledger.one.redrive(events[0], "a") == Redriven::done);
+  REQUIRE(ledger.one.redrive(events[1], "a") == Redriven::done);
+  CHECK(std::holds_alternative<Later>(ledger.one.begin_due(events[0], "a")));
+  REQUIRE(ledger.other.end(std::move(attempt), {}) == Settled::done);
+  ledger.one.deliver(events[0], "a");
+  ledger.one.deliver(events[1], "a");
+}
+
 TEST_CASE("shared ledger: of what others deliver a page passes no more than its bound") {
   ONCEPROXY_NEEDS_POSTGRES();
   SharedLedger ledger;
