@@ -28,15 +28,16 @@ std::vector<std::string> files_of(const tls::ClientOptions& options) {
   return {options.ca == tls::system_ca ? "" : options.ca, options.certificate, options.key};
 }
 
-auto made(TlsPort port, const tls::ServerOptions& options, tls::Credentials read,
+auto made(TlsPort port, const tls::ServerOptions& options, const tls::Credentials& read,
           tls::TicketKeys& tickets) {
   // gRPC is spoken there.
   const auto protocols = port == TlsPort::envoy ? tls::Protocols::http2 : tls::Protocols::http1;
-  return tls::ServerContext::make(options, std::move(read), tickets, protocols);
+  return tls::ServerContext::make(options, read, tickets, protocols);
 }
 
-auto made(TlsPort, const tls::ClientOptions& options, tls::Credentials read, tls::TicketKeys&) {
-  return tls::ClientContext::make(options, std::move(read));
+auto made(TlsPort, const tls::ClientOptions& options, const tls::Credentials& read,
+          tls::TicketKeys&) {
+  return tls::ClientContext::make(options, read);
 }
 
 }  // namespace
@@ -49,12 +50,10 @@ struct Certificates::Watched {
     for (const std::string& file : files_of(options)) {
       if (!file.empty()) watches.emplace_back(file);
     }
-    tls::Credentials read = read_now();
-    const std::string complaint = read.complaint();
-    expires = read.expires;
-    last_read = in_force = read.digest;
-    faults = read.faults;
-    auto context = made(port, options, std::move(read), tickets);
+    in_force = read_now();
+    const std::string complaint = in_force.complaint();
+    last_read = in_force.digest;
+    auto context = made(port, options, in_force, tickets);
     if (!context) throw std::runtime_error(place + ": " + context.error());
     current = std::make_shared<tls::Port<Context>>(*std::move(context));
     if (complaint.empty()) return;
@@ -83,7 +82,7 @@ struct Certificates::Watched {
     if (read.digest == last_read && !again) return std::nullopt;
     last_read = read.digest;
     refused_until.reset();
-    if (read.digest == in_force) {
+    if (read.digest == in_force.digest) {
       telemetry::log(LogLevel::info, "the files of certificates contain the active ones again",
                      {{"key", place}});
       return std::nullopt;
@@ -96,25 +95,23 @@ struct Certificates::Watched {
   const Options options;
   tls::TicketKeys& tickets;
   std::shared_ptr<tls::Port<Context>> current;
-  Time expires;
+
+  Time expires() const { return in_force.expires; }
 
  private:
   std::optional<bool> put_in_force(tls::Credentials read) {
-    const Time end = read.expires;
-    const std::string digest = read.digest;
     // Keeping the active ones because of a fault that they have as well would only let them expire.
-    if (const std::string complaint = read.complaint(faults); !complaint.empty()) {
-      return refuse(digest, complaint);
+    // They may have expired, or become valid, since they were read.
+    const std::vector<tls::Fault> known = tls::faults_at(options, in_force, system_clock::now());
+    if (const std::string complaint = read.complaint(known); !complaint.empty()) {
+      return refuse(read.digest, complaint);
     }
-    const std::string still_wrong = read.complaint();
-    std::vector<tls::Fault> its_faults = read.faults;
-    auto context = made(port, options, std::move(read), tickets);
-    if (!context) return refuse(digest, context.error());
+    auto context = made(port, options, read, tickets);
+    if (!context) return refuse(read.digest, context.error());
     current->put(*std::move(context));
     refused.clear();
-    expires = end;
-    in_force = digest;
-    faults = std::move(its_faults);
+    in_force = std::move(read);
+    const std::string still_wrong = in_force.complaint();
     telemetry::log(LogLevel::info, "certificates loaded", {{"key", place}});
     if (!still_wrong.empty()) {
       telemetry::log(LogLevel::warn, "the loaded certificates have a fault of the previous ones",
@@ -139,9 +136,9 @@ struct Certificates::Watched {
   }
 
   std::vector<FileWatch> watches;
-  std::string in_force;
-  /// Of the files in force.
-  std::vector<tls::Fault> faults;
+  /// What the files said that are used. The context has references to the same key and
+  /// certificates.
+  tls::Credentials in_force;
   std::string last_read;
   /// What was refused last and why; empty if it was accepted since.
   std::string refused;
@@ -246,16 +243,17 @@ void Certificates::tell_ends() {
   for (const TlsPort port : {TlsPort::data, TlsPort::admin, TlsPort::telemetry, TlsPort::envoy}) {
     std::optional<Time> first;
     for (const auto& listener : listeners_) {
-      if (listener->port == port) first = std::min(first.value_or(Time::max()), listener->expires);
+      if (listener->port != port) continue;
+      first = std::min(first.value_or(Time::max()), listener->expires());
     }
     if (first) metrics_.certificate(port, *first);
   }
-  metrics_.certificate(TlsPort::upstream, upstream_ ? upstream_->expires : Time{});
+  metrics_.certificate(TlsPort::upstream, upstream_ ? upstream_->expires() : Time{});
   Time first{};
   for (const std::weak_ptr<Upstream>& each : peers_) {
     const std::shared_ptr<Upstream> peer = each.lock();
     if (!peer || peer->options.certificate.empty()) continue;
-    first = first == Time{} ? peer->expires : std::min(first, peer->expires);
+    first = first == Time{} ? peer->expires() : std::min(first, peer->expires());
   }
   metrics_.certificate(TlsPort::delivery, first);
 }

@@ -33,9 +33,9 @@ tl::expected<std::shared_ptr<const tls::ClientContext>, Ending> read_tls(
   if (options.server_name.empty()) {
     return tl::unexpected(Ending{exit_bad, "a unix socket has no name: give --server-name"});
   }
-  tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
+  const tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
   if (!read.usable()) return tl::unexpected(Ending{exit_unreadable, "--" + read.complaint()});
-  auto context = tls::ClientContext::make(options, std::move(read));
+  auto context = tls::ClientContext::make(options, read);
   if (!context) return tl::unexpected(Ending{exit_unreadable, context.error()});
   return *std::move(context);
 }

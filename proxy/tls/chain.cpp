@@ -81,16 +81,18 @@ std::string text_of(system_clock::time_point time) {
   return store::utc_text(std::chrono::floor<std::chrono::seconds>(time));
 }
 
-std::optional<std::string> broken_chain(const std::vector<Certificate>& chain) {
+std::optional<BrokenChain> broken_chain(const std::vector<Certificate>& chain) {
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (issued(*chain[i], *chain[i - 1])) continue;
     for (std::size_t other = 0; other < chain.size(); ++other) {
       if (other == i || other == i - 1 || !issued(*chain[other], *chain[i - 1])) continue;
-      return "is in the wrong order: behind certificate " + std::to_string(i) +
-             " must come number " + std::to_string(other + 1) + ", which issued it";
+      return BrokenChain{"is in the wrong order: behind certificate " + std::to_string(i) +
+                             " must come number " + std::to_string(other + 1) + ", which issued it",
+                         i, true};
     }
-    return "holds an incomplete chain: behind certificate " + std::to_string(i) +
-           " must come the one that issued it, " + issuer_of(*chain[i - 1]);
+    return BrokenChain{"holds an incomplete chain: behind certificate " + std::to_string(i) +
+                           " must come the one that issued it, " + issuer_of(*chain[i - 1]),
+                       i, false};
   }
   return std::nullopt;
 }

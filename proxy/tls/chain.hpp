@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,8 +18,17 @@ std::chrono::system_clock::time_point not_after(const X509& certificate);
 std::string text_of(std::chrono::system_clock::time_point time);
 
 /// Why a chain in which each certificate should have issued the one before it is none (RFC 8446,
-/// section 4.4.2): a sentence's end. Nothing: it is one.
-std::optional<std::string> broken_chain(const std::vector<Certificate>& chain);
+/// section 4.4.2).
+struct BrokenChain {
+  /// A sentence's end.
+  std::string message;
+  /// The first certificate that did not issue the one before it.
+  std::size_t place;
+  /// The one that did is elsewhere in the file. Many peers find it there.
+  bool wrong_order;
+};
+/// Nothing: it is a chain.
+std::optional<BrokenChain> broken_chain(const std::vector<Certificate>& chain);
 
 /// The chain ends before a root, and the system does not know the issuer of its last certificate.
 struct MissingIssuer {

@@ -41,7 +41,7 @@ int ClientContext::keep(SSL* ssl, SSL_SESSION* session) {
 }
 
 tl::expected<std::shared_ptr<const ClientContext>, std::string> ClientContext::make(
-    const ClientOptions& options, Credentials credentials) {
+    const ClientOptions& options, const Credentials& credentials) {
   ERR_clear_error();
   if (!credentials.usable()) return tl::unexpected(credentials.complaint());
   Context context = common_context(TLS_client_method());

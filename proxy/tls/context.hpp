@@ -30,7 +30,7 @@ class ServerContext {
  public:
   /// `tickets` must outlive the context and its connections. The error says what OpenSSL refuses.
   static tl::expected<std::shared_ptr<const ServerContext>, std::string> make(
-      const ServerOptions& options, Credentials credentials, TicketKeys& tickets,
+      const ServerOptions& options, const Credentials& credentials, TicketKeys& tickets,
       Protocols protocols = Protocols::http1);
 
   /// A new connection's state; nullptr if memory is short.
@@ -49,7 +49,7 @@ class ServerContext {
 class ClientContext {
  public:
   static tl::expected<std::shared_ptr<const ClientContext>, std::string> make(
-      const ClientOptions& options, Credentials credentials);
+      const ClientOptions& options, const Credentials& credentials);
 
   /// A new connection's state, with the session that the server gave last; nullptr if there is
   /// no memory. The context must outlive it.

@@ -24,6 +24,68 @@ std::string digest_of(const std::string& text) {
   return {reinterpret_cast<const char*>(digest), size};
 }
 
+/// Finds what is wrong with certificates at a time.
+class Judge {
+ public:
+  Judge(std::vector<Fault>& faults, system_clock::time_point now) : faults_(faults), now_(now) {}
+
+  /// `purpose`: of the own certificate, as OpenSSL numbers it.
+  void own(const std::string& path, const std::vector<Certificate>& chain, int purpose) {
+    path_ = &path;
+    for (std::size_t i = 0; i < chain.size(); ++i) check_times(*chain[i], i);
+    check_chain(chain);
+    check_purpose(*chain[0], purpose);
+  }
+
+  void trusted(const char* option, const std::string& path,
+               const std::vector<Certificate>& trusted) {
+    // A bundle may hold old ones; it is of no use when all of them are.
+    const bool all_over = std::ranges::all_of(
+        trusted, [&](const Certificate& each) { return not_after(*each) < now_; });
+    if (!all_over) return;
+    faults_.push_back(
+        {Gravity::bad, Kind::expired, option, path + " holds only certificates that are expired"});
+  }
+
+ private:
+  void fault(Kind kind, std::size_t place, const std::string& what,
+             Gravity gravity = Gravity::bad) {
+    faults_.push_back({gravity, kind, "certificate", *path_ + " " + what, place});
+  }
+
+  void check_times(const X509& each, std::size_t place) {
+    const std::string which =
+        place == 0 ? "" : "is of no use: certificate " + std::to_string(place + 1) + " of it ";
+    if (not_after(each) < now_) {
+      fault(Kind::expired, place, which + "expired on " + text_of(not_after(each)));
+    } else if (now_ < not_before(each)) {
+      fault(Kind::not_yet_valid, place, which + "is not valid before " + text_of(not_before(each)));
+    }
+  }
+
+  void check_chain(const std::vector<Certificate>& chain) {
+    if (const auto broken = broken_chain(chain)) {
+      fault(broken->wrong_order ? Kind::order : Kind::chain, broken->place, broken->message);
+    } else if (const auto missing = missing_issuer(*chain.back())) {
+      fault(Kind::missing_issuer, chain.size(), missing->message,
+            missing->certain ? Gravity::bad : Gravity::note);
+    }
+  }
+
+  void check_purpose(X509& own, int purpose) {
+    const bool serves = X509_check_purpose(&own, purpose, 0) == 1;
+    ERR_clear_error();
+    if (serves) return;
+    const std::string side = purpose == X509_PURPOSE_SSL_SERVER ? "servers" : "clients";
+    fault(Kind::purpose, 0,
+          "is not for TLS " + side + ", by its extensions keyUsage and extendedKeyUsage");
+  }
+
+  std::vector<Fault>& faults_;
+  const system_clock::time_point now_;
+  const std::string* path_ = nullptr;
+};
+
 class Reader {
  public:
   /// `purpose`: of the own certificate, as OpenSSL numbers it.
@@ -51,8 +113,11 @@ class Reader {
     }
     if (out_.chain.empty()) return;
     if (out_.key) check_fit(key);
-    check_chain();
-    check_purpose();
+    out_.expires = not_after(*out_.chain[0]);
+    for (const Certificate& each : out_.chain) {
+      out_.expires = std::min(out_.expires, not_after(*each));
+    }
+    Judge(out_.faults, now_).own(certificate, out_.chain, purpose_);
   }
 
   void read_trusted(const char* option, const std::string& path) {
@@ -64,12 +129,7 @@ class Reader {
       return;
     }
     out_.trusted = *std::move(found);
-    // A bundle may hold old ones; it is of no use when all of them are.
-    const bool all_over = std::ranges::all_of(
-        out_.trusted, [&](const Certificate& each) { return not_after(*each) < now_; });
-    if (all_over) {
-      fault(option, path, "holds only certificates that are expired", Gravity::bad, Kind::expired);
-    }
+    Judge(out_.faults, now_).trusted(option, path, out_.trusted);
   }
 
   Credentials take() {
@@ -79,9 +139,8 @@ class Reader {
   }
 
  private:
-  void fault(const char* option, const std::string& path, const std::string& what,
-             Gravity gravity = Gravity::unusable, Kind kind = Kind::other) {
-    out_.faults.push_back({gravity, kind, option, path + " " + what});
+  void fault(const char* option, const std::string& path, const std::string& what) {
+    out_.faults.push_back({Gravity::unusable, Kind::other, option, path + " " + what});
   }
 
   std::optional<std::string> text_of_file(const char* option, const std::string& path) {
@@ -108,42 +167,6 @@ class Reader {
     fault("key", key, "does not fit the certificate in " + certificate_);
   }
 
-  void check_chain() {
-    out_.expires = not_after(*out_.chain[0]);
-    for (std::size_t i = 0; i < out_.chain.size(); ++i) {
-      const X509& each = *out_.chain[i];
-      out_.expires = std::min(out_.expires, not_after(each));
-      const std::string which = i == 0 ? "" : ": certificate " + std::to_string(i + 1) + " of it";
-      if (not_after(each) < now_) {
-        fault("certificate", certificate_,
-              (i == 0 ? "expired on " : "is of no use" + which + " expired on ") +
-                  text_of(not_after(each)),
-              Gravity::bad, Kind::expired);
-      } else if (now_ < not_before(each)) {
-        fault("certificate", certificate_,
-              (i == 0 ? "is not valid before " : "is of no use" + which + " is not valid before ") +
-                  text_of(not_before(each)),
-              Gravity::bad, Kind::not_yet_valid);
-      }
-    }
-    if (const auto broken = broken_chain(out_.chain)) {
-      fault("certificate", certificate_, *broken, Gravity::bad, Kind::chain);
-    } else if (const auto missing = missing_issuer(*out_.chain.back())) {
-      fault("certificate", certificate_, missing->message,
-            missing->certain ? Gravity::bad : Gravity::note, Kind::missing_issuer);
-    }
-  }
-
-  void check_purpose() {
-    const bool serves = X509_check_purpose(out_.chain[0].get(), purpose_, 0) == 1;
-    ERR_clear_error();
-    if (serves) return;
-    const std::string side = purpose_ == X509_PURPOSE_SSL_SERVER ? "servers" : "clients";
-    fault("certificate", certificate_,
-          "is not for TLS " + side + ", by its extensions keyUsage and extendedKeyUsage",
-          Gravity::bad, Kind::purpose);
-  }
-
   const system_clock::time_point now_;
   const int purpose_;
   std::string certificate_;
@@ -168,7 +191,8 @@ std::string Credentials::complaint(std::span<const Fault> known) const {
   for (const Fault& fault : faults) {
     if (fault.gravity == Gravity::note) continue;
     const bool is_known = std::ranges::any_of(known, [&](const Fault& other) {
-      return other.kind == fault.kind && other.key == fault.key;
+      return other.gravity != Gravity::note && other.kind == fault.kind && other.key == fault.key &&
+             other.place <= fault.place;
     });
     if (is_known && fault.gravity != Gravity::unusable) continue;
     out += (out.empty() ? "" : "; ") + fault.key + ": " + fault.message;
@@ -188,6 +212,24 @@ Credentials read_credentials(const ClientOptions& options, system_clock::time_po
   if (options.ca != system_ca) reader.read_trusted("ca", options.ca);
   if (!options.certificate.empty()) reader.read_own(options.certificate, options.key);
   return reader.take();
+}
+
+std::vector<Fault> faults_at(const ServerOptions& options, const Credentials& read,
+                             system_clock::time_point now) {
+  std::vector<Fault> out;
+  Judge judge(out, now);
+  judge.own(options.certificate, read.chain, X509_PURPOSE_SSL_SERVER);
+  if (!read.trusted.empty()) judge.trusted("client_ca", options.client_ca, read.trusted);
+  return out;
+}
+
+std::vector<Fault> faults_at(const ClientOptions& options, const Credentials& read,
+                             system_clock::time_point now) {
+  std::vector<Fault> out;
+  Judge judge(out, now);
+  if (!read.trusted.empty()) judge.trusted("ca", options.ca, read.trusted);
+  if (!read.chain.empty()) judge.own(options.certificate, read.chain, X509_PURPOSE_SSL_CLIENT);
+  return out;
 }
 
 }  // namespace onceproxy::tls

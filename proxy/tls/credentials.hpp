@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct Fault {
     expired,
     not_yet_valid,
     chain,           ///< the certificates do not lead from one to the next
+    order,           ///< they would in another order
     missing_issuer,  ///< the chain ends too early
     purpose,         ///< the certificate is meant for the other side
   } kind = Kind::other;
@@ -31,6 +33,8 @@ struct Fault {
   std::string key;
   /// A whole sentence, with the file's name.
   std::string message;
+  /// Which certificate of the own chain is meant, from 0; a missing one would come behind the last.
+  std::size_t place = 0;
 };
 
 struct Credentials {
@@ -42,6 +46,7 @@ struct Credentials {
   std::vector<Certificate> trusted;
   /// The first of the chain's ends.
   std::chrono::system_clock::time_point expires{};
+  /// At the time of reading.
   std::vector<Fault> faults;
   /// Of what the files say: the same for the same.
   std::string digest;
@@ -50,14 +55,23 @@ struct Credentials {
   bool good() const;
   /// A handshake can be made with it.
   bool usable() const;
-  /// The faults that are not notes, in one line; empty if there is none. A fault that `known` has
-  /// too, of the same kind and in the file of the same option, is left out unless it is `unusable`.
+  /// The faults that are not notes, in one line; empty if there is none. A fault is left out if
+  /// `known` has one, no note, of the same kind and in the file of the same option, at the same
+  /// place of the chain or nearer to the own certificate: peers who need that place refuse both.
+  /// What is `unusable` is never left out.
   std::string complaint(std::span<const Fault> known = {}) const;
 };
 
 Credentials read_credentials(const ServerOptions& options,
                              std::chrono::system_clock::time_point now);
 Credentials read_credentials(const ClientOptions& options,
+                             std::chrono::system_clock::time_point now);
+
+/// The faults that certificates which were read without an `unusable` one have at another time. The
+/// files are not read again.
+std::vector<Fault> faults_at(const ServerOptions& options, const Credentials& read,
+                             std::chrono::system_clock::time_point now);
+std::vector<Fault> faults_at(const ClientOptions& options, const Credentials& read,
                              std::chrono::system_clock::time_point now);
 
 }  // namespace onceproxy::tls

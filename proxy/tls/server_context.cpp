@@ -67,7 +67,7 @@ bool ask_for_certificates(SSL_CTX* context, const ServerOptions& options,
 }  // namespace
 
 tl::expected<std::shared_ptr<const ServerContext>, std::string> ServerContext::make(
-    const ServerOptions& options, Credentials credentials, TicketKeys& tickets,
+    const ServerOptions& options, const Credentials& credentials, TicketKeys& tickets,
     Protocols protocols) {
   ERR_clear_error();
   if (!credentials.usable()) return tl::unexpected(credentials.complaint());

@@ -1,5 +1,6 @@
 """Certificates of the data port that change while requests run."""
 
+import datetime
 import os
 import pathlib
 import threading
@@ -8,9 +9,12 @@ import pytest
 from cryptography import x509
 
 from harness import Client, eventually
-from harness.certificates import DAY
+from harness.certificates import DAY, issue
 from harness.data_tls import listen
 from harness.secure import SecureClient
+
+# Later than the start of the program, and no long wait.
+SOON = datetime.timedelta(seconds=4)
 
 
 @pytest.fixture
@@ -93,6 +97,35 @@ def test_a_renewal_with_the_same_missing_issuer_replaces_the_certificate(stage, 
     authority.issue("old", begins=-2 * DAY, ends=-DAY).write(directory, "tls")
     assert proxy.stderr.wait_for(lambda line: "expired on" in line.get("error", ""), "the expired one refused")
     assert common_name(proxy.data, context) == "two" and reloads(proxy, "loaded") == 1
+
+
+def test_authorities_that_expired_since_the_start_do_not_hinder_a_renewal(stage, upstream, authority, directory,
+                                                                          context):
+    ca = issue("Clients", [], ends=SOON, ca=True)
+    files = authority.issue("one").write(directory, "tls")
+    client_ca = ca.write(directory, "clients")[0]
+    proxy = stage.proxy(upstream, listen=listen(files, client_ca=client_ca, client_certificate="optional"))
+    assert common_name(proxy.data, context) == "one"
+    passed(ca.certificate.not_valid_after)
+    authority.issue("two").write(directory, "tls")
+    eventually(lambda: common_name(proxy.data, context) == "two", "the new certificate")
+
+
+def test_a_certificate_that_became_valid_is_not_replaced_by_one_that_is_not(stage, upstream, authority, directory,
+                                                                            context):
+    early = authority.issue("one", begins=SOON)
+    proxy = stage.proxy(upstream, listen=listen(early.write(directory, "tls")))
+    passed(early.certificate.not_valid_before)
+    assert common_name(proxy.data, context) == "one"
+    authority.issue("tomorrow", begins=DAY).write(directory, "tls")
+    refused = proxy.stderr.wait_for(lambda line: "certificates not loaded" in line.get("message", ""), "the refusal")
+    assert "is not valid before" in refused["error"]
+    assert common_name(proxy.data, context) == "one" and reloads(proxy, "loaded") == 0
+
+
+def passed(moment):
+    """Waits until the clock, by which certificates are judged, is past `moment`."""
+    eventually(lambda: datetime.datetime.utcnow() > moment + datetime.timedelta(seconds=1), f"{moment} passed")
 
 
 def test_a_certificate_file_that_vanishes_is_counted(stage, upstream, authority, directory, context):

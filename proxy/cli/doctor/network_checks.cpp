@@ -107,10 +107,10 @@ int try_to_connect(const SocketAddress& address, std::chrono::milliseconds patie
 
 void check_upstream_tls(const config::Settings& settings, const tls::ClientOptions& options,
                         Findings& out) {
-  tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
+  const tls::Credentials read = tls::read_credentials(options, std::chrono::system_clock::now());
   // Errors in the files are reported by the check `files`.
   if (!read.usable()) return;
-  auto context = tls::ClientContext::make(options, std::move(read));
+  auto context = tls::ClientContext::make(options, read);
   if (!context) return;
   const io::Endpoint& address = settings.upstream.address;
   const auto answer = admin::ask({address.host, address.port, address.unix_path},

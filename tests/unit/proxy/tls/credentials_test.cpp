@@ -189,6 +189,96 @@ TEST_CASE_METHOD(Files, "a complaint leaves out what the previous files had as w
   CHECK_FALSE(read(second.pem(), "hello").complaint(unusable.faults).empty());
 }
 
+TEST_CASE_METHOD(Files, "a fault behind the own certificate does not excuse one of its own") {
+  const bool over = GENERATE(true, false);
+  const std::chrono::seconds begins = over ? -48h : 24h;
+  const std::chrono::seconds ends = over ? -24h : 48h;
+  const Issued useless =
+      Issued::make({.name = "Useless", .authority = true, .begins = begins, .ends = ends}, &root);
+  const Issued first = Issued::make({.name = "first"}, &useless);
+  const Issued second = Issued::make({.name = "second"}, &useless);
+  const Issued bad = Issued::make({.name = "bad", .begins = begins, .ends = ends}, &root);
+  const Credentials behind = read(first.pem() + useless.pem() + root.pem(), first.key_pem());
+  const Credentials again = read(second.pem() + useless.pem() + root.pem(), second.key_pem());
+  const Credentials own_one = read(bad.pem() + root.pem(), bad.key_pem());
+  CHECK_FALSE(own_one.complaint(behind.faults).empty());
+  CHECK(again.complaint(behind.faults).empty());
+  // Who refuses the own certificate does not get as far as to what is behind it.
+  CHECK(again.complaint(own_one.faults).empty());
+}
+
+TEST_CASE_METHOD(Files, "a missing root does not excuse that what is below it is missing as well") {
+  const std::string place = "caIssuers;URI:http://ca.example/above.der";
+  const Issued below = Issued::make({.name = "Below", .access = place, .authority = true}, &root);
+  const Issued site = Issued::make({.name = "site", .access = place}, &below);
+  const Credentials both = read(site.pem() + below.pem(), site.key_pem());
+  const Credentials alone = read(site.pem(), site.key_pem());
+  CHECK_THAT(alone.complaint(both.faults), Catch::Contains("holds an incomplete chain"));
+  CHECK(both.complaint(alone.faults).empty());
+}
+
+TEST_CASE_METHOD(Files, "a wrong order does not excuse a gap") {
+  const Credentials turned = read(own.pem() + root.pem() + middle.pem(), own.key_pem());
+  const Credentials gap = read(own.pem() + root.pem(), own.key_pem());
+  CHECK_THAT(gap.complaint(turned.faults), Catch::Contains("holds an incomplete chain"));
+  CHECK(turned.complaint(turned.faults).empty());
+}
+
+TEST_CASE_METHOD(Files, "a gap at the end does not excuse one nearer to the own certificate") {
+  const Issued other = Issued::make({.name = "Other", .authority = true});
+  const Credentials at_end = read(own.pem() + middle.pem() + other.pem(), own.key_pem());
+  const Credentials nearer = read(own.pem() + root.pem(), own.key_pem());
+  CHECK_THAT(nearer.complaint(at_end.faults), Catch::Contains("behind certificate 1"));
+  CHECK(at_end.complaint(nearer.faults).empty());
+}
+
+TEST_CASE_METHOD(Files, "a note excuses nothing") {
+  const Credentials direct = read(own.pem(), own.key_pem());
+  only_fault(direct, Gravity::note);
+  const Issued forgot = Issued::make(
+      {.name = "forgot", .access = "caIssuers;URI:http://ca.example/middle.der"}, &middle);
+  CHECK_THAT(read(forgot.pem(), forgot.key_pem()).complaint(direct.faults),
+             Catch::Contains("holds an incomplete chain"));
+}
+
+TEST_CASE_METHOD(Files, "what has expired since it was read has this fault then") {
+  const Issued lasting = Issued::make({.name = "Root", .authority = true, .ends = 96h});
+  const Issued one = Issued::make({.name = "one", .ends = 72h}, &lasting);
+  const std::string key = one.key_pem();
+  const auto later = system_clock::now() + 48h;
+  ServerOptions server;
+  server.certificate = directory.write("one.crt", one.pem() + lasting.pem());
+  server.key = directory.write("one.key", key);
+  server.client_ca = directory.write("clients.crt", root.pem());
+  const Credentials running = read_credentials(server, system_clock::now());
+  CHECK(running.faults.empty());
+  CHECK(faults_at(server, running, system_clock::now()).empty());
+  CHECK_FALSE(read_credentials(server, later).complaint(running.faults).empty());
+  CHECK(read_credentials(server, later).complaint(faults_at(server, running, later)).empty());
+  ClientOptions client;
+  client.ca = server.client_ca;
+  const Credentials calling = read_credentials(client, system_clock::now());
+  CHECK(faults_at(client, calling, system_clock::now()).empty());
+  CHECK(read_credentials(client, later).complaint(faults_at(client, calling, later)).empty());
+}
+
+TEST_CASE_METHOD(Files, "what has become valid since it was read has no fault any more") {
+  const Issued lasting = Issued::make({.name = "Root", .authority = true, .ends = 96h});
+  const Issued early = Issued::make({.name = "early", .begins = 24h, .ends = 96h}, &lasting);
+  const Issued next = Issued::make({.name = "next", .begins = 72h, .ends = 96h}, &lasting);
+  ServerOptions options;
+  options.certificate = directory.write("one.crt", early.pem() + lasting.pem());
+  options.key = directory.write("one.key", early.key_pem());
+  const Credentials running = read_credentials(options, system_clock::now());
+  only_fault(running, Gravity::bad);
+  const auto later = system_clock::now() + 48h;
+  CHECK(faults_at(options, running, later).empty());
+  options.certificate = directory.write("one.crt", next.pem() + lasting.pem());
+  options.key = directory.write("one.key", next.key_pem());
+  CHECK_THAT(read_credentials(options, later).complaint(faults_at(options, running, later)),
+             Catch::Contains("is not valid before"));
+}
+
 TEST_CASE_METHOD(Files, "a client needs no certificate of its own") {
   ClientOptions options;
   options.server_name = "localhost";
