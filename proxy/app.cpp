@@ -252,9 +252,11 @@ http::SideListener App::envoy_listener(const http::Options& options) {
   if (!settings_.envoy) return {};
   envoy_.emplace(metrics_, certificates_.envoy());
   envoy_->configure(options, *rules_.get());
-  return {*settings_.envoy, [this](const http::SidePortParts& parts) {
+  return {*settings_.envoy,
+          [this](const http::SidePortParts& parts) {
             return std::make_unique<ext_proc::Service>(*envoy_, parts);
-          }};
+          },
+          ext_proc::Service::message_bytes_max(options)};
 }
 
 int App::serve(MainLoop& loop) {

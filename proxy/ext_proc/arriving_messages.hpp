@@ -1,6 +1,7 @@
 // ArrivingMessages: limits Envoy's messages that have arrived only in part, like the bodies that
 // arrive at the data port: together they use at most `limits.buffered_bytes`, the slowest is given
-// up first, and each has `limits.body_timeout`. Not thread-safe: used on its worker's loop.
+// up first, and each has `limits.body_timeout`. Messages that carry answers count, too, but are not
+// given up. Not thread-safe: used on its worker's loop.
 #pragma once
 
 #include <chrono>
@@ -33,10 +34,7 @@ class ArrivingMessages final : public grpc::Arrivals {
   class Message final : public Share {
    public:
     Message(const http::BufferBudget::Account& account, std::function<void()> shed)
-        : account_(account), shed_(std::move(shed)), share_(account, [this] {
-            count();
-            shed_();
-          }) {}
+        : account_(account), shed_(std::move(shed)), share_(account, cancel()) {}
 
     bool grow(std::size_t arrived, std::size_t held) override {
       const bool kept = share_.grow(arrived, held, account_.now());
@@ -45,6 +43,13 @@ class ArrivingMessages final : public grpc::Arrivals {
     }
 
    private:
+    std::function<void()> cancel() {
+      if (!shed_) return nullptr;
+      return [this] {
+        count();
+        shed_();
+      };
+    }
     void count() {
       if (!std::exchange(counted_, true)) account_.count_shed();
     }

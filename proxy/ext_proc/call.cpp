@@ -127,10 +127,17 @@ void Call::write_fields(const gate::Forward* reservation, ProcessingResponse& re
   }
 }
 
+/// From now on messages carry the answer. The service may have executed the request, so none of
+/// them is given up because of a limit.
+void Call::begin_answer() {
+  talk_.stream().keep_messages();
+  report_->forwarded();
+}
+
 /// Forwards the request without a reservation.
 Task<void> Call::pass(Decision decision) {
   // Envoy sends no answer that was not requested.
-  if (asked_) report_->forwarded();
+  if (asked_) begin_answer();
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   if (asked_ && reply.has_request_headers()) ask_for_everything(reply);

@@ -77,6 +77,7 @@ class Call {
   Task<void> watch_unread(const http::Coverage& coverage);
   std::chrono::milliseconds wait_max() const;
   Task<void> answer(gate::Decision decision, gate::Answer answer, std::string_view error = "");
+  void begin_answer();
   Task<void> pass(gate::Decision decision);
   Task<void> let_the_rest_go_on(gate::Decision decision);
   Task<void> let_go_on_as(gate::Decision decision, int& status);

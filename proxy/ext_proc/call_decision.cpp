@@ -164,7 +164,7 @@ Task<void> Call::forward(gate::Forward reservation) {
     report_->finish(settlement.decision, 0, not_sent.detail);
     co_return;
   }
-  report_->forwarded();
+  begin_answer();
   ProcessingResponse& reply = talk_.reply();
   let_go_on(talk_.heard(), reply);
   // Nothing was requested yet for a request without a body.

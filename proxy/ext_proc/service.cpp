@@ -45,14 +45,15 @@ Service::Service(Shared& shared, const http::SidePortParts& parts)
       arriving_(parts.bodies, parts.setup),
       parts_{parts.gate,        parts.home,     parts.date, parts.reports,  parts.metrics,
              parts.near_misses, shared.answers, arenas_,    &parts.upstream},
-      server_(services_,
-              {port_name,
-               std::max(message_bytes_min, setup_->options.limits.body_bytes + beside_body_bytes),
-               &arriving_},
+      server_(services_, {port_name, message_bytes_max(setup_->options), &arriving_},
               shared.metrics.http2().add(port_name)),
       port_(parts.loop, server_, shared.connections, shared.metrics.http2(), shared.metrics.tls(),
             {port_name, port_limits(), telemetry::TlsPort::envoy}) {
   services_.add(process_path, [this](grpc::ServerStream& stream) { return process(stream); });
+}
+
+std::size_t Service::message_bytes_max(const http::Options& options) {
+  return std::max(message_bytes_min, options.limits.body_bytes + beside_body_bytes);
 }
 
 io::Task<void> Service::process(grpc::ServerStream& stream) {

@@ -38,6 +38,8 @@ class Service final : public http::SidePort {
   };
 
   Service(Shared& shared, const http::SidePortParts& parts);
+  /// The largest message that the port accepts. A reload does not change it.
+  static std::size_t message_bytes_max(const http::Options& options);
 
   void listen(io::Acceptor acceptor) override { port_.listen(std::move(acceptor), shared_.tls); }
   void start() override { port_.start(); }

@@ -29,7 +29,8 @@ class Arrivals {
 
   /// A message has arrived in part. `shed` is called later, and not within another call of this
   /// interface, if the message must be given up for others; the share still exists then, and
-  /// `shed` must not destroy it.
+  /// `shed` must not destroy it. If `shed` is empty, the message counts, but it is never given up:
+  /// grow() returns true.
   virtual std::unique_ptr<Share> begin(std::function<void()> shed) = 0;
   /// How long a message may take to arrive.
   virtual std::chrono::milliseconds time_max() const = 0;

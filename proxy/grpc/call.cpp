@@ -44,11 +44,11 @@ io::Task<ServerStream::Read> Call::read(std::string& message) {
   std::unique_ptr<Arriving> arriving;
   while (true) {
     const auto got = co_await exchange_.read();
-    if (got == http2::Exchange::Read::gone) co_return Read::gone;
+    if (got == http2::Exchange::Read::gone) co_return drop(message);
     if (got == http2::Exchange::Read::end) {
       if (reader_.between_messages()) co_return Read::end;
       give_up(Gone::protocol, {StatusCode::internal, "the request ends within a message"});
-      co_return Read::gone;
+      co_return drop(message);
     }
     std::string_view bytes = exchange_.body();
     const std::size_t before = bytes.size();
@@ -58,13 +58,19 @@ io::Task<ServerStream::Read> Call::read(std::string& message) {
     if (state == MessageReader::State::whole) co_return Read::message;
     if (state != MessageReader::State::more) {
       refuse(state);
-      co_return Read::gone;
+      co_return drop(message);
     }
     if (!keeps(arriving, taken, message.size())) {
       no_room();
-      co_return Read::gone;
+      co_return drop(message);
     }
   }
+}
+
+/// Frees what has arrived of a message. It no longer counts, and its handler may take long to end.
+ServerStream::Read Call::drop(std::string& message) {
+  std::string().swap(message);
+  return Read::gone;
 }
 
 /// The message is not complete yet. Returns false if it must be given up.
@@ -72,8 +78,13 @@ bool Call::keeps(std::unique_ptr<Arriving>& arriving, std::size_t arrived, std::
   if (arrivals_ == nullptr) return true;
   if (!arriving) {
     // A message that arrives in one piece, as most do, costs nothing here.
-    arriving.reset(new Arriving{{*this, arrivals_->time_max(), &Call::too_slow},
-                                arrivals_->begin([this] { no_room(); })});
+    arriving = std::make_unique<Arriving>();
+    std::function<void()> shed;
+    if (!keeps_messages_) {
+      arriving->timer.emplace(*this, arrivals_->time_max(), &Call::too_slow);
+      shed = [this] { no_room(); };
+    }
+    arriving->share = arrivals_->begin(std::move(shed));
   }
   return arriving->share->grow(arrived, held);
 }

@@ -38,6 +38,7 @@ class Call final : public ServerStream {
   const tls::Peer* peer() const override { return exchange_.origin().certificate.get(); }
   std::optional<Clock::time_point> deadline() const override { return deadline_; }
   io::Task<Read> read(std::string& message) override;
+  void keep_messages() override { keeps_messages_ = true; }
   io::Task<bool> write(std::string_view message) override;
   io::Task<bool> write_last(std::string_view message, Status status) override;
   void finish(Status status) override;
@@ -63,7 +64,8 @@ class Call final : public ServerStream {
   };
   /// A message that has arrived in part.
   struct Arriving {
-    Timer timer;
+    /// Nothing if the message is never given up.
+    std::optional<Timer> timer;
     std::unique_ptr<Arrivals::Share> share;
   };
 
@@ -72,6 +74,7 @@ class Call final : public ServerStream {
   void give_up(Gone why, Status status);
   void refuse(MessageReader::State why);
   bool keeps(std::unique_ptr<Arriving>& arriving, std::size_t arrived, std::size_t held);
+  static Read drop(std::string& message);
   void deadline_passed();
   void too_slow();
   void no_room();
@@ -82,6 +85,7 @@ class Call final : public ServerStream {
   MessageReader reader_;
   std::optional<Clock::time_point> deadline_;
   std::optional<Timer> timer_;
+  bool keeps_messages_ = false;
   bool answering_ = false;
   bool finished_ = false;
   /// The reason if the call ended without the exchange.

@@ -70,6 +70,9 @@ class ServerStream {
   /// whose old content is replaced. Only one read at a time; a write may be under way at the same
   /// time. After `end`, every read returns `end` or `gone`.
   virtual io::Task<Read> read(std::string& message) = 0;
+  /// From the next read on, no message is given up because it arrives slowly or because there is no
+  /// memory for it, so gone() does not become `refused`. For messages that must not be lost.
+  virtual void keep_messages() = 0;
 
   /// Sends one message; `message` must stay valid until the task has ended. It waits until the
   /// whole message is in frames, which depends on the client's flow control. Returns false if the

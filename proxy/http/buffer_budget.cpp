@@ -57,7 +57,7 @@ void BufferBudget::shed_slowest() {
   while (bytes_.load() > bytes_max_.load()) {
     Share* slowest = nullptr;
     for (Share& share : shares_) {
-      if (share.shed() || share.held_.load() == 0) continue;
+      if (share.shed() || !share.cancel_ || share.held_.load() == 0) continue;
       if (slowest == nullptr || share.speed_.load() < slowest->speed_.load()) slowest = &share;
     }
     if (slowest == nullptr) return;

@@ -70,7 +70,8 @@ class BufferBudget {
     /// the share is shed.
     Share(const Account& account, io::Stream& from) : Share(account, [&from] { from.cancel(); }) {}
     /// `cancel` ends a wait for more bytes when the share is shed. It is called on the share's
-    /// thread, once or more, and must not destroy the share.
+    /// thread, once or more, and must not destroy the share. If it is empty, the bytes count, but
+    /// the share is never shed; others are shed instead.
     Share(const Account& account, std::function<void()> cancel);
     ~Share();
     Share(const Share&) = delete;

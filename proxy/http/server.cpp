@@ -26,13 +26,9 @@ std::shared_ptr<const Setup> setup_of(const Options& options,
             std::move(guarded)});
 }
 
-/// The size of a message of the port beside the data port, in addition to the body in it.
-constexpr std::size_t beside_body_bytes = 64 * 1024;
-
-/// What bounds the bodies that are kept: at least one always fits, also in a message.
-std::size_t bodies_max(const Options& options, bool in_messages) {
-  return std::max(options.limits.buffered_bytes,
-                  options.limits.body_bytes + (in_messages ? beside_body_bytes : 0));
+/// The limit of request bodies in memory. At least one always fits.
+std::size_t bodies_max(const Options& options) {
+  return std::max(options.limits.buffered_bytes, options.limits.body_bytes);
 }
 
 std::size_t answers_max(const Options& options, const gate::Rules& rules) {
@@ -69,7 +65,7 @@ Server::Server(Options options, const std::vector<ListenOptions>& listen, std::s
               BufferBudget(telemetry::Buffered::answers),
               workers,
               acknowledger},
-      in_messages_(side.make != nullptr) {
+      message_bytes_max_(side.message_bytes_max) {
   set_buffer_limits(options, *rules);
   const std::shared_ptr<const Setup> setup = setup_of(options, std::move(rules));
   std::vector<io::EventLoop*> loops;
@@ -125,13 +121,15 @@ void Server::configure(const Options& options, std::shared_ptr<const gate::Rules
 }
 
 void Server::set_buffer_limits(const Options& options, const gate::Rules& rules) {
-  const std::size_t bodies = bodies_max(options, in_messages_);
+  const std::size_t waiters = bodies_max(options);
+  // One message always fits, too.
+  const std::size_t bodies = std::max(waiters, message_bytes_max_);
   const std::size_t answers = answers_max(options, rules);
   shared_.bodies.set_limit(bodies);
   shared_.answers.set_limit(answers);
   shared_.metrics.buffered_max(telemetry::Buffered::bodies, bodies);
   shared_.metrics.buffered_max(telemetry::Buffered::answers, answers);
-  shared_.metrics.buffered_max(telemetry::Buffered::waiters, bodies);
+  shared_.metrics.buffered_max(telemetry::Buffered::waiters, waiters);
 }
 
 Server::UpstreamUse Server::upstream_use() const {

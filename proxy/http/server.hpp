@@ -89,8 +89,8 @@ class Server {
   bool wait_for_workers(std::chrono::milliseconds patience);
 
   Shared shared_;
-  /// Bodies may also arrive in messages, at the port beside the data port.
-  const bool in_messages_;
+  /// The largest message at the port beside the data port; 0 if there is no such port.
+  const std::size_t message_bytes_max_;
   std::vector<std::string> addresses_;
   std::string side_address_;
   std::vector<std::unique_ptr<Worker>> workers_;

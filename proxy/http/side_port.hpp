@@ -57,6 +57,8 @@ using MakeSidePort = std::function<std::unique_ptr<SidePort>(const SidePortParts
 struct SideListener {
   Endpoint endpoint;
   MakeSidePort make;
+  /// The largest message that the port accepts.
+  std::size_t message_bytes_max = 0;
 };
 
 }  // namespace onceproxy::http

@@ -7,7 +7,7 @@ import pytest
 from harness import eventually, policy
 from harness.ext_proc import (METHOD, Call, Request, connect, request_body, request_head, response_body,
                               response_head)
-from harness.frames import CANCEL, DATA, END_STREAM, RST_STREAM, Peer, frame, message, number
+from harness.frames import ACK, CANCEL, DATA, END_STREAM, RST_STREAM, SETTINGS, Peer, frame, message, number
 
 Status = grpc.StatusCode
 
@@ -128,32 +128,86 @@ def exhausted(head, trailers):
     return int((trailers or head)["grpc-status"]) == Status.RESOURCE_EXHAUSTED.value[0]
 
 
+def of_bodies(proxy, metric):
+    return proxy.metrics().sum(metric, of="bodies")
+
+
+def with_windows(proxy):
+    """A connection whose streams have the windows of onceproxy's SETTINGS."""
+    peer = Peer(proxy.listeners["envoy"])
+    assert peer.until(SETTINGS)
+    peer.send(frame(SETTINGS, ACK))
+    return peer
+
+
+def begin(peer, said, stream):
+    """All but the last byte of a message, which is less than the stream's window."""
+    for at in range(0, len(said) - 1, 16_000):
+        peer.send(frame(DATA, 0, stream, said[at:min(at + 16_000, len(said) - 1)]))
+
+
+def large(said):
+    """The same with an unknown field, so that it is 200,000 bytes longer."""
+    return message(said.SerializeToString() + b"\xa2\x06\xc0\x9a\x0c" + b"x" * 200_000)
+
+
 def test_messages_that_arrive_slowly_share_one_limit(stage):
     """Flow control does not bound them: what has arrived of a message is taken out of the window."""
     proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
                         limits={"body_bytes": "64KiB", "buffered_bytes": "256KiB"})
-
-    def of_bodies(metric):
-        return proxy.metrics().sum(metric, of="bodies")
-
-    half = message(request_head(headers=[("x", "x" * 50_000)]).SerializeToString())[:-1]
-    with Peer(proxy.listeners["envoy"]) as slow, connect(proxy.listeners["envoy"]) as channel:
+    with with_windows(proxy) as slow, connect(proxy.listeners["envoy"]) as channel:
         streams = []
-        for count in range(1, 13):
-            stream = slow.open(fields_of_a_call(slow))
-            streams.append(stream)
-            for at in range(0, len(half), 16_000):
-                slow.send(frame(DATA, 0, stream, half[at:at + 16_000]))
-            # Five of them fit.
-            eventually(lambda: of_bodies("onceproxy_buffered_bytes") >= min(count, 5) * 50_000
-                       and of_bodies("onceproxy_buffers_shed_total") == max(count - 5, 0), f"{count} have come")
-            assert of_bodies("onceproxy_buffered_bytes") <= of_bodies("onceproxy_buffered_bytes_limit") == 2**18
+        # One message of the largest size would fit, so twenty of these do.
+        for count in range(1, 26):
+            streams.append(slow.open(fields_of_a_call(slow)))
+            begin(slow, large(request_head()), streams[-1])
+            eventually(lambda: of_bodies(proxy, "onceproxy_buffered_bytes") >= min(count, 20) * 200_000
+                       and of_bodies(proxy, "onceproxy_buffers_shed_total") == max(count - 20, 0), f"{count} have come")
+            assert of_bodies(proxy, "onceproxy_buffered_bytes") <= \
+                of_bodies(proxy, "onceproxy_buffered_bytes_limit") == 2**22
         assert exhausted(*slow.answer(streams[0])[::2])
         call = Call(channel).say(request_head(end_of_stream=False))
         call.hear()
         assert call.say(request_body(b"x" * 50_000)).hear().HasField("request_body")
         call.cancel()
-    eventually(lambda: of_bodies("onceproxy_buffered_bytes") == 0, "all is given back")
+    eventually(lambda: of_bodies(proxy, "onceproxy_buffered_bytes") == 0, "all is given back")
+
+
+def test_a_single_message_fits_below_a_small_limit(stage):
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
+                        limits={"body_bytes": "64KiB", "buffered_bytes": "64KiB"})
+    with connect(proxy.listeners["envoy"]) as channel:
+        call = Call(channel).say(request_head(path="/other"))
+        call.hear()
+        # Envoy may send more of an answer at once than is ever stored.
+        call.say(response_head(200, end_of_stream=False)).hear()
+        assert call.say(response_body(b"x" * 2_000_000)).hear().HasField("response_body")
+        assert call.finish().status() == Status.OK
+
+
+def test_an_answer_that_arrives_slowly_is_not_given_up(stage):
+    """The service has executed the request. Without its answer, a retry might execute it again."""
+    proxy = stage.proxy(stage.upstream(), envoy={"listen": "127.0.0.1:0"},
+                        limits={"body_bytes": "64KiB", "buffered_bytes": "1MiB", "body_timeout": "1s"})
+    answer = large(response_head(204))
+    with with_windows(proxy) as peer:
+        executed = peer.open(fields_of_a_call(peer))
+        peer.send(frame(DATA, 0, executed, message(request_head().SerializeToString())))
+        record(proxy, "reserved")
+        begin(peer, answer, executed)
+        eventually(lambda: of_bodies(proxy, "onceproxy_buffered_bytes") >= 200_000, "it counts")
+        with with_windows(proxy) as other:
+            late = other.open(fields_of_a_call(other))
+            begin(other, large(request_head(key="late")), late)
+            assert exhausted(*other.answer(late)[::2])  # after its second
+            for _ in range(30):
+                begin(other, large(request_head(key="b")), other.open(fields_of_a_call(other)))
+                assert other.synchronize()
+            eventually(lambda: of_bodies(proxy, "onceproxy_buffers_shed_total") > 0, "there are too many")
+            peer.send(frame(DATA, END_STREAM, executed, answer[-1:]))
+            head, _, trailers = peer.answer(executed)
+            assert (trailers or head)["grpc-status"] == "0"
+    record(proxy, "completed")
 
 
 def test_a_message_that_does_not_end_is_given_up(stage):

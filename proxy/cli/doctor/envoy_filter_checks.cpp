@@ -129,11 +129,15 @@ void check_rules(const Json& filter, const std::string& where, Few& findings) {
   }
 }
 
-/// Envoy removes x-envoy-retry-on only from requests of clients that are not internal.
+/// Envoy removes x-envoy-retry-on only from requests of clients that are not internal. A
+/// configuration that names no addresses makes none internal.
 void check_internal_clients(const EnvoyManager& manager, Few& findings) {
-  if (json_member(*manager.manager, "internal_address_config") == nullptr) return;
+  const Json* const internal = json_member(*manager.manager, "internal_address_config");
+  if (internal == nullptr) return;
+  const bool ranges = !items_of(json_member(*internal, "cidr_ranges")).empty();
+  if (!ranges && !is_true(json_member(*internal, "unix_sockets"))) return;
   findings.warn("listener " + manager.listener,
-                "internal_address_config is set: these clients can request retries with "
+                "internal_address_config names addresses: these clients can request retries with "
                 "x-envoy-retry-on, after onceproxy's decision",
                 "leave it out, or let another filter remove x-envoy-retry-on");
 }

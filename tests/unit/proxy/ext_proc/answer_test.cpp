@@ -45,6 +45,30 @@ TEST_CASE_METHOD(Fixture, "an answer is stored whole, and its end waits for that
   CHECK(count("onceproxy_reservations_active") == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "from its forward on, no message of a request is given up") {
+  SECTION("with a reservation") {
+    begin();
+    envoy.tell(request_head(false));
+    CHECK_FALSE(envoy.keeps_since);
+    envoy.tell(request_body("{}"));
+    // Before Envoy was told to forward.
+    CHECK(envoy.keeps_since == 1);
+  }
+  SECTION("without a reservation") {
+    store.result = store::InFlight{};
+    policy.enforcement.mode = policies::Enforcement::Mode::shadow;
+    forward();
+    CHECK(envoy.keeps_since == 1);
+  }
+  SECTION("a request that no policy covers can be given up") {
+    policy.match = policies::test::path_match("/other");
+    begin();
+    envoy.tell(request_head(false));
+    CHECK(envoy.said.size() == 1);
+    CHECK_FALSE(envoy.keeps_since);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "an answer without a body waits for its completion with its head") {
   store.at_once = true;
   forward();

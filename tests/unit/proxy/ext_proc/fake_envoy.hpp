@@ -20,6 +20,8 @@ class FakeEnvoy final : public grpc::ServerStream {
  public:
   std::vector<ProcessingResponse> said;
   std::optional<grpc::Status> finished;
+  /// How many replies had been sent when keep_messages() was called.
+  std::optional<std::size_t> keeps_since;
 
   void tell(const ProcessingRequest& message) { tell(message.SerializeAsString()); }
   void tell(std::string message) {
@@ -45,6 +47,9 @@ class FakeEnvoy final : public grpc::ServerStream {
   std::optional<grpc::Gone> gone() const override { return gone_; }
   void on_gone(std::function<void(grpc::Gone)>) override {}
   bool draining() const override { return false; }
+  void keep_messages() override {
+    if (!keeps_since) keeps_since = said.size();
+  }
 
   io::Task<Read> read(std::string& message) override {
     co_await Reading{*this};

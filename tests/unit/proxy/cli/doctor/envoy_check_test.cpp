@@ -384,8 +384,16 @@ TEST_CASE("Clients that may request retries by themselves are a warning") {
   Dump dump;
   dump.filters = ext_proc(sound_filter_members);
   dump.routes = route(R"("cluster":"service","timeout":"20s")");
-  dump.manager = R"("internal_address_config":{"cidr_ranges":[]},)";
-  CHECK(one(warnings(dump), "listener in: internal_address_config is set"));
+  const std::string warning = "listener in: internal_address_config names addresses";
+  dump.manager = R"("internal_address_config":{"cidr_ranges":[{"address_prefix":"10.0.0.0"}]},)";
+  CHECK(one(warnings(dump), warning));
+  dump.manager = R"("internal_address_config":{"unix_sockets":true},)";
+  CHECK(one(warnings(dump), warning));
+  // With these no client is internal.
+  for (const char* none : {"{}", R"({"cidr_ranges":[]})", R"({"unix_sockets":false})"}) {
+    dump.manager = std::string(R"("internal_address_config":)") + none + ",";
+    CHECK(warnings(dump).empty());
+  }
 }
 
 TEST_CASE("Retries towards onceproxy do no harm") {
